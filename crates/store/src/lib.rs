@@ -1,1 +1,50 @@
-//! Placeholder while the crate is being built.
+//! Everything that Brokerage remembers, and the only place that speaks SQL.
+//!
+//! A **transaction is one synchronous function** over [`Tx`], written once and run by either back end: SQLite (the
+//! default, with group commit) or PostgreSQL (for several replicas). It must not know of clouds, dialects or engines.
+//!
+//! ```
+//! use brokerage_store::{Store, StoreError, params};
+//!
+//! mod counter {
+//!     brokerage_store::statements! {
+//!         pub TAKE = "INSERT INTO nonce (access_key_id, nonce, seen_at_us) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), StoreError> {
+//! # tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(async {
+//! let store = Store::open_sqlite_in_memory()?;
+//! let fresh = store
+//!     .write("nonce_take", |tx| -> Result<bool, StoreError> {
+//!         Ok(tx.execute(&counter::TAKE, params!["key", "nonce", 1_i64])? == 1)
+//!     })
+//!     .await?;
+//! assert!(fresh);
+//! # Ok(())
+//! # })
+//! # }
+//! ```
+
+mod error;
+mod migrations;
+mod postgres;
+mod queue;
+mod sqlite;
+mod store;
+mod value;
+
+pub mod audit;
+pub mod idempotency;
+pub mod lease;
+pub mod nonce;
+pub mod statements;
+pub mod tx;
+
+pub use error::{Constraint, DatabaseError, StoreError};
+pub use postgres::{ATTEMPTS_MAX, POSTGRES_CONNECTIONS_MAX};
+pub use sqlite::{Durability, GROUP_JOBS_MAX, READ_CONNECTIONS, READ_QUEUE_MAX, WRITE_QUEUE_MAX};
+pub use statements::Statement;
+pub use store::Store;
+pub use tx::{QUERY_ROWS_MAX, Tx};
+pub use value::{Row, Value};

@@ -1,0 +1,262 @@
+//! The audit trail: who asked for what, and what was decided. Append-only and hash-chained.
+//!
+//! [`audit_append`] writes one row in the transaction of the call. A background task gives rows their place in the
+//! chain, [`SEAL_ROWS_MAX`] at a time ([`audit_seal`]): chaining in the call itself would make every transaction of
+//! PostgreSQL wait for one row, the chain's head. A row can be altered unseen only until it is sealed.
+//! [`audit_verify`] recomputes the chain from its beginning, a page at a time.
+
+use sha2::{Digest, Sha256};
+
+use crate::error::StoreError;
+use crate::params;
+use crate::tx::Tx;
+use crate::value::Row;
+
+/// Rows that one call of [`audit_seal`] or [`audit_verify`] takes at most.
+pub const SEAL_ROWS_MAX: i64 = 200;
+
+/// Bytes of a chain hash (SHA-256).
+pub const HASH_BYTES: usize = 32;
+
+/// Begins every hashed text, so that the hash means nothing elsewhere.
+const HASH_DOMAIN: &[u8] = b"brokerage audit row 1";
+
+crate::statements! {
+    /// Appends a row.
+    pub INSERT = "INSERT INTO audit (id, at_us, account_id, access_key_id, request_id, action, resource, \
+        decision, decided_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    /// Rows that are not in the chain yet, oldest first.
+    pub SELECT_UNSEALED = "SELECT id, at_us, account_id, access_key_id, request_id, action, resource, decision, \
+        decided_by FROM audit WHERE sequence IS NULL ORDER BY at_us, id LIMIT $1";
+    /// The end of the chain, locked until the transaction ends; made at its first use.
+    pub LOCK_HEAD = "INSERT INTO audit_head (id, sequence, hash) VALUES (1, 0, $1) \
+        ON CONFLICT (id) DO UPDATE SET id = audit_head.id RETURNING sequence, hash";
+    /// The end of the chain.
+    pub SELECT_HEAD = "SELECT sequence, hash FROM audit_head WHERE id = 1";
+    /// Gives a row its place.
+    pub SEAL = "UPDATE audit SET sequence = $2, hash = $3 WHERE id = $1 AND sequence IS NULL";
+    /// Moves the end of the chain.
+    pub MOVE_HEAD = "UPDATE audit_head SET sequence = $1, hash = $2 WHERE id = 1";
+    /// A page of the chain.
+    pub SELECT_SEALED = "SELECT id, at_us, account_id, access_key_id, request_id, action, resource, decision, \
+        decided_by, sequence, hash FROM audit WHERE sequence > $1 ORDER BY sequence LIMIT $2";
+    /// Newest rows of an account before a time.
+    pub SELECT_BY_ACCOUNT = "SELECT id, at_us, account_id, access_key_id, request_id, action, resource, decision, \
+        decided_by FROM audit WHERE account_id = $1 AND at_us < $2 ORDER BY at_us DESC, id DESC LIMIT $3";
+}
+
+/// One decision about one call.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AuditEntry {
+    /// Unique id.
+    pub id: String,
+    /// When, microseconds since 1970 UTC, real time.
+    pub at_us: i64,
+    /// Whose resources.
+    pub account_id: String,
+    /// Who asked; empty for the system itself.
+    pub access_key_id: String,
+    /// The request id that the caller was told.
+    pub request_id: String,
+    /// What was asked for, as access policies name it.
+    pub action: String,
+    /// Of what.
+    pub resource: String,
+    /// What was decided, one word (`allow`, `deny`).
+    pub decision: String,
+    /// What decided it (a policy, a rule); empty if nothing did.
+    pub decided_by: String,
+}
+
+impl AuditEntry {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        let text = |column| row.text(column).map(str::to_owned);
+        Ok(Self {
+            id: text(0)?,
+            at_us: row.int(1)?,
+            account_id: text(2)?,
+            access_key_id: text(3)?,
+            request_id: text(4)?,
+            action: text(5)?,
+            resource: text(6)?,
+            decision: text(7)?,
+            decided_by: text(8)?,
+        })
+    }
+}
+
+/// A place in the chain: how many rows it has up to here, and the hash over all of them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ChainPoint {
+    /// Rows up to here.
+    pub sequence: i64,
+    /// Hash of the row here, which covers every row before.
+    pub hash: [u8; HASH_BYTES],
+}
+
+impl ChainPoint {
+    /// Before the first row.
+    pub const START: Self = Self {
+        sequence: 0,
+        hash: [0; HASH_BYTES],
+    };
+
+    /// The point after one more row.
+    #[must_use]
+    pub fn next(&self, entry: &AuditEntry) -> Self {
+        let sequence = self.sequence + 1;
+        let mut hasher = Sha256::new();
+        hasher.update(HASH_DOMAIN);
+        hasher.update(self.hash);
+        hasher.update(sequence.to_be_bytes());
+        hasher.update(entry.at_us.to_be_bytes());
+        let texts = [
+            &entry.id,
+            &entry.account_id,
+            &entry.access_key_id,
+            &entry.request_id,
+            &entry.action,
+            &entry.resource,
+            &entry.decision,
+            &entry.decided_by,
+        ];
+        for text in texts {
+            // Lengths keep neighbours apart: ("ab", "c") is not ("a", "bc").
+            hasher.update((text.len() as u64).to_be_bytes());
+            hasher.update(text);
+        }
+        Self {
+            sequence,
+            hash: hasher.finalize().into(),
+        }
+    }
+
+    fn from_row(row: &Row, sequence: usize, hash: usize) -> Result<Self, StoreError> {
+        Ok(Self {
+            sequence: row.int(sequence)?,
+            hash: row
+                .blob(hash)?
+                .try_into()
+                .map_err(|_length| row.mismatch(hash, "32 bytes"))?,
+        })
+    }
+}
+
+/// Appends a row. Its place in the chain follows by [`audit_seal`].
+///
+/// # Errors
+/// Those of the store.
+pub fn audit_append(tx: &mut dyn Tx, entry: &AuditEntry) -> Result<(), StoreError> {
+    let AuditEntry {
+        id,
+        at_us,
+        account_id,
+        access_key_id,
+        request_id,
+        action,
+        resource,
+        decision,
+        decided_by,
+    } = entry;
+    tx.execute(
+        &INSERT,
+        params![
+            id,
+            *at_us,
+            account_id,
+            access_key_id,
+            request_id,
+            action,
+            resource,
+            decision,
+            decided_by
+        ],
+    )
+    .map(drop)
+}
+
+/// Gives at most [`SEAL_ROWS_MAX`] rows their place in the chain. Returns how many; fewer than the maximum means that
+/// it is done. Replicas may call it at the same time.
+///
+/// # Errors
+/// Those of the store.
+pub fn audit_seal(tx: &mut dyn Tx) -> Result<usize, StoreError> {
+    if tx.query_first(&SELECT_UNSEALED, params![1_i64])?.is_none() {
+        return Ok(0);
+    }
+    let head = tx.query(&LOCK_HEAD, params![&ChainPoint::START.hash])?;
+    let Some(head) = head.first() else {
+        return Ok(0);
+    };
+    let mut point = ChainPoint::from_row(head, 0, 1)?;
+    // Read after the lock: another replica may have sealed the same rows meanwhile.
+    let rows = tx.query(&SELECT_UNSEALED, params![SEAL_ROWS_MAX])?;
+    for row in &rows {
+        let entry = AuditEntry::from_row(row)?;
+        point = point.next(&entry);
+        tx.execute(&SEAL, params![entry.id, point.sequence, &point.hash])?;
+    }
+    tx.execute(&MOVE_HEAD, params![point.sequence, &point.hash])?;
+    Ok(rows.len())
+}
+
+/// What a page of the chain showed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ChainCheck {
+    /// So far good: go on from here.
+    Good(ChainPoint),
+    /// The whole chain is good; this is its end.
+    Complete(ChainPoint),
+    /// The row with this sequence was altered, removed, or is not what the head says.
+    Broken {
+        /// The first wrong sequence.
+        sequence: i64,
+    },
+}
+
+/// Recomputes at most [`SEAL_ROWS_MAX`] rows of the chain after `from`. Start with [`ChainPoint::START`].
+///
+/// # Errors
+/// Those of the store.
+pub fn audit_verify(tx: &mut dyn Tx, from: ChainPoint) -> Result<ChainCheck, StoreError> {
+    let mut point = from;
+    let rows = tx.query(&SELECT_SEALED, params![from.sequence, SEAL_ROWS_MAX])?;
+    for row in &rows {
+        let expected = point.next(&AuditEntry::from_row(row)?);
+        if ChainPoint::from_row(row, 9, 10)? != expected {
+            return Ok(ChainCheck::Broken {
+                sequence: expected.sequence,
+            });
+        }
+        point = expected;
+    }
+    if !rows.is_empty() {
+        return Ok(ChainCheck::Good(point));
+    }
+    let head = tx.query_first(&SELECT_HEAD, params![])?;
+    let head = head.map_or(Ok(ChainPoint::START), |row| {
+        ChainPoint::from_row(&row, 0, 1)
+    })?;
+    if head == point {
+        Ok(ChainCheck::Complete(point))
+    } else {
+        Ok(ChainCheck::Broken {
+            sequence: point.sequence + 1,
+        })
+    }
+}
+
+/// The newest `limit` rows (at most [`SEAL_ROWS_MAX`]) of an account before `before_us`.
+///
+/// # Errors
+/// Those of the store.
+pub fn audit_list(
+    tx: &mut dyn Tx,
+    account_id: &str,
+    before_us: i64,
+    limit: u32,
+) -> Result<Vec<AuditEntry>, StoreError> {
+    let limit = i64::from(limit).min(SEAL_ROWS_MAX);
+    let rows = tx.query(&SELECT_BY_ACCOUNT, params![account_id, before_us, limit])?;
+    rows.iter().map(AuditEntry::from_row).collect()
+}

@@ -1,0 +1,195 @@
+//! The ledger's rows: balances of customers and immutable transfers. The balance rule stands in the statements.
+
+use brokerage_domain::clock::Moment;
+use brokerage_domain::id::{AccountId, TransferId};
+use brokerage_domain::ledger::{Balance, Transfer, TransferKind};
+use brokerage_domain::money::{Currency, Money};
+
+use crate::error::StoreError;
+use crate::params;
+use crate::tx::Tx;
+use crate::value::Row;
+
+/// Transfers or balances on one page of a scan.
+pub const LEDGER_PAGE: u32 = 2_000;
+
+crate::statements! {
+    OPEN = "INSERT INTO ledger_account (name, account_id, currency, posted, held, credit_limit) \
+            VALUES ($1, $2, $3, 0, 0, 0) ON CONFLICT DO NOTHING";
+    HOLD = "UPDATE ledger_account SET held = held + $2 WHERE name = $1 AND posted - held - $2 >= -credit_limit";
+    PAY = "UPDATE ledger_account SET posted = posted - $2 WHERE name = $1 AND posted - held - $2 >= -credit_limit";
+    RECEIVE = "UPDATE ledger_account SET posted = posted + $2 WHERE name = $1";
+    END_HOLD = "UPDATE ledger_account SET posted = posted - $2, held = held - $3 WHERE name = $1";
+    SELECT_BALANCE = "SELECT posted, held, credit_limit FROM ledger_account WHERE name = $1";
+    SELECT_BALANCES = "SELECT name, posted, held, credit_limit FROM ledger_account WHERE name > $1 ORDER BY name LIMIT $2";
+    INSERT = "INSERT INTO transfer (id, kind, pending_id, debit, credit, currency, amount, at_us) \
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+    SELECT = "SELECT id, kind, pending_id, debit, credit, currency, amount, at_us FROM transfer WHERE id = $1";
+    SELECT_BEGINNINGS = "SELECT id, kind, pending_id, debit, credit, currency, amount, at_us FROM transfer \
+                         WHERE id > $1 AND pending_id IS NULL ORDER BY id LIMIT $2";
+    SELECT_ENDS = "SELECT id, kind, pending_id, debit, credit, currency, amount, at_us FROM transfer \
+                   WHERE id > $1 AND pending_id IS NOT NULL ORDER BY id LIMIT $2";
+}
+
+/// What became of a transfer that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entered {
+    /// It is in the ledger now.
+    Entered,
+    /// It (or another end of the same hold) was there already: nothing moved.
+    Exists,
+    /// The customer's balance does not cover it: nothing moved.
+    Refused,
+}
+
+fn read(row: &Row) -> Result<Transfer, StoreError> {
+    Ok(Transfer {
+        id: TransferId::new(row.text(0)?),
+        kind: TransferKind::from_word(row.text(1)?).ok_or_else(|| row.mismatch(1, "a kind of transfer"))?,
+        pending_id: row.opt_text(2)?.map(TransferId::new),
+        debit: row.text(3)?.to_owned(),
+        credit: row.text(4)?.to_owned(),
+        currency: Currency::from_code(row.text(5)?).ok_or_else(|| row.mismatch(5, "a currency"))?,
+        amount: Money::from_micros(row.int(6)?),
+        at: Moment::from_micros(row.int(7)?),
+    })
+}
+
+fn insert(tx: &mut dyn Tx, transfer: &Transfer) -> Result<bool, StoreError> {
+    let Transfer { id, kind, pending_id, debit, credit, currency, amount, at } = transfer;
+    let values = params![
+        id.as_str(),
+        kind.word(),
+        pending_id.as_ref().map(TransferId::as_str),
+        debit,
+        credit,
+        currency.code(),
+        amount.micros(),
+        at.micros(),
+    ];
+    Ok(tx.execute(&INSERT, values)? == 1)
+}
+
+/// Opens a customer's ledger account in one currency, at zero; nothing happens if it is open.
+///
+/// # Errors
+/// As [`Tx::execute`].
+pub fn ledger_account_open(tx: &mut dyn Tx, name: &str, account: &AccountId, currency: Currency) -> Result<(), StoreError> {
+    tx.execute(&OPEN, params![name, account.as_str(), currency.code()])?;
+    Ok(())
+}
+
+/// Enters a hold on the debited customer's money.
+///
+/// # Errors
+/// As [`Tx::execute`].
+pub fn transfer_hold(tx: &mut dyn Tx, transfer: &Transfer) -> Result<Entered, StoreError> {
+    take(tx, transfer, TransferKind::Pending, &HOLD)
+}
+
+/// Enters a payment by the debited customer.
+///
+/// # Errors
+/// As [`Tx::execute`].
+pub fn transfer_pay(tx: &mut dyn Tx, transfer: &Transfer) -> Result<Entered, StoreError> {
+    take(tx, transfer, TransferKind::Posted, &PAY)
+}
+
+fn take(
+    tx: &mut dyn Tx,
+    transfer: &Transfer,
+    kind: TransferKind,
+    statement: &'static crate::Statement,
+) -> Result<Entered, StoreError> {
+    assert_eq!(transfer.kind, kind, "the transfer is of the kind that this statement enters");
+    if !insert(tx, transfer)? {
+        return Ok(Entered::Exists);
+    }
+    let covered = tx.execute(statement, params![&transfer.debit, transfer.amount.micros()])? == 1;
+    // A refused transfer must not stay: its transaction ends with an error.
+    Ok(if covered { Entered::Entered } else { Entered::Refused })
+}
+
+/// Enters money that the credited customer receives: a top-up or a refund.
+///
+/// # Errors
+/// As [`Tx::execute`].
+pub fn transfer_receive(tx: &mut dyn Tx, transfer: &Transfer) -> Result<Entered, StoreError> {
+    assert_eq!(transfer.kind, TransferKind::Posted, "money that arrives is posted");
+    if !insert(tx, transfer)? {
+        return Ok(Entered::Exists);
+    }
+    tx.execute(&RECEIVE, params![&transfer.credit, transfer.amount.micros()])?;
+    Ok(Entered::Entered)
+}
+
+/// Ends the hold `hold` by posting or voiding it, under the id `id`. A hold that was ended stays as it was.
+///
+/// # Errors
+/// As [`Tx::execute`].
+pub fn transfer_end_hold(
+    tx: &mut dyn Tx,
+    hold: &Transfer,
+    id: &TransferId,
+    kind: TransferKind,
+    now: Moment,
+) -> Result<Entered, StoreError> {
+    assert_eq!(hold.kind, TransferKind::Pending, "only holds are ended");
+    let posted = match kind {
+        TransferKind::PostPending => hold.amount,
+        _ => Money::ZERO,
+    };
+    let end = Transfer {
+        id: id.clone(),
+        kind,
+        pending_id: Some(hold.id.clone()),
+        amount: hold.amount,
+        at: now,
+        ..hold.clone()
+    };
+    if !insert(tx, &end)? {
+        return Ok(Entered::Exists);
+    }
+    tx.execute(&END_HOLD, params![&hold.debit, posted.micros(), hold.amount.micros()])?;
+    Ok(Entered::Entered)
+}
+
+/// One transfer.
+///
+/// # Errors
+/// As [`Tx::query`].
+pub fn transfer_by_id(tx: &mut dyn Tx, id: &TransferId) -> Result<Option<Transfer>, StoreError> {
+    tx.query_first(&SELECT, params![id.as_str()])?.as_ref().map(read).transpose()
+}
+
+/// Transfers that are no ends of holds (`ends` false) or that are (`ends` true), after the id `after`.
+///
+/// # Errors
+/// As [`Tx::query`].
+pub fn transfer_page(tx: &mut dyn Tx, ends: bool, after: &str) -> Result<Vec<Transfer>, StoreError> {
+    let statement = if ends { &SELECT_ENDS } else { &SELECT_BEGINNINGS };
+    tx.query(statement, params![after, LEDGER_PAGE])?.iter().map(read).collect()
+}
+
+/// A customer's balance and credit limit (micros); `None` when the ledger account was never opened.
+///
+/// # Errors
+/// As [`Tx::query`].
+pub fn balance_by_name(tx: &mut dyn Tx, name: &str) -> Result<Option<(Balance, i64)>, StoreError> {
+    let Some(row) = tx.query_first(&SELECT_BALANCE, params![name])? else { return Ok(None) };
+    Ok(Some((Balance { posted: row.int(0)?.into(), held: row.int(1)?.into() }, row.int(2)?)))
+}
+
+/// Stored balances after the name `after`: name, balance, credit limit (micros).
+///
+/// # Errors
+/// As [`Tx::query`].
+pub fn balance_page(tx: &mut dyn Tx, after: &str) -> Result<Vec<(String, Balance, i64)>, StoreError> {
+    let rows = tx.query(&SELECT_BALANCES, params![after, LEDGER_PAGE])?;
+    rows.iter()
+        .map(|row| {
+            let balance = Balance { posted: row.int(1)?.into(), held: row.int(2)?.into() };
+            Ok((row.text(0)?.to_owned(), balance, row.int(3)?))
+        })
+        .collect()
+}

@@ -1,0 +1,516 @@
+//! SQLite: one writer thread that commits waiting transactions together, and a few read-only connections.
+//!
+//! **Group commit.** The writer begins a transaction, runs each waiting job in a savepoint of its own, goes on while
+//! more jobs arrive (up to [`GROUP_JOBS_MAX`]), commits once (one fsync for all), and only then answers. A lone job
+//! is committed at once: nothing ever waits for company. A job that fails rolls back its own savepoint. If the
+//! transaction itself was lost (disk full, I/O error) or COMMIT fails, every job that ran in it fails, since each
+//! may have seen the others' effects.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, ffi};
+
+use crate::error::{Constraint, DatabaseError, StoreError};
+use crate::migrations;
+use crate::queue::{AbandonOnExit, Queue};
+use crate::statements::{Statement, sqlite_sql};
+use crate::tx::{Job, QUERY_ROWS_MAX, Tx, Verdict};
+use crate::value::{Row, Value};
+
+/// Transactions that one COMMIT may carry.
+pub const GROUP_JOBS_MAX: usize = 128;
+
+/// Transactions that may wait for the writer; further callers wait for room.
+pub const WRITE_QUEUE_MAX: usize = 1_024;
+
+/// Transactions that may wait for a reader; further callers wait for room.
+pub const READ_QUEUE_MAX: usize = 1_024;
+
+/// Read-only connections, a thread each.
+pub const READ_CONNECTIONS: usize = 4;
+
+/// How long a connection waits for another *process* that holds the write lock (a backup, a shell).
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Size that the write-ahead log is cut back to after a checkpoint, bytes.
+const WAL_BYTES_KEPT: i64 = 64 << 20;
+
+/// Prepared statements kept by one connection. The program's statements are fewer: this is a guard.
+pub(crate) const PREPARED_MAX: usize = 1_024;
+
+/// What a committed transaction survives.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Durability {
+    /// A power cut: the log is fsynced before anybody is answered (`synchronous=FULL`).
+    Power,
+    /// The end of this process, however sudden; a power cut may lose the last transactions, never order
+    /// (`synchronous=NORMAL`). For sandboxes.
+    Process,
+}
+
+static BEGIN_WRITE: Statement = control("BEGIN IMMEDIATE");
+static BEGIN_READ: Statement = control("BEGIN DEFERRED");
+static SAVEPOINT: Statement = control("SAVEPOINT job");
+static RELEASE: Statement = control("RELEASE job");
+static ROLLBACK_TO: Statement = control("ROLLBACK TO job");
+static COMMIT: Statement = control("COMMIT");
+static ROLLBACK: Statement = control("ROLLBACK");
+
+const fn control(sql: &'static str) -> Statement {
+    Statement { name: sql, sql }
+}
+
+type Jobs = Queue<Box<dyn Job>>;
+
+/// The threads and queues of one SQLite database.
+pub(crate) struct Sqlite {
+    pub(crate) writes: Arc<Jobs>,
+    /// None for a database in memory: its writer also reads, since nobody else can see it.
+    pub(crate) reads: Option<Arc<Jobs>>,
+    pub(crate) threads: Vec<JoinHandle<()>>,
+}
+
+impl Sqlite {
+    pub(crate) fn open(path: &Path, durability: Durability) -> Result<Self, StoreError> {
+        let mut writer = Connection::open_with_flags(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE
+                | OpenFlags::SQLITE_OPEN_CREATE
+                | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )
+        .map_err(|error| open_error(&error))?;
+        configure(&writer, durability).map_err(|error| open_error(&error))?;
+        migrations::run(&mut writer)?;
+
+        let writes = Arc::new(Jobs::new(WRITE_QUEUE_MAX));
+        let reads = Arc::new(Jobs::new(READ_QUEUE_MAX));
+        let mut readers = Vec::with_capacity(READ_CONNECTIONS);
+        for _ in 0..READ_CONNECTIONS {
+            readers.push(open_reader(path).map_err(|error| open_error(&error))?);
+        }
+        let mut threads = vec![spawn_writer(writer, &writes)?];
+        for reader in readers {
+            let queue = Arc::clone(&reads);
+            threads.push(spawn("store-read", move || run_reader(&reader, &queue))?);
+        }
+        Ok(Self {
+            writes,
+            reads: Some(reads),
+            threads,
+        })
+    }
+
+    pub(crate) fn open_in_memory() -> Result<Self, StoreError> {
+        let mut writer = Connection::open_in_memory().map_err(|error| open_error(&error))?;
+        configure(&writer, Durability::Process).map_err(|error| open_error(&error))?;
+        migrations::run(&mut writer)?;
+        let writes = Arc::new(Jobs::new(WRITE_QUEUE_MAX));
+        let threads = vec![spawn_writer(writer, &writes)?];
+        Ok(Self {
+            writes,
+            reads: None,
+            threads,
+        })
+    }
+}
+
+fn configure(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    let synchronous = match durability {
+        Durability::Power => "FULL",
+        Durability::Process => "NORMAL",
+    };
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "journal_size_limit", WAL_BYTES_KEPT)?;
+    Ok(())
+}
+
+fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let reader = Connection::open_with_flags(path, flags)?;
+    reader.busy_timeout(BUSY_TIMEOUT)?;
+    reader.pragma_update(None, "query_only", true)?;
+    Ok(reader)
+}
+
+fn spawn_writer(connection: Connection, queue: &Arc<Jobs>) -> Result<JoinHandle<()>, StoreError> {
+    let queue = Arc::clone(queue);
+    spawn("store-write", move || run_writer(&connection, &queue))
+}
+
+pub(crate) fn spawn(
+    name: &str,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, StoreError> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(body)
+        .map_err(|error| StoreError::Open {
+            source: DatabaseError::outside(&error),
+        })
+}
+
+fn run_writer(connection: &Connection, queue: &Jobs) {
+    let _guard = AbandonOnExit(queue);
+    let mut session = Session::new(connection);
+    let mut taken = VecDeque::with_capacity(GROUP_JOBS_MAX);
+    loop {
+        if taken.is_empty() {
+            let Some(job) = queue.take() else { return };
+            taken.push_back(job);
+        }
+        run_group(&mut session, queue, &mut taken);
+    }
+}
+
+/// Runs and commits one group: what was `taken` before, then what waits. Jobs that did not run stay in `taken`.
+fn run_group(session: &mut Session<'_>, queue: &Jobs, taken: &mut VecDeque<Box<dyn Job>>) {
+    if let Err(error) = session.control(&BEGIN_WRITE) {
+        let error = StoreError::Unavailable {
+            source: database_error(&error),
+        };
+        fail_all(taken.drain(..), &error);
+        return;
+    }
+    let mut ran = Vec::with_capacity(GROUP_JOBS_MAX);
+    while ran.len() < GROUP_JOBS_MAX {
+        let Some(mut job) = taken.pop_front().or_else(|| queue.try_take()) else {
+            break;
+        };
+        if job.is_abandoned() {
+            continue;
+        }
+        let lost = run_in_savepoint(session, &mut *job).err();
+        ran.push(job);
+        if let Some(error) = lost {
+            session.roll_back_if_open();
+            fail_all(ran, &lost_error(&error));
+            return;
+        }
+    }
+    match session.control(&COMMIT) {
+        Ok(()) => ran.into_iter().for_each(Job::answer),
+        Err(error) => {
+            session.roll_back_if_open();
+            fail_all(ran, &commit_error(&error));
+        }
+    }
+}
+
+/// Runs one job. An error means that the whole transaction is lost; a job's own failure is none.
+fn run_in_savepoint(session: &mut Session<'_>, job: &mut dyn Job) -> rusqlite::Result<()> {
+    session.control(&SAVEPOINT)?;
+    let (verdict, failure) = run_job(session, job);
+    if session.connection.is_autocommit() {
+        return Err(failure.unwrap_or_else(|| sqlite_failure(ffi::SQLITE_ABORT)));
+    }
+    if verdict == Verdict::Undo {
+        session.control(&ROLLBACK_TO)?;
+    }
+    session.control(&RELEASE)
+}
+
+/// Runs the function of a job. What it did is kept only if it returned `Ok` and no statement failed on the way.
+fn run_job(session: &mut Session<'_>, job: &mut dyn Job) -> (Verdict, Option<rusqlite::Error>) {
+    let mut tx = SqliteTx {
+        session,
+        label: job.label(),
+        is_read: job.is_read(),
+        failure: None,
+        is_aborted: false,
+    };
+    let mut verdict = job.run(&mut tx);
+    if verdict == Verdict::Keep && tx.is_aborted {
+        job.fail(StoreError::Aborted { label: job.label() });
+        verdict = Verdict::Undo;
+    }
+    (verdict, tx.failure)
+}
+
+fn run_reader(connection: &Connection, queue: &Jobs) {
+    let _guard = AbandonOnExit(queue);
+    let mut session = Session::new(connection);
+    while let Some(mut job) = queue.take() {
+        if job.is_abandoned() {
+            continue;
+        }
+        match session.control(&BEGIN_READ) {
+            Ok(()) => {
+                run_job(&mut session, &mut *job);
+                // A read has nothing to commit: both end its snapshot.
+                session.roll_back_if_open();
+            }
+            Err(error) => job.fail(StoreError::Unavailable {
+                source: database_error(&error),
+            }),
+        }
+        job.answer();
+    }
+}
+
+fn fail_all(jobs: impl IntoIterator<Item = Box<dyn Job>>, error: &StoreError) {
+    for mut job in jobs {
+        job.fail(error.clone());
+        job.answer();
+    }
+}
+
+/// A connection and its prepared statements, found by the address of their [`Statement`]: hashing the SQL text each
+/// time would cost about as much as a small statement itself.
+struct Session<'c> {
+    connection: &'c Connection,
+    prepared: HashMap<usize, rusqlite::Statement<'c>>,
+}
+
+impl<'c> Session<'c> {
+    fn new(connection: &'c Connection) -> Self {
+        Self {
+            connection,
+            prepared: HashMap::new(),
+        }
+    }
+
+    fn prepare(
+        &mut self,
+        statement: &'static Statement,
+    ) -> rusqlite::Result<&mut rusqlite::Statement<'c>> {
+        let key = std::ptr::from_ref(statement).addr();
+        if !self.prepared.contains_key(&key) {
+            if self.prepared.len() >= PREPARED_MAX {
+                self.prepared.clear();
+            }
+            let prepared = self.connection.prepare(&sqlite_sql(statement.sql))?;
+            self.prepared.insert(key, prepared);
+        }
+        Ok(self
+            .prepared
+            .get_mut(&key)
+            .expect("it was found or inserted above"))
+    }
+
+    /// Begins, marks or ends a transaction.
+    fn control(&mut self, statement: &'static Statement) -> rusqlite::Result<()> {
+        self.prepare(statement)?.execute([]).map(drop)
+    }
+
+    fn roll_back_if_open(&mut self) {
+        if self.connection.is_autocommit() {
+            return;
+        }
+        if let Err(error) = self.control(&ROLLBACK) {
+            // The next BEGIN fails as well, and says so to its callers.
+            tracing::error!(error = %database_error(&error), "a transaction could not be rolled back");
+        }
+    }
+}
+
+struct SqliteTx<'s, 'c> {
+    session: &'s mut Session<'c>,
+    label: &'static str,
+    is_read: bool,
+    /// The first failure of the database itself.
+    failure: Option<rusqlite::Error>,
+    is_aborted: bool,
+}
+
+impl SqliteTx<'_, '_> {
+    /// Runs `work` with the prepared statement, unless an earlier statement failed.
+    fn guarded<T>(
+        &mut self,
+        statement: &'static Statement,
+        work: impl FnOnce(&mut rusqlite::Statement<'_>) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        if self.is_aborted {
+            return Err(StoreError::Aborted { label: self.label });
+        }
+        let is_read = self.is_read;
+        let outcome = match self.session.prepare(statement) {
+            Ok(prepared) if is_read && !prepared.readonly() => {
+                Err(Failure::Store(StoreError::ReadOnly {
+                    statement: statement.name,
+                }))
+            }
+            Ok(prepared) => work(prepared),
+            Err(error) => Err(Failure::Sqlite(error)),
+        };
+        outcome.map_err(|failure| {
+            self.is_aborted = true;
+            match failure {
+                Failure::Store(error) => error,
+                Failure::Sqlite(error) => {
+                    let mapped = statement_error(statement.name, &error);
+                    self.failure = Some(error);
+                    mapped
+                }
+            }
+        })
+    }
+}
+
+enum Failure {
+    Sqlite(rusqlite::Error),
+    Store(StoreError),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl Tx for SqliteTx<'_, '_> {
+    fn execute(
+        &mut self,
+        statement: &'static Statement,
+        parameters: &[Value<'_>],
+    ) -> Result<u64, StoreError> {
+        self.guarded(statement, |prepared| {
+            let changed = prepared.execute(rusqlite::params_from_iter(parameters))?;
+            Ok(changed as u64)
+        })
+    }
+
+    fn query(
+        &mut self,
+        statement: &'static Statement,
+        parameters: &[Value<'_>],
+    ) -> Result<Vec<Row>, StoreError> {
+        self.guarded(statement, |prepared| {
+            let columns = prepared.column_count();
+            let mut rows = prepared.query(rusqlite::params_from_iter(parameters))?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                if found.len() == QUERY_ROWS_MAX {
+                    return Err(Failure::Store(StoreError::TooManyRows {
+                        statement: statement.name,
+                        rows_max: QUERY_ROWS_MAX,
+                    }));
+                }
+                let mut cells = Vec::with_capacity(columns);
+                for column in 0..columns {
+                    cells.push(cell(statement.name, column, row.get_ref(column)?)?);
+                }
+                found.push(Row::new(statement.name, cells.into_boxed_slice()));
+            }
+            Ok(found)
+        })
+    }
+}
+
+fn cell(
+    statement: &'static str,
+    column: usize,
+    value: ValueRef<'_>,
+) -> Result<Value<'static>, Failure> {
+    let mismatch = |found| {
+        Failure::Store(StoreError::Column {
+            statement,
+            column,
+            expected: "int, text, blob or null",
+            found,
+        })
+    };
+    match value {
+        ValueRef::Null => Ok(Value::Null),
+        ValueRef::Integer(value) => Ok(Value::Int(value)),
+        ValueRef::Real(_) => Err(mismatch("real")),
+        ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(Value::from(text.to_owned())),
+            Err(_) => Err(mismatch("text that is not UTF-8")),
+        },
+        ValueRef::Blob(bytes) => Ok(Value::from(bytes.to_vec())),
+    }
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Int(value) => ValueRef::Integer(*value),
+            Self::Text(value) => ValueRef::Text(value.as_bytes()),
+            Self::Blob(value) => ValueRef::Blob(value),
+            Self::Null => ValueRef::Null,
+        }))
+    }
+}
+
+fn sqlite_failure(code: i32) -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)
+}
+
+fn database_error(error: &rusqlite::Error) -> DatabaseError {
+    match error {
+        rusqlite::Error::SqliteFailure(code, message) => DatabaseError {
+            code: code.extended_code.to_string(),
+            message: message.clone().unwrap_or_else(|| code.to_string()),
+        },
+        other => DatabaseError::outside(other),
+    }
+}
+
+fn open_error(error: &rusqlite::Error) -> StoreError {
+    StoreError::Open {
+        source: database_error(error),
+    }
+}
+
+fn statement_error(statement: &'static str, error: &rusqlite::Error) -> StoreError {
+    let source = database_error(error);
+    let rusqlite::Error::SqliteFailure(code, _) = error else {
+        return StoreError::Statement { statement, source };
+    };
+    match code.code {
+        ErrorCode::ConstraintViolation => StoreError::Constraint {
+            statement,
+            constraint: match code.extended_code {
+                ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_UNIQUE => {
+                    Constraint::Unique
+                }
+                ffi::SQLITE_CONSTRAINT_CHECK => Constraint::Check,
+                ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Constraint::ForeignKey,
+                ffi::SQLITE_CONSTRAINT_NOTNULL => Constraint::NotNull,
+                _ => Constraint::Other,
+            },
+            source,
+        },
+        _ if is_unavailable(code.code) => StoreError::Unavailable { source },
+        _ => StoreError::Statement { statement, source },
+    }
+}
+
+/// Failures that come from the machine or another process, not from the statement.
+const fn is_unavailable(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::DiskFull
+            | ErrorCode::ReadOnly
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen
+            | ErrorCode::OutOfMemory
+    )
+}
+
+fn lost_error(error: &rusqlite::Error) -> StoreError {
+    StoreError::NotCommitted {
+        source: database_error(error),
+    }
+}
+
+/// After an I/O error the log may or may not hold the commit: a restart could still find it.
+fn commit_error(error: &rusqlite::Error) -> StoreError {
+    let source = database_error(error);
+    if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) {
+        StoreError::CommitUnknown { source }
+    } else {
+        StoreError::NotCommitted { source }
+    }
+}
