@@ -1,0 +1,423 @@
+"""AliKafka through Alibaba Cloud's own Python SDKs: purchase, start, use, release, refusals.
+
+The law is the vendor page "CreatePostPayOrder"; answer trees are those of the SDK's models.
+"""
+
+import json
+import urllib.error
+import urllib.request
+from xml.etree import ElementTree
+
+from alibabacloud_alikafka20190916 import models as tea
+from aliyunsdkalikafka.request.v20190916.CreatePostPayOrderRequest import CreatePostPayOrderRequest
+from aliyunsdkalikafka.request.v20190916.CreateTopicRequest import CreateTopicRequest
+from aliyunsdkalikafka.request.v20190916.DeleteInstanceRequest import DeleteInstanceRequest
+from aliyunsdkalikafka.request.v20190916.GetInstanceListRequest import GetInstanceListRequest
+from aliyunsdkalikafka.request.v20190916.GetQuotaTipRequest import GetQuotaTipRequest
+from aliyunsdkalikafka.request.v20190916.GetTopicListRequest import GetTopicListRequest
+from aliyunsdkalikafka.request.v20190916.ReleaseInstanceRequest import ReleaseInstanceRequest
+from aliyunsdkalikafka.request.v20190916.StartInstanceRequest import StartInstanceRequest
+from aliyunsdkcore.auth.algorithm import sha_hmac1
+from aliyunsdkcore.auth.composer.rpc_signature_composer import get_signed_url
+from aliyunsdkvpc.request.v20160428.DescribeVSwitchAttributesRequest import DescribeVSwitchAttributesRequest
+
+import records
+import suite
+from aliyun_sdk import REGION, VPC, VSWITCH, ZONE, alikafka_tea, ask, classic, classic_refused, tea_refused
+from suite import SANDBOX, Credentials, Maybe, account_with, check, equal, expect_tree, unique, wait_until
+
+# The request of the vendor page.
+PAGE = {
+    "TopicQuota": 50,
+    "DiskType": "1",
+    "DiskSize": 900,
+    "DeployType": 5,
+    "IoMax": 20,
+    "SpecType": "normal",
+    "IoMaxSpec": "alikafka.hw.2xlarge",
+}
+COMMON = {"Code": int, "Message": str, "RequestId": str, "Success": bool}
+ORDER_TREE = {**COMMON, "OrderId": str}
+INSTANCE_TREE = {
+    "AllConfig": Maybe(str),
+    "AutoCreateGroupEnable": Maybe(bool),
+    "AutoCreateTopicEnable": Maybe(bool),
+    "BackupZoneId": Maybe(str),
+    "CreateTime": int,
+    "DefaultPartitionNum": Maybe(int),
+    "DeployType": int,
+    "DiskSize": int,
+    "DiskType": int,
+    "DomainEndpoint": str,
+    "EipMax": int,
+    "EndPoint": str,
+    "ExpiredTime": int,
+    "InstanceId": str,
+    "IoMax": int,
+    "IoMaxRead": int,
+    "IoMaxSpec": str,
+    "IoMaxWrite": int,
+    "KmsKeyId": Maybe(str),
+    "MsgRetain": int,
+    "Name": str,
+    "PaidType": int,
+    "RecommendedPartitionCount": Maybe(int),
+    "RegionId": str,
+    "ReservedPublishCapacity": Maybe(int),
+    "ReservedSubscribeCapacity": Maybe(int),
+    "ResourceGroupId": Maybe(str),
+    "SaslDomainEndpoint": Maybe(str),
+    "SaslEndPoint": Maybe(str),
+    "ScheduledRetirement": Maybe(bool),
+    "SecurityGroup": str,
+    "Series": Maybe(str),
+    "ServiceStatus": int,
+    "SpecType": str,
+    "SslDomainEndpoint": Maybe(str),
+    "SslEndPoint": Maybe(str),
+    "StandardZoneId": Maybe(str),
+    "Tags": dict,
+    "TopicNumLimit": int,
+    "UpgradeServiceDetailInfo": {"Current2OpenSourceVersion": str},
+    "UsedGroupCount": int,
+    "UsedPartitionCount": int,
+    "UsedTopicCount": int,
+    "VSwitchId": str,
+    "VSwitchIds": Maybe({"VSwitchIds": [str]}),
+    "ViewInstanceStatusCode": int,
+    "VpcId": str,
+    "VpcSaslDomainEndpoint": Maybe(str),
+    "VpcSaslEndPoint": Maybe(str),
+    "ZoneId": str,
+}
+QUOTA_TREE = {
+    "GroupLeft": int,
+    "GroupUsed": int,
+    "IsPartitionBuy": int,
+    "PartitionLeft": int,
+    "PartitionNumOfBuy": int,
+    "PartitionQuota": int,
+    "PartitionUsed": int,
+    "TopicLeft": int,
+    "TopicNumOfBuy": int,
+    "TopicQuota": int,
+    "TopicUsed": int,
+}
+TOPIC_TREE = {
+    "AutoCreate": Maybe(bool),
+    "CompactTopic": bool,
+    "CreateTime": int,
+    "InstanceId": str,
+    "LocalTopic": bool,
+    "PartitionNum": int,
+    "RegionId": str,
+    "Remark": str,
+    "Status": int,
+    "StatusName": str,
+    "Tags": dict,
+    "Topic": str,
+    "TopicConfig": Maybe(str),
+}
+# ServiceStatus of GetInstanceList.
+WAITING, RUNNING, RELEASED = 0, 5, 15
+
+
+def order(credentials: Credentials = SANDBOX, **changes: object) -> dict:
+    """The page's order with some parameters changed; None leaves one out."""
+    parameters = {name: value for name, value in {**PAGE, **changes}.items() if value is not None}
+    return ask(classic(credentials), CreatePostPayOrderRequest(), **parameters)
+
+
+def instances(**filters: object) -> list[dict]:
+    """GetInstanceList with filters."""
+    answer = ask(classic(), GetInstanceListRequest(), **filters)
+    expect_tree(answer, {**COMMON, "InstanceList": {"InstanceVO": list}})
+    return answer["InstanceList"]["InstanceVO"]
+
+
+def instance(instance_id: str) -> dict | None:
+    """The instance as listed, or None when it is gone."""
+    found = instances(InstanceIds=[instance_id])
+    return found[0] if found else None
+
+
+def start(instance_id: str) -> None:
+    """StartInstance, then polled as Terraform does until ServiceStatus is 5."""
+    expect_tree(
+        ask(
+            classic(),
+            StartInstanceRequest(),
+            InstanceId=instance_id,
+            VpcId=VPC,
+            VSwitchId=VSWITCH,
+            ZoneId=ZONE,
+            DeployModule="vpc",
+            Name=unique("started"),
+            Config=json.dumps({"kafka.log.retention.hours": "72"}),
+        ),
+        COMMON,
+    )
+    wait_until("ServiceStatus 5", lambda: (instance(instance_id) or {}).get("ServiceStatus") == RUNNING)
+
+
+def topic_through_api(instance_id: str) -> str:
+    """CreateTopic, then polled by exact name until its Status is 0."""
+    topic = unique("topic")
+    created = ask(
+        classic(), CreateTopicRequest(), InstanceId=instance_id, Topic=topic, Remark="acceptance", PartitionNum="3"
+    )
+    expect_tree(created, COMMON)
+
+    def in_service() -> bool:
+        answer = ask(classic(), GetTopicListRequest(), InstanceId=instance_id, Topic=topic)
+        tree = {"TopicList": {"TopicVO": list}, "CurrentPage": int, "PageSize": int, "Total": int}
+        expect_tree(answer, {**COMMON, **tree})
+        rows = answer["TopicList"]["TopicVO"]
+        if not rows:
+            return False
+        expect_tree(rows, [TOPIC_TREE])
+        equal("listed topic", (rows[0]["Topic"], rows[0]["PartitionNum"]), (topic, 3))
+        return rows[0]["Status"] == 0
+
+    wait_until("topic in service", in_service)
+    return topic
+
+
+@check
+def the_page_example_buys_a_cluster_that_keeps_ten_thousand_records() -> None:
+    bought = order()
+    expect_tree(bought, ORDER_TREE)
+    equal("common part", (bought["Code"], bought["Message"], bought["Success"]), (200, "operation success.", True))
+    listed = instances(OrderId=bought["OrderId"])
+    equal("instances of the order", len(listed), 1)
+    equal("status before StartInstance", listed[0]["ServiceStatus"], WAITING)
+    instance_id = listed[0]["InstanceId"]
+    start(instance_id)
+    running = instance(instance_id)
+    expect_tree(running, INSTANCE_TREE, "InstanceVO")
+    wanted = {"DiskSize": 900, "DiskType": 1, "DeployType": 5, "SpecType": "normal", "PaidType": 1, "IoMax": 20}
+    wanted |= {"IoMaxSpec": "alikafka.hw.2xlarge", "RegionId": REGION, "VpcId": VPC, "VSwitchId": VSWITCH}
+    equal("what was bought", {name: running[name] for name in wanted}, wanted)
+    if not running["DomainEndpoint"]:
+        raise AssertionError("DomainEndpoint is empty")
+    equal("brokers", len(running["EndPoint"].split(",")), 3)
+    records.round_trip(running["EndPoint"], topic_through_api(instance_id))
+
+
+@check
+def the_current_sdk_buys_by_partitions_and_its_cluster_keeps_ten_thousand_records() -> None:
+    client = alikafka_tea()
+    bought = client.create_post_pay_order(
+        tea.CreatePostPayOrderRequest(
+            region_id=REGION,
+            deploy_type=4,
+            eip_max=3,
+            disk_type="0",
+            disk_size=500,
+            io_max_spec="alikafka.hw.3xlarge",
+            spec_type="professional",
+            partition_num=100,
+            paid_type=1,
+            tag=[tea.CreatePostPayOrderRequestTag(key="team", value="acceptance")],
+        )
+    )
+    equal("HTTP status", bought.status_code, 200)
+    expect_tree(bought.body.to_map(), ORDER_TREE)
+    by_order = tea.GetInstanceListRequest(region_id=REGION, order_id=bought.body.order_id)
+    instance_id = client.get_instance_list(by_order).body.instance_list.instance_vo[0].instance_id
+    client.start_instance(
+        tea.StartInstanceRequest(
+            region_id=REGION,
+            instance_id=instance_id,
+            vpc_id=VPC,
+            v_switch_id=VSWITCH,
+            zone_id=ZONE,
+            deploy_module="eip",
+            is_eip_inner=True,
+            cross_zone=False,
+        )
+    )
+    by_id = tea.GetInstanceListRequest(region_id=REGION, instance_id=[instance_id])
+
+    def running():
+        row = client.get_instance_list(by_id).body.instance_list.instance_vo[0]
+        return row if row.service_status == RUNNING else None
+
+    row = wait_until("ServiceStatus 5", running)
+    equal("public traffic and edition", (row.eip_max, row.spec_type, row.deploy_type), (3, "professional", 4))
+    equal("tags", [(tag.key, tag.value) for tag in row.tags.tag_vo], [("team", "acceptance")])
+    topic = unique("topic")
+    client.create_topic(
+        tea.CreateTopicRequest(
+            region_id=REGION, instance_id=instance_id, topic=topic, remark="acceptance", partition_num="6"
+        )
+    )
+    records.round_trip(row.end_point, topic)
+
+
+@check
+def quota_tip_counts_what_was_bought_and_used() -> None:
+    bought = order(TopicQuota=None, PartitionNum=200)
+    instance_id = instances(OrderId=bought["OrderId"])[0]["InstanceId"]
+    start(instance_id)
+    topic_through_api(instance_id)
+    answer = ask(classic(), GetQuotaTipRequest(), InstanceId=instance_id)
+    expect_tree(answer, {**COMMON, "QuotaData": QUOTA_TREE})
+    quota = answer["QuotaData"]
+    wanted = {"PartitionNumOfBuy": 200, "PartitionQuota": 1200, "PartitionUsed": 3, "PartitionLeft": 1197}
+    wanted |= {"TopicQuota": 1200, "TopicUsed": 1, "IsPartitionBuy": 1}
+    equal("quota", {name: quota[name] for name in wanted}, wanted)
+
+
+@check
+def a_released_instance_stays_listed_until_it_is_deleted() -> None:
+    instance_id = instances(OrderId=order()["OrderId"])[0]["InstanceId"]
+    start(instance_id)
+    ask(classic(), ReleaseInstanceRequest(), InstanceId=instance_id, ForceDeleteInstance=True)
+    wait_until("ServiceStatus 15", lambda: (instance(instance_id) or {}).get("ServiceStatus") == RELEASED)
+    ask(classic(), DeleteInstanceRequest(), InstanceId=instance_id)
+    wait_until("no longer listed", lambda: instance(instance_id) is None)
+
+
+@check
+def a_vswitch_tells_its_network_as_terraform_asks() -> None:
+    answer = ask(classic(), DescribeVSwitchAttributesRequest(), VSwitchId=VSWITCH)
+    equal("VSwitchId", answer["VSwitchId"], VSWITCH)
+    if not answer["VpcId"]:
+        raise AssertionError("VpcId is empty")
+
+
+@check
+def format_xml_answers_the_documented_xml() -> None:
+    request = CreatePostPayOrderRequest()
+    for name, value in PAGE.items():
+        getattr(request, f"set_{name}")(value)
+    parameters = {**request.get_query_params(), "Action": "CreatePostPayOrder", "Version": "2019-09-16"}
+    parameters["RegionId"] = REGION
+    target, _ = get_signed_url(
+        parameters, SANDBOX.key_id, SANDBOX.secret, "XML", "GET", {}, signer=sha_hmac1
+    )
+    with urllib.request.urlopen(f"http://{suite.ENDPOINT}{target}", timeout=30) as answer:
+        equal("content type", answer.headers["Content-Type"], "text/xml;charset=utf-8")
+        root = ElementTree.fromstring(answer.read())
+    equal("root", root.tag, "CreatePostPayOrderResponse")
+    equal("elements", sorted(child.tag for child in root), ["Code", "Message", "OrderId", "RequestId", "Success"])
+    equal("texts", (root.findtext("Code"), root.findtext("Success")), ("200", "true"))
+
+
+@check
+def a_wrong_secret_is_refused_and_both_sides_agree_on_the_string_to_sign() -> None:
+    wrong = Credentials(SANDBOX.key_id, "not-the-secret")
+    # The classic SDK says InvalidAccessKeySecret only when the server's string to sign equals its own.
+    classic_refused(lambda: order(wrong), "InvalidAccessKeySecret")
+    request = tea.GetInstanceListRequest(region_id=REGION)
+    tea_refused(lambda: alikafka_tea(wrong).get_instance_list(request), "SignatureDoesNotMatch")
+    version_1 = alikafka_tea(wrong, signature_algorithm="v2")
+    tea_refused(lambda: version_1.get_instance_list(request), "SignatureDoesNotMatch")
+
+
+@check
+def an_unknown_key_is_refused_with_404() -> None:
+    stranger = Credentials("LTAIUNKNOWN", "secret")
+    error = classic_refused(lambda: order(stranger), "InvalidAccessKeyId.NotFound")
+    equal("HTTP status", error.http_status, 404)
+    request = tea.GetInstanceListRequest(region_id=REGION)
+    tea_refused(lambda: alikafka_tea(stranger).get_instance_list(request), "InvalidAccessKeyId.NotFound")
+
+
+@check
+def a_signed_request_serves_once() -> None:
+    parameters = {"Action": "GetInstanceList", "Version": "2019-09-16", "RegionId": REGION}
+    target, _ = get_signed_url(
+        parameters, SANDBOX.key_id, SANDBOX.secret, "JSON", "GET", {}, signer=sha_hmac1
+    )
+    with urllib.request.urlopen(f"http://{suite.ENDPOINT}{target}", timeout=30) as first:
+        equal("first", first.status, 200)
+    try:
+        urllib.request.urlopen(f"http://{suite.ENDPOINT}{target}", timeout=30)
+    except urllib.error.HTTPError as error:
+        equal("second", (error.code, json.loads(error.read())["Code"]), (400, "SignatureNonceUsed"))
+    else:
+        raise AssertionError("the same nonce was accepted twice")
+
+
+@check
+def orders_against_the_rules_of_the_page_are_refused() -> None:
+    cases = {
+        "no DeployType": {"DeployType": None},
+        "no DiskSize": {"DiskSize": None},
+        "no DiskType": {"DiskType": None},
+        "neither TopicQuota nor PartitionNum": {"TopicQuota": None},
+        "neither IoMax nor IoMaxSpec": {"IoMax": None, "IoMaxSpec": None},
+        "DeployType 4 without EipMax": {"DeployType": 4},
+        "unknown DeployType": {"DeployType": 6},
+        "unknown DiskType": {"DiskType": "7"},
+        "DiskSize between steps": {"DiskSize": 950},
+        "DiskSize below the plan's least": {"DiskSize": 0},
+        "unknown SpecType": {"SpecType": "gold"},
+        "unknown IoMaxSpec": {"IoMaxSpec": "alikafka.hw.7xlarge"},
+        "IoMaxSpec that the edition does not sell": {"IoMaxSpec": "alikafka.hw.16xlarge"},
+        "IoMax that no plan has": {"IoMax": 21, "IoMaxSpec": None},
+        "DiskSize that is no number": {"DiskSize": "much"},
+    }
+    before = len(instances())
+    for what, changes in cases.items():
+        try:
+            answer = order(**changes)
+        except Exception as error:
+            code, status = getattr(error, "error_code", None), getattr(error, "http_status", None)
+            if status != 400 or not code or code.startswith("SDK."):
+                raise AssertionError(f"{what}: {error}") from error
+            continue
+        raise AssertionError(f"{what}: accepted with {answer}")
+    equal("instances afterwards", len(instances()), before)
+
+
+@check
+def io_max_spec_wins_over_io_max() -> None:
+    listed = instances(OrderId=order(IoMax=120)["OrderId"])
+    equal("what was bought", (listed[0]["IoMaxSpec"], listed[0]["IoMax"]), ("alikafka.hw.2xlarge", 20))
+
+
+@check
+def io_max_alone_names_a_plan() -> None:
+    listed = instances(OrderId=order(IoMax=30, IoMaxSpec=None)["OrderId"])
+    equal("what was bought", (listed[0]["IoMaxSpec"], listed[0]["IoMax"]), ("alikafka.hw.3xlarge", 30))
+
+
+@check
+def an_unknown_action_is_refused() -> None:
+    request = CreatePostPayOrderRequest()
+    request.set_action_name("CreatePostPayMiracle")
+    error = classic_refused(lambda: ask(classic(), request, **PAGE), "InvalidApi.NotFound", "InvalidAction.NotFound")
+    equal("HTTP status", error.http_status, 404)
+
+
+@check
+def an_account_without_money_buys_nothing() -> None:
+    poor = account_with("0.01")
+    try:
+        order(poor)
+    except Exception as error:
+        code, status = getattr(error, "error_code", ""), getattr(error, "http_status", None)
+        equal("HTTP status", status, 400)
+        if "balance" not in f"{code} {error}".lower():
+            raise AssertionError(f"the refusal does not speak of the balance: {error}") from error
+    else:
+        raise AssertionError("bought without money")
+    answer = ask(classic(poor), GetInstanceListRequest())
+    equal("instances", answer["InstanceList"]["InstanceVO"], [])
+
+
+@check
+def an_account_does_not_see_anothers_instances() -> None:
+    mine = instances(OrderId=order()["OrderId"])[0]["InstanceId"]
+    stranger = classic(account_with("100"))
+    answer = ask(stranger, GetInstanceListRequest(), InstanceIds=[mine])
+    equal("instances", answer["InstanceList"]["InstanceVO"], [])
+    request = lambda: ask(stranger, StartInstanceRequest(), InstanceId=mine, VpcId=VPC, VSwitchId=VSWITCH)
+    classic_refused(request, "AUTH_RESOURCE_OWNER_ERROR", "BIZ.INSTANCE.STATUS.ERROR", "BIZ_INSTANCE_STATUS_ERROR")
+
+
+if __name__ == "__main__":
+    suite.run()
