@@ -41,17 +41,27 @@ macro_rules! statements {
 
 /// The statements of every module: what `tests/statements.rs` prepares on both databases.
 pub const ALL_MODULES: &[(&str, &[&Statement])] = &[
+    ("access_key", crate::access_key::ALL),
+    ("account", crate::account::ALL),
     ("audit", crate::audit::ALL),
+    ("broker_port", crate::broker_port::ALL),
     ("idempotency", crate::idempotency::ALL),
+    ("instance", crate::instance::ALL),
     ("lease", crate::lease::ALL),
+    ("ledger", crate::ledger::ALL),
+    ("network", crate::network::ALL),
     ("nonce", crate::nonce::ALL),
+    ("order", crate::order::ALL),
+    ("setting", crate::setting::ALL),
+    ("topic", crate::topic::ALL),
 ];
 
 /// A statement's text with SQLite's numbered placeholders: `$2` becomes `?2`.
 ///
 /// SQLite takes `$2` for a *name* and numbers names by first appearance, so that an UPDATE that mentions `$2` before
 /// `$1` would silently bind the wrong values. Quoted text stays as it is.
-pub(crate) fn sqlite_sql(sql: &str) -> String {
+#[must_use]
+pub fn sqlite_sql(sql: &str) -> String {
     let mut quote = None;
     let mut characters = sql.chars().peekable();
     let mut rewritten = String::with_capacity(sql.len());
