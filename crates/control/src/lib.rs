@@ -1,1 +1,25 @@
-//! Placeholder while the crate is being built.
+//! The control plane: every use case of Brokerage, named noun_verb, in the vocabulary of the domain.
+//!
+//! It applies the rules of `brokerage-domain`, keeps everything in one store, and lets an engine run Kafka.
+//! It knows no vendor: dialects, the console and the command line translate. A purchase never waits for a
+//! cluster: it reserves money, writes what *should* exist, and answers; [`background`] makes it so.
+
+pub mod access_key;
+pub mod account;
+pub mod background;
+pub mod context;
+pub mod control;
+pub mod failpoints;
+pub mod instance;
+pub mod ledger;
+pub mod network;
+pub mod order;
+pub mod rate;
+pub mod replay;
+pub mod request_log;
+pub mod sandbox;
+pub mod seal;
+pub mod topic;
+
+pub use context::{Context, Principal};
+pub use control::{Control, Parts, Settings};

@@ -108,6 +108,8 @@ CREATE TABLE instance (
     name TEXT NOT NULL,
     order_id TEXT NOT NULL,
     order_line BIGINT NOT NULL,
+    -- The plan's row of a ladder, for limits on how many of it an account may buy.
+    spec TEXT,
     plan TEXT NOT NULL,
     charge TEXT NOT NULL,
     placement TEXT,

@@ -34,8 +34,17 @@ pub struct StoredKey {
 ///
 /// # Errors
 /// As [`Tx::execute`].
-pub fn access_key_insert(tx: &mut dyn Tx, stored: &StoredKey, now: Moment) -> Result<bool, StoreError> {
-    let StoredKey { key, sealed_secret, session_token_hash, .. } = stored;
+pub fn access_key_insert(
+    tx: &mut dyn Tx,
+    stored: &StoredKey,
+    now: Moment,
+) -> Result<bool, StoreError> {
+    let StoredKey {
+        key,
+        sealed_secret,
+        session_token_hash,
+        ..
+    } = stored;
     let values = params![
         key.id.as_str(),
         key.account_id.as_str(),
@@ -54,7 +63,9 @@ pub fn access_key_insert(tx: &mut dyn Tx, stored: &StoredKey, now: Moment) -> Re
 /// # Errors
 /// As [`Tx::query`].
 pub fn access_key_by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<StoredKey>, StoreError> {
-    let Some(row) = tx.query_first(&SELECT, params![id])? else { return Ok(None) };
+    let Some(row) = tx.query_first(&SELECT, params![id])? else {
+        return Ok(None);
+    };
     let key = AccessKey {
         id: AccessKeyId::new(row.text(0)?),
         account_id: AccountId::new(row.text(1)?),

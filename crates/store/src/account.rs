@@ -33,8 +33,16 @@ fn read(row: &Row) -> Result<Account, StoreError> {
 /// # Errors
 /// As [`Tx::execute`].
 pub fn account_insert(tx: &mut dyn Tx, account: &Account) -> Result<bool, StoreError> {
-    let Account { id, number, name, created_at } = account;
-    Ok(tx.execute(&INSERT, params![id.as_str(), *number, name, created_at.micros()])? == 1)
+    let Account {
+        id,
+        number,
+        name,
+        created_at,
+    } = account;
+    Ok(tx.execute(
+        &INSERT,
+        params![id.as_str(), *number, name, created_at.micros()],
+    )? == 1)
 }
 
 /// One account.
@@ -42,7 +50,10 @@ pub fn account_insert(tx: &mut dyn Tx, account: &Account) -> Result<bool, StoreE
 /// # Errors
 /// As [`Tx::query`].
 pub fn account_by_id(tx: &mut dyn Tx, id: &AccountId) -> Result<Option<Account>, StoreError> {
-    tx.query_first(&SELECT, params![id.as_str()])?.as_ref().map(read).transpose()
+    tx.query_first(&SELECT, params![id.as_str()])?
+        .as_ref()
+        .map(read)
+        .transpose()
 }
 
 /// One account by its name.
@@ -50,7 +61,10 @@ pub fn account_by_id(tx: &mut dyn Tx, id: &AccountId) -> Result<Option<Account>,
 /// # Errors
 /// As [`Tx::query`].
 pub fn account_by_name(tx: &mut dyn Tx, name: &str) -> Result<Option<Account>, StoreError> {
-    tx.query_first(&SELECT_BY_NAME, params![name])?.as_ref().map(read).transpose()
+    tx.query_first(&SELECT_BY_NAME, params![name])?
+        .as_ref()
+        .map(read)
+        .transpose()
 }
 
 /// The accounts after `after`, at most [`ACCOUNT_PAGE_MAX`].
@@ -58,5 +72,8 @@ pub fn account_by_name(tx: &mut dyn Tx, name: &str) -> Result<Option<Account>, S
 /// # Errors
 /// As [`Tx::query`].
 pub fn account_page(tx: &mut dyn Tx, after: &str) -> Result<Vec<Account>, StoreError> {
-    tx.query(&SELECT_PAGE, params![after, ACCOUNT_PAGE_MAX])?.iter().map(read).collect()
+    tx.query(&SELECT_PAGE, params![after, ACCOUNT_PAGE_MAX])?
+        .iter()
+        .map(read)
+        .collect()
 }

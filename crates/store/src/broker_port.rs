@@ -35,7 +35,11 @@ pub fn broker_port_set_range(tx: &mut dyn Tx, first: u16, last: u16) -> Result<(
 ///
 /// # Errors
 /// As [`Tx::query`].
-pub fn broker_port_take(tx: &mut dyn Tx, instance: &InstanceId, count: u32) -> Result<Vec<u16>, StoreError> {
+pub fn broker_port_take(
+    tx: &mut dyn Tx,
+    instance: &InstanceId,
+    count: u32,
+) -> Result<Vec<u16>, StoreError> {
     let rows = tx.query(&TAKE, params![instance.as_str(), count])?;
     let mut ports = rows
         .iter()
@@ -49,7 +53,11 @@ pub fn broker_port_take(tx: &mut dyn Tx, instance: &InstanceId, count: u32) -> R
 ///
 /// # Errors
 /// As [`Tx::execute`].
-pub fn broker_port_block(tx: &mut dyn Tx, instance: &InstanceId, port: u16) -> Result<(), StoreError> {
+pub fn broker_port_block(
+    tx: &mut dyn Tx,
+    instance: &InstanceId,
+    port: u16,
+) -> Result<(), StoreError> {
     tx.execute(&BLOCK, params![port, instance.as_str()])?;
     Ok(())
 }
@@ -68,5 +76,6 @@ pub fn broker_port_free(tx: &mut dyn Tx, instance: &InstanceId) -> Result<(), St
 /// # Errors
 /// As [`Tx::query`].
 pub fn broker_port_count_free(tx: &mut dyn Tx) -> Result<i64, StoreError> {
-    tx.query_first(&COUNT_FREE, params![])?.map_or(Ok(0), |row| row.int(0))
+    tx.query_first(&COUNT_FREE, params![])?
+        .map_or(Ok(0), |row| row.int(0))
 }

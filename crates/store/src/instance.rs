@@ -25,8 +25,8 @@ macro_rules! columns {
 }
 
 crate::statements! {
-    INSERT = concat!("INSERT INTO instance (", columns!(), ", unsettled, retry_at_us) VALUES ($1, $2, $3, $4, $5, \
-              $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)");
+    INSERT = concat!("INSERT INTO instance (", columns!(), ", unsettled, retry_at_us, spec) VALUES ($1, $2, $3, $4, \
+              $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)");
     UPDATE = "UPDATE instance SET name = $3, plan = $4, charge = $5, placement = $6, phase = $7, want = $8, \
               ports = $9, settings = $10, attributes = $11, tags = $12, running_since_us = $13, expires_at_us = $14, \
               billed_until_us = $15, attempts = $16, failure = $17, unsettled = $18, retry_at_us = $19, \
@@ -39,11 +39,15 @@ crate::statements! {
     SELECT_BY_ORDER = concat!("SELECT ", columns!(), " FROM instance WHERE order_id = $1 ORDER BY order_line LIMIT $2");
     SELECT_UNSETTLED = concat!("SELECT ", columns!(), " FROM instance WHERE unsettled = 1 AND retry_at_us <= $1 \
                         ORDER BY retry_at_us, id LIMIT $2");
+    COUNT_SPEC = "SELECT COUNT(*) FROM instance WHERE account_id = $1 AND spec = $2";
     NEXT_RETRY = "SELECT MIN(retry_at_us) FROM instance WHERE unsettled = 1";
 }
 
 fn read(row: &Row) -> Result<Instance, StoreError> {
-    let number = |column| row.int(column).and_then(|n| u32::try_from(n).map_err(|_| row.mismatch(column, "a count")));
+    let number = |column| {
+        row.int(column)
+            .and_then(|n| u32::try_from(n).map_err(|_| row.mismatch(column, "a count")))
+    };
     let moment = |column| Ok::<_, StoreError>(row.opt_int(column)?.map(Moment::from_micros));
     Ok(Instance {
         id: InstanceId::new(row.text(0)?),
@@ -94,7 +98,11 @@ impl Attention {
 ///
 /// # Errors
 /// As [`Tx::execute`].
-pub fn instance_insert(tx: &mut dyn Tx, instance: &Instance, attention: Attention) -> Result<(), StoreError> {
+pub fn instance_insert(
+    tx: &mut dyn Tx,
+    instance: &Instance,
+    attention: Attention,
+) -> Result<(), StoreError> {
     let (unsettled, retry_at_us) = attention.columns();
     let values = params![
         instance.id.as_str(),
@@ -122,6 +130,7 @@ pub fn instance_insert(tx: &mut dyn Tx, instance: &Instance, attention: Attentio
         instance.revision,
         unsettled,
         retry_at_us,
+        instance.plan.spec.as_ref(),
     ];
     tx.execute(&INSERT, values)?;
     Ok(())
@@ -132,7 +141,11 @@ pub fn instance_insert(tx: &mut dyn Tx, instance: &Instance, attention: Attentio
 ///
 /// # Errors
 /// As [`Tx::execute`].
-pub fn instance_update(tx: &mut dyn Tx, instance: &Instance, attention: Attention) -> Result<bool, StoreError> {
+pub fn instance_update(
+    tx: &mut dyn Tx,
+    instance: &Instance,
+    attention: Attention,
+) -> Result<bool, StoreError> {
     let (unsettled, retry_at_us) = attention.columns();
     let values = params![
         instance.id.as_str(),
@@ -163,23 +176,41 @@ pub fn instance_update(tx: &mut dyn Tx, instance: &Instance, attention: Attentio
 /// # Errors
 /// As [`Tx::query`].
 pub fn instance_by_id(tx: &mut dyn Tx, id: &InstanceId) -> Result<Option<Instance>, StoreError> {
-    tx.query_first(&SELECT, params![id.as_str()])?.as_ref().map(read).transpose()
+    tx.query_first(&SELECT, params![id.as_str()])?
+        .as_ref()
+        .map(read)
+        .transpose()
 }
 
 /// One instance of an account; another account's is as good as none.
 ///
 /// # Errors
 /// As [`Tx::query`].
-pub fn instance_owned(tx: &mut dyn Tx, account: &AccountId, id: &InstanceId) -> Result<Option<Instance>, StoreError> {
-    tx.query_first(&SELECT_OWNED, params![id.as_str(), account.as_str()])?.as_ref().map(read).transpose()
+pub fn instance_owned(
+    tx: &mut dyn Tx,
+    account: &AccountId,
+    id: &InstanceId,
+) -> Result<Option<Instance>, StoreError> {
+    tx.query_first(&SELECT_OWNED, params![id.as_str(), account.as_str()])?
+        .as_ref()
+        .map(read)
+        .transpose()
 }
 
 /// The account's instances in one profile after the id `after`, those that are gone left out.
 ///
 /// # Errors
 /// As [`Tx::query`].
-pub fn instance_owned_page(tx: &mut dyn Tx, account: &AccountId, profile: &str, after: &str) -> Result<Vec<Instance>, StoreError> {
-    let rows = tx.query(&SELECT_OWNED_PAGE, params![account.as_str(), profile, after, INSTANCE_PAGE])?;
+pub fn instance_owned_page(
+    tx: &mut dyn Tx,
+    account: &AccountId,
+    profile: &str,
+    after: &str,
+) -> Result<Vec<Instance>, StoreError> {
+    let rows = tx.query(
+        &SELECT_OWNED_PAGE,
+        params![account.as_str(), profile, after, INSTANCE_PAGE],
+    )?;
     rows.iter().map(read).collect()
 }
 
@@ -188,7 +219,10 @@ pub fn instance_owned_page(tx: &mut dyn Tx, account: &AccountId, profile: &str, 
 /// # Errors
 /// As [`Tx::query`].
 pub fn instance_page(tx: &mut dyn Tx, after: &str) -> Result<Vec<Instance>, StoreError> {
-    tx.query(&SELECT_PAGE, params![after, INSTANCE_PAGE])?.iter().map(read).collect()
+    tx.query(&SELECT_PAGE, params![after, INSTANCE_PAGE])?
+        .iter()
+        .map(read)
+        .collect()
 }
 
 /// The instances that an order bought, by line.
@@ -196,7 +230,10 @@ pub fn instance_page(tx: &mut dyn Tx, after: &str) -> Result<Vec<Instance>, Stor
 /// # Errors
 /// As [`Tx::query`].
 pub fn instance_by_order(tx: &mut dyn Tx, order: &OrderId) -> Result<Vec<Instance>, StoreError> {
-    tx.query(&SELECT_BY_ORDER, params![order.as_str(), INSTANCE_PAGE])?.iter().map(read).collect()
+    tx.query(&SELECT_BY_ORDER, params![order.as_str(), INSTANCE_PAGE])?
+        .iter()
+        .map(read)
+        .collect()
 }
 
 /// Unsettled instances whose turn has come, at most [`UNSETTLED_MAX`].
@@ -204,7 +241,10 @@ pub fn instance_by_order(tx: &mut dyn Tx, order: &OrderId) -> Result<Vec<Instanc
 /// # Errors
 /// As [`Tx::query`].
 pub fn instance_unsettled(tx: &mut dyn Tx, now: Moment) -> Result<Vec<Instance>, StoreError> {
-    tx.query(&SELECT_UNSETTLED, params![now.micros(), UNSETTLED_MAX])?.iter().map(read).collect()
+    tx.query(&SELECT_UNSETTLED, params![now.micros(), UNSETTLED_MAX])?
+        .iter()
+        .map(read)
+        .collect()
 }
 
 /// When the next unsettled instance's turn comes.
@@ -212,6 +252,21 @@ pub fn instance_unsettled(tx: &mut dyn Tx, now: Moment) -> Result<Vec<Instance>,
 /// # Errors
 /// As [`Tx::query`].
 pub fn instance_next_retry(tx: &mut dyn Tx) -> Result<Option<Moment>, StoreError> {
-    let Some(row) = tx.query_first(&NEXT_RETRY, params![])? else { return Ok(None) };
+    let Some(row) = tx.query_first(&NEXT_RETRY, params![])? else {
+        return Ok(None);
+    };
     Ok(row.opt_int(0)?.map(Moment::from_micros))
+}
+
+/// How many instances of one spec the account ever bought.
+///
+/// # Errors
+/// As [`Tx::query`].
+pub fn instance_count_spec(
+    tx: &mut dyn Tx,
+    account: &AccountId,
+    spec: &str,
+) -> Result<i64, StoreError> {
+    tx.query_first(&COUNT_SPEC, params![account.as_str(), spec])?
+        .map_or(Ok(0), |row| row.int(0))
 }

@@ -16,7 +16,8 @@ crate::statements! {
     /// Moves the end of a lease that is still of this generation.
     pub RENEW = "UPDATE lease SET expires_at_us = $3 WHERE name = $1 AND generation = $2";
     /// Ends a lease that is still of this generation. The row stays: generations never start again.
-    pub RELEASE = "UPDATE lease SET expires_at_us = 0, holder = '' WHERE name = $1 AND generation = $2";
+    pub RELEASE = "UPDATE lease SET expires_at_us = 0, holder = '' \
+        WHERE name = $1 AND generation = $2 AND holder <> ''";
     /// Locks the lease's row until the transaction ends, so that nobody takes it meanwhile.
     pub CHECK = "UPDATE lease SET generation = generation WHERE name = $1 AND generation = $2 AND holder <> ''";
 }

@@ -45,18 +45,31 @@ pub enum Entered {
 fn read(row: &Row) -> Result<Transfer, StoreError> {
     Ok(Transfer {
         id: TransferId::new(row.text(0)?),
-        kind: TransferKind::from_word(row.text(1)?).ok_or_else(|| row.mismatch(1, "a kind of transfer"))?,
+        kind: TransferKind::from_word(row.text(1)?)
+            .ok_or_else(|| row.mismatch(1, "a kind of transfer"))?,
         pending_id: row.opt_text(2)?.map(TransferId::new),
         debit: row.text(3)?.to_owned(),
         credit: row.text(4)?.to_owned(),
-        currency: Currency::from_code(row.text(5)?).ok_or_else(|| row.mismatch(5, "a currency"))?,
+        currency: row
+            .text(5)?
+            .parse()
+            .map_err(|_| row.mismatch(5, "a currency"))?,
         amount: Money::from_micros(row.int(6)?),
         at: Moment::from_micros(row.int(7)?),
     })
 }
 
 fn insert(tx: &mut dyn Tx, transfer: &Transfer) -> Result<bool, StoreError> {
-    let Transfer { id, kind, pending_id, debit, credit, currency, amount, at } = transfer;
+    let Transfer {
+        id,
+        kind,
+        pending_id,
+        debit,
+        credit,
+        currency,
+        amount,
+        at,
+    } = transfer;
     let values = params![
         id.as_str(),
         kind.word(),
@@ -74,7 +87,12 @@ fn insert(tx: &mut dyn Tx, transfer: &Transfer) -> Result<bool, StoreError> {
 ///
 /// # Errors
 /// As [`Tx::execute`].
-pub fn ledger_account_open(tx: &mut dyn Tx, name: &str, account: &AccountId, currency: Currency) -> Result<(), StoreError> {
+pub fn ledger_account_open(
+    tx: &mut dyn Tx,
+    name: &str,
+    account: &AccountId,
+    currency: Currency,
+) -> Result<(), StoreError> {
     tx.execute(&OPEN, params![name, account.as_str(), currency.code()])?;
     Ok(())
 }
@@ -101,13 +119,23 @@ fn take(
     kind: TransferKind,
     statement: &'static crate::Statement,
 ) -> Result<Entered, StoreError> {
-    assert_eq!(transfer.kind, kind, "the transfer is of the kind that this statement enters");
+    assert_eq!(
+        transfer.kind, kind,
+        "the transfer is of the kind that this statement enters"
+    );
     if !insert(tx, transfer)? {
         return Ok(Entered::Exists);
     }
-    let covered = tx.execute(statement, params![&transfer.debit, transfer.amount.micros()])? == 1;
+    let covered = tx.execute(
+        statement,
+        params![&transfer.debit, transfer.amount.micros()],
+    )? == 1;
     // A refused transfer must not stay: its transaction ends with an error.
-    Ok(if covered { Entered::Entered } else { Entered::Refused })
+    Ok(if covered {
+        Entered::Entered
+    } else {
+        Entered::Refused
+    })
 }
 
 /// Enters money that the credited customer receives: a top-up or a refund.
@@ -115,11 +143,18 @@ fn take(
 /// # Errors
 /// As [`Tx::execute`].
 pub fn transfer_receive(tx: &mut dyn Tx, transfer: &Transfer) -> Result<Entered, StoreError> {
-    assert_eq!(transfer.kind, TransferKind::Posted, "money that arrives is posted");
+    assert_eq!(
+        transfer.kind,
+        TransferKind::Posted,
+        "money that arrives is posted"
+    );
     if !insert(tx, transfer)? {
         return Ok(Entered::Exists);
     }
-    tx.execute(&RECEIVE, params![&transfer.credit, transfer.amount.micros()])?;
+    tx.execute(
+        &RECEIVE,
+        params![&transfer.credit, transfer.amount.micros()],
+    )?;
     Ok(Entered::Entered)
 }
 
@@ -150,7 +185,10 @@ pub fn transfer_end_hold(
     if !insert(tx, &end)? {
         return Ok(Entered::Exists);
     }
-    tx.execute(&END_HOLD, params![&hold.debit, posted.micros(), hold.amount.micros()])?;
+    tx.execute(
+        &END_HOLD,
+        params![&hold.debit, posted.micros(), hold.amount.micros()],
+    )?;
     Ok(Entered::Entered)
 }
 
@@ -159,16 +197,30 @@ pub fn transfer_end_hold(
 /// # Errors
 /// As [`Tx::query`].
 pub fn transfer_by_id(tx: &mut dyn Tx, id: &TransferId) -> Result<Option<Transfer>, StoreError> {
-    tx.query_first(&SELECT, params![id.as_str()])?.as_ref().map(read).transpose()
+    tx.query_first(&SELECT, params![id.as_str()])?
+        .as_ref()
+        .map(read)
+        .transpose()
 }
 
 /// Transfers that are no ends of holds (`ends` false) or that are (`ends` true), after the id `after`.
 ///
 /// # Errors
 /// As [`Tx::query`].
-pub fn transfer_page(tx: &mut dyn Tx, ends: bool, after: &str) -> Result<Vec<Transfer>, StoreError> {
-    let statement = if ends { &SELECT_ENDS } else { &SELECT_BEGINNINGS };
-    tx.query(statement, params![after, LEDGER_PAGE])?.iter().map(read).collect()
+pub fn transfer_page(
+    tx: &mut dyn Tx,
+    ends: bool,
+    after: &str,
+) -> Result<Vec<Transfer>, StoreError> {
+    let statement = if ends {
+        &SELECT_ENDS
+    } else {
+        &SELECT_BEGINNINGS
+    };
+    tx.query(statement, params![after, LEDGER_PAGE])?
+        .iter()
+        .map(read)
+        .collect()
 }
 
 /// A customer's balance and credit limit (micros); `None` when the ledger account was never opened.
@@ -176,19 +228,33 @@ pub fn transfer_page(tx: &mut dyn Tx, ends: bool, after: &str) -> Result<Vec<Tra
 /// # Errors
 /// As [`Tx::query`].
 pub fn balance_by_name(tx: &mut dyn Tx, name: &str) -> Result<Option<(Balance, i64)>, StoreError> {
-    let Some(row) = tx.query_first(&SELECT_BALANCE, params![name])? else { return Ok(None) };
-    Ok(Some((Balance { posted: row.int(0)?.into(), held: row.int(1)?.into() }, row.int(2)?)))
+    let Some(row) = tx.query_first(&SELECT_BALANCE, params![name])? else {
+        return Ok(None);
+    };
+    Ok(Some((
+        Balance {
+            posted: row.int(0)?.into(),
+            held: row.int(1)?.into(),
+        },
+        row.int(2)?,
+    )))
 }
 
 /// Stored balances after the name `after`: name, balance, credit limit (micros).
 ///
 /// # Errors
 /// As [`Tx::query`].
-pub fn balance_page(tx: &mut dyn Tx, after: &str) -> Result<Vec<(String, Balance, i64)>, StoreError> {
+pub fn balance_page(
+    tx: &mut dyn Tx,
+    after: &str,
+) -> Result<Vec<(String, Balance, i64)>, StoreError> {
     let rows = tx.query(&SELECT_BALANCES, params![after, LEDGER_PAGE])?;
     rows.iter()
         .map(|row| {
-            let balance = Balance { posted: row.int(1)?.into(), held: row.int(2)?.into() };
+            let balance = Balance {
+                posted: row.int(1)?.into(),
+                held: row.int(2)?.into(),
+            };
             Ok((row.text(0)?.to_owned(), balance, row.int(3)?))
         })
         .collect()

@@ -34,11 +34,21 @@ mod sqlite;
 mod store;
 mod value;
 
+pub mod access_key;
+pub mod account;
 pub mod audit;
+pub mod broker_port;
+mod document;
 pub mod idempotency;
+pub mod instance;
 pub mod lease;
+pub mod ledger;
+pub mod network;
 pub mod nonce;
+pub mod order;
+pub mod setting;
 pub mod statements;
+pub mod topic;
 pub mod tx;
 
 pub use error::{Constraint, DatabaseError, StoreError};

@@ -57,9 +57,28 @@ fn read_subnet(row: &Row) -> Result<Subnet, StoreError> {
 ///
 /// # Errors
 /// As [`Tx::execute`].
-pub fn network_insert(tx: &mut dyn Tx, account: &AccountId, network: &Network) -> Result<bool, StoreError> {
-    let Network { id, profile, region, name, cidr, created_at } = network;
-    let values = params![account.as_str(), profile, id.as_str(), region, name, cidr, created_at.micros()];
+pub fn network_insert(
+    tx: &mut dyn Tx,
+    account: &AccountId,
+    network: &Network,
+) -> Result<bool, StoreError> {
+    let Network {
+        id,
+        profile,
+        region,
+        name,
+        cidr,
+        created_at,
+    } = network;
+    let values = params![
+        account.as_str(),
+        profile,
+        id.as_str(),
+        region,
+        name,
+        cidr,
+        created_at.micros()
+    ];
     Ok(tx.execute(&INSERT_NETWORK, values)? == 1)
 }
 
@@ -67,8 +86,21 @@ pub fn network_insert(tx: &mut dyn Tx, account: &AccountId, network: &Network) -
 ///
 /// # Errors
 /// As [`Tx::execute`].
-pub fn subnet_insert(tx: &mut dyn Tx, account: &AccountId, subnet: &Subnet) -> Result<bool, StoreError> {
-    let Subnet { id, network_id, profile, region, zone, name, cidr, created_at } = subnet;
+pub fn subnet_insert(
+    tx: &mut dyn Tx,
+    account: &AccountId,
+    subnet: &Subnet,
+) -> Result<bool, StoreError> {
+    let Subnet {
+        id,
+        network_id,
+        profile,
+        region,
+        zone,
+        name,
+        cidr,
+        created_at,
+    } = subnet;
     let values = params![
         account.as_str(),
         profile,
@@ -87,7 +119,12 @@ pub fn subnet_insert(tx: &mut dyn Tx, account: &AccountId, subnet: &Subnet) -> R
 ///
 /// # Errors
 /// As [`Tx::query`].
-pub fn network_by_id(tx: &mut dyn Tx, account: &AccountId, profile: &str, id: &str) -> Result<Option<Network>, StoreError> {
+pub fn network_by_id(
+    tx: &mut dyn Tx,
+    account: &AccountId,
+    profile: &str,
+    id: &str,
+) -> Result<Option<Network>, StoreError> {
     let row = tx.query_first(&SELECT_NETWORK, params![account.as_str(), profile, id])?;
     row.as_ref().map(read_network).transpose()
 }
@@ -96,7 +133,12 @@ pub fn network_by_id(tx: &mut dyn Tx, account: &AccountId, profile: &str, id: &s
 ///
 /// # Errors
 /// As [`Tx::query`].
-pub fn subnet_by_id(tx: &mut dyn Tx, account: &AccountId, profile: &str, id: &str) -> Result<Option<Subnet>, StoreError> {
+pub fn subnet_by_id(
+    tx: &mut dyn Tx,
+    account: &AccountId,
+    profile: &str,
+    id: &str,
+) -> Result<Option<Subnet>, StoreError> {
     let row = tx.query_first(&SELECT_SUBNET, params![account.as_str(), profile, id])?;
     row.as_ref().map(read_subnet).transpose()
 }
@@ -105,23 +147,47 @@ pub fn subnet_by_id(tx: &mut dyn Tx, account: &AccountId, profile: &str, id: &st
 ///
 /// # Errors
 /// As [`Tx::query`].
-pub fn network_list(tx: &mut dyn Tx, account: &AccountId, profile: &str) -> Result<Vec<Network>, StoreError> {
-    tx.query(&SELECT_NETWORKS, params![account.as_str(), profile, NETWORKS_MAX])?.iter().map(read_network).collect()
+pub fn network_list(
+    tx: &mut dyn Tx,
+    account: &AccountId,
+    profile: &str,
+) -> Result<Vec<Network>, StoreError> {
+    tx.query(
+        &SELECT_NETWORKS,
+        params![account.as_str(), profile, NETWORKS_MAX],
+    )?
+    .iter()
+    .map(read_network)
+    .collect()
 }
 
 /// The account's subnets in one profile, oldest first, at most [`NETWORKS_MAX`].
 ///
 /// # Errors
 /// As [`Tx::query`].
-pub fn subnet_list(tx: &mut dyn Tx, account: &AccountId, profile: &str) -> Result<Vec<Subnet>, StoreError> {
-    tx.query(&SELECT_SUBNETS, params![account.as_str(), profile, NETWORKS_MAX])?.iter().map(read_subnet).collect()
+pub fn subnet_list(
+    tx: &mut dyn Tx,
+    account: &AccountId,
+    profile: &str,
+) -> Result<Vec<Subnet>, StoreError> {
+    tx.query(
+        &SELECT_SUBNETS,
+        params![account.as_str(), profile, NETWORKS_MAX],
+    )?
+    .iter()
+    .map(read_subnet)
+    .collect()
 }
 
 /// How many networks and subnets the account has in one profile.
 ///
 /// # Errors
 /// As [`Tx::query`].
-pub fn network_count(tx: &mut dyn Tx, account: &AccountId, profile: &str) -> Result<(i64, i64), StoreError> {
+pub fn network_count(
+    tx: &mut dyn Tx,
+    account: &AccountId,
+    profile: &str,
+) -> Result<(i64, i64), StoreError> {
     let row = tx.query_first(&COUNT_NETWORKS, params![account.as_str(), profile])?;
     row.map_or(Ok((0, 0)), |row| Ok((row.int(0)?, row.int(1)?)))
 }

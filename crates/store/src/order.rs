@@ -2,7 +2,7 @@
 
 use brokerage_domain::clock::Moment;
 use brokerage_domain::id::{AccountId, InstanceId, OrderId};
-use brokerage_domain::money::{Currency, Money};
+use brokerage_domain::money::Money;
 use brokerage_domain::order::{LineState, Order, OrderKind, OrderLine};
 
 use crate::document;
@@ -36,10 +36,14 @@ fn read(row: &Row, lines: Vec<OrderLine>) -> Result<Order, StoreError> {
         account_id: AccountId::new(row.text(1)?),
         profile: row.text(2)?.to_owned(),
         region: row.text(3)?.to_owned(),
-        kind: OrderKind::from_word(row.text(4)?).ok_or_else(|| row.mismatch(4, "a kind of order"))?,
+        kind: OrderKind::from_word(row.text(4)?)
+            .ok_or_else(|| row.mismatch(4, "a kind of order"))?,
         charge: document::read(row, 5)?,
         payment: document::read(row, 6)?,
-        currency: Currency::from_code(row.text(7)?).ok_or_else(|| row.mismatch(7, "a currency"))?,
+        currency: row
+            .text(7)?
+            .parse()
+            .map_err(|_| row.mismatch(7, "a currency"))?,
         total: Money::from_micros(row.int(8)?),
         catalog_version: row.text(9)?.to_owned(),
         catalog_hash: row.text(10)?.to_owned(),
@@ -53,7 +57,8 @@ fn read_line(row: &Row, at: usize) -> Result<OrderLine, StoreError> {
         line: u32::try_from(row.int(at)?).map_err(|_| row.mismatch(at, "a line number"))?,
         instance_id: InstanceId::new(row.text(at + 1)?),
         amount: Money::from_micros(row.int(at + 2)?),
-        state: LineState::from_word(row.text(at + 3)?).ok_or_else(|| row.mismatch(at + 3, "a state of a line"))?,
+        state: LineState::from_word(row.text(at + 3)?)
+            .ok_or_else(|| row.mismatch(at + 3, "a state of a line"))?,
     })
 }
 
@@ -77,15 +82,30 @@ pub fn order_insert(tx: &mut dyn Tx, order: &Order) -> Result<(), StoreError> {
         order.created_at.micros(),
     ];
     tx.execute(&INSERT, values)?;
-    for OrderLine { line, instance_id, amount, state } in &order.lines {
-        let values = params![order.id.as_str(), *line, instance_id.as_str(), amount.micros(), state.word()];
+    for OrderLine {
+        line,
+        instance_id,
+        amount,
+        state,
+    } in &order.lines
+    {
+        let values = params![
+            order.id.as_str(),
+            *line,
+            instance_id.as_str(),
+            amount.micros(),
+            state.word()
+        ];
         tx.execute(&INSERT_LINE, values)?;
     }
     Ok(())
 }
 
 fn lines(tx: &mut dyn Tx, id: &str) -> Result<Vec<OrderLine>, StoreError> {
-    tx.query(&SELECT_LINES, params![id])?.iter().map(|row| read_line(row, 0)).collect()
+    tx.query(&SELECT_LINES, params![id])?
+        .iter()
+        .map(|row| read_line(row, 0))
+        .collect()
 }
 
 /// One order, whoever's it is.
@@ -93,7 +113,9 @@ fn lines(tx: &mut dyn Tx, id: &str) -> Result<Vec<OrderLine>, StoreError> {
 /// # Errors
 /// As [`Tx::query`].
 pub fn order_by_id(tx: &mut dyn Tx, id: &OrderId) -> Result<Option<Order>, StoreError> {
-    let Some(row) = tx.query_first(&SELECT, params![id.as_str()])? else { return Ok(None) };
+    let Some(row) = tx.query_first(&SELECT, params![id.as_str()])? else {
+        return Ok(None);
+    };
     let lines = lines(tx, id.as_str())?;
     read(&row, lines).map(Some)
 }
@@ -113,7 +135,10 @@ pub fn order_page(
     let count = tx.query_first(&COUNT, params![account.as_str(), from, until])?;
     let count = count.map_or(Ok(0), |row| row.int(0))?;
     let limit = limit.min(ORDER_PAGE_MAX);
-    let rows = tx.query(&SELECT_PAGE, params![account.as_str(), from, until, limit, offset])?;
+    let rows = tx.query(
+        &SELECT_PAGE,
+        params![account.as_str(), from, until, limit, offset],
+    )?;
     let mut orders = Vec::with_capacity(rows.len());
     for row in &rows {
         let lines = lines(tx, row.text(0)?)?;
@@ -126,15 +151,30 @@ pub fn order_page(
 ///
 /// # Errors
 /// As [`Tx::execute`].
-pub fn order_line_move(tx: &mut dyn Tx, order: &OrderId, line: u32, from: LineState, to: LineState) -> Result<bool, StoreError> {
-    Ok(tx.execute(&UPDATE_LINE, params![order.as_str(), line, to.word(), from.word()])? == 1)
+pub fn order_line_move(
+    tx: &mut dyn Tx,
+    order: &OrderId,
+    line: u32,
+    from: LineState,
+    to: LineState,
+) -> Result<bool, StoreError> {
+    Ok(tx.execute(
+        &UPDATE_LINE,
+        params![order.as_str(), line, to.word(), from.word()],
+    )? == 1)
 }
 
 /// Lines of all orders after `(order, line)`, for checks of the whole ledger.
 ///
 /// # Errors
 /// As [`Tx::query`].
-pub fn order_line_page(tx: &mut dyn Tx, after: (&str, i64), limit: u32) -> Result<Vec<(OrderId, OrderLine)>, StoreError> {
+pub fn order_line_page(
+    tx: &mut dyn Tx,
+    after: (&str, i64),
+    limit: u32,
+) -> Result<Vec<(OrderId, OrderLine)>, StoreError> {
     let rows = tx.query(&SELECT_LINES_AFTER, params![after.0, after.1, limit])?;
-    rows.iter().map(|row| Ok((OrderId::new(row.text(0)?), read_line(row, 1)?))).collect()
+    rows.iter()
+        .map(|row| Ok((OrderId::new(row.text(0)?), read_line(row, 1)?)))
+        .collect()
 }

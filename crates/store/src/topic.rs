@@ -38,9 +38,24 @@ pub struct TopicRecord {
 ///
 /// # Errors
 /// As [`Tx::execute`].
-pub fn topic_record_put(tx: &mut dyn Tx, instance: &InstanceId, record: &TopicRecord) -> Result<(), StoreError> {
-    let TopicRecord { name, remark, attributes, created_at } = record;
-    let values = params![instance.as_str(), name, remark, document::write(attributes), created_at.micros()];
+pub fn topic_record_put(
+    tx: &mut dyn Tx,
+    instance: &InstanceId,
+    record: &TopicRecord,
+) -> Result<(), StoreError> {
+    let TopicRecord {
+        name,
+        remark,
+        attributes,
+        created_at,
+    } = record;
+    let values = params![
+        instance.as_str(),
+        name,
+        remark,
+        document::write(attributes),
+        created_at.micros()
+    ];
     tx.execute(&UPSERT, values)?;
     Ok(())
 }
@@ -49,7 +64,10 @@ pub fn topic_record_put(tx: &mut dyn Tx, instance: &InstanceId, record: &TopicRe
 ///
 /// # Errors
 /// As [`Tx::query`].
-pub fn topic_record_list(tx: &mut dyn Tx, instance: &InstanceId) -> Result<Vec<TopicRecord>, StoreError> {
+pub fn topic_record_list(
+    tx: &mut dyn Tx,
+    instance: &InstanceId,
+) -> Result<Vec<TopicRecord>, StoreError> {
     let rows = tx.query(&SELECT, params![instance.as_str(), TOPIC_RECORDS_MAX])?;
     rows.iter()
         .map(|row| {
@@ -67,7 +85,11 @@ pub fn topic_record_list(tx: &mut dyn Tx, instance: &InstanceId) -> Result<Vec<T
 ///
 /// # Errors
 /// As [`Tx::execute`].
-pub fn topic_record_delete(tx: &mut dyn Tx, instance: &InstanceId, name: &str) -> Result<(), StoreError> {
+pub fn topic_record_delete(
+    tx: &mut dyn Tx,
+    instance: &InstanceId,
+    name: &str,
+) -> Result<(), StoreError> {
     tx.execute(&DELETE, params![instance.as_str(), name])?;
     Ok(())
 }

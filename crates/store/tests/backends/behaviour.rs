@@ -1,6 +1,4 @@
-//! One body of behaviour, run over every back end.
-
-mod support;
+//! What a transaction promises, whatever runs it.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -8,11 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::Poll;
 
-use brokerage_store::{
-    Constraint, Durability, QUERY_ROWS_MAX, Store, StoreError, Tx, Value, params,
-};
-use secrecy::SecretString;
-use tempfile::TempDir;
+use brokerage_store::{Constraint, QUERY_ROWS_MAX, Store, StoreError, Tx, Value, params};
+
+use crate::{Backend, Fixture, write};
 
 mod sql {
     brokerage_store::statements! {
@@ -38,68 +34,27 @@ mod sql {
     }
 }
 
-/// A store and what must outlive it.
-struct Fixture {
-    store: Store,
-    _directory: TempDir,
-    _server: Option<Arc<support::Server>>,
+/// Makes the tables of these tests, and one account with 500.
+async fn prepare(store: &Store) {
+    write(store, |tx| {
+        for statement in [
+            &sql::CREATE_ACCOUNT,
+            &sql::CREATE_PARENT,
+            &sql::CREATE_CHILD,
+            &sql::CREATE_CELL,
+        ] {
+            tx.execute(statement, &[])?;
+        }
+        tx.execute(&sql::INSERT, params!["hot", 500_i64]).map(drop)
+    })
+    .await
+    .unwrap();
 }
 
-#[derive(Clone, Copy)]
-enum Backend {
-    SqliteFile,
-    SqliteMemory,
-    Postgres,
-}
-
-impl Backend {
-    /// A new store with the tables of these tests. `None`: this machine has no such database.
-    async fn open(self) -> Option<Fixture> {
-        let directory = tempfile::tempdir().unwrap();
-        let mut server = None;
-        let store = match self {
-            Self::SqliteFile => {
-                Store::open_sqlite(&directory.path().join("store.db"), Durability::Power).unwrap()
-            }
-            Self::SqliteMemory => Store::open_sqlite_in_memory().unwrap(),
-            Self::Postgres => {
-                // The server is started and asked on a blocking thread, as its driver demands.
-                let opened = tokio::task::spawn_blocking(|| {
-                    let server = support::Server::shared()?;
-                    let url = SecretString::from(server.database());
-                    Some((Store::open_postgres(&url, 8).unwrap(), server))
-                });
-                let (store, shared) = opened.await.unwrap()?;
-                server = Some(shared);
-                store
-            }
-        };
-        write(&store, |tx| {
-            for statement in [
-                &sql::CREATE_ACCOUNT,
-                &sql::CREATE_PARENT,
-                &sql::CREATE_CHILD,
-                &sql::CREATE_CELL,
-            ] {
-                tx.execute(statement, &[])?;
-            }
-            tx.execute(&sql::INSERT, params!["hot", 500_i64]).map(drop)
-        })
-        .await
-        .unwrap();
-        Some(Fixture {
-            store,
-            _directory: directory,
-            _server: server,
-        })
-    }
-}
-
-async fn write<T: Send + 'static>(
-    store: &Store,
-    function: impl FnMut(&mut dyn Tx) -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    store.write("test", function).await
+async fn prepared(backend: Backend) -> Option<Fixture> {
+    let fixture = backend.open().await?;
+    prepare(&fixture.store).await;
+    Some(fixture)
 }
 
 async fn available(store: &Store, id: &'static str) -> Option<i64> {
@@ -125,27 +80,6 @@ async fn start<F: Future + ?Sized>(call: &mut Pin<Box<F>>) {
     .await;
 }
 
-macro_rules! on_every_backend {
-    ($($name:ident),+ $(,)?) => {
-        on_every_backend!(@ sqlite_file SqliteFile $($name)+);
-        on_every_backend!(@ sqlite_memory SqliteMemory $($name)+);
-        on_every_backend!(@ postgres_server Postgres $($name)+);
-    };
-    (@ $module:ident $backend:ident $($name:ident)+) => {
-        mod $module {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $name() {
-                    if let Some(fixture) = super::Backend::$backend.open().await {
-                        super::$name(fixture.store.clone()).await;
-                        fixture.store.close().await;
-                    }
-                }
-            )+
-        }
-    };
-}
-
 on_every_backend!(
     what_is_written_is_read_back,
     values_come_back_as_they_went_in,
@@ -163,6 +97,7 @@ on_every_backend!(
 );
 
 async fn what_is_written_is_read_back(store: Store) {
+    prepare(&store).await;
     assert_eq!(available(&store, "a").await, None);
     let rows = write(&store, |tx| tx.execute(&sql::INSERT, params!["a", 7_i64])).await;
     assert_eq!(rows.unwrap(), 1);
@@ -174,6 +109,7 @@ async fn what_is_written_is_read_back(store: Store) {
 }
 
 async fn values_come_back_as_they_went_in(store: Store) {
+    prepare(&store).await;
     let cases: Vec<(Option<i64>, Option<String>, Option<Vec<u8>>)> = vec![
         (None, None, None),
         (Some(0), Some(String::new()), Some(vec![])),
@@ -212,6 +148,7 @@ async fn values_come_back_as_they_went_in(store: Store) {
 }
 
 async fn an_error_undoes_the_whole_function(store: Store) {
+    prepare(&store).await;
     #[derive(Debug)]
     enum Refused {
         Store(#[expect(dead_code, reason = "shown when the test fails")] StoreError),
@@ -237,6 +174,7 @@ async fn an_error_undoes_the_whole_function(store: Store) {
 }
 
 async fn a_conflict_is_a_row_count(store: Store) {
+    prepare(&store).await;
     for expected in [1, 0] {
         let rows = write(&store, |tx| {
             let rows = tx.execute(&sql::INSERT_IF_NEW, params!["twice", 1_i64])?;
@@ -251,6 +189,7 @@ async fn a_conflict_is_a_row_count(store: Store) {
 }
 
 async fn constraints_are_typed(store: Store) {
+    prepare(&store).await;
     let check = async |function: fn(&mut dyn Tx) -> Result<u64, StoreError>,
                        expected: Constraint| {
         let error = write(&store, function).await.unwrap_err();
@@ -278,6 +217,7 @@ async fn constraints_are_typed(store: Store) {
 }
 
 async fn going_on_after_a_failed_statement_undoes_everything(store: Store) {
+    prepare(&store).await;
     let error = write(&store, |tx| {
         tx.execute(&sql::INSERT, params!["before", 1_i64])?;
         assert!(tx.query(&sql::NONSENSE, &[]).is_err());
@@ -295,6 +235,7 @@ async fn going_on_after_a_failed_statement_undoes_everything(store: Store) {
 }
 
 async fn a_panic_fails_only_its_own_transaction(store: Store) {
+    prepare(&store).await;
     let panicking = write(&store, |tx| -> Result<(), StoreError> {
         tx.execute(&sql::INSERT, params!["panicked", 1_i64])?;
         panic!("on purpose, in a test");
@@ -319,6 +260,7 @@ async fn a_panic_fails_only_its_own_transaction(store: Store) {
 }
 
 async fn a_commit_that_fails_is_told(store: Store) {
+    prepare(&store).await;
     let error = write(&store, |tx| tx.execute(&sql::INSERT_CHILD, params![1_i64])).await;
     let error = error.unwrap_err();
     assert!(
@@ -330,6 +272,7 @@ async fn a_commit_that_fails_is_told(store: Store) {
 }
 
 async fn a_hot_row_is_never_overspent_by_64_callers(store: Store) {
+    prepare(&store).await;
     const EACH: u64 = 10;
     let callers: Vec<_> = (0..64)
         .map(|_| {
@@ -354,6 +297,7 @@ async fn a_hot_row_is_never_overspent_by_64_callers(store: Store) {
 }
 
 async fn a_read_cannot_write(store: Store) {
+    prepare(&store).await;
     let error = store
         .read("sneaky", |tx| {
             tx.execute(&sql::INSERT, params!["sneaky", 1_i64])
@@ -365,6 +309,7 @@ async fn a_read_cannot_write(store: Store) {
 }
 
 async fn a_query_without_limit_is_refused(store: Store) {
+    prepare(&store).await;
     let count_to = async |rows: usize| {
         let last = i64::try_from(rows).unwrap();
         let counted = write(&store, move |tx| {
@@ -378,6 +323,7 @@ async fn a_query_without_limit_is_refused(store: Store) {
 }
 
 async fn a_column_of_another_type_is_an_error(store: Store) {
+    prepare(&store).await;
     let error = store
         .read("confused", |tx| {
             let row = tx.query_first(&sql::SELECT, params!["hot"])?.unwrap();
@@ -395,6 +341,7 @@ async fn a_column_of_another_type_is_an_error(store: Store) {
 }
 
 async fn a_closed_store_says_so(store: Store) {
+    prepare(&store).await;
     store.clone().close().await;
     let error = write(&store, |tx| tx.execute(&sql::SPEND, params!["hot", 1_i64])).await;
     assert!(matches!(error, Err(StoreError::Closed)), "{error:?}");
@@ -433,14 +380,10 @@ async fn hold(store: &Store, id: &'static str) -> Held {
 #[tokio::test]
 async fn reads_neither_wait_for_an_open_transaction_nor_see_it() {
     for backend in [Backend::SqliteFile, Backend::Postgres] {
-        let Some(Fixture {
-            store,
-            _server,
-            _directory,
-        }) = backend.open().await
-        else {
+        let Some(fixture) = prepared(backend).await else {
             continue;
         };
+        let store = fixture.store.clone();
         let held = hold(&store, "open").await;
         assert_eq!(available(&store, "open").await, None);
         held.release.send(()).unwrap();
@@ -452,9 +395,8 @@ async fn reads_neither_wait_for_an_open_transaction_nor_see_it() {
 
 #[tokio::test]
 async fn a_call_that_is_dropped_before_its_turn_never_runs() {
-    let Fixture {
-        store, _directory, ..
-    } = Backend::SqliteFile.open().await.unwrap();
+    let fixture = prepared(Backend::SqliteFile).await.unwrap();
+    let store = fixture.store.clone();
     let held = hold(&store, "open").await;
     let mut dropped = Box::pin(write(&store, |tx| {
         tx.execute(&sql::INSERT, params!["dropped", 1_i64])
@@ -468,9 +410,8 @@ async fn a_call_that_is_dropped_before_its_turn_never_runs() {
 
 #[tokio::test]
 async fn a_full_disk_fails_the_whole_group_and_nothing_after_it() {
-    let Fixture {
-        store, _directory, ..
-    } = Backend::SqliteFile.open().await.unwrap();
+    let fixture = prepared(Backend::SqliteFile).await.unwrap();
+    let store = fixture.store.clone();
     write(&store, |tx| tx.query(&sql::LIMIT_PAGES, &[]))
         .await
         .unwrap();
@@ -521,9 +462,8 @@ async fn a_full_disk_fails_the_whole_group_and_nothing_after_it() {
 
 #[tokio::test]
 async fn transactions_that_wait_are_finished_by_close() {
-    let Fixture {
-        store, _directory, ..
-    } = Backend::SqliteFile.open().await.unwrap();
+    let fixture = prepared(Backend::SqliteFile).await.unwrap();
+    let store = fixture.store.clone();
     let held = hold(&store, "open").await;
     let mut waiting = Box::pin(write(&store, |tx| {
         tx.execute(&sql::INSERT, params!["waiting", 1_i64])
@@ -539,9 +479,10 @@ async fn transactions_that_wait_are_finished_by_close() {
 
 #[tokio::test]
 async fn the_loser_of_a_deadlock_is_run_again() {
-    let Some(Fixture { store, _server, .. }) = Backend::Postgres.open().await else {
+    let Some(fixture) = prepared(Backend::Postgres).await else {
         return;
     };
+    let store = fixture.store.clone();
     write(&store, |tx| {
         tx.execute(&sql::INSERT, params!["cold", 500_i64])
     })
@@ -581,9 +522,10 @@ async fn the_loser_of_a_deadlock_is_run_again() {
 
 #[tokio::test]
 async fn a_connection_cut_before_commit_is_replaced_and_the_function_run_again() {
-    let Some(Fixture { store, _server, .. }) = Backend::Postgres.open().await else {
+    let Some(fixture) = prepared(Backend::Postgres).await else {
         return;
     };
+    let store = fixture.store.clone();
     let mut is_first_run = true;
     let rows = write(&store, move |tx| {
         let rows = tx.execute(&sql::SPEND, params!["hot", 1_i64])?;

@@ -1,0 +1,214 @@
+//! Access keys: making them, finding them for a signature, and deciding what they may do.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use brokerage_domain::access::{AccessKey, Attempt, Policy, decide};
+use brokerage_domain::error::Kind;
+use brokerage_domain::id::{AccessKeyId, AccountId};
+use brokerage_domain::{Error, Result};
+use brokerage_store::access_key::{
+    StoredKey, access_key_by_id, access_key_insert, access_key_set_active,
+};
+use parking_lot::RwLock;
+use secrecy::SecretString;
+
+use crate::context::{Context, Principal};
+use crate::control::Control;
+
+/// Keys whose secrets are kept open in memory.
+pub const KEYS_CACHED_MAX: usize = 10_000;
+/// Longest id of an access key that is looked up, in bytes.
+pub const KEY_ID_BYTES_MAX: usize = 128;
+const KEY_ID_CHARS: usize = 24;
+const SECRET_CHARS: usize = 40;
+const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/// A key with its open secret, ready to check a signature.
+pub struct OpenKey {
+    /// The key.
+    pub key: AccessKey,
+    /// Its account's number.
+    pub account_number: i64,
+    /// The plain secret.
+    pub secret: SecretString,
+    /// SHA-256 of the session token that must come with it, as hex.
+    pub session_token_hash: Option<String>,
+}
+
+impl OpenKey {
+    /// The caller that this key stands for.
+    pub fn principal(&self) -> Principal {
+        Principal {
+            account_id: self.key.account_id.clone(),
+            account_number: self.account_number,
+            key_id: Some(self.key.id.clone()),
+        }
+    }
+}
+
+/// Open keys by id. Only keys that exist are kept, so strangers cannot fill it.
+#[derive(Default)]
+pub struct KeyCache(RwLock<HashMap<String, Arc<OpenKey>>>);
+
+/// A key to make.
+pub struct NewKey {
+    /// Its id; drawn when `None`.
+    pub id: Option<AccessKeyId>,
+    /// Its secret; drawn when `None`.
+    pub secret: Option<SecretString>,
+    /// A session token that must come with it, for temporary keys.
+    pub session_token: Option<SecretString>,
+    /// What it may do.
+    pub policy: Policy,
+}
+
+impl Control {
+    /// The key of this id, if there is one that may be used now.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the store or the seal fails.
+    pub async fn access_key_open(&self, id: &str) -> Result<Option<Arc<OpenKey>>> {
+        if id.is_empty() || id.len() > KEY_ID_BYTES_MAX {
+            return Ok(None);
+        }
+        let cached = self.keys.0.read().get(id).cloned();
+        let key = match cached {
+            Some(key) => key,
+            None => match self.access_key_load(id).await? {
+                Some(key) => key,
+                None => return Ok(None),
+            },
+        };
+        let expired = key.key.expires_at.is_some_and(|end| end <= self.real_now());
+        Ok((key.key.active && !expired).then_some(key))
+    }
+
+    async fn access_key_load(&self, id: &str) -> Result<Option<Arc<OpenKey>>> {
+        let wanted = id.to_owned();
+        let stored = self
+            .read("access_key_open", move |tx| {
+                Ok(access_key_by_id(tx, &wanted)?)
+            })
+            .await?;
+        let Some(StoredKey {
+            key,
+            account_number,
+            sealed_secret,
+            session_token_hash,
+        }) = stored
+        else {
+            return Ok(None);
+        };
+        let secret = self
+            .master_key
+            .open(id, &sealed_secret)
+            .map_err(Error::internal)?;
+        let key = Arc::new(OpenKey {
+            key,
+            account_number,
+            secret,
+            session_token_hash,
+        });
+        let mut cache = self.keys.0.write();
+        if cache.len() >= KEYS_CACHED_MAX {
+            cache.clear();
+        }
+        cache.insert(id.to_owned(), key.clone());
+        Ok(Some(key))
+    }
+
+    /// Makes a key for an account and returns it with its secret: the only time that it is shown.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] when the id is taken.
+    pub async fn access_key_create(
+        &self,
+        account: &AccountId,
+        new: NewKey,
+    ) -> Result<(AccessKeyId, SecretString)> {
+        let NewKey {
+            id,
+            secret,
+            session_token,
+            policy,
+        } = new;
+        let id = id.unwrap_or_else(|| {
+            AccessKeyId::new(format!("BK{}", self.chance.text(LETTERS, KEY_ID_CHARS - 2)))
+        });
+        let secret =
+            secret.unwrap_or_else(|| SecretString::from(self.chance.text(LETTERS, SECRET_CHARS)));
+        let sealed_secret = self
+            .master_key
+            .seal(id.as_str(), &secret, &self.chance)
+            .map_err(Error::internal)?;
+        let stored = StoredKey {
+            key: AccessKey {
+                id: id.clone(),
+                account_id: account.clone(),
+                active: true,
+                policy,
+                expires_at: None,
+            },
+            account_number: 0,
+            sealed_secret,
+            session_token_hash: session_token.as_ref().map(token_hash),
+        };
+        let now = self.real_now();
+        let inserted = self
+            .write("access_key_create", move |tx| {
+                Ok(access_key_insert(tx, &stored, now)?)
+            })
+            .await?;
+        match inserted {
+            true => Ok((id, secret)),
+            false => Err(Error::Exists {
+                kind: Kind::AccessKey,
+                id: id.as_str().to_owned(),
+            }),
+        }
+    }
+
+    /// Switches a key on or off, at once.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn access_key_set_active(&self, id: &str, active: bool) -> Result<()> {
+        let key = id.to_owned();
+        let found = self
+            .write("access_key_set_active", move |tx| {
+                Ok(access_key_set_active(tx, &key, active)?)
+            })
+            .await?;
+        self.keys.0.write().remove(id);
+        if found {
+            Ok(())
+        } else {
+            Err(Error::not_found(Kind::AccessKey, id))
+        }
+    }
+
+    /// Whether the caller's key permits the attempt. The operator's own calls carry no key and are permitted.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub async fn authorize(&self, cx: &Context, attempt: &Attempt<'_>) -> Result<()> {
+        let Some(id) = &cx.principal.key_id else {
+            return Ok(());
+        };
+        let key = self.access_key_open(id.as_str()).await?;
+        match key {
+            Some(key) if decide(&key.key.policy, attempt) => Ok(()),
+            _ => Err(Error::Forbidden {
+                action: attempt.action.to_owned(),
+            }),
+        }
+    }
+}
+
+/// SHA-256 of a session token, as hex: tokens are compared by their hash, and never stored.
+pub fn token_hash(token: &SecretString) -> String {
+    use secrecy::ExposeSecret;
+    use sha2::{Digest, Sha256};
+    hex::encode(Sha256::digest(token.expose_secret().as_bytes()))
+}

@@ -1,0 +1,47 @@
+//! Work that nobody waits for: reconciling instances and housekeeping. One file a task.
+//!
+//! An activation has no input: it looks at what should be and what is, takes steps that may be taken twice, and
+//! stops. Wake-ups only shorten the wait; a periodic look repairs a lost one. Every task may stop at any await.
+
+use std::sync::Arc;
+
+use brokerage_domain::Result;
+
+use crate::control::Control;
+
+mod housekeeping;
+mod reconcile;
+
+impl Control {
+    /// Brings the engine to what the records say, then keeps it there: call once, before serving.
+    ///
+    /// Returns when every instance that should run does, or has failed its first attempt.
+    ///
+    /// # Errors
+    /// [`brokerage_domain::Error::Internal`] when the store cannot be read.
+    pub async fn background_start(self: &Arc<Self>) -> Result<()> {
+        let (first, last) = self.settings.broker_ports;
+        self.write("broker_port_set_range", move |tx| {
+            Ok(brokerage_store::broker_port::broker_port_set_range(
+                tx, first, last,
+            )?)
+        })
+        .await?;
+        self.reconcile_all().await?;
+        self.tasks.spawn(self.clone().reconcile_forever());
+        self.tasks.spawn(self.clone().housekeep_forever());
+        Ok(())
+    }
+
+    /// Stops the background tasks and waits for the steps that they are in.
+    pub async fn background_stop(&self) {
+        self.stopping.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Closes the store: nothing can be asked of the control plane after it.
+    pub async fn close(&self) {
+        self.store.clone().close().await;
+    }
+}

@@ -1,0 +1,474 @@
+//! The reconciler: makes every instance what its record says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use brokerage_domain::clock::Moment;
+use brokerage_domain::id::InstanceId;
+use brokerage_domain::instance::{Instance, Phase, Want};
+use brokerage_domain::ledger::{Transfer, TransferKind};
+use brokerage_domain::order::{
+    Charge, LineState, Order, Payment, line_resolution_id, line_transfer_id,
+};
+use brokerage_domain::steps::{ClusterSeen, Intent, Observed, Step, next_steps};
+use brokerage_domain::{Error, Result};
+use brokerage_engine::{ClusterSpec, EngineError};
+use brokerage_store::Tx;
+use brokerage_store::broker_port::{broker_port_block, broker_port_free, broker_port_take};
+use brokerage_store::instance::{
+    Attention, INSTANCE_PAGE, instance_next_retry, instance_page, instance_unsettled,
+};
+use brokerage_store::ledger::{transfer_by_id, transfer_end_hold, transfer_receive};
+use brokerage_store::order::{order_by_id, order_line_move};
+use brokerage_store::topic::topic_record_delete_all;
+use futures_util::StreamExt;
+use futures_util::stream;
+
+use crate::control::{Abort, Control};
+use crate::failpoints::crash_point;
+
+/// The longest wait between two looks, when nothing wakes the reconciler.
+const LOOK_PERIOD: Duration = Duration::from_secs(10);
+/// The shortest wait after a look that failed.
+const FAILURE_PAUSE: Duration = Duration::from_secs(1);
+/// Attempts after which a first delivery is given up and its money given back.
+pub(crate) const DELIVERY_ATTEMPTS_MAX: u32 = 8;
+/// First and longest wait between attempts, in milliseconds; each is twice the one before.
+const BACK_OFF_MS: (i64, i64) = (50, 30_000);
+/// Steps of one activation. Two lead anywhere; more mean that the world moved meanwhile.
+const STEPS_MAX: usize = 8;
+
+impl Control {
+    /// Every instance once: after a start, when nothing runs yet.
+    pub(super) async fn reconcile_all(self: &Arc<Self>) -> Result<()> {
+        let mut after = String::new();
+        loop {
+            let page = {
+                let after = after.clone();
+                self.read("reconcile_all", move |tx| Ok(instance_page(tx, &after)?))
+                    .await?
+            };
+            let full = page.len() == INSTANCE_PAGE as usize;
+            if let Some(last) = page.last() {
+                after = last.id.as_str().to_owned();
+            }
+            let live = page
+                .into_iter()
+                .filter(|instance| instance.want != Want::Nothing && instance.phase != Phase::Gone);
+            self.reconcile_each(live.collect()).await;
+            if !full {
+                return Ok(());
+            }
+        }
+    }
+
+    pub(super) async fn reconcile_forever(self: Arc<Self>) {
+        loop {
+            let wait = match self.reconcile_unsettled().await {
+                Ok(wait) => wait,
+                Err(error) => {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "the reconciler cannot look"
+                    );
+                    FAILURE_PAUSE
+                }
+            };
+            tokio::select! {
+                () = self.stopping.cancelled() => return,
+                () = self.wake.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Works on everything whose turn has come, and tells how long to wait for the next.
+    async fn reconcile_unsettled(self: &Arc<Self>) -> Result<Duration> {
+        loop {
+            let now = self.real_now();
+            let due = self
+                .read("reconcile_look", move |tx| Ok(instance_unsettled(tx, now)?))
+                .await?;
+            if due.is_empty() || self.stopping.is_cancelled() {
+                break;
+            }
+            self.reconcile_each(due).await;
+        }
+        let next = self
+            .read("reconcile_next", |tx| Ok(instance_next_retry(tx)?))
+            .await?;
+        let wait = next.map_or(LOOK_PERIOD, |at| {
+            let micros = at.micros() - self.real_now().micros();
+            Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+        });
+        Ok(wait.min(LOOK_PERIOD))
+    }
+
+    /// No instance is worked on twice at once: a batch holds each once, and batches follow one another.
+    async fn reconcile_each(self: &Arc<Self>, instances: Vec<Instance>) {
+        stream::iter(instances)
+            .for_each_concurrent(self.settings.reconcile_parallel, |instance| async move {
+                let id = instance.id.clone();
+                if let Err(error) = self.reconcile_one(instance).await {
+                    tracing::error!(instance = %id, error = &error as &dyn std::error::Error, "a step could not be recorded");
+                    self.postpone(&id).await;
+                }
+            })
+            .await;
+    }
+
+    async fn reconcile_one(&self, mut instance: Instance) -> Result<()> {
+        crash_point("reconcile_begin");
+        for _ in 0..STEPS_MAX {
+            let spec = self.cluster_spec(&instance);
+            let seen = self.engine.observe_cluster(&instance.id).await;
+            let cluster = match seen {
+                Ok(None) => ClusterSeen::Absent,
+                Ok(Some(seen)) if !seen.running => ClusterSeen::Stopped,
+                Ok(Some(seen)) => ClusterSeen::Running {
+                    as_intended: seen.spec.as_ref() == Some(&spec),
+                },
+                Err(error) => return self.step_failed(&instance, error).await,
+            };
+            let steps = next_steps(
+                Intent {
+                    want: instance.want,
+                },
+                Observed {
+                    cluster,
+                    phase: instance.phase,
+                },
+            );
+            let Some(step) = steps.first() else {
+                return self.settle(&instance).await;
+            };
+            match self.take_step(*step, &instance, &spec).await {
+                Ok(Some(recorded)) => instance = recorded,
+                Ok(None) => {}
+                Err(StepError::Engine(error)) => return self.step_failed(&instance, error).await,
+                Err(StepError::Record(error)) => return Err(error),
+            }
+        }
+        Err(Error::internal(format!(
+            "{STEPS_MAX} steps did not bring {} to rest",
+            instance.id
+        )))
+    }
+
+    /// Takes one step; steps that change the record answer it as it is now.
+    async fn take_step(
+        &self,
+        step: Step,
+        instance: &Instance,
+        spec: &ClusterSpec,
+    ) -> std::result::Result<Option<Instance>, StepError> {
+        let id = &instance.id;
+        match step {
+            Step::EnsureCluster => {
+                crash_point("reconcile_before_ensure");
+                self.engine.ensure_cluster(spec).await?;
+                crash_point("reconcile_after_ensure");
+                Ok(None)
+            }
+            Step::StopCluster => Ok(self.engine.stop_cluster(id).await.map(|()| None)?),
+            Step::DropCluster => {
+                crash_point("reconcile_before_drop");
+                self.engine.drop_cluster(id).await?;
+                crash_point("reconcile_after_drop");
+                Ok(None)
+            }
+            Step::RecordRunning => {
+                let now = self.now();
+                let recorded = self
+                    .instance_record("record_running", id, move |tx, i| {
+                        record_running(tx, i, now)
+                    })
+                    .await?;
+                crash_point("record_running_after_commit");
+                Ok(Some(recorded))
+            }
+            Step::RecordStopped => {
+                let recorded = self
+                    .instance_record("record_stopped", id, |_, i| Ok(record_stopped(i)))
+                    .await?;
+                Ok(Some(recorded))
+            }
+            Step::RecordFailed => Ok(Some(
+                self.record_end(id, Phase::Failed, LineState::Failed)
+                    .await?,
+            )),
+            Step::RecordReleased => Ok(Some(
+                self.record_end(id, Phase::Released, LineState::Cancelled)
+                    .await?,
+            )),
+            Step::RecordGone => Ok(Some(
+                self.record_end(id, Phase::Gone, LineState::Cancelled)
+                    .await?,
+            )),
+        }
+    }
+
+    async fn record_end(&self, id: &InstanceId, phase: Phase, line: LineState) -> Result<Instance> {
+        let now = self.now();
+        let recorded = self
+            .instance_record("record_end", id, move |tx, instance| {
+                record_end(tx, instance, phase, line, now)
+            })
+            .await?;
+        crash_point("record_end_after_commit");
+        Ok(recorded)
+    }
+
+    /// Nothing is to be done: the record stops asking for attention, unless its owner changed his mind meanwhile.
+    async fn settle(&self, instance: &Instance) -> Result<()> {
+        let revision = instance.revision;
+        self.instance_record("settle", &instance.id, move |_, current| {
+            let unchanged = current.revision == revision;
+            Ok(unchanged.then(|| {
+                current.attempts = 0;
+                current.failure = None;
+                Attention::Settled
+            }))
+        })
+        .await
+        .map(|_| ())
+    }
+
+    /// Decides by the kind of failure: another port, giving up, or another attempt later.
+    async fn step_failed(&self, instance: &Instance, error: EngineError) -> Result<()> {
+        tracing::warn!(instance = %instance.id, error = &error as &dyn std::error::Error, "a step failed");
+        let real_now = self.real_now();
+        let delivered = instance.running_since.is_some();
+        let reason = error_chain(&error);
+        self.instance_record("step_failed", &instance.id, move |tx, current| {
+            current.attempts = current.attempts.saturating_add(1);
+            current.failure = Some(reason.clone());
+            if let EngineError::PortTaken { port } = error
+                && !delivered
+            {
+                replace_port(tx, current, port)?;
+                return Ok(Some(Attention::From(real_now)));
+            }
+            let hopeless = matches!(error, EngineError::Refused { .. })
+                || current.attempts >= DELIVERY_ATTEMPTS_MAX;
+            if hopeless && !delivered && current.want == Want::Running {
+                current.want = Want::Undone;
+                return Ok(Some(Attention::From(real_now)));
+            }
+            Ok(Some(Attention::From(after_back_off(
+                real_now,
+                current.attempts,
+            ))))
+        })
+        .await
+        .map(|_| ())
+    }
+
+    async fn postpone(&self, id: &InstanceId) {
+        let real_now = self.real_now();
+        let postponed = self
+            .instance_record("postpone", id, move |_, current| {
+                current.attempts = current.attempts.saturating_add(1);
+                Ok(Some(Attention::From(after_back_off(
+                    real_now,
+                    current.attempts,
+                ))))
+            })
+            .await;
+        if let Err(error) = postponed {
+            tracing::error!(instance = %id, error = &error as &dyn std::error::Error, "nor could it be postponed");
+            tokio::time::sleep(FAILURE_PAUSE).await;
+        }
+    }
+
+    fn cluster_spec(&self, instance: &Instance) -> ClusterSpec {
+        ClusterSpec {
+            id: instance.id.clone(),
+            kafka_version: instance.plan.kafka_version.clone(),
+            listeners: self.instance_listeners(instance),
+            limits: instance.plan.usable.clone(),
+            settings: instance.settings.clone(),
+        }
+    }
+}
+
+enum StepError {
+    Engine(EngineError),
+    Record(Error),
+}
+
+impl From<EngineError> for StepError {
+    fn from(error: EngineError) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<Error> for StepError {
+    fn from(error: Error) -> Self {
+        Self::Record(error)
+    }
+}
+
+fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+fn after_back_off(now: Moment, attempts: u32) -> Moment {
+    let (first, longest) = BACK_OFF_MS;
+    let wait_ms = first
+        .saturating_mul(1 << attempts.saturating_sub(1).min(20))
+        .min(longest);
+    Moment::from_micros(now.micros() + wait_ms * 1_000)
+}
+
+/// Another program of the host has the port: the instance gets the next free one.
+fn replace_port(
+    tx: &mut dyn Tx,
+    instance: &mut Instance,
+    port: u16,
+) -> std::result::Result<(), Abort> {
+    broker_port_block(tx, &instance.id, port)?;
+    let fresh = broker_port_take(tx, &instance.id, 1)?;
+    match (
+        instance.ports.iter().position(|&held| held == port),
+        fresh.first(),
+    ) {
+        (Some(at), Some(&fresh)) => {
+            instance.ports[at] = fresh;
+            Ok(())
+        }
+        (Some(_), None) => {
+            instance.want = Want::Undone;
+            Ok(())
+        }
+        (None, _) => Ok(()),
+    }
+}
+
+fn order_of(tx: &mut dyn Tx, instance: &Instance) -> std::result::Result<Order, Abort> {
+    let missing = || {
+        Error::internal(format!(
+            "the order {} of {} is missing",
+            instance.order_id, instance.id
+        ))
+    };
+    Ok(order_by_id(tx, &instance.order_id)?.ok_or_else(missing)?)
+}
+
+/// Running: the line is delivered, its money taken, its term begun, in one transaction.
+fn record_running(
+    tx: &mut dyn Tx,
+    instance: &mut Instance,
+    now: Moment,
+) -> std::result::Result<Option<Attention>, Abort> {
+    if instance.want != Want::Running {
+        return Ok(None);
+    }
+    let order = order_of(tx, instance)?;
+    let line = instance.order_line;
+    if order_line_move(tx, &order.id, line, LineState::Placed, LineState::Delivered)? {
+        if order.payment == Payment::OnDelivery {
+            end_hold(tx, &order, line, TransferKind::PostPending, now)?;
+        }
+        instance.running_since = Some(now);
+        instance.expires_at = instance.charge.expires_at(now);
+        instance.billed_until = match instance.charge {
+            Charge::Postpaid => Some(now.plus_seconds(3_600)),
+            Charge::Prepaid { .. } => None,
+        };
+    }
+    instance.phase = Phase::Running;
+    instance.attempts = 0;
+    instance.failure = None;
+    crash_point("record_running_in_transaction");
+    Ok(Some(Attention::Settled))
+}
+
+fn record_stopped(instance: &mut Instance) -> Option<Attention> {
+    (instance.want == Want::Stopped).then(|| {
+        instance.phase = Phase::Stopped;
+        Attention::Settled
+    })
+}
+
+/// The end of an instance: ports freed, and the money of a line that was never delivered given back.
+fn record_end(
+    tx: &mut dyn Tx,
+    instance: &mut Instance,
+    phase: Phase,
+    line_state: LineState,
+    now: Moment,
+) -> std::result::Result<Option<Attention>, Abort> {
+    let order = order_of(tx, instance)?;
+    let line = instance.order_line;
+    if order_line_move(tx, &order.id, line, LineState::Placed, line_state)? {
+        match order.payment {
+            Payment::OnDelivery => end_hold(tx, &order, line, TransferKind::VoidPending, now)?,
+            Payment::AtOrder => refund(tx, &order, line, now)?,
+        }
+    }
+    broker_port_free(tx, &instance.id)?;
+    topic_record_delete_all(tx, &instance.id)?;
+    instance.ports.clear();
+    instance.phase = phase;
+    crash_point("record_end_in_transaction");
+    Ok(Some(Attention::Settled))
+}
+
+fn taken(tx: &mut dyn Tx, order: &Order, line: u32) -> std::result::Result<Transfer, Abort> {
+    let id = line_transfer_id(&order.id, line);
+    let missing = || Error::internal(format!("the transfer {id} is missing"));
+    Ok(transfer_by_id(tx, &id)?.ok_or_else(missing)?)
+}
+
+fn end_hold(
+    tx: &mut dyn Tx,
+    order: &Order,
+    line: u32,
+    kind: TransferKind,
+    now: Moment,
+) -> std::result::Result<(), Abort> {
+    let hold = taken(tx, order, line)?;
+    transfer_end_hold(tx, &hold, &line_resolution_id(&order.id, line), kind, now)?;
+    Ok(())
+}
+
+/// Money that was taken at the order goes back by a new transfer; the old one stays.
+fn refund(
+    tx: &mut dyn Tx,
+    order: &Order,
+    line: u32,
+    now: Moment,
+) -> std::result::Result<(), Abort> {
+    let paid = taken(tx, order, line)?;
+    let back = Transfer {
+        id: line_resolution_id(&order.id, line),
+        kind: TransferKind::Posted,
+        pending_id: None,
+        debit: paid.credit,
+        credit: paid.debit,
+        currency: paid.currency,
+        amount: paid.amount,
+        at: now,
+    };
+    transfer_receive(tx, &back)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_wait_twice_as_long_each_time_up_to_a_bound() {
+        let wait = |attempts| after_back_off(Moment::from_micros(0), attempts).micros() / 1_000;
+        assert_eq!([1, 2, 3, 8].map(wait), [50, 100, 200, 6_400]);
+        assert_eq!(wait(u32::MAX), 30_000);
+    }
+}

@@ -1,0 +1,264 @@
+//! The control plane's one value: settings, store, catalogs, clocks, engine and the bounded memories.
+
+use std::sync::Arc;
+
+use brokerage_domain::catalog::{Catalog, Catalogs};
+use brokerage_domain::clock::{Clocks, Moment};
+use brokerage_domain::id::Chance;
+use brokerage_domain::{Error, Result};
+use brokerage_engine::Engine;
+use brokerage_store::audit::{AuditEntry, audit_append};
+use brokerage_store::nonce::nonce_insert;
+use brokerage_store::{Store, StoreError, Tx};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::access_key::KeyCache;
+use crate::context::Context;
+use crate::rate::RateLimiter;
+use crate::replay::ReplayMemory;
+use crate::request_log::RequestLog;
+use crate::seal::MasterKey;
+
+/// What the operator decided.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Sandbox mode: unknown networks are made when they are named.
+    pub sandbox: bool,
+    /// Address that brokers bind.
+    pub broker_bind: String,
+    /// Host that Kafka clients are told.
+    pub broker_host: String,
+    /// First and last port of listeners.
+    pub broker_ports: (u16, u16),
+    /// Whether the vendors' limits on calls a second apply.
+    pub rate_limits: bool,
+    /// Instances that are worked on at once.
+    pub reconcile_parallel: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            sandbox: false,
+            broker_bind: "127.0.0.1".into(),
+            broker_host: "127.0.0.1".into(),
+            broker_ports: (20_000, 32_767),
+            rate_limits: true,
+            reconcile_parallel: 32,
+        }
+    }
+}
+
+/// What the composition root puts together.
+pub struct Parts {
+    /// What the operator decided.
+    pub settings: Settings,
+    /// Where everything is kept.
+    pub store: Store,
+    /// What is sold.
+    pub catalogs: Catalogs,
+    /// Business and real time.
+    pub clocks: Clocks,
+    /// The one source of randomness.
+    pub chance: Chance,
+    /// What runs Kafka.
+    pub engine: Arc<dyn Engine>,
+    /// Seals access-key secrets.
+    pub master_key: MasterKey,
+}
+
+/// The control plane.
+pub struct Control {
+    pub(crate) settings: Settings,
+    pub(crate) store: Store,
+    pub(crate) catalogs: Catalogs,
+    pub(crate) clocks: Clocks,
+    pub(crate) chance: Chance,
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) master_key: MasterKey,
+    pub(crate) keys: KeyCache,
+    pub(crate) rates: RateLimiter,
+    pub(crate) replays: ReplayMemory,
+    pub(crate) requests: RequestLog,
+    /// Shortens the reconciler's wait; a lost wake-up costs time, never work.
+    pub(crate) wake: Notify,
+    pub(crate) stopping: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}
+
+/// A transaction's error: the domain's, with the store's wrapped.
+pub(crate) struct Abort(pub(crate) Error);
+
+impl From<StoreError> for Abort {
+    fn from(error: StoreError) -> Self {
+        Self(Error::internal(error))
+    }
+}
+
+impl From<Error> for Abort {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl Control {
+    /// Puts the parts together. Nothing runs in the background before [`crate::background`] is started.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let Parts {
+            settings,
+            store,
+            catalogs,
+            clocks,
+            chance,
+            engine,
+            master_key,
+        } = parts;
+        Arc::new(Self {
+            settings,
+            store,
+            catalogs,
+            clocks,
+            chance,
+            engine,
+            master_key,
+            keys: KeyCache::default(),
+            rates: RateLimiter::default(),
+            replays: ReplayMemory::default(),
+            requests: RequestLog::default(),
+            wake: Notify::new(),
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        })
+    }
+
+    /// What the operator decided.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The catalog that is sold from under `profile`.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the operator's catalogs do not have it.
+    pub fn catalog(&self, profile: &str) -> Result<&Arc<Catalog>> {
+        let missing = || Error::internal(format!("no catalog of the profile {profile}"));
+        self.catalogs.get(profile).ok_or_else(missing)
+    }
+
+    /// The one source of randomness.
+    pub fn chance(&self) -> &Chance {
+        &self.chance
+    }
+
+    /// Business time now.
+    pub fn now(&self) -> Moment {
+        self.clocks.business.now()
+    }
+
+    /// Real time now.
+    pub fn real_now(&self) -> Moment {
+        self.clocks.real.now()
+    }
+
+    /// Recent calls, for people who debug their automation.
+    pub fn requests(&self) -> &RequestLog {
+        &self.requests
+    }
+
+    pub(crate) async fn read<T, F>(&self, label: &'static str, function: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx) -> std::result::Result<T, Abort> + Send + 'static,
+    {
+        self.store
+            .read(label, function)
+            .await
+            .map_err(|abort: Abort| abort.0)
+    }
+
+    pub(crate) async fn write<T, F>(&self, label: &'static str, function: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx) -> std::result::Result<T, Abort> + Send + 'static,
+    {
+        self.store
+            .write(label, function)
+            .await
+            .map_err(|abort: Abort| abort.0)
+    }
+
+    /// A change that a caller asked for: its nonce is remembered and the audit trail written in the same
+    /// transaction, about `resource`. When the change is refused, the nonce is remembered all the same, so that
+    /// the call cannot be sent again when it might succeed.
+    pub(crate) async fn change<T, F>(
+        &self,
+        cx: &Context,
+        resource: &str,
+        mut function: F,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx) -> std::result::Result<T, Abort> + Send + 'static,
+    {
+        let nonce = self.nonce_of(cx);
+        let seen_at_us = self.real_now().micros();
+        let audit = self.audit_entry(cx, resource);
+        let first = nonce.clone();
+        let outcome = self
+            .write(cx.operation, move |tx| {
+                if let Some((key, nonce)) = &first
+                    && !nonce_insert(tx, key, nonce, seen_at_us)?
+                {
+                    return Err(Error::Replayed.into());
+                }
+                audit_append(tx, &audit)?;
+                function(tx)
+            })
+            .await;
+        match (&outcome, nonce) {
+            (Err(Error::Replayed), _) | (_, None) => {}
+            (Ok(_), Some((key, nonce))) => self.replays.forget(&key, &nonce),
+            (Err(_), Some((key, nonce))) => {
+                // The refusal is what the caller hears; a nonce that could not be kept is only worth a line.
+                let kept = self
+                    .write("nonce", move |tx| {
+                        Ok(nonce_insert(tx, &key, &nonce, seen_at_us)?)
+                    })
+                    .await;
+                if let Err(error) = kept {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the nonce of a refused call is not kept"
+                    );
+                }
+            }
+        }
+        outcome
+    }
+
+    fn nonce_of(&self, cx: &Context) -> Option<(String, String)> {
+        let key = cx.principal.key_id.as_ref()?;
+        Some((key.as_str().to_owned(), cx.nonce.clone()?))
+    }
+
+    fn audit_entry(&self, cx: &Context, resource: &str) -> AuditEntry {
+        AuditEntry {
+            id: self.chance.uuid(),
+            at_us: self.real_now().micros(),
+            account_id: cx.account().as_str().to_owned(),
+            access_key_id: cx
+                .principal
+                .key_id
+                .as_ref()
+                .map(|id| id.as_str().to_owned())
+                .unwrap_or_default(),
+            request_id: cx.request_id.clone(),
+            action: cx.operation.to_owned(),
+            resource: resource.to_owned(),
+            decision: "allow".to_owned(),
+            decided_by: "policy".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Instances: looking at them, starting, changing and releasing them.
+
+use std::collections::BTreeMap;
+
+use brokerage_domain::error::Kind;
+use brokerage_domain::id::InstanceId;
+use brokerage_domain::instance::{INSTANCE_NAME_CHARS_MAX, Instance, Phase, Want};
+use brokerage_domain::{Error, Result};
+use brokerage_engine::{ClusterObservation, Listener};
+use brokerage_store::Tx;
+use brokerage_store::instance::{
+    Attention, INSTANCE_PAGE, instance_by_id, instance_owned, instance_owned_page, instance_update,
+};
+
+use crate::context::Context;
+use crate::control::{Abort, Control};
+use crate::failpoints::crash_point;
+use crate::network::{PlacementRequest, placement_resolve};
+
+/// Instances that one account may have in one profile and still see in one listing.
+pub const INSTANCES_LISTED_MAX: usize = 100_000;
+
+/// What its owner says when starting an instance of a two-step purchase.
+#[derive(Debug, Clone)]
+pub struct InstanceStart {
+    /// Where.
+    pub placement: PlacementRequest,
+    /// A new name, if one is given.
+    pub name: Option<String>,
+    /// A version other than the ordered one, with the Kafka release that it is.
+    pub version: Option<(String, String)>,
+    /// Cluster settings by Kafka's names, over those of the order.
+    pub settings: BTreeMap<String, String>,
+    /// What the dialect has to show again, over that of the order.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// What becomes of a released instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterRelease {
+    /// It stays listed as released until its owner deletes it.
+    Listed,
+    /// It is gone.
+    Gone,
+}
+
+impl Control {
+    /// One instance of the caller's.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for another account's and for one that is gone.
+    pub async fn instance_view(&self, cx: &Context, id: &InstanceId) -> Result<Instance> {
+        let (account, profile, wanted) = (cx.account().clone(), cx.profile, id.clone());
+        let found = self
+            .read("instance_view", move |tx| {
+                Ok(instance_owned(tx, &account, &wanted)?)
+            })
+            .await?;
+        found
+            .filter(|instance| instance.profile == profile && instance.phase != Phase::Gone)
+            .ok_or_else(|| Error::not_found(Kind::Instance, id.as_str()))
+    }
+
+    /// The caller's instances in this profile and, if it named one, region; sorted by id.
+    ///
+    /// # Errors
+    /// [`Error::Internal`].
+    pub async fn instance_list(&self, cx: &Context) -> Result<Vec<Instance>> {
+        let (account, profile) = (cx.account().clone(), cx.profile);
+        let mut all = self
+            .read("instance_list", move |tx| {
+                let mut all: Vec<Instance> = Vec::new();
+                loop {
+                    let after = all.last().map_or("", |last| last.id.as_str()).to_owned();
+                    let page = instance_owned_page(tx, &account, profile, &after)?;
+                    let full = page.len() == INSTANCE_PAGE as usize;
+                    all.extend(page);
+                    if !full || all.len() >= INSTANCES_LISTED_MAX {
+                        return Ok(all);
+                    }
+                }
+            })
+            .await?;
+        if !cx.region.is_empty() {
+            all.retain(|instance| instance.region == cx.region);
+        }
+        Ok(all)
+    }
+
+    /// What the engine sees of an instance; `None` when there is no cluster.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the engine cannot tell.
+    pub async fn instance_observe(&self, id: &InstanceId) -> Result<Option<ClusterObservation>> {
+        self.engine
+            .observe_cluster(id)
+            .await
+            .map_err(Error::internal)
+    }
+
+    /// Where the instance's brokers listen.
+    pub fn instance_listeners(&self, instance: &Instance) -> Vec<Listener> {
+        (0..)
+            .zip(&instance.ports)
+            .map(|(broker_id, &port)| Listener {
+                broker_id,
+                bind_host: self.settings.broker_bind.clone(),
+                advertised_host: self.settings.broker_host.clone(),
+                port,
+            })
+            .collect()
+    }
+
+    /// `host:port` of each broker, joined by commas; empty where no ports are held.
+    pub fn instance_bootstrap(&self, instance: &Instance) -> String {
+        let host = &self.settings.broker_host;
+        let addresses: Vec<String> = instance
+            .ports
+            .iter()
+            .map(|port| format!("{host}:{port}"))
+            .collect();
+        addresses.join(",")
+    }
+
+    /// Starts an instance of a two-step purchase: says where it is and lets the reconciler make it.
+    ///
+    /// # Errors
+    /// [`Error::WrongPhase`] when it was started before, [`Error::NotFound`] for instance, network or subnet.
+    pub async fn instance_start(
+        &self,
+        cx: &Context,
+        id: &InstanceId,
+        start: InstanceStart,
+    ) -> Result<()> {
+        let real_now = self.real_now();
+        let before = self.instance_view(cx, id).await?;
+        let ground = self.ground(cx, &before.region)?;
+        check_name(start.name.as_deref())?;
+        self.instance_change(cx, id, move |tx, instance| {
+            if instance.phase != Phase::AwaitingStart || instance.want != Want::Nothing {
+                return Err(wrong_phase(instance).into());
+            }
+            instance.placement = Some(placement_resolve(tx, &ground, &start.placement)?);
+            if let Some(name) = &start.name {
+                instance.name.clone_from(name);
+            }
+            if let Some((version, kafka)) = &start.version {
+                instance.plan.version.clone_from(version);
+                instance.plan.kafka_version.clone_from(kafka);
+            }
+            instance.settings.extend(start.settings.clone());
+            instance.attributes.extend(start.attributes.clone());
+            instance.phase = Phase::Provisioning;
+            instance.want = Want::Running;
+            Ok(Attention::From(real_now))
+        })
+        .await?;
+        crash_point("start_after_commit");
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Lets an instance be taken away: its cluster, its data, its ports, and the money of a start that never was.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::WrongPhase`] when it is released already.
+    pub async fn instance_release(
+        &self,
+        cx: &Context,
+        id: &InstanceId,
+        after: AfterRelease,
+    ) -> Result<()> {
+        let real_now = self.real_now();
+        self.instance_change(cx, id, move |_, instance| {
+            if matches!(
+                instance.phase,
+                Phase::Releasing | Phase::Released | Phase::Gone
+            ) {
+                return Err(wrong_phase(instance).into());
+            }
+            instance.phase = Phase::Releasing;
+            instance.want = match after {
+                AfterRelease::Listed => Want::Released,
+                AfterRelease::Gone => Want::Gone,
+            };
+            instance.attempts = 0;
+            Ok(Attention::From(real_now))
+        })
+        .await?;
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Takes a released instance off the lists.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::WrongPhase`] when it is not released.
+    pub async fn instance_delete(&self, cx: &Context, id: &InstanceId) -> Result<()> {
+        self.instance_change(cx, id, |_, instance| {
+            if !matches!(instance.phase, Phase::Released | Phase::Failed) {
+                return Err(wrong_phase(instance).into());
+            }
+            instance.phase = Phase::Gone;
+            instance.want = Want::Gone;
+            Ok(Attention::Settled)
+        })
+        .await
+    }
+
+    /// Changes the record of one of the caller's instances: reads it, applies `apply`, writes it back in the same
+    /// transaction with the audit trail and the call's nonce.
+    pub(crate) async fn instance_change<F>(
+        &self,
+        cx: &Context,
+        id: &InstanceId,
+        mut apply: F,
+    ) -> Result<()>
+    where
+        F: FnMut(&mut dyn Tx, &mut Instance) -> std::result::Result<Attention, Abort>
+            + Send
+            + 'static,
+    {
+        let (account, profile, wanted) = (cx.account().clone(), cx.profile, id.clone());
+        self.change(cx, id.as_str(), move |tx| {
+            let missing = || Abort::from(Error::not_found(Kind::Instance, wanted.as_str()));
+            let mut instance = instance_owned(tx, &account, &wanted)?.ok_or_else(missing)?;
+            if instance.profile != profile || instance.phase == Phase::Gone {
+                return Err(missing());
+            }
+            let attention = apply(tx, &mut instance)?;
+            instance_write(tx, &instance, attention)
+        })
+        .await
+    }
+
+    /// Changes the record of any instance, for the reconciler. `apply` says when to look again, or `None` to leave
+    /// the record as it is. Answers the record after the change.
+    pub(crate) async fn instance_record<F>(
+        &self,
+        label: &'static str,
+        id: &InstanceId,
+        mut apply: F,
+    ) -> Result<Instance>
+    where
+        F: FnMut(&mut dyn Tx, &mut Instance) -> std::result::Result<Option<Attention>, Abort>
+            + Send
+            + 'static,
+    {
+        let wanted = id.clone();
+        self.write(label, move |tx| {
+            let missing = || Abort::from(Error::not_found(Kind::Instance, wanted.as_str()));
+            let mut instance = instance_by_id(tx, &wanted)?.ok_or_else(missing)?;
+            if let Some(attention) = apply(tx, &mut instance)? {
+                instance_write(tx, &instance, attention)?;
+                instance.revision += 1;
+            }
+            Ok(instance)
+        })
+        .await
+    }
+}
+
+fn instance_write(
+    tx: &mut dyn Tx,
+    instance: &Instance,
+    attention: Attention,
+) -> std::result::Result<(), Abort> {
+    if instance_update(tx, instance, attention)? {
+        Ok(())
+    } else {
+        // Another transaction changed the row after this one read it: only where the database allows it.
+        Err(Error::internal(format!(
+            "the record of {} changed while it was being changed",
+            instance.id
+        ))
+        .into())
+    }
+}
+
+fn wrong_phase(instance: &Instance) -> Error {
+    Error::WrongPhase {
+        id: instance.id.as_str().to_owned(),
+        phase: instance.phase,
+    }
+}
+
+fn check_name(name: Option<&str>) -> Result<()> {
+    match name {
+        Some(name) if name.chars().count() > INSTANCE_NAME_CHARS_MAX => Err(Error::invalid(
+            "name",
+            format!("at most {INSTANCE_NAME_CHARS_MAX} characters"),
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,284 @@
+//! Networks and subnets: where instances are placed.
+
+use brokerage_domain::clock::Moment;
+use brokerage_domain::error::Kind;
+use brokerage_domain::id::{AccountId, NetworkId, SubnetId};
+use brokerage_domain::network::{Network, Placement, Subnet};
+use brokerage_domain::{Error, Result};
+use brokerage_store::Tx;
+use brokerage_store::network::{
+    NETWORKS_MAX, network_by_id, network_count, network_insert, network_list, subnet_by_id,
+    subnet_insert, subnet_list,
+};
+
+use crate::context::Context;
+use crate::control::{Abort, Control};
+
+/// Where a buyer wants an instance, as far as it was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlacementRequest {
+    /// The network.
+    pub network_id: NetworkId,
+    /// The subnet of the default access point.
+    pub subnet_id: SubnetId,
+    /// The zones that were named, the access point's first; empty means the subnet's own.
+    pub zones: Vec<String>,
+}
+
+/// What a placement is checked against.
+pub(crate) struct Ground {
+    pub(crate) account: AccountId,
+    pub(crate) profile: String,
+    pub(crate) region: String,
+    /// The zone of subnets that are made because they were named.
+    pub(crate) zone_default: String,
+    pub(crate) make_unknown: bool,
+    pub(crate) now: Moment,
+}
+
+/// Finds (or, in sandbox mode, makes) the network and subnet of a placement and checks that they belong together.
+pub(crate) fn placement_resolve(
+    tx: &mut dyn Tx,
+    ground: &Ground,
+    wanted: &PlacementRequest,
+) -> std::result::Result<Placement, Abort> {
+    let Ground {
+        account,
+        profile,
+        region,
+        ..
+    } = ground;
+    let (network, subnet) = (wanted.network_id.as_str(), wanted.subnet_id.as_str());
+    match network_by_id(tx, account, profile, network)? {
+        Some(found) if found.region == *region => {}
+        Some(_) => return Err(Error::not_found(Kind::Network, network).into()),
+        None if ground.make_unknown => make_network(tx, ground, &wanted.network_id)?,
+        None => return Err(Error::not_found(Kind::Network, network).into()),
+    }
+    let found = match subnet_by_id(tx, account, profile, subnet)? {
+        Some(found) => found,
+        None if ground.make_unknown => make_subnet(tx, ground, wanted)?,
+        None => return Err(Error::not_found(Kind::Subnet, subnet).into()),
+    };
+    let elsewhere = |kind, place: &str| Error::SubnetElsewhere {
+        subnet: subnet.to_owned(),
+        kind,
+        place: place.to_owned(),
+    };
+    if found.network_id != wanted.network_id {
+        return Err(elsewhere(Kind::Network, network).into());
+    }
+    match wanted.zones.first() {
+        Some(zone) if *zone != found.zone => return Err(elsewhere(Kind::Zone, zone).into()),
+        _ => {}
+    }
+    let zones = if wanted.zones.is_empty() {
+        vec![found.zone]
+    } else {
+        wanted.zones.clone()
+    };
+    Ok(Placement {
+        network_id: wanted.network_id.clone(),
+        subnet_id: wanted.subnet_id.clone(),
+        zones,
+    })
+}
+
+fn make_network(
+    tx: &mut dyn Tx,
+    ground: &Ground,
+    id: &NetworkId,
+) -> std::result::Result<(), Abort> {
+    let (networks, _) = network_count(tx, &ground.account, &ground.profile)?;
+    if networks >= i64::from(NETWORKS_MAX) {
+        return Err(Error::LimitReached {
+            what: "networks",
+            max: NETWORKS_MAX.into(),
+        }
+        .into());
+    }
+    let network = Network {
+        id: id.clone(),
+        profile: ground.profile.clone(),
+        region: ground.region.clone(),
+        name: id.as_str().to_owned(),
+        cidr: "10.0.0.0/8".to_owned(),
+        created_at: ground.now,
+    };
+    network_insert(tx, &ground.account, &network)?;
+    Ok(())
+}
+
+fn make_subnet(
+    tx: &mut dyn Tx,
+    ground: &Ground,
+    wanted: &PlacementRequest,
+) -> std::result::Result<Subnet, Abort> {
+    let (_, subnets) = network_count(tx, &ground.account, &ground.profile)?;
+    if subnets >= i64::from(NETWORKS_MAX) {
+        return Err(Error::LimitReached {
+            what: "subnets",
+            max: NETWORKS_MAX.into(),
+        }
+        .into());
+    }
+    let subnet = Subnet {
+        id: wanted.subnet_id.clone(),
+        network_id: wanted.network_id.clone(),
+        profile: ground.profile.clone(),
+        region: ground.region.clone(),
+        zone: wanted.zones.first().unwrap_or(&ground.zone_default).clone(),
+        name: wanted.subnet_id.as_str().to_owned(),
+        // Ranges do not matter to a broker on this host; each made subnet shows one of its own.
+        cidr: format!("10.{}.{}.0/24", subnets / 256 % 256, subnets % 256),
+        created_at: ground.now,
+    };
+    subnet_insert(tx, &ground.account, &subnet)?;
+    Ok(subnet)
+}
+
+impl Control {
+    pub(crate) fn ground(&self, cx: &Context, region: &str) -> Result<Ground> {
+        let zone = self
+            .catalog(cx.profile)?
+            .zones(region)
+            .next()
+            .map(|zone| zone.id.clone());
+        Ok(Ground {
+            account: cx.account().clone(),
+            profile: cx.profile.to_owned(),
+            region: region.to_owned(),
+            zone_default: zone.unwrap_or_default(),
+            make_unknown: self.settings.sandbox,
+            now: self.now(),
+        })
+    }
+
+    /// The account's networks in the caller's region.
+    ///
+    /// # Errors
+    /// [`Error::Internal`].
+    pub async fn network_list(&self, cx: &Context) -> Result<Vec<Network>> {
+        let (account, profile, region) = (cx.account().clone(), cx.profile, cx.region.clone());
+        let all = self
+            .read("network_list", move |tx| {
+                Ok(network_list(tx, &account, profile)?)
+            })
+            .await?;
+        Ok(all
+            .into_iter()
+            .filter(|network| network.region == region)
+            .collect())
+    }
+
+    /// The account's subnets in the caller's region.
+    ///
+    /// # Errors
+    /// [`Error::Internal`].
+    pub async fn subnet_list(&self, cx: &Context) -> Result<Vec<Subnet>> {
+        let (account, profile, region) = (cx.account().clone(), cx.profile, cx.region.clone());
+        let all = self
+            .read("subnet_list", move |tx| {
+                Ok(subnet_list(tx, &account, profile)?)
+            })
+            .await?;
+        Ok(all
+            .into_iter()
+            .filter(|subnet| subnet.region == region)
+            .collect())
+    }
+
+    /// One subnet of the account.
+    ///
+    /// In sandbox mode an unknown one is made, in a network whose id is derived from the subnet's.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn subnet_view(
+        &self,
+        cx: &Context,
+        id: &str,
+        network_of_unknown: Option<NetworkId>,
+    ) -> Result<Subnet> {
+        let (account, profile, wanted) = (cx.account().clone(), cx.profile, id.to_owned());
+        let found = self
+            .read("subnet_view", move |tx| {
+                Ok(subnet_by_id(tx, &account, profile, &wanted)?)
+            })
+            .await?;
+        if let Some(subnet) = found {
+            return Ok(subnet);
+        }
+        let missing = || Error::not_found(Kind::Subnet, id);
+        let network_id = network_of_unknown
+            .filter(|_| self.settings.sandbox)
+            .ok_or_else(missing)?;
+        let ground = self.ground(cx, &cx.region)?;
+        let wanted = PlacementRequest {
+            network_id,
+            subnet_id: SubnetId::new(id),
+            zones: Vec::new(),
+        };
+        let placed = wanted.clone();
+        self.write("subnet_make", move |tx| {
+            placement_resolve(tx, &ground, &placed)
+        })
+        .await?;
+        let (account, profile, wanted) = (cx.account().clone(), cx.profile, id.to_owned());
+        let made = self
+            .read("subnet_view", move |tx| {
+                Ok(subnet_by_id(tx, &account, profile, &wanted)?)
+            })
+            .await?;
+        made.ok_or_else(missing)
+    }
+
+    /// Makes a network (the operator's command line).
+    ///
+    /// # Errors
+    /// [`Error::Exists`].
+    pub async fn network_create(&self, account: &AccountId, network: Network) -> Result<()> {
+        let account = account.clone();
+        let id = network.id.as_str().to_owned();
+        let made = self
+            .write("network_create", move |tx| {
+                Ok(network_insert(tx, &account, &network)?)
+            })
+            .await?;
+        if made {
+            Ok(())
+        } else {
+            Err(Error::Exists {
+                kind: Kind::Network,
+                id,
+            })
+        }
+    }
+
+    /// Makes a subnet in a network that is there (the operator's command line).
+    ///
+    /// # Errors
+    /// [`Error::Exists`], [`Error::NotFound`] for its network.
+    pub async fn subnet_create(&self, account: &AccountId, subnet: Subnet) -> Result<()> {
+        let account = account.clone();
+        let id = subnet.id.as_str().to_owned();
+        let made = self
+            .write("subnet_create", move |tx| {
+                let network =
+                    network_by_id(tx, &account, &subnet.profile, subnet.network_id.as_str())?;
+                if network.is_none() {
+                    return Err(Error::not_found(Kind::Network, subnet.network_id.as_str()).into());
+                }
+                Ok(subnet_insert(tx, &account, &subnet)?)
+            })
+            .await?;
+        if made {
+            Ok(())
+        } else {
+            Err(Error::Exists {
+                kind: Kind::Subnet,
+                id,
+            })
+        }
+    }
+}

@@ -1,0 +1,429 @@
+//! Orders: placing them (all or nothing, in one transaction) and looking at them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use brokerage_domain::catalog::{Plan, Quote, Term};
+use brokerage_domain::clock::Moment;
+use brokerage_domain::error::Kind;
+use brokerage_domain::id::{InstanceId, OrderId};
+use brokerage_domain::instance::{INSTANCE_NAME_CHARS_MAX, Instance, Phase, TAGS_MAX, Want};
+use brokerage_domain::ledger::{Transfer, TransferKind, customer_account, revenue_account};
+use brokerage_domain::money::Money;
+use brokerage_domain::order::{
+    Charge, LineState, ORDER_LINES_MAX, Order, OrderKind, OrderLine, Payment, line_transfer_id,
+};
+use brokerage_domain::{Error, Result};
+use brokerage_store::Tx;
+use brokerage_store::broker_port::broker_port_take;
+use brokerage_store::idempotency::{Begin, TokenKey, idempotency_begin};
+use brokerage_store::instance::{
+    Attention, instance_by_order, instance_count_spec, instance_insert,
+};
+use brokerage_store::ledger::{Entered, transfer_hold, transfer_pay};
+use brokerage_store::order::{order_by_id, order_insert, order_page};
+use serde::{Deserialize, Serialize};
+
+use crate::context::Context;
+use crate::control::{Abort, Control};
+use crate::failpoints::crash_point;
+use crate::network::{Ground, PlacementRequest, placement_resolve};
+
+/// How long a client token binds, in seconds: a day (the vendors publish no window).
+pub const TOKEN_SECONDS: i64 = 24 * 3_600;
+
+/// A client's token: the same token with the same request is the same order.
+#[derive(Debug, Clone)]
+pub struct ClientToken {
+    /// As the client sent it.
+    pub token: String,
+    /// SHA-256 over the request's own parameters, without what every call changes (nonce, time, signature).
+    pub request_hash: [u8; 32],
+}
+
+/// An instance to buy.
+#[derive(Debug, Clone)]
+pub struct NewInstance {
+    /// Its id, in the dialect's form.
+    pub id: InstanceId,
+    /// What its owner calls it.
+    pub name: String,
+}
+
+/// A purchase, translated by a dialect.
+#[derive(Debug, Clone)]
+pub struct OrderRequest {
+    /// The order's id, in the dialect's form.
+    pub order_id: OrderId,
+    /// One for each instance.
+    pub instances: Vec<NewInstance>,
+    /// What is bought, each.
+    pub plan: Plan,
+    /// How it is paid for.
+    pub charge: Charge,
+    /// When the money moves.
+    pub payment: Payment,
+    /// Where; `None` when the buyer says it at the start.
+    pub placement: Option<PlacementRequest>,
+    /// Whether the instances start by themselves, or wait for their owner.
+    pub start: bool,
+    /// Cluster settings by Kafka's names.
+    pub settings: BTreeMap<String, String>,
+    /// What the dialect has to show again.
+    pub attributes: BTreeMap<String, String>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+    /// Makes a repetition safe.
+    pub token: Option<ClientToken>,
+}
+
+/// What an accepted order is answered with; stored under its client token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderPlaced {
+    /// The order.
+    pub order_id: OrderId,
+    /// Its instances, by line.
+    pub instance_ids: Vec<InstanceId>,
+}
+
+/// An accepted order is a row of everything below, or nothing.
+struct Admission {
+    order: Order,
+    instances: Vec<Instance>,
+    placement: Option<(Ground, PlacementRequest)>,
+    token: Option<(TokenKey, [u8; 32])>,
+    attention: Attention,
+    answer: OrderPlaced,
+    real_now: Moment,
+}
+
+impl Control {
+    /// What `plan` costs for one term of `charge`, `quantity` times: the one rater behind inquiry, order and bill.
+    ///
+    /// # Errors
+    /// [`Error::Rate`] where the catalog has no price for it.
+    pub fn price_quote(
+        &self,
+        profile: &str,
+        plan: &Plan,
+        charge: &Charge,
+        quantity: u32,
+    ) -> Result<Quote> {
+        let term = match charge {
+            Charge::Postpaid => Term::Hour,
+            Charge::Prepaid { months, .. } => Term::Months(*months),
+        };
+        Ok(self.catalog(profile)?.quote(plan, term, quantity)?)
+    }
+
+    /// Places an order: checks who pays, reserves or takes the money, takes ports, and writes what should exist.
+    ///
+    /// # Errors
+    /// [`Error::InsufficientFunds`], [`Error::SoldOut`], [`Error::TokenReused`], [`Error::Replayed`],
+    /// [`Error::NotFound`] and [`Error::SubnetElsewhere`] for networks; nothing is left of a refused order.
+    pub async fn order_place(&self, cx: &Context, request: OrderRequest) -> Result<OrderPlaced> {
+        check_request(&request)?;
+        let quantity = u32::try_from(request.instances.len()).map_err(Error::internal)?;
+        let quote = self.price_quote(cx.profile, &request.plan, &request.charge, quantity)?;
+        let admission = Arc::new(self.admission(cx, request, &quote)?);
+        let resource = admission.order.id.as_str().to_owned();
+        let starts = admission.attention != Attention::Settled;
+        crash_point("order_before_commit");
+        let placed = self
+            .change(cx, &resource, move |tx| admit(tx, &admission))
+            .await?;
+        crash_point("order_after_commit");
+        if starts {
+            self.wake.notify_one();
+        }
+        Ok(placed)
+    }
+
+    fn admission(&self, cx: &Context, request: OrderRequest, quote: &Quote) -> Result<Admission> {
+        let OrderRequest {
+            order_id,
+            instances,
+            plan,
+            charge,
+            payment,
+            placement,
+            start,
+            settings,
+            attributes,
+            tags,
+            token,
+        } = request;
+        let now = self.now();
+        let ground = placement
+            .map(|wanted| Ok::<_, Error>((self.ground(cx, &plan.region)?, wanted)))
+            .transpose()?;
+        let answer = OrderPlaced {
+            order_id: order_id.clone(),
+            instance_ids: instances.iter().map(|new| new.id.clone()).collect(),
+        };
+        let order = Order {
+            id: order_id.clone(),
+            account_id: cx.account().clone(),
+            profile: cx.profile.to_owned(),
+            region: plan.region.clone(),
+            kind: OrderKind::New,
+            charge: charge.clone(),
+            payment,
+            currency: quote.currency,
+            total: quote.total,
+            catalog_version: plan.catalog_version.clone(),
+            catalog_hash: plan.catalog_hash.clone(),
+            created_at: now,
+            lines: (0..)
+                .zip(&instances)
+                .map(|(line, new)| order_line(line, new, quote.instance_total))
+                .collect(),
+        };
+        let (phase, want) = if start {
+            (Phase::Provisioning, Want::Running)
+        } else {
+            (Phase::AwaitingStart, Want::Nothing)
+        };
+        let instances = (0..)
+            .zip(instances)
+            .map(|(line, NewInstance { id, name })| Instance {
+                id,
+                account_id: cx.account().clone(),
+                profile: cx.profile.to_owned(),
+                region: plan.region.clone(),
+                name,
+                order_id: order_id.clone(),
+                order_line: line,
+                plan: plan.clone(),
+                charge: charge.clone(),
+                placement: None,
+                phase,
+                want,
+                ports: Vec::new(),
+                settings: settings.clone(),
+                attributes: attributes.clone(),
+                tags: tags.clone(),
+                created_at: now,
+                running_since: None,
+                expires_at: None,
+                billed_until: None,
+                attempts: 0,
+                failure: None,
+                revision: 0,
+            });
+        let operation = format!("{}:{}", cx.profile, cx.operation);
+        let token = token.map(
+            |ClientToken {
+                 token,
+                 request_hash,
+             }| {
+                (
+                    TokenKey {
+                        account_id: cx.account().as_str().to_owned(),
+                        operation,
+                        token,
+                    },
+                    request_hash,
+                )
+            },
+        );
+        Ok(Admission {
+            instances: instances.collect(),
+            order,
+            placement: ground,
+            token,
+            attention: if start {
+                Attention::From(self.real_now())
+            } else {
+                Attention::Settled
+            },
+            answer,
+            real_now: self.real_now(),
+        })
+    }
+
+    /// One order of the caller's.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for another account's.
+    pub async fn order_view(&self, cx: &Context, id: &OrderId) -> Result<Order> {
+        let (account, wanted) = (cx.account().clone(), id.clone());
+        let order = self
+            .read("order_view", move |tx| Ok(order_by_id(tx, &wanted)?))
+            .await?;
+        order
+            .filter(|order| order.account_id == account)
+            .ok_or_else(|| Error::not_found(Kind::Order, id.as_str()))
+    }
+
+    /// The caller's orders made in a span of business time, newest first, with how many there are in all.
+    ///
+    /// # Errors
+    /// [`Error::Internal`].
+    pub async fn order_list(
+        &self,
+        cx: &Context,
+        span: (Moment, Moment),
+        offset: i64,
+        limit: u32,
+    ) -> Result<(Vec<Order>, i64)> {
+        let account = cx.account().clone();
+        self.read("order_list", move |tx| {
+            Ok(order_page(tx, &account, span, offset, limit)?)
+        })
+        .await
+    }
+
+    /// The instances that an order of the caller's bought, by line.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn order_instances(&self, cx: &Context, id: &OrderId) -> Result<Vec<Instance>> {
+        let order = self.order_view(cx, id).await?;
+        self.read("order_instances", move |tx| {
+            Ok(instance_by_order(tx, &order.id)?)
+        })
+        .await
+    }
+}
+
+fn order_line(line: u32, new: &NewInstance, amount: Money) -> OrderLine {
+    OrderLine {
+        line,
+        instance_id: new.id.clone(),
+        amount,
+        state: LineState::Placed,
+    }
+}
+
+fn check_request(request: &OrderRequest) -> Result<()> {
+    let count = request.instances.len();
+    if count == 0 || count > ORDER_LINES_MAX as usize {
+        return Err(Error::invalid(
+            "count",
+            format!("1 to {ORDER_LINES_MAX} instances in one order"),
+        ));
+    }
+    if request.tags.len() > TAGS_MAX {
+        return Err(Error::LimitReached {
+            what: "tags",
+            max: TAGS_MAX as i64,
+        });
+    }
+    let too_long = |new: &NewInstance| new.name.chars().count() > INSTANCE_NAME_CHARS_MAX;
+    if request.instances.iter().any(too_long) {
+        return Err(Error::invalid(
+            "name",
+            format!("at most {INSTANCE_NAME_CHARS_MAX} characters"),
+        ));
+    }
+    Ok(())
+}
+
+/// The one transaction of an order.
+fn admit(tx: &mut dyn Tx, admission: &Admission) -> std::result::Result<OrderPlaced, Abort> {
+    let Admission {
+        order,
+        instances,
+        placement,
+        token,
+        attention,
+        answer,
+        real_now,
+    } = admission;
+    let claim = match token {
+        None => None,
+        Some((key, hash)) => {
+            match idempotency_begin(tx, key, hash, real_now.micros(), TOKEN_SECONDS * 1_000_000)? {
+                Begin::Fresh(claim) => Some(claim),
+                Begin::Replay { answer } => {
+                    return serde_json::from_str(&answer).map_err(|e| Error::internal(e).into());
+                }
+                Begin::Mismatch => return Err(Error::TokenReused.into()),
+            }
+        }
+    };
+    let placement = match placement {
+        Some((ground, wanted)) => Some(placement_resolve(tx, ground, wanted)?),
+        None => None,
+    };
+    check_per_account(tx, instances)?;
+    for line in &order.lines {
+        take_money(tx, order, line)?;
+    }
+    order_insert(tx, order)?;
+    for instance in instances {
+        let mut instance = instance.clone();
+        instance.placement.clone_from(&placement);
+        instance.ports = broker_port_take(tx, &instance.id, instance.plan.brokers)?;
+        if instance.ports.len() != instance.plan.brokers as usize {
+            return Err(Error::SoldOut {
+                what: "ports for brokers",
+            }
+            .into());
+        }
+        instance_insert(tx, &instance, *attention)?;
+    }
+    crash_point("order_in_transaction");
+    if let Some(claim) = claim {
+        let text = serde_json::to_string(answer).map_err(Error::internal)?;
+        claim.bind(tx, &text)?;
+    }
+    Ok(answer.clone())
+}
+
+/// Some plans are sold to each account a few times only.
+fn check_per_account(tx: &mut dyn Tx, instances: &[Instance]) -> std::result::Result<(), Abort> {
+    let Some(Instance {
+        plan, account_id, ..
+    }) = instances.first()
+    else {
+        return Ok(());
+    };
+    let (Some(max), Some(spec)) = (plan.per_account_max, &plan.spec) else {
+        return Ok(());
+    };
+    let bought = instance_count_spec(tx, account_id, spec)?;
+    let wanted = i64::try_from(instances.len()).unwrap_or(i64::MAX);
+    if bought.saturating_add(wanted) > i64::from(max) {
+        return Err(Error::LimitReached {
+            what: "instances of this plan for one account",
+            max: max.into(),
+        }
+        .into());
+    }
+    Ok(())
+}
+
+fn take_money(tx: &mut dyn Tx, order: &Order, line: &OrderLine) -> std::result::Result<(), Abort> {
+    let transfer = Transfer {
+        id: line_transfer_id(&order.id, line.line),
+        kind: match order.payment {
+            Payment::OnDelivery => TransferKind::Pending,
+            Payment::AtOrder => TransferKind::Posted,
+        },
+        pending_id: None,
+        debit: customer_account(&order.account_id, order.currency),
+        credit: revenue_account(order.currency),
+        currency: order.currency,
+        amount: line.amount,
+        at: order.created_at,
+    };
+    let entered = match order.payment {
+        Payment::OnDelivery => transfer_hold(tx, &transfer)?,
+        Payment::AtOrder => transfer_pay(tx, &transfer)?,
+    };
+    match entered {
+        Entered::Entered => Ok(()),
+        Entered::Refused => Err(Error::InsufficientFunds {
+            needed: order.total,
+            currency: order.currency,
+        }
+        .into()),
+        Entered::Exists => Err(Error::Exists {
+            kind: Kind::Order,
+            id: order.id.as_str().to_owned(),
+        }
+        .into()),
+    }
+}

@@ -1,0 +1,72 @@
+//! All catalogs of a server: the current one of each profile, and older ones that orders refer to.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::load::{Catalog, CatalogError};
+
+// The list stands beside the files, because it is made of vendor words.
+include!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../catalog/embedded.rs"
+));
+
+/// The catalogs that a server sells from.
+#[derive(Debug, Clone, Default)]
+pub struct Catalogs {
+    current: BTreeMap<String, Arc<Catalog>>,
+    by_hash: BTreeMap<String, Arc<Catalog>>,
+}
+
+impl Catalogs {
+    /// The catalogs that come with the program.
+    pub fn embedded() -> Self {
+        Self::parse(EMBEDDED.iter().copied()).expect("a test reads the embedded catalogs")
+    }
+
+    /// Reads catalogs from `(file name, text)` pairs, at most one for a profile.
+    pub fn parse<'a>(
+        files: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, CatalogError> {
+        let mut catalogs = Self::default();
+        for (name, text) in files {
+            let catalog = Arc::new(Catalog::parse(name, text)?);
+            let profile = catalog.profile().to_owned();
+            if catalogs.current.contains_key(&profile) {
+                return Err(CatalogError::ProfileTwice {
+                    file: name.to_owned(),
+                    profile,
+                });
+            }
+            catalogs
+                .by_hash
+                .insert(catalog.hash().to_owned(), Arc::clone(&catalog));
+            catalogs.current.insert(profile, catalog);
+        }
+        Ok(catalogs)
+    }
+
+    /// Adds a catalog that is not sold from any more, so that orders bought under it can be rated again.
+    pub fn keep(&mut self, name: &str, text: &str) -> Result<(), CatalogError> {
+        let catalog = Catalog::parse(name, text)?;
+        self.by_hash
+            .entry(catalog.hash().to_owned())
+            .or_insert_with(|| Arc::new(catalog));
+        Ok(())
+    }
+
+    /// The current catalog of a profile.
+    pub fn get(&self, profile: &str) -> Option<&Arc<Catalog>> {
+        self.current.get(profile)
+    }
+
+    /// The catalog, current or kept, whose text has this SHA-256.
+    pub fn by_hash(&self, hash: &str) -> Option<&Arc<Catalog>> {
+        self.by_hash.get(hash)
+    }
+
+    /// The current catalogs, by profile.
+    pub fn current(&self) -> impl Iterator<Item = &Arc<Catalog>> {
+        self.current.values()
+    }
+}

@@ -1,0 +1,196 @@
+//! Instances: one Kafka cluster that somebody bought, and the phases that it goes through.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::Plan;
+use crate::clock::Moment;
+use crate::id::{AccountId, InstanceId, OrderId};
+use crate::network::Placement;
+use crate::order::Charge;
+
+/// Most tags on one instance.
+pub const TAGS_MAX: usize = 50;
+/// Longest instance name in characters, whatever a dialect permits.
+pub const INSTANCE_NAME_CHARS_MAX: usize = 128;
+
+/// Where an instance is in its life.
+///
+/// `AwaitingStart → Provisioning → Running ⇄ Changing`; `Running ⇄ Stopped` by its user;
+/// `Running → Suspended → Running` by money; `Provisioning | Changing → Failed`;
+/// any of them `→ Releasing → Released → Gone`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Ordered; its user has to start it.
+    AwaitingStart,
+    /// Being made.
+    Provisioning,
+    /// Kafka answers.
+    Running,
+    /// Running while what was bought changes.
+    Changing,
+    /// Stopped by its user.
+    Stopped,
+    /// Stopped for want of money.
+    Suspended,
+    /// Could not be made; its money went back.
+    Failed,
+    /// Being taken away.
+    Releasing,
+    /// Taken away; still listed where its cloud lists it.
+    Released,
+    /// Taken away and not listed.
+    Gone,
+}
+
+impl Phase {
+    /// All phases, for tables.
+    pub const ALL: [Self; 10] = [
+        Self::AwaitingStart,
+        Self::Provisioning,
+        Self::Running,
+        Self::Changing,
+        Self::Stopped,
+        Self::Suspended,
+        Self::Failed,
+        Self::Releasing,
+        Self::Released,
+        Self::Gone,
+    ];
+
+    /// The word that is stored and shown to people.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::AwaitingStart => "awaiting_start",
+            Self::Provisioning => "provisioning",
+            Self::Running => "running",
+            Self::Changing => "changing",
+            Self::Stopped => "stopped",
+            Self::Suspended => "suspended",
+            Self::Failed => "failed",
+            Self::Releasing => "releasing",
+            Self::Released => "released",
+            Self::Gone => "gone",
+        }
+    }
+
+    /// The phase of a stored word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|phase| phase.word() == word)
+    }
+}
+
+/// What should be: the half of the intent that is not the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Want {
+    /// Nothing yet: its user has not started it.
+    Nothing,
+    /// A running cluster of the plan.
+    Running,
+    /// The data, without a running cluster.
+    Stopped,
+    /// Given up: no cluster, no data, money back.
+    Undone,
+    /// No cluster and no data, but listed.
+    Released,
+    /// No cluster, no data, not listed.
+    Gone,
+}
+
+impl Want {
+    /// All wants, for tables.
+    pub const ALL: [Self; 6] = [
+        Self::Nothing,
+        Self::Running,
+        Self::Stopped,
+        Self::Undone,
+        Self::Released,
+        Self::Gone,
+    ];
+
+    /// The word that is stored.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Undone => "undone",
+            Self::Released => "released",
+            Self::Gone => "gone",
+        }
+    }
+
+    /// The want of a stored word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|want| want.word() == word)
+    }
+}
+
+/// One Kafka cluster that somebody bought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// Its id, in its dialect's form.
+    pub id: InstanceId,
+    /// Who pays.
+    pub account_id: AccountId,
+    /// The catalog that it was bought from.
+    pub profile: String,
+    /// Where it is.
+    pub region: String,
+    /// What its owner calls it; may be empty.
+    pub name: String,
+    /// The order that bought it, and its line there.
+    pub order_id: OrderId,
+    /// Line of that order, counted from 0.
+    pub order_line: u32,
+    /// What was bought.
+    pub plan: Plan,
+    /// How it is paid for.
+    pub charge: Charge,
+    /// Network, subnet and zones; `None` until its user has started it.
+    pub placement: Option<Placement>,
+    /// Where it is in its life.
+    pub phase: Phase,
+    /// What should be.
+    pub want: Want,
+    /// TCP port of each broker's listener, by broker id from 0; empty where none are held.
+    pub ports: Vec<u16>,
+    /// Cluster settings that its owner chose, by Kafka's names.
+    pub settings: BTreeMap<String, String>,
+    /// What its dialect has to show again as it was given (a disk type's old name, say).
+    pub attributes: BTreeMap<String, String>,
+    /// Tags, sorted by key.
+    pub tags: BTreeMap<String, String>,
+    /// When it was ordered.
+    pub created_at: Moment,
+    /// When it ran first.
+    pub running_since: Option<Moment>,
+    /// When its prepaid term ends.
+    pub expires_at: Option<Moment>,
+    /// Up to when its pay-as-you-go hours are charged.
+    pub billed_until: Option<Moment>,
+    /// Delivery attempts that failed, in a row.
+    pub attempts: u32,
+    /// Why it could not be delivered or changed.
+    pub failure: Option<String>,
+    /// Counts changes of the record.
+    pub revision: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_words_are_read_back() {
+        for phase in Phase::ALL {
+            assert_eq!(Phase::from_word(phase.word()), Some(phase));
+        }
+        for want in Want::ALL {
+            assert_eq!(Want::from_word(want.word()), Some(want));
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Clusters: what an engine is asked for and what it reports.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use brokerage_domain::catalog::UsableLimits;
+use brokerage_domain::id::InstanceId;
+use brokerage_domain::topic::Topic;
+
+/// Something that runs real Kafka.
+///
+/// Every method may be called again after a crash with the same arguments, and at the same time for
+/// different instances; the control plane never makes two calls at once for one instance.
+#[async_trait]
+pub trait Engine: Send + Sync {
+    /// What operators call it (`embedded`, `apache`, …).
+    fn name(&self) -> &'static str;
+
+    /// Makes the cluster run as described, from whatever is there, and returns when its listeners accept.
+    async fn ensure_cluster(&self, spec: &ClusterSpec) -> Result<(), EngineError>;
+
+    /// Stops the cluster and keeps its data. Nothing happens where nothing runs.
+    async fn stop_cluster(&self, id: &InstanceId) -> Result<(), EngineError>;
+
+    /// Stops the cluster and deletes its data. Nothing happens where nothing is.
+    async fn drop_cluster(&self, id: &InstanceId) -> Result<(), EngineError>;
+
+    /// Every cluster that runs or has data, whoever asked for it.
+    async fn list_clusters(&self) -> Result<Vec<InstanceId>, EngineError>;
+
+    /// What is seen of one cluster; `None` when neither it nor its data is there.
+    async fn observe_cluster(
+        &self,
+        id: &InstanceId,
+    ) -> Result<Option<ClusterObservation>, EngineError>;
+
+    /// Makes a topic. One of that name is Kafka's own error TOPIC_ALREADY_EXISTS.
+    async fn create_topic(&self, id: &InstanceId, topic: &Topic) -> Result<(), EngineError>;
+
+    /// Deletes a topic and its data.
+    async fn delete_topic(&self, id: &InstanceId, name: &str) -> Result<(), EngineError>;
+
+    /// The cluster's topics, sorted by name, internal ones left out.
+    async fn list_topics(&self, id: &InstanceId) -> Result<Vec<Topic>, EngineError>;
+}
+
+/// What a cluster should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterSpec {
+    /// The instance that it is the cluster of.
+    pub id: InstanceId,
+    /// The Kafka version that was bought: its age decides which protocol versions are offered.
+    pub kafka_version: String,
+    /// One for each broker, by broker id from 0.
+    pub listeners: Vec<Listener>,
+    /// What was bought, as it is enforced.
+    pub limits: UsableLimits,
+    /// Cluster settings by Kafka's names (`log.retention.ms`, `auto.create.topics.enable`, …).
+    pub settings: BTreeMap<String, String>,
+}
+
+/// One address that a broker accepts Kafka clients on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// The broker, counted from 0.
+    pub broker_id: i32,
+    /// Address to bind.
+    pub bind_host: String,
+    /// Host that clients are told.
+    pub advertised_host: String,
+    /// TCP port, the same inside and outside.
+    pub port: u16,
+}
+
+/// What is seen of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ClusterObservation {
+    /// Whether its listeners accept.
+    pub running: bool,
+    /// The spec that it runs by, as far as the engine can tell; `None` when it does not run.
+    pub spec: Option<ClusterSpec>,
+    /// Topics, internal ones left out.
+    pub topics: u32,
+    /// Their partitions (each counted once, whatever its replicas).
+    pub partitions: u32,
+    /// Consumer groups.
+    pub groups: u32,
+    /// Bytes that producers sent since the cluster was started.
+    pub bytes_in: u64,
+    /// Bytes that consumers were sent since the cluster was started.
+    pub bytes_out: u64,
+    /// Bytes on disk.
+    pub bytes_stored: u64,
+}
+
+/// Why an engine could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// A port is in use by something else; another one may work.
+    #[error("port {port} is taken")]
+    PortTaken {
+        /// The port.
+        port: u16,
+    },
+    /// Trying again with the same arguments cannot help.
+    #[error("{reason}")]
+    Refused {
+        /// Why.
+        reason: String,
+    },
+    /// Kafka's own refusal of a topic operation.
+    #[error("{message}")]
+    Kafka {
+        /// Kafka's error code.
+        code: i16,
+        /// Kafka's message.
+        message: String,
+    },
+    /// Not now; trying again may help.
+    #[error("the engine failed")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl EngineError {
+    /// A failure that may pass.
+    pub fn failed(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Failed(cause.into())
+    }
+}

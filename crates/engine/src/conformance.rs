@@ -1,0 +1,120 @@
+//! The suite that every engine passes: one function, called from a test of the engine's own crate.
+
+use std::collections::BTreeMap;
+
+use brokerage_domain::topic::Topic;
+
+use crate::cluster::{ClusterSpec, Engine, EngineError};
+
+/// Takes one cluster through its life. `spec` must describe a cluster that does not exist yet, with room for
+/// two topics of two partitions.
+///
+/// # Panics
+/// Where the engine does not keep the contract.
+pub async fn run(engine: &dyn Engine, spec: &ClusterSpec) {
+    let id = &spec.id;
+    let topic = |name: &str| Topic {
+        name: name.into(),
+        partitions: 2,
+        replication_factor: 1,
+        configs: BTreeMap::new(),
+    };
+    assert_eq!(
+        engine.observe_cluster(id).await.expect("observe"),
+        None,
+        "nothing is there at first"
+    );
+
+    engine.ensure_cluster(spec).await.expect("ensure");
+    engine.ensure_cluster(spec).await.expect("ensure again");
+    let seen = engine
+        .observe_cluster(id)
+        .await
+        .expect("observe")
+        .expect("is there");
+    assert!(seen.running, "an ensured cluster runs");
+    assert_eq!(seen.spec.as_ref(), Some(spec), "it runs as it was asked to");
+
+    engine
+        .create_topic(id, &topic("first"))
+        .await
+        .expect("create topic");
+    engine
+        .create_topic(id, &topic("second"))
+        .await
+        .expect("create topic");
+    let twice = engine.create_topic(id, &topic("first")).await;
+    assert!(
+        matches!(twice, Err(EngineError::Kafka { code: 36, .. })),
+        "a topic is made once: {twice:?}"
+    );
+    let seen = engine
+        .observe_cluster(id)
+        .await
+        .expect("observe")
+        .expect("is there");
+    assert_eq!(
+        (seen.topics, seen.partitions),
+        (2, 4),
+        "topics and partitions are counted"
+    );
+
+    let mut changed = spec.clone();
+    changed
+        .settings
+        .insert("auto.create.topics.enable".into(), "true".into());
+    engine
+        .ensure_cluster(&changed)
+        .await
+        .expect("ensure with another setting");
+    let seen = engine
+        .observe_cluster(id)
+        .await
+        .expect("observe")
+        .expect("is there");
+    assert_eq!(
+        seen.spec.as_ref(),
+        Some(&changed),
+        "a running cluster takes new settings"
+    );
+
+    engine.stop_cluster(id).await.expect("stop");
+    engine.stop_cluster(id).await.expect("stop again");
+    let seen = engine
+        .observe_cluster(id)
+        .await
+        .expect("observe")
+        .expect("data is kept");
+    assert!(!seen.running, "a stopped cluster does not run");
+    assert!(
+        engine.list_clusters().await.expect("list").contains(id),
+        "a stopped cluster is listed"
+    );
+
+    engine.ensure_cluster(spec).await.expect("start again");
+    let names: Vec<String> = engine
+        .list_topics(id)
+        .await
+        .expect("topics")
+        .into_iter()
+        .map(|t| t.name)
+        .collect();
+    assert_eq!(names, ["first", "second"], "topics outlive a stop");
+    engine
+        .delete_topic(id, "first")
+        .await
+        .expect("delete topic");
+    assert_eq!(engine.list_topics(id).await.expect("topics").len(), 1);
+
+    engine.drop_cluster(id).await.expect("drop");
+    engine.drop_cluster(id).await.expect("drop again");
+    assert_eq!(
+        engine.observe_cluster(id).await.expect("observe"),
+        None,
+        "a dropped cluster is gone"
+    );
+    assert!(
+        !engine.list_clusters().await.expect("list").contains(id),
+        "a dropped cluster is not listed"
+    );
+}

@@ -1,0 +1,169 @@
+//! An engine without Kafka, with scripted faults: for tests of everything above it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use async_trait::async_trait;
+use brokerage_domain::id::InstanceId;
+use brokerage_domain::topic::Topic;
+use parking_lot::Mutex;
+
+use crate::cluster::{ClusterObservation, ClusterSpec, Engine, EngineError};
+
+/// Kafka's TOPIC_ALREADY_EXISTS.
+const TOPIC_ALREADY_EXISTS: i16 = 36;
+/// Kafka's UNKNOWN_TOPIC_OR_PARTITION.
+const UNKNOWN_TOPIC: i16 = 3;
+
+/// What the next call of a method does instead of its work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// Fails, nothing done.
+    Fail,
+    /// Does the work and fails all the same: the answer is lost.
+    FailAfter,
+    /// Refuses for good.
+    Refuse,
+    /// Finds this port in use.
+    PortTaken(u16),
+}
+
+#[derive(Debug, Default)]
+struct Cluster {
+    running: Option<ClusterSpec>,
+    topics: BTreeMap<String, Topic>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    clusters: BTreeMap<InstanceId, Cluster>,
+    ensure_faults: VecDeque<Fault>,
+    calls: Vec<String>,
+}
+
+/// Clusters that exist in a map only.
+#[derive(Debug, Default)]
+pub struct FakeEngine(Mutex<State>);
+
+impl FakeEngine {
+    /// An engine without clusters and without faults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The next calls of `ensure_cluster` meet these faults, one each.
+    pub fn script_ensure(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.0.lock().ensure_faults.extend(faults);
+    }
+
+    /// Every call so far, as `method id`.
+    pub fn calls(&self) -> Vec<String> {
+        self.0.lock().calls.clone()
+    }
+}
+
+#[async_trait]
+impl Engine for FakeEngine {
+    fn name(&self) -> &'static str {
+        "fake"
+    }
+
+    async fn ensure_cluster(&self, spec: &ClusterSpec) -> Result<(), EngineError> {
+        let mut state = self.0.lock();
+        state.calls.push(format!("ensure_cluster {}", spec.id));
+        let fault = state.ensure_faults.pop_front();
+        match fault {
+            Some(Fault::Fail) => return Err(EngineError::failed("scripted")),
+            Some(Fault::Refuse) => {
+                return Err(EngineError::Refused {
+                    reason: "scripted".into(),
+                });
+            }
+            Some(Fault::PortTaken(port)) => return Err(EngineError::PortTaken { port }),
+            Some(Fault::FailAfter) | None => {}
+        }
+        state.clusters.entry(spec.id.clone()).or_default().running = Some(spec.clone());
+        match fault {
+            Some(_) => Err(EngineError::failed("scripted, after the work")),
+            None => Ok(()),
+        }
+    }
+
+    async fn stop_cluster(&self, id: &InstanceId) -> Result<(), EngineError> {
+        let mut state = self.0.lock();
+        state.calls.push(format!("stop_cluster {id}"));
+        if let Some(cluster) = state.clusters.get_mut(id) {
+            cluster.running = None;
+        }
+        Ok(())
+    }
+
+    async fn drop_cluster(&self, id: &InstanceId) -> Result<(), EngineError> {
+        let mut state = self.0.lock();
+        state.calls.push(format!("drop_cluster {id}"));
+        state.clusters.remove(id);
+        Ok(())
+    }
+
+    async fn list_clusters(&self) -> Result<Vec<InstanceId>, EngineError> {
+        Ok(self.0.lock().clusters.keys().cloned().collect())
+    }
+
+    async fn observe_cluster(
+        &self,
+        id: &InstanceId,
+    ) -> Result<Option<ClusterObservation>, EngineError> {
+        let state = self.0.lock();
+        Ok(state.clusters.get(id).map(|cluster| ClusterObservation {
+            running: cluster.running.is_some(),
+            spec: cluster.running.clone(),
+            topics: u32::try_from(cluster.topics.len()).unwrap_or(u32::MAX),
+            partitions: cluster
+                .topics
+                .values()
+                .map(|t| u32::try_from(t.partitions).unwrap_or(0))
+                .sum(),
+            ..ClusterObservation::default()
+        }))
+    }
+
+    async fn create_topic(&self, id: &InstanceId, topic: &Topic) -> Result<(), EngineError> {
+        let mut state = self.0.lock();
+        let cluster = state
+            .clusters
+            .get_mut(id)
+            .ok_or_else(|| EngineError::failed("no such cluster"))?;
+        if cluster.topics.contains_key(&topic.name) {
+            let message = format!("Topic '{}' already exists.", topic.name);
+            return Err(EngineError::Kafka {
+                code: TOPIC_ALREADY_EXISTS,
+                message,
+            });
+        }
+        cluster.topics.insert(topic.name.clone(), topic.clone());
+        Ok(())
+    }
+
+    async fn delete_topic(&self, id: &InstanceId, name: &str) -> Result<(), EngineError> {
+        let mut state = self.0.lock();
+        let cluster = state
+            .clusters
+            .get_mut(id)
+            .ok_or_else(|| EngineError::failed("no such cluster"))?;
+        match cluster.topics.remove(name) {
+            Some(_) => Ok(()),
+            None => Err(EngineError::Kafka {
+                code: UNKNOWN_TOPIC,
+                message: "This server does not host this topic-partition.".into(),
+            }),
+        }
+    }
+
+    async fn list_topics(&self, id: &InstanceId) -> Result<Vec<Topic>, EngineError> {
+        let state = self.0.lock();
+        let cluster = state
+            .clusters
+            .get(id)
+            .ok_or_else(|| EngineError::failed("no such cluster"))?;
+        Ok(cluster.topics.values().cloned().collect())
+    }
+}
