@@ -84,7 +84,7 @@ impl Sqlite {
                 | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )
         .map_err(|error| open_error(&error))?;
-        configure(&writer, durability).map_err(|error| open_error(&error))?;
+        configure(&writer, durability)?;
         migrations::run(&mut writer)?;
 
         let writes = Arc::new(Jobs::new(WRITE_QUEUE_MAX));
@@ -107,7 +107,7 @@ impl Sqlite {
 
     pub(crate) fn open_in_memory() -> Result<Self, StoreError> {
         let mut writer = Connection::open_in_memory().map_err(|error| open_error(&error))?;
-        configure(&writer, Durability::Process).map_err(|error| open_error(&error))?;
+        configure(&writer, Durability::Process)?;
         migrations::run(&mut writer)?;
         let writes = Arc::new(Jobs::new(WRITE_QUEUE_MAX));
         let threads = vec![spawn_writer(writer, &writes)?];
@@ -119,18 +119,37 @@ impl Sqlite {
     }
 }
 
-fn configure(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
+fn configure(connection: &Connection, durability: Durability) -> Result<(), StoreError> {
+    let mode = set_options(connection, durability).map_err(|error| open_error(&error))?;
+    // SQLite does not fail where a file system cannot do it (some network ones): it keeps the old mode.
+    if mode == "wal" || mode == "memory" {
+        return Ok(());
+    }
+    Err(StoreError::Open {
+        source: DatabaseError {
+            code: String::new(),
+            message: format!(
+                "the file system does not allow a write-ahead log (journal mode {mode})"
+            ),
+        },
+    })
+}
+
+/// Returns the journal mode that SQLite chose.
+fn set_options(connection: &Connection, durability: Durability) -> rusqlite::Result<String> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    let mode = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     let synchronous = match durability {
         Durability::Power => "FULL",
         Durability::Process => "NORMAL",
     };
     connection.pragma_update(None, "synchronous", synchronous)?;
+    // On macOS a plain fsync leaves data in the drive's cache. No effect elsewhere.
+    connection.pragma_update(None, "fullfsync", durability == Durability::Power)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "journal_size_limit", WAL_BYTES_KEPT)?;
-    Ok(())
+    Ok(mode)
 }
 
 fn open_reader(path: &Path) -> rusqlite::Result<Connection> {

@@ -28,6 +28,11 @@ mod sql {
         pub COUNT_TO = "WITH RECURSIVE n (i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < $1) \
             SELECT i FROM n";
         pub NONSENSE = "SELECT nothing FROM nowhere";
+        pub CREATE_DISCONNECT = "CREATE FUNCTION test_disconnect() RETURNS trigger LANGUAGE plpgsql AS \
+            'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END'";
+        pub DISCONNECT_AT_COMMIT = "CREATE CONSTRAINT TRIGGER test_at_commit AFTER INSERT ON test_parent \
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION test_disconnect()";
+        pub INSERT_PARENT = "INSERT INTO test_parent (id) VALUES (1)";
         pub DISCONNECT = "SELECT pg_terminate_backend(pg_backend_pid())";
         /// Not less than there are: the database cannot grow from here.
         pub LIMIT_PAGES = "PRAGMA max_page_count = 1";
@@ -110,7 +115,8 @@ async fn what_is_written_is_read_back(store: Store) {
 
 async fn values_come_back_as_they_went_in(store: Store) {
     prepare(&store).await;
-    let cases: Vec<(Option<i64>, Option<String>, Option<Vec<u8>>)> = vec![
+    type Cells = (Option<i64>, Option<String>, Option<Vec<u8>>);
+    let cases: [Cells; 5] = [
         (None, None, None),
         (Some(0), Some(String::new()), Some(vec![])),
         (
@@ -542,5 +548,34 @@ async fn a_connection_cut_before_commit_is_replaced_and_the_function_run_again()
         .await
         .unwrap_err();
     assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_commit_without_an_answer_is_unknown_and_not_run_again() {
+    let Some(fixture) = prepared(Backend::Postgres).await else {
+        return;
+    };
+    let store = fixture.store.clone();
+    write(&store, |tx| {
+        tx.execute(&sql::CREATE_DISCONNECT, &[])?;
+        tx.execute(&sql::DISCONNECT_AT_COMMIT, &[])
+    })
+    .await
+    .unwrap();
+    let runs = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&runs);
+    let error = write(&store, move |tx| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        tx.execute(&sql::INSERT_PARENT, &[])
+    })
+    .await
+    .unwrap_err();
+    assert!(
+        matches!(error, StoreError::CommitUnknown { .. }),
+        "{error:?}"
+    );
+    assert!(!error.is_retryable());
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
     store.close().await;
 }

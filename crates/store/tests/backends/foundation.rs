@@ -126,7 +126,7 @@ fn lease_call() -> impl Strategy<Value = LeaseCall> {
 
 impl LeaseModel {
     fn expect(&mut self, call: &LeaseCall, now_us: i64) -> Option<i64> {
-        let mut is_current = |ago: i64| ago == 0 && self.holder.is_some();
+        let is_current = |ago: i64| ago == 0 && self.holder.is_some();
         match *call {
             LeaseCall::Acquire { holder, ttl_us } => {
                 if self.holder.is_some_and(|other| other != holder) && self.expires_at_us > now_us {

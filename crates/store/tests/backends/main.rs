@@ -1,4 +1,5 @@
 //! One body of behaviour, run over every back end; and what only one of them can show.
+#![expect(clippy::unwrap_used, reason = "a test that panics shows the line")]
 
 #[path = "../support/mod.rs"]
 mod support;
