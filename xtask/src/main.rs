@@ -1,1 +1,100 @@
-fn main() {}
+//! `cargo xtask COMMAND`.
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use xtask::{
+    Choice, STEPS, Workspace, coverage_print, end_children_on_signal, steps_run, tidy_check,
+};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "The project's own commands")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Everything that has to hold before a change lands.
+    Test {
+        /// Runs only this step; may repeat.
+        #[arg(long, value_name = "NAME")]
+        only: Vec<String>,
+        /// Names the steps.
+        #[arg(long)]
+        list: bool,
+    },
+    /// The project's own rules alone.
+    Tidy,
+    /// Replays recorded requests, whole and with single bytes flipped.
+    Golden {
+        /// Files of one JSON object a line.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Measures; closes with one line `result: key=value …`.
+    Bench {
+        /// `first-message` or `orders`, and options of that benchmark.
+        #[arg(required = true, allow_hyphen_values = true, trailing_var_arg = true)]
+        words: Vec<String>,
+    },
+    /// How much of each vendor's interface is served.
+    Coverage,
+}
+
+fn main() -> Result<ExitCode> {
+    let workspace = Workspace::here();
+    match Arguments::parse().task {
+        Task::Test { list: true, .. } => {
+            STEPS
+                .iter()
+                .for_each(|step| println!("{:<16} {}", step.name, step.about));
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Test { only, .. } => {
+            end_children_on_signal()?;
+            Ok(exit_code(steps_run(&workspace, &Choice { only })?))
+        }
+        Task::Tidy => {
+            let report = tidy_check(&workspace)?;
+            report
+                .findings
+                .iter()
+                .for_each(|finding| println!("{finding}"));
+            println!("{}", report.counts);
+            Ok(exit_code(report.counts.failed == 0))
+        }
+        Task::Golden { files } => own_program(&workspace, "golden", &files),
+        Task::Bench { words } => own_program(&workspace, "bench", &words),
+        Task::Coverage => {
+            coverage_print(&workspace)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn exit_code(good: bool) -> ExitCode {
+    if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// Runs one of this package's other programs in its place, optimised.
+fn own_program<A: AsRef<std::ffi::OsStr>>(
+    workspace: &Workspace,
+    name: &str,
+    words: &[A],
+) -> Result<ExitCode> {
+    let mut command = Command::new("cargo");
+    command
+        .args(["run", "--quiet", "--release", "--manifest-path"])
+        .arg(workspace.path("xtask/Cargo.toml"))
+        .args(["--features", name, "--bin", name, "--"])
+        .args(words);
+    Ok(exit_code(command.status()?.success()))
+}

@@ -1,0 +1,30 @@
+//! The project's own commands, run as `cargo xtask COMMAND`.
+//!
+//! `test` runs everything that has to hold before a change lands, in order, and closes with one line
+//! `N passed, N failed, N skipped`. `bench` and `golden` are programs of their own (features `bench` and
+//! `golden`), so that this one is built in seconds and can report on a workspace that does not build.
+//!
+//! This crate knows the product from outside only: its binary, its command line, its wire.
+
+mod broker_ports;
+mod counts;
+mod coverage;
+mod golden;
+mod program;
+mod server;
+mod steps;
+mod suites;
+mod tidy;
+mod tools;
+mod workspace;
+
+pub use broker_ports::{BROKER_PORTS, broker_ports_find};
+pub use counts::Counts;
+pub use coverage::coverage_print;
+pub(crate) use golden::golden_program;
+pub use program::{Ended, Program, end_children_on_signal};
+pub use server::{Server, ServerSettings};
+pub use steps::{Choice, STEPS, Step, steps_run};
+pub use tidy::{Finding, Report, tidy_check};
+pub use tools::{Install, kafka_server_libs, python_bench};
+pub use workspace::Workspace;

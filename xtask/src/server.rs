@@ -1,0 +1,191 @@
+//! A server of the product, started as its users start it.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::broker_ports::broker_ports_find;
+use crate::program::Group;
+
+/// How long a server may take to become ready or to stop.
+const LIMIT: Duration = Duration::from_secs(30);
+/// Ports for the brokers of one server.
+const BROKER_PORTS_EACH: u16 = 2_000;
+
+/// How a server is started.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// The binary.
+    pub binary: PathBuf,
+    /// Its data directory.
+    pub data: PathBuf,
+    /// Where its log goes; each start adds to it.
+    pub log: PathBuf,
+    /// More arguments of `serve`.
+    pub arguments: Vec<OsString>,
+}
+
+/// A running server. Dropping it kills it.
+#[derive(Debug)]
+pub struct Server {
+    settings: ServerSettings,
+    broker_ports: RangeInclusive<u16>,
+    group: Group,
+    api: String,
+}
+
+impl Server {
+    /// Starts a server in sandbox mode on ports of its own and waits until it is ready.
+    ///
+    /// # Errors
+    /// If it does not become ready in time.
+    pub fn start(settings: ServerSettings) -> Result<Self> {
+        let broker_ports = broker_ports_find(BROKER_PORTS_EACH)?;
+        let (group, api) = start(&settings, &broker_ports)?;
+        Ok(Self {
+            settings,
+            broker_ports,
+            group,
+            api,
+        })
+    }
+
+    /// `host:port` of its API.
+    pub fn api(&self) -> &str {
+        &self.api
+    }
+
+    /// Its data directory.
+    pub fn data(&self) -> &Path {
+        &self.settings.data
+    }
+
+    /// Its binary.
+    pub fn binary(&self) -> &Path {
+        &self.settings.binary
+    }
+
+    /// Asks it to stop and waits until it has.
+    ///
+    /// # Errors
+    /// If it does not stop in time, or not with 0.
+    pub fn stop(&mut self) -> Result<()> {
+        self.group.signal(Signal::TERM);
+        match self.group.wait(LIMIT)? {
+            Some(status) if status.success() => Ok(()),
+            Some(status) => bail!("the server stopped with {status}"),
+            None => bail!(
+                "the server did not stop within {} s of SIGTERM",
+                LIMIT.as_secs()
+            ),
+        }
+    }
+
+    /// Kills it.
+    ///
+    /// # Errors
+    /// If it cannot be waited for.
+    pub fn kill(&mut self) -> Result<()> {
+        self.group.signal(Signal::KILL);
+        self.group.wait(LIMIT)?;
+        Ok(())
+    }
+
+    /// Starts it again on the same data and broker ports; the API may be at another port.
+    ///
+    /// # Errors
+    /// If it does not become ready in time.
+    pub fn start_again(&mut self) -> Result<()> {
+        let (group, api) = start(&self.settings, &self.broker_ports)?;
+        (self.group, self.api) = (group, api);
+        Ok(())
+    }
+}
+
+fn start(settings: &ServerSettings, broker_ports: &RangeInclusive<u16>) -> Result<(Group, String)> {
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(&settings.log)?;
+    let mut command = Command::new(&settings.binary);
+    command
+        .args(["serve", "--sandbox", "--json", "--listen", "127.0.0.1:0"])
+        .args(["--broker-host", "127.0.0.1", "--broker-ports"])
+        .arg(format!("{}-{}", broker_ports.start(), broker_ports.end()))
+        .arg("--data")
+        .arg(&settings.data)
+        .args(&settings.arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log.try_clone()?);
+    let mut group = Group::start(&mut command)?;
+    let stdout = group.child().stdout.take().context("stdout is piped")?;
+    let (lines, ready) = mpsc::channel();
+    thread::spawn(move || {
+        let mut log = log;
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            let _ = writeln!(log, "{line}");
+            // The receiver is gone once the server is ready; the pipe is still to be emptied.
+            let _ = lines.send(line);
+        }
+    });
+    loop {
+        match ready.recv_timeout(LIMIT) {
+            Ok(line) => {
+                if let Some(api) = api_of(&line) {
+                    return Ok((group, api));
+                }
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                bail!("the server was not ready within {} s", LIMIT.as_secs())
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                let tail = std::fs::read_to_string(&settings.log).unwrap_or_default();
+                let tail: Vec<&str> = tail.lines().rev().take(10).collect();
+                bail!(
+                    "the server ended before it was ready: {}",
+                    tail.into_iter().rev().collect::<Vec<_>>().join("\n")
+                )
+            }
+        }
+    }
+}
+
+/// The first API address of a line `{"event":"ready","api":["host:port"],…}`.
+fn api_of(line: &str) -> Option<String> {
+    let event: Value = serde_json::from_str(line).ok()?;
+    if event["event"] != "ready" {
+        return None;
+    }
+    event["api"][0].as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::api_of;
+
+    #[test]
+    fn only_the_ready_line_names_the_api() {
+        let cases = [
+            (
+                r#"{"event":"ready","api":["127.0.0.1:41"],"data":"d"}"#,
+                Some("127.0.0.1:41"),
+            ),
+            (r#"{"event":"stopping","api":["127.0.0.1:41"]}"#, None),
+            ("listening on 127.0.0.1:41", None),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(api_of(line).as_deref(), expected, "{line}");
+        }
+    }
+}

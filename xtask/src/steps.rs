@@ -1,0 +1,315 @@
+//! Everything that has to hold before a change lands, in order: one table.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::counts::Counts;
+use crate::program::Program;
+use crate::workspace::Workspace;
+use crate::{suites, tidy};
+
+/// How long formatting may take to check.
+const FMT_LIMIT: Duration = Duration::from_secs(120);
+/// How long the workspace may take to check or to build and test from nothing.
+const CARGO_LIMIT: Duration = Duration::from_secs(2_700);
+/// How long replaying the golden requests may take.
+const GOLDEN_LIMIT: Duration = Duration::from_secs(1_200);
+
+/// What a step works with.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) workspace: Workspace,
+    /// In CI nothing may be skipped.
+    pub(crate) ci: bool,
+}
+
+/// What a step came to.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// It ran.
+    Counted(Counts),
+    /// It could not run here; a failure in CI.
+    Skipped(String),
+    /// It is optional and was left out, in CI too.
+    LeftOut(String),
+}
+
+/// One step of `cargo xtask test`.
+#[derive(Debug)]
+pub struct Step {
+    /// What `--only` takes.
+    pub name: &'static str,
+    /// What it proves.
+    pub about: &'static str,
+    run: fn(&Run) -> Result<Outcome>,
+}
+
+/// The steps, in order.
+pub const STEPS: &[Step] = &[
+    Step {
+        name: "fmt",
+        about: "the code is formatted",
+        run: fmt,
+    },
+    Step {
+        name: "tidy",
+        about: "the project's own rules hold",
+        run: tidy_step,
+    },
+    Step {
+        name: "clippy",
+        about: "no lint is broken",
+        run: clippy,
+    },
+    Step {
+        name: "rust",
+        about: "the workspace's own tests pass",
+        run: rust,
+    },
+    Step {
+        name: "golden",
+        about: "recorded requests verify, and no flipped byte does",
+        run: golden,
+    },
+    Step {
+        name: "deny",
+        about: "licences and advisories of dependencies, if cargo-deny is installed",
+        run: deny,
+    },
+    Step {
+        name: "python-alikafka",
+        about: "AliKafka's Python SDKs",
+        run: suites::python_alikafka,
+    },
+    Step {
+        name: "python-bss",
+        about: "BSS OpenAPI's Python SDKs",
+        run: suites::python_bss,
+    },
+    Step {
+        name: "python-ckafka",
+        about: "CKafka's Python SDK",
+        run: suites::python_ckafka,
+    },
+    Step {
+        name: "python-jdkafka",
+        about: "JD Cloud's Python SDK",
+        run: suites::python_jdkafka,
+    },
+    Step {
+        name: "node-vendors",
+        about: "the vendors' Node SDKs",
+        run: suites::node_vendors,
+    },
+    Step {
+        name: "go-vendors",
+        about: "the vendors' Go SDKs",
+        run: suites::go_vendors,
+    },
+    Step {
+        name: "kafka-clients",
+        about: "five Kafka clients over two restarts",
+        run: suites::kafka_clients,
+    },
+    Step {
+        name: "crash",
+        about: "aborts between order and running",
+        run: suites::crash,
+    },
+];
+
+/// Which steps to run.
+#[derive(Debug, Default)]
+pub struct Choice {
+    /// Names of steps; empty means all.
+    pub only: Vec<String>,
+}
+
+/// One row of the closing table.
+struct Row {
+    name: &'static str,
+    counts: Counts,
+    seconds: f64,
+    note: String,
+}
+
+/// Runs the chosen steps, prints a table and the one closing line; true if nothing failed.
+///
+/// # Errors
+/// If a step is named that there is not.
+pub fn steps_run(workspace: &Workspace, choice: &Choice) -> Result<bool> {
+    if let Some(unknown) = choice
+        .only
+        .iter()
+        .find(|name| !STEPS.iter().any(|step| step.name == **name))
+    {
+        bail!("there is no step {unknown}; `cargo xtask test --list` names them");
+    }
+    let ci = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");
+    let run = Run {
+        workspace: workspace.clone(),
+        ci,
+    };
+    let chosen =
+        |step: &&Step| choice.only.is_empty() || choice.only.iter().any(|name| name == step.name);
+    let mut rows = Vec::new();
+    for step in STEPS.iter().filter(chosen) {
+        println!("== {}: {}", step.name, step.about);
+        let row = step_run(&run, step);
+        println!("   {} in {:.1} s{}", row.counts, row.seconds, row.note);
+        rows.push(row);
+    }
+    let mut sum = Counts::default();
+    println!();
+    println!(
+        "{:<16} {:>7} {:>7} {:>7} {:>8}",
+        "step", "passed", "failed", "skipped", "seconds"
+    );
+    for row in rows {
+        let Counts {
+            passed,
+            failed,
+            skipped,
+        } = row.counts;
+        println!(
+            "{:<16} {passed:>7} {failed:>7} {skipped:>7} {:>8.1}{}",
+            row.name, row.seconds, row.note
+        );
+        sum += row.counts;
+    }
+    println!("{sum}");
+    Ok(sum.failed == 0)
+}
+
+fn step_run(run: &Run, step: &Step) -> Row {
+    let started = Instant::now();
+    let (counts, note) = match (step.run)(run) {
+        Ok(Outcome::Counted(counts)) => (counts, String::new()),
+        Ok(Outcome::Skipped(reason)) if run.ci => (
+            Counts::one(false),
+            format!("  cannot run here: {}", brief(&reason)),
+        ),
+        Ok(Outcome::Skipped(reason)) => (
+            Counts {
+                skipped: 1,
+                ..Counts::default()
+            },
+            format!("  {}", brief(&reason)),
+        ),
+        Ok(Outcome::LeftOut(reason)) => (Counts::default(), format!("  {reason}")),
+        Err(error) => {
+            println!("    {error:#}");
+            (
+                Counts::one(false),
+                format!("  {}", brief(&format!("{error:#}"))),
+            )
+        }
+    };
+    Row {
+        name: step.name,
+        counts,
+        seconds: started.elapsed().as_secs_f64(),
+        note,
+    }
+}
+
+/// The first line of a reason, cut to fit a table.
+fn brief(reason: &str) -> String {
+    reason
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(100)
+        .collect()
+}
+
+/// Runs `cargo` and counts it as one check.
+fn cargo(run: &Run, name: &str, limit: Duration, arguments: &[&str]) -> Result<Outcome> {
+    let ended = Program::new("cargo", limit, run.workspace.log(name)?)
+        .args(arguments)
+        .folder(run.workspace.root())
+        .run()?;
+    if !ended.success {
+        println!("{}", ended.tail(60));
+    }
+    Ok(Outcome::Counted(Counts::one(ended.success)))
+}
+
+fn fmt(run: &Run) -> Result<Outcome> {
+    cargo(run, "fmt", FMT_LIMIT, &["fmt", "--all", "--check"])
+}
+
+fn clippy(run: &Run) -> Result<Outcome> {
+    let arguments = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    cargo(run, "clippy", CARGO_LIMIT, &arguments)
+}
+
+fn tidy_step(run: &Run) -> Result<Outcome> {
+    let report = tidy::tidy_check(&run.workspace)?;
+    for finding in &report.findings {
+        println!("    {finding}");
+    }
+    Ok(Outcome::Counted(report.counts))
+}
+
+fn rust(run: &Run) -> Result<Outcome> {
+    let ended = Program::new("cargo", CARGO_LIMIT, run.workspace.log("rust")?)
+        .args(["test", "--workspace", "--no-fail-fast"])
+        .folder(run.workspace.root())
+        .run()?;
+    let mut counts = Counts::of_cargo_test(&ended.output);
+    if !ended.success {
+        let failed = |line: &&str| {
+            line.ends_with("FAILED") || line.contains("panicked at") || line.starts_with("error")
+        };
+        ended
+            .output
+            .lines()
+            .filter(failed)
+            .take(60)
+            .for_each(|line| println!("    {line}"));
+        // It did not build, or died before it counted.
+        counts.failed = counts.failed.max(1);
+    }
+    Ok(Outcome::Counted(counts))
+}
+
+fn golden(run: &Run) -> Result<Outcome> {
+    let mut files: Vec<_> = std::fs::read_dir(run.workspace.path("crates/dialects/golden"))?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<std::io::Result<_>>()?;
+    files.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "jsonl")
+    });
+    files.sort();
+    let ended = crate::golden_program(&run.workspace, GOLDEN_LIMIT)?
+        .args(&files)
+        .run()?;
+    match Counts::of_closing_line(&ended.output) {
+        Some(counts) if ended.success == (counts.failed == 0) => Ok(Outcome::Counted(counts)),
+        _ => bail!("golden: {}\n{}", ended.how, ended.tail(30)),
+    }
+}
+
+fn deny(run: &Run) -> Result<Outcome> {
+    let log = run.workspace.log("deny-version")?;
+    let installed = Program::new("cargo", FMT_LIMIT, log)
+        .args(["deny", "--version"])
+        .run()?
+        .success;
+    if !installed {
+        return Ok(Outcome::LeftOut("cargo-deny is not installed".into()));
+    }
+    cargo(run, "deny", FMT_LIMIT, &["deny", "check"])
+}

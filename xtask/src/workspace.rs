@@ -1,0 +1,55 @@
+//! Where things are.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+/// The folders of a checkout.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    root: PathBuf,
+}
+
+impl Workspace {
+    /// The checkout that this program was built in.
+    pub fn here() -> Self {
+        let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+        Self {
+            root: xtask.parent().unwrap_or(xtask).to_path_buf(),
+        }
+    }
+
+    /// The checkout's root.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A path inside the checkout.
+    pub fn path(&self, inside: &str) -> PathBuf {
+        self.root.join(inside)
+    }
+
+    /// Cargo's target folder.
+    pub fn target(&self) -> PathBuf {
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), PathBuf::from)
+    }
+
+    /// A folder for everything that suites install or leave, created if absent.
+    ///
+    /// # Errors
+    /// If it cannot be created.
+    pub fn scratch(&self, inside: &str) -> Result<PathBuf> {
+        let folder = self.target().join("acceptance").join(inside);
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("creating {}", folder.display()))?;
+        Ok(folder)
+    }
+
+    /// The file that a program's output goes to.
+    ///
+    /// # Errors
+    /// If its folder cannot be created.
+    pub fn log(&self, name: &str) -> Result<PathBuf> {
+        Ok(self.scratch("logs")?.join(format!("{name}.log")))
+    }
+}
