@@ -28,13 +28,14 @@ pub enum CatalogError {
         max: usize,
     },
     /// Not TOML, or a key is missing, unknown or of the wrong type.
-    #[error("{file}: not a catalog")]
+    #[error("{file}: line {line}: not a catalog: {reason}")]
     Shape {
         /// The file.
         file: String,
-        /// Line, key and reason.
-        #[source]
-        source: Box<toml::de::Error>,
+        /// The line, from 1; 0 = the file as a whole.
+        line: usize,
+        /// What the reader of the file says.
+        reason: String,
     },
     /// Another shape of file than this program reads.
     #[error("{file}: schema {found}, this program reads schema {expected}", expected = SCHEMA)]
@@ -152,9 +153,12 @@ impl Catalog {
                 max: TEXT_BYTES_MAX,
             });
         }
-        let shape = |source| CatalogError::Shape {
+        let shape = |error: toml::de::Error| CatalogError::Shape {
             file: name.to_owned(),
-            source: Box::new(source),
+            line: error
+                .span()
+                .map_or(0, |span| text[..span.start].matches('\n').count() + 1),
+            reason: error.message().to_owned(),
         };
         let tables: toml::Table = toml::from_str(text).map_err(shape)?;
         let file: CatalogFile = toml::from_str(text).map_err(shape)?;

@@ -258,6 +258,8 @@ pub struct Region {
     pub zones: Vec<Zone>,
     #[serde(default, rename = "source")]
     _source: Source,
+    #[serde(default, rename = "defaults")]
+    _own: OwnKeys,
 }
 
 /// A zone of a region.
