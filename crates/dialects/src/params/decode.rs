@@ -1,0 +1,759 @@
+//! The typed reading of a tree: a serde `Deserializer` that coerces text and reports structurally.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use serde::de::value::StrDeserializer;
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess,
+    Visitor,
+};
+use serde::{Deserialize, forward_to_deserialize_any};
+
+use super::json::value_from_json;
+use super::{Param, ParamError};
+
+/// How often empty text may turn out to stand for an absent value in one request.
+const EMPTY_TEXTS_MAX: usize = 64;
+
+/// How a vendor counts the items of a list in the names of parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndexBase {
+    /// `ZoneIds.0` (Tencent).
+    Zero,
+    /// `Tag.1.Key` (Alibaba, JD Cloud).
+    One,
+}
+
+/// A request, and what it had beyond.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decoded<T> {
+    /// The request.
+    pub value: T,
+    /// Parameters that the request type does not have, by full vendor path, in the order of the
+    /// request. A dialect that refuses those answers with the first.
+    pub unknown: Vec<String>,
+}
+
+impl<T> Decoded<T> {
+    /// The request, unless it had a parameter that its type does not have.
+    ///
+    /// # Errors
+    /// [`ParamError::Unknown`] with the first such parameter.
+    pub fn deny_unknown(self) -> Result<T, ParamError> {
+        match self.unknown.into_iter().next() {
+            None => Ok(self.value),
+            Some(name) => Err(ParamError::Unknown { name }),
+        }
+    }
+}
+
+/// Reads a tree into a type.
+///
+/// - A number or boolean may come as text (`"900"`, `True`, `1`); a number or boolean may be read as
+///   text.
+/// - `null` is absent. So is empty text where something else than text is expected, since Terraform
+///   sends `EipMax=` for what its user left out.
+/// - `Option` is an optional parameter; any other field without `#[serde(default)]` is required.
+/// - Flattened structs and untagged enums are not supported: serde hides paths and types there.
+///
+/// # Errors
+/// [`ParamError::Missing`] or [`ParamError::Invalid`] with the full vendor path.
+pub fn decode<T: DeserializeOwned>(
+    params: &Param,
+    index_base: IndexBase,
+) -> Result<Decoded<T>, ParamError> {
+    let mut without_empty = None;
+    for _ in 0..=EMPTY_TEXTS_MAX {
+        let tree = without_empty.as_ref().unwrap_or(params);
+        let unknown = RefCell::new(Vec::new());
+        let reader = Reader {
+            param: tree,
+            path: &Path::Root,
+            context: &Context {
+                index_base,
+                unknown: &unknown,
+            },
+        };
+        match T::deserialize(reader) {
+            Ok(value) => {
+                return Ok(Decoded {
+                    value,
+                    unknown: unknown.into_inner(),
+                });
+            }
+            Err(Fault {
+                kind: FaultKind::EmptyText,
+                path,
+            }) => blank(without_empty.get_or_insert_with(|| params.clone()), &path),
+            Err(fault) => return Err(fault.into_param_error(index_base)),
+        }
+    }
+    Err(ParamError::Malformed {
+        reason: format!("more than {EMPTY_TEXTS_MAX} empty values"),
+    })
+}
+
+/// A parameter that arrives as one text of JSON, such as AliKafka's `ServerlessConfig`; a client that
+/// sends the structure itself is understood as well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JsonText<T>(pub T);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for JsonText<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let param = match Param::deserialize(deserializer)? {
+            Param::Text(text) => value_from_json(text.as_bytes()).map_err(D::Error::custom)?,
+            structure => structure,
+        };
+        decode(&param, IndexBase::Zero)
+            .map(|decoded| Self(decoded.value))
+            .map_err(D::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Param {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        super::json::deserialize(deserializer)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Segment {
+    Name(String),
+    Index(usize),
+}
+
+/// Where the reader is.
+enum Path<'a> {
+    Root,
+    Name(&'a Path<'a>, &'a str),
+    Index(&'a Path<'a>, usize),
+}
+
+impl Path<'_> {
+    fn segments(&self) -> Vec<Segment> {
+        let (mut segments, last) = match self {
+            Self::Root => return Vec::new(),
+            Self::Name(parent, name) => (parent.segments(), Segment::Name((*name).to_owned())),
+            Self::Index(parent, index) => (parent.segments(), Segment::Index(*index)),
+        };
+        segments.push(last);
+        segments
+    }
+}
+
+fn dotted(segments: &[Segment], index_base: IndexBase) -> String {
+    let first_index = match index_base {
+        IndexBase::Zero => 0,
+        IndexBase::One => 1,
+    };
+    let texts: Vec<String> = segments
+        .iter()
+        .map(|segment| match segment {
+            Segment::Name(name) => name.clone(),
+            Segment::Index(index) => (index + first_index).to_string(),
+        })
+        .collect();
+    texts.join(".")
+}
+
+/// Replaces the leaf at a path by `null`.
+fn blank(tree: &mut Param, path: &[Segment]) {
+    let leaf = path
+        .iter()
+        .try_fold(tree, |param, segment| match (param, segment) {
+            (Param::Object(members), Segment::Name(name)) => members.get_mut(name),
+            (Param::List(items), Segment::Index(index)) => items.get_mut(*index),
+            _ => None,
+        });
+    if let Some(leaf) = leaf {
+        *leaf = Param::Null;
+    }
+}
+
+/// A fault on its way up, its path known from the root as soon as a [`Reader`] has seen it.
+#[derive(Debug)]
+struct Fault {
+    kind: FaultKind,
+    path: Vec<Segment>,
+}
+
+#[derive(Debug)]
+enum FaultKind {
+    /// Raised by serde inside a struct, which knows the member's name only.
+    MissingMember(&'static str),
+    /// As [`FaultKind::MissingMember`], the path complete.
+    Missing,
+    /// Raised by serde or a type, the path not yet known.
+    Unplaced(String),
+    /// Wrong type or form, the path complete.
+    Invalid(String),
+    /// Empty text where something else is expected, the path complete.
+    EmptyText,
+}
+
+impl Fault {
+    /// Completes the path of a fault that serde raised at `path`.
+    fn placed(self, path: &Path<'_>) -> Self {
+        match self.kind {
+            FaultKind::MissingMember(name) => {
+                let mut path = path.segments();
+                path.push(Segment::Name(name.to_owned()));
+                Self {
+                    kind: FaultKind::Missing,
+                    path,
+                }
+            }
+            FaultKind::Unplaced(reason) => Self {
+                kind: FaultKind::Invalid(reason),
+                path: path.segments(),
+            },
+            FaultKind::Missing | FaultKind::Invalid(_) | FaultKind::EmptyText => self,
+        }
+    }
+
+    fn into_param_error(self, index_base: IndexBase) -> ParamError {
+        let name = dotted(&self.path, index_base);
+        match self.kind {
+            FaultKind::MissingMember(member) => ParamError::Missing {
+                name: member.to_owned(),
+            },
+            FaultKind::Missing => ParamError::Missing { name },
+            FaultKind::Unplaced(reason) | FaultKind::Invalid(reason) => {
+                ParamError::Invalid { name, reason }
+            }
+            FaultKind::EmptyText => ParamError::invalid(name, "empty"),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.kind)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl Error for Fault {
+    fn custom<T: fmt::Display>(reason: T) -> Self {
+        Self {
+            kind: FaultKind::Unplaced(reason.to_string()),
+            path: Vec::new(),
+        }
+    }
+
+    fn missing_field(name: &'static str) -> Self {
+        Self {
+            kind: FaultKind::MissingMember(name),
+            path: Vec::new(),
+        }
+    }
+}
+
+struct Context<'a> {
+    index_base: IndexBase,
+    unknown: &'a RefCell<Vec<String>>,
+}
+
+/// One value of the tree, at its path.
+#[derive(Clone, Copy)]
+struct Reader<'a> {
+    param: &'a Param,
+    path: &'a Path<'a>,
+    context: &'a Context<'a>,
+}
+
+impl<'a> Reader<'a> {
+    fn invalid(&self, reason: impl Into<String>) -> Fault {
+        Fault {
+            kind: FaultKind::Invalid(reason.into()),
+            path: self.path.segments(),
+        }
+    }
+
+    /// The fault for a value that is not `expected`.
+    fn unexpected(&self, expected: &str) -> Fault {
+        match self.param {
+            Param::Text(text) if text.is_empty() => Fault {
+                kind: FaultKind::EmptyText,
+                path: self.path.segments(),
+            },
+            Param::Text(_) => self.invalid(format!("not {expected}")),
+            other => self.invalid(format!("{} is not {expected}", other.kind())),
+        }
+    }
+
+    fn integer<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let text = match self.param {
+            Param::Number(number) => number.to_string(),
+            Param::Text(text) => text.clone(),
+            _ => return Err(self.unexpected("an integer")),
+        };
+        // Decimal text with an optional minus; Rust's own parser would also take a plus.
+        let visited = if text.starts_with('+') {
+            return Err(self.unexpected("an integer"));
+        } else if let Ok(value) = text.parse::<i64>() {
+            visitor.visit_i64(value)
+        } else if let Ok(value) = text.parse::<u64>() {
+            visitor.visit_u64(value)
+        } else {
+            return Err(self.unexpected("an integer"));
+        };
+        visited.map_err(|_: Fault| self.invalid("out of range"))
+    }
+
+    fn float<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let value = match self.param {
+            Param::Number(number) => number.as_f64(),
+            Param::Text(text) => text.parse().ok(),
+            _ => None,
+        };
+        let finite = value.filter(|value: &f64| value.is_finite());
+        visitor.visit_f64(finite.ok_or_else(|| self.unexpected("a number"))?)
+    }
+
+    fn boolean(self) -> Result<bool, Fault> {
+        let truth = match self.param {
+            Param::Bool(value) => Some(*value),
+            Param::Number(number) => match number.as_u64() {
+                Some(1) => Some(true),
+                Some(0) => Some(false),
+                _ => None,
+            },
+            Param::Text(text) => match text.as_str() {
+                "1" => Some(true),
+                "0" => Some(false),
+                word if word.eq_ignore_ascii_case("true") => Some(true),
+                word if word.eq_ignore_ascii_case("false") => Some(false),
+                _ => None,
+            },
+            _ => None,
+        };
+        truth.ok_or_else(|| self.unexpected("a boolean"))
+    }
+
+    fn text(self) -> Result<String, Fault> {
+        self.param.as_text().ok_or_else(|| self.unexpected("text"))
+    }
+
+    fn list<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let Param::List(items) = self.param else {
+            return Err(self.unexpected("a list"));
+        };
+        let access = Items {
+            reader: self,
+            items: items.iter().enumerate(),
+        };
+        visitor
+            .visit_seq(access)
+            .map_err(|fault| fault.placed(self.path))
+    }
+
+    fn object<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let Param::Object(members) = self.param else {
+            return Err(self.unexpected("an object"));
+        };
+        let access = Members {
+            reader: self,
+            members: members.iter(),
+            value: None,
+        };
+        visitor
+            .visit_map(access)
+            .map_err(|fault| fault.placed(self.path))
+    }
+}
+
+macro_rules! integers {
+    ($($method:ident)*) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+            self.integer(visitor)
+        })*
+    };
+}
+
+impl<'de> Deserializer<'de> for Reader<'_> {
+    type Error = Fault;
+
+    integers! {
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.param {
+            Param::Null => visitor.visit_unit(),
+            Param::Bool(value) => visitor.visit_bool(*value),
+            Param::Number(number) if number.is_f64() => self.float(visitor),
+            Param::Number(_) => self.integer(visitor),
+            Param::Text(text) => visitor.visit_str(text),
+            Param::List(_) => self.list(visitor),
+            Param::Object(_) => self.object(visitor),
+        }
+        .map_err(|fault| fault.placed(self.path))
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_bool(self.boolean()?)
+    }
+
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.float(visitor)
+    }
+
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.float(visitor)
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.deserialize_string(visitor)
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor
+            .visit_string(self.text()?)
+            .map_err(|fault: Fault| fault.placed(self.path))
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.param {
+            Param::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        visitor
+            .visit_newtype_struct(self)
+            .map_err(|fault| fault.placed(self.path))
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.list(visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.object(visitor)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        self.object(visitor)
+    }
+
+    /// An enum of words; the first letter's case counts, as the vendors' words do.
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        let text = match self.param {
+            Param::Text(text) if text.is_empty() => return Err(self.unexpected("a word")),
+            _ => self.text()?,
+        };
+        if !variants.contains(&text.as_str()) {
+            return Err(self.invalid(format!("not one of {}", variants.join(", "))));
+        }
+        let word: StrDeserializer<'_, Fault> = text.as_str().into_deserializer();
+        visitor
+            .visit_enum(word)
+            .map_err(|fault| fault.placed(self.path))
+    }
+
+    /// Reached for members that the type does not have.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let name = dotted(&self.path.segments(), self.context.index_base);
+        self.context.unknown.borrow_mut().push(name);
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! {
+        char bytes byte_buf unit unit_struct tuple tuple_struct identifier
+    }
+}
+
+struct Items<'a> {
+    reader: Reader<'a>,
+    items: std::iter::Enumerate<std::slice::Iter<'a, Param>>,
+}
+
+impl<'de> SeqAccess<'de> for Items<'_> {
+    type Error = Fault;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Fault> {
+        let Some((index, param)) = self.items.next() else {
+            return Ok(None);
+        };
+        let path = Path::Index(self.reader.path, index);
+        let reader = Reader {
+            param,
+            path: &path,
+            context: self.reader.context,
+        };
+        seed.deserialize(reader)
+            .map(Some)
+            .map_err(|fault| fault.placed(&path))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.items.len())
+    }
+}
+
+struct Members<'a> {
+    reader: Reader<'a>,
+    members: indexmap::map::Iter<'a, String, Param>,
+    value: Option<(&'a str, &'a Param)>,
+}
+
+impl<'de> MapAccess<'de> for Members<'_> {
+    type Error = Fault;
+
+    fn next_key_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Fault> {
+        // A member that is null is absent.
+        let next = self.members.find(|(_, param)| **param != Param::Null);
+        let Some((name, param)) = next else {
+            return Ok(None);
+        };
+        self.value = Some((name, param));
+        let name: StrDeserializer<'_, Fault> = name.as_str().into_deserializer();
+        seed.deserialize(name).map(Some)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
+        let (name, param) = self
+            .value
+            .take()
+            .ok_or_else(|| Fault::custom("a value was asked for before its name"))?;
+        let path = Path::Name(self.reader.path, name);
+        let reader = Reader {
+            param,
+            path: &path,
+            context: self.reader.context,
+        };
+        seed.deserialize(reader)
+            .map_err(|fault| fault.placed(&path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::params::{from_dotted, from_json};
+
+    #[derive(Debug, Default, PartialEq, Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Order {
+        region_id: String,
+        disk_size: Option<u32>,
+        multi_zone_flag: Option<bool>,
+        remark: Option<String>,
+        ratio: Option<f64>,
+        paid_type: Option<PaidType>,
+        zone_ids: Option<Vec<i64>>,
+        tag: Option<Vec<Tag>>,
+        serverless_config: Option<JsonText<Serverless>>,
+        #[serde(default)]
+        count: u8,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Tag {
+        key: String,
+        value: Option<i32>,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Serverless {
+        reserved_publish_capacity: u32,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum PaidType {
+        Prepaid,
+        Postpaid,
+    }
+
+    fn dotted_order(pairs: &[(&str, &str)]) -> Result<Decoded<Order>, ParamError> {
+        let region = ("RegionId", "cn-hangzhou");
+        decode(
+            &from_dotted(pairs.iter().copied().chain([region]))?,
+            IndexBase::One,
+        )
+    }
+
+    fn json_order(body: &str) -> Result<Decoded<Order>, ParamError> {
+        decode(&from_json(body.as_bytes())?, IndexBase::Zero)
+    }
+
+    fn check_invalid(result: Result<Decoded<Order>, ParamError>, expected: &str) {
+        let fault = result.unwrap_err();
+        assert!(
+            matches!(&fault, ParamError::Invalid { name, .. } if name == expected),
+            "{fault}"
+        );
+    }
+
+    #[test]
+    fn text_is_read_as_the_type_that_is_expected() {
+        let order = dotted_order(&[
+            ("DiskSize", "900"),
+            ("MultiZoneFlag", "True"),
+            ("Ratio", "0.5"),
+            ("PaidType", "postpaid"),
+            ("ZoneIds.1", "-3"),
+            ("ZoneIds.2", "4"),
+            ("Tag.1.Value", "7"),
+            ("Tag.1.Key", "k"),
+            ("ServerlessConfig", r#"{"reservedPublishCapacity":60}"#),
+            ("Count", "2"),
+        ])
+        .unwrap()
+        .deny_unknown()
+        .unwrap();
+        let expected = Order {
+            region_id: "cn-hangzhou".into(),
+            disk_size: Some(900),
+            multi_zone_flag: Some(true),
+            remark: None,
+            ratio: Some(0.5),
+            paid_type: Some(PaidType::Postpaid),
+            zone_ids: Some(vec![-3, 4]),
+            tag: Some(vec![Tag {
+                key: "k".into(),
+                value: Some(7),
+            }]),
+            serverless_config: Some(JsonText(Serverless {
+                reserved_publish_capacity: 60,
+            })),
+            count: 2,
+        };
+        assert_eq!(order, expected);
+    }
+
+    #[test]
+    fn json_is_read_alike_and_null_is_absent() {
+        let body = r#"{"RegionId":7,"DiskSize":900,"MultiZoneFlag":1,"Remark":null,"ZoneIds":["1",2],
+            "ServerlessConfig":{"reservedPublishCapacity":"60"},"Tag":null,"Count":null}"#;
+        let order = json_order(body).unwrap().value;
+        assert_eq!(order.region_id, "7");
+        assert_eq!(order.disk_size, Some(900));
+        assert_eq!(order.multi_zone_flag, Some(true));
+        assert_eq!((order.remark, order.tag, order.count), (None, None, 0));
+        assert_eq!(order.zone_ids, Some(vec![1, 2]));
+        assert_eq!(
+            order.serverless_config.unwrap().0.reserved_publish_capacity,
+            60
+        );
+    }
+
+    #[test]
+    fn empty_text_is_absent_unless_text_is_expected() {
+        let pairs = [
+            ("DiskSize", ""),
+            ("MultiZoneFlag", ""),
+            ("PaidType", ""),
+            ("ZoneIds", ""),
+            ("Tag.1.Value", ""),
+            ("Tag.1.Key", ""),
+            ("Remark", ""),
+            ("Count", ""),
+        ];
+        let order = dotted_order(&pairs).unwrap().value;
+        assert_eq!(
+            (order.disk_size, order.multi_zone_flag, order.zone_ids),
+            (None, None, None)
+        );
+        assert_eq!((order.paid_type, order.count), (None, 0));
+        assert_eq!(
+            order.tag,
+            Some(vec![Tag {
+                key: String::new(),
+                value: None
+            }])
+        );
+        assert_eq!(order.remark.as_deref(), Some(""));
+    }
+
+    #[test]
+    fn a_missing_parameter_is_named_by_its_path() {
+        let missing = |name: &str| ParamError::Missing { name: name.into() };
+        assert_eq!(json_order("{}").unwrap_err(), missing("RegionId"));
+        assert_eq!(
+            json_order(r#"{"RegionId":null}"#).unwrap_err(),
+            missing("RegionId")
+        );
+        let fault = dotted_order(&[("Tag.1.Key", "k"), ("Tag.2.Value", "1")]).unwrap_err();
+        assert_eq!(fault, missing("Tag.2.Key"));
+        let fault = json_order(r#"{"RegionId":"r","Tag":[{"Key":"k"},{}]}"#).unwrap_err();
+        assert_eq!(fault, missing("Tag.1.Key"));
+    }
+
+    #[test]
+    fn an_invalid_parameter_is_named_by_its_path() {
+        for (name, value) in [
+            ("DiskSize", "many"),
+            ("DiskSize", "-1"),
+            ("DiskSize", "+1"),
+            ("DiskSize", "1.0"),
+            ("DiskSize", " 1"),
+            ("DiskSize", "4294967296"),
+            ("MultiZoneFlag", "yes"),
+            ("Ratio", "NaN"),
+            ("PaidType", "Postpaid"),
+            ("ZoneIds", "1"),
+            ("ZoneIds.1", ""),
+            ("Tag.1", "x"),
+            ("Tag.1.Value", "x"),
+            ("ServerlessConfig", "{"),
+            ("Count", "256"),
+        ] {
+            let tag = name.starts_with("Tag.1.").then_some(("Tag.1.Key", "k"));
+            let pairs: Vec<(&str, &str)> = tag.into_iter().chain([(name, value)]).collect();
+            check_invalid(dotted_order(&pairs), name);
+        }
+        check_invalid(json_order(r#"{"RegionId":["r"]}"#), "RegionId");
+        check_invalid(
+            json_order(r#"{"RegionId":"r","ZoneIds":[1,{}]}"#),
+            "ZoneIds.1",
+        );
+        check_invalid(
+            json_order(r#"{"RegionId":"r","ZoneIds":[null]}"#),
+            "ZoneIds.0",
+        );
+        check_invalid(json_order(r#"{"RegionId":"r","DiskSize":1.0}"#), "DiskSize");
+    }
+
+    #[test]
+    fn parameters_that_the_type_does_not_have_are_listed() {
+        let decoded =
+            dotted_order(&[("Tag.1.Key", "k"), ("Tag.1.Colour", "red"), ("Zone", "1")]).unwrap();
+        assert_eq!(decoded.unknown, ["Tag.1.Colour", "Zone"]);
+        let fault = decoded.deny_unknown().unwrap_err();
+        assert_eq!(
+            fault,
+            ParamError::Unknown {
+                name: "Tag.1.Colour".into()
+            }
+        );
+    }
+}
