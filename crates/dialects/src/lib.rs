@@ -6,6 +6,11 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
+//! | [`gateway`] | the steps that every call takes, in order |
+//! | [`vendor`] | what differs between clouds on the wire, and the list of clouds |
+//! | [`operation`] | what an operation is, and the tables of them |
+//! | [`alikafka`], [`bss`], [`ckafka`], [`jdkafka`] | one dialect a folder; [`aliyun`] is what two of them share |
+//! | [`fault`] | refusals in a vendor's words |
 //! | [`wire`] | a request and an answer as they are on the wire |
 //! | [`signing`] | every vendor signature: one canonical form, used to sign and to verify |
 //! | [`params`] | every transport of parameters as one tree, and its typed reading |
@@ -13,9 +18,14 @@
 //! | [`client`] | genuine vendor requests, for our own command line |
 //! | [`golden`] | replay of recorded requests, whole and with single bytes changed |
 
+pub mod ckafka;
 pub mod client;
+pub mod fault;
+pub mod gateway;
 pub mod golden;
+pub mod operation;
 pub mod params;
 pub mod render;
 pub mod signing;
+pub mod vendor;
 pub mod wire;

@@ -1,0 +1,133 @@
+//! Between CKafka's words and the domain's.
+
+use std::collections::BTreeMap;
+
+use brokerage_domain::catalog::Site;
+use brokerage_domain::instance::{Instance, Phase};
+use serde::{Deserialize, Serialize};
+
+/// Megabits in a megabyte: requests count bandwidth in MB/s, answers in Mbit/s.
+pub const MBIT_PER_MB: i64 = 8;
+/// The edition whose figures are fixed by its row.
+pub const STANDARD: &str = "standard";
+/// Names of attributes that are shown again as they were given.
+pub mod attribute {
+    /// `DiskType`, which has two names for one disk.
+    pub const DISK_TYPE: &str = "DiskType";
+    /// `ElasticBandwidthSwitch`.
+    pub const ELASTIC_BANDWIDTH: &str = "ElasticBandwidthSwitch";
+    /// `CustomSSLCertId`.
+    pub const CERTIFICATE: &str = "CustomSSLCertId";
+}
+
+/// A tag of a request or an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Tag {
+    /// Its key.
+    pub tag_key: String,
+    /// Its value.
+    pub tag_value: String,
+}
+
+/// An address of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct VipEntity {
+    /// Host.
+    pub vip: String,
+    /// Port, as text.
+    pub vport: String,
+}
+
+/// `Status` of an instance (SDK text of `Instance.Status`): 0 creating, 1 running, 2 deleting, 3 deleted,
+/// 5 isolated, 7 changing, -1 failed.
+pub fn status(phase: Phase) -> i64 {
+    match phase {
+        Phase::AwaitingStart | Phase::Provisioning => 0,
+        Phase::Running => 1,
+        Phase::Releasing => 2,
+        Phase::Released | Phase::Gone => 3,
+        Phase::Stopped | Phase::Suspended => 5,
+        Phase::Changing => 7,
+        Phase::Failed => -1,
+    }
+}
+
+/// `Healthy`: 1 healthy, 2 warning, 3 abnormal.
+pub fn healthy(phase: Phase) -> i64 {
+    match phase {
+        Phase::Running => 1,
+        Phase::Failed => 3,
+        _ => 2,
+    }
+}
+
+/// `InstanceType` of an answer: the edition, or the kind of a standard one by its type number.
+pub fn instance_type(instance: &Instance) -> &str {
+    const KINDS: [&str; 8] = [
+        "general",
+        "standard",
+        "advanced",
+        "capacity",
+        "specialized-1",
+        "specialized-2",
+        "specialized-3",
+        "specialized-4",
+    ];
+    if instance.plan.edition != STANDARD {
+        return &instance.plan.edition;
+    }
+    let number = instance.plan.spec.as_deref().and_then(|spec| spec.parse::<usize>().ok());
+    number.and_then(|number| KINDS.get(number.checked_sub(1)?).copied()).unwrap_or(STANDARD)
+}
+
+/// `Cvm`: 0 shared, 1 dedicated.
+pub fn cvm(instance: &Instance) -> i64 {
+    i64::from(instance.plan.edition != STANDARD)
+}
+
+/// Tags as a list, sorted by key.
+pub fn tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
+    let tag = |(key, value): (&String, &String)| Tag { tag_key: key.clone(), tag_value: value.clone() };
+    tags.iter().map(tag).collect()
+}
+
+/// `ExpireTime`: 0 for pay-as-you-go (Terraform takes anything else for prepaid and replaces the instance).
+pub fn expire_time(instance: &Instance) -> i64 {
+    instance.expires_at.map_or(0, |at| at.seconds())
+}
+
+/// The addresses that clients connect to, the first broker's first.
+pub fn vips(host: &str, instance: &Instance) -> Vec<VipEntity> {
+    let vip = |port: &u16| VipEntity { vip: host.to_owned(), vport: port.to_string() };
+    instance.ports.iter().map(vip).collect()
+}
+
+/// The zones of an instance, the access point's first, as numbers.
+pub fn zone_ids(instance: &Instance) -> Vec<i64> {
+    let zones = instance.placement.as_ref().map(|placement| placement.zones.as_slice()).unwrap_or_default();
+    zones.iter().filter_map(|zone| zone.parse().ok()).collect()
+}
+
+/// Which site sells: the standard edition is sold by the hour on the international one only ("currently only
+/// the international site standard edition", CreatePostPaidInstance).
+pub fn site(edition: Option<&str>) -> Site {
+    match edition {
+        Some(STANDARD) => Site::International,
+        _ => Site::Domestic,
+    }
+}
+
+/// `Disk type` as the buyer named it.
+pub fn disk_type(instance: &Instance) -> String {
+    let bought = || instance.plan.bought.disk_type.clone();
+    instance.attributes.get(attribute::DISK_TYPE).cloned().unwrap_or_else(bought)
+}
+
+/// `PublicNetwork`, Mbit/s: the bought part and the free part, because Terraform's configuration refuses less
+/// than what is free.
+pub fn public_network(instance: &Instance) -> i64 {
+    const BITS_PER_MBIT: u64 = 1_000_000;
+    i64::try_from(instance.plan.usable.public_bits_per_second_max / BITS_PER_MBIT).unwrap_or(i64::MAX)
+}

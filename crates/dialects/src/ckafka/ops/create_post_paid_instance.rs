@@ -1,0 +1,257 @@
+//! CreatePostPaidInstance: buys pay-as-you-go clusters.
+
+use std::collections::BTreeMap;
+
+use brokerage_control::network::PlacementRequest;
+use brokerage_control::order::{NewInstance, OrderRequest};
+use brokerage_domain::catalog::PlanRequest;
+use brokerage_domain::id::{NetworkId, SubnetId};
+use brokerage_domain::order::{Charge, ORDER_LINES_MAX, Payment};
+use serde::{Deserialize, Serialize};
+
+use crate::ckafka::convert::{self, STANDARD, Tag, attribute};
+use crate::ckafka::ids;
+use crate::fault::{CallError, Fault, invalid};
+use crate::operation::{Call, Mode, Operation};
+
+/// Longest `InstanceName`, in characters.
+const NAME_CHARS_MAX: usize = 128;
+/// Kafka's broker setting for retention where a topic sets none.
+const RETENTION_SETTING: &str = "log.retention.ms";
+
+/// The operation.
+pub struct CreatePostPaidInstance;
+
+/// Parameters, as on the vendor's page; those after `ElasticBandwidthSwitch` come with newer SDKs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    vpc_id: String,
+    subnet_id: String,
+    instance_name: Option<String>,
+    instance_type: Option<i64>,
+    msg_retention_time: Option<i64>,
+    /// Accepted without effect: there is one cluster of hosts, this one.
+    #[expect(dead_code, reason = "stands in ignored-parameters.txt")]
+    cluster_id: Option<i64>,
+    kafka_version: Option<String>,
+    specifications_type: Option<String>,
+    disk_type: Option<String>,
+    band_width: Option<i64>,
+    disk_size: Option<i64>,
+    partition: Option<i64>,
+    topic_num: Option<i64>,
+    zone_id: Option<i64>,
+    multi_zone_flag: Option<bool>,
+    zone_ids: Option<Vec<i64>>,
+    instance_num: Option<i64>,
+    public_network_monthly: Option<i64>,
+    tags: Option<Vec<Tag>>,
+    elastic_bandwidth_switch: Option<i64>,
+    #[serde(rename = "CustomSSLCertId")]
+    custom_ssl_cert_id: Option<String>,
+    /// Accepted without effect: storage here grows no further than was bought.
+    #[expect(dead_code, reason = "stands in ignored-parameters.txt")]
+    store_quantity_type: Option<i64>,
+}
+
+/// `Result` of the answer.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Response {
+    result: Applied,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Applied {
+    return_code: &'static str,
+    return_message: &'static str,
+    data: Data,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Data {
+    flow_id: i64,
+    deal_names: Vec<String>,
+    instance_id: String,
+    deal_name_instance_id_mapping: Vec<DealInstances>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DealInstances {
+    deal_name: String,
+    instance_id_list: Vec<String>,
+}
+
+impl Operation for CreatePostPaidInstance {
+    const NAME: &'static str = "CreatePostPaidInstance";
+    const ACTION: &'static str = "ckafka:CreatePostPaidInstance";
+    const MODE: Mode = Mode::Write;
+    const CALLS_PER_SECOND: u32 = 20;
+    type Request = Request;
+    type Response = Response;
+
+    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = call;
+        let count = instance_count(&request, control.catalog(cx.profile)?.batch_max())?;
+        let plan = control.catalog(cx.profile)?.plan(&plan_request(&request, &cx.region)?)?;
+        let order = OrderRequest {
+            order_id: ids::deal_name(control.now(), control.chance()),
+            instances: (0..count)
+                .map(|line| NewInstance {
+                    id: ids::instance_id(control.chance()),
+                    name: instance_name(request.instance_name.as_deref().unwrap_or_default(), line, count),
+                })
+                .collect(),
+            placement: Some(PlacementRequest {
+                network_id: NetworkId::new(request.vpc_id.clone()),
+                subnet_id: SubnetId::new(request.subnet_id.clone()),
+                zones: plan.zones.clone(),
+            }),
+            settings: BTreeMap::from([(
+                RETENTION_SETTING.to_owned(),
+                plan.usable.retention_ms.to_string(),
+            )]),
+            attributes: attributes(&request),
+            tags: tags(request.tags)?,
+            plan,
+            charge: Charge::Postpaid,
+            payment: Payment::OnDelivery,
+            start: true,
+            token: None,
+        };
+        let placed = control.order_place(cx, order).await?;
+        let deal = placed.order_id.to_string();
+        let instances: Vec<String> = placed.instance_ids.iter().map(ToString::to_string).collect();
+        Ok(Response {
+            result: Applied {
+                return_code: "0",
+                return_message: "ok[apply ok]",
+                data: Data {
+                    flow_id: 0,
+                    deal_names: vec![deal.clone()],
+                    instance_id: instances.first().cloned().unwrap_or_default(),
+                    deal_name_instance_id_mapping: vec![DealInstances { deal_name: deal, instance_id_list: instances }],
+                },
+            },
+        })
+    }
+}
+
+fn not_allowed_empty(name: &str) -> CallError {
+    let message = format!("The parameter `{name}` is required.");
+    Fault::new("InvalidParameterValue.NotAllowedEmpty", 200, message).into()
+}
+
+fn instance_count(request: &Request, batch_max: u32) -> Result<u32, CallError> {
+    let max = batch_max.min(ORDER_LINES_MAX);
+    let count = request.instance_num.unwrap_or(1);
+    match u32::try_from(count) {
+        Ok(count) if (1..=max).contains(&count) => Ok(count),
+        _ => Err(value("InstanceNum", format!("must be from 1 to {max}"))),
+    }
+}
+
+/// A value that is of the right type and outside what is allowed.
+fn value(name: &str, reason: impl std::fmt::Display) -> CallError {
+    Fault::new("InvalidParameterValue", 200, format!("The parameter `{name}` {reason}.")).into()
+}
+
+/// The names of a batch are the given one "plus different suffixes"; the page shows none, `-1`, `-2`, … are ours.
+fn instance_name(name: &str, line: u32, count: u32) -> String {
+    match (count, name) {
+        (1, _) | (_, "") => name.to_owned(),
+        _ => format!("{name}-{}", line + 1),
+    }
+}
+
+fn plan_request(request: &Request, region: &str) -> Result<PlanRequest, CallError> {
+    for (name, text) in [("VpcId", &request.vpc_id), ("SubnetId", &request.subnet_id)] {
+        if text.is_empty() {
+            return Err(not_allowed_empty(name));
+        }
+    }
+    if request.instance_name.as_ref().is_some_and(|name| name.chars().count() > NAME_CHARS_MAX) {
+        return Err(value("InstanceName", format!("has more than {NAME_CHARS_MAX} characters")));
+    }
+    if !matches!(request.elastic_bandwidth_switch, None | Some(0 | 1)) {
+        return Err(value("ElasticBandwidthSwitch", "must be 0 or 1"));
+    }
+    let edition = request.specifications_type.as_deref().filter(|text| !text.is_empty());
+    let standard = edition == Some(STANDARD);
+    let instance_type = request.instance_type.unwrap_or(1);
+    if !(1..=8).contains(&instance_type) || (!standard && instance_type != 1) {
+        return Err(value("InstanceType", "must be 1, or 1 to 8 for the standard edition"));
+    }
+    Ok(PlanRequest {
+        site: convert::site(edition),
+        region: region.to_owned(),
+        zones: zones(request)?,
+        edition: edition.map(str::to_owned),
+        spec: standard.then(|| instance_type.to_string()),
+        bandwidth_mbps: request.band_width,
+        topics: request.topic_num,
+        partitions: request.partition,
+        disk_gb: request.disk_size,
+        disk_type: request.disk_type.clone().filter(|text| !text.is_empty()),
+        public_mbit: request.public_network_monthly,
+        version: request.kafka_version.clone().filter(|text| !text.is_empty()),
+        retention_minutes: request.msg_retention_time,
+        nodes: Vec::new(),
+        deploy_public: false,
+        prepaid: false,
+    })
+}
+
+/// The zones, that of the access point first. "ZoneId and ZoneIds cannot be empty at the same time", and a list
+/// must contain the one.
+fn zones(request: &Request) -> Result<Vec<String>, CallError> {
+    let list = request.zone_ids.as_deref().unwrap_or_default();
+    let many = request.multi_zone_flag.unwrap_or(false);
+    let first = match (request.zone_id, list.first()) {
+        (Some(zone), _) => zone,
+        (None, Some(zone)) => *zone,
+        (None, None) => return Err(not_allowed_empty("ZoneId")),
+    };
+    if !list.is_empty() && !list.contains(&first) {
+        return Err(value("ZoneIds", "must contain ZoneId"));
+    }
+    if many && list.is_empty() {
+        return Err(not_allowed_empty("ZoneIds"));
+    }
+    if !many && list.len() > 1 {
+        return Err(value("ZoneIds", "names several zones, which needs MultiZoneFlag"));
+    }
+    let others = list.iter().copied().filter(|zone| *zone != first);
+    let repeated = list.iter().filter(|zone| **zone == first).count() > 1;
+    if repeated {
+        return Err(Fault::new("InvalidParameterValue.RepetitionValue", 200, "`ZoneIds` names a zone twice.").into());
+    }
+    Ok(std::iter::once(first).chain(others).map(|zone| zone.to_string()).collect())
+}
+
+fn attributes(request: &Request) -> BTreeMap<String, String> {
+    let given = [
+        (attribute::DISK_TYPE, request.disk_type.clone()),
+        (attribute::ELASTIC_BANDWIDTH, request.elastic_bandwidth_switch.map(|on| on.to_string())),
+        (attribute::CERTIFICATE, request.custom_ssl_cert_id.clone()),
+    ];
+    given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+fn tags(list: Option<Vec<Tag>>) -> Result<BTreeMap<String, String>, CallError> {
+    let mut tags = BTreeMap::new();
+    for (at, Tag { tag_key, tag_value }) in list.unwrap_or_default().into_iter().enumerate() {
+        if tag_key.is_empty() {
+            return Err(invalid(format!("Tags.{at}.TagKey"), "is empty"));
+        }
+        if tags.insert(tag_key.clone(), tag_value).is_some() {
+            let message = format!("The tag key {tag_key} is given twice.");
+            return Err(Fault::new("InvalidParameterValue.RepetitionValue", 200, message).into());
+        }
+    }
+    Ok(tags)
+}

@@ -1,0 +1,75 @@
+//! Refusals in a vendor's words, and what an operation may fail with before they are found.
+
+use std::borrow::Cow;
+
+use brokerage_domain::Error;
+use brokerage_domain::catalog::{PlanFault, RateFault};
+
+use crate::params::ParamError;
+
+/// A refusal as a vendor writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The vendor's code (JD Cloud: its status name).
+    pub code: Cow<'static, str>,
+    /// HTTP status; vendors that always answer 200 ignore it.
+    pub status: u16,
+    /// What the caller reads.
+    pub message: String,
+}
+
+impl Fault {
+    /// A refusal with a fixed code.
+    pub fn new(code: &'static str, status: u16, message: impl Into<String>) -> Self {
+        Self {
+            code: Cow::Borrowed(code),
+            status,
+            message: message.into(),
+        }
+    }
+}
+
+/// Why a call failed: each dialect's `fault.rs` turns it into a [`Fault`].
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// A rule of the domain.
+    #[error(transparent)]
+    Domain(#[from] Error),
+    /// A parameter that could not be read.
+    #[error(transparent)]
+    Param(#[from] ParamError),
+    /// A rule of the vendor's page that the domain does not know: the code stands there.
+    #[error("{}: {}", .0.code, .0.message)]
+    Vendor(Fault),
+}
+
+impl From<PlanFault> for CallError {
+    fn from(fault: PlanFault) -> Self {
+        Self::Domain(fault.into())
+    }
+}
+
+impl From<RateFault> for CallError {
+    fn from(fault: RateFault) -> Self {
+        Self::Domain(fault.into())
+    }
+}
+
+impl From<Fault> for CallError {
+    fn from(fault: Fault) -> Self {
+        Self::Vendor(fault)
+    }
+}
+
+/// A missing parameter, by its full vendor path.
+pub fn missing(name: impl Into<String>) -> CallError {
+    CallError::Param(ParamError::Missing { name: name.into() })
+}
+
+/// A parameter whose value breaks a rule, by its full vendor path.
+pub fn invalid(name: impl Into<String>, reason: impl Into<String>) -> CallError {
+    CallError::Param(ParamError::Invalid {
+        name: name.into(),
+        reason: reason.into(),
+    })
+}

@@ -1,0 +1,208 @@
+//! The one way in: every call of every cloud takes the same steps in the same order.
+//!
+//! size limits (the listener's) → route → authenticate → replay → parse → authorize → rate → validate,
+//! idempotency and call (the operation's).
+
+use std::sync::Arc;
+
+use brokerage_control::access_key::OpenKey;
+use brokerage_control::request_log::RequestRecord;
+use brokerage_control::{Context, Control};
+use brokerage_domain::access::Attempt;
+use secrecy::SecretString;
+use serde_json::Value;
+
+use crate::fault::{CallError, Fault};
+use crate::operation::{Call, Mode};
+use crate::params::ParamError;
+use crate::signing::{Claim, SignatureFault, check_clock, claim, verify};
+use crate::vendor::{Answer, Route, VENDORS, VendorWire};
+use crate::wire::{WireRequest, WireResponse};
+
+/// Serves the dialects over one control plane.
+#[derive(Clone)]
+pub struct Gateway {
+    control: Arc<Control>,
+    /// Checked in place of the secret of a key that does not exist, so that both take the same time.
+    nobody: Arc<SecretString>,
+}
+
+/// What is known of a call when it ends, for the log of requests.
+#[derive(Default)]
+struct Trace {
+    key_id: Option<String>,
+    outcome: Option<(String, String)>,
+}
+
+impl Gateway {
+    /// A gateway to `control`.
+    pub fn new(control: Arc<Control>) -> Self {
+        let nobody = Arc::new(SecretString::from(control.chance().uuid()));
+        Self { control, nobody }
+    }
+
+    /// Answers one request. It never fails: whatever is wrong is answered in the caller's dialect.
+    pub async fn serve(&self, request: &WireRequest) -> WireResponse {
+        let began = self.control.real_now();
+        let vendor = VENDORS
+            .iter()
+            .find(|vendor| vendor.speaks(request))
+            .unwrap_or(&VENDORS[VENDORS.len() - 1]);
+        let request_id = vendor.request_id(self.control.chance().uuid());
+        let routed = vendor.route(request);
+        let route = routed.as_ref().ok();
+        let answer = Answer {
+            request,
+            route,
+            request_id: &request_id,
+        };
+        let mut trace = Trace::default();
+        let outcome = match &routed {
+            Ok(route) => self.call(*vendor, request, route, &request_id, &mut trace).await,
+            Err(fault) => Err(fault.clone()),
+        };
+        let response = match outcome {
+            Ok(body) => vendor.render(&answer, body),
+            Err(fault) => {
+                let response = vendor.render_fault(&answer, &fault);
+                trace.outcome = Some((fault.code.into_owned(), fault.message));
+                response
+            }
+        };
+        self.log(request, route, request_id, trace, response.status().as_u16(), began);
+        response
+    }
+
+    async fn call(
+        &self,
+        vendor: &dyn VendorWire,
+        request: &WireRequest,
+        route: &Route,
+        request_id: &str,
+        trace: &mut Trace,
+    ) -> Result<Value, Fault> {
+        let Route { table, row, .. } = route;
+        let refuse = |error: &CallError| {
+            if let CallError::Domain(error @ brokerage_domain::Error::Internal(_)) = error {
+                tracing::error!(
+                    request_id,
+                    operation = row.name,
+                    error = error as &dyn std::error::Error,
+                    "a call failed"
+                );
+            }
+            (table.fault)(error)
+        };
+        let refuse_domain = |error| refuse(&CallError::Domain(error));
+        let (claim, key) = self.authenticate(vendor, request, &refuse_domain).await?;
+        trace.key_id = Some(claim.access_key_id.clone());
+        let nonce = claim.replay_key();
+        if let Some(nonce) = &nonce {
+            self.control
+                .nonce_remember(&claim.access_key_id, nonce)
+                .map_err(refuse_domain)?;
+        }
+        let params = vendor.params(request, route).map_err(|e| refuse(&e.into()))?;
+        let region = vendor.region(request, &params);
+        let prepared = (row.prepare)(&params, table.index_base).map_err(|e| refuse(&e.into()))?;
+        if table.deny_unknown
+            && let Some(name) = prepared.unknown().first()
+        {
+            let unknown = ParamError::Unknown { name: name.clone() };
+            return Err(refuse(&unknown.into()));
+        }
+        let cx = Context {
+            principal: key.principal(),
+            request_id: request_id.to_owned(),
+            profile: table.profile,
+            region,
+            operation: row.name,
+            nonce: nonce.filter(|_| row.mode == Mode::Write),
+        };
+        let conditions = prepared.conditions();
+        let conditions: Vec<(&str, &str)> =
+            conditions.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        let resource = prepared.resource();
+        let attempt = Attempt {
+            action: row.action,
+            resource: resource.as_deref().unwrap_or("*"),
+            conditions: &conditions,
+        };
+        self.control.authorize(&cx, &attempt).await.map_err(refuse_domain)?;
+        self.control
+            .rate_take(cx.account(), row.name, row.calls_per_second)
+            .map_err(refuse_domain)?;
+        let call = Call {
+            control: self.control.clone(),
+            cx,
+        };
+        prepared.run(&call).await.map_err(|error| refuse(&error))
+    }
+
+    /// Who asks. An unknown key costs the same work as a wrong secret.
+    async fn authenticate(
+        &self,
+        vendor: &dyn VendorWire,
+        request: &WireRequest,
+        refuse: &(dyn Fn(brokerage_domain::Error) -> Fault + Send + Sync),
+    ) -> Result<(Claim, Arc<OpenKey>), Fault> {
+        let signature_fault = |fault: SignatureFault| vendor.signature_fault(&fault);
+        let claim = claim(request).map_err(signature_fault)?;
+        if claim.scheme.vendor() != vendor.vendor() {
+            // A signature of another cloud on this cloud's call: nothing that this cloud's callers send.
+            let algorithm = claim.scheme.name().to_owned();
+            return Err(vendor.signature_fault(&SignatureFault::UnsupportedAlgorithm { algorithm }));
+        }
+        check_clock(&claim, self.control.real_now().seconds()).map_err(signature_fault)?;
+        let key = self.control.access_key_open(&claim.access_key_id).await.map_err(refuse)?;
+        let secret = key.as_ref().map_or(&*self.nobody, |key| &key.secret);
+        let verified = verify(request, &claim, secret);
+        let Some(key) = key else {
+            return Err(vendor.unknown_key(&claim.access_key_id));
+        };
+        verified.map_err(signature_fault)?;
+        if !token_is_right(&claim, &key) {
+            return Err(vendor.wrong_token());
+        }
+        Ok((claim, key))
+    }
+
+    fn log(
+        &self,
+        request: &WireRequest,
+        route: Option<&Route>,
+        request_id: String,
+        trace: Trace,
+        status: u16,
+        began: brokerage_domain::clock::Moment,
+    ) {
+        let now = self.control.real_now();
+        let (outcome, message) = match trace.outcome {
+            None => ("ok".to_owned(), None),
+            Some((code, message)) => (code, Some(message)),
+        };
+        self.control.requests().push(RequestRecord {
+            at: now.iso(),
+            request_id,
+            dialect: route.map_or("", |route| route.table.dialect),
+            operation: route.map_or_else(|| request.path().to_owned(), |route| route.row.name.to_owned()),
+            access_key_id: trace.key_id,
+            status,
+            outcome,
+            message,
+            took_us: now.micros() - began.micros(),
+        });
+    }
+}
+
+/// Temporary keys come with their token; a token with any other key is as wrong as the wrong token.
+fn token_is_right(claim: &Claim, key: &OpenKey) -> bool {
+    match (&claim.session_token, &key.session_token_hash) {
+        (None, None) => true,
+        (Some(token), Some(hash)) => token
+            .forms()
+            .iter()
+            .any(|form| brokerage_control::access_key::token_hash(form) == *hash),
+        _ => false,
+    }
+}

@@ -1,0 +1,172 @@
+//! An operation is one type with constants and one `call`; a table row is the same with its types erased.
+//!
+//! The static tables of rows are dispatcher, access policy, rate limit and coverage report at once.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use brokerage_control::{Context, Control};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::fault::{CallError, Fault};
+use crate::params::{Decoded, IndexBase, Param, ParamError, decode};
+
+/// A future that is sent between threads.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Whether an operation changes something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// It only looks.
+    Read,
+    /// It changes something: its nonce is remembered with the change.
+    Write,
+}
+
+/// What a call is made with, beside its request.
+pub struct Call {
+    /// The control plane.
+    pub control: Arc<Control>,
+    /// Who asks, where.
+    pub cx: Context,
+}
+
+/// One operation of a vendor's API.
+///
+/// `call` takes three steps: vendor words to a domain request, one call on the control plane, its answer back to
+/// vendor words.
+pub trait Operation: 'static {
+    /// The vendor's name of it.
+    const NAME: &'static str;
+    /// The access action that policies name.
+    const ACTION: &'static str;
+    /// Whether it changes something.
+    const MODE: Mode;
+    /// The vendor's limit for one account.
+    const CALLS_PER_SECOND: u32;
+    /// The parameters, in the vendor's names.
+    type Request: DeserializeOwned + Send;
+    /// The answer without its envelope, in the vendor's names.
+    type Response: Serialize + Send;
+
+    /// The resource that policies are checked against; `None` stands for all.
+    fn resource(_request: &Self::Request) -> Option<String> {
+        None
+    }
+
+    /// Condition keys that the operation defines, with this request's values.
+    fn conditions(_request: &Self::Request) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    /// The operation itself.
+    fn call(
+        call: &Call,
+        request: Self::Request,
+    ) -> impl Future<Output = Result<Self::Response, CallError>> + Send;
+}
+
+/// One line of a dialect's table.
+pub struct Row {
+    /// The vendor's name of the operation.
+    pub name: &'static str,
+    /// The access action that policies name.
+    pub action: &'static str,
+    /// Whether it changes something.
+    pub mode: Mode,
+    /// The vendor's limit for one account.
+    pub calls_per_second: u32,
+    /// Reads the parameters.
+    pub prepare: fn(&Param, IndexBase) -> Result<Box<dyn Prepared>, ParamError>,
+}
+
+/// A request whose parameters were read.
+pub trait Prepared: Send + Sync {
+    /// The resource that policies are checked against.
+    fn resource(&self) -> Option<String>;
+    /// Condition keys with this request's values.
+    fn conditions(&self) -> Vec<(&'static str, String)>;
+    /// Top-level parameters that the operation does not have.
+    fn unknown(&self) -> &[String];
+    /// Makes the call.
+    fn run(self: Box<Self>, call: &Call) -> BoxFuture<'_, Result<Value, CallError>>;
+}
+
+struct Ready<O: Operation>(Decoded<O::Request>);
+
+impl<O: Operation> Prepared for Ready<O>
+where
+    O::Request: Sync,
+{
+    fn resource(&self) -> Option<String> {
+        O::resource(&self.0.value)
+    }
+
+    fn conditions(&self) -> Vec<(&'static str, String)> {
+        O::conditions(&self.0.value)
+    }
+
+    fn unknown(&self) -> &[String] {
+        &self.0.unknown
+    }
+
+    fn run(self: Box<Self>, call: &Call) -> BoxFuture<'_, Result<Value, CallError>> {
+        Box::pin(async move {
+            let response = O::call(call, self.0.value).await?;
+            serde_json::to_value(response)
+                .map_err(|error| CallError::Domain(brokerage_domain::Error::internal(error)))
+        })
+    }
+}
+
+fn prepare<O: Operation>(
+    params: &Param,
+    base: IndexBase,
+) -> Result<Box<dyn Prepared>, ParamError>
+where
+    O::Request: Sync,
+{
+    Ok(Box::new(Ready::<O>(decode(params, base)?)))
+}
+
+/// The row of an operation.
+pub const fn row<O: Operation>() -> Row
+where
+    O::Request: Sync,
+{
+    Row {
+        name: O::NAME,
+        action: O::ACTION,
+        mode: O::MODE,
+        calls_per_second: O::CALLS_PER_SECOND,
+        prepare: prepare::<O>,
+    }
+}
+
+/// One dialect: the operations of one version of one service, and how it refuses.
+pub struct Table {
+    /// The dialect's name.
+    pub dialect: &'static str,
+    /// The API version that callers name.
+    pub version: &'static str,
+    /// The catalog that it sells from.
+    pub profile: &'static str,
+    /// How its lists are counted in dotted parameters.
+    pub index_base: IndexBase,
+    /// Whether a parameter that the operation does not have is refused.
+    pub deny_unknown: bool,
+    /// The operations.
+    pub rows: &'static [Row],
+    /// Turns what went wrong into the vendor's words.
+    pub fault: fn(&CallError) -> Fault,
+}
+
+impl Table {
+    /// The row of an operation.
+    pub fn row(&self, name: &str) -> Option<&'static Row> {
+        self.rows.iter().find(|row| row.name == name)
+    }
+}
