@@ -39,7 +39,7 @@ pub struct GoldenLine {
     /// What was called, and by whom.
     pub name: String,
     /// The client's package and version.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_null")]
     pub client: String,
     /// The fake access key.
     pub access_key_id: String,
@@ -54,10 +54,10 @@ pub struct GoldenLine {
     /// [`signing::Scheme::name`] of the scheme.
     pub scheme: String,
     /// The operation.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_null")]
     pub action: String,
     /// The API version.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_null")]
     pub version: String,
     /// The request as it was on the wire.
     pub request: GoldenRequest,
@@ -76,6 +76,10 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D:
     String::deserialize(deserializer).map(SecretString::from)
 }
 
+fn text_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
 fn optional_secret<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<SecretString>, D::Error> {
@@ -92,7 +96,7 @@ pub struct GoldenRequest {
     /// Headers in wire order, spelling kept.
     pub headers: Vec<(String, String)>,
     /// Body, UTF-8.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_null")]
     pub body: String,
 }
 

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use brokerage_dialects::golden::{self, Flips, GoldenLine, GoldenReport};
+use brokerage_dialects::golden::{
+    self, Flips, GoldenLine, GoldenReport, HOLES_LISTED_MAX, Part, Verdict,
+};
 use brokerage_dialects::signing;
 
 const FILES: [(&str, &str, usize); 3] = [
@@ -83,4 +85,50 @@ fn replay_all(flips: &Flips) {
 #[test]
 fn a_changed_byte_is_refused_or_without_effect() {
     replay_all(&Flips::sample(STRIDE));
+}
+
+#[test]
+fn a_server_that_is_too_lenient_fails_the_replay() {
+    let line = lines(FILES[0].1).remove(0);
+    let all = Flips::sample(STRIDE);
+    let credulous = golden::replay(&line, &all, |_, _, _| Verdict::Accepted).unwrap();
+    assert!(!credulous.passed());
+    assert!(credulous.holes_count > HOLES_LISTED_MAX as u64);
+    assert_eq!(credulous.holes.len(), HOLES_LISTED_MAX);
+
+    let ignores_secret = golden::replay(&line, &all, |request, credential, clock_s| {
+        let mut credential = credential.clone();
+        credential.secret = line.secret.clone();
+        golden::signature_verdict(request, &credential, clock_s)
+    })
+    .unwrap();
+    assert!(!ignores_secret.passed());
+    assert!(
+        ignores_secret
+            .holes
+            .iter()
+            .all(|hole| hole.part == Part::Secret)
+    );
+
+    let nameless =
+        golden::replay(
+            &line,
+            &all,
+            |request, credential, clock_s| match golden::signature_verdict(
+                request, credential, clock_s,
+            ) {
+                Verdict::Refused { .. } => Verdict::Refused {
+                    code: String::new(),
+                },
+                accepted => accepted,
+            },
+        )
+        .unwrap();
+    assert!(!nameless.passed());
+
+    let late = golden::replay(&line, &all, |request, credential, clock_s| {
+        golden::signature_verdict(request, credential, clock_s + 3_600)
+    })
+    .unwrap();
+    assert!(!late.passed(), "{late}");
 }

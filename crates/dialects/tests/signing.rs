@@ -374,6 +374,10 @@ fn a_request_that_can_be_read_in_two_ways_is_refused() {
     let with_body = set(rpc, "content-type", "application/json").with_body("{}");
     check_refused(&with_body, "unsigned_body");
 
+    let elsewhere = signed(Scheme::RpcV1, "a=1");
+    let target = elsewhere.target().replacen("/?", "/other?", 1);
+    check_refused(&elsewhere.with_target(target).unwrap(), "malformed");
+
     let tc3 = signed(Scheme::Tc3, "a=1");
     let proxied = tc3
         .clone()
@@ -390,6 +394,23 @@ fn a_request_that_can_be_read_in_two_ways_is_refused() {
         .headers_mut()
         .append("host", HeaderValue::from_static("other"));
     check_refused(&WireRequest::from_http(twice).unwrap(), "ambiguous");
+}
+
+/// As a listener hands over a request of HTTP/2.
+#[test]
+fn the_authority_of_the_target_stands_for_an_absent_host() {
+    for scheme in Scheme::ALL {
+        let mut request = signed(scheme, "a=1").into_http().unwrap();
+        request.headers_mut().remove("host");
+        let target = format!("https://Kafka.example.test:8080{}", request.uri());
+        assert_eq!(
+            verify(&WireRequest::from_http(request.clone()).unwrap()),
+            Err(SignatureFault::Missing { name: "Host" })
+        );
+        *request.uri_mut() = target.parse().unwrap();
+        let request = WireRequest::from_http(request).unwrap();
+        assert_eq!(verify(&request), Ok(()), "{scheme}");
+    }
 }
 
 #[test]
@@ -489,6 +510,7 @@ proptest! {
             for (name, value) in headers {
                 map.append(name, HeaderValue::from_str(value).unwrap());
             }
+            map.append("host", HeaderValue::from_static("h"));
             if let Ok(request) = WireRequest::new(Method::POST, target.clone(), map, Bytes::from(body.clone())) {
                 prop_assert!(verify(&request).is_err());
             }

@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::de::value::StrDeserializer;
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess,
-    Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, Error, Expected, IntoDeserializer, MapAccess,
+    SeqAccess, Unexpected, Visitor,
 };
 use serde::{Deserialize, forward_to_deserialize_any};
 
@@ -55,7 +55,8 @@ impl<T> Decoded<T> {
 /// - `null` is absent. So is empty text where something else than text is expected, since Terraform
 ///   sends `EipMax=` for what its user left out.
 /// - `Option` is an optional parameter; any other field without `#[serde(default)]` is required.
-/// - Flattened structs and untagged enums are not supported: serde hides paths and types there.
+/// - Flattened structs and untagged enums are not supported: serde hides paths and types there. Types
+///   do not say `deny_unknown_fields`: unknown parameters are listed, and the dialect decides.
 ///
 /// # Errors
 /// [`ParamError::Missing`] or [`ParamError::Invalid`] with the full vendor path.
@@ -241,6 +242,19 @@ impl Error for Fault {
             kind: FaultKind::Unplaced(reason.to_string()),
             path: Vec::new(),
         }
+    }
+
+    // Reasons are shown and logged, so none of them repeats a value.
+    fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::custom(format!("not {expected}"))
+    }
+
+    fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::custom(format!("not {expected}"))
+    }
+
+    fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
+        Self::custom(format!("not one of {}", expected.join(", ")))
     }
 
     fn missing_field(name: &'static str) -> Self {
@@ -450,20 +464,17 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         self.object(visitor)
     }
 
-    /// An enum of words; the first letter's case counts, as the vendors' words do.
+    /// An enum of words, spelled as the vendor does.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _name: &'static str,
-        variants: &'static [&'static str],
+        _variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
         let text = match self.param {
             Param::Text(text) if text.is_empty() => return Err(self.unexpected("a word")),
             _ => self.text()?,
         };
-        if !variants.contains(&text.as_str()) {
-            return Err(self.invalid(format!("not one of {}", variants.join(", "))));
-        }
         let word: StrDeserializer<'_, Fault> = text.as_str().into_deserializer();
         visitor
             .visit_enum(word)
@@ -554,6 +565,8 @@ impl<'de> MapAccess<'de> for Members<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::params::{from_dotted, from_json};
 
@@ -741,6 +754,47 @@ mod tests {
             "ZoneIds.0",
         );
         check_invalid(json_order(r#"{"RegionId":"r","DiskSize":1.0}"#), "DiskSize");
+    }
+
+    #[test]
+    fn a_reason_never_repeats_a_value() {
+        for (name, value) in [
+            ("DiskSize", "hidden"),
+            ("PaidType", "hidden"),
+            ("MultiZoneFlag", "hidden"),
+            (
+                "ServerlessConfig",
+                r#"{"reservedPublishCapacity":"hidden"}"#,
+            ),
+            ("ServerlessConfig", "\"hidden\""),
+            ("Tag.1", "hidden"),
+        ] {
+            let fault = dotted_order(&[(name, value)]).unwrap_err();
+            assert!(!fault.to_string().contains("hidden"), "{fault}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_parameters_never_panic(
+            pairs in prop::collection::vec(
+                ("(RegionId|DiskSize|Tag|ZoneIds|PaidType|Count|Ratio)(\\.[0-3])?(\\.(Key|Value))?", "[ -~]{0,6}"),
+                0..12,
+            ),
+        ) {
+            let _ = from_dotted(pairs).and_then(|tree| decode::<Order>(&tree, IndexBase::One));
+        }
+
+        #[test]
+        fn a_number_is_read_the_same_from_text_and_from_json(number in any::<i64>()) {
+            let json = from_json(format!("{{\"N\":{number}}}").as_bytes()).unwrap();
+            let text = from_dotted([("N", number.to_string())]).unwrap();
+            let read = |tree: &Param| {
+                decode::<std::collections::BTreeMap<String, i64>>(tree, IndexBase::One).unwrap().value
+            };
+            prop_assert_eq!(read(&json), read(&text));
+            prop_assert_eq!(read(&text)["N"], number);
+        }
     }
 
     #[test]

@@ -95,8 +95,12 @@ pub(super) fn canonical(
     }
     let mut canonical_request = format!("{}\n{}\n{query}\n", request.method(), request.path());
     for name in signed_headers {
-        let value = single_header(request, name)?
-            .ok_or_else(|| SignatureFault::SignedHeaderMissing { name: name.clone() })?;
+        let value = match name.as_str() {
+            "host" => request.host_raw(),
+            name => single_header(request, name)?,
+        };
+        let value =
+            value.ok_or_else(|| SignatureFault::SignedHeaderMissing { name: name.clone() })?;
         push_header(&mut canonical_request, name, value);
     }
     canonical_request.push('\n');

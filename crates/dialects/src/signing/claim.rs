@@ -208,7 +208,15 @@ pub fn claim(request: &WireRequest) -> Result<Claim, SignatureFault> {
         return Err(SignatureFault::Unsigned);
     };
     check_body_is_signed(request)?;
-    read(parameters)
+    let claim = read(parameters)?;
+    // The text to sign of this scheme says "/" whatever the path is.
+    if claim.scheme == Scheme::RpcV1 && request.path() != "/" {
+        return Err(SignatureFault::Malformed {
+            part: "path",
+            reason: "not /",
+        });
+    }
+    Ok(claim)
 }
 
 fn claim_from_header(request: &WireRequest, header: &str) -> Result<Claim, SignatureFault> {
@@ -232,6 +240,7 @@ fn claim_from_header(request: &WireRequest, header: &str) -> Result<Claim, Signa
 fn check_host(request: &WireRequest) -> Result<(), SignatureFault> {
     let host = single_header(request, "host")?;
     match (request.authority(), host) {
+        (None, None) => Err(SignatureFault::Missing { name: "Host" }),
         (Some(authority), Some(host)) if !same_host(authority, host) => {
             Err(SignatureFault::HostConflict)
         }
