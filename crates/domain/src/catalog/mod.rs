@@ -21,6 +21,7 @@
 #![deny(clippy::as_conversions, clippy::float_arithmetic)]
 
 mod catalogs;
+mod draft;
 mod load;
 mod plan;
 mod price;

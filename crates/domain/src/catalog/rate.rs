@@ -96,6 +96,54 @@ pub enum Module {
     },
 }
 
+/// A module that is priced by an addon row.
+struct Extra<'a> {
+    addon: AddonKind,
+    item: ItemKind,
+    edition: &'a str,
+    disk_type: Option<&'a str>,
+    quantity: i64,
+}
+
+impl Module {
+    fn extra(&self) -> Option<Extra<'_>> {
+        let (addon, item, edition, disk_type, quantity) = match self {
+            Self::Disk {
+                edition,
+                disk_type,
+                gb,
+            } => (
+                AddonKind::Disk,
+                ItemKind::Disk,
+                edition,
+                Some(disk_type.as_str()),
+                *gb,
+            ),
+            Self::Topics { edition, extra } => {
+                (AddonKind::Topics, ItemKind::Topics, edition, None, *extra)
+            }
+            Self::Partitions { edition, extra } => (
+                AddonKind::Partitions,
+                ItemKind::Partitions,
+                edition,
+                None,
+                *extra,
+            ),
+            Self::Public { edition, mbit } => {
+                (AddonKind::Public, ItemKind::Public, edition, None, *mbit)
+            }
+            Self::Spec { .. } | Self::Bandwidth { .. } | Self::Nodes { .. } => return None,
+        };
+        Some(Extra {
+            addon,
+            item,
+            edition,
+            disk_type,
+            quantity,
+        })
+    }
+}
+
 /// What a line of a quote is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -157,12 +205,11 @@ impl Quote {
 
     /// One instance for one hour or month.
     pub fn period_price(&self) -> Result<Money, MoneyError> {
-        Ok(Money::sum(
-            self.items
-                .iter()
-                .map(|item| item.unit_price.checked_mul(item.units))
-                .collect::<Result<Vec<_>, _>>()?,
-        )?)
+        let amounts = self
+            .items
+            .iter()
+            .map(|item| item.unit_price.checked_mul(item.units));
+        Money::sum(amounts.collect::<Result<Vec<_>, _>>()?)
     }
 }
 
@@ -316,6 +363,9 @@ impl Catalog {
         module: &Module,
         column: Column,
     ) -> Result<(ItemKind, Option<Money>, i64), RateFault> {
+        if let Some(extra) = module.extra() {
+            return self.extra_price(&extra, column);
+        }
         let not_priced = || RateFault::NotPriced {
             what: format!("{module:?}"),
         };
@@ -327,10 +377,8 @@ impl Catalog {
                 Ok((ItemKind::Base, self.price_in(&spec.price, column)?, 1))
             }
             Module::Bandwidth { edition, mbps } => {
-                let band = self
-                    .bands(edition)
-                    .find(|band| band.mbps.has(*mbps))
-                    .ok_or_else(not_priced)?;
+                let band = self.bands(edition).find(|band| band.mbps.has(*mbps));
+                let band = band.ok_or_else(not_priced)?;
                 let steps = band.mbps.steps_to(*mbps);
                 Ok((
                     ItemKind::Base,
@@ -346,61 +394,25 @@ impl Catalog {
                     *count,
                 ))
             }
-            Module::Disk {
-                edition,
-                disk_type,
-                gb,
-            } => self.addon_price(
-                AddonKind::Disk,
-                ItemKind::Disk,
-                edition,
-                Some(disk_type),
-                *gb,
-                column,
-            ),
-            Module::Topics { edition, extra } => self.addon_price(
-                AddonKind::Topics,
-                ItemKind::Topics,
-                edition,
-                None,
-                *extra,
-                column,
-            ),
-            Module::Partitions { edition, extra } => self.addon_price(
-                AddonKind::Partitions,
-                ItemKind::Partitions,
-                edition,
-                None,
-                *extra,
-                column,
-            ),
-            Module::Public { edition, mbit } => self.addon_price(
-                AddonKind::Public,
-                ItemKind::Public,
-                edition,
-                None,
-                *mbit,
-                column,
-            ),
+            Module::Disk { .. }
+            | Module::Topics { .. }
+            | Module::Partitions { .. }
+            | Module::Public { .. } => Err(not_priced()),
         }
     }
 
-    fn addon_price(
+    fn extra_price(
         &self,
-        addon_kind: AddonKind,
-        kind: ItemKind,
-        edition: &str,
-        disk_type: Option<&str>,
-        quantity: i64,
+        extra: &Extra<'_>,
         column: Column,
     ) -> Result<(ItemKind, Option<Money>, i64), RateFault> {
-        let Some(addon) = self.addon(addon_kind, edition, disk_type) else {
-            return Ok((kind, None, 0));
+        let Some(addon) = self.addon(extra.addon, extra.edition, extra.disk_type) else {
+            return Ok((extra.item, None, 0));
         };
         // A started unit counts whole; steps normally make this exact.
-        let started = i64::from(quantity % addon.unit > 0);
-        let units = (quantity / addon.unit + started).max(0);
-        Ok((kind, self.price_in(&addon.price, column)?, units))
+        let started = i64::from(extra.quantity % addon.unit > 0);
+        let units = (extra.quantity / addon.unit + started).max(0);
+        Ok((extra.item, self.price_in(&addon.price, column)?, units))
     }
 
     /// The row of a ladder or package with a code, if this site sells it.

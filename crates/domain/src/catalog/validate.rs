@@ -695,10 +695,11 @@ impl Checker<'_> {
                 })
             }
             toml::Value::Table(table) => {
-                if let Some(source) = table.get("source").and_then(toml::Value::as_str) {
-                    if source != OWN && !self.file.sources.contains_key(source) {
-                        return Err(self.unknown(&format!("{at}.source"), source));
-                    }
+                let source = table.get("source").and_then(toml::Value::as_str);
+                let unexplained =
+                    |source: &&str| *source != OWN && !self.file.sources.contains_key(*source);
+                if let Some(source) = source.filter(unexplained) {
+                    return Err(self.unknown(&format!("{at}.source"), source));
                 }
                 for key in table
                     .get("defaults")

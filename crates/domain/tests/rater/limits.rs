@@ -20,6 +20,28 @@ fn not_offered(field: Field, value: &str) -> PlanFault {
     }
 }
 
+fn missing(field: Field) -> PlanFault {
+    PlanFault::Missing { field }
+}
+
+fn out_of_range(field: Field, value: i64, min: i64, max: i64) -> PlanFault {
+    PlanFault::OutOfRange {
+        field,
+        value,
+        min,
+        max,
+    }
+}
+
+fn not_a_step(field: Field, value: i64, min: i64, step: i64) -> PlanFault {
+    PlanFault::NotAStep {
+        field,
+        value,
+        min,
+        step,
+    }
+}
+
 #[test]
 fn a_ladder_refuses_what_it_does_not_have() {
     let good = || ladder("alikafka.hw.2xlarge", "normal");
@@ -28,12 +50,7 @@ fn a_ladder_refuses_what_it_does_not_have() {
         change(&mut request);
         refused("alikafka", &request, &expected);
     };
-    check(
-        |r| r.region.clear(),
-        PlanFault::Missing {
-            field: Field::Region,
-        },
-    );
+    check(|r| r.region.clear(), missing(Field::Region));
     check(
         |r| r.region = "mars".to_owned(),
         not_offered(Field::Region, "mars"),
@@ -46,90 +63,42 @@ fn a_ladder_refuses_what_it_does_not_have() {
         |r| r.spec = text("alikafka.hw.16xlarge"),
         not_offered(Field::Spec, "alikafka.hw.16xlarge"),
     );
-    check(|r| r.spec = None, PlanFault::Missing { field: Field::Spec });
+    check(|r| r.spec = None, missing(Field::Spec));
     check(
         |r| (r.spec, r.bandwidth_mbps) = (None, Some(25)),
         not_offered(Field::Bandwidth, "25"),
     );
-    check(
-        |r| r.disk_type = None,
-        PlanFault::Missing {
-            field: Field::DiskType,
-        },
-    );
+    check(|r| r.disk_type = None, missing(Field::DiskType));
     check(
         |r| r.disk_type = text("2"),
         not_offered(Field::DiskType, "2"),
     );
-    check(
-        |r| r.disk_gb = None,
-        PlanFault::Missing { field: Field::Disk },
-    );
+    check(|r| r.disk_gb = None, missing(Field::Disk));
     check(
         |r| r.disk_gb = Some(400),
-        PlanFault::OutOfRange {
-            field: Field::Disk,
-            value: 400,
-            min: 500,
-            max: 6100,
-        },
+        out_of_range(Field::Disk, 400, 500, 6100),
     );
     check(
         |r| r.disk_gb = Some(550),
-        PlanFault::NotAStep {
-            field: Field::Disk,
-            value: 550,
-            min: 500,
-            step: 100,
-        },
+        not_a_step(Field::Disk, 550, 500, 100),
     );
-    check(
-        |r| r.topics = None,
-        PlanFault::Missing {
-            field: Field::Topics,
-        },
-    );
+    check(|r| r.topics = None, missing(Field::Topics));
     check(
         |r| r.topics = Some(49),
-        PlanFault::OutOfRange {
-            field: Field::Topics,
-            value: 49,
-            min: 50,
-            max: 450,
-        },
+        out_of_range(Field::Topics, 49, 50, 450),
     );
     check(
         |r| r.topics = Some(i64::MAX),
-        PlanFault::OutOfRange {
-            field: Field::Topics,
-            value: i64::MAX,
-            min: 50,
-            max: 450,
-        },
+        out_of_range(Field::Topics, i64::MAX, 50, 450),
     );
     check(
         |r| r.partitions = Some(3001),
-        PlanFault::OutOfRange {
-            field: Field::Partitions,
-            value: 3001,
-            min: 0,
-            max: 3000,
-        },
+        out_of_range(Field::Partitions, 3001, 0, 3000),
     );
-    check(
-        |r| r.deploy_public = true,
-        PlanFault::Missing {
-            field: Field::PublicBandwidth,
-        },
-    );
+    check(|r| r.deploy_public = true, missing(Field::PublicBandwidth));
     check(
         |r| (r.deploy_public, r.public_mbit) = (true, Some(161)),
-        PlanFault::OutOfRange {
-            field: Field::PublicBandwidth,
-            value: 161,
-            min: 1,
-            max: 160,
-        },
+        out_of_range(Field::PublicBandwidth, 161, 1, 160),
     );
     check(
         |r| r.version = text("0.9"),
@@ -137,12 +106,7 @@ fn a_ladder_refuses_what_it_does_not_have() {
     );
     check(
         |r| r.retention_minutes = Some(60),
-        PlanFault::OutOfRange {
-            field: Field::Retention,
-            value: 60,
-            min: 1440,
-            max: 28800,
-        },
+        out_of_range(Field::Retention, 60, 1440, 28800),
     );
     check(
         |r| r.zones = vec!["cn-beijing-a".to_owned()],
@@ -278,90 +242,41 @@ fn connections_grow_with_bandwidth_up_to_a_bound() {
 fn bands_refuse_what_lies_outside_or_between_steps() {
     let check = |request: PlanRequest, expected: PlanFault| refused("ckafka", &request, &expected);
     let field = Field::Bandwidth;
-    check(
-        bandwidth(10, 400, 200),
-        PlanFault::OutOfRange {
-            field,
-            value: 10,
-            min: 20,
-            max: 20000,
-        },
-    );
+    check(bandwidth(10, 400, 200), out_of_range(field, 10, 20, 20000));
     check(
         bandwidth(20400, 400, 200),
-        PlanFault::OutOfRange {
-            field,
-            value: 20400,
-            min: 20,
-            max: 20000,
-        },
+        out_of_range(field, 20400, 20, 20000),
     );
-    check(
-        bandwidth(50, 400, 200),
-        PlanFault::NotAStep {
-            field,
-            value: 50,
-            min: 40,
-            step: 20,
-        },
-    );
-    check(
-        bandwidth(1300, 400, 200),
-        PlanFault::NotAStep {
-            field,
-            value: 1300,
-            min: 920,
-            step: 20,
-        },
-    );
+    check(bandwidth(50, 400, 200), not_a_step(field, 50, 40, 20));
+    check(bandwidth(1300, 400, 200), not_a_step(field, 1300, 920, 20));
     check(
         bandwidth(40, 450, 200),
-        PlanFault::NotAStep {
-            field: Field::Partitions,
-            value: 450,
-            min: 100,
-            step: 100,
-        },
+        not_a_step(Field::Partitions, 450, 100, 100),
     );
     check(
         bandwidth(40, 400, 250),
-        PlanFault::NotAStep {
-            field: Field::Disk,
-            value: 250,
-            min: 100,
-            step: 100,
-        },
+        not_a_step(Field::Disk, 250, 100, 100),
     );
     check(
         PlanRequest {
             topics: Some(150),
             ..bandwidth(40, 400, 200)
         },
-        PlanFault::NotAStep {
-            field: Field::Topics,
-            value: 150,
-            min: 100,
-            step: 100,
-        },
+        not_a_step(Field::Topics, 150, 100, 100),
     );
     check(
         PlanRequest {
             public_mbit: Some(4),
             ..bandwidth(40, 400, 200)
         },
-        PlanFault::NotAStep {
-            field: Field::PublicBandwidth,
-            value: 4,
-            min: 0,
-            step: 3,
-        },
+        not_a_step(Field::PublicBandwidth, 4, 0, 3),
     );
     check(
         PlanRequest {
             zones: Vec::new(),
             ..bandwidth(40, 400, 200)
         },
-        PlanFault::Missing { field: Field::Zone },
+        missing(Field::Zone),
     );
     check(
         PlanRequest {
@@ -378,12 +293,7 @@ fn bands_refuse_what_lies_outside_or_between_steps() {
             retention_minutes: Some(43201),
             ..bandwidth(40, 400, 200)
         },
-        PlanFault::OutOfRange {
-            field: Field::Retention,
-            value: 43201,
-            min: 1,
-            max: 43200,
-        },
+        out_of_range(Field::Retention, 43201, 1, 43200),
     );
 }
 
@@ -499,12 +409,7 @@ fn nodes_take_defaults_and_refuse_what_is_not_sold() {
         |g| g.role = "zookeeper".to_owned(),
         not_offered(Field::NodeRole, "zookeeper"),
     );
-    check(
-        |g| g.role.clear(),
-        PlanFault::Missing {
-            field: Field::NodeRole,
-        },
-    );
+    check(|g| g.role.clear(), missing(Field::NodeRole));
     check(
         |g| g.class = text("kafka.n.small"),
         not_offered(Field::NodeClass, "kafka.n.small"),
@@ -518,12 +423,7 @@ fn nodes_take_defaults_and_refuse_what_is_not_sold() {
     );
     check(
         |g| g.count = Some(2),
-        PlanFault::OutOfRange {
-            field: Field::NodeCount,
-            value: 2,
-            min: 3,
-            max: 30,
-        },
+        out_of_range(Field::NodeCount, 2, 3, 30),
     );
     check(
         |g| g.disk_type = text("local"),
@@ -531,44 +431,22 @@ fn nodes_take_defaults_and_refuse_what_is_not_sold() {
     );
     check(
         |g| g.disk_gb = Some(15),
-        PlanFault::OutOfRange {
-            field: Field::Disk,
-            value: 15,
-            min: 20,
-            max: 16000,
-        },
+        out_of_range(Field::Disk, 15, 20, 16000),
     );
     check(
         |g| g.disk_gb = Some(25),
-        PlanFault::NotAStep {
-            field: Field::Disk,
-            value: 25,
-            min: 20,
-            step: 10,
-        },
+        not_a_step(Field::Disk, 25, 20, 10),
     );
     let without = PlanRequest {
         version: None,
         ..nodes(|_| {})
     };
-    refused(
-        "jdkafka",
-        &without,
-        &PlanFault::Missing {
-            field: Field::Version,
-        },
-    );
+    refused("jdkafka", &without, &missing(Field::Version));
     let empty = PlanRequest {
         nodes: Vec::new(),
         ..nodes(|_| {})
     };
-    refused(
-        "jdkafka",
-        &empty,
-        &PlanFault::Missing {
-            field: Field::Nodes,
-        },
-    );
+    refused("jdkafka", &empty, &missing(Field::Nodes));
     let mut twice = nodes(|_| {});
     twice.nodes.push(twice.nodes[0].clone());
     refused(
@@ -581,14 +459,5 @@ fn nodes_take_defaults_and_refuse_what_is_not_sold() {
     );
     let mut many = nodes(|_| {});
     many.nodes = vec![many.nodes[0].clone(); 17];
-    refused(
-        "jdkafka",
-        &many,
-        &PlanFault::OutOfRange {
-            field: Field::Nodes,
-            value: 17,
-            min: 1,
-            max: 16,
-        },
-    );
+    refused("jdkafka", &many, &out_of_range(Field::Nodes, 17, 1, 16));
 }

@@ -1,5 +1,10 @@
 //! The catalog and the rater: worked cases, a second rater that reads the tables its own way, the loader.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop at its line"
+)]
+
 mod golden;
 mod limits;
 mod loader;
