@@ -1,1 +1,14 @@
-//! Placeholder while the crate is being built.
+//! A whole control plane for tests: an in-memory store, an engine without Kafka, clocks that stand still, and a
+//! gateway that takes signed requests as bytes and gives answers as bytes. No socket, no file.
+//!
+//! ```
+//! # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
+//! let plane = brokerage_testkit::Plane::sandbox().await;
+//! let answer = plane.tencent("DescribeInstancesDetail", "2019-08-19", "{}").await;
+//! assert_eq!(answer.json["Response"]["Result"]["TotalCount"], 0);
+//! # });
+//! ```
+
+mod plane;
+
+pub use plane::{Answer, Plane, PlaneOptions};

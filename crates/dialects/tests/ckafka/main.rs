@@ -1,0 +1,3 @@
+//! CKafka, bytes in and bytes out, over a whole control plane without Kafka.
+
+mod purchase;

@@ -1,0 +1,217 @@
+//! The test control plane.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use brokerage_control::sandbox::{SANDBOX_ACCOUNT, SANDBOX_KEY_ID, SANDBOX_SECRET};
+use brokerage_control::seal::MasterKey;
+use brokerage_control::{Context, Control, Parts, Principal, Settings};
+use brokerage_dialects::gateway::Gateway;
+use brokerage_dialects::signing::{Credentials, Scheme, SigningMoment, SigningScope, sign};
+use brokerage_dialects::wire::WireRequest;
+use brokerage_domain::catalog::Catalogs;
+use brokerage_domain::clock::{Clocks, FrozenClock, Moment};
+use brokerage_domain::id::{AccessKeyId, Chance, InstanceId};
+use brokerage_domain::instance::Phase;
+use brokerage_engine::fake::FakeEngine;
+use brokerage_store::Store;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use secrecy::SecretString;
+use serde_json::Value;
+
+/// When test time begins: 2026-11-23T04:00:00Z.
+const BEGINNING: Moment = Moment::from_seconds(1_795_406_400);
+/// The host that test requests name.
+const HOST: &str = "127.0.0.1:8080";
+/// Looks at the store before a test gives up on an instance; each look lets the reconciler run.
+const LOOKS_MAX: usize = 100_000;
+
+/// How a plane differs from the usual one.
+#[derive(Debug, Clone)]
+pub struct PlaneOptions {
+    /// What the operator decided.
+    pub settings: Settings,
+    /// Seed of the plane's randomness.
+    pub seed: u64,
+    /// When its clocks stand.
+    pub beginning: Moment,
+}
+
+impl Default for PlaneOptions {
+    fn default() -> Self {
+        let settings = Settings { sandbox: true, rate_limits: false, ..Settings::default() };
+        Self { settings, seed: 1, beginning: BEGINNING }
+    }
+}
+
+/// A control plane with everything around it.
+pub struct Plane {
+    /// The control plane.
+    pub control: Arc<Control>,
+    /// Its way in.
+    pub gateway: Gateway,
+    /// Its engine: script faults here.
+    pub engine: Arc<FakeEngine>,
+    /// Business and real time, standing still.
+    pub clock: Arc<FrozenClock>,
+    nonces: AtomicU64,
+}
+
+/// An answer as it left the gateway.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body as text.
+    pub body: String,
+    /// Body as JSON; null when it is none.
+    pub json: Value,
+}
+
+impl Plane {
+    /// The usual plane: sandbox account and key, no rate limits.
+    pub async fn sandbox() -> Self {
+        Self::start(PlaneOptions::default()).await
+    }
+
+    /// A plane with options. The sandbox account is there in any case.
+    pub async fn start(options: PlaneOptions) -> Self {
+        let PlaneOptions { settings, seed, beginning } = options;
+        let clock = Arc::new(FrozenClock::at(beginning));
+        let engine = Arc::new(FakeEngine::new());
+        let chance = Chance::seeded(seed);
+        let control = Control::new(Parts {
+            settings,
+            store: Store::open_sqlite_in_memory().expect("an in-memory store opens"),
+            catalogs: Catalogs::embedded(),
+            clocks: Clocks { business: clock.clone(), real: clock.clone() },
+            master_key: MasterKey::draw(&chance),
+            chance,
+            engine: engine.clone(),
+        });
+        control.sandbox_prepare().await.expect("the sandbox account is made");
+        control.background_start().await.expect("the background starts");
+        let gateway = Gateway::new(control.clone());
+        Self { control, gateway, engine, clock, nonces: AtomicU64::new(0) }
+    }
+
+    /// The sandbox account as a caller of `profile` in `region`, for calls on the control plane itself.
+    pub async fn context(&self, profile: &'static str, region: &str) -> Context {
+        let account = self.control.account_view(SANDBOX_ACCOUNT).await.expect("the sandbox account is there");
+        Context {
+            principal: Principal {
+                account_id: account.id,
+                account_number: account.number,
+                key_id: Some(AccessKeyId::new(SANDBOX_KEY_ID)),
+            },
+            request_id: "test".into(),
+            profile,
+            region: region.into(),
+            operation: "Test",
+            nonce: None,
+        }
+    }
+
+    /// Sends a request as it is.
+    pub async fn send(&self, request: &WireRequest) -> Answer {
+        let response = self.gateway.serve(request).await;
+        let (parts, body) = response.into_parts();
+        let body = String::from_utf8(body.to_vec()).expect("answers are text");
+        let json = serde_json::from_str(&body).unwrap_or(Value::Null);
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body, json }
+    }
+
+    /// Signs a request with the sandbox key at the plane's time, with a fresh nonce.
+    pub fn signed(&self, request: WireRequest, scheme: Scheme, region: &str, service: &str) -> WireRequest {
+        self.signed_by(SANDBOX_KEY_ID, SANDBOX_SECRET, request, scheme, region, service)
+    }
+
+    /// Signs a request with any key.
+    pub fn signed_by(&self, id: &str, secret: &str, request: WireRequest, scheme: Scheme, region: &str, service: &str) -> WireRequest {
+        let credentials = Credentials {
+            access_key_id: id.to_owned(),
+            secret: SecretString::from(secret),
+            session_token: None,
+        };
+        let moment = SigningMoment {
+            epoch_s: self.control.real_now().seconds(),
+            nonce: format!("test-nonce-{}", self.nonces.fetch_add(1, Ordering::Relaxed)),
+        };
+        let scope = SigningScope { region: region.to_owned(), service: service.to_owned() };
+        sign(request, scheme, &credentials, &moment, &scope).expect("a test request can be signed")
+    }
+
+    /// A Tencent Cloud call with a JSON body, in region `ap-guangzhou`.
+    pub async fn tencent(&self, action: &str, version: &str, body: &str) -> Answer {
+        let headers = [
+            ("content-type", "application/json"),
+            ("x-tc-action", action),
+            ("x-tc-version", version),
+            ("x-tc-region", "ap-guangzhou"),
+        ];
+        let request = Self::request(Method::POST, "/", &headers, body);
+        self.send(&self.signed(request, Scheme::Tc3, "ap-guangzhou", "ckafka")).await
+    }
+
+    /// A JD Cloud call in its second signature; `path` is after `/v1/regions/cn-north-1`.
+    pub async fn jd(&self, service: &str, method: Method, path: &str, body: &str) -> Answer {
+        let target = format!("/v1/regions/cn-north-1{path}");
+        let request = Self::request(method, &target, &[("content-type", "application/json")], body);
+        self.send(&self.signed(request, Scheme::JdCloud2, "cn-north-1", service)).await
+    }
+
+    /// An Alibaba Cloud RPC call with its first signature: everything in the query, JSON asked for.
+    pub async fn aliyun(&self, action: &str, version: &str, params: &[(&str, &str)]) -> Answer {
+        self.aliyun_as("JSON", action, version, params).await
+    }
+
+    /// The same with another `Format`.
+    pub async fn aliyun_as(&self, format: &str, action: &str, version: &str, params: &[(&str, &str)]) -> Answer {
+        let mut query = vec![("Action", action), ("Version", version), ("Format", format)];
+        query.extend_from_slice(params);
+        let query: Vec<String> = query
+            .into_iter()
+            .map(|(name, value)| {
+                let encode = brokerage_dialects::signing::encode_component;
+                format!("{}={}", encode(name), encode(value))
+            })
+            .collect();
+        let request = Self::request(Method::POST, &format!("/?{}", query.join("&")), &[], "");
+        self.send(&self.signed(request, Scheme::RpcV1, "", "")).await
+    }
+
+    /// A request to the plane's host.
+    pub fn request(method: Method, target: &str, headers: &[(&str, &str)], body: &str) -> WireRequest {
+        let mut map = HeaderMap::new();
+        map.insert("host", HeaderValue::from_static(HOST));
+        for (name, value) in headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).expect("a test header name");
+            map.append(name, HeaderValue::from_str(value).expect("a test header value"));
+        }
+        WireRequest::new(method, target, map, body.to_owned().into()).expect("a test request")
+    }
+
+    /// Waits until an instance of the sandbox account is in a phase.
+    ///
+    /// # Panics
+    /// When the reconciler comes to rest without getting there.
+    pub async fn wait_for(&self, profile: &'static str, id: &str, phase: Phase) {
+        let cx = self.context(profile, "").await;
+        for _ in 0..LOOKS_MAX {
+            match self.control.instance_view(&cx, &InstanceId::new(id)).await {
+                Ok(instance) if instance.phase == phase => return,
+                Err(_) if phase == Phase::Gone => return,
+                _ => tokio::task::yield_now().await,
+            }
+        }
+        panic!("{id} did not become {}", phase.word());
+    }
+
+    /// Asserts that the ledger is sound.
+    pub async fn assert_ledger(&self) {
+        let report = self.control.ledger_check().await.expect("the ledger is read");
+        assert_eq!(report.findings, [], "of {} transfers", report.transfers);
+    }
+}
