@@ -44,10 +44,7 @@ impl Gateway {
     /// Answers one request. It never fails: whatever is wrong is answered in the caller's dialect.
     pub async fn serve(&self, request: &WireRequest) -> WireResponse {
         let began = self.control.real_now();
-        let vendor = VENDORS
-            .iter()
-            .find(|vendor| vendor.speaks(request))
-            .unwrap_or(&VENDORS[VENDORS.len() - 1]);
+        let vendor = vendor_of(request);
         let request_id = vendor.request_id(self.control.chance().uuid());
         let routed = vendor.route(request);
         let route = routed.as_ref().ok();
@@ -58,8 +55,12 @@ impl Gateway {
         };
         let mut trace = Trace::default();
         let outcome = match &routed {
-            Ok(route) => self.call(*vendor, request, route, &request_id, &mut trace).await,
-            Err(fault) => Err(fault.clone()),
+            Ok(route) => self.call(vendor, request, route, &request_id, &mut trace).await,
+            // Strangers are not told which operations there are.
+            Err(fault) => match self.authenticate(vendor, request, &unavailable).await {
+                Ok(_) => Err(fault.clone()),
+                Err(stranger) => Err(stranger),
+            },
         };
         let response = match outcome {
             Ok(body) => vendor.render(&answer, body),
@@ -139,6 +140,16 @@ impl Gateway {
         prepared.run(&call).await.map_err(|error| refuse(&error))
     }
 
+    /// Whether a request is authenticated, without making the call and without remembering its nonce: for replaying
+    /// recorded requests.
+    ///
+    /// # Errors
+    /// The vendor's refusal.
+    pub async fn identify(&self, request: &WireRequest) -> Result<Claim, Fault> {
+        let vendor = vendor_of(request);
+        Ok(self.authenticate(vendor, request, &unavailable).await?.0)
+    }
+
     /// Who asks. An unknown key costs the same work as a wrong secret.
     async fn authenticate(
         &self,
@@ -193,6 +204,18 @@ impl Gateway {
             took_us: now.micros() - began.micros(),
         });
     }
+}
+
+/// The first vendor that recognises the request; the last recognises everything.
+fn vendor_of(request: &WireRequest) -> &'static dyn VendorWire {
+    let found = VENDORS.iter().find(|vendor| vendor.speaks(request));
+    *found.unwrap_or(&VENDORS[VENDORS.len() - 1])
+}
+
+/// The refusal when the store cannot tell who asks, before any dialect is chosen. Every cloud has this code.
+fn unavailable(error: brokerage_domain::Error) -> Fault {
+    tracing::error!(error = &error as &dyn std::error::Error, "a caller could not be looked up");
+    Fault::new("InternalError", 500, "The request processing has failed due to some unknown error.")
 }
 
 /// Temporary keys come with their token; a token with any other key is as wrong as the wrong token.
