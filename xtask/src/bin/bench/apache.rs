@@ -1,0 +1,204 @@
+//! One Apache Kafka node started in its fastest way: a formatted folder as template, a class data archive, a
+//! small heap, the serial collector and only the first compiler.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use xtask::{Install, Program, Workspace, kafka_server_libs};
+
+use crate::kafka::first_acknowledged;
+
+const LEAN: &[&str] = &[
+    "-Xmx256m",
+    "-Xms64m",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+];
+/// How long a node may take to acknowledge its first record, or to stop.
+const LIMIT: Duration = Duration::from_secs(60);
+/// How long a node that is not ready is left alone between two attempts.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// What every start uses.
+pub(crate) struct ApacheKafka {
+    class_path: String,
+    folder: PathBuf,
+    archive: PathBuf,
+}
+
+impl ApacheKafka {
+    /// Formats the template and makes the class data archive, neither of which is timed.
+    pub(crate) fn prepare(workspace: &Workspace) -> Result<Self> {
+        let libs = match kafka_server_libs(workspace) {
+            Install::Ready(libs) => libs,
+            Install::Missing(reason) => bail!("Apache Kafka is needed to compare with: {reason}"),
+        };
+        let folder = workspace.scratch("kafka/run")?;
+        let kafka = Self {
+            class_path: format!("{}/*", libs.display()),
+            archive: folder.join("kafka.jsa"),
+            folder,
+        };
+        kafka.format(workspace)?;
+        if !kafka.archive.exists() {
+            let create = format!("-XX:ArchiveClassesAtExit={}", kafka.archive.display());
+            kafka.run(&create, "archive")?;
+            ensure!(kafka.archive.exists(), "no class data archive was made");
+        }
+        Ok(kafka)
+    }
+
+    fn format(&self, workspace: &Workspace) -> Result<()> {
+        let template = self.folder.join("template");
+        if template.join("meta.properties").exists() {
+            return Ok(());
+        }
+        let settings = self.settings("template", 29_191, 29_193)?;
+        let random = |word: &str| {
+            Program::new("java", LIMIT, workspace.log(&format!("kafka-{word}"))?)
+                .args([
+                    "-cp",
+                    &self.class_path,
+                    "kafka.tools.StorageTool",
+                    "random-uuid",
+                ])
+                .succeed()
+        };
+        let cluster_id = random("cluster-id")?
+            .output
+            .lines()
+            .last()
+            .unwrap_or_default()
+            .trim()
+            .to_owned();
+        Program::new("java", LIMIT, workspace.log("kafka-format")?)
+            .args([
+                "-cp",
+                &self.class_path,
+                "kafka.tools.StorageTool",
+                "format",
+                "-t",
+                &cluster_id,
+                "-c",
+            ])
+            .args([&settings])
+            .succeed()?;
+        Ok(())
+    }
+
+    /// Writes `server.properties` for a data folder and returns its path.
+    fn settings(&self, data: &str, port: u16, controller_port: u16) -> Result<PathBuf> {
+        let path = self.folder.join(format!("{data}.properties"));
+        let log_dir = self.folder.join(data);
+        let text = format!(
+            "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:{controller_port}\n\
+             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}\n\
+             advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
+             listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT\n\
+             controller.listener.names=CONTROLLER\ninter.broker.listener.name=PLAINTEXT\n\
+             offsets.topic.replication.factor=1\noffsets.topic.num.partitions=4\n\
+             transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
+             transaction.state.log.num.partitions=4\nshare.coordinator.state.topic.replication.factor=1\n\
+             share.coordinator.state.topic.min.isr=1\ngroup.initial.rebalance.delay.ms=0\n\
+             num.network.threads=2\nnum.io.threads=2\nbackground.threads=2\n\
+             log.cleaner.dedupe.buffer.size=8388608\nlog.cleaner.io.buffer.size=262144\nlog.dirs={}\n",
+            log_dir.display()
+        );
+        fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    /// From nothing to the first record that is acknowledged by all.
+    pub(crate) fn start_to_first_acknowledged(&self, number: usize) -> Result<Duration> {
+        let use_archive = format!("-XX:SharedArchiveFile={}", self.archive.display());
+        self.run(&use_archive, &format!("data-{number}"))
+    }
+
+    fn run(&self, archive: &str, data: &str) -> Result<Duration> {
+        let [port, controller_port] = free_ports()?;
+        let settings = self.settings(data, port, controller_port)?;
+        let log = File::create(self.folder.join(format!("{data}.log")))?;
+        let folder = self.folder.join(data);
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        let started = Instant::now();
+        copy_folder(&self.folder.join("template"), &folder)?;
+        let child = Command::new("java")
+            .args(LEAN)
+            .args([
+                archive,
+                "-Xshare:auto",
+                "-cp",
+                &self.class_path,
+                "kafka.Kafka",
+            ])
+            .arg(settings)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .context("starting Apache Kafka")?;
+        let mut node = Node(child);
+        let acknowledged = loop {
+            match first_acknowledged(&format!("127.0.0.1:{port}"), "first") {
+                Ok(()) => break started.elapsed(),
+                Err(error) if started.elapsed() > LIMIT => {
+                    return Err(error.context("Apache Kafka did not become ready"));
+                }
+                Err(_) => thread::sleep(PAUSE),
+            }
+        };
+        node.stop()?;
+        Ok(acknowledged)
+    }
+}
+
+/// A running node; dropping it kills it.
+struct Node(Child);
+
+impl Node {
+    /// Stops it as an operator would; a class data archive is written only then.
+    fn stop(&mut self) -> Result<()> {
+        kill_process(Pid::from_child(&self.0), Signal::TERM)?;
+        let deadline = Instant::now() + LIMIT;
+        while self.0.try_wait()?.is_none() {
+            ensure!(Instant::now() < deadline, "Apache Kafka did not stop");
+            thread::sleep(PAUSE);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn free_ports() -> Result<[u16; 2]> {
+    let listeners = [(), ()].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
+    let [first, second] = listeners;
+    Ok([first?.local_addr()?.port(), second?.local_addr()?.port()])
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}

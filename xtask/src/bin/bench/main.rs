@@ -1,0 +1,38 @@
+//! Measurements of the product from outside, each beside what people use instead, in the same run.
+//!
+//! Each names its client, its load and its number of runs, takes medians, and closes with one line
+//! `result: key=value …`.
+
+mod apache;
+mod calls;
+mod first_message;
+mod http;
+mod kafka;
+mod load;
+mod moto;
+mod orders;
+mod stats;
+
+use anyhow::Result;
+use clap::Parser;
+use xtask::{Workspace, end_children_on_signal};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench")]
+enum Bench {
+    /// From sending a signed purchase to the first acknowledged record, beside one Apache Kafka node.
+    FirstMessage(first_message::Settings),
+    /// Durable signed orders a second and instances listed a second, beside moto's create_cluster.
+    Orders(orders::Settings),
+}
+
+fn main() -> Result<()> {
+    end_children_on_signal()?;
+    let workspace = Workspace::here();
+    let result = match Bench::parse() {
+        Bench::FirstMessage(settings) => first_message::run(&workspace, &settings)?,
+        Bench::Orders(settings) => orders::run(&workspace, &settings)?,
+    };
+    println!("result: {result}");
+    Ok(())
+}
