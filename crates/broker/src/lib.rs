@@ -1,1 +1,60 @@
-//! Placeholder while the crate is being built.
+//! An embeddable Apache Kafka broker: many clusters in one process.
+//!
+//! A [`Host`] owns what clusters share: threads, one timer, a bounded set of open files, housekeeping.
+//! Each cluster has as many broker ids and listeners as its [`ClusterSpec`] says, its limits enforced on
+//! real traffic, and its records in Apache Kafka's own on-disk format, one physical copy of each
+//! partition whatever replication factor is shown.
+//!
+//! The library knows nothing of clouds, accounts or money.
+//!
+//! ```no_run
+//! # use std::{path::PathBuf, sync::Arc};
+//! # use brokerage_broker::*;
+//! # async fn run(clock: Arc<dyn Clock>) -> Result<(), HostError> {
+//! let host = Host::open(HostOptions::new(PathBuf::from("data"), Durability::Process, clock))?;
+//! host.ensure_cluster(ClusterSpec {
+//!     id: "orders".to_owned(),
+//!     kafka_version: "4.1.0".to_owned(),
+//!     brokers: vec![BrokerSpec {
+//!         id: 0,
+//!         listeners: vec![ListenerSpec {
+//!             bind: ([127, 0, 0, 1], 9092).into(),
+//!             advertised_host: "127.0.0.1".to_owned(),
+//!             advertised_port: 9092,
+//!             name: "PLAINTEXT".to_owned(),
+//!         }],
+//!     }],
+//!     limits: ClusterLimits::default(),
+//!     auto_create_topics: true,
+//!     defaults: TopicDefaults::default(),
+//! })
+//! .await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod clock;
+mod cluster;
+mod counters;
+mod error;
+mod group;
+mod host;
+mod listener;
+mod log;
+mod protocol;
+mod quota;
+mod spec;
+mod state;
+mod timers;
+mod topic;
+mod topic_config;
+mod transaction;
+
+pub use clock::Clock;
+pub use counters::CounterValues;
+pub use error::{HostError, TopicError};
+pub use host::{ClusterObservation, Durability, Host, HostOptions, ListenerObservation};
+pub use spec::{
+    BrokerSpec, ClusterLimits, ClusterSpec, ListenerSpec, TopicDefaults, TopicDescription,
+    TopicSpec,
+};

@@ -1,0 +1,362 @@
+//! One Kafka cluster: its topics, groups, limits and listeners.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering},
+    },
+};
+
+use parking_lot::{Mutex, RwLock};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    counters::{self, Counters},
+    error::{ErrorCode, HostError},
+    group::Groups,
+    host::{ClusterObservation, ListenerObservation, Shared},
+    listener::{self, Endpoint, Listening},
+    log::journal::{Journal, JournalError},
+    quota::TokenBucket,
+    spec::ClusterSpec,
+    state::{ClusterState, Record},
+    topic::Topics,
+    transaction::Transactions,
+};
+
+/// Producer ids are reserved in blocks, so that a crash wastes some instead of giving one twice.
+const PRODUCER_ID_BLOCK: i64 = 1000;
+/// Marks a directory whose logs were all written out before the process ended (Kafka's name for it).
+const CLEAN_SHUTDOWN_FILE: &str = ".kafka_cleanshutdown";
+const JOURNAL_FILE: &str = "cluster.journal";
+
+/// A running cluster.
+pub(crate) struct Cluster {
+    pub id: String,
+    pub dir: PathBuf,
+    pub shared: Arc<Shared>,
+    spec: RwLock<Arc<ClusterSpec>>,
+    pub journal: Journal<ClusterState>,
+    pub topics: Topics,
+    pub groups: Groups,
+    pub transactions: Transactions,
+    pub counters: Counters,
+    pub stored_bytes: Arc<AtomicI64>,
+    pub ingress: TokenBucket,
+    pub egress: TokenBucket,
+    pub connections: AtomicU32,
+    producer_ids: Mutex<std::ops::Range<i64>>,
+    listening: Mutex<Vec<Listening>>,
+    endpoints: RwLock<Arc<Vec<Endpoint>>>,
+    is_dirty: AtomicBool,
+    pub stop: CancellationToken,
+    pub tasks: TaskTracker,
+}
+
+impl Cluster {
+    /// Opens the data of a cluster, making the directory if there is none.
+    pub(crate) fn open(
+        shared: Arc<Shared>,
+        dir: PathBuf,
+        spec: ClusterSpec,
+    ) -> Result<Arc<Self>, HostError> {
+        let storage = |source| HostError::Storage {
+            path: dir.clone(),
+            source,
+        };
+        let durability = shared.options.durability;
+        std::fs::create_dir_all(&dir).map_err(storage)?;
+        let journal =
+            Journal::open(dir.join(JOURNAL_FILE), &shared.files, durability).map_err(|error| {
+                match error {
+                    JournalError::Io(source) => storage(source),
+                    damaged @ JournalError::Record { .. } => HostError::DamagedJournal {
+                        id: spec.id.clone(),
+                        reason: damaged.to_string(),
+                    },
+                }
+            })?;
+        // From here on a crash leaves unclean logs.
+        let _ = std::fs::remove_file(dir.join(CLEAN_SHUTDOWN_FILE));
+        let stored_bytes = Arc::new(AtomicI64::new(0));
+        let topics = Topics::open(&dir, &journal, &shared, &stored_bytes, &spec.defaults)
+            .map_err(storage)?;
+        Ok(Arc::new_cyclic(|cluster| Self {
+            id: spec.id.clone(),
+            ingress: TokenBucket::new(spec.limits.ingress_bytes_per_second_max),
+            egress: TokenBucket::new(spec.limits.egress_bytes_per_second_max),
+            spec: RwLock::new(Arc::new(spec)),
+            groups: Groups::new(cluster.clone(), shared.clone()),
+            transactions: Transactions::new(cluster.clone()),
+            dir,
+            shared,
+            journal,
+            topics,
+            counters: Counters::default(),
+            stored_bytes,
+            connections: AtomicU32::new(0),
+            producer_ids: Mutex::new(0..0),
+            listening: Mutex::new(Vec::new()),
+            endpoints: RwLock::new(Arc::default()),
+            is_dirty: AtomicBool::new(true),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        }))
+    }
+
+    pub(crate) fn spec(&self) -> Arc<ClusterSpec> {
+        self.spec.read().clone()
+    }
+
+    /// Starts listening at the addresses of the specification that it does not listen at yet, and stops
+    /// at those that are no longer in it. All or nothing.
+    pub(crate) fn listen(self: &Arc<Self>) -> Result<(), HostError> {
+        let spec = self.spec();
+        let mut listening = self.listening.lock();
+        let mut next = Vec::new();
+        let mut endpoints = Vec::new();
+        for broker in &spec.brokers {
+            for wanted in &broker.listeners {
+                let known = listening.iter().find(|known| {
+                    known.broker_id == broker.id
+                        && known.bind == wanted.bind
+                        && *known.name == *wanted.name
+                });
+                let (open, is_new) = match known {
+                    Some(known) => (known.clone(), false),
+                    None => (Listening::bind(broker.id, wanted)?, true),
+                };
+                endpoints.push(open.endpoint(wanted));
+                next.push((open, is_new));
+            }
+        }
+        *self.endpoints.write() = Arc::new(endpoints);
+        for (open, is_new) in &next {
+            if *is_new {
+                listener::accept(self, open);
+            }
+        }
+        for old in listening.iter() {
+            if !next.iter().any(|(open, _)| open.is_same(old)) {
+                old.close();
+            }
+        }
+        *listening = next.into_iter().map(|(open, _)| open).collect();
+        Ok(())
+    }
+
+    /// Brings a running cluster to a new specification.
+    pub(crate) async fn adapt(self: &Arc<Self>, spec: ClusterSpec) -> Result<(), HostError> {
+        let old = self.spec();
+        if *old == spec {
+            return Ok(());
+        }
+        *self.spec.write() = Arc::new(spec.clone());
+        if let Err(error) = self.listen() {
+            *self.spec.write() = old;
+            return Err(error);
+        }
+        self.ingress
+            .set_rate(spec.limits.ingress_bytes_per_second_max);
+        self.egress
+            .set_rate(spec.limits.egress_bytes_per_second_max);
+        let configs_of = |name: &str| {
+            self.journal.read(|state| {
+                state
+                    .topics
+                    .get(name)
+                    .map(|topic| topic.configs.clone())
+                    .unwrap_or_default()
+            })
+        };
+        self.topics.set_defaults(&spec.defaults, configs_of);
+        Ok(())
+    }
+
+    /// Where the brokers can be reached through listeners of this name, ordered by broker id.
+    pub(crate) fn endpoints(&self, listener: &str) -> Vec<Endpoint> {
+        self.endpoints
+            .read()
+            .iter()
+            .filter(|endpoint| *endpoint.listener == *listener)
+            .cloned()
+            .collect()
+    }
+
+    pub(crate) fn endpoint(&self, listener: &str, broker_id: i32) -> Option<Endpoint> {
+        let endpoints = self.endpoints.read().clone();
+        endpoints
+            .iter()
+            .find(|endpoint| *endpoint.listener == *listener && endpoint.broker_id == broker_id)
+            .cloned()
+    }
+
+    /// The broker that coordinates a group or a transactional id.
+    pub(crate) fn coordinator(&self, key: &str) -> i32 {
+        let brokers = self.spec().brokers.len() as u32;
+        (crc32c::crc32c(key.as_bytes()) % brokers) as i32
+    }
+
+    /// The replicas of a partition, its leader first.
+    pub(crate) fn replicas(
+        &self,
+        first_leader: i32,
+        partition: i32,
+        replication_factor: i16,
+    ) -> Vec<i32> {
+        let brokers = self.spec().brokers.len() as i32;
+        let first = (first_leader.wrapping_add(partition)).rem_euclid(brokers);
+        let count = i32::from(replication_factor).clamp(1, brokers);
+        (0..count).map(|at| (first + at) % brokers).collect()
+    }
+
+    /// Whether this broker may answer for the partition.
+    pub(crate) fn is_leader(&self, broker_id: i32, first_leader: i32, partition: i32) -> bool {
+        let brokers = self.spec().brokers.len() as i32;
+        (first_leader.wrapping_add(partition)).rem_euclid(brokers) == broker_id
+    }
+
+    /// A producer id that was never given before.
+    pub(crate) async fn next_producer_id(&self) -> Result<i64, ErrorCode> {
+        if let Some(id) = self.producer_ids.lock().next() {
+            return Ok(id);
+        }
+        let (block, position) = self
+            .journal
+            .change(|state| {
+                let next = state.next_producer_id + PRODUCER_ID_BLOCK;
+                Ok::<_, std::io::Error>((
+                    vec![Record::ProducerIds { next }],
+                    state.next_producer_id..next,
+                ))
+            })
+            .map_err(|_| ErrorCode::KafkaStorageError)?;
+        self.journal
+            .flush(position)
+            .await
+            .map_err(|_| ErrorCode::KafkaStorageError)?;
+        let mut ids = self.producer_ids.lock();
+        if ids.is_empty() {
+            *ids = block;
+        }
+        ids.next().ok_or(ErrorCode::CoordinatorLoadInProgress)
+    }
+
+    /// Whether producers have to be refused because the disk that was bought is full.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        let limit = self.spec.read().limits.disk_bytes_max;
+        limit.is_some_and(|limit| counters::stored(&self.stored_bytes) >= limit)
+    }
+
+    pub(crate) fn observe(&self) -> ClusterObservation {
+        let endpoints = self.endpoints.read().clone();
+        let listeners = endpoints.iter().map(|endpoint| ListenerObservation {
+            broker_id: endpoint.broker_id,
+            name: endpoint.listener.to_string(),
+            local_address: endpoint.local_address,
+            advertised_host: endpoint.host.clone(),
+            advertised_port: endpoint.port,
+        });
+        let count_replicas = self.spec.read().limits.partitions_count_replicas;
+        let (topics, partitions) = self.journal.read(|state| {
+            (
+                state.topics.len() as u32,
+                state.partitions_total(count_replicas),
+            )
+        });
+        ClusterObservation {
+            is_running: !self.stop.is_cancelled(),
+            listeners: listeners.collect(),
+            counters: self.counters.values(),
+            stored_bytes: counters::stored(&self.stored_bytes),
+            connections: self.connections.load(Ordering::Relaxed),
+            topics,
+            partitions,
+            groups: self.groups.count(&self.journal) as u32,
+        }
+    }
+
+    /// Closes listeners and connections and waits until no request is being served.
+    pub(crate) async fn halt(&self) {
+        self.listening
+            .lock()
+            .drain(..)
+            .for_each(|open| open.close());
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Stops gracefully: everything is written out and the directory is marked as clean.
+    pub(crate) async fn stop(self: &Arc<Self>) -> Result<(), HostError> {
+        self.halt().await;
+        let cluster = self.clone();
+        let written = tokio::task::spawn_blocking(move || cluster.write_out()).await;
+        written
+            .unwrap_or_else(|_| Err(std::io::Error::other("writing out was cancelled")))
+            .map_err(|source| HostError::Storage {
+                path: self.dir.clone(),
+                source,
+            })
+    }
+
+    fn write_out(&self) -> std::io::Result<()> {
+        for partition in self.topics.all_partitions() {
+            partition.checkpoint()?;
+        }
+        self.journal.sync()?;
+        std::fs::write(self.dir.join(CLEAN_SHUTDOWN_FILE), b"{\"version\":0}")
+    }
+
+    /// Retention, checkpoints and rest for what is idle. Blocks on the disk.
+    pub(crate) fn keep_house(&self) {
+        if !self.is_dirty.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        let has_open = self.topics.keep_house(self.shared.now_ms());
+        if has_open {
+            self.is_dirty.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Tells housekeeping that something was used.
+    pub(crate) fn note_use(&self) {
+        if !self.is_dirty.load(Ordering::Relaxed) {
+            self.is_dirty.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Removes directories that belong to no topic: those of topics deleted before a crash.
+pub(crate) fn remove_orphans(
+    dir: &Path,
+    is_known: impl Fn(&str) -> bool,
+) -> std::io::Result<BTreeMap<String, u64>> {
+    let mut sizes = BTreeMap::new();
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !entry.file_type()?.is_dir() {
+            continue;
+        }
+        if !is_known(&name) {
+            std::fs::remove_dir_all(entry.path())?;
+            continue;
+        }
+        let mut bytes = 0;
+        for file in std::fs::read_dir(entry.path())? {
+            let file = file?;
+            if file
+                .path()
+                .extension()
+                .is_some_and(|extension| extension == "log")
+            {
+                bytes += file.metadata()?.len();
+            }
+        }
+        sizes.insert(name, bytes);
+    }
+    Ok(sizes)
+}

@@ -1,0 +1,92 @@
+//! What can go wrong, as callers of the library see it.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+/// An error code of the Kafka protocol.
+pub(crate) use kafka_protocol::error::ResponseError as ErrorCode;
+
+/// Why the host could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The id is not of the form `[a-z0-9_-]+`, or longer than 128 characters.
+    #[error("cluster id {id:?} is not of the form [a-z0-9_-]+ with at most 128 characters")]
+    InvalidClusterId {
+        /// The id as given.
+        id: String,
+    },
+    /// No cluster of this id runs here.
+    #[error("cluster {id:?} is not running")]
+    ClusterNotFound {
+        /// The id as given.
+        id: String,
+    },
+    /// The specification contradicts itself.
+    #[error("the cluster specification is not valid: {reason}")]
+    InvalidSpec {
+        /// What is wrong.
+        reason: String,
+    },
+    /// The version that was asked for is not served.
+    #[error("kafka version {version:?} is not served")]
+    UnsupportedVersion {
+        /// The version as given.
+        version: String,
+    },
+    /// Somebody else listens at the address.
+    #[error("address {address} is in use")]
+    AddressInUse {
+        /// The address that was asked for.
+        address: SocketAddr,
+    },
+    /// The address cannot be listened at for another reason.
+    #[error("cannot listen at {address}")]
+    Bind {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The data directory cannot be read or written.
+    #[error("cannot use {path}", path = path.display())]
+    Storage {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The journal of a cluster holds something that this version does not understand.
+    #[error("the journal of cluster {id:?} is damaged: {reason}")]
+    DamagedJournal {
+        /// The cluster.
+        id: String,
+        /// What was found.
+        reason: String,
+    },
+}
+
+/// Why a topic could not be created or deleted: a Kafka error code with a text for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct TopicError {
+    /// The number that a Kafka client would have been told.
+    pub code: i16,
+    /// Text for people.
+    pub message: String,
+}
+
+impl TopicError {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            code: code.code(),
+            message: message.into(),
+        }
+    }
+}
+
+impl From<ErrorCode> for TopicError {
+    fn from(code: ErrorCode) -> Self {
+        Self::new(code, code.to_string())
+    }
+}

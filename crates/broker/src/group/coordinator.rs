@@ -1,0 +1,303 @@
+//! The groups that have members, their timers, and who may commit offsets.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, Weak},
+};
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::classic::{ClassicGroup, Phase, Speaker};
+use crate::{
+    cluster::Cluster,
+    counters,
+    error::ErrorCode,
+    host::Shared,
+    log::journal::Journal,
+    state::{ClusterState, Record},
+};
+
+/// One group with the alarm that is set for it.
+#[derive(Default)]
+pub(crate) struct Group {
+    pub classic: ClassicGroup,
+    /// The earliest alarm that is set; later ones are not needed.
+    alarm: Option<Instant>,
+    /// Set when the group was deleted while somebody still held it.
+    is_gone: bool,
+}
+
+/// What a list of groups shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ListedGroup {
+    pub id: String,
+    pub protocol_type: String,
+    pub phase: Phase,
+}
+
+/// All groups of a cluster.
+pub(crate) struct Groups {
+    cluster: Weak<Cluster>,
+    shared: Arc<Shared>,
+    map: Mutex<HashMap<String, Arc<Mutex<Group>>>>,
+}
+
+impl Groups {
+    pub(crate) fn new(cluster: Weak<Cluster>, shared: Arc<Shared>) -> Self {
+        Self {
+            cluster,
+            shared,
+            map: Mutex::new(HashMap::new()),
+        }
+    }
+
+    fn get(&self, id: &str) -> Option<Arc<Mutex<Group>>> {
+        self.map.lock().get(id).cloned()
+    }
+
+    /// The group, made if there is room for one more.
+    fn get_or_create(&self, id: &str) -> Result<Arc<Mutex<Group>>, ErrorCode> {
+        let cluster = self
+            .cluster
+            .upgrade()
+            .ok_or(ErrorCode::CoordinatorNotAvailable)?;
+        let mut map = self.map.lock();
+        if let Some(group) = map.get(id) {
+            return Ok(group.clone());
+        }
+        self.check_room(&cluster, &map, id)?;
+        let group = Arc::<Mutex<Group>>::default();
+        map.insert(id.to_owned(), group.clone());
+        Ok(group)
+    }
+
+    fn check_room(
+        &self,
+        cluster: &Cluster,
+        map: &HashMap<String, Arc<Mutex<Group>>>,
+        id: &str,
+    ) -> Result<(), ErrorCode> {
+        let limit = cluster.spec().limits.groups_max as usize;
+        let is_full = cluster.journal.read(|state| {
+            !state.offsets.contains_key(id)
+                && state.offsets.len()
+                    + map
+                        .keys()
+                        .filter(|known| !state.offsets.contains_key(*known))
+                        .count()
+                    >= limit
+        });
+        if is_full {
+            counters::add(&cluster.counters.groups_refused, 1);
+            return Err(ErrorCode::GroupMaxSizeReached);
+        }
+        Ok(())
+    }
+
+    /// Number of groups with members or offsets.
+    pub(crate) fn count(&self, journal: &Journal<ClusterState>) -> usize {
+        let map = self.map.lock();
+        journal.read(|state| {
+            state.offsets.len()
+                + map
+                    .keys()
+                    .filter(|known| !state.offsets.contains_key(*known))
+                    .count()
+        })
+    }
+
+    /// Does something with a group and sets its alarm anew.
+    fn with<T>(
+        &self,
+        id: &str,
+        group: &Arc<Mutex<Group>>,
+        work: impl FnOnce(&mut ClassicGroup, Instant) -> T,
+    ) -> T {
+        let mut group = group.lock();
+        let answer = work(&mut group.classic, Instant::now());
+        self.set_alarm(id, &mut group);
+        answer
+    }
+
+    fn set_alarm(&self, id: &str, group: &mut Group) {
+        let Some(at) = group.classic.next_deadline() else {
+            return;
+        };
+        if group.alarm.is_some_and(|alarm| alarm <= at) {
+            return;
+        }
+        group.alarm = Some(at);
+        let (cluster, id) = (self.cluster.clone(), id.to_owned());
+        self.shared.timers.at(at, move || {
+            if let Some(cluster) = cluster.upgrade() {
+                cluster.groups.ring(&id);
+            }
+        });
+    }
+
+    fn ring(&self, id: &str) {
+        let Some(group) = self.get(id) else { return };
+        let mut group = group.lock();
+        group.alarm = None;
+        group.classic.tick(Instant::now());
+        self.set_alarm(id, &mut group);
+    }
+
+    /// Runs `work` on the group, making it if needed.
+    pub(crate) fn create_and<T>(
+        &self,
+        id: &str,
+        work: impl FnOnce(&mut ClassicGroup, Instant) -> T,
+    ) -> Result<T, ErrorCode> {
+        let group = loop {
+            let group = self.get_or_create(id)?;
+            if !group.lock().is_gone {
+                break group;
+            }
+        };
+        Ok(self.with(id, &group, work))
+    }
+
+    /// Runs `work` on the group if it is there.
+    pub(crate) fn find_and<T>(
+        &self,
+        id: &str,
+        work: impl FnOnce(&mut ClassicGroup, Instant) -> T,
+    ) -> Option<T> {
+        let group = self.get(id)?;
+        Some(self.with(id, &group, work))
+    }
+
+    /// Whether this member may commit offsets for the group now.
+    pub(crate) fn check_commit(
+        &self,
+        id: &str,
+        speaker: Speaker<'_>,
+        generation: i32,
+    ) -> Result<(), ErrorCode> {
+        let checked = self.find_and(id, |group, now| {
+            if generation < 0 && speaker.member_id.is_empty() {
+                // Somebody who assigns partitions by hand, or an administrator.
+                return if group.members.is_empty() {
+                    Ok(())
+                } else {
+                    Err(ErrorCode::UnknownMemberId)
+                };
+            }
+            group.check(speaker, generation)?;
+            group.note_commit(speaker.member_id, now);
+            match group.phase {
+                Phase::CompletingRebalance => Err(ErrorCode::RebalanceInProgress),
+                Phase::Empty | Phase::PreparingRebalance | Phase::Stable => Ok(()),
+            }
+        });
+        match checked {
+            Some(checked) => checked,
+            None if generation < 0 => {
+                let cluster = self
+                    .cluster
+                    .upgrade()
+                    .ok_or(ErrorCode::CoordinatorNotAvailable)?;
+                self.check_room(&cluster, &self.map.lock(), id)
+            }
+            None => Err(ErrorCode::IllegalGeneration),
+        }
+    }
+
+    /// All groups: those with members and those with offsets only.
+    pub(crate) fn list(&self, journal: &Journal<ClusterState>) -> Vec<ListedGroup> {
+        let running: BTreeMap<String, Arc<Mutex<Group>>> = self
+            .map
+            .lock()
+            .iter()
+            .map(|(id, group)| (id.clone(), group.clone()))
+            .collect();
+        let mut out: BTreeMap<String, ListedGroup> = journal.read(|state| {
+            let offline = |id: &String| ListedGroup {
+                id: id.clone(),
+                protocol_type: String::new(),
+                phase: Phase::Empty,
+            };
+            state
+                .offsets
+                .keys()
+                .map(|id| (id.clone(), offline(id)))
+                .collect()
+        });
+        for (id, group) in running {
+            let group = group.lock();
+            let protocol_type = group.classic.protocol_type.clone().unwrap_or_default();
+            let phase = group.classic.phase;
+            out.insert(
+                id.clone(),
+                ListedGroup {
+                    id,
+                    protocol_type,
+                    phase,
+                },
+            );
+        }
+        out.into_values().collect()
+    }
+
+    /// Deletes a group that has no members, with its offsets.
+    pub(crate) async fn delete(
+        &self,
+        id: &str,
+        journal: &Journal<ClusterState>,
+    ) -> Result<(), ErrorCode> {
+        let running = self.get(id);
+        let is_known = journal.read(|state| state.offsets.contains_key(id));
+        if running.is_none() && !is_known {
+            return Err(ErrorCode::GroupIdNotFound);
+        }
+        if let Some(group) = running {
+            let mut group = group.lock();
+            if group.classic.phase != Phase::Empty {
+                return Err(ErrorCode::NonEmptyGroup);
+            }
+            group.is_gone = true;
+            self.map.lock().remove(id);
+        }
+        let position = journal
+            .append(vec![Record::GroupGone {
+                group: id.to_owned(),
+            }])
+            .map_err(|_| ErrorCode::KafkaStorageError)?;
+        journal
+            .flush(position)
+            .await
+            .map_err(|_| ErrorCode::KafkaStorageError)
+    }
+
+    /// Topics that members of a stable consumer group read, so that their offsets are not deleted.
+    pub(crate) fn subscribed_topics(&self, id: &str) -> Option<BTreeSet<String>> {
+        self.find_and(id, |group, _| {
+            let subscriptions = group
+                .members
+                .values()
+                .flat_map(|member| member.protocols.iter());
+            subscriptions
+                .flat_map(|(_, metadata)| subscription_topics(metadata))
+                .collect()
+        })
+    }
+}
+
+/// Topics of a consumer's subscription; none if it cannot be read.
+fn subscription_topics(metadata: &[u8]) -> Vec<String> {
+    fn read(metadata: &[u8]) -> Option<Vec<String>> {
+        let (_version, rest) = metadata.split_first_chunk::<2>()?;
+        let (count, mut rest) = rest.split_first_chunk::<4>()?;
+        let mut topics = Vec::new();
+        for _ in 0..u32::from_be_bytes(*count) {
+            let (length, tail) = rest.split_first_chunk::<2>()?;
+            let (topic, tail) = tail.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+            topics.push(String::from_utf8_lossy(topic).into_owned());
+            rest = tail;
+        }
+        Some(topics)
+    }
+    read(metadata).unwrap_or_default()
+}

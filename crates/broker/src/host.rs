@@ -1,0 +1,378 @@
+//! All clusters of one process: they share the threads, the timer, the file cache and the housekeeping.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use parking_lot::{Mutex, RwLock};
+use rand::{RngCore, SeedableRng, rngs::StdRng};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+use crate::{
+    clock::Clock,
+    cluster::Cluster,
+    counters::CounterValues,
+    error::{ErrorCode, HostError, TopicError},
+    log::file::FileCache,
+    spec::{ClusterSpec, TopicDescription, TopicSpec, check_cluster_id},
+    timers::Timers,
+};
+
+/// What an acknowledgement promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// Survives loss of power: a group `fsync` comes before the acknowledgement.
+    Power,
+    /// Survives the process being killed: the data is with the operating system, and is flushed later.
+    Process,
+}
+
+/// How a host is set up.
+#[derive(Clone)]
+pub struct HostOptions {
+    /// Holds one directory per cluster.
+    pub data_dir: PathBuf,
+    /// What an acknowledgement promises.
+    pub durability: Durability,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Seed of ids and member names; `None` takes one from the operating system.
+    pub seed: Option<u64>,
+    /// Descriptors kept open for segments and journals of all clusters.
+    pub open_files_max: usize,
+    /// How often retention, checkpoints and closing of idle files are looked after.
+    pub housekeeping_interval: Duration,
+}
+
+impl HostOptions {
+    /// The usual bounds: 1,024 open files, housekeeping every second.
+    pub fn new(data_dir: PathBuf, durability: Durability, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            data_dir,
+            durability,
+            clock,
+            seed: None,
+            open_files_max: 1024,
+            housekeeping_interval: Duration::from_secs(1),
+        }
+    }
+}
+
+/// What clusters share.
+pub(crate) struct Shared {
+    pub options: HostOptions,
+    pub files: Arc<FileCache>,
+    pub timers: Arc<Timers>,
+    pub runtime: tokio::runtime::Handle,
+    chance: Mutex<StdRng>,
+}
+
+impl Shared {
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.options.clock.now_ms()
+    }
+
+    /// A random (version 4) id.
+    pub(crate) fn uuid(&self) -> Uuid {
+        let mut bytes = [0; 16];
+        self.chance.lock().fill_bytes(&mut bytes);
+        uuid::Builder::from_random_bytes(bytes).into_uuid()
+    }
+}
+
+/// One listener that accepts connections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerObservation {
+    /// The broker behind it.
+    pub broker_id: i32,
+    /// Its name, e.g. `PLAINTEXT`.
+    pub name: String,
+    /// Where it really listens.
+    pub local_address: std::net::SocketAddr,
+    /// Host told to clients.
+    pub advertised_host: String,
+    /// Port told to clients.
+    pub advertised_port: u16,
+}
+
+/// What is seen of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterObservation {
+    /// Whether it accepts connections.
+    pub is_running: bool,
+    /// Its listeners.
+    pub listeners: Vec<ListenerObservation>,
+    /// Totals since the process started.
+    pub counters: CounterValues,
+    /// Bytes of segments on disk.
+    pub stored_bytes: u64,
+    /// Connections open now.
+    pub connections: u32,
+    /// Topics.
+    pub topics: u32,
+    /// Partitions, as the limits count them.
+    pub partitions: u64,
+    /// Consumer groups.
+    pub groups: u32,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    clusters: RwLock<HashMap<String, Arc<Cluster>>>,
+    /// Making, stopping and dropping of clusters happens one at a time per id.
+    changing: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// All clusters of one process. Clones name the same host.
+#[derive(Clone)]
+pub struct Host(Arc<Inner>);
+
+impl Host {
+    /// Prepares the data directory and starts the shared tasks on the ambient tokio runtime. Clusters
+    /// are started by [`Host::ensure_cluster`].
+    ///
+    /// # Errors
+    /// If the data directory cannot be made.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn open(options: HostOptions) -> Result<Self, HostError> {
+        std::fs::create_dir_all(&options.data_dir).map_err(|source| HostError::Storage {
+            path: options.data_dir.clone(),
+            source,
+        })?;
+        let chance = options
+            .seed
+            .map_or_else(StdRng::from_os_rng, StdRng::seed_from_u64);
+        let interval = options.housekeeping_interval;
+        let shared = Arc::new(Shared {
+            files: FileCache::new(options.open_files_max),
+            timers: Arc::new(Timers::default()),
+            runtime: tokio::runtime::Handle::current(),
+            chance: Mutex::new(chance),
+            options,
+        });
+        let inner = Arc::new(Inner {
+            shared: shared.clone(),
+            clusters: RwLock::new(HashMap::new()),
+            changing: Mutex::new(HashMap::new()),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        let stop = inner.stop.clone();
+        let timers = shared.timers.clone();
+        inner
+            .tasks
+            .spawn(async move { stop.run_until_cancelled(timers.run()).await });
+        let stop = inner.stop.clone();
+        let weak = Arc::downgrade(&inner);
+        inner
+            .tasks
+            .spawn(async move { stop.run_until_cancelled(keep_house(weak, interval)).await });
+        Ok(Self(inner))
+    }
+
+    fn turn(&self, id: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut changing = self.0.changing.lock();
+        changing.retain(|_, turn| turn.strong_count() > 0);
+        if let Some(turn) = changing.get(id).and_then(Weak::upgrade) {
+            return turn;
+        }
+        let turn = Arc::new(tokio::sync::Mutex::new(()));
+        changing.insert(id.to_owned(), Arc::downgrade(&turn));
+        turn
+    }
+
+    pub(crate) fn cluster(&self, id: &str) -> Option<Arc<Cluster>> {
+        self.0.clusters.read().get(id).cloned()
+    }
+
+    fn cluster_dir(&self, id: &str) -> PathBuf {
+        self.0.shared.options.data_dir.join(id)
+    }
+
+    /// Makes the cluster be as specified: creates it, starts it on the data that it has, or adapts a
+    /// running one (limits, listeners, version, defaults; topics are not touched). Returns when all
+    /// listeners accept. May be repeated.
+    ///
+    /// # Errors
+    /// [`HostError::AddressInUse`] if a port is taken; nothing has changed then.
+    pub async fn ensure_cluster(&self, spec: ClusterSpec) -> Result<(), HostError> {
+        spec.check()?;
+        crate::protocol::check_version(&spec.kafka_version)?;
+        let turn = self.turn(&spec.id);
+        let _turn = turn.lock().await;
+        if let Some(cluster) = self.cluster(&spec.id) {
+            return cluster.adapt(spec).await;
+        }
+        let id = spec.id.clone();
+        let cluster = Cluster::open(self.0.shared.clone(), self.cluster_dir(&id), spec)?;
+        cluster.listen()?;
+        self.0.clusters.write().insert(id, cluster);
+        Ok(())
+    }
+
+    /// Closes the listeners and connections; data stays. May be repeated.
+    ///
+    /// # Errors
+    /// If data cannot be written out.
+    pub async fn stop_cluster(&self, id: &str) -> Result<(), HostError> {
+        check_cluster_id(id)?;
+        let turn = self.turn(id);
+        let _turn = turn.lock().await;
+        self.stop_now(id).await
+    }
+
+    async fn stop_now(&self, id: &str) -> Result<(), HostError> {
+        let cluster = self.0.clusters.write().remove(id);
+        match cluster {
+            Some(cluster) => cluster.stop().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Stops the cluster and deletes its data. May be repeated.
+    ///
+    /// # Errors
+    /// If data cannot be removed.
+    pub async fn drop_cluster(&self, id: &str) -> Result<(), HostError> {
+        check_cluster_id(id)?;
+        let turn = self.turn(id);
+        let _turn = turn.lock().await;
+        let cluster = self.0.clusters.write().remove(id);
+        if let Some(cluster) = cluster {
+            cluster.halt().await;
+        }
+        let dir = self.cluster_dir(id);
+        let gone = self
+            .0
+            .shared
+            .options
+            .data_dir
+            .join(format!("{id}.{}.gone", self.0.shared.uuid().simple()));
+        let result = tokio::task::spawn_blocking(move || remove_dir(&dir, &gone)).await;
+        result
+            .unwrap_or_else(|_| Err(io::Error::other("the removal was cancelled")))
+            .map_err(|source| HostError::Storage {
+                path: self.cluster_dir(id),
+                source,
+            })
+    }
+
+    /// Ids of the clusters that have data here, running or not.
+    ///
+    /// # Errors
+    /// If the data directory cannot be read.
+    pub fn cluster_ids_on_disk(&self) -> Result<Vec<String>, HostError> {
+        let dir = &self.0.shared.options.data_dir;
+        let list = || -> io::Result<Vec<String>> {
+            let mut ids = Vec::new();
+            for entry in std::fs::read_dir(dir)? {
+                let entry = entry?;
+                let name = entry.file_name().to_string_lossy().into_owned();
+                if check_cluster_id(&name).is_ok() && entry.file_type()?.is_dir() {
+                    ids.push(name);
+                }
+            }
+            ids.sort();
+            Ok(ids)
+        };
+        list().map_err(|source| HostError::Storage {
+            path: dir.clone(),
+            source,
+        })
+    }
+
+    /// What is seen of a running cluster.
+    pub fn observe(&self, id: &str) -> Option<ClusterObservation> {
+        self.cluster(id).map(|cluster| cluster.observe())
+    }
+
+    fn running(&self, id: &str) -> Result<Arc<Cluster>, TopicError> {
+        self.cluster(id).ok_or_else(|| {
+            TopicError::new(
+                ErrorCode::BrokerNotAvailable,
+                format!("cluster {id:?} is not running"),
+            )
+        })
+    }
+
+    /// Creates a topic, as a CreateTopics request would.
+    ///
+    /// # Errors
+    /// With the code and text that a client would have been given.
+    pub async fn create_topic(&self, id: &str, topic: TopicSpec) -> Result<(), TopicError> {
+        self.running(id)?.create_topic(topic).await.map(|_| ())
+    }
+
+    /// Deletes a topic and its records.
+    ///
+    /// # Errors
+    /// With the code and text that a client would have been given.
+    pub async fn delete_topic(&self, id: &str, name: &str) -> Result<(), TopicError> {
+        self.running(id)?.delete_topic(name).await.map(|_| ())
+    }
+
+    /// The topics of a running cluster, by name.
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn list_topics(&self, id: &str) -> Result<Vec<TopicDescription>, HostError> {
+        let cluster = self
+            .cluster(id)
+            .ok_or_else(|| HostError::ClusterNotFound { id: id.to_owned() })?;
+        Ok(cluster.describe_topics())
+    }
+
+    /// Stops all clusters gracefully: listeners closed, data written out, marked as closed cleanly.
+    pub async fn shutdown(&self) {
+        let ids: Vec<String> = self.0.clusters.read().keys().cloned().collect();
+        for id in ids {
+            if let Err(error) = self.stop_cluster(&id).await {
+                tracing::error!(%error, cluster = %id, "cannot stop cleanly");
+            }
+        }
+        self.0.stop.cancel();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+}
+
+/// Renames first, so that a half-removed directory is never taken for a cluster.
+fn remove_dir(dir: &Path, gone: &Path) -> io::Result<()> {
+    match std::fs::rename(dir, gone) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    }
+    std::fs::remove_dir_all(gone)
+}
+
+/// Looks after all clusters, one after the other, on a blocking thread.
+async fn keep_house(host: Weak<Inner>, interval: Duration) {
+    loop {
+        tokio::time::sleep(interval).await;
+        let Some(host) = host.upgrade() else { return };
+        let clusters: BTreeMap<String, Arc<Cluster>> = host
+            .clusters
+            .read()
+            .iter()
+            .map(|(id, cluster)| (id.clone(), cluster.clone()))
+            .collect();
+        let files = host.shared.files.clone();
+        drop(host);
+        let work = tokio::task::spawn_blocking(move || {
+            clusters.values().for_each(|cluster| cluster.keep_house());
+            files.close_idle();
+        });
+        if let Err(error) = work.await {
+            tracing::error!(%error, "housekeeping failed");
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Listeners and connections.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    cluster::Cluster,
+    counters,
+    error::HostError,
+    protocol::{self, Context},
+    spec::ListenerSpec,
+};
+
+/// Largest request in bytes (Kafka's `socket.request.max.bytes`).
+const FRAME_BYTES_MAX: usize = 100 << 20;
+/// Connections that wait to be accepted (Kafka's `socket.listen.backlog.size` is 50).
+const BACKLOG: i32 = 128;
+/// A connection without a request for this long is closed (Kafka's `connections.max.idle.ms`).
+const IDLE_MAX: Duration = Duration::from_secs(600);
+/// A request that has begun has to arrive within this time.
+const FRAME_TIME_MAX: Duration = Duration::from_secs(120);
+/// A client that does not take its answer for this long is disconnected.
+const WRITE_TIME_MAX: Duration = Duration::from_secs(120);
+/// Buffer of a connection at rest.
+const READ_BUFFER_BYTES: usize = 2 << 10;
+/// A pause after accepting failed for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Where clients reach a broker through one listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    pub broker_id: i32,
+    pub listener: Arc<str>,
+    pub host: String,
+    pub port: u16,
+    pub local_address: SocketAddr,
+}
+
+/// A bound listener.
+#[derive(Clone)]
+pub(crate) struct Listening {
+    pub broker_id: i32,
+    pub bind: SocketAddr,
+    pub name: Arc<str>,
+    local_address: SocketAddr,
+    socket: Arc<TcpListener>,
+    stop: CancellationToken,
+}
+
+fn bind_socket(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket2::Socket::new(
+        socket2::Domain::for_address(address),
+        socket2::Type::STREAM.nonblocking(),
+        Some(socket2::Protocol::TCP),
+    )?;
+    // A port stays in TIME_WAIT after its connections closed; a restart must not wait for it.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+impl Listening {
+    /// Binds; nothing is accepted before [`accept`].
+    pub(crate) fn bind(broker_id: i32, spec: &ListenerSpec) -> Result<Self, HostError> {
+        let failed = |source: io::Error| match source.kind() {
+            io::ErrorKind::AddrInUse => HostError::AddressInUse { address: spec.bind },
+            _ => HostError::Bind {
+                address: spec.bind,
+                source,
+            },
+        };
+        let socket = bind_socket(spec.bind).map_err(failed)?;
+        let local_address = socket.local_addr().map_err(failed)?;
+        Ok(Self {
+            broker_id,
+            bind: spec.bind,
+            name: spec.name.as_str().into(),
+            local_address,
+            socket: Arc::new(socket),
+            stop: CancellationToken::new(),
+        })
+    }
+
+    pub(crate) fn endpoint(&self, spec: &ListenerSpec) -> Endpoint {
+        Endpoint {
+            broker_id: self.broker_id,
+            listener: self.name.clone(),
+            host: spec.advertised_host.clone(),
+            port: if spec.advertised_port == 0 {
+                self.local_address.port()
+            } else {
+                spec.advertised_port
+            },
+            local_address: self.local_address,
+        }
+    }
+
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.socket, &other.socket)
+    }
+
+    /// Stops accepting and closes the connections that came through it.
+    pub(crate) fn close(&self) {
+        self.stop.cancel();
+    }
+}
+
+/// Starts taking connections.
+pub(crate) fn accept(cluster: &Arc<Cluster>, listening: &Listening) {
+    let stop = listening.stop.clone();
+    let accepting = accept_all(Arc::downgrade(cluster), listening.clone());
+    cluster.tasks.spawn_on(
+        async move {
+            stop.run_until_cancelled(accepting).await;
+        },
+        &cluster.shared.runtime,
+    );
+}
+
+async fn accept_all(cluster: std::sync::Weak<Cluster>, listening: Listening) {
+    loop {
+        let (stream, peer) = match listening.socket.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, address = %listening.local_address, "cannot accept");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let Some(cluster) = cluster.upgrade() else {
+            return;
+        };
+        if !take_place(&cluster) {
+            continue;
+        }
+        let stop = listening.stop.clone();
+        let (broker_id, name) = (listening.broker_id, listening.name.clone());
+        let tasks = cluster.tasks.clone();
+        tasks.spawn(async move {
+            let place = Place(cluster);
+            let connection = serve(&place.0, stream, peer, broker_id, name);
+            if let Some(Err(error)) = stop.run_until_cancelled(connection).await {
+                tracing::debug!(%error, %peer, "connection closed");
+            }
+        });
+    }
+}
+
+/// Counts a connection in, if there is room.
+fn take_place(cluster: &Cluster) -> bool {
+    let limit = cluster.spec().limits.connections_max;
+    let taken = cluster
+        .connections
+        .fetch_update(Ordering::AcqRel, Ordering::Acquire, |open| {
+            (open < limit).then_some(open + 1)
+        })
+        .is_ok();
+    let counter = if taken {
+        &cluster.counters.connections_accepted
+    } else {
+        &cluster.counters.connections_refused
+    };
+    counters::add(counter, 1);
+    taken
+}
+
+/// A counted connection; counted out when dropped.
+struct Place(Arc<Cluster>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Why a connection was closed by the broker.
+#[derive(Debug, thiserror::Error)]
+enum ConnectionError {
+    #[error("the connection failed")]
+    Io(#[from] io::Error),
+    #[error("a request of {0} bytes is larger than {FRAME_BYTES_MAX}")]
+    FrameSize(i32),
+    #[error("no request came in time")]
+    Idle,
+    #[error(transparent)]
+    Protocol(#[from] protocol::ProtocolError),
+}
+
+async fn serve(
+    cluster: &Arc<Cluster>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    broker_id: i32,
+    listener: Arc<str>,
+) -> Result<(), ConnectionError> {
+    stream.set_nodelay(true)?;
+    let mut context = Context::new(cluster.clone(), broker_id, listener, peer);
+    let mut stream = stream;
+    let mut buffer = BytesMut::new();
+    loop {
+        let Some(frame) = read_frame(&mut stream, &mut buffer).await? else {
+            return Ok(());
+        };
+        cluster.note_use();
+        let answer = protocol::handle(&mut context, frame)
+            .await
+            .inspect_err(|_| {
+                counters::add(&cluster.counters.connections_malformed, 1);
+            })?;
+        counters::add(&cluster.counters.requests, 1);
+        if let Some(answer) = answer {
+            tokio::time::timeout(WRITE_TIME_MAX, stream.write_all(&answer))
+                .await
+                .map_err(|_| ConnectionError::Idle)??;
+        }
+        // KIP-219: the client was told; until then the channel is mute.
+        let throttle = std::mem::take(&mut context.throttle);
+        if !throttle.is_zero() {
+            tokio::time::sleep(throttle).await;
+        }
+    }
+}
+
+/// The next request without its length; `None` when the client has closed.
+async fn read_frame(
+    stream: &mut TcpStream,
+    buffer: &mut BytesMut,
+) -> Result<Option<Bytes>, ConnectionError> {
+    if buffer.is_empty() {
+        // A large buffer is not kept by a connection at rest.
+        *buffer = BytesMut::with_capacity(READ_BUFFER_BYTES);
+    }
+    while buffer.len() < 4 {
+        let read = tokio::time::timeout(IDLE_MAX, stream.read_buf(buffer)).await;
+        if read.map_err(|_| ConnectionError::Idle)?? == 0 {
+            return Ok(None);
+        }
+    }
+    let length = buffer.get_i32();
+    let size = usize::try_from(length)
+        .ok()
+        .filter(|size| *size <= FRAME_BYTES_MAX);
+    let size = size.ok_or(ConnectionError::FrameSize(length))?;
+    buffer.reserve(size.saturating_sub(buffer.len()));
+    let fill = async {
+        while buffer.len() < size {
+            if stream.read_buf(buffer).await? == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+            }
+        }
+        Ok(())
+    };
+    tokio::time::timeout(FRAME_TIME_MAX, fill)
+        .await
+        .map_err(|_| ConnectionError::Idle)??;
+    Ok(Some(buffer.split_to(size).freeze()))
+}

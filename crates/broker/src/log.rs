@@ -1,0 +1,15 @@
+//! The log of one partition: segments of record batches on disk, in Kafka's own format.
+
+pub(crate) mod batch;
+pub(crate) mod file;
+pub(crate) mod index;
+pub(crate) mod journal;
+pub(crate) mod partition;
+pub(crate) mod producer_state;
+pub(crate) mod record;
+pub(crate) mod recovery;
+pub(crate) mod segment;
+
+mod segments;
+
+pub(crate) use segments::{AppendInfo, Log, LogOptions};

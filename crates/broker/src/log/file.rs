@@ -1,0 +1,213 @@
+//! Open files, shared by all clusters of a host and bounded in number.
+//!
+//! A [`CachedFile`] knows its path; the descriptor behind it is opened when needed and closed when
+//! others need the place or when it was idle, so that a partition at rest holds no file open.
+
+use std::{
+    collections::HashMap,
+    fs::{File, OpenOptions},
+    io::{self, IoSlice},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use parking_lot::Mutex;
+
+/// The table is split so that requests for different files rarely wait for each other.
+const SHARDS: usize = 16;
+
+struct Entry {
+    file: Arc<File>,
+    /// The tick of its last use.
+    used: u64,
+}
+
+/// The open descriptors.
+pub(crate) struct FileCache {
+    shards: [Mutex<HashMap<u64, Entry>>; SHARDS],
+    shard_capacity: usize,
+    next_id: AtomicU64,
+    /// Advanced by [`FileCache::close_idle`]: entries not used since the tick before are closed.
+    tick: AtomicU64,
+}
+
+impl FileCache {
+    /// A cache of about `capacity` descriptors.
+    pub(crate) fn new(capacity: usize) -> Arc<Self> {
+        Arc::new(Self {
+            shards: std::array::from_fn(|_| Mutex::new(HashMap::new())),
+            shard_capacity: capacity.div_ceil(SHARDS).max(1),
+            next_id: AtomicU64::new(0),
+            tick: AtomicU64::new(1),
+        })
+    }
+
+    fn shard(&self, id: u64) -> &Mutex<HashMap<u64, Entry>> {
+        &self.shards[(id % SHARDS as u64) as usize]
+    }
+
+    fn get(&self, id: u64, path: &Path) -> io::Result<Arc<File>> {
+        let tick = self.tick.load(Ordering::Relaxed);
+        let mut shard = self.shard(id).lock();
+        if let Some(entry) = shard.get_mut(&id) {
+            entry.used = tick;
+            return Ok(entry.file.clone());
+        }
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
+        let file = Arc::new(file);
+        if shard.len() >= self.shard_capacity {
+            let oldest = shard
+                .iter()
+                .min_by_key(|(_, entry)| entry.used)
+                .map(|(id, _)| *id);
+            if let Some(oldest) = oldest {
+                shard.remove(&oldest);
+            }
+        }
+        shard.insert(
+            id,
+            Entry {
+                file: file.clone(),
+                used: tick,
+            },
+        );
+        Ok(file)
+    }
+
+    /// Closes what was not used since the call before the last.
+    pub(crate) fn close_idle(&self) {
+        let tick = self.tick.fetch_add(1, Ordering::Relaxed);
+        for shard in &self.shards {
+            shard.lock().retain(|_, entry| entry.used + 1 >= tick);
+        }
+    }
+
+    /// How many descriptors are open.
+    pub(crate) fn open_count(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
+    }
+}
+
+/// A file that is opened when it is used.
+#[derive(Clone)]
+pub(crate) struct CachedFile(Arc<Inner>);
+
+struct Inner {
+    id: u64,
+    path: PathBuf,
+    cache: Arc<FileCache>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.cache.shard(self.id).lock().remove(&self.id);
+    }
+}
+
+impl CachedFile {
+    /// Names a file; it is created at first use.
+    pub(crate) fn new(cache: &Arc<FileCache>, path: PathBuf) -> Self {
+        let id = cache.next_id.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::new(Inner {
+            id,
+            path,
+            cache: cache.clone(),
+        }))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    fn file(&self) -> io::Result<Arc<File>> {
+        self.0.cache.get(self.0.id, &self.0.path)
+    }
+
+    /// Fills `buffer` from `position`; fewer bytes only at the end of the file.
+    pub(crate) fn read_at(&self, mut buffer: &mut [u8], mut position: u64) -> io::Result<usize> {
+        let file = self.file()?;
+        let mut total = 0;
+        while !buffer.is_empty() {
+            match file.read_at(buffer, position) {
+                Ok(0) => break,
+                Ok(count) => {
+                    total += count;
+                    position += count as u64;
+                    buffer = &mut buffer[count..];
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(total)
+    }
+
+    /// Writes both parts one after the other at `position`, in one system call when the kernel can.
+    pub(crate) fn write_parts_at(&self, parts: [&[u8]; 2], position: u64) -> io::Result<()> {
+        let file = self.file()?;
+        let total = parts[0].len() + parts[1].len();
+        let slices = [IoSlice::new(parts[0]), IoSlice::new(parts[1])];
+        let written = match rustix::io::pwritev(&*file, &slices, position) {
+            Ok(written) => written,
+            Err(rustix::io::Errno::INTR) => 0,
+            Err(error) => return Err(error.into()),
+        };
+        if written == total {
+            return Ok(());
+        }
+        let first = parts[0].len();
+        if written < first {
+            file.write_all_at(&parts[0][written..], position + written as u64)?;
+            return file.write_all_at(parts[1], position + first as u64);
+        }
+        file.write_all_at(&parts[1][written - first..], position + written as u64)
+    }
+
+    /// Makes the data durable.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.file()?.sync_data()
+    }
+
+    pub(crate) fn truncate(&self, size_bytes: u64) -> io::Result<()> {
+        self.file()?.set_len(size_bytes)
+    }
+
+    /// Closes the descriptor; the next use opens the path anew.
+    pub(crate) fn close(&self) {
+        self.0.cache.shard(self.0.id).lock().remove(&self.0.id);
+    }
+
+    pub(crate) fn size_bytes(&self) -> io::Result<u64> {
+        Ok(self.file()?.metadata()?.len())
+    }
+}
+
+/// Makes the entries of a directory durable.
+pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// Writes a whole file so that a reader finds the old or the new content, never a part.
+pub(crate) fn write_atomically(path: &Path, content: &[u8], durable: bool) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let temporary = PathBuf::from(temporary);
+    std::fs::write(&temporary, content)?;
+    if durable {
+        File::open(&temporary)?.sync_data()?;
+    }
+    std::fs::rename(&temporary, path)?;
+    if durable && let Some(dir) = path.parent() {
+        sync_dir(dir)?;
+    }
+    Ok(())
+}

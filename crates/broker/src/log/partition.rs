@@ -1,0 +1,385 @@
+//! A partition: one log behind one lock, those who wait for its records, and group flushing.
+//!
+//! Nothing is opened before it is used, and no task or timer belongs to a partition.
+
+use std::{
+    io,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::Notify;
+
+use super::{
+    AppendInfo, Log, LogOptions, batch::Batch, file::FileCache, producer_state::AbortedTransaction,
+    recovery,
+};
+use crate::{error::ErrorCode, host::Durability};
+
+/// A fetch that waits for records; woken once, then it registers anew.
+pub(crate) type Waiter = Arc<Notify>;
+
+/// What a fetch of one partition found.
+#[derive(Debug, Default)]
+pub(crate) struct FetchedRecords {
+    pub records: Bytes,
+    pub high_watermark: i64,
+    pub last_stable_offset: i64,
+    pub log_start_offset: i64,
+    pub aborted: Vec<AbortedTransaction>,
+}
+
+/// What a fetch asks of one partition.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FetchRange {
+    pub offset: i64,
+    pub max_bytes: usize,
+    pub at_least_one: bool,
+    pub is_read_committed: bool,
+}
+
+/// Offsets of a partition at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Watermarks {
+    pub log_start_offset: i64,
+    pub last_stable_offset: i64,
+    pub high_watermark: i64,
+}
+
+/// What a partition shares with the others of its cluster.
+#[derive(Clone)]
+pub(crate) struct PartitionContext {
+    pub files: Arc<FileCache>,
+    pub durability: Durability,
+    /// Bytes on disk of the whole cluster.
+    pub stored_bytes: Arc<AtomicI64>,
+}
+
+/// One partition of a topic.
+pub(crate) struct Partition {
+    pub index: i32,
+    dir: PathBuf,
+    context: PartitionContext,
+    log: Mutex<Option<Box<Log>>>,
+    /// Start offset of a log without data, or below which records were deleted on request.
+    start_offset: AtomicI64,
+    index_interval_bytes: AtomicU64,
+    flush_turn: tokio::sync::Mutex<()>,
+    waiters: Mutex<Vec<Waiter>>,
+    leader_epoch: AtomicI32,
+    is_deleted: AtomicBool,
+    /// Set by use, cleared by housekeeping: a partition that was not used is put to rest.
+    is_used: AtomicBool,
+}
+
+impl Partition {
+    pub(crate) fn new(
+        index: i32,
+        dir: PathBuf,
+        context: PartitionContext,
+        start_offset: i64,
+    ) -> Self {
+        Self {
+            index,
+            dir,
+            context,
+            log: Mutex::new(None),
+            start_offset: AtomicI64::new(start_offset),
+            index_interval_bytes: AtomicU64::new(4096),
+            flush_turn: tokio::sync::Mutex::new(()),
+            waiters: Mutex::new(Vec::new()),
+            leader_epoch: AtomicI32::new(0),
+            is_deleted: AtomicBool::new(false),
+            is_used: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn leader_epoch(&self) -> i32 {
+        self.leader_epoch.load(Ordering::Relaxed)
+    }
+
+    /// Locks the log, opening it if it is at rest.
+    fn open(&self) -> Result<OpenLog<'_>, ErrorCode> {
+        if self.is_deleted.load(Ordering::Acquire) {
+            return Err(ErrorCode::UnknownTopicOrPartition);
+        }
+        self.is_used.store(true, Ordering::Relaxed);
+        let mut slot = self.log.lock();
+        if slot.is_none() {
+            let start = self.start_offset.load(Ordering::Acquire);
+            let interval = self.index_interval_bytes.load(Ordering::Relaxed);
+            let log = recovery::open(
+                self.dir.clone(),
+                self.context.files.clone(),
+                start,
+                interval,
+            )
+            .map_err(|error| storage_error(&error))?;
+            *slot = Some(Box::new(log));
+        }
+        Ok(OpenLog(slot))
+    }
+
+    fn high_watermark(&self, log: &Log) -> i64 {
+        match self.context.durability {
+            Durability::Power => log.flushed_offset(),
+            Durability::Process => log.end_offset(),
+        }
+    }
+
+    fn watermarks_of(&self, log: &Log) -> Watermarks {
+        let high_watermark = self.high_watermark(log);
+        Watermarks {
+            log_start_offset: log.log_start_offset(),
+            last_stable_offset: log.last_stable_offset(high_watermark),
+            high_watermark,
+        }
+    }
+
+    pub(crate) fn watermarks(&self) -> Result<Watermarks, ErrorCode> {
+        let log = self.open()?;
+        Ok(self.watermarks_of(&log))
+    }
+
+    /// Appends a batch. It is visible to consumers, and may be acknowledged, when [`Partition::flush`]
+    /// has returned for its end offset.
+    pub(crate) fn append(
+        &self,
+        batch: &Batch,
+        options: &LogOptions,
+    ) -> Result<AppendInfo, ErrorCode> {
+        let info = {
+            let mut log = self.open()?;
+            log.append(batch, self.leader_epoch(), options)?
+        };
+        self.context
+            .stored_bytes
+            .fetch_add(info.size_bytes as i64, Ordering::Relaxed);
+        if self.context.durability == Durability::Process {
+            self.wake();
+        }
+        Ok(info)
+    }
+
+    /// Returns when everything below `offset` is as durable as the host promises. Those who come while
+    /// a flush runs share the next one.
+    pub(crate) async fn flush(self: &Arc<Self>, offset: i64) -> Result<(), ErrorCode> {
+        if self.context.durability == Durability::Process {
+            return Ok(());
+        }
+        let _turn = self.flush_turn.lock().await;
+        let plan = {
+            let log = self.open()?;
+            if log.is_failed() {
+                return Err(ErrorCode::KafkaStorageError);
+            }
+            if log.flushed_offset() >= offset {
+                return Ok(());
+            }
+            log.flush_plan()
+        };
+        let end_offset = plan.end_offset;
+        let result = tokio::task::spawn_blocking(move || plan.run())
+            .await
+            .unwrap_or_else(|_| Err(io::Error::other("the flush was cancelled")));
+        self.open()?.note_flush(end_offset, &result);
+        self.wake();
+        result.map_err(|error| storage_error(&error))
+    }
+
+    /// Reads whole batches. The lock is held to find the place, not to read.
+    pub(crate) fn fetch(&self, range: FetchRange) -> Result<FetchedRecords, ErrorCode> {
+        let (watermarks, mut plan) = {
+            let mut log = self.open()?;
+            let watermarks = self.watermarks_of(&log);
+            if range.offset < watermarks.log_start_offset || range.offset > log.end_offset() {
+                return Err(ErrorCode::OffsetOutOfRange);
+            }
+            let plan = log
+                .plan(range.offset)
+                .map_err(|error| storage_error(&error))?;
+            (watermarks, plan)
+        };
+        let limit = if range.is_read_committed {
+            watermarks.last_stable_offset
+        } else {
+            watermarks.high_watermark
+        };
+        let mut fetched = FetchedRecords {
+            high_watermark: watermarks.high_watermark,
+            last_stable_offset: watermarks.last_stable_offset,
+            log_start_offset: watermarks.log_start_offset,
+            ..FetchedRecords::default()
+        };
+        while let Some(current) = plan {
+            if range.offset >= limit || range.max_bytes == 0 {
+                break;
+            }
+            fetched.records = current
+                .read(range.max_bytes, limit, range.at_least_one)
+                .map_err(|error| storage_error(&error))?;
+            let next = current
+                .next_base_offset
+                .filter(|next| *next < limit && fetched.records.is_empty());
+            plan = match next {
+                Some(next) => self
+                    .open()?
+                    .plan(next)
+                    .map_err(|error| storage_error(&error))?,
+                None => None,
+            };
+        }
+        if range.is_read_committed && !fetched.records.is_empty() {
+            fetched.aborted = self.open()?.aborted_in(range.offset, limit);
+        }
+        Ok(fetched)
+    }
+
+    /// How many bytes a fetch would find; an upper bound, to decide whether it has to wait.
+    pub(crate) fn register(&self, waiter: &Waiter) {
+        let mut waiters = self.waiters.lock();
+        waiters.retain(|waiting| Arc::strong_count(waiting) > 1);
+        waiters.push(waiter.clone());
+    }
+
+    fn wake(&self) {
+        let waiters = std::mem::take(&mut *self.waiters.lock());
+        for waiter in waiters {
+            waiter.notify_one();
+        }
+    }
+
+    /// Runs a question on the log.
+    pub(crate) fn ask<T>(
+        &self,
+        question: impl FnOnce(&mut Log, Watermarks) -> io::Result<T>,
+    ) -> Result<T, ErrorCode> {
+        let mut log = self.open()?;
+        let watermarks = self.watermarks_of(&log);
+        question(&mut log, watermarks).map_err(|error| storage_error(&error))
+    }
+
+    /// Deletes records below `offset` (-1: up to the high watermark). Returns the new start.
+    pub(crate) fn delete_records(&self, offset: i64) -> Result<i64, ErrorCode> {
+        let (start, freed) = {
+            let mut log = self.open()?;
+            let high_watermark = self.high_watermark(&log);
+            let offset = if offset == -1 { high_watermark } else { offset };
+            if offset < 0 || offset > high_watermark {
+                return Err(ErrorCode::OffsetOutOfRange);
+            }
+            let freed = log
+                .delete_before(offset)
+                .map_err(|error| storage_error(&error))?;
+            self.start_offset
+                .fetch_max(log.log_start_offset(), Ordering::AcqRel);
+            (log.log_start_offset(), freed)
+        };
+        self.context
+            .stored_bytes
+            .fetch_sub(freed as i64, Ordering::Relaxed);
+        Ok(start)
+    }
+
+    /// Applies retention. Returns whether something was removed.
+    pub(crate) fn expire(
+        &self,
+        oldest_ms: Option<i64>,
+        retention_bytes: Option<u64>,
+    ) -> Result<bool, ErrorCode> {
+        let freed = {
+            let mut log = self.open()?;
+            let limit = self.high_watermark(&log);
+            log.expire(oldest_ms, retention_bytes, limit)
+                .map_err(|error| storage_error(&error))?
+        };
+        self.context
+            .stored_bytes
+            .fetch_sub(freed as i64, Ordering::Relaxed);
+        Ok(freed > 0)
+    }
+
+    /// Writes what the next opening needs. Blocks on the disk.
+    pub(crate) fn checkpoint(&self) -> io::Result<()> {
+        let checkpoint = match self.log.lock().as_ref() {
+            Some(log) => log.checkpoint(),
+            None => None,
+        };
+        let Some(checkpoint) = checkpoint else {
+            return Ok(());
+        };
+        if self.is_deleted.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        checkpoint.save()?;
+        if let Some(log) = self.log.lock().as_mut() {
+            log.note_checkpoint(&checkpoint);
+        }
+        Ok(())
+    }
+
+    /// Puts a partition that was not used since the last call to rest: its log is forgotten and read
+    /// again when needed. Returns whether the log is (still) open.
+    pub(crate) fn rest(&self) -> bool {
+        if self.is_used.swap(false, Ordering::Relaxed) {
+            return true;
+        }
+        let mut slot = self.log.lock();
+        if slot
+            .as_ref()
+            .is_some_and(|log| log.checkpoint().is_none() && !log.is_failed())
+        {
+            *slot = None;
+        }
+        slot.is_some()
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.log.lock().is_some()
+    }
+
+    /// Takes the partition out of service and returns its directory, to be removed.
+    pub(crate) fn delete(&self) -> PathBuf {
+        self.is_deleted.store(true, Ordering::Release);
+        if let Some(log) = self.log.lock().take() {
+            self.context
+                .stored_bytes
+                .fetch_sub(log.size_bytes() as i64, Ordering::Relaxed);
+        }
+        self.wake();
+        self.dir.clone()
+    }
+
+    pub(crate) fn dir(&self) -> &PathBuf {
+        &self.dir
+    }
+}
+
+struct OpenLog<'a>(MutexGuard<'a, Option<Box<Log>>>);
+
+impl std::ops::Deref for OpenLog<'_> {
+    type Target = Log;
+    fn deref(&self) -> &Log {
+        self.0
+            .as_ref()
+            .expect("opened before the guard was handed out")
+    }
+}
+
+impl std::ops::DerefMut for OpenLog<'_> {
+    fn deref_mut(&mut self) -> &mut Log {
+        self.0
+            .as_mut()
+            .expect("opened before the guard was handed out")
+    }
+}
+
+fn storage_error(error: &io::Error) -> ErrorCode {
+    tracing::error!(%error, "storage failed");
+    ErrorCode::KafkaStorageError
+}

@@ -1,0 +1,171 @@
+//! Opening a log that lies on disk, whether it was closed well or the process was killed.
+//!
+//! The index of a segment is written after its batches were made durable, so everything before the
+//! last index entry is sound; only the tail behind it is read, checked and cut at the first batch that
+//! is torn. What producers did since their last snapshot is read from the same tail.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{
+    batch::{self, BatchHeader, Marker},
+    file::FileCache,
+    producer_state::{AbortedTransaction, ProducerStates},
+    segment::{self, Segment, file_name},
+    segments::{ABORTED_ENTRY_BYTES, Log},
+};
+
+/// The offset in a file name such as `00000000000000000042.log`.
+pub(crate) fn base_offset_of(path: &Path) -> Option<i64> {
+    path.file_stem()?.to_str()?.parse().ok()
+}
+
+fn files_with(dir: &Path, extension: &str) -> io::Result<Vec<i64>> {
+    let mut out = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|found| found == extension)
+            && let Some(offset) = base_offset_of(&path)
+        {
+            out.push(offset);
+        }
+    }
+    out.sort_unstable();
+    Ok(out)
+}
+
+/// Opens the log in `dir`. `log_start_offset` is the offset below which records were deleted on request.
+pub(crate) fn open(
+    dir: PathBuf,
+    files: Arc<FileCache>,
+    log_start_offset: i64,
+    index_interval_bytes: u64,
+) -> io::Result<Log> {
+    if !dir.exists() {
+        return Ok(Log::empty(dir, files, log_start_offset));
+    }
+    let bases = files_with(&dir, "log")?;
+    let Some(first) = bases.first() else {
+        let mut log = Log::empty(dir, files, log_start_offset);
+        log.has_dir = true;
+        return Ok(log);
+    };
+    let mut log = Log::empty(dir, files, log_start_offset.max(*first));
+    log.has_dir = true;
+    log.end_offset = *first;
+    load_producers(&mut log)?;
+    for (at, base_offset) in bases.iter().enumerate() {
+        let is_whole = recover_segment(&mut log, *base_offset, index_interval_bytes)?;
+        if !is_whole {
+            for lost in &bases[at + 1..] {
+                tracing::warn!(dir = %log.dir.display(), base_offset = lost, "segment behind a torn one is removed");
+                Segment::create(&log.dir, &log.files, *lost).delete()?;
+            }
+            break;
+        }
+    }
+    log.end_offset = log.end_offset.max(log.log_start_offset);
+    log.aborted.sort_by_key(|aborted| aborted.last_offset);
+    log.aborted.dedup_by_key(|aborted| aborted.last_offset);
+    log.flushed_offset = log.end_offset;
+    if log.end_offset > log.checkpoint_offset {
+        // What lies behind the last checkpoint may be in the page cache only: the next one covers it.
+        let at = log
+            .segments
+            .partition_point(|segment| segment.base_offset <= log.checkpoint_offset);
+        log.first_dirty_segment = log
+            .segments
+            .get(at.saturating_sub(1))
+            .map(|segment| segment.base_offset);
+    }
+    Ok(log)
+}
+
+/// Starts from the newest producer snapshot that can be read.
+fn load_producers(log: &mut Log) -> io::Result<()> {
+    for offset in files_with(&log.dir, "snapshot")?.into_iter().rev() {
+        let bytes = std::fs::read(log.dir.join(file_name(offset, "snapshot")))?;
+        if let Some(states) = ProducerStates::decode(&bytes) {
+            log.producers = states;
+            log.checkpoint_offset = offset;
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Opens one segment and reads its tail. Returns whether nothing had to be cut off.
+fn recover_segment(log: &mut Log, base_offset: i64, index_interval_bytes: u64) -> io::Result<bool> {
+    let mut segment = Segment::open(&log.dir, &log.files, base_offset)?;
+    log.aborted.extend(read_aborted(
+        &log.dir.join(file_name(base_offset, "txnindex")),
+    )?);
+    let file_bytes = segment.size_bytes;
+    let scan_start = segment.scan_start();
+    // Producers may need more than the tail if their snapshot is older than the index.
+    let producers_start = match log.checkpoint_offset.max(base_offset) {
+        from if from == base_offset => 0,
+        from => segment.position_of(from)?,
+    };
+    let start = scan_start.min(producers_start);
+    let file = segment.file().clone();
+    segment.size_bytes = scan_start;
+    let mut end_offset = log.end_offset.max(base_offset);
+    let sound = segment::scan(&file, start, file_bytes, |header, position, bytes| {
+        if position >= scan_start {
+            if !batch::crc_is_valid(bytes, header) || header.base_offset < base_offset {
+                return false;
+            }
+            segment.note(header, index_interval_bytes);
+        }
+        end_offset = end_offset.max(header.last_offset() + 1);
+        if header.base_offset >= log.checkpoint_offset {
+            note_producer(&mut log.producers, &mut log.aborted, header, bytes);
+        }
+        true
+    })?;
+    if sound < file_bytes {
+        tracing::warn!(file = %file.path().display(), cut_bytes = file_bytes - sound, "torn tail is cut off");
+        segment.truncate(sound)?;
+        log.first_dirty_segment.get_or_insert(base_offset);
+    }
+    log.end_offset = end_offset;
+    log.segments.push(segment);
+    Ok(sound == file_bytes)
+}
+
+fn note_producer(
+    producers: &mut ProducerStates,
+    aborted: &mut Vec<AbortedTransaction>,
+    header: &BatchHeader,
+    bytes: &[u8],
+) {
+    if let Some((first_offset, last_offset)) = producers.note(header)
+        && batch::marker_of(bytes) == Some(Marker::Abort)
+    {
+        aborted.push(AbortedTransaction {
+            producer_id: header.producer_id,
+            first_offset,
+            last_offset,
+        });
+    }
+}
+
+fn read_aborted(path: &Path) -> io::Result<Vec<AbortedTransaction>> {
+    let bytes = match std::fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other?,
+    };
+    let i64_at = |entry: &[u8], at: usize| {
+        i64::from_be_bytes(entry[at..at + 8].try_into().expect("8 bytes of the entry"))
+    };
+    let entry = |entry: &[u8]| AbortedTransaction {
+        producer_id: i64_at(entry, 2),
+        first_offset: i64_at(entry, 10),
+        last_offset: i64_at(entry, 18),
+    };
+    Ok(bytes.chunks_exact(ABORTED_ENTRY_BYTES).map(entry).collect())
+}

@@ -1,0 +1,617 @@
+//! The log of a partition: its segments in order, and what is known of its producers.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+
+use super::{
+    batch::{self, Batch, BatchHeader, HEADER_BYTES},
+    file::{CachedFile, FileCache},
+    producer_state::{AbortedTransaction, ProducerStates, SequenceCheck},
+    record,
+    segment::{Segment, SegmentCheckpoint, file_name},
+};
+use crate::error::ErrorCode;
+
+/// What the topic's settings say about segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LogOptions {
+    pub segment_bytes: u64,
+    pub segment_ms: i64,
+    pub index_interval_bytes: u64,
+}
+
+/// Where a batch went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AppendInfo {
+    pub base_offset: i64,
+    /// Exclusive end of the batch: what has to be durable before it is acknowledged.
+    pub end_offset: i64,
+    pub size_bytes: u64,
+    pub is_duplicate: bool,
+}
+
+/// Answer to a look-up by time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OffsetAndTimestamp {
+    pub offset: i64,
+    pub timestamp_ms: i64,
+}
+
+/// Segments, ordered by base offset; offsets grow by appending only.
+pub(crate) struct Log {
+    pub(super) dir: PathBuf,
+    pub(super) files: Arc<FileCache>,
+    pub(super) segments: Vec<Segment>,
+    pub(super) log_start_offset: i64,
+    pub(super) end_offset: i64,
+    /// Everything below is on stable storage.
+    pub(super) flushed_offset: i64,
+    pub(super) producers: ProducerStates,
+    pub(super) aborted: Vec<AbortedTransaction>,
+    /// Offset of the newest producer snapshot on disk; -1 if there is none.
+    pub(super) checkpoint_offset: i64,
+    /// Base offset of the first segment that changed since the last checkpoint.
+    pub(super) first_dirty_segment: Option<i64>,
+    pub(super) has_dir: bool,
+    /// Set when the disk refused something: the log answers KAFKA_STORAGE_ERROR until it is opened anew.
+    pub(super) is_failed: bool,
+}
+
+impl Log {
+    /// A log without data; its directory is made with the first batch.
+    pub(crate) fn empty(dir: PathBuf, files: Arc<FileCache>, start_offset: i64) -> Self {
+        Self {
+            dir,
+            files,
+            segments: Vec::new(),
+            log_start_offset: start_offset,
+            end_offset: start_offset,
+            flushed_offset: start_offset,
+            producers: ProducerStates::default(),
+            aborted: Vec::new(),
+            checkpoint_offset: -1,
+            first_dirty_segment: None,
+            has_dir: false,
+            is_failed: false,
+        }
+    }
+
+    pub(crate) fn log_start_offset(&self) -> i64 {
+        self.log_start_offset
+    }
+
+    pub(crate) fn end_offset(&self) -> i64 {
+        self.end_offset
+    }
+
+    pub(crate) fn flushed_offset(&self) -> i64 {
+        self.flushed_offset
+    }
+
+    pub(crate) fn producers(&self) -> &ProducerStates {
+        &self.producers
+    }
+
+    pub(crate) fn size_bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.size_bytes).sum()
+    }
+
+    /// First offset that may still belong to an open transaction, or `high_watermark`.
+    pub(crate) fn last_stable_offset(&self, high_watermark: i64) -> i64 {
+        self.producers
+            .first_open_offset()
+            .map_or(high_watermark, |first| first.min(high_watermark))
+    }
+
+    /// Aborted transactions that overlap `from..to`.
+    pub(crate) fn aborted_in(&self, from: i64, to: i64) -> Vec<AbortedTransaction> {
+        let overlaps = |aborted: &&AbortedTransaction| {
+            aborted.last_offset >= from && aborted.first_offset < to
+        };
+        self.aborted.iter().filter(overlaps).copied().collect()
+    }
+
+    /// Appends a validated batch, giving it the next offsets.
+    ///
+    /// # Errors
+    /// The sequence errors of idempotent producers, and KAFKA_STORAGE_ERROR if the disk refuses.
+    pub(crate) fn append(
+        &mut self,
+        batch: &Batch,
+        leader_epoch: i32,
+        options: &LogOptions,
+    ) -> Result<AppendInfo, ErrorCode> {
+        if self.is_failed {
+            return Err(ErrorCode::KafkaStorageError);
+        }
+        if batch.header.producer_id >= 0
+            && !batch.header.is_control()
+            && let SequenceCheck::Duplicate(known) = self.producers.check(&batch.header)?
+        {
+            return Ok(AppendInfo {
+                base_offset: known.base_offset(),
+                end_offset: known.last_offset + 1,
+                size_bytes: 0,
+                is_duplicate: true,
+            });
+        }
+        let header = BatchHeader {
+            base_offset: self.end_offset,
+            leader_epoch,
+            ..batch.header
+        };
+        self.write(&header, &batch.bytes, options)
+            .map_err(|error| {
+                tracing::error!(%error, dir = %self.dir.display(), "cannot append");
+                ErrorCode::KafkaStorageError
+            })?;
+        if let Some((first_offset, last_offset)) = self.producers.note(&header)
+            && batch::marker_of(&batch.bytes) == Some(batch::Marker::Abort)
+        {
+            let producer_id = header.producer_id;
+            self.aborted.push(AbortedTransaction {
+                producer_id,
+                first_offset,
+                last_offset,
+            });
+        }
+        self.end_offset = header.last_offset() + 1;
+        Ok(AppendInfo {
+            base_offset: header.base_offset,
+            end_offset: self.end_offset,
+            size_bytes: header.size_bytes() as u64,
+            is_duplicate: false,
+        })
+    }
+
+    fn write(
+        &mut self,
+        header: &BatchHeader,
+        bytes: &[u8],
+        options: &LogOptions,
+    ) -> io::Result<()> {
+        if !self.has_dir {
+            std::fs::create_dir_all(&self.dir)?;
+            self.has_dir = true;
+        }
+        self.roll_if_needed(header, options)?;
+        let segment = self.segments.last_mut().expect("rolling made a segment");
+        segment.append(header, bytes, options.index_interval_bytes)?;
+        self.first_dirty_segment.get_or_insert(segment.base_offset);
+        Ok(())
+    }
+
+    fn roll_if_needed(&mut self, header: &BatchHeader, options: &LogOptions) -> io::Result<()> {
+        let is_full = self.segments.last().is_none_or(|segment| {
+            let is_old = segment.first_timestamp_ms.is_some_and(|first| {
+                header.max_timestamp.saturating_sub(first) > options.segment_ms
+            });
+            segment.size_bytes > 0
+                && (segment.size_bytes + header.size_bytes() as u64 > options.segment_bytes
+                    || header.last_offset() - segment.base_offset > i64::from(i32::MAX)
+                    || is_old)
+        });
+        if is_full { self.roll() } else { Ok(()) }
+    }
+
+    /// Starts a new segment at the end of the log.
+    pub(crate) fn roll(&mut self) -> io::Result<()> {
+        if let Some(active) = self.segments.last_mut() {
+            active.seal()?;
+        }
+        self.segments
+            .push(Segment::create(&self.dir, &self.files, self.end_offset));
+        Ok(())
+    }
+
+    fn segment_at(&self, offset: i64) -> Option<usize> {
+        self.segments
+            .partition_point(|segment| segment.base_offset <= offset)
+            .checked_sub(1)
+    }
+
+    /// Where to read `target` from; `None` if there is nothing at or behind it.
+    pub(crate) fn plan(&mut self, target: i64) -> io::Result<Option<ReadPlan>> {
+        if target >= self.end_offset || self.segments.is_empty() {
+            return Ok(None);
+        }
+        let at = self.segment_at(target).unwrap_or(0);
+        let next_base_offset = self.segments.get(at + 1).map(|next| next.base_offset);
+        let segment = &mut self.segments[at];
+        Ok(Some(ReadPlan {
+            position: segment.position_of(target)?,
+            end: segment.size_bytes,
+            file: segment.file().clone(),
+            target,
+            next_base_offset,
+        }))
+    }
+
+    /// The first record at or after `timestamp_ms`, below `limit_offset`.
+    pub(crate) fn find_timestamp(
+        &mut self,
+        timestamp_ms: i64,
+        limit_offset: i64,
+    ) -> io::Result<Option<OffsetAndTimestamp>> {
+        let log_start_offset = self.log_start_offset;
+        for segment in &mut self.segments {
+            if segment.max_timestamp_ms < timestamp_ms {
+                continue;
+            }
+            let from = segment.offset_before(timestamp_ms)?;
+            let position = segment.position_of(from)?;
+            let mut found = None;
+            segment.scan(position, |header, _, bytes| {
+                if header.max_timestamp >= timestamp_ms && header.last_offset() >= log_start_offset
+                {
+                    found = first_record(header, bytes, log_start_offset, timestamp_ms);
+                }
+                found.is_none()
+            })?;
+            if let Some(found) = found {
+                return Ok((found.offset < limit_offset).then_some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The record with the largest timestamp (KIP-734).
+    pub(crate) fn find_max_timestamp(&mut self) -> io::Result<Option<OffsetAndTimestamp>> {
+        let newest = self
+            .segments
+            .iter()
+            .filter(|segment| segment.size_bytes > 0)
+            .map(|segment| segment.max_timestamp_ms)
+            .max();
+        match newest {
+            Some(timestamp_ms) => self.find_timestamp(timestamp_ms, self.end_offset),
+            None => Ok(None),
+        }
+    }
+
+    /// Moves the start of the log; segments that lie before it wholly are removed. Returns the bytes freed.
+    pub(crate) fn delete_before(&mut self, offset: i64) -> io::Result<u64> {
+        self.log_start_offset = self.log_start_offset.max(offset.min(self.end_offset));
+        let start = self.log_start_offset;
+        let mut freed = 0;
+        while self.segments.len() > 1 && self.segments[1].base_offset <= start {
+            freed += self.remove_first()?;
+        }
+        if self.segments.len() == 1 && start == self.end_offset && self.segments[0].size_bytes > 0 {
+            self.roll()?;
+            freed += self.remove_first()?;
+        }
+        self.aborted.retain(|aborted| aborted.last_offset >= start);
+        Ok(freed)
+    }
+
+    fn remove_first(&mut self) -> io::Result<u64> {
+        let segment = self.segments.remove(0);
+        segment.delete()?;
+        Ok(segment.size_bytes)
+    }
+
+    /// `retention.ms` and `retention.bytes` (-1: unlimited), on whole segments below `limit_offset`.
+    /// Returns the bytes freed.
+    pub(crate) fn expire(
+        &mut self,
+        oldest_ms: Option<i64>,
+        retention_bytes: Option<u64>,
+        limit_offset: i64,
+    ) -> io::Result<u64> {
+        let mut freed = 0;
+        while let Some(first) = self.segments.first() {
+            if first.size_bytes == 0 {
+                break;
+            }
+            let next = self
+                .segments
+                .get(1)
+                .map_or(self.end_offset, |next| next.base_offset);
+            let is_old = oldest_ms.is_some_and(|oldest| first.max_timestamp_ms < oldest);
+            let is_over = retention_bytes.is_some_and(|keep| {
+                self.segments.len() > 1 && self.size_bytes() - first.size_bytes >= keep
+            });
+            if next > limit_offset || !(is_old || is_over) {
+                break;
+            }
+            freed += self.delete_before(next)?;
+        }
+        Ok(freed)
+    }
+
+    /// What has to be written so that the next opening reads the tail only; `None` if nothing changed.
+    pub(crate) fn checkpoint(&self) -> Option<LogCheckpoint> {
+        let first_dirty = self.first_dirty_segment?;
+        let dirty =
+            |segment: &&Segment| segment.base_offset >= first_dirty && segment.size_bytes > 0;
+        Some(LogCheckpoint {
+            dir: self.dir.clone(),
+            segments: self
+                .segments
+                .iter()
+                .filter(dirty)
+                .map(Segment::checkpoint)
+                .collect(),
+            end_offset: self.end_offset,
+            active_base_offset: self
+                .segments
+                .last()
+                .map_or(0, |segment| segment.base_offset),
+            producers: self.producers.encode(),
+            aborted: self.aborted_by_segment(first_dirty),
+        })
+    }
+
+    fn aborted_by_segment(&self, first_dirty: i64) -> Vec<(i64, Vec<AbortedTransaction>)> {
+        let mut out: Vec<(i64, Vec<AbortedTransaction>)> = Vec::new();
+        for aborted in &self.aborted {
+            let Some(at) = self.segment_at(aborted.last_offset) else {
+                continue;
+            };
+            let base = self.segments[at].base_offset;
+            if base < first_dirty {
+                continue;
+            }
+            match out.last_mut() {
+                Some((last, list)) if *last == base => list.push(*aborted),
+                _ => out.push((base, vec![*aborted])),
+            }
+        }
+        out
+    }
+
+    /// Takes note of a checkpoint that was written.
+    pub(crate) fn note_checkpoint(&mut self, checkpoint: &LogCheckpoint) {
+        for saved in &checkpoint.segments {
+            let segment = self
+                .segments
+                .iter_mut()
+                .find(|segment| segment.base_offset == saved.base_offset);
+            if let Some(segment) = segment {
+                segment.note_saved(saved);
+            }
+        }
+        self.flushed_offset = self.flushed_offset.max(checkpoint.end_offset);
+        self.checkpoint_offset = checkpoint.end_offset;
+        self.first_dirty_segment =
+            (self.end_offset > checkpoint.end_offset).then_some(checkpoint.active_base_offset);
+    }
+
+    /// The files that hold what is not durable yet, and the offset they reach.
+    pub(crate) fn flush_plan(&self) -> FlushPlan {
+        let from = self.flushed_offset;
+        let at = self.segment_at(from).unwrap_or(0);
+        let is_new_file = self
+            .segments
+            .iter()
+            .skip(at)
+            .any(|segment| segment.base_offset >= from);
+        FlushPlan {
+            files: self
+                .segments
+                .iter()
+                .skip(at)
+                .map(|segment| segment.file().clone())
+                .collect(),
+            dir: is_new_file.then(|| self.dir.clone()),
+            end_offset: self.end_offset,
+        }
+    }
+
+    /// Takes note of a finished (or failed) flush.
+    pub(crate) fn note_flush(&mut self, end_offset: i64, result: &io::Result<()>) {
+        match result {
+            Ok(()) => self.flushed_offset = self.flushed_offset.max(end_offset),
+            Err(error) => {
+                tracing::error!(%error, dir = %self.dir.display(), "cannot flush: the log is taken out of service");
+                self.is_failed = true;
+            }
+        }
+    }
+
+    pub(crate) fn is_failed(&self) -> bool {
+        self.is_failed
+    }
+
+    /// Forgets index entries that can be read again.
+    pub(crate) fn unload_indexes(&mut self) {
+        self.segments.iter_mut().for_each(Segment::unload_index);
+    }
+
+    /// Forgets producers that were silent since `before_ms`.
+    pub(crate) fn expire_producers(&mut self, before_ms: i64) {
+        self.producers.expire(before_ms);
+    }
+}
+
+fn first_record(
+    header: &BatchHeader,
+    bytes: &[u8],
+    log_start_offset: i64,
+    timestamp_ms: i64,
+) -> Option<OffsetAndTimestamp> {
+    match record::decode(bytes) {
+        Ok(records) => records
+            .into_iter()
+            .find(|record| record.timestamp_ms >= timestamp_ms && record.offset >= log_start_offset)
+            .map(|record| OffsetAndTimestamp {
+                offset: record.offset,
+                timestamp_ms: record.timestamp_ms,
+            }),
+        // Records that cannot be unpacked are answered with their batch.
+        Err(_) => Some(OffsetAndTimestamp {
+            offset: header.base_offset.max(log_start_offset),
+            timestamp_ms: header.max_timestamp,
+        }),
+    }
+}
+
+/// Files to make durable, outside of the partition's lock.
+pub(crate) struct FlushPlan {
+    files: Vec<CachedFile>,
+    dir: Option<PathBuf>,
+    pub end_offset: i64,
+}
+
+impl FlushPlan {
+    pub(crate) fn run(&self) -> io::Result<()> {
+        for file in &self.files {
+            if file.path().exists() {
+                file.sync()?;
+            }
+        }
+        if let Some(dir) = &self.dir {
+            super::file::sync_dir(dir)?;
+            if let Some(parent) = dir.parent() {
+                super::file::sync_dir(parent)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a checkpoint writes, outside of the partition's lock.
+pub(crate) struct LogCheckpoint {
+    dir: PathBuf,
+    segments: Vec<SegmentCheckpoint>,
+    end_offset: i64,
+    active_base_offset: i64,
+    producers: Vec<u8>,
+    aborted: Vec<(i64, Vec<AbortedTransaction>)>,
+}
+
+impl LogCheckpoint {
+    pub(crate) fn save(&self) -> io::Result<()> {
+        for segment in &self.segments {
+            segment.save()?;
+        }
+        for (base_offset, aborted) in &self.aborted {
+            let path = self.dir.join(file_name(*base_offset, "txnindex"));
+            super::file::write_atomically(&path, &encode_aborted(aborted), false)?;
+        }
+        let snapshot = self.dir.join(file_name(self.end_offset, "snapshot"));
+        super::file::write_atomically(&snapshot, &self.producers, false)?;
+        remove_older_snapshots(&self.dir, self.end_offset)
+    }
+}
+
+fn remove_older_snapshots(dir: &Path, keep: i64) -> io::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "snapshot")
+            && super::recovery::base_offset_of(&path).is_some_and(|offset| offset < keep)
+        {
+            std::fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Bytes of one entry of a `.txnindex` file.
+pub(super) const ABORTED_ENTRY_BYTES: usize = 34;
+
+/// The bytes of a `.txnindex` file (Kafka's `AbortedTxn`, version 0).
+fn encode_aborted(aborted: &[AbortedTransaction]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(aborted.len() * ABORTED_ENTRY_BYTES);
+    for entry in aborted {
+        out.extend(0i16.to_be_bytes());
+        out.extend(entry.producer_id.to_be_bytes());
+        out.extend(entry.first_offset.to_be_bytes());
+        out.extend(entry.last_offset.to_be_bytes());
+        out.extend((entry.last_offset + 1).to_be_bytes());
+    }
+    out
+}
+
+/// A place in a segment from which a range of offsets is read without holding the partition's lock.
+/// The bytes there never change: appends go behind `end`.
+pub(crate) struct ReadPlan {
+    file: CachedFile,
+    position: u64,
+    end: u64,
+    target: i64,
+    /// Where to look on if this segment has nothing at or behind the target.
+    pub next_base_offset: Option<i64>,
+}
+
+/// Bytes read beyond what was asked for, since the index points a little before the target.
+const READ_SLACK_BYTES: usize = 8 << 10;
+
+impl ReadPlan {
+    /// Whole batches from the target on, below `limit_offset`, at most `max_bytes` of them; the first
+    /// is returned whatever its size if `at_least_one` (KIP-74).
+    pub(crate) fn read(
+        &self,
+        max_bytes: usize,
+        limit_offset: i64,
+        at_least_one: bool,
+    ) -> io::Result<Bytes> {
+        let mut position = self.position;
+        let mut want = max_bytes.saturating_add(READ_SLACK_BYTES);
+        loop {
+            let length = want.min((self.end - position) as usize);
+            let mut buffer = vec![0; length];
+            let got = self.file.read_at(&mut buffer, position)?;
+            buffer.truncate(got);
+            let mut skipped = 0;
+            while let Some(header) = BatchHeader::parse(&buffer[skipped..]) {
+                if header.last_offset() >= self.target {
+                    break;
+                }
+                skipped += header.size_bytes().min(buffer.len() - skipped);
+            }
+            let first = buffer.get(skipped..).and_then(BatchHeader::parse);
+            match first {
+                Some(first) if first.base_offset >= limit_offset => return Ok(Bytes::new()),
+                Some(first) if skipped + first.size_bytes() <= buffer.len() => {
+                    let end =
+                        whole_batches(&buffer, skipped, max_bytes, limit_offset, at_least_one);
+                    return Ok(Bytes::from(buffer).slice(skipped..end));
+                }
+                Some(first) if !at_least_one && first.size_bytes() > max_bytes => {
+                    return Ok(Bytes::new());
+                }
+                Some(first) => want = want.max(first.size_bytes()),
+                None if position + skipped as u64 + HEADER_BYTES as u64 > self.end => {
+                    return Ok(Bytes::new());
+                }
+                None => {}
+            }
+            if got < length || (skipped == 0 && first.is_none()) {
+                return Ok(Bytes::new());
+            }
+            position += skipped as u64;
+        }
+    }
+}
+
+/// End of the last whole batch that fits.
+fn whole_batches(
+    buffer: &[u8],
+    start: usize,
+    max_bytes: usize,
+    limit_offset: i64,
+    at_least_one: bool,
+) -> usize {
+    let mut end = start;
+    while let Some(header) = BatchHeader::parse(&buffer[end..]) {
+        let next = end + header.size_bytes();
+        let is_first = end == start && at_least_one;
+        if next > buffer.len()
+            || header.base_offset >= limit_offset
+            || (next - start > max_bytes && !is_first)
+        {
+            break;
+        }
+        end = next;
+    }
+    end
+}

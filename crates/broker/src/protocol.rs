@@ -1,0 +1,108 @@
+//! The Kafka wire protocol: which requests are served, and one file per family of them.
+
+mod api;
+mod cluster_api;
+mod config;
+mod fetch;
+mod group;
+mod list_offsets;
+mod log_dir;
+mod metadata;
+mod offset;
+mod produce;
+mod producer;
+mod topic;
+
+pub(crate) use api::{ProtocolError, check_version, handle};
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use crate::{cluster::Cluster, error::ErrorCode, log::partition::Partition, topic::Topic};
+
+/// Told to clients that ask for authorized operations when nobody is authorized (Kafka's default).
+pub(crate) const OPERATIONS_UNKNOWN: i32 = i32::MIN;
+
+/// One connection, and the request that it makes at the moment.
+pub(crate) struct Context {
+    pub cluster: Arc<Cluster>,
+    /// The broker that was connected to.
+    pub broker_id: i32,
+    pub listener: Arc<str>,
+    pub peer: SocketAddr,
+    pub client_id: String,
+    pub version: i16,
+    /// How long the connection has to be silent after the answer.
+    pub throttle: Duration,
+}
+
+impl Context {
+    pub(crate) fn new(
+        cluster: Arc<Cluster>,
+        broker_id: i32,
+        listener: Arc<str>,
+        peer: SocketAddr,
+    ) -> Self {
+        Self {
+            cluster,
+            broker_id,
+            listener,
+            peer,
+            client_id: String::new(),
+            version: 0,
+            throttle: Duration::ZERO,
+        }
+    }
+
+    /// The partition, if this broker leads it.
+    fn led_partition(
+        &self,
+        topic: Option<&Arc<Topic>>,
+        index: i32,
+    ) -> Result<Arc<Partition>, ErrorCode> {
+        let topic = topic.ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        let partition = topic
+            .partition(index)
+            .ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        if !self
+            .cluster
+            .is_leader(self.broker_id, topic.first_leader, index)
+        {
+            return Err(ErrorCode::NotLeaderOrFollower);
+        }
+        Ok(partition)
+    }
+
+    /// Refuses what another broker coordinates.
+    fn check_coordinator(&self, key: &str) -> Result<(), ErrorCode> {
+        if self.cluster.coordinator(key) == self.broker_id {
+            Ok(())
+        } else {
+            Err(ErrorCode::NotCoordinator)
+        }
+    }
+
+    /// The address as Kafka's tools show it.
+    fn client_host(&self) -> String {
+        format!("/{}", self.peer.ip())
+    }
+}
+
+/// Compares the leader epoch that a client knows with the real one (KIP-320).
+fn check_leader_epoch(known: i32, partition: &Partition) -> Result<(), ErrorCode> {
+    match known {
+        -1 => Ok(()),
+        known if known < partition.leader_epoch() => Err(ErrorCode::FencedLeaderEpoch),
+        known if known > partition.leader_epoch() => Err(ErrorCode::UnknownLeaderEpoch),
+        _ => Ok(()),
+    }
+}
+
+/// 0 for success.
+fn code_of<T>(result: &Result<T, ErrorCode>) -> i16 {
+    result.as_ref().err().map_or(0, ErrorCode::code)
+}
+
+/// What clients are told, in their unit.
+fn throttle_ms(throttle: Duration) -> i32 {
+    i32::try_from(throttle.as_millis()).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,259 @@
+//! The table of requests, and the way from a frame to an answer.
+
+use bytes::{Buf, Bytes, BytesMut};
+use kafka_protocol::{
+    messages::{
+        ApiKey, ApiVersionsRequest, ApiVersionsResponse, RequestHeader, ResponseHeader,
+        api_versions_response::ApiVersion,
+    },
+    protocol::{Decodable, Encodable, HeaderVersion},
+};
+
+use super::Context;
+use crate::error::{ErrorCode, HostError};
+
+/// Why a connection cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProtocolError {
+    #[error("the request has no complete header")]
+    Header,
+    #[error("request key {key} version {version} is not served")]
+    Unsupported { key: i16, version: i16 },
+    #[error("request key {key} version {version} cannot be read: {reason}")]
+    Malformed {
+        key: i16,
+        version: i16,
+        reason: String,
+    },
+    #[error("the answer to key {key} version {version} cannot be written: {reason}")]
+    Unwritable {
+        key: i16,
+        version: i16,
+        reason: String,
+    },
+}
+
+/// One row: the request, the versions told to clients, and the lowest one that is really served.
+struct Served {
+    key: ApiKey,
+    min: i16,
+    max: i16,
+    served_min: i16,
+}
+
+const fn row(key: ApiKey, min: i16, max: i16) -> Served {
+    Served {
+        key,
+        min,
+        max,
+        served_min: min,
+    }
+}
+
+/// What is served. Produce is told from 0 although it is served from 3: librdkafka turns compression
+/// off otherwise (KAFKA-18659).
+const SERVED: &[Served] = &[
+    Served {
+        key: ApiKey::Produce,
+        min: 0,
+        max: 13,
+        served_min: 3,
+    },
+    row(ApiKey::Fetch, 4, 17),
+    row(ApiKey::ListOffsets, 1, 10),
+    row(ApiKey::Metadata, 0, 13),
+    row(ApiKey::OffsetCommit, 2, 9),
+    row(ApiKey::OffsetFetch, 1, 9),
+    row(ApiKey::FindCoordinator, 0, 6),
+    row(ApiKey::JoinGroup, 0, 9),
+    row(ApiKey::Heartbeat, 0, 4),
+    row(ApiKey::LeaveGroup, 0, 5),
+    row(ApiKey::SyncGroup, 0, 5),
+    row(ApiKey::DescribeGroups, 0, 6),
+    row(ApiKey::ListGroups, 0, 5),
+    row(ApiKey::ApiVersions, 0, 4),
+    row(ApiKey::CreateTopics, 2, 7),
+    row(ApiKey::DeleteTopics, 1, 6),
+    row(ApiKey::DeleteRecords, 0, 2),
+    row(ApiKey::InitProducerId, 0, 5),
+    row(ApiKey::OffsetForLeaderEpoch, 2, 4),
+    row(ApiKey::DescribeConfigs, 1, 4),
+    row(ApiKey::AlterConfigs, 0, 2),
+    row(ApiKey::DescribeLogDirs, 1, 4),
+    row(ApiKey::CreatePartitions, 0, 3),
+    row(ApiKey::DeleteGroups, 0, 2),
+    row(ApiKey::IncrementalAlterConfigs, 0, 1),
+    row(ApiKey::OffsetDelete, 0, 0),
+    row(ApiKey::DescribeCluster, 0, 2),
+    row(ApiKey::DescribeTopicPartitions, 0, 0),
+    row(ApiKey::DescribeProducers, 0, 0),
+];
+
+/// Refuses versions that cannot be sold: not of the form `1.2.3`, or outside of 1.0 to 4.1.
+pub(crate) fn check_version(version: &str) -> Result<(), HostError> {
+    let unsupported = || HostError::UnsupportedVersion {
+        version: version.to_owned(),
+    };
+    let parts: Option<Vec<u32>> = version.split('.').map(|part| part.parse().ok()).collect();
+    match parts.as_deref() {
+        Some([major, minor] | [major, minor, _]) if (1..4).contains(major) && *minor < 100 => {
+            Ok(())
+        }
+        Some([4, 0 | 1] | [4, 0 | 1, _]) => Ok(()),
+        _ => Err(unsupported()),
+    }
+}
+
+/// Serves one request. `None`: the client wants no answer (acks=0).
+pub(crate) async fn handle(
+    context: &mut Context,
+    frame: Bytes,
+) -> Result<Option<Bytes>, ProtocolError> {
+    if frame.len() < 8 {
+        return Err(ProtocolError::Header);
+    }
+    let key = i16::from_be_bytes([frame[0], frame[1]]);
+    let version = i16::from_be_bytes([frame[2], frame[3]]);
+    let correlation_id = i32::from_be_bytes([frame[4], frame[5], frame[6], frame[7]]);
+    let unsupported = ProtocolError::Unsupported { key, version };
+    let served = SERVED.iter().find(|served| served.key as i16 == key);
+    let Some(served) = served else {
+        return Err(unsupported);
+    };
+    if version < served.served_min || version > served.max {
+        if served.key == ApiKey::ApiVersions {
+            // KIP-511: the newest answer that every client can read.
+            let answer = api_versions().with_error_code(ErrorCode::UnsupportedVersion.code());
+            return encode(&answer, key, 0, correlation_id).map(Some);
+        }
+        return Err(unsupported);
+    }
+    let mut body = frame;
+    let header = RequestHeader::decode(&mut body, served.key.request_header_version(version))
+        .map_err(|_| ProtocolError::Header)?;
+    context.version = version;
+    context.client_id = header
+        .client_id
+        .map(|id| id.to_string())
+        .unwrap_or_default();
+    dispatch(context, served.key, body, correlation_id).await
+}
+
+async fn dispatch(
+    context: &mut Context,
+    key: ApiKey,
+    mut body: Bytes,
+    correlation_id: i32,
+) -> Result<Option<Bytes>, ProtocolError> {
+    let version = context.version;
+    macro_rules! serve {
+        ($handler:path) => {{
+            let request = decode(&mut body, key as i16, version)?;
+            let answer = $handler(context, request).await;
+            encode(&answer, key as i16, version, correlation_id).map(Some)
+        }};
+    }
+    match key {
+        ApiKey::Produce => {
+            let request = decode(&mut body, key as i16, version)?;
+            match super::produce::produce(context, request).await {
+                Some(answer) => encode(&answer, key as i16, version, correlation_id).map(Some),
+                None => Ok(None),
+            }
+        }
+        ApiKey::Fetch => serve!(super::fetch::fetch),
+        ApiKey::ListOffsets => serve!(super::list_offsets::list_offsets),
+        ApiKey::OffsetForLeaderEpoch => serve!(super::list_offsets::offset_for_leader_epoch),
+        ApiKey::Metadata => serve!(super::metadata::metadata),
+        ApiKey::DescribeTopicPartitions => serve!(super::metadata::describe_topic_partitions),
+        ApiKey::DescribeCluster => serve!(super::cluster_api::describe_cluster),
+        ApiKey::FindCoordinator => serve!(super::cluster_api::find_coordinator),
+        ApiKey::OffsetCommit => serve!(super::offset::offset_commit),
+        ApiKey::OffsetFetch => serve!(super::offset::offset_fetch),
+        ApiKey::OffsetDelete => serve!(super::offset::offset_delete),
+        ApiKey::JoinGroup => serve!(super::group::join_group),
+        ApiKey::SyncGroup => serve!(super::group::sync_group),
+        ApiKey::Heartbeat => serve!(super::group::heartbeat),
+        ApiKey::LeaveGroup => serve!(super::group::leave_group),
+        ApiKey::DescribeGroups => serve!(super::group::describe_groups),
+        ApiKey::ListGroups => serve!(super::group::list_groups),
+        ApiKey::DeleteGroups => serve!(super::group::delete_groups),
+        ApiKey::ApiVersions => {
+            let _: ApiVersionsRequest = decode(&mut body, key as i16, version)?;
+            encode(&api_versions(), key as i16, version, correlation_id).map(Some)
+        }
+        ApiKey::CreateTopics => serve!(super::topic::create_topics),
+        ApiKey::DeleteTopics => serve!(super::topic::delete_topics),
+        ApiKey::CreatePartitions => serve!(super::topic::create_partitions),
+        ApiKey::DeleteRecords => serve!(super::topic::delete_records),
+        ApiKey::InitProducerId => serve!(super::producer::init_producer_id),
+        ApiKey::DescribeProducers => serve!(super::producer::describe_producers),
+        ApiKey::DescribeConfigs => serve!(super::config::describe_configs),
+        ApiKey::AlterConfigs => serve!(super::config::alter_configs),
+        ApiKey::IncrementalAlterConfigs => serve!(super::config::incremental_alter_configs),
+        ApiKey::DescribeLogDirs => serve!(super::log_dir::describe_log_dirs),
+        _ => Err(ProtocolError::Unsupported {
+            key: key as i16,
+            version,
+        }),
+    }
+}
+
+fn decode<R: Decodable>(body: &mut Bytes, key: i16, version: i16) -> Result<R, ProtocolError> {
+    let request = R::decode(body, version).map_err(|error| ProtocolError::Malformed {
+        key,
+        version,
+        reason: error.to_string(),
+    })?;
+    if body.has_remaining() {
+        let reason = format!("{} bytes follow the request", body.remaining());
+        return Err(ProtocolError::Malformed {
+            key,
+            version,
+            reason,
+        });
+    }
+    Ok(request)
+}
+
+/// A whole answer: length, header, body.
+fn encode<A: Encodable + HeaderVersion>(
+    answer: &A,
+    key: i16,
+    version: i16,
+    correlation_id: i32,
+) -> Result<Bytes, ProtocolError> {
+    let unwritable = |error: &dyn std::fmt::Display| ProtocolError::Unwritable {
+        key,
+        version,
+        reason: error.to_string(),
+    };
+    let header_version = A::header_version(version);
+    let header = ResponseHeader::default().with_correlation_id(correlation_id);
+    let body_bytes = answer
+        .compute_size(version)
+        .map_err(|error| unwritable(&error))?;
+    let mut out = BytesMut::with_capacity(body_bytes + 16);
+    out.extend_from_slice(&[0; 4]);
+    header
+        .encode(&mut out, header_version)
+        .map_err(|error| unwritable(&error))?;
+    answer
+        .encode(&mut out, version)
+        .map_err(|error| unwritable(&error))?;
+    let length = i32::try_from(out.len() - 4).map_err(|error| unwritable(&error))?;
+    out[..4].copy_from_slice(&length.to_be_bytes());
+    Ok(out.freeze())
+}
+
+fn api_versions() -> ApiVersionsResponse {
+    let rows = SERVED.iter().map(|served| {
+        ApiVersion::default()
+            .with_api_key(served.key as i16)
+            .with_min_version(served.min)
+            .with_max_version(served.max)
+    });
+    ApiVersionsResponse::default()
+        .with_api_keys(rows.collect())
+        .with_finalized_features_epoch(0)
+}

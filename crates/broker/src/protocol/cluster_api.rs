@@ -1,0 +1,89 @@
+//! DescribeCluster and FindCoordinator.
+
+use kafka_protocol::messages::{
+    BrokerId, DescribeClusterRequest, DescribeClusterResponse, FindCoordinatorRequest,
+    FindCoordinatorResponse, describe_cluster_response::DescribeClusterBroker,
+    find_coordinator_response::Coordinator,
+};
+
+use super::{Context, OPERATIONS_UNKNOWN};
+use crate::error::ErrorCode;
+
+/// The brokers of the cluster (KIP-700); endpoint type 2 asks for controllers, which clients cannot reach.
+pub(crate) async fn describe_cluster(
+    context: &mut Context,
+    request: DescribeClusterRequest,
+) -> DescribeClusterResponse {
+    if context.version >= 1 && request.endpoint_type != 1 {
+        let code = match request.endpoint_type {
+            2 => ErrorCode::MismatchedEndpointType,
+            _ => ErrorCode::UnsupportedEndpointType,
+        };
+        return DescribeClusterResponse::default()
+            .with_error_code(code.code())
+            .with_error_message(Some(code.to_string().into()))
+            .with_endpoint_type(request.endpoint_type);
+    }
+    let brokers = context
+        .cluster
+        .endpoints(&context.listener)
+        .into_iter()
+        .map(|endpoint| {
+            DescribeClusterBroker::default()
+                .with_broker_id(endpoint.broker_id.into())
+                .with_host(endpoint.host.into())
+                .with_port(i32::from(endpoint.port))
+        });
+    DescribeClusterResponse::default()
+        .with_endpoint_type(1)
+        .with_cluster_id(context.cluster.id.clone().into())
+        .with_controller_id(BrokerId(0))
+        .with_brokers(brokers.collect())
+        .with_cluster_authorized_operations(OPERATIONS_UNKNOWN)
+}
+
+/// Key types: groups and transactional ids. Share groups are not served.
+const KEY_TYPES: [i8; 2] = [0, 1];
+
+pub(crate) async fn find_coordinator(
+    context: &mut Context,
+    request: FindCoordinatorRequest,
+) -> FindCoordinatorResponse {
+    if context.version >= 4 {
+        let found = request
+            .coordinator_keys
+            .iter()
+            .map(|key| coordinator(context, key, request.key_type));
+        return FindCoordinatorResponse::default().with_coordinators(found.collect());
+    }
+    let found = coordinator(context, &request.key, request.key_type);
+    FindCoordinatorResponse::default()
+        .with_error_code(found.error_code)
+        .with_error_message(found.error_message)
+        .with_node_id(found.node_id)
+        .with_host(found.host)
+        .with_port(found.port)
+}
+
+fn coordinator(context: &Context, key: &str, key_type: i8) -> Coordinator {
+    let answer = Coordinator::default().with_key(key.to_owned().into());
+    let failed = |code: ErrorCode| {
+        answer
+            .clone()
+            .with_node_id(BrokerId(-1))
+            .with_port(-1)
+            .with_error_code(code.code())
+            .with_error_message(Some(code.to_string().into()))
+    };
+    if !KEY_TYPES.contains(&key_type) {
+        return failed(ErrorCode::InvalidRequest);
+    }
+    let node = context.cluster.coordinator(key);
+    match context.cluster.endpoint(&context.listener, node) {
+        Some(endpoint) => answer
+            .with_node_id(node.into())
+            .with_host(endpoint.host.into())
+            .with_port(i32::from(endpoint.port)),
+        None => failed(ErrorCode::CoordinatorNotAvailable),
+    }
+}

@@ -1,0 +1,418 @@
+//! DescribeConfigs, AlterConfigs, IncrementalAlterConfigs.
+
+use std::collections::BTreeMap;
+
+use kafka_protocol::{
+    messages::{
+        AlterConfigsRequest, AlterConfigsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
+        IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
+        alter_configs_response::AlterConfigsResourceResponse,
+        describe_configs_request::DescribeConfigsResource,
+        describe_configs_response::{
+            DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
+        },
+        incremental_alter_configs_request::AlterableConfig,
+        incremental_alter_configs_response::AlterConfigsResourceResponse as IncrementalResourceResponse,
+    },
+    protocol::StrBytes,
+};
+
+use super::Context;
+use crate::{
+    error::{ErrorCode, TopicError},
+    topic_config::{self, ConfigKind, TOPIC_CONFIGS},
+};
+
+const RESOURCE_TOPIC: i8 = 2;
+const RESOURCE_BROKER: i8 = 4;
+
+/// Where a value comes from (KIP-226).
+const SOURCE_TOPIC: i8 = 1;
+const SOURCE_STATIC_BROKER: i8 = 4;
+const SOURCE_DEFAULT: i8 = 5;
+
+/// KIP-339.
+const OPERATION_SET: i8 = 0;
+const OPERATION_DELETE: i8 = 1;
+const OPERATION_APPEND: i8 = 2;
+const OPERATION_SUBTRACT: i8 = 3;
+
+/// One setting as it is shown.
+pub(super) struct Row {
+    pub name: &'static str,
+    pub value: String,
+    pub source: i8,
+    kind: ConfigKind,
+    /// What would hold without the topic's own value.
+    beneath: (String, i8),
+}
+
+/// All settings of a topic with these overrides.
+pub(super) fn topic_rows(context: &Context, overrides: &BTreeMap<String, String>) -> Vec<Row> {
+    let defaults = &context.cluster.spec().defaults;
+    let row = |definition: &topic_config::ConfigDefinition| {
+        let (value, is_from_cluster) = topic_config::default_value(definition, defaults);
+        let beneath = (
+            value,
+            if is_from_cluster {
+                SOURCE_STATIC_BROKER
+            } else {
+                SOURCE_DEFAULT
+            },
+        );
+        let (value, source) = match overrides.get(definition.name) {
+            Some(value) => (value.clone(), SOURCE_TOPIC),
+            None => beneath.clone(),
+        };
+        Row {
+            name: definition.name,
+            value,
+            source,
+            kind: definition.kind,
+            beneath,
+        }
+    };
+    TOPIC_CONFIGS.iter().map(row).collect()
+}
+
+/// The broker's settings that clients ask for, with the names of "Broker Configs".
+fn broker_rows(context: &Context, broker_id: i32) -> Vec<Row> {
+    let spec = context.cluster.spec();
+    let listeners = spec
+        .brokers
+        .iter()
+        .filter(|broker| broker.id == broker_id)
+        .flat_map(|broker| broker.listeners.iter());
+    let advertised: Vec<String> = listeners
+        .filter_map(|listener| context.cluster.endpoint(&listener.name, broker_id))
+        .map(|endpoint| {
+            format!(
+                "{}://{}:{}",
+                endpoint.listener, endpoint.host, endpoint.port
+            )
+        })
+        .collect();
+    let effective = |name: &str| {
+        topic_config::definition(name)
+            .map(|found| topic_config::default_value(found, &spec.defaults).0)
+            .unwrap_or_default()
+    };
+    let fixed: [(&'static str, ConfigKind, String); 15] = [
+        (
+            "advertised.listeners",
+            ConfigKind::String,
+            advertised.join(","),
+        ),
+        (
+            "auto.create.topics.enable",
+            ConfigKind::Boolean,
+            spec.auto_create_topics.to_string(),
+        ),
+        ("broker.id", ConfigKind::Int, broker_id.to_string()),
+        (
+            "compression.type",
+            ConfigKind::String,
+            effective("compression.type"),
+        ),
+        (
+            "default.replication.factor",
+            ConfigKind::Int,
+            spec.defaults.replication_factor.to_string(),
+        ),
+        (
+            "delete.topic.enable",
+            ConfigKind::Boolean,
+            "true".to_owned(),
+        ),
+        (
+            "log.cleanup.policy",
+            ConfigKind::List,
+            effective("cleanup.policy"),
+        ),
+        (
+            "log.message.timestamp.type",
+            ConfigKind::String,
+            effective("message.timestamp.type"),
+        ),
+        (
+            "log.retention.bytes",
+            ConfigKind::Long,
+            effective("retention.bytes"),
+        ),
+        (
+            "log.retention.ms",
+            ConfigKind::Long,
+            effective("retention.ms"),
+        ),
+        (
+            "log.segment.bytes",
+            ConfigKind::Int,
+            effective("segment.bytes"),
+        ),
+        (
+            "message.max.bytes",
+            ConfigKind::Int,
+            effective("max.message.bytes"),
+        ),
+        (
+            "min.insync.replicas",
+            ConfigKind::Int,
+            effective("min.insync.replicas"),
+        ),
+        ("node.id", ConfigKind::Int, broker_id.to_string()),
+        (
+            "num.partitions",
+            ConfigKind::Int,
+            spec.defaults.partitions.to_string(),
+        ),
+    ];
+    let row = |(name, kind, value): (&'static str, ConfigKind, String)| Row {
+        name,
+        beneath: (value.clone(), SOURCE_STATIC_BROKER),
+        value,
+        source: SOURCE_STATIC_BROKER,
+        kind,
+    };
+    fixed.into_iter().map(row).collect()
+}
+
+fn check_broker(context: &Context, name: &str) -> Result<i32, TopicError> {
+    let id = name.parse::<i32>().ok();
+    let known = id.filter(|id| {
+        context
+            .cluster
+            .spec()
+            .brokers
+            .iter()
+            .any(|broker| broker.id == *id)
+    });
+    known.ok_or_else(|| {
+        TopicError::new(
+            ErrorCode::InvalidRequest,
+            format!("Unexpected broker id {name:?}"),
+        )
+    })
+}
+
+pub(crate) async fn describe_configs(
+    context: &mut Context,
+    request: DescribeConfigsRequest,
+) -> DescribeConfigsResponse {
+    let results = request.resources.into_iter().map(|resource| {
+        let answer = DescribeConfigsResult::default()
+            .with_resource_type(resource.resource_type)
+            .with_resource_name(resource.resource_name.clone());
+        match rows(context, &resource) {
+            Ok((rows, read_only)) => {
+                let shown = rows
+                    .into_iter()
+                    .filter(|row| match &resource.configuration_keys {
+                        Some(keys) => keys.iter().any(|key| key.as_str() == row.name),
+                        None => true,
+                    });
+                answer.with_configs(
+                    shown
+                        .map(|row| describe(row, read_only, request.include_synonyms))
+                        .collect(),
+                )
+            }
+            Err(error) => answer
+                .with_error_code(error.code)
+                .with_error_message(Some(error.message.into())),
+        }
+    });
+    let results = results.collect();
+    DescribeConfigsResponse::default().with_results(results)
+}
+
+fn rows(
+    context: &Context,
+    resource: &DescribeConfigsResource,
+) -> Result<(Vec<Row>, bool), TopicError> {
+    let name = resource.resource_name.as_str();
+    match resource.resource_type {
+        RESOURCE_TOPIC => {
+            let configs = context
+                .cluster
+                .journal
+                .read(|state| state.topics.get(name).map(|topic| topic.configs.clone()));
+            let configs =
+                configs.ok_or_else(|| TopicError::from(ErrorCode::UnknownTopicOrPartition))?;
+            Ok((topic_rows(context, &configs), false))
+        }
+        // The empty name asks for the cluster-wide dynamic settings: there are none.
+        RESOURCE_BROKER if name.is_empty() => Ok((Vec::new(), true)),
+        RESOURCE_BROKER => Ok((broker_rows(context, check_broker(context, name)?), true)),
+        other => Err(TopicError::new(
+            ErrorCode::InvalidRequest,
+            format!("Unsupported resource type: {other}"),
+        )),
+    }
+}
+
+fn describe(row: Row, read_only: bool, with_synonyms: bool) -> DescribeConfigsResourceResult {
+    let name = StrBytes::from_static_str(row.name);
+    let mut synonyms = Vec::new();
+    if with_synonyms {
+        let synonym = |value: &str, source| {
+            DescribeConfigsSynonym::default()
+                .with_name(name.clone())
+                .with_value(Some(value.to_owned().into()))
+                .with_source(source)
+        };
+        if row.source == SOURCE_TOPIC {
+            synonyms.push(synonym(&row.value, SOURCE_TOPIC));
+        }
+        synonyms.push(synonym(&row.beneath.0, row.beneath.1));
+    }
+    DescribeConfigsResourceResult::default()
+        .with_name(name)
+        .with_value(Some(row.value.into()))
+        .with_read_only(read_only)
+        .with_config_source(row.source)
+        .with_synonyms(synonyms)
+        .with_config_type(row.kind as i8)
+}
+
+/// Broker settings are those of the plan that was bought.
+fn refuse_resource(resource_type: i8) -> TopicError {
+    match resource_type {
+        RESOURCE_BROKER => TopicError::new(
+            ErrorCode::PolicyViolation,
+            "Broker settings are fixed by the specification of the cluster.",
+        ),
+        other => TopicError::new(
+            ErrorCode::InvalidRequest,
+            format!("Unsupported resource type: {other}"),
+        ),
+    }
+}
+
+pub(crate) async fn alter_configs(
+    context: &mut Context,
+    request: AlterConfigsRequest,
+) -> AlterConfigsResponse {
+    let mut responses = Vec::with_capacity(request.resources.len());
+    for resource in request.resources {
+        let name = resource.resource_name.to_string();
+        let wanted: BTreeMap<String, String> = resource
+            .configs
+            .iter()
+            .filter_map(|config| {
+                config
+                    .value
+                    .as_ref()
+                    .map(|value| (config.name.to_string(), value.to_string()))
+            })
+            .collect();
+        let changed = if resource.resource_type == RESOURCE_TOPIC {
+            let replace = |configs: &mut BTreeMap<String, String>| {
+                *configs = wanted.clone();
+                Ok(())
+            };
+            context
+                .cluster
+                .change_configs(&name, request.validate_only, replace)
+                .await
+        } else {
+            Err(refuse_resource(resource.resource_type))
+        };
+        let answer = AlterConfigsResourceResponse::default()
+            .with_resource_type(resource.resource_type)
+            .with_resource_name(resource.resource_name);
+        responses.push(match changed {
+            Ok(()) => answer,
+            Err(error) => answer
+                .with_error_code(error.code)
+                .with_error_message(Some(error.message.into())),
+        });
+    }
+    AlterConfigsResponse::default().with_responses(responses)
+}
+
+pub(crate) async fn incremental_alter_configs(
+    context: &mut Context,
+    request: IncrementalAlterConfigsRequest,
+) -> IncrementalAlterConfigsResponse {
+    let mut responses = Vec::with_capacity(request.resources.len());
+    for resource in request.resources {
+        let name = resource.resource_name.to_string();
+        let changed = if resource.resource_type == RESOURCE_TOPIC {
+            let defaults = context.cluster.spec().defaults.clone();
+            let change = |configs: &mut BTreeMap<String, String>| {
+                resource
+                    .configs
+                    .iter()
+                    .try_for_each(|config| apply(configs, config, &defaults))
+            };
+            context
+                .cluster
+                .change_configs(&name, request.validate_only, change)
+                .await
+        } else {
+            Err(refuse_resource(resource.resource_type))
+        };
+        let answer = IncrementalResourceResponse::default()
+            .with_resource_type(resource.resource_type)
+            .with_resource_name(resource.resource_name);
+        responses.push(match changed {
+            Ok(()) => answer,
+            Err(error) => answer
+                .with_error_code(error.code)
+                .with_error_message(Some(error.message.into())),
+        });
+    }
+    IncrementalAlterConfigsResponse::default().with_responses(responses)
+}
+
+fn apply(
+    configs: &mut BTreeMap<String, String>,
+    change: &AlterableConfig,
+    defaults: &crate::spec::TopicDefaults,
+) -> Result<(), TopicError> {
+    let invalid = |message: String| Err(TopicError::new(ErrorCode::InvalidConfig, message));
+    let name = change.name.to_string();
+    let Some(definition) = topic_config::definition(&name) else {
+        return invalid(format!("Unknown topic config name: {name}"));
+    };
+    if change.config_operation == OPERATION_DELETE {
+        configs.remove(&name);
+        return Ok(());
+    }
+    let Some(value) = change.value.as_ref().map(|value| value.to_string()) else {
+        return invalid(format!("Null value not supported for topic config {name}"));
+    };
+    if change.config_operation == OPERATION_SET {
+        configs.insert(name, value);
+        return Ok(());
+    }
+    if definition.kind != ConfigKind::List {
+        return invalid(format!(
+            "Can't append or subtract to config {name} because its type is not LIST"
+        ));
+    }
+    let current = configs
+        .get(&name)
+        .cloned()
+        .unwrap_or_else(|| topic_config::default_value(definition, defaults).0);
+    let mut items: Vec<String> = current
+        .split(',')
+        .filter(|item| !item.is_empty())
+        .map(str::to_owned)
+        .collect();
+    for item in value.split(',') {
+        items.retain(|known| known != item);
+        match change.config_operation {
+            OPERATION_APPEND => items.push(item.to_owned()),
+            OPERATION_SUBTRACT => {}
+            other => {
+                return Err(TopicError::new(
+                    ErrorCode::InvalidRequest,
+                    format!("Unknown operation {other}"),
+                ));
+            }
+        }
+    }
+    configs.insert(name, items.join(","));
+    Ok(())
+}

@@ -1,0 +1,255 @@
+//! Fetch: long polls over many partitions.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use kafka_protocol::messages::{
+    FetchRequest, FetchResponse,
+    fetch_request::{FetchPartition, FetchTopic},
+    fetch_response::{
+        AbortedTransaction, EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint,
+        PartitionData,
+    },
+};
+use tokio::{sync::Notify, time::Instant};
+
+use super::{Context, check_leader_epoch, produce::note_throttle, throttle_ms};
+use crate::{
+    counters,
+    error::ErrorCode,
+    log::partition::{FetchRange, Partition},
+    topic::Topic,
+};
+
+/// Bytes of records in one answer, whatever the client asks (Kafka's `fetch.max.bytes`).
+const FETCH_BYTES_MAX: i32 = 55 << 20;
+/// Longest long poll.
+const WAIT_MAX: Duration = Duration::from_secs(600);
+
+/// Answers with records, waiting for `min_bytes` of them up to the client's limit.
+pub(crate) async fn fetch(context: &mut Context, request: FetchRequest) -> FetchResponse {
+    if let Some(code) = refuse_session(&request) {
+        return FetchResponse::default().with_error_code(code.code());
+    }
+    let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)).min(WAIT_MAX);
+    let deadline = Instant::now() + wait;
+    let min_bytes = usize::try_from(request.min_bytes).unwrap_or(0);
+    let waiter = Arc::new(Notify::new());
+    loop {
+        let is_last = Instant::now() >= deadline;
+        if !is_last {
+            register(context, &request, &waiter);
+        }
+        let read = read_all(context, &request);
+        if is_last || read.is_final || read.bytes >= min_bytes {
+            return answer(context, read);
+        }
+        let _ = tokio::time::timeout_at(deadline, waiter.notified()).await;
+    }
+}
+
+/// Sessions are not kept: a full request is answered with session id 0, which tells the client to send
+/// full requests (KIP-227); anything else names a session that does not exist.
+fn refuse_session(request: &FetchRequest) -> Option<ErrorCode> {
+    match (request.session_id, request.session_epoch) {
+        (0, 0 | -1) => None,
+        (_, -1) => None,
+        (0, _) => Some(ErrorCode::InvalidFetchSessionEpoch),
+        _ => Some(ErrorCode::FetchSessionIdNotFound),
+    }
+}
+
+fn find_topic(context: &Context, wanted: &FetchTopic) -> Option<Arc<Topic>> {
+    if context.version >= 13 {
+        context.cluster.topics.by_id(&wanted.topic_id)
+    } else {
+        context.cluster.topics.get(&wanted.topic)
+    }
+}
+
+fn register(context: &Context, request: &FetchRequest, waiter: &Arc<Notify>) {
+    for wanted in &request.topics {
+        let Some(topic) = find_topic(context, wanted) else {
+            continue;
+        };
+        for partition in &wanted.partitions {
+            if let Some(partition) = topic.partition(partition.partition) {
+                partition.register(waiter);
+            }
+        }
+    }
+}
+
+struct Read {
+    topics: Vec<FetchableTopicResponse>,
+    bytes: usize,
+    /// Whether an error has to be told at once.
+    is_final: bool,
+}
+
+fn read_all(context: &Context, request: &FetchRequest) -> Read {
+    let mut left = request.max_bytes.clamp(0, FETCH_BYTES_MAX) as usize;
+    let mut read = Read {
+        topics: Vec::with_capacity(request.topics.len()),
+        bytes: 0,
+        is_final: request.topics.is_empty(),
+    };
+    for wanted in &request.topics {
+        let topic = find_topic(context, wanted);
+        let mut partitions = Vec::with_capacity(wanted.partitions.len());
+        for partition in &wanted.partitions {
+            let at_least_one = read.bytes == 0;
+            let data = read_one(
+                context,
+                topic.as_ref(),
+                partition,
+                request.isolation_level == 1,
+                left,
+                at_least_one,
+            );
+            let size = data.records.as_ref().map_or(0, Bytes::len);
+            read.bytes += size;
+            left = left.saturating_sub(size);
+            read.is_final |= data.error_code != 0 || data.diverging_epoch.end_offset >= 0;
+            partitions.push(data);
+        }
+        read.topics.push(
+            FetchableTopicResponse::default()
+                .with_topic(wanted.topic.clone())
+                .with_topic_id(wanted.topic_id)
+                .with_partitions(partitions),
+        );
+    }
+    read
+}
+
+fn read_one(
+    context: &Context,
+    topic: Option<&Arc<Topic>>,
+    wanted: &FetchPartition,
+    is_read_committed: bool,
+    left: usize,
+    at_least_one: bool,
+) -> PartitionData {
+    let missing = if context.version >= 13 {
+        ErrorCode::UnknownTopicId
+    } else {
+        ErrorCode::UnknownTopicOrPartition
+    };
+    let empty = PartitionData::default()
+        .with_partition_index(wanted.partition)
+        .with_records(Some(Bytes::new()));
+    let failed = |code: ErrorCode| {
+        empty
+            .clone()
+            .with_error_code(code.code())
+            .with_high_watermark(-1)
+            .with_last_stable_offset(-1)
+            .with_log_start_offset(-1)
+    };
+    let Some(topic) = topic else {
+        return failed(missing);
+    };
+    let partition = match context.led_partition(Some(topic), wanted.partition) {
+        Ok(partition) => partition,
+        Err(ErrorCode::NotLeaderOrFollower) => {
+            return elsewhere(
+                context,
+                topic,
+                wanted,
+                failed(ErrorCode::NotLeaderOrFollower),
+            );
+        }
+        Err(code) => return failed(code),
+    };
+    if let Err(code) = check_leader_epoch(wanted.current_leader_epoch, &partition) {
+        return failed(code);
+    }
+    if wanted.last_fetched_epoch >= 0 && wanted.last_fetched_epoch > partition.leader_epoch() {
+        return diverging(&partition, empty);
+    }
+    let range = FetchRange {
+        offset: wanted.fetch_offset,
+        max_bytes: left.min(usize::try_from(wanted.partition_max_bytes).unwrap_or(0)),
+        at_least_one,
+        is_read_committed,
+    };
+    let fetched = match partition.fetch(range) {
+        Ok(fetched) => fetched,
+        Err(code) => return failed(code),
+    };
+    let aborted = fetched.aborted.iter().map(|aborted| {
+        AbortedTransaction::default()
+            .with_producer_id(aborted.producer_id.into())
+            .with_first_offset(aborted.first_offset)
+    });
+    empty
+        .with_high_watermark(fetched.high_watermark)
+        .with_last_stable_offset(fetched.last_stable_offset)
+        .with_log_start_offset(fetched.log_start_offset)
+        .with_aborted_transactions(is_read_committed.then(|| aborted.collect()))
+        .with_records(Some(fetched.records))
+}
+
+/// The client followed a leader that never was: it is told where the logs part (KIP-595).
+fn diverging(partition: &Partition, answer: PartitionData) -> PartitionData {
+    let end = partition
+        .watermarks()
+        .map_or(-1, |marks| marks.high_watermark);
+    answer.with_diverging_epoch(
+        EpochEndOffset::default()
+            .with_epoch(partition.leader_epoch())
+            .with_end_offset(end),
+    )
+}
+
+fn elsewhere(
+    context: &Context,
+    topic: &Topic,
+    wanted: &FetchPartition,
+    answer: PartitionData,
+) -> PartitionData {
+    let leader = context
+        .cluster
+        .replicas(topic.first_leader, wanted.partition, 1)[0];
+    let epoch = topic
+        .partition(wanted.partition)
+        .map_or(-1, |partition| partition.leader_epoch());
+    answer.with_current_leader(
+        LeaderIdAndEpoch::default()
+            .with_leader_id(leader.into())
+            .with_leader_epoch(epoch),
+    )
+}
+
+fn answer(context: &mut Context, read: Read) -> FetchResponse {
+    let cluster = context.cluster.clone();
+    counters::add(&cluster.counters.bytes_out, read.bytes as u64);
+    let mut leaders = Vec::new();
+    for partition in read.topics.iter().flat_map(|topic| topic.partitions.iter()) {
+        if partition.error_code != 0 {
+            counters::add(&cluster.counters.errors, 1);
+        }
+        if partition.error_code == ErrorCode::NotLeaderOrFollower.code() {
+            leaders.push(partition.current_leader.leader_id.0);
+        }
+    }
+    leaders.sort_unstable();
+    leaders.dedup();
+    let endpoints = leaders
+        .into_iter()
+        .filter_map(|leader| cluster.endpoint(&context.listener, leader))
+        .map(|found| {
+            NodeEndpoint::default()
+                .with_node_id(found.broker_id.into())
+                .with_host(found.host.into())
+                .with_port(i32::from(found.port))
+        });
+    let throttle = cluster.egress.charge(read.bytes as u64, Instant::now());
+    let answer = FetchResponse::default()
+        .with_throttle_time_ms(throttle_ms(throttle))
+        .with_node_endpoints(endpoints.collect())
+        .with_responses(read.topics);
+    note_throttle(context, throttle);
+    answer
+}

@@ -1,0 +1,70 @@
+//! DescribeLogDirs: how much lies on disk.
+
+use kafka_protocol::messages::{
+    DescribeLogDirsRequest, DescribeLogDirsResponse, TopicName,
+    describe_log_dirs_response::{
+        DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
+    },
+};
+
+use super::Context;
+use crate::counters;
+
+/// The directory that is told to clients; where the data really lies is nobody's business.
+const LOG_DIR: &str = "/kafka-logs";
+
+/// The partitions that have a replica on this broker. There is one physical copy, shown at each of them.
+pub(crate) async fn describe_log_dirs(
+    context: &mut Context,
+    request: DescribeLogDirsRequest,
+) -> DescribeLogDirsResponse {
+    let cluster = &context.cluster;
+    let mut topics = Vec::new();
+    for topic in cluster.topics.all() {
+        let wanted = match &request.topics {
+            None => None,
+            Some(wanted) => match wanted.iter().find(|wanted| *wanted.topic == *topic.name) {
+                Some(wanted) => Some(&wanted.partitions),
+                None => continue,
+            },
+        };
+        let partitions: Vec<DescribeLogDirsPartition> = topic
+            .partitions()
+            .iter()
+            .filter(|partition| wanted.is_none_or(|wanted| wanted.contains(&partition.index)))
+            .filter(|partition| {
+                cluster
+                    .replicas(
+                        topic.first_leader,
+                        partition.index,
+                        topic.replication_factor,
+                    )
+                    .contains(&context.broker_id)
+            })
+            .filter_map(|partition| {
+                let size = partition.ask(|log, _| Ok(log.size_bytes())).ok()?;
+                Some(
+                    DescribeLogDirsPartition::default()
+                        .with_partition_index(partition.index)
+                        .with_partition_size(size as i64),
+                )
+            })
+            .collect();
+        if !partitions.is_empty() {
+            topics.push(
+                DescribeLogDirsTopic::default()
+                    .with_name(TopicName(topic.name.clone().into()))
+                    .with_partitions(partitions),
+            );
+        }
+    }
+    let total = cluster.spec().limits.disk_bytes_max;
+    let used = counters::stored(&cluster.stored_bytes);
+    let as_i64 = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+    let result = DescribeLogDirsResult::default()
+        .with_log_dir(LOG_DIR.into())
+        .with_topics(topics)
+        .with_total_bytes(total.map_or(-1, as_i64))
+        .with_usable_bytes(total.map_or(-1, |total| as_i64(total.saturating_sub(used))));
+    DescribeLogDirsResponse::default().with_results(vec![result])
+}

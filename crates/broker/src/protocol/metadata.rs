@@ -1,0 +1,230 @@
+//! Metadata and DescribeTopicPartitions: brokers, topics, leaders.
+
+use std::sync::Arc;
+
+use kafka_protocol::messages::{
+    BrokerId, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, MetadataRequest,
+    MetadataResponse, TopicName,
+    describe_topic_partitions_response::{
+        Cursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
+    },
+    metadata_request::MetadataRequestTopic,
+    metadata_response::{MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic},
+};
+
+use super::{Context, OPERATIONS_UNKNOWN};
+use crate::{
+    error::ErrorCode,
+    spec::TopicSpec,
+    topic::{Topic, check_topic_name},
+};
+
+/// Partitions in one DescribeTopicPartitions answer (Kafka's `max.request.partition.size.limit`).
+const PARTITIONS_PER_ANSWER_MAX: usize = 2_000;
+
+/// What the client may connect to, and who leads what.
+pub(crate) async fn metadata(context: &mut Context, request: MetadataRequest) -> MetadataResponse {
+    let cluster = context.cluster.clone();
+    let brokers = cluster
+        .endpoints(&context.listener)
+        .into_iter()
+        .map(|endpoint| {
+            MetadataResponseBroker::default()
+                .with_node_id(endpoint.broker_id.into())
+                .with_host(endpoint.host.into())
+                .with_port(i32::from(endpoint.port))
+        });
+    let mut answer = MetadataResponse::default()
+        .with_brokers(brokers.collect())
+        .with_cluster_id(Some(cluster.id.clone().into()))
+        .with_controller_id(BrokerId(0))
+        .with_cluster_authorized_operations(OPERATIONS_UNKNOWN);
+    let wanted = match request.topics {
+        Some(topics) if context.version > 0 || !topics.is_empty() => Some(topics),
+        _ => None,
+    };
+    answer.topics = match wanted {
+        None => cluster
+            .topics
+            .all()
+            .iter()
+            .map(|topic| describe(context, topic))
+            .collect(),
+        Some(wanted) => {
+            let may_create = cluster.spec().auto_create_topics
+                && (context.version < 4 || request.allow_auto_topic_creation);
+            let mut topics = Vec::with_capacity(wanted.len());
+            for topic in wanted {
+                topics.push(find(context, topic, may_create).await);
+            }
+            topics
+        }
+    };
+    answer
+}
+
+async fn find(
+    context: &Context,
+    wanted: MetadataRequestTopic,
+    may_create: bool,
+) -> MetadataResponseTopic {
+    let cluster = &context.cluster;
+    let failed = |code: ErrorCode| {
+        MetadataResponseTopic::default()
+            .with_error_code(code.code())
+            .with_name(wanted.name.clone())
+            .with_topic_id(wanted.topic_id)
+            .with_topic_authorized_operations(OPERATIONS_UNKNOWN)
+    };
+    let Some(name) = &wanted.name else {
+        return match cluster.topics.by_id(&wanted.topic_id) {
+            Some(topic) => describe(context, &topic),
+            None => failed(ErrorCode::UnknownTopicId),
+        };
+    };
+    if let Some(topic) = cluster.topics.get(name) {
+        return describe(context, &topic);
+    }
+    if check_topic_name(name).is_err() {
+        return failed(ErrorCode::InvalidTopicException);
+    }
+    if !may_create {
+        return failed(ErrorCode::UnknownTopicOrPartition);
+    }
+    let spec = TopicSpec {
+        name: name.to_string(),
+        partitions: -1,
+        replication_factor: -1,
+        configs: Default::default(),
+    };
+    match cluster.create_topic(spec).await {
+        Ok(topic) => describe(context, &topic),
+        // Somebody else may have been faster.
+        Err(error) => match cluster.topics.get(name) {
+            Some(topic) => describe(context, &topic),
+            None => failed(
+                ErrorCode::try_from_code(error.code).unwrap_or(ErrorCode::UnknownServerError),
+            ),
+        },
+    }
+}
+
+fn describe(context: &Context, topic: &Arc<Topic>) -> MetadataResponseTopic {
+    let partitions = topic
+        .partitions()
+        .iter()
+        .map(|partition| {
+            let replicas = context.cluster.replicas(
+                topic.first_leader,
+                partition.index,
+                topic.replication_factor,
+            );
+            let nodes: Vec<BrokerId> = replicas.iter().copied().map(BrokerId).collect();
+            MetadataResponsePartition::default()
+                .with_partition_index(partition.index)
+                .with_leader_id(nodes[0])
+                .with_leader_epoch(partition.leader_epoch())
+                .with_replica_nodes(nodes.clone())
+                .with_isr_nodes(nodes)
+        })
+        .collect();
+    MetadataResponseTopic::default()
+        .with_name(Some(TopicName(topic.name.clone().into())))
+        .with_topic_id(topic.id)
+        .with_partitions(partitions)
+        .with_topic_authorized_operations(OPERATIONS_UNKNOWN)
+}
+
+/// The same by pages (KIP-966).
+pub(crate) async fn describe_topic_partitions(
+    context: &mut Context,
+    request: DescribeTopicPartitionsRequest,
+) -> DescribeTopicPartitionsResponse {
+    let asked = usize::try_from(request.response_partition_limit).unwrap_or(0);
+    let mut left = asked.clamp(1, PARTITIONS_PER_ANSWER_MAX);
+    let mut names: Vec<String> = if request.topics.is_empty() {
+        context
+            .cluster
+            .topics
+            .all()
+            .iter()
+            .map(|topic| topic.name.clone())
+            .collect()
+    } else {
+        request
+            .topics
+            .iter()
+            .map(|topic| topic.name.to_string())
+            .collect()
+    };
+    names.sort();
+    names.dedup();
+    let (from_topic, from_partition) = match &request.cursor {
+        Some(cursor) => (cursor.topic_name.to_string(), cursor.partition_index.max(0)),
+        None => (String::new(), 0),
+    };
+    let mut answer = DescribeTopicPartitionsResponse::default();
+    for name in names.into_iter().filter(|name| *name >= from_topic) {
+        if left == 0 {
+            answer.next_cursor = Some(
+                Cursor::default()
+                    .with_topic_name(TopicName(name.into()))
+                    .with_partition_index(0),
+            );
+            break;
+        }
+        let skip = if name == from_topic {
+            from_partition as usize
+        } else {
+            0
+        };
+        let (topic, next) = describe_page(context, &name, skip, left);
+        left = left.saturating_sub(topic.partitions.len().max(1));
+        answer.topics.push(topic);
+        if let Some(next) = next {
+            answer.next_cursor = Some(
+                Cursor::default()
+                    .with_topic_name(TopicName(name.into()))
+                    .with_partition_index(next),
+            );
+            break;
+        }
+    }
+    answer
+}
+
+fn describe_page(
+    context: &Context,
+    name: &str,
+    skip: usize,
+    limit: usize,
+) -> (DescribeTopicPartitionsResponseTopic, Option<i32>) {
+    let answer = DescribeTopicPartitionsResponseTopic::default()
+        .with_name(Some(TopicName(name.to_owned().into())))
+        .with_topic_authorized_operations(OPERATIONS_UNKNOWN);
+    let Some(topic) = context.cluster.topics.get(name) else {
+        let code = match check_topic_name(name) {
+            Ok(()) => ErrorCode::UnknownTopicOrPartition,
+            Err(_) => ErrorCode::InvalidTopicException,
+        };
+        return (answer.with_error_code(code.code()), None);
+    };
+    let all = describe(context, &topic).partitions;
+    let next = (all.len() > skip + limit).then_some((skip + limit) as i32);
+    let partitions = all.into_iter().skip(skip).take(limit).map(|partition| {
+        DescribeTopicPartitionsResponsePartition::default()
+            .with_partition_index(partition.partition_index)
+            .with_leader_id(partition.leader_id)
+            .with_leader_epoch(partition.leader_epoch)
+            .with_replica_nodes(partition.replica_nodes)
+            .with_isr_nodes(partition.isr_nodes)
+            .with_eligible_leader_replicas(Some(Vec::new()))
+            .with_last_known_elr(Some(Vec::new()))
+    });
+    (
+        answer
+            .with_topic_id(topic.id)
+            .with_partitions(partitions.collect()),
+        next,
+    )
+}

@@ -1,0 +1,254 @@
+//! Produce.
+
+use std::sync::Arc;
+
+use kafka_protocol::messages::{
+    ProduceRequest, ProduceResponse,
+    produce_request::{PartitionProduceData, TopicProduceData},
+    produce_response::{
+        LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
+    },
+};
+use tokio::time::Instant;
+
+use super::{Context, throttle_ms};
+use crate::{
+    counters,
+    error::ErrorCode,
+    log::{
+        AppendInfo,
+        batch::{self, BatchRules},
+        partition::Partition,
+    },
+    topic::Topic,
+};
+
+/// Appends, waits for durability, answers; `None` with acks=0.
+pub(crate) async fn produce(
+    context: &mut Context,
+    request: ProduceRequest,
+) -> Option<ProduceResponse> {
+    let acks = request.acks;
+    let transactional_id = request.transactional_id.map(|id| id.to_string());
+    let mut bytes = 0;
+    let mut answers = Vec::with_capacity(request.topic_data.len());
+    let mut flushes = Vec::new();
+    for data in request.topic_data {
+        let topic = find_topic(context, &data);
+        let mut partitions = Vec::with_capacity(data.partition_data.len());
+        for partition in data.partition_data {
+            bytes += partition
+                .records
+                .as_ref()
+                .map_or(0, |records| records.len() as u64);
+            let index = partition.index;
+            let appended = match (-1..=1).contains(&acks) {
+                true => append(
+                    context,
+                    &topic,
+                    partition,
+                    acks,
+                    transactional_id.as_deref(),
+                ),
+                false => Err((ErrorCode::InvalidRequiredAcks, None)),
+            };
+            if let Ok((log, info)) = &appended {
+                flushes.push((
+                    answers.len(),
+                    partitions.len(),
+                    log.clone(),
+                    info.end_offset,
+                ));
+            }
+            partitions.push(answer_partition(
+                context,
+                &topic,
+                index,
+                appended.map(|(log, info)| (info, log)),
+            ));
+        }
+        answers.push(
+            TopicProduceResponse::default()
+                .with_name(data.name)
+                .with_topic_id(data.topic_id)
+                .with_partition_responses(partitions),
+        );
+    }
+    for (topic, partition, log, end_offset) in flushes {
+        if let Err(code) = log.flush(end_offset).await {
+            answers[topic].partition_responses[partition].error_code = code.code();
+            answers[topic].partition_responses[partition].base_offset = -1;
+        }
+    }
+    counters::add(&context.cluster.counters.bytes_in, bytes);
+    let throttle = context.cluster.ingress.charge(bytes, Instant::now());
+    note_throttle(context, throttle);
+    if acks == 0 {
+        return None;
+    }
+    let endpoints = redirects(context, &answers);
+    Some(
+        ProduceResponse::default()
+            .with_responses(answers)
+            .with_throttle_time_ms(throttle_ms(throttle))
+            .with_node_endpoints(endpoints),
+    )
+}
+
+pub(super) fn note_throttle(context: &mut Context, throttle: std::time::Duration) {
+    if !throttle.is_zero() {
+        counters::add(&context.cluster.counters.throttled_requests, 1);
+        counters::add(
+            &context.cluster.counters.throttled_ms,
+            throttle.as_millis() as u64,
+        );
+        context.throttle = context.throttle.max(throttle);
+    }
+}
+
+fn find_topic(context: &Context, data: &TopicProduceData) -> Result<Arc<Topic>, ErrorCode> {
+    let topics = &context.cluster.topics;
+    if context.version >= 13 {
+        topics
+            .by_id(&data.topic_id)
+            .ok_or(ErrorCode::UnknownTopicId)
+    } else {
+        topics
+            .get(&data.name)
+            .ok_or(ErrorCode::UnknownTopicOrPartition)
+    }
+}
+
+type Refusal = (ErrorCode, Option<String>);
+
+fn append(
+    context: &Context,
+    topic: &Result<Arc<Topic>, ErrorCode>,
+    data: PartitionProduceData,
+    acks: i16,
+    transactional_id: Option<&str>,
+) -> Result<(Arc<Partition>, AppendInfo), Refusal> {
+    let cluster = &context.cluster;
+    let plain = |code| (code, None);
+    let topic = topic.as_ref().map_err(|code| plain(*code))?;
+    let partition = context
+        .led_partition(Some(topic), data.index)
+        .map_err(plain)?;
+    let settings = topic.settings();
+    let replicas = cluster.replicas(topic.first_leader, data.index, topic.replication_factor);
+    if acks == -1 && replicas.len() < settings.min_insync_replicas {
+        return Err(plain(ErrorCode::NotEnoughReplicas));
+    }
+    if cluster.is_disk_full() {
+        counters::add(&cluster.counters.disk_refused, 1);
+        return Err((
+            ErrorCode::KafkaStorageError,
+            Some("the disk of this cluster is full".to_owned()),
+        ));
+    }
+    let now_ms = cluster.shared.now_ms();
+    let rules = BatchRules {
+        message_bytes_max: settings
+            .message_bytes_max
+            .min(cluster.spec().limits.message_bytes_max as usize),
+        log_append_time_ms: settings.is_log_append_time.then_some(now_ms),
+        keys_required: settings.is_compacted,
+    };
+    let batch = batch::validate(data.records.unwrap_or_default(), rules).map_err(|code| {
+        if code == ErrorCode::MessageTooLarge {
+            counters::add(&cluster.counters.messages_too_large, 1);
+        }
+        plain(code)
+    })?;
+    if !settings.is_log_append_time
+        && batch.header.max_timestamp
+            > now_ms.saturating_add(settings.message_timestamp_after_max_ms)
+    {
+        let message = format!(
+            "Timestamp {} of a message is out of range",
+            batch.header.max_timestamp
+        );
+        return Err((ErrorCode::InvalidTimestamp, Some(message)));
+    }
+    if batch.header.is_transactional() {
+        cluster
+            .transactions
+            .check_partition(transactional_id, &batch.header, &topic.name, data.index)
+            .map_err(plain)?;
+    }
+    let info = partition.append(&batch, &settings.log).map_err(plain)?;
+    Ok((partition, info))
+}
+
+fn answer_partition(
+    context: &Context,
+    topic: &Result<Arc<Topic>, ErrorCode>,
+    index: i32,
+    appended: Result<(AppendInfo, Arc<Partition>), Refusal>,
+) -> PartitionProduceResponse {
+    let answer = PartitionProduceResponse::default().with_index(index);
+    match appended {
+        Ok((info, partition)) => {
+            let is_stamped = topic
+                .as_ref()
+                .is_ok_and(|topic| topic.settings().is_log_append_time);
+            let append_time = if is_stamped {
+                context.cluster.shared.now_ms()
+            } else {
+                -1
+            };
+            let start = partition
+                .watermarks()
+                .map_or(-1, |marks| marks.log_start_offset);
+            answer
+                .with_base_offset(info.base_offset)
+                .with_log_append_time_ms(append_time)
+                .with_log_start_offset(start)
+        }
+        Err((code, message)) => {
+            counters::add(&context.cluster.counters.errors, 1);
+            let mut answer = answer
+                .with_error_code(code.code())
+                .with_base_offset(-1)
+                .with_log_append_time_ms(-1)
+                .with_log_start_offset(-1)
+                .with_error_message(message.map(Into::into));
+            if code == ErrorCode::NotLeaderOrFollower
+                && let Ok(topic) = topic
+            {
+                let leader = context.cluster.replicas(topic.first_leader, index, 1)[0];
+                let epoch = topic
+                    .partition(index)
+                    .map_or(-1, |partition| partition.leader_epoch());
+                answer.current_leader = LeaderIdAndEpoch::default()
+                    .with_leader_id(leader.into())
+                    .with_leader_epoch(epoch);
+            }
+            answer
+        }
+    }
+}
+
+/// Where the leaders are that the answer names (KIP-951).
+fn redirects(context: &Context, answers: &[TopicProduceResponse]) -> Vec<NodeEndpoint> {
+    let leads = answers
+        .iter()
+        .flat_map(|topic| topic.partition_responses.iter());
+    let mut leaders: Vec<i32> = leads
+        .filter(|partition| partition.error_code == ErrorCode::NotLeaderOrFollower.code())
+        .map(|partition| partition.current_leader.leader_id.0)
+        .collect();
+    leaders.sort_unstable();
+    leaders.dedup();
+    let endpoint = |leader: i32| context.cluster.endpoint(&context.listener, leader);
+    leaders
+        .into_iter()
+        .filter_map(endpoint)
+        .map(|found| {
+            NodeEndpoint::default()
+                .with_node_id(found.broker_id.into())
+                .with_host(found.host.into())
+                .with_port(i32::from(found.port))
+        })
+        .collect()
+}

@@ -1,0 +1,264 @@
+//! CreateTopics, DeleteTopics, CreatePartitions, DeleteRecords.
+
+use std::collections::{BTreeMap, HashSet};
+
+use kafka_protocol::{
+    messages::{
+        CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
+        CreateTopicsResponse, DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest,
+        DeleteTopicsResponse, TopicName,
+        create_partitions_response::CreatePartitionsTopicResult,
+        create_topics_request::CreatableTopic,
+        create_topics_response::{CreatableTopicConfigs, CreatableTopicResult},
+        delete_records_response::{DeleteRecordsPartitionResult, DeleteRecordsTopicResult},
+        delete_topics_request::DeleteTopicState,
+        delete_topics_response::DeletableTopicResult,
+    },
+    protocol::StrBytes,
+};
+use uuid::Uuid;
+
+use super::{Context, config};
+use crate::{
+    error::{ErrorCode, TopicError},
+    spec::TopicSpec,
+    state::Record,
+};
+
+pub(crate) async fn create_topics(
+    context: &mut Context,
+    request: CreateTopicsRequest,
+) -> CreateTopicsResponse {
+    let mut seen = HashSet::new();
+    let twice: HashSet<TopicName> = request
+        .topics
+        .iter()
+        .filter(|topic| !seen.insert(topic.name.clone()))
+        .map(|topic| topic.name.clone())
+        .collect();
+    let mut answers = Vec::with_capacity(request.topics.len());
+    for topic in request.topics {
+        let name = topic.name.clone();
+        let created = if twice.contains(&name) {
+            Err(TopicError::new(
+                ErrorCode::InvalidRequest,
+                "Duplicate topic name.",
+            ))
+        } else {
+            create(context, topic, request.validate_only).await
+        };
+        answers.push(match created {
+            Ok(answer) => answer,
+            Err(error) => CreatableTopicResult::default()
+                .with_name(name)
+                .with_error_code(error.code)
+                .with_error_message(Some(error.message.into()))
+                .with_num_partitions(-1)
+                .with_replication_factor(-1)
+                .with_configs(Some(Vec::new())),
+        });
+    }
+    CreateTopicsResponse::default().with_topics(answers)
+}
+
+/// Partition count and replication factor of assignments made by hand. The brokers named have to be
+/// there; which of them leads is this cluster's own choice.
+fn from_assignments(context: &Context, topic: &CreatableTopic) -> Result<(i32, i16), TopicError> {
+    let invalid = |message: &str| TopicError::new(ErrorCode::InvalidReplicaAssignment, message);
+    if topic.num_partitions != -1 || topic.replication_factor != -1 {
+        let message = "A manual partition assignment was specified, but numPartitions or replicationFactor was not set to -1.";
+        return Err(TopicError::new(ErrorCode::InvalidRequest, message));
+    }
+    let brokers = context.cluster.spec().brokers.len() as i32;
+    let factor = topic.assignments[0].broker_ids.len();
+    for (at, assignment) in topic.assignments.iter().enumerate() {
+        let distinct: HashSet<i32> = assignment.broker_ids.iter().map(|id| id.0).collect();
+        if !topic
+            .assignments
+            .iter()
+            .any(|other| usize::try_from(other.partition_index) == Ok(at))
+        {
+            return Err(invalid(
+                "partitions should be a consecutive 0-based integer sequence",
+            ));
+        }
+        if distinct.len() != assignment.broker_ids.len()
+            || assignment.broker_ids.len() != factor
+            || factor == 0
+        {
+            return Err(invalid(
+                "replicas of the partitions are not distinct, or differ in number",
+            ));
+        }
+        if distinct.iter().any(|id| !(0..brokers).contains(id)) {
+            return Err(invalid(
+                "the assignment includes a broker that is not registered",
+            ));
+        }
+    }
+    Ok((topic.assignments.len() as i32, factor as i16))
+}
+
+async fn create(
+    context: &Context,
+    topic: CreatableTopic,
+    validate_only: bool,
+) -> Result<CreatableTopicResult, TopicError> {
+    let cluster = &context.cluster;
+    let (partitions, replication_factor) = match topic.assignments.is_empty() {
+        true => (topic.num_partitions, topic.replication_factor),
+        false => from_assignments(context, &topic)?,
+    };
+    let mut configs = BTreeMap::new();
+    for config in topic.configs {
+        let value = config.value.ok_or_else(|| {
+            TopicError::new(
+                ErrorCode::InvalidConfig,
+                format!(
+                    "Null value not supported for topic config {}",
+                    config.name.as_str()
+                ),
+            )
+        })?;
+        configs.insert(config.name.to_string(), value.to_string());
+    }
+    let spec = TopicSpec {
+        name: topic.name.to_string(),
+        partitions,
+        replication_factor,
+        configs,
+    };
+    let (id, partitions, replication_factor) = if validate_only {
+        let record = cluster.check_new_topic(&spec)?;
+        (Uuid::nil(), record.partitions, record.replication_factor)
+    } else {
+        let created = cluster.create_topic(spec.clone()).await?;
+        (
+            created.id,
+            created.partitions().len() as i32,
+            created.replication_factor,
+        )
+    };
+    let shown = config::topic_rows(context, &spec.configs)
+        .into_iter()
+        .map(|row| {
+            CreatableTopicConfigs::default()
+                .with_name(StrBytes::from_static_str(row.name))
+                .with_value(Some(row.value.into()))
+                .with_config_source(row.source)
+        });
+    Ok(CreatableTopicResult::default()
+        .with_name(topic.name)
+        .with_topic_id(id)
+        .with_num_partitions(partitions)
+        .with_replication_factor(replication_factor)
+        .with_configs(Some(shown.collect())))
+}
+
+pub(crate) async fn delete_topics(
+    context: &mut Context,
+    request: DeleteTopicsRequest,
+) -> DeleteTopicsResponse {
+    let wanted = if context.version >= 6 {
+        request.topics
+    } else {
+        request
+            .topic_names
+            .into_iter()
+            .map(|name| DeleteTopicState::default().with_name(Some(name)))
+            .collect()
+    };
+    let mut answers = Vec::with_capacity(wanted.len());
+    for wanted in wanted {
+        let topics = &context.cluster.topics;
+        let name = match &wanted.name {
+            Some(name) => Ok(name.to_string()),
+            None => topics
+                .by_id(&wanted.topic_id)
+                .map(|topic| topic.name.clone())
+                .ok_or(ErrorCode::UnknownTopicId),
+        };
+        let deleted = match name {
+            Ok(name) => context.cluster.delete_topic(&name).await,
+            Err(code) => Err(code.into()),
+        };
+        let answer = DeletableTopicResult::default()
+            .with_name(wanted.name)
+            .with_topic_id(wanted.topic_id);
+        answers.push(match deleted {
+            Ok(topic) => answer
+                .with_name(Some(TopicName(topic.name.clone().into())))
+                .with_topic_id(topic.id),
+            Err(error) => answer
+                .with_error_code(error.code)
+                .with_error_message(Some(error.message.into())),
+        });
+    }
+    DeleteTopicsResponse::default().with_responses(answers)
+}
+
+pub(crate) async fn create_partitions(
+    context: &mut Context,
+    request: CreatePartitionsRequest,
+) -> CreatePartitionsResponse {
+    let mut results = Vec::with_capacity(request.topics.len());
+    for wanted in request.topics {
+        let answer = CreatePartitionsTopicResult::default().with_name(wanted.name.clone());
+        let grown = context
+            .cluster
+            .grow_topic(&wanted.name, wanted.count, request.validate_only)
+            .await;
+        results.push(match grown {
+            Ok(()) => answer,
+            Err(error) => answer
+                .with_error_code(error.code)
+                .with_error_message(Some(error.message.into())),
+        });
+    }
+    CreatePartitionsResponse::default().with_results(results)
+}
+
+pub(crate) async fn delete_records(
+    context: &mut Context,
+    request: DeleteRecordsRequest,
+) -> DeleteRecordsResponse {
+    let mut records = Vec::new();
+    let mut topics = Vec::with_capacity(request.topics.len());
+    for wanted in request.topics {
+        let topic = context.cluster.topics.get(&wanted.name);
+        let partitions = wanted.partitions.iter().map(|partition| {
+            let index = partition.partition_index;
+            let answer = DeleteRecordsPartitionResult::default().with_partition_index(index);
+            let deleted = context
+                .led_partition(topic.as_ref(), index)
+                .and_then(|log| log.delete_records(partition.offset));
+            match deleted {
+                Ok(start) => {
+                    if let Some(topic) = &topic {
+                        records.push(Record::LogStart {
+                            topic: topic.id,
+                            partition: index,
+                            offset: start,
+                        });
+                    }
+                    answer.with_low_watermark(start)
+                }
+                Err(code) => answer.with_low_watermark(-1).with_error_code(code.code()),
+            }
+        });
+        let partitions = partitions.collect();
+        topics.push(
+            DeleteRecordsTopicResult::default()
+                .with_name(wanted.name)
+                .with_partitions(partitions),
+        );
+    }
+    if !records.is_empty() && super::offset::write(context, records).await.is_err() {
+        let done = topics
+            .iter_mut()
+            .flat_map(|topic| topic.partitions.iter_mut());
+        done.filter(|partition| partition.error_code == 0)
+            .for_each(|partition| partition.error_code = ErrorCode::KafkaStorageError.code());
+    }
+    DeleteRecordsResponse::default().with_topics(topics)
+}

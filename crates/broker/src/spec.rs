@@ -1,0 +1,184 @@
+//! What a cluster should be.
+
+use std::{collections::BTreeMap, net::SocketAddr};
+
+use crate::error::HostError;
+
+/// Longest cluster id.
+const CLUSTER_ID_CHARS_MAX: usize = 128;
+
+/// One Kafka cluster: its brokers, what it may use, and how topics are made when nothing else is said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterSpec {
+    /// `[a-z0-9_-]+`; names the directory and is told to clients as the cluster id.
+    pub id: String,
+    /// The Kafka release that the cluster behaves as, e.g. `2.4.1`.
+    pub kafka_version: String,
+    /// At least one; ids counted from 0.
+    pub brokers: Vec<BrokerSpec>,
+    /// What was bought.
+    pub limits: ClusterLimits,
+    /// Whether producing to or asking for a missing topic makes it.
+    pub auto_create_topics: bool,
+    /// Settings of topics that do not say otherwise.
+    pub defaults: TopicDefaults,
+}
+
+/// One broker id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokerSpec {
+    /// Counted from 0.
+    pub id: i32,
+    /// Where it listens. Clients that came through a listener are shown the listeners of the same name.
+    pub listeners: Vec<ListenerSpec>,
+}
+
+/// One listener of one broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerSpec {
+    /// Address to listen at. Port 0: the system chooses.
+    pub bind: SocketAddr,
+    /// Host name told to clients.
+    pub advertised_host: String,
+    /// Port told to clients. 0: the port listened at.
+    pub advertised_port: u16,
+    /// E.g. `PLAINTEXT`.
+    pub name: String,
+}
+
+/// What was bought. Refusals use Kafka's own error codes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterLimits {
+    /// Topics; above: POLICY_VIOLATION.
+    pub topics_max: u32,
+    /// Partitions of all topics; above: POLICY_VIOLATION.
+    pub partitions_max: u32,
+    /// Whether a partition counts once for each replica (Tencent's CKafka counts so).
+    pub partitions_count_replicas: bool,
+    /// Consumer groups; above: GROUP_MAX_SIZE_REACHED.
+    pub groups_max: u32,
+    /// Connections to all brokers together; above: closed at once.
+    pub connections_max: u32,
+    /// Largest record batch in bytes that a topic may be set to take; above: MESSAGE_TOO_LARGE.
+    pub message_bytes_max: u32,
+    /// Bytes per second that clients may produce; `None`: no limit.
+    pub ingress_bytes_per_second_max: Option<u64>,
+    /// Bytes per second that clients may fetch; `None`: no limit.
+    pub egress_bytes_per_second_max: Option<u64>,
+    /// Bytes of segments on disk; above: KAFKA_STORAGE_ERROR to producers. `None`: no limit.
+    pub disk_bytes_max: Option<u64>,
+}
+
+impl Default for ClusterLimits {
+    fn default() -> Self {
+        Self {
+            topics_max: 10_000,
+            partitions_max: 10_000,
+            partitions_count_replicas: false,
+            groups_max: 10_000,
+            connections_max: 10_000,
+            message_bytes_max: 1_048_588,
+            ingress_bytes_per_second_max: None,
+            egress_bytes_per_second_max: None,
+            disk_bytes_max: None,
+        }
+    }
+}
+
+/// Settings of topics that do not say otherwise: Kafka's broker-level defaults.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicDefaults {
+    /// `num.partitions`.
+    pub partitions: i32,
+    /// `default.replication.factor`.
+    pub replication_factor: i16,
+    /// `log.retention.ms`; -1: for ever.
+    pub retention_ms: i64,
+    /// `log.retention.bytes` per partition; -1: no limit.
+    pub retention_bytes: i64,
+    /// `min.insync.replicas`.
+    pub min_insync_replicas: i32,
+    /// Other topic settings by their topic-level names, e.g. `segment.bytes`.
+    pub configs: BTreeMap<String, String>,
+}
+
+impl Default for TopicDefaults {
+    fn default() -> Self {
+        Self {
+            partitions: 1,
+            replication_factor: 1,
+            retention_ms: 604_800_000,
+            retention_bytes: -1,
+            min_insync_replicas: 1,
+            configs: BTreeMap::new(),
+        }
+    }
+}
+
+/// A topic to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicSpec {
+    /// `[a-zA-Z0-9._-]+`, at most 249 characters.
+    pub name: String,
+    /// -1: the cluster's default.
+    pub partitions: i32,
+    /// -1: the cluster's default.
+    pub replication_factor: i16,
+    /// Settings by their Kafka names.
+    pub configs: BTreeMap<String, String>,
+}
+
+/// A topic that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicDescription {
+    /// Its name.
+    pub name: String,
+    /// Its id, as clients see it.
+    pub topic_id: uuid::Uuid,
+    /// Number of partitions.
+    pub partitions: i32,
+    /// Replicas of each partition, as shown to clients.
+    pub replication_factor: i16,
+    /// Settings that differ from the defaults.
+    pub configs: BTreeMap<String, String>,
+}
+
+/// Whether an id can name a directory safely.
+pub(crate) fn check_cluster_id(id: &str) -> Result<(), HostError> {
+    let is_safe = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+    if id.is_empty() || id.len() > CLUSTER_ID_CHARS_MAX || !id.bytes().all(is_safe) {
+        return Err(HostError::InvalidClusterId { id: id.to_owned() });
+    }
+    Ok(())
+}
+
+impl ClusterSpec {
+    pub(crate) fn check(&self) -> Result<(), HostError> {
+        check_cluster_id(&self.id)?;
+        let invalid = |reason: &str| {
+            Err(HostError::InvalidSpec {
+                reason: reason.to_owned(),
+            })
+        };
+        if self.brokers.is_empty() {
+            return invalid("a cluster needs a broker");
+        }
+        if self
+            .brokers
+            .iter()
+            .enumerate()
+            .any(|(at, broker)| usize::try_from(broker.id) != Ok(at))
+        {
+            return invalid("broker ids count from 0 in order");
+        }
+        if self.defaults.partitions < 1 || self.defaults.replication_factor < 1 {
+            return invalid("default partitions and replication factor are at least 1");
+        }
+        if usize::try_from(self.defaults.replication_factor)
+            .is_ok_and(|factor| factor > self.brokers.len())
+        {
+            return invalid("the default replication factor exceeds the number of brokers");
+        }
+        Ok(())
+    }
+}

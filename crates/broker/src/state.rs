@@ -1,0 +1,319 @@
+//! What a cluster knows besides its logs, as the sum of journal records.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::log::journal::JournaledState;
+
+/// A topic as the journal keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TopicRecord {
+    pub name: String,
+    pub id: Uuid,
+    pub partitions: i32,
+    pub replication_factor: i16,
+    /// Which broker leads partition 0; the others follow in turn.
+    pub first_leader: i32,
+    pub configs: BTreeMap<String, String>,
+    pub created_ms: i64,
+}
+
+/// An offset that a group committed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CommittedOffset {
+    pub offset: i64,
+    pub leader_epoch: i32,
+    pub metadata: String,
+    pub committed_ms: i64,
+}
+
+/// Topic and partition.
+pub(crate) type TopicPartition = (String, i32);
+
+/// How far a transaction is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum TransactionStatus {
+    Empty,
+    Ongoing,
+    PrepareCommit,
+    PrepareAbort,
+    CompleteCommit,
+    CompleteAbort,
+}
+
+impl TransactionStatus {
+    /// The name that Kafka's tools show.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Empty => "Empty",
+            Self::Ongoing => "Ongoing",
+            Self::PrepareCommit => "PrepareCommit",
+            Self::PrepareAbort => "PrepareAbort",
+            Self::CompleteCommit => "CompleteCommit",
+            Self::CompleteAbort => "CompleteAbort",
+        }
+    }
+}
+
+/// One transactional id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TransactionRecord {
+    pub producer_id: i64,
+    pub producer_epoch: i16,
+    pub timeout_ms: i32,
+    pub status: TransactionStatus,
+    pub started_ms: i64,
+    pub updated_ms: i64,
+    pub partitions: BTreeSet<TopicPartition>,
+    /// Groups whose offsets are part of the transaction.
+    pub groups: BTreeSet<String>,
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "t")]
+pub(crate) enum Record {
+    Topic(TopicRecord),
+    TopicGone {
+        name: String,
+    },
+    LogStart {
+        topic: Uuid,
+        partition: i32,
+        offset: i64,
+    },
+    ProducerIds {
+        next: i64,
+    },
+    Offset {
+        group: String,
+        topic: String,
+        partition: i32,
+        at: CommittedOffset,
+    },
+    OffsetGone {
+        group: String,
+        topic: String,
+        partition: i32,
+    },
+    GroupGone {
+        group: String,
+    },
+    PendingOffset {
+        group: String,
+        producer_id: i64,
+        topic: String,
+        partition: i32,
+        at: CommittedOffset,
+    },
+    PendingEnd {
+        group: String,
+        producer_id: i64,
+        is_committed: bool,
+    },
+    Transaction {
+        id: String,
+        at: TransactionRecord,
+    },
+    TransactionGone {
+        id: String,
+    },
+    BrokerConfig {
+        broker: String,
+        configs: BTreeMap<String, String>,
+    },
+}
+
+/// Offsets of one group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct GroupOffsets {
+    pub committed: BTreeMap<TopicPartition, CommittedOffset>,
+    /// Offsets of transactions that have not ended, by producer id.
+    pub pending: BTreeMap<i64, BTreeMap<TopicPartition, CommittedOffset>>,
+}
+
+/// The sum.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ClusterState {
+    pub topics: BTreeMap<String, TopicRecord>,
+    pub log_starts: HashMap<(Uuid, i32), i64>,
+    pub next_producer_id: i64,
+    pub offsets: BTreeMap<String, GroupOffsets>,
+    pub transactions: BTreeMap<String, TransactionRecord>,
+    pub broker_configs: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl JournaledState for ClusterState {
+    type Record = Record;
+
+    fn apply(&mut self, record: Record) {
+        match record {
+            Record::Topic(topic) => {
+                self.topics.insert(topic.name.clone(), topic);
+            }
+            Record::TopicGone { name } => self.drop_topic(&name),
+            Record::LogStart {
+                topic,
+                partition,
+                offset,
+            } => {
+                self.log_starts.insert((topic, partition), offset);
+            }
+            Record::ProducerIds { next } => self.next_producer_id = next,
+            Record::Offset {
+                group,
+                topic,
+                partition,
+                at,
+            } => {
+                self.offsets
+                    .entry(group)
+                    .or_default()
+                    .committed
+                    .insert((topic, partition), at);
+            }
+            Record::OffsetGone {
+                group,
+                topic,
+                partition,
+            } => {
+                if let Some(offsets) = self.offsets.get_mut(&group) {
+                    offsets.committed.remove(&(topic, partition));
+                }
+            }
+            Record::GroupGone { group } => {
+                self.offsets.remove(&group);
+            }
+            Record::PendingOffset {
+                group,
+                producer_id,
+                topic,
+                partition,
+                at,
+            } => {
+                let pending = &mut self.offsets.entry(group).or_default().pending;
+                pending
+                    .entry(producer_id)
+                    .or_default()
+                    .insert((topic, partition), at);
+            }
+            Record::PendingEnd {
+                group,
+                producer_id,
+                is_committed,
+            } => {
+                let offsets = self.offsets.entry(group).or_default();
+                let pending = offsets.pending.remove(&producer_id).unwrap_or_default();
+                if is_committed {
+                    offsets.committed.extend(pending);
+                }
+            }
+            Record::Transaction { id, at } => {
+                self.transactions.insert(id, at);
+            }
+            Record::TransactionGone { id } => {
+                self.transactions.remove(&id);
+            }
+            Record::BrokerConfig { broker, configs } => {
+                self.broker_configs.insert(broker, configs);
+            }
+        }
+    }
+
+    fn snapshot(&self) -> Vec<Record> {
+        let mut out = vec![Record::ProducerIds {
+            next: self.next_producer_id,
+        }];
+        out.extend(self.topics.values().cloned().map(Record::Topic));
+        out.extend(
+            self.log_starts
+                .iter()
+                .map(|((topic, partition), offset)| Record::LogStart {
+                    topic: *topic,
+                    partition: *partition,
+                    offset: *offset,
+                }),
+        );
+        for (group, offsets) in &self.offsets {
+            out.extend(snapshot_group(group, offsets));
+        }
+        out.extend(
+            self.transactions
+                .iter()
+                .map(|(id, at)| Record::Transaction {
+                    id: id.clone(),
+                    at: at.clone(),
+                }),
+        );
+        out.extend(
+            self.broker_configs
+                .iter()
+                .map(|(broker, configs)| Record::BrokerConfig {
+                    broker: broker.clone(),
+                    configs: configs.clone(),
+                }),
+        );
+        out
+    }
+}
+
+impl ClusterState {
+    fn drop_topic(&mut self, name: &str) {
+        let Some(topic) = self.topics.remove(name) else {
+            return;
+        };
+        self.log_starts.retain(|(id, _), _| *id != topic.id);
+        for offsets in self.offsets.values_mut() {
+            offsets.committed.retain(|(topic, _), _| topic != name);
+            for pending in offsets.pending.values_mut() {
+                pending.retain(|(topic, _), _| topic != name);
+            }
+        }
+        for transaction in self.transactions.values_mut() {
+            transaction.partitions.retain(|(topic, _)| topic != name);
+        }
+    }
+
+    /// Partitions of all topics, each counted once, or once for each replica.
+    pub(crate) fn partitions_total(&self, count_replicas: bool) -> u64 {
+        self.topics
+            .values()
+            .map(|topic| {
+                let replicas = if count_replicas {
+                    i64::from(topic.replication_factor)
+                } else {
+                    1
+                };
+                (i64::from(topic.partitions) * replicas) as u64
+            })
+            .sum()
+    }
+}
+
+fn snapshot_group(group: &str, offsets: &GroupOffsets) -> Vec<Record> {
+    let mut out = Vec::new();
+    for ((topic, partition), at) in &offsets.committed {
+        let (group, topic, at) = (group.to_owned(), topic.clone(), at.clone());
+        out.push(Record::Offset {
+            group,
+            topic,
+            partition: *partition,
+            at,
+        });
+    }
+    for (producer_id, pending) in &offsets.pending {
+        for ((topic, partition), at) in pending {
+            let (group, topic, at) = (group.to_owned(), topic.clone(), at.clone());
+            out.push(Record::PendingOffset {
+                group,
+                producer_id: *producer_id,
+                topic,
+                partition: *partition,
+                at,
+            });
+        }
+    }
+    out
+}

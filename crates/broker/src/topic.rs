@@ -1,0 +1,547 @@
+//! Topics of a cluster: the running side of what the journal keeps.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicI64},
+};
+
+use parking_lot::RwLock;
+use uuid::Uuid;
+
+use crate::{
+    cluster::{Cluster, remove_orphans},
+    counters,
+    error::{ErrorCode, TopicError},
+    host::Shared,
+    log::{
+        journal::Journal,
+        partition::{Partition, PartitionContext},
+    },
+    spec::{TopicDefaults, TopicDescription, TopicSpec},
+    state::{ClusterState, Record, TopicRecord},
+    topic_config::{self, TopicSettings},
+};
+
+/// Longest topic name (Kafka: 249, so that partition directories stay below 255).
+const TOPIC_NAME_CHARS_MAX: usize = 249;
+/// Most partitions that one request may ask for, whatever the limits of the cluster.
+const PARTITIONS_PER_TOPIC_MAX: i32 = 100_000;
+/// The topic in which Apache Kafka keeps offsets; its name stays reserved.
+const INTERNAL_TOPICS: [&str; 2] = ["__consumer_offsets", "__transaction_state"];
+
+/// A topic that can be produced to and consumed from.
+pub(crate) struct Topic {
+    pub name: String,
+    pub id: Uuid,
+    pub replication_factor: i16,
+    pub first_leader: i32,
+    partitions: RwLock<Arc<Vec<Arc<Partition>>>>,
+    settings: RwLock<Arc<TopicSettings>>,
+}
+
+impl Topic {
+    pub(crate) fn partition(&self, index: i32) -> Option<Arc<Partition>> {
+        self.partitions
+            .read()
+            .get(usize::try_from(index).ok()?)
+            .cloned()
+    }
+
+    pub(crate) fn partitions(&self) -> Arc<Vec<Arc<Partition>>> {
+        self.partitions.read().clone()
+    }
+
+    pub(crate) fn settings(&self) -> Arc<TopicSettings> {
+        self.settings.read().clone()
+    }
+}
+
+#[derive(Default)]
+struct Maps {
+    by_name: BTreeMap<String, Arc<Topic>>,
+    by_id: HashMap<Uuid, Arc<Topic>>,
+}
+
+/// The topics of one cluster.
+pub(crate) struct Topics {
+    maps: RwLock<Maps>,
+    dir: PathBuf,
+    context: PartitionContext,
+}
+
+fn partition_dir_name(topic: &str, partition: i32) -> String {
+    format!("{topic}-{partition}")
+}
+
+impl Topics {
+    /// Takes up the topics of the journal; directories of others are removed.
+    pub(crate) fn open(
+        dir: &Path,
+        journal: &Journal<ClusterState>,
+        shared: &Shared,
+        stored_bytes: &Arc<AtomicI64>,
+        defaults: &TopicDefaults,
+    ) -> std::io::Result<Self> {
+        let topics = Self {
+            maps: RwLock::default(),
+            dir: dir.to_owned(),
+            context: PartitionContext {
+                files: shared.files.clone(),
+                durability: shared.options.durability,
+                stored_bytes: stored_bytes.clone(),
+            },
+        };
+        let (records, starts) = journal.read(|state| {
+            (
+                state.topics.values().cloned().collect::<Vec<_>>(),
+                state.log_starts.clone(),
+            )
+        });
+        let known: HashSet<String> = records
+            .iter()
+            .flat_map(|topic| {
+                (0..topic.partitions).map(|index| partition_dir_name(&topic.name, index))
+            })
+            .collect();
+        let sizes = remove_orphans(dir, |name| known.contains(name))?;
+        let total: u64 = sizes.values().sum();
+        stored_bytes.store(total as i64, std::sync::atomic::Ordering::Relaxed);
+        for record in &records {
+            topics.add(record, &starts, defaults);
+        }
+        Ok(topics)
+    }
+
+    fn new_partitions(
+        &self,
+        record: &TopicRecord,
+        from: i32,
+        starts: &HashMap<(Uuid, i32), i64>,
+    ) -> Vec<Arc<Partition>> {
+        (from..record.partitions)
+            .map(|index| {
+                let dir = self.dir.join(partition_dir_name(&record.name, index));
+                let start = starts.get(&(record.id, index)).copied().unwrap_or(0);
+                Arc::new(Partition::new(index, dir, self.context.clone(), start))
+            })
+            .collect()
+    }
+
+    fn add(
+        &self,
+        record: &TopicRecord,
+        starts: &HashMap<(Uuid, i32), i64>,
+        defaults: &TopicDefaults,
+    ) -> Arc<Topic> {
+        let topic = Arc::new(Topic {
+            name: record.name.clone(),
+            id: record.id,
+            replication_factor: record.replication_factor,
+            first_leader: record.first_leader,
+            partitions: RwLock::new(Arc::new(self.new_partitions(record, 0, starts))),
+            settings: RwLock::new(Arc::new(TopicSettings::new(&record.configs, defaults))),
+        });
+        let mut maps = self.maps.write();
+        maps.by_name.insert(record.name.clone(), topic.clone());
+        maps.by_id.insert(record.id, topic.clone());
+        topic
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<Topic>> {
+        self.maps.read().by_name.get(name).cloned()
+    }
+
+    pub(crate) fn by_id(&self, id: &Uuid) -> Option<Arc<Topic>> {
+        self.maps.read().by_id.get(id).cloned()
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Topic>> {
+        self.maps.read().by_name.values().cloned().collect()
+    }
+
+    pub(crate) fn all_partitions(&self) -> Vec<Arc<Partition>> {
+        self.all()
+            .iter()
+            .flat_map(|topic| topic.partitions().iter().cloned().collect::<Vec<_>>())
+            .collect()
+    }
+
+    /// Recomputes settings after the defaults of the cluster changed.
+    pub(crate) fn set_defaults(
+        &self,
+        defaults: &TopicDefaults,
+        configs_of: impl Fn(&str) -> BTreeMap<String, String>,
+    ) {
+        for topic in self.all() {
+            *topic.settings.write() =
+                Arc::new(TopicSettings::new(&configs_of(&topic.name), defaults));
+        }
+    }
+
+    /// Retention, checkpoints and rest. Returns whether a partition is still open.
+    pub(crate) fn keep_house(&self, now_ms: i64) -> bool {
+        let mut has_open = false;
+        for topic in self.all() {
+            let settings = topic.settings();
+            for partition in topic
+                .partitions()
+                .iter()
+                .filter(|partition| partition.is_open())
+            {
+                if let Err(error) = keep_partition(partition, &settings, now_ms) {
+                    tracing::error!(%error, topic = %topic.name, partition = partition.index, "housekeeping failed");
+                }
+                has_open |= partition.rest();
+            }
+        }
+        has_open
+    }
+}
+
+fn keep_partition(
+    partition: &Partition,
+    settings: &TopicSettings,
+    now_ms: i64,
+) -> std::io::Result<()> {
+    if settings.is_deleted_by_retention {
+        let oldest_ms = settings
+            .retention_ms
+            .map(|retention| now_ms.saturating_sub(retention));
+        // A deleted partition or a failed disk answers with a code that is of no interest here.
+        let _ = partition.expire(oldest_ms, settings.retention_bytes);
+    }
+    partition.checkpoint()
+}
+
+/// Kafka's rules for topic names.
+pub(crate) fn check_topic_name(name: &str) -> Result<(), String> {
+    if name.is_empty() {
+        return Err("the empty string is not allowed".to_owned());
+    }
+    if name == "." || name == ".." {
+        return Err("'.' or '..' is not allowed".to_owned());
+    }
+    if name.len() > TOPIC_NAME_CHARS_MAX {
+        return Err(format!(
+            "the length of {name:?} is longer than the max allowed length {TOPIC_NAME_CHARS_MAX}"
+        ));
+    }
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if !name.bytes().all(is_legal) {
+        return Err(format!(
+            "{name:?} contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'"
+        ));
+    }
+    Ok(())
+}
+
+pub(crate) fn is_internal(name: &str) -> bool {
+    INTERNAL_TOPICS.contains(&name)
+}
+
+impl From<std::io::Error> for TopicError {
+    fn from(error: std::io::Error) -> Self {
+        tracing::error!(%error, "the journal cannot be written");
+        Self::from(ErrorCode::KafkaStorageError)
+    }
+}
+
+impl Cluster {
+    /// Fills in defaults and checks what does not depend on other topics.
+    fn resolve(&self, topic: &TopicSpec) -> Result<TopicRecord, TopicError> {
+        let spec = self.spec();
+        check_topic_name(&topic.name).map_err(|reason| {
+            TopicError::new(
+                ErrorCode::InvalidTopicException,
+                format!("Topic name is invalid: {reason}"),
+            )
+        })?;
+        if is_internal(&topic.name) {
+            return Err(TopicError::new(
+                ErrorCode::InvalidTopicException,
+                "The topic name is reserved.",
+            ));
+        }
+        let partitions = if topic.partitions == -1 {
+            spec.defaults.partitions
+        } else {
+            topic.partitions
+        };
+        if !(1..=PARTITIONS_PER_TOPIC_MAX).contains(&partitions) {
+            return Err(TopicError::new(
+                ErrorCode::InvalidPartitions,
+                "Number of partitions was set to an invalid non-positive value.",
+            ));
+        }
+        let factor = if topic.replication_factor == -1 {
+            spec.defaults.replication_factor
+        } else {
+            topic.replication_factor
+        };
+        if factor < 1 {
+            return Err(TopicError::new(
+                ErrorCode::InvalidReplicationFactor,
+                "Replication factor must be larger than 0, or -1 to use the default value.",
+            ));
+        }
+        if usize::try_from(factor).is_ok_and(|factor| factor > spec.brokers.len()) {
+            let message = format!(
+                "Unable to replicate the partition {factor} time(s): The target replication factor of {factor} cannot be reached because only {} broker(s) are registered.",
+                spec.brokers.len()
+            );
+            return Err(TopicError::new(
+                ErrorCode::InvalidReplicationFactor,
+                message,
+            ));
+        }
+        self.check_configs(&topic.configs)?;
+        Ok(TopicRecord {
+            name: topic.name.clone(),
+            id: self.shared.uuid(),
+            partitions,
+            replication_factor: factor,
+            first_leader: 0,
+            configs: topic.configs.clone(),
+            created_ms: self.shared.now_ms(),
+        })
+    }
+
+    /// Checks settings of a topic, the bought message size among them.
+    pub(crate) fn check_configs(
+        &self,
+        configs: &BTreeMap<String, String>,
+    ) -> Result<(), TopicError> {
+        topic_config::check_overrides(configs)
+            .map_err(|reason| TopicError::new(ErrorCode::InvalidConfig, reason))?;
+        let limit = i64::from(self.spec().limits.message_bytes_max);
+        let asked = configs
+            .get("max.message.bytes")
+            .and_then(|value| value.trim().parse::<i64>().ok());
+        if asked.is_some_and(|asked| asked > limit) {
+            let message =
+                format!("max.message.bytes exceeds the {limit} bytes that this cluster takes");
+            return Err(TopicError::new(ErrorCode::PolicyViolation, message));
+        }
+        Ok(())
+    }
+
+    /// The bought numbers of topics and partitions.
+    fn check_room(
+        &self,
+        state: &ClusterState,
+        topics: u32,
+        partitions: i32,
+        factor: i16,
+    ) -> Result<(), TopicError> {
+        let limits = &self.spec().limits;
+        let refuse = |message: String| {
+            counters::add(&self.counters.topics_refused, 1);
+            Err(TopicError::new(ErrorCode::PolicyViolation, message))
+        };
+        if state.topics.len() as u64 + u64::from(topics) > u64::from(limits.topics_max) {
+            return refuse(format!(
+                "The cluster has room for {} topics.",
+                limits.topics_max
+            ));
+        }
+        let weight = if limits.partitions_count_replicas {
+            i64::from(factor)
+        } else {
+            1
+        };
+        let wanted = state.partitions_total(limits.partitions_count_replicas)
+            + (i64::from(partitions) * weight) as u64;
+        if wanted > u64::from(limits.partitions_max) {
+            return refuse(format!(
+                "The cluster has room for {} partitions; this would make {wanted}.",
+                limits.partitions_max
+            ));
+        }
+        Ok(())
+    }
+
+    /// Everything that CreateTopics checks, without creating.
+    pub(crate) fn check_new_topic(&self, topic: &TopicSpec) -> Result<TopicRecord, TopicError> {
+        let record = self.resolve(topic)?;
+        self.journal
+            .read(|state| self.check_against(state, &record))?;
+        Ok(record)
+    }
+
+    fn check_against(&self, state: &ClusterState, record: &TopicRecord) -> Result<(), TopicError> {
+        if state.topics.contains_key(&record.name) {
+            let message = format!("Topic '{}' already exists.", record.name);
+            return Err(TopicError::new(ErrorCode::TopicAlreadyExists, message));
+        }
+        let collides = |name: &String| name.replace('.', "_") == record.name.replace('.', "_");
+        if record.name.contains(['.', '_'])
+            && let Some(other) = state.topics.keys().find(|name| collides(name))
+        {
+            let message = format!(
+                "Topic '{}' collides with existing topic: {other}",
+                record.name
+            );
+            return Err(TopicError::new(ErrorCode::InvalidTopicException, message));
+        }
+        self.check_room(state, 1, record.partitions, record.replication_factor)
+    }
+
+    /// Creates a topic; it is durable when this returns.
+    pub(crate) async fn create_topic(&self, topic: TopicSpec) -> Result<Arc<Topic>, TopicError> {
+        let mut record = self.resolve(&topic)?;
+        let (topic, position) = self
+            .journal
+            .change(|state| {
+                self.check_against(state, &record)?;
+                record.first_leader = (state.topics.len() % self.spec().brokers.len()) as i32;
+                Ok::<_, TopicError>((vec![Record::Topic(record.clone())], ()))
+            })
+            .map(|((), position)| {
+                (
+                    self.topics
+                        .add(&record, &HashMap::new(), &self.spec().defaults),
+                    position,
+                )
+            })?;
+        self.journal.flush(position).await?;
+        Ok(topic)
+    }
+
+    /// Deletes a topic; its name is free when this returns.
+    pub(crate) async fn delete_topic(&self, name: &str) -> Result<Arc<Topic>, TopicError> {
+        let unknown = || TopicError::from(ErrorCode::UnknownTopicOrPartition);
+        let topic = self.topics.get(name).ok_or_else(unknown)?;
+        let ((), position) = self.journal.change(|state| {
+            if !state.topics.contains_key(name) {
+                return Err(unknown());
+            }
+            Ok((
+                vec![Record::TopicGone {
+                    name: name.to_owned(),
+                }],
+                (),
+            ))
+        })?;
+        {
+            let mut maps = self.topics.maps.write();
+            maps.by_name.remove(name);
+            maps.by_id.remove(&topic.id);
+        }
+        let mut gone = Vec::new();
+        for partition in topic.partitions().iter() {
+            let dir = partition.delete();
+            let renamed = self.dir.join(format!(
+                "{}.{}-delete",
+                partition.index,
+                self.shared.uuid().simple()
+            ));
+            if std::fs::rename(&dir, &renamed).is_ok() {
+                gone.push(renamed);
+            }
+        }
+        // What is left after a crash is removed when the cluster is opened.
+        self.tasks.spawn_blocking(move || {
+            for dir in gone {
+                if let Err(error) = std::fs::remove_dir_all(&dir) {
+                    tracing::warn!(%error, dir = %dir.display(), "cannot remove a deleted partition");
+                }
+            }
+        });
+        self.journal.flush(position).await?;
+        Ok(topic)
+    }
+
+    /// Adds partitions so that there are `count`.
+    pub(crate) async fn grow_topic(
+        &self,
+        name: &str,
+        count: i32,
+        validate_only: bool,
+    ) -> Result<(), TopicError> {
+        let decide = |state: &ClusterState| {
+            let mut record = state
+                .topics
+                .get(name)
+                .cloned()
+                .ok_or_else(|| TopicError::from(ErrorCode::UnknownTopicOrPartition))?;
+            if count <= record.partitions || count > PARTITIONS_PER_TOPIC_MAX {
+                let message = format!(
+                    "The topic {name} currently has {} partition(s); {count} would not be an increase.",
+                    record.partitions
+                );
+                return Err(TopicError::new(ErrorCode::InvalidPartitions, message));
+            }
+            self.check_room(
+                state,
+                0,
+                count - record.partitions,
+                record.replication_factor,
+            )?;
+            record.partitions = count;
+            Ok(record)
+        };
+        if validate_only {
+            return self.journal.read(decide).map(|_| ());
+        }
+        let (record, position) = self.journal.change(|state| {
+            decide(state).map(|record| (vec![Record::Topic(record.clone())], record))
+        })?;
+        if let Some(topic) = self.topics.get(name) {
+            let mut partitions = topic.partitions.write();
+            let from = partitions.len() as i32;
+            let mut grown: Vec<_> = partitions.iter().cloned().collect();
+            grown.extend(self.topics.new_partitions(&record, from, &HashMap::new()));
+            *partitions = Arc::new(grown);
+        }
+        self.journal.flush(position).await?;
+        Ok(())
+    }
+
+    /// Changes the settings of a topic.
+    pub(crate) async fn change_configs(
+        &self,
+        name: &str,
+        validate_only: bool,
+        change: impl Fn(&mut BTreeMap<String, String>) -> Result<(), TopicError>,
+    ) -> Result<(), TopicError> {
+        let decide = |state: &ClusterState| {
+            let mut record = state
+                .topics
+                .get(name)
+                .cloned()
+                .ok_or_else(|| TopicError::from(ErrorCode::UnknownTopicOrPartition))?;
+            change(&mut record.configs)?;
+            self.check_configs(&record.configs)?;
+            Ok(record)
+        };
+        if validate_only {
+            return self.journal.read(decide).map(|_| ());
+        }
+        let (record, position) = self.journal.change(|state| {
+            decide(state).map(|record| (vec![Record::Topic(record.clone())], record))
+        })?;
+        if let Some(topic) = self.topics.get(name) {
+            *topic.settings.write() =
+                Arc::new(TopicSettings::new(&record.configs, &self.spec().defaults));
+        }
+        self.journal.flush(position).await?;
+        Ok(())
+    }
+
+    pub(crate) fn describe_topics(&self) -> Vec<TopicDescription> {
+        self.journal.read(|state| {
+            state
+                .topics
+                .values()
+                .map(|topic| TopicDescription {
+                    name: topic.name.clone(),
+                    topic_id: topic.id,
+                    partitions: topic.partitions,
+                    replication_factor: topic.replication_factor,
+                    configs: topic.configs.clone(),
+                })
+                .collect()
+        })
+    }
+}
