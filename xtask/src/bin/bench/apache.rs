@@ -156,6 +156,7 @@ impl ApacheKafka {
             }
         };
         node.stop()?;
+        fs::remove_dir_all(&folder)?;
         Ok(acknowledged)
     }
 }
