@@ -91,6 +91,8 @@ pub trait Prepared: Send + Sync {
     fn conditions(&self) -> Vec<(&'static str, String)>;
     /// Top-level parameters that the operation does not have.
     fn unknown(&self) -> &[String];
+    /// Parameters that are accepted without effect.
+    fn ignored(&self) -> &[String];
     /// Makes the call.
     fn run(self: Box<Self>, call: &Call) -> BoxFuture<'_, Result<Value, CallError>>;
 }
@@ -111,6 +113,10 @@ where
 
     fn unknown(&self) -> &[String] {
         &self.0.unknown
+    }
+
+    fn ignored(&self) -> &[String] {
+        &self.0.ignored
     }
 
     fn run(self: Box<Self>, call: &Call) -> BoxFuture<'_, Result<Value, CallError>> {

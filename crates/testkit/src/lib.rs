@@ -9,6 +9,7 @@
 //! # });
 //! ```
 
+pub mod conformance;
 mod plane;
 
 pub use plane::{Answer, Plane, PlaneOptions};

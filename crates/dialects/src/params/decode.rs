@@ -10,6 +10,7 @@ use serde::de::{
 };
 use serde::{Deserialize, forward_to_deserialize_any};
 
+use super::ignored::IGNORED;
 use super::json::value_from_json;
 use super::{Param, ParamError};
 
@@ -33,6 +34,8 @@ pub struct Decoded<T> {
     /// Parameters that the request type does not have, by full vendor path, in the order of the
     /// request. A dialect that refuses those answers with the first.
     pub unknown: Vec<String>,
+    /// Parameters that were read as [`Ignored`](super::Ignored), by full vendor path.
+    pub ignored: Vec<String>,
 }
 
 impl<T> Decoded<T> {
@@ -68,12 +71,14 @@ pub fn decode<T: DeserializeOwned>(
     for _ in 0..=EMPTY_TEXTS_MAX {
         let tree = without_empty.as_ref().unwrap_or(params);
         let unknown = RefCell::new(Vec::new());
+        let ignored = RefCell::new(Vec::new());
         let reader = Reader {
             param: tree,
             path: &Path::Root,
             context: &Context {
                 index_base,
                 unknown: &unknown,
+                ignored: &ignored,
             },
         };
         match T::deserialize(reader) {
@@ -81,6 +86,7 @@ pub fn decode<T: DeserializeOwned>(
                 return Ok(Decoded {
                     value,
                     unknown: unknown.into_inner(),
+                    ignored: ignored.into_inner(),
                 });
             }
             Err(Fault {
@@ -268,6 +274,7 @@ impl Error for Fault {
 struct Context<'a> {
     index_base: IndexBase,
     unknown: &'a RefCell<Vec<String>>,
+    ignored: &'a RefCell<Vec<String>>,
 }
 
 /// One value of the tree, at its path.
@@ -439,9 +446,13 @@ impl<'de> Deserializer<'de> for Reader<'_> {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Fault> {
+        if name == IGNORED {
+            let name = dotted(&self.path.segments(), self.context.index_base);
+            self.context.ignored.borrow_mut().push(name);
+        }
         visitor
             .visit_newtype_struct(self)
             .map_err(|fault| fault.placed(self.path))

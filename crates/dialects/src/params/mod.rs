@@ -36,11 +36,13 @@
 mod decode;
 mod dotted;
 mod error;
+mod ignored;
 mod json;
 mod tree;
 
 pub use decode::{Decoded, IndexBase, JsonText, decode};
 pub use dotted::{LIST_ITEMS_MAX, PAIRS_MAX, from_dotted, to_dotted};
 pub use error::ParamError;
+pub use ignored::Ignored;
 pub use json::{NODES_MAX, from_json};
 pub use tree::{DEPTH_MAX, Param};

@@ -1,0 +1,316 @@
+//! The three forms of model file (`models/*.json`) read as one.
+
+use std::collections::BTreeMap;
+
+use brokerage_dialects::params::Param;
+use serde_json::Value;
+
+/// Deepest nesting of named shapes that is followed; JD Cloud's networks and subnets name each other.
+const SHAPE_DEPTH_MAX: usize = 8;
+
+/// A vendor's API.
+#[derive(Debug)]
+pub struct Model {
+    /// By name.
+    pub operations: BTreeMap<String, ModelOperation>,
+}
+
+/// One operation.
+#[derive(Debug)]
+pub struct ModelOperation {
+    /// Parameters.
+    pub request: Vec<Field>,
+    /// The answer without its envelope, an object.
+    pub response: Shape,
+}
+
+/// A member of an object.
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// The vendor's name of it.
+    pub name: String,
+    /// Whether a request needs it.
+    pub required: bool,
+    /// What it is.
+    pub shape: Shape,
+}
+
+/// What a value is.
+#[derive(Debug, Clone)]
+pub enum Shape {
+    /// Text, times among it.
+    Text,
+    /// A whole number.
+    Integer,
+    /// Any number.
+    Float,
+    /// True or false.
+    Boolean,
+    /// Anything.
+    Any,
+    /// One text that holds JSON.
+    JsonText,
+    /// A list.
+    List(Box<Shape>),
+    /// An object.
+    Object(Vec<Field>),
+}
+
+impl Shape {
+    /// Whether a leaf of an answer is of this shape.
+    pub(super) fn fits(&self, value: &Value) -> bool {
+        match self {
+            Self::Text | Self::JsonText => value.is_string(),
+            Self::Integer => value.is_i64() || value.is_u64(),
+            Self::Float => value.is_number(),
+            Self::Boolean => value.is_boolean(),
+            Self::Any => true,
+            Self::List(_) | Self::Object(_) => false,
+        }
+    }
+
+    fn sample(&self) -> Param {
+        match self {
+            Self::Text | Self::Any => Param::Text("1".into()),
+            Self::Integer => Param::Number(1.into()),
+            Self::Float => Param::Number(serde_json::Number::from_f64(1.5).expect("it is finite")),
+            Self::Boolean => Param::Bool(true),
+            Self::JsonText => Param::Text("{}".into()),
+            Self::List(item) => Param::List(vec![item.sample()]),
+            Self::Object(fields) => sample(fields),
+        }
+    }
+}
+
+fn sample(fields: &[Field]) -> Param {
+    Param::Object(
+        fields
+            .iter()
+            .map(|field| (field.name.clone(), field.shape.sample()))
+            .collect(),
+    )
+}
+
+fn required(fields: &[Field], parents: &[String], found: &mut Vec<Vec<String>>) {
+    for field in fields {
+        let path: Vec<String> = parents.iter().chain([&field.name]).cloned().collect();
+        let inner = match &field.shape {
+            Shape::List(item) => item,
+            other => other,
+        };
+        if let Shape::Object(fields) = inner {
+            required(fields, &path, found);
+        }
+        if field.required {
+            found.push(path);
+        }
+    }
+}
+
+impl ModelOperation {
+    /// A request with every parameter.
+    pub fn request_sample(&self) -> Param {
+        sample(&self.request)
+    }
+
+    /// The paths of required parameters; inside a list, of its items.
+    pub fn required_paths(&self) -> Vec<Vec<String>> {
+        let mut found = Vec::new();
+        required(&self.request, &[], &mut found);
+        found
+    }
+}
+
+/// The words for leaves, over all three forms.
+fn leaf(word: &str) -> Option<Shape> {
+    Some(match word {
+        "string" | "datetime" | "datetime_iso" => Shape::Text,
+        "integer" | "int" | "long" => Shape::Integer,
+        "float" | "double" => Shape::Float,
+        "boolean" | "bool" => Shape::Boolean,
+        "any" | "object" => Shape::Any,
+        "json" => Shape::JsonText,
+        _ => return None,
+    })
+}
+
+/// The item's word of `array<T>` and `list<T>`.
+fn item(word: &str) -> Option<&str> {
+    word.strip_prefix("array<")
+        .or_else(|| word.strip_prefix("list<"))?
+        .strip_suffix('>')
+}
+
+fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flatten()
+}
+
+fn is_required(value: &Value) -> bool {
+    value["required"] == Value::Bool(true)
+}
+
+impl Model {
+    /// One operation.
+    pub fn operation(&self, name: &str) -> Option<&ModelOperation> {
+        self.operations.get(name)
+    }
+
+    fn read(text: &str, operation: impl Fn(&Value, &Value) -> ModelOperation) -> Self {
+        let tree: Value = serde_json::from_str(text).expect("the model is JSON");
+        let read = |(name, value): (&String, &Value)| (name.clone(), operation(&tree, value));
+        Self {
+            operations: members(&tree["operations"]).map(read).collect(),
+        }
+    }
+
+    /// A model in the form of `models/ckafka.json`: every value has a `type`, objects carry `fields`.
+    ///
+    /// # Panics
+    /// Where the text is not in that form.
+    pub fn tencent(text: &str) -> Self {
+        fn field((name, value): (&String, &Value)) -> Field {
+            let word = value["type"].as_str().expect("a value has a type");
+            let inner = item(word).unwrap_or(word);
+            let shape = leaf(inner)
+                .unwrap_or_else(|| Shape::Object(members(&value["fields"]).map(field).collect()));
+            let shape = if item(word).is_some() {
+                Shape::List(Box::new(shape))
+            } else {
+                shape
+            };
+            Field {
+                name: name.clone(),
+                required: is_required(value),
+                shape,
+            }
+        }
+        Self::read(text, |_, operation| ModelOperation {
+            request: members(&operation["request"]).map(field).collect(),
+            response: Shape::Object(members(&operation["response"]).map(field).collect()),
+        })
+    }
+
+    /// A model in the form of `models/alikafka.json` and `models/bss.json`: types are words, lists of a type, or
+    /// objects of types.
+    ///
+    /// # Panics
+    /// Where the text is not in that form.
+    pub fn aliyun(text: &str) -> Self {
+        fn shape(value: &Value) -> Shape {
+            match value {
+                Value::Array(items) => {
+                    Shape::List(Box::new(items.first().map_or(Shape::Any, shape)))
+                }
+                Value::Object(_) => Shape::Object(members(value).map(field).collect()),
+                word => word
+                    .as_str()
+                    .and_then(leaf)
+                    .expect("a type is a known word"),
+            }
+        }
+        fn field((name, value): (&String, &Value)) -> Field {
+            Field {
+                name: name.clone(),
+                required: false,
+                shape: shape(value),
+            }
+        }
+        Self::read(text, |_, operation| ModelOperation {
+            request: members(&operation["request"])
+                .map(|(name, value)| Field {
+                    name: name.clone(),
+                    required: is_required(value),
+                    shape: shape(&value["type"]),
+                })
+                .collect(),
+            response: shape(&operation["response"]),
+        })
+    }
+
+    /// A model in the form of `models/jdkafka.json`: objects are named, and their shapes stand in one table.
+    ///
+    /// # Panics
+    /// Where the text is not in that form.
+    pub fn jdcloud(text: &str) -> Self {
+        fn shape(shapes: &Value, word: &str, depth: usize) -> Shape {
+            if let Some(item) = item(word) {
+                return Shape::List(Box::new(shape(shapes, item, depth)));
+            }
+            if let Some(leaf) = leaf(word) {
+                return leaf;
+            }
+            assert!(shapes[word].is_object(), "the model has no shape {word}");
+            if depth == SHAPE_DEPTH_MAX {
+                return Shape::Any;
+            }
+            Shape::Object(fields(shapes, &shapes[word], depth + 1))
+        }
+        fn fields(shapes: &Value, of: &Value, depth: usize) -> Vec<Field> {
+            let field = |(name, value): (&String, &Value)| {
+                // A member is an object with its `type`, or the word alone.
+                let word = value["type"]
+                    .as_str()
+                    .or(value.as_str())
+                    .expect("a member has a type");
+                Field {
+                    name: name.clone(),
+                    required: is_required(value),
+                    shape: shape(shapes, word, depth),
+                }
+            };
+            members(of).map(field).collect()
+        }
+        Self::read(text, |tree, operation| ModelOperation {
+            request: fields(&tree["shapes"], &operation["params"], 0),
+            response: Shape::Object(fields(&tree["shapes"], &operation["result"], 0)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_committed_model_is_read_whole() {
+        let check = |model: Model, operations: usize, name: &str, request: usize| {
+            assert_eq!(model.operations.len(), operations, "{name}");
+            assert_eq!(model.operations[name].request.len(), request, "{name}");
+            assert!(
+                matches!(&model.operations[name].response, Shape::Object(fields) if !fields.is_empty())
+            );
+        };
+        check(
+            Model::tencent(include_str!("../../../../models/ckafka.json")),
+            108,
+            "CreatePostPaidInstance",
+            22,
+        );
+        check(
+            Model::aliyun(include_str!("../../../../models/alikafka.json")),
+            61,
+            "CreatePostPayOrder",
+            14,
+        );
+        check(
+            Model::aliyun(include_str!("../../../../models/bss.json")),
+            98,
+            "CreateInstance",
+            11,
+        );
+        check(
+            Model::jdcloud(include_str!("../../../../models/jdkafka.json")),
+            5,
+            "createInstance",
+            3,
+        );
+    }
+
+    #[test]
+    fn required_parameters_are_found_inside_lists() {
+        let model = Model::tencent(include_str!("../../../../models/ckafka.json"));
+        let paths = model.operations["CreatePostPaidInstance"].required_paths();
+        let paths: Vec<String> = paths.iter().map(|path| path.join(".")).collect();
+        assert_eq!(paths, ["VpcId", "SubnetId", "Tags.TagKey", "Tags.TagValue"]);
+    }
+}
