@@ -142,3 +142,76 @@ async fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) -> Result<boo
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+    use std::time::Duration;
+
+    use bytes::Bytes;
+
+    use super::load;
+
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
+
+    /// Sends twenty requests over three connections to a server that answers each with `answer`, and closes the
+    /// connection after so many of them. Returns the answers counted, or why not, and the connections made.
+    fn check(answer: &'static str, answers_each: usize) -> (Result<usize, String>, usize) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = connections.clone();
+        thread::spawn(move || {
+            for mut stream in listener.incoming().map_while(Result::ok) {
+                counted.fetch_add(1, Ordering::SeqCst);
+                thread::spawn(move || {
+                    let mut request = [0; REQUEST.len()];
+                    for _ in 0..answers_each {
+                        if stream
+                            .read_exact(&mut request)
+                            .and_then(|()| stream.write_all(answer.as_bytes()))
+                            .is_err()
+                        {
+                            break;
+                        }
+                    }
+                });
+            }
+        });
+        let requests = vec![Bytes::from_static(REQUEST); 20];
+        let measured = load(&address, &requests, 3, Duration::from_secs(10));
+        let answers = measured
+            .map(|measured| measured.answers)
+            .map_err(|error| format!("{error:#}"));
+        (answers, connections.load(Ordering::SeqCst))
+    }
+
+    #[test]
+    fn every_request_is_answered_once_over_the_kept_connections() {
+        let (answers, connections) =
+            check("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", usize::MAX);
+        assert_eq!((answers, connections), (Ok(20), 3));
+    }
+
+    #[test]
+    fn a_server_that_closes_is_connected_to_again() {
+        let (answers, connections) = check(
+            "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+            1,
+        );
+        assert_eq!((answers, connections), (Ok(20), 20));
+    }
+
+    #[test]
+    fn a_refusal_ends_the_load() {
+        let (answers, _) = check(
+            "HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n\r\nno",
+            usize::MAX,
+        );
+        assert!(answers.is_err_and(|reason| reason.contains("status 400: no")));
+    }
+}
