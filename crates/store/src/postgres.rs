@@ -39,6 +39,9 @@ const QUEUE_MAX: usize = 1_024;
 /// How long a connection attempt may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Pause before a transaction is run again, times the runs so far: lets the winner of a deadlock take its lock first.
+const RETRY_PAUSE: Duration = Duration::from_millis(5);
+
 /// Set on every connection: nothing waits or runs for ever.
 const SESSION_SETTINGS: &str = "SET statement_timeout = '30s'; SET lock_timeout = '10s'; \
     SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = 'warning'";
@@ -111,7 +114,8 @@ impl Worker {
     }
 
     fn run_job(&mut self, job: &mut dyn Job) {
-        for _ in 0..ATTEMPTS_MAX {
+        for earlier in 0..ATTEMPTS_MAX {
+            std::thread::sleep(RETRY_PAUSE * earlier);
             let mut session = match self
                 .session
                 .take()

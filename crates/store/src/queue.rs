@@ -1,6 +1,7 @@
 //! The bounded queue between async callers and the threads that own database connections.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::Semaphore;
@@ -74,6 +75,21 @@ impl<J> Queue<J> {
         Some(job)
     }
 
+    /// A job, if one waits or arrives before `deadline`.
+    pub(crate) fn take_until(&self, deadline: Instant) -> Option<J> {
+        let mut state = self.state.lock();
+        loop {
+            if let Some(job) = state.waiting.pop_front() {
+                self.room.add_permits(1);
+                return Some(job);
+            }
+            if state.closed || self.ready.wait_until(&mut state, deadline).timed_out() {
+                // One may have come together with the time-out; it is taken in its turn.
+                return None;
+            }
+        }
+    }
+
     /// No more jobs are added; those that wait are still taken.
     pub(crate) fn close(&self) {
         self.state.lock().closed = true;
@@ -95,5 +111,61 @@ pub(crate) struct AbandonOnExit<'q, J>(pub(crate) &'q Queue<J>);
 impl<J> Drop for AbandonOnExit<'_, J> {
     fn drop(&mut self) {
         self.0.abandon();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::{Pin, pin};
+    use std::sync::Arc;
+    use std::task::{Context, Poll, Waker};
+    use std::time::Duration;
+
+    use super::*;
+
+    fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+        future.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn a_full_queue_makes_callers_wait_until_there_is_room() {
+        let queue = Queue::new(2);
+        assert!(matches!(poll(pin!(queue.push(1))), Poll::Ready(Ok(()))));
+        assert!(matches!(poll(pin!(queue.push(2))), Poll::Ready(Ok(()))));
+        let mut third = pin!(queue.push(3));
+        assert!(poll(third.as_mut()).is_pending());
+        assert_eq!(queue.try_take(), Some(1));
+        assert!(matches!(poll(third), Poll::Ready(Ok(()))));
+        assert_eq!(
+            (queue.take(), queue.take(), queue.try_take()),
+            (Some(2), Some(3), None)
+        );
+    }
+
+    #[test]
+    fn a_closed_queue_gives_what_waits_and_takes_no_more() {
+        let queue = Queue::new(1);
+        assert!(matches!(poll(pin!(queue.push(1))), Poll::Ready(Ok(()))));
+        let mut waiting = pin!(queue.push(2));
+        assert!(poll(waiting.as_mut()).is_pending());
+        queue.close();
+        assert!(matches!(poll(waiting), Poll::Ready(Err(Closed))));
+        assert!(matches!(
+            poll(pin!(queue.push(3))),
+            Poll::Ready(Err(Closed))
+        ));
+        assert_eq!((queue.take(), queue.take()), (Some(1), None));
+    }
+
+    #[test]
+    fn a_taker_with_a_deadline_gets_what_comes_before_it() {
+        let queue = Arc::new(Queue::new(1));
+        assert_eq!(queue.take_until(Instant::now()), None);
+        let taker = {
+            let queue = Arc::clone(&queue);
+            std::thread::spawn(move || queue.take_until(Instant::now() + Duration::from_secs(60)))
+        };
+        assert!(matches!(poll(pin!(queue.push(1))), Poll::Ready(Ok(()))));
+        assert_eq!(taker.join().unwrap(), Some(1));
     }
 }

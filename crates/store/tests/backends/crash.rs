@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use brokerage_store::{Durability, Store, StoreError, nonce::nonce_insert, params};
 
-/// Names the database file to the child process.
+/// Names the database file to the child process, which is this test again.
 const PATH_VARIABLE: &str = "BROKERAGE_TEST_CRASH_DATABASE";
 
 /// Concurrent callers in the child, so that commits carry groups.
@@ -22,14 +22,9 @@ mod sql {
     }
 }
 
-/// Not a test of its own: what the next one kills. Commits without end, and prints what was acknowledged.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "the next test runs it in a process of its own"]
-async fn child_that_commits_until_it_is_killed() {
-    let Ok(path) = std::env::var(PATH_VARIABLE) else {
-        return;
-    };
-    let store = Store::open_sqlite(Path::new(&path), Durability::Power).unwrap();
+/// What the child process does: commits without end, and prints what was acknowledged.
+async fn commit_until_killed(path: &Path) {
+    let store = Store::open_sqlite(path, Durability::Power).unwrap();
     let round = std::process::id();
     let callers: Vec<_> = (0..CALLERS)
         .map(|caller| {
@@ -56,8 +51,11 @@ async fn child_that_commits_until_it_is_killed() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
+    if let Ok(path) = std::env::var(PATH_VARIABLE) {
+        return commit_until_killed(Path::new(&path)).await;
+    }
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store.db");
     let mut acknowledged = Vec::new();
@@ -93,8 +91,7 @@ fn run_and_kill(path: &Path, kill_after: usize) -> Vec<String> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
-            "crash::child_that_commits_until_it_is_killed",
-            "--ignored",
+            "crash::nothing_acknowledged_is_lost_when_the_process_is_killed",
             "--nocapture",
         ])
         .env(PATH_VARIABLE, path)
