@@ -45,6 +45,9 @@ fn spec(port: u16, brokers: u16) -> ClusterSpec {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .init();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [data_dir, port, brokers, rest @ ..] = arguments.as_slice() else {
         return Err("usage: cluster DATA_DIR PORT BROKERS [power]".into());

@@ -1,6 +1,6 @@
 //! The table of requests, and the way from a frame to an answer.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use kafka_protocol::{
     messages::{
         ApiKey, ApiVersionsRequest, ApiVersionsResponse, RequestHeader, ResponseHeader,
@@ -199,21 +199,13 @@ async fn dispatch(
     }
 }
 
+/// Reads a request. Bytes behind it are no error: librdkafka 2.16 sends some after Metadata.
 fn decode<R: Decodable>(body: &mut Bytes, key: i16, version: i16) -> Result<R, ProtocolError> {
-    let request = R::decode(body, version).map_err(|error| ProtocolError::Malformed {
+    R::decode(body, version).map_err(|error| ProtocolError::Malformed {
         key,
         version,
         reason: error.to_string(),
-    })?;
-    if body.has_remaining() {
-        let reason = format!("{} bytes follow the request", body.remaining());
-        return Err(ProtocolError::Malformed {
-            key,
-            version,
-            reason,
-        });
-    }
-    Ok(request)
+    })
 }
 
 /// A whole answer: length, header, body.
