@@ -1,1 +1,27 @@
-fn main() {}
+//! `brokerage`: serves the dialects, and talks to a server that runs.
+
+mod admin;
+mod cli;
+mod command;
+mod config;
+mod data_dir;
+mod listener;
+mod serve;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    #[cfg(feature = "failpoints")]
+    let _scenario = fail::FailScenario::setup();
+    let arguments = cli::Cli::parse();
+    match command::run(arguments.command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("brokerage: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -9,7 +9,7 @@ use brokerage_domain::{Error, Result};
 use brokerage_engine::{ClusterObservation, Listener};
 use brokerage_store::Tx;
 use brokerage_store::instance::{
-    Attention, INSTANCE_PAGE, instance_by_id, instance_owned, instance_owned_page, instance_update,
+    Attention, INSTANCE_PAGE, instance_by_id, instance_owned, instance_owned_page, instance_page, instance_update,
 };
 
 use crate::context::Context;
@@ -87,6 +87,26 @@ impl Control {
         Ok(all)
     }
 
+    /// Every account's instances, those that are gone left out: for the operator.
+    ///
+    /// # Errors
+    /// [`Error::Internal`].
+    pub async fn instance_list_all(&self) -> Result<Vec<Instance>> {
+        let mut all: Vec<Instance> = Vec::new();
+        loop {
+            let after = all.last().map_or("", |last| last.id.as_str()).to_owned();
+            let page = self
+                .read("instance_list_all", move |tx| Ok(instance_page(tx, &after)?))
+                .await?;
+            let full = page.len() == INSTANCE_PAGE as usize;
+            all.extend(page);
+            if !full || all.len() >= INSTANCES_LISTED_MAX {
+                all.retain(|instance| instance.phase != Phase::Gone);
+                return Ok(all);
+            }
+        }
+    }
+
     /// What the engine sees of an instance; `None` when there is no cluster.
     ///
     /// # Errors
@@ -100,8 +120,13 @@ impl Control {
 
     /// Where the instance's brokers listen.
     pub fn instance_listeners(&self, instance: &Instance) -> Vec<Listener> {
+        self.listeners_at(&instance.ports)
+    }
+
+    /// The listeners of brokers at these ports, by broker id from 0.
+    pub(crate) fn listeners_at(&self, ports: &[u16]) -> Vec<Listener> {
         (0..)
-            .zip(&instance.ports)
+            .zip(ports)
             .map(|(broker_id, &port)| Listener {
                 broker_id,
                 bind_host: self.settings.broker_bind.clone(),
@@ -170,8 +195,26 @@ impl Control {
         id: &InstanceId,
         after: AfterRelease,
     ) -> Result<()> {
+        self.instance_release_if(cx, id, after, |_| Ok(())).await
+    }
+
+    /// As [`Self::instance_release`], if `permit` lets the instance go as it is at that moment.
+    ///
+    /// # Errors
+    /// As [`Self::instance_release`], and those of `permit`.
+    pub async fn instance_release_if<F>(
+        &self,
+        cx: &Context,
+        id: &InstanceId,
+        after: AfterRelease,
+        permit: F,
+    ) -> Result<()>
+    where
+        F: Fn(&Instance) -> Result<()> + Send + 'static,
+    {
         let real_now = self.real_now();
         self.instance_change(cx, id, move |_, instance| {
+            permit(instance)?;
             if matches!(
                 instance.phase,
                 Phase::Releasing | Phase::Released | Phase::Gone
@@ -277,7 +320,7 @@ fn instance_write(
     }
 }
 
-fn wrong_phase(instance: &Instance) -> Error {
+pub(crate) fn wrong_phase(instance: &Instance) -> Error {
     Error::WrongPhase {
         id: instance.id.as_str().to_owned(),
         phase: instance.phase,

@@ -18,7 +18,7 @@ use brokerage_store::Tx;
 use brokerage_store::broker_port::broker_port_take;
 use brokerage_store::idempotency::{Begin, TokenKey, idempotency_begin};
 use brokerage_store::instance::{
-    Attention, instance_by_order, instance_count_spec, instance_insert,
+    Attention, instance_by_id, instance_by_order, instance_count_spec, instance_insert,
 };
 use brokerage_store::ledger::{Entered, transfer_hold, transfer_pay};
 use brokerage_store::order::{order_by_id, order_insert, order_page};
@@ -113,7 +113,12 @@ impl Control {
             Charge::Postpaid => Term::Hour,
             Charge::Prepaid { months, .. } => Term::Months(*months),
         };
-        Ok(self.catalog(profile)?.quote(plan, term, quantity)?)
+        // What was bought from an older catalog keeps its prices.
+        let catalog = match self.catalogs.by_hash(&plan.catalog_hash) {
+            Some(catalog) => catalog,
+            None => self.catalog(profile)?,
+        };
+        Ok(catalog.quote(plan, term, quantity)?)
     }
 
     /// Places an order: checks who pays, reserves or takes the money, takes ports, and writes what should exist.
@@ -209,6 +214,7 @@ impl Control {
                 billed_until: None,
                 attempts: 0,
                 failure: None,
+                change: None,
                 revision: 0,
             });
         let operation = format!("{}:{}", cx.profile, cx.operation);
@@ -274,14 +280,21 @@ impl Control {
         .await
     }
 
-    /// The instances that an order of the caller's bought, by line.
+    /// The instances that an order of the caller's bought or changed, by line.
     ///
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn order_instances(&self, cx: &Context, id: &OrderId) -> Result<Vec<Instance>> {
         let order = self.order_view(cx, id).await?;
-        self.read("order_instances", move |tx| {
-            Ok(instance_by_order(tx, &order.id)?)
+        self.read("order_instances", move |tx| match order.kind {
+            OrderKind::New => Ok(instance_by_order(tx, &order.id)?),
+            OrderKind::Change => {
+                let mut changed = Vec::with_capacity(order.lines.len());
+                for line in &order.lines {
+                    changed.extend(instance_by_id(tx, &line.instance_id)?);
+                }
+                Ok(changed)
+            }
         })
         .await
     }
@@ -395,7 +408,8 @@ fn check_per_account(tx: &mut dyn Tx, instances: &[Instance]) -> std::result::Re
     Ok(())
 }
 
-fn take_money(tx: &mut dyn Tx, order: &Order, line: &OrderLine) -> std::result::Result<(), Abort> {
+/// Reserves or takes the money of a line, as its order says.
+pub(crate) fn take_money(tx: &mut dyn Tx, order: &Order, line: &OrderLine) -> std::result::Result<(), Abort> {
     let transfer = Transfer {
         id: line_transfer_id(&order.id, line.line),
         kind: match order.payment {

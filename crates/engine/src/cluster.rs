@@ -81,7 +81,7 @@ pub struct ClusterObservation {
     pub spec: Option<ClusterSpec>,
     /// Topics, internal ones left out.
     pub topics: u32,
-    /// Their partitions (each counted once, whatever its replicas).
+    /// Their partitions, as the bought limit counts them (with or without replicas).
     pub partitions: u32,
     /// Consumer groups.
     pub groups: u32,

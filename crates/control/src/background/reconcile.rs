@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brokerage_domain::clock::Moment;
-use brokerage_domain::id::InstanceId;
+use brokerage_domain::id::{InstanceId, OrderId};
 use brokerage_domain::instance::{Instance, Phase, Want};
 use brokerage_domain::ledger::{Transfer, TransferKind};
 use brokerage_domain::order::{
@@ -14,7 +14,9 @@ use brokerage_domain::steps::{ClusterSeen, Intent, Observed, Step, next_steps};
 use brokerage_domain::{Error, Result};
 use brokerage_engine::{ClusterSpec, EngineError};
 use brokerage_store::Tx;
-use brokerage_store::broker_port::{broker_port_block, broker_port_free, broker_port_take};
+use brokerage_store::broker_port::{
+    broker_port_block, broker_port_free, broker_port_give_back, broker_port_take,
+};
 use brokerage_store::instance::{
     Attention, INSTANCE_PAGE, instance_next_retry, instance_page, instance_unsettled,
 };
@@ -179,8 +181,13 @@ impl Control {
             }
             Step::RecordRunning => {
                 let now = self.now();
+                let ensured = change_order(instance);
                 let recorded = self
                     .instance_record("record_running", id, move |tx, i| {
+                        // A change that was ordered meanwhile is not what the cluster runs by.
+                        if change_order(i) != ensured {
+                            return Ok(None);
+                        }
                         record_running(tx, i, now)
                     })
                     .await?;
@@ -237,22 +244,22 @@ impl Control {
     /// Decides by the kind of failure: another port, giving up, or another attempt later.
     async fn step_failed(&self, instance: &Instance, error: EngineError) -> Result<()> {
         tracing::warn!(instance = %instance.id, error = &error as &dyn std::error::Error, "a step failed");
-        let real_now = self.real_now();
-        let delivered = instance.running_since.is_some();
+        let (now, real_now) = (self.now(), self.real_now());
         let reason = error_chain(&error);
         self.instance_record("step_failed", &instance.id, move |tx, current| {
             current.attempts = current.attempts.saturating_add(1);
             current.failure = Some(reason.clone());
             if let EngineError::PortTaken { port } = error
-                && !delivered
+                && port_is_undelivered(current, port)
             {
-                replace_port(tx, current, port)?;
+                if !replace_port(tx, current, port)? {
+                    give_up(tx, current, now)?;
+                }
                 return Ok(Some(Attention::From(real_now)));
             }
             let hopeless = matches!(error, EngineError::Refused { .. })
                 || current.attempts >= DELIVERY_ATTEMPTS_MAX;
-            if hopeless && !delivered && current.want == Want::Running {
-                current.want = Want::Undone;
+            if hopeless && give_up(tx, current, now)? {
                 return Ok(Some(Attention::From(real_now)));
             }
             Ok(Some(Attention::From(after_back_off(
@@ -284,9 +291,9 @@ impl Control {
     fn cluster_spec(&self, instance: &Instance) -> ClusterSpec {
         ClusterSpec {
             id: instance.id.clone(),
-            kafka_version: instance.plan.kafka_version.clone(),
-            listeners: self.instance_listeners(instance),
-            limits: instance.plan.usable.clone(),
+            kafka_version: instance.plan_intended().kafka_version.clone(),
+            listeners: self.listeners_at(instance.ports_intended()),
+            limits: instance.plan_intended().usable.clone(),
             settings: instance.settings.clone(),
         }
     }
@@ -327,41 +334,70 @@ fn after_back_off(now: Moment, attempts: u32) -> Moment {
     Moment::from_micros(now.micros() + wait_ms * 1_000)
 }
 
-/// Another program of the host has the port: the instance gets the next free one.
+/// The order of the change that is under way.
+fn change_order(instance: &Instance) -> Option<OrderId> {
+    instance
+        .change
+        .as_ref()
+        .map(|change| change.order_id.clone())
+}
+
+/// Whether no client has been told of the port yet: of an instance that never ran, or of a change under way.
+fn port_is_undelivered(instance: &Instance, port: u16) -> bool {
+    match &instance.change {
+        Some(change) => change.ports.contains(&port) && !instance.ports.contains(&port),
+        None => instance.running_since.is_none() && instance.ports.contains(&port),
+    }
+}
+
+/// Another program of the host has the port: the instance gets the next free one; `false` when there is none.
 fn replace_port(
     tx: &mut dyn Tx,
     instance: &mut Instance,
     port: u16,
-) -> std::result::Result<(), Abort> {
+) -> std::result::Result<bool, Abort> {
     broker_port_block(tx, &instance.id, port)?;
-    let fresh = broker_port_take(tx, &instance.id, 1)?;
-    match (
-        instance.ports.iter().position(|&held| held == port),
-        fresh.first(),
-    ) {
-        (Some(at), Some(&fresh)) => {
-            instance.ports[at] = fresh;
-            Ok(())
-        }
-        (Some(_), None) => {
-            instance.want = Want::Undone;
-            Ok(())
-        }
-        (None, _) => Ok(()),
-    }
-}
-
-fn order_of(tx: &mut dyn Tx, instance: &Instance) -> std::result::Result<Order, Abort> {
-    let missing = || {
-        Error::internal(format!(
-            "the order {} of {} is missing",
-            instance.order_id, instance.id
-        ))
+    let Some(&fresh) = broker_port_take(tx, &instance.id, 1)?.first() else {
+        return Ok(false);
     };
-    Ok(order_by_id(tx, &instance.order_id)?.ok_or_else(missing)?)
+    let ports = match &mut instance.change {
+        Some(change) => &mut change.ports,
+        None => &mut instance.ports,
+    };
+    for held in ports.iter_mut().filter(|held| **held == port) {
+        *held = fresh;
+    }
+    Ok(true)
 }
 
-/// Running: the line is delivered, its money taken, its term begun, in one transaction.
+/// Gives up what cannot be delivered: of a change, the change; of a first delivery, the instance. `false` when
+/// there is nothing to give up, because a delivered cluster only has to run again.
+fn give_up(
+    tx: &mut dyn Tx,
+    instance: &mut Instance,
+    now: Moment,
+) -> std::result::Result<bool, Abort> {
+    if instance.want != Want::Running {
+        return Ok(false);
+    }
+    if instance.change.is_some() {
+        undo_change(tx, instance, LineState::Failed, now)?;
+        instance.attempts = 0;
+        return Ok(true);
+    }
+    if instance.running_since.is_none() {
+        instance.want = Want::Undone;
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+fn order_read(tx: &mut dyn Tx, id: &OrderId) -> std::result::Result<Order, Abort> {
+    let missing = || Error::internal(format!("the order {id} is missing"));
+    Ok(order_by_id(tx, id)?.ok_or_else(missing)?)
+}
+
+/// Running: the line is delivered, its money taken, its term begun, in one transaction. So is the line of a change.
 fn record_running(
     tx: &mut dyn Tx,
     instance: &mut Instance,
@@ -370,18 +406,21 @@ fn record_running(
     if instance.want != Want::Running {
         return Ok(None);
     }
-    let order = order_of(tx, instance)?;
-    let line = instance.order_line;
-    if order_line_move(tx, &order.id, line, LineState::Placed, LineState::Delivered)? {
-        if order.payment == Payment::OnDelivery {
-            end_hold(tx, &order, line, TransferKind::PostPending, now)?;
-        }
+    let order = order_read(tx, &instance.order_id)?;
+    if deliver_line(tx, &order, instance.order_line, now)? {
         instance.running_since = Some(now);
         instance.expires_at = instance.charge.expires_at(now);
         instance.billed_until = match instance.charge {
             Charge::Postpaid => Some(now.plus_seconds(3_600)),
             Charge::Prepaid { .. } => None,
         };
+    }
+    if let Some(change) = instance.change.take() {
+        let order = order_read(tx, &change.order_id)?;
+        deliver_line(tx, &order, change.order_line, now)?;
+        give_back_ports(tx, &instance.id, &instance.ports, &change.ports)?;
+        instance.plan = change.plan;
+        instance.ports = change.ports;
     }
     instance.phase = Phase::Running;
     instance.attempts = 0;
@@ -397,7 +436,7 @@ fn record_stopped(instance: &mut Instance) -> Option<Attention> {
     })
 }
 
-/// The end of an instance: ports freed, and the money of a line that was never delivered given back.
+/// The end of an instance: ports freed, and the money of lines that were never delivered given back.
 fn record_end(
     tx: &mut dyn Tx,
     instance: &mut Instance,
@@ -405,20 +444,76 @@ fn record_end(
     line_state: LineState,
     now: Moment,
 ) -> std::result::Result<Option<Attention>, Abort> {
-    let order = order_of(tx, instance)?;
-    let line = instance.order_line;
-    if order_line_move(tx, &order.id, line, LineState::Placed, line_state)? {
-        match order.payment {
-            Payment::OnDelivery => end_hold(tx, &order, line, TransferKind::VoidPending, now)?,
-            Payment::AtOrder => refund(tx, &order, line, now)?,
-        }
-    }
+    let order = order_read(tx, &instance.order_id)?;
+    undo_line(tx, &order, instance.order_line, line_state, now)?;
+    undo_change(tx, instance, line_state, now)?;
     broker_port_free(tx, &instance.id)?;
     topic_record_delete_all(tx, &instance.id)?;
     instance.ports.clear();
     instance.phase = phase;
     crash_point("record_end_in_transaction");
     Ok(Some(Attention::Settled))
+}
+
+/// Takes a change back that was not delivered: its money returns, its new ports are freed, the plan is as before.
+fn undo_change(
+    tx: &mut dyn Tx,
+    instance: &mut Instance,
+    line_state: LineState,
+    now: Moment,
+) -> std::result::Result<(), Abort> {
+    let Some(change) = instance.change.take() else {
+        return Ok(());
+    };
+    let order = order_read(tx, &change.order_id)?;
+    undo_line(tx, &order, change.order_line, line_state, now)?;
+    give_back_ports(tx, &instance.id, &change.ports, &instance.ports)
+}
+
+/// Frees the ports of `held` that are not among `kept`.
+fn give_back_ports(
+    tx: &mut dyn Tx,
+    instance: &InstanceId,
+    held: &[u16],
+    kept: &[u16],
+) -> std::result::Result<(), Abort> {
+    for port in held.iter().filter(|port| !kept.contains(port)) {
+        broker_port_give_back(tx, instance, *port)?;
+    }
+    Ok(())
+}
+
+/// A line is delivered: a hold of its money is posted. `false` when the line was ended before.
+fn deliver_line(
+    tx: &mut dyn Tx,
+    order: &Order,
+    line: u32,
+    now: Moment,
+) -> std::result::Result<bool, Abort> {
+    if !order_line_move(tx, &order.id, line, LineState::Placed, LineState::Delivered)? {
+        return Ok(false);
+    }
+    if order.payment == Payment::OnDelivery {
+        end_hold(tx, order, line, TransferKind::PostPending, now)?;
+    }
+    Ok(true)
+}
+
+/// A line will not be delivered: its money goes back. Nothing happens when the line was ended before.
+fn undo_line(
+    tx: &mut dyn Tx,
+    order: &Order,
+    line: u32,
+    state: LineState,
+    now: Moment,
+) -> std::result::Result<(), Abort> {
+    if !order_line_move(tx, &order.id, line, LineState::Placed, state)? {
+        return Ok(());
+    }
+    match order.payment {
+        Payment::OnDelivery => end_hold(tx, order, line, TransferKind::VoidPending, now),
+        Payment::AtOrder => refund(tx, order, line, now),
+    }
 }
 
 fn taken(tx: &mut dyn Tx, order: &Order, line: u32) -> std::result::Result<Transfer, Abort> {

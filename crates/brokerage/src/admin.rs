@@ -1,0 +1,269 @@
+//! The operator's door: one JSON line in, one JSON line out, over a socket in the data directory that only the
+//! directory's owner can open.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use brokerage_control::Control;
+use brokerage_control::access_key::NewKey;
+use brokerage_domain::Error;
+use brokerage_domain::access::Policy;
+use brokerage_domain::account::Account;
+use brokerage_domain::id::{NetworkId, SubnetId};
+use brokerage_domain::money::{Currency, Money};
+use brokerage_domain::network::{Network, Subnet};
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::data_dir;
+
+/// Longest request line, in bytes.
+const REQUEST_BYTES_MAX: u64 = 256 * 1024;
+/// Longest answer that the client reads, in bytes.
+const ANSWER_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Fewest decimals of an amount that people read.
+const DECIMALS: usize = 2;
+
+/// What an operator may ask of a server.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case")]
+pub enum Ask {
+    AccountCreate { name: String, balance: Option<String> },
+    AccountList,
+    KeyCreate { account: String, policy: Option<Policy> },
+    KeySetActive { id: String, active: bool },
+    TopUp { account: String, amount: String, currency: String, reference: String },
+    NetworkCreate { account: String, network: PlaceAsk },
+    SubnetCreate { account: String, subnet: PlaceAsk, network_id: String, zone: String },
+    Instances,
+    LedgerCheck,
+    Requests { last: usize },
+    /// Where the API listens.
+    Addresses,
+}
+
+/// A network or subnet to make.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PlaceAsk {
+    pub id: String,
+    pub profile: String,
+    pub region: String,
+    pub cidr: String,
+    pub name: String,
+}
+
+/// Answers one ask.
+pub async fn answer(control: &Control, api: &[String], ask: Ask) -> anyhow::Result<Value> {
+    match ask {
+        Ask::AccountCreate { name, balance } => account_create(control, &name, balance.as_deref()).await,
+        Ask::AccountList => account_list(control).await,
+        Ask::KeyCreate { account, policy } => {
+            let account = control.account_view(&account).await?;
+            let policy = policy.unwrap_or_else(Policy::allow_all);
+            let new = NewKey { id: None, secret: None, session_token: None, policy };
+            let (id, secret) = control.access_key_create(&account.id, new).await?;
+            Ok(json!({ "access_key_id": id.as_str(), "secret": secret.expose_secret() }))
+        }
+        Ask::KeySetActive { id, active } => {
+            control.access_key_set_active(&id, active).await?;
+            Ok(json!({ "access_key_id": id, "active": active }))
+        }
+        Ask::TopUp { account, amount, currency, reference } => {
+            let account = control.account_view(&account).await?;
+            let (amount, currency): (Money, Currency) = (amount.parse()?, currency.parse()?);
+            let added = control.account_top_up(&account.id, amount, currency, &reference).await?;
+            let balance = control.account_balance(&account.id, currency).await?;
+            Ok(json!({ "account_id": account.id.as_str(), "added": added, "available": balance.available().to_decimal(DECIMALS) }))
+        }
+        Ask::NetworkCreate { account, network } => network_create(control, &account, network).await,
+        Ask::SubnetCreate { account, subnet, network_id, zone } => {
+            subnet_create(control, &account, subnet, network_id, zone).await
+        }
+        Ask::Instances => instances(control).await,
+        Ask::LedgerCheck => {
+            let report = control.ledger_check().await?;
+            let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
+            Ok(json!({ "transfers": report.transfers, "lines": report.lines, "findings": findings }))
+        }
+        Ask::Requests { last } => Ok(serde_json::to_value(control.requests().last(last))?),
+        Ask::Addresses => Ok(json!({ "api": api })),
+    }
+}
+
+async fn account_create(control: &Control, name: &str, balance: Option<&str>) -> anyhow::Result<Value> {
+    // The amount is read first, so that a wrong one makes no account.
+    let balance: Option<Money> = balance.map(str::parse).transpose().context("balance")?;
+    let account = control.account_create(name).await?;
+    if let Some(amount) = balance.filter(|amount| !amount.is_zero()) {
+        control.account_top_up(&account.id, amount, Currency::Cny, "opening").await?;
+    }
+    account_value(control, &account).await
+}
+
+async fn account_list(control: &Control) -> anyhow::Result<Value> {
+    let mut list = Vec::new();
+    let mut after = String::new();
+    loop {
+        let page = control.account_list(&after).await?;
+        let Some(last) = page.last() else { return Ok(Value::Array(list)) };
+        after = last.id.as_str().to_owned();
+        for account in &page {
+            list.push(account_value(control, account).await?);
+        }
+    }
+}
+
+async fn account_value(control: &Control, account: &Account) -> anyhow::Result<Value> {
+    let mut value = json!({
+        "account_id": account.id.as_str(),
+        "name": account.name,
+        "number": account.number.to_string(),
+        "created_at": account.created_at.iso(),
+    });
+    for currency in Currency::ALL {
+        let balance = control.account_balance(&account.id, currency).await?;
+        value[format!("available_{}", currency.code().to_ascii_lowercase())] = balance.available().to_decimal(DECIMALS).into();
+    }
+    Ok(value)
+}
+
+async fn network_create(control: &Control, account: &str, ask: PlaceAsk) -> anyhow::Result<Value> {
+    let account = control.account_view(account).await?;
+    let PlaceAsk { id, profile, region, cidr, name } = ask;
+    known_region(control, &profile, &region)?;
+    let network = Network { id: NetworkId::new(&id), profile, region, name, cidr, created_at: control.now() };
+    control.network_create(&account.id, network).await?;
+    Ok(json!({ "network_id": id }))
+}
+
+async fn subnet_create(control: &Control, account: &str, ask: PlaceAsk, network_id: String, zone: String) -> anyhow::Result<Value> {
+    let account = control.account_view(account).await?;
+    let PlaceAsk { id, profile, region, cidr, name } = ask;
+    known_region(control, &profile, &region)?;
+    if !control.catalog(&profile)?.zones(&region).any(|known| known.id == zone) {
+        bail!("zone: {zone} is not in the catalog's region {region}");
+    }
+    let subnet = Subnet {
+        id: SubnetId::new(&id),
+        network_id: NetworkId::new(network_id),
+        profile,
+        region,
+        zone,
+        name,
+        cidr,
+        created_at: control.now(),
+    };
+    control.subnet_create(&account.id, subnet).await?;
+    Ok(json!({ "subnet_id": id }))
+}
+
+fn known_region(control: &Control, profile: &str, region: &str) -> anyhow::Result<()> {
+    let catalog = control.catalog(profile).with_context(|| format!("profile: there is no catalog {profile}"))?;
+    match catalog.region(region) {
+        Some(_) => Ok(()),
+        None => bail!("region: {region} is not in the catalog {profile}"),
+    }
+}
+
+async fn instances(control: &Control) -> anyhow::Result<Value> {
+    let list = control.instance_list_all().await?;
+    let value = |instance: &brokerage_domain::instance::Instance| {
+        json!({
+            "instance_id": instance.id.as_str(),
+            "account_id": instance.account_id.as_str(),
+            "profile": instance.profile,
+            "name": instance.name,
+            "order_id": instance.order_id.as_str(),
+            "phase": instance.phase.word(),
+            "bootstrap": control.instance_bootstrap(instance),
+            "failure": instance.failure,
+        })
+    };
+    Ok(Value::Array(list.iter().map(value).collect()))
+}
+
+/// Serves the socket until it is told to stop.
+pub async fn serve(control: Arc<Control>, api: Vec<String>, data: &Path, stop: CancellationToken) -> anyhow::Result<TaskTracker> {
+    let path = data_dir::socket(data);
+    // The data directory is locked: a socket that is there was left by a process that is gone.
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("{} cannot be replaced", path.display()));
+        }
+        _ => {}
+    }
+    let listener = UnixListener::bind(&path).with_context(|| format!("{} cannot be bound", path.display()))?;
+    owner_only(&path)?;
+    let tasks = TaskTracker::new();
+    let of_connections = tasks.clone();
+    tasks.spawn(async move {
+        loop {
+            let accepted = tokio::select! {
+                () = stop.cancelled() => break,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    let (control, api) = (control.clone(), api.clone());
+                    of_connections.spawn(async move {
+                        if let Err(error) = converse(&control, &api, stream).await {
+                            tracing::debug!("an operator's connection ended: {error:#}");
+                        }
+                    });
+                }
+                Err(error) => tracing::warn!(%error, "the operator's socket does not accept"),
+            }
+        }
+        drop(std::fs::remove_file(path));
+    });
+    tasks.close();
+    Ok(tasks)
+}
+
+fn owner_only(path: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).with_context(|| format!("{} cannot be closed to others", path.display()))
+}
+
+async fn converse(control: &Control, api: &[String], stream: UnixStream) -> anyhow::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    BufReader::new(read.take(REQUEST_BYTES_MAX)).read_line(&mut line).await?;
+    let answered = match serde_json::from_str(&line) {
+        Ok(ask) => answer(control, api, ask).await,
+        Err(error) => Err(error.into()),
+    };
+    let reply = match answered {
+        Ok(value) => json!({ "ok": value }),
+        Err(error) => {
+            if let Some(Error::Internal(_)) = error.downcast_ref() {
+                tracing::error!("an operator's ask failed: {error:#}");
+            }
+            json!({ "error": format!("{error:#}") })
+        }
+    };
+    write.write_all(format!("{reply}\n").as_bytes()).await?;
+    Ok(())
+}
+
+/// Asks the server that owns `data`; `None` when none runs.
+pub fn ask(data: &Path, ask: &Ask) -> anyhow::Result<Option<Value>> {
+    use std::io::{Read, Write};
+    let Ok(mut stream) = std::os::unix::net::UnixStream::connect(data_dir::socket(data)) else {
+        return Ok(None);
+    };
+    stream.write_all(format!("{}\n", serde_json::to_string(ask)?).as_bytes())?;
+    let mut text = String::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_string(&mut text)?;
+    let mut reply: Value = serde_json::from_str(&text).context("the server's answer cannot be read")?;
+    match reply.get("error").and_then(Value::as_str) {
+        Some(error) => bail!("{error}"),
+        None => Ok(Some(reply["ok"].take())),
+    }
+}

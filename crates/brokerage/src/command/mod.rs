@@ -1,0 +1,150 @@
+//! The commands: each asks a running server through its data directory or, where that makes sense, opens the data
+//! directory itself.
+
+mod buy;
+mod print;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use brokerage_dialects::vendor::TABLES;
+use serde_json::Value;
+
+use crate::admin::{self, Ask, PlaceAsk};
+use crate::cli::{AccountCommand, CatalogCommand, Command, KeyCommand, LedgerCommand, NetworkCommand, PlaceFlags, ServeFlags, TargetFlags};
+use crate::config::Config;
+use crate::serve;
+
+/// Runs one command.
+pub fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(flags) => {
+            let config = Config::resolve(flags)?;
+            runtime()?.block_on(serve::serve(config))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Buy(flags) => buy::run(flags),
+        Command::Instances(target) => ask(&target, Ask::Instances),
+        Command::Account(command) => account(command),
+        Command::Key(command) => key(command),
+        Command::TopUp(flags) => {
+            let (account, amount, currency, reference) = (flags.account, flags.amount, flags.currency, flags.reference);
+            ask(&flags.target, Ask::TopUp { account, amount, currency, reference })
+        }
+        Command::Network(command) => network(command),
+        Command::Ledger(LedgerCommand::Check(target)) => ledger_check(&target),
+        Command::Catalog(CatalogCommand::Check { catalog }) => catalog_check(catalog.as_deref()),
+        Command::Operations => {
+            operations();
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Requests(flags) => ask(&flags.target, Ask::Requests { last: flags.last }),
+        Command::Failpoints => {
+            brokerage_control::failpoints::NAMES.iter().for_each(|name| println!("{name}"));
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot be started")
+}
+
+/// Asks the server that owns the data directory; without one, answers from the directory itself.
+fn answer(data: &Path, ask: Ask) -> anyhow::Result<Value> {
+    if let Some(answer) = admin::ask(data, &ask)? {
+        return Ok(answer);
+    }
+    if !data.is_dir() {
+        bail!("data: no server runs on {}, and there is no such directory", data.display());
+    }
+    let flags = ServeFlags { data: Some(data.display().to_string()), ..ServeFlags::default() };
+    let config = Config::resolve(flags)?;
+    runtime()?.block_on(async {
+        let plane = serve::compose(&config).await?;
+        let answer = admin::answer(&plane.control, &[], ask).await;
+        plane.control.close().await;
+        answer
+    })
+}
+
+fn ask(target: &TargetFlags, ask: Ask) -> anyhow::Result<ExitCode> {
+    print::value(&answer(&target.data, ask)?, target.json);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn account(command: AccountCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        AccountCommand::Create { name, balance, target } => ask(&target, Ask::AccountCreate { name, balance }),
+        AccountCommand::List(target) => ask(&target, Ask::AccountList),
+    }
+}
+
+fn key(command: KeyCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        KeyCommand::Create { account, policy, target } => {
+            let read = |path: &std::path::PathBuf| {
+                let text = std::fs::read_to_string(path).with_context(|| format!("policy: {}", path.display()))?;
+                serde_json::from_str(&text).with_context(|| format!("policy: {}", path.display()))
+            };
+            let policy = policy.as_ref().map(read).transpose()?;
+            ask(&target, Ask::KeyCreate { account, policy })
+        }
+        KeyCommand::Disable { id, target } => ask(&target, Ask::KeySetActive { id, active: false }),
+        KeyCommand::Enable { id, target } => ask(&target, Ask::KeySetActive { id, active: true }),
+    }
+}
+
+fn network(command: NetworkCommand) -> anyhow::Result<ExitCode> {
+    let place = |id: String, flags: PlaceFlags| {
+        let PlaceFlags { account, profile, region, cidr, name } = flags;
+        (account, PlaceAsk { name: name.unwrap_or_else(|| id.clone()), id, profile, region, cidr })
+    };
+    match command {
+        NetworkCommand::Create { place: flags, id, target } => {
+            let (account, network) = place(id, flags);
+            ask(&target, Ask::NetworkCreate { account, network })
+        }
+        NetworkCommand::CreateSubnet { place: flags, network, zone, id, target } => {
+            let (account, subnet) = place(id, flags);
+            ask(&target, Ask::SubnetCreate { account, subnet, network_id: network, zone })
+        }
+    }
+}
+
+fn ledger_check(target: &TargetFlags) -> anyhow::Result<ExitCode> {
+    let report = answer(&target.data, Ask::LedgerCheck)?;
+    let findings = report["findings"].as_array().map_or(0, Vec::len);
+    if target.json {
+        print::value(&report, true);
+    } else {
+        for finding in report["findings"].as_array().into_iter().flatten() {
+            println!("{}", finding.as_str().unwrap_or_default());
+        }
+        println!("{} transfers, {} order lines: {findings} findings", report["transfers"], report["lines"]);
+    }
+    Ok(if findings == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn catalog_check(dir: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let catalogs = serve::catalogs(dir)?;
+    for catalog in catalogs.current() {
+        println!("{} {} {}", catalog.profile(), catalog.version(), catalog.hash());
+        for default in catalog.defaults_report() {
+            println!("  ours: {} = {}", default.key, default.value);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The coverage page, from the tables that serve.
+fn operations() {
+    for table in TABLES {
+        println!("{} {} ({} operations)", table.dialect, table.version, table.rows.len());
+        for row in table.rows {
+            let mode = format!("{:?}", row.mode).to_lowercase();
+            println!("  {:<36} {:<5} {:>3}/s  {}", row.name, mode, row.calls_per_second, row.action);
+        }
+    }
+}

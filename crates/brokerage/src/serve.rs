@@ -1,0 +1,123 @@
+//! The composition root: the one place that names every crate and puts them together.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use brokerage_control::{Control, Parts, Settings};
+use brokerage_dialects::gateway::Gateway;
+use brokerage_domain::catalog::Catalogs;
+use brokerage_domain::clock::Clocks;
+use brokerage_domain::id::Chance;
+use brokerage_engine_embedded::EmbeddedEngine;
+use brokerage_store::Store;
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, StoreChoice};
+use crate::data_dir::DataDir;
+use crate::{admin, listener, telemetry};
+
+/// Connections to a PostgreSQL store.
+const POSTGRES_CONNECTIONS: usize = 16;
+
+/// A control plane over a data directory, nothing running yet.
+pub struct Plane {
+    pub control: Arc<Control>,
+    pub engine: Arc<EmbeddedEngine>,
+    pub data: DataDir,
+}
+
+/// Puts a control plane together. Call it inside a runtime.
+pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
+    let data = DataDir::own(&config.data)?;
+    let chance = Chance::from_system();
+    let master_key = data.master_key(&chance)?;
+    let clocks = Clocks::system();
+    // The setting is about records of Kafka; money is always safe from a power cut.
+    let durability = brokerage_store::Durability::Power;
+    let store = match &config.store {
+        StoreChoice::Sqlite => Store::open_sqlite(&data.store_file(), durability)?,
+        StoreChoice::Postgres(url) => {
+            let url = url.clone();
+            tokio::task::spawn_blocking(move || Store::open_postgres(&url, POSTGRES_CONNECTIONS)).await??
+        }
+    };
+    let engine = Arc::new(EmbeddedEngine::open(data.clusters(), config.durability, clocks.real.clone())?);
+    let control = Control::new(Parts {
+        settings: Settings {
+            sandbox: config.sandbox,
+            broker_bind: config.broker_bind.clone(),
+            broker_host: config.broker_host.clone(),
+            broker_ports: config.broker_ports,
+            rate_limits: config.rate_limits,
+            ..Settings::default()
+        },
+        store,
+        catalogs: catalogs(config.catalog.as_deref())?,
+        clocks,
+        chance,
+        engine: engine.clone(),
+        master_key,
+    });
+    Ok(Plane { control, engine, data })
+}
+
+/// The operator's catalogs, or the built-in ones.
+pub fn catalogs(dir: Option<&std::path::Path>) -> anyhow::Result<Catalogs> {
+    let Some(dir) = dir else { return Ok(Catalogs::embedded()) };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).with_context(|| format!("catalog: {} cannot be read", dir.display()))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let text = std::fs::read_to_string(&path).with_context(|| format!("catalog: {}", path.display()))?;
+            files.push((path.file_name().unwrap_or_default().to_string_lossy().into_owned(), text));
+        }
+    }
+    files.sort();
+    let texts = files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    Ok(Catalogs::parse(texts).context("catalog")?)
+}
+
+/// Serves until SIGINT or SIGTERM.
+pub async fn serve(config: Config) -> anyhow::Result<()> {
+    telemetry::start(&config.log)?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let Plane { control, engine, data } = compose(&config).await?;
+    if config.sandbox {
+        control.sandbox_prepare().await?;
+    }
+    let listeners = listener::bind(&config.listen).await?;
+    let api = listeners
+        .iter()
+        .map(|listener| Ok(listener.local_addr()?.to_string()))
+        .collect::<anyhow::Result<Vec<String>>>()?;
+    control.background_start().await?;
+    let stop = CancellationToken::new();
+    let operators = admin::serve(control.clone(), api.clone(), data.path(), stop.clone()).await?;
+    let callers = listener::serve(listeners, Gateway::new(control.clone()), stop.clone());
+    ready(&config, &api, &data);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    // First no new work, then the work under way, then what it stands on.
+    stop.cancel();
+    callers.wait().await;
+    operators.wait().await;
+    control.background_stop().await;
+    engine.shutdown().await;
+    control.close().await;
+    Ok(())
+}
+
+/// One line that names every address that was really bound.
+fn ready(config: &Config, api: &[String], data: &DataDir) {
+    if config.json {
+        println!("{}", json!({ "event": "ready", "api": api, "data": data.path(), "sandbox": config.sandbox }));
+    } else {
+        let mode = if config.sandbox { " (sandbox: key BROKERAGESANDBOX, secret brokerage-sandbox-secret)" } else { "" };
+        println!("brokerage is ready: API at http://{}{mode}, data in {}", api.join(", http://"), data.path().display());
+    }
+}

@@ -1,0 +1,168 @@
+//! Changes of what was bought: an order of its own, whose plan the reconciler brings about.
+//!
+//! The instance keeps its plan until the cluster runs by the new one. A change that fails, or that its instance does
+//! not live to see, gives its money back.
+
+use brokerage_domain::catalog::Plan;
+use brokerage_domain::id::OrderId;
+use brokerage_domain::instance::{Instance, Phase, PlanChange, Want};
+use brokerage_domain::order::{LineState, Order, OrderKind, OrderLine, Payment, change_amount};
+use brokerage_domain::{Error, Result};
+use brokerage_store::Tx;
+use brokerage_store::broker_port::broker_port_take;
+use brokerage_store::instance::Attention;
+use brokerage_store::order::order_insert;
+
+use crate::context::Context;
+use crate::control::{Abort, Control};
+use crate::instance::wrong_phase;
+use crate::order::{OrderPlaced, take_money};
+
+/// A change of what was bought, translated by a dialect.
+#[derive(Debug, Clone)]
+pub struct InstanceModify {
+    /// The id of the order that pays for it, in the dialect's form.
+    pub order_id: OrderId,
+    /// What the instance becomes.
+    pub plan: Plan,
+    /// When the money moves.
+    pub payment: Payment,
+}
+
+impl Control {
+    /// Orders a change of what was bought. The difference in price is reserved (or taken) with the order; the
+    /// reconciler changes the cluster, and only then the instance has its new plan.
+    ///
+    /// `before` is the instance as the caller saw it when `modify` was made from it.
+    ///
+    /// # Errors
+    /// [`Error::WrongPhase`] unless the instance runs and is still as it was seen, [`Error::Invalid`] when its prepaid
+    /// term is over or region or site differ, [`Error::InsufficientFunds`], [`Error::SoldOut`] for ports,
+    /// [`Error::NotFound`].
+    pub async fn instance_modify(
+        &self,
+        cx: &Context,
+        before: &Instance,
+        modify: InstanceModify,
+    ) -> Result<OrderPlaced> {
+        let order = self.change_order(cx, before, &modify)?;
+        let placed = OrderPlaced {
+            order_id: order.id.clone(),
+            instance_ids: vec![before.id.clone()],
+        };
+        let real_now = self.real_now();
+        let seen = before.clone();
+        self.instance_change(cx, &before.id, move |tx, instance| {
+            if instance.phase != Phase::Running || instance.want != Want::Running {
+                return Err(wrong_phase(instance).into());
+            }
+            if instance.plan != seen.plan || instance.expires_at != seen.expires_at {
+                return Err(Error::WrongPhase {
+                    id: instance.id.as_str().to_owned(),
+                    phase: Phase::Changing,
+                }
+                .into());
+            }
+            begin_change(tx, instance, &order, &modify.plan)?;
+            Ok(Attention::From(real_now))
+        })
+        .await?;
+        self.wake.notify_one();
+        Ok(placed)
+    }
+
+    /// The order of a change: one line, costing the difference for what is left of the term.
+    fn change_order(
+        &self,
+        cx: &Context,
+        before: &Instance,
+        modify: &InstanceModify,
+    ) -> Result<Order> {
+        let InstanceModify {
+            order_id,
+            plan,
+            payment,
+        } = modify;
+        let now = self.now();
+        let left = before
+            .charge
+            .term_left(before.running_since, before.expires_at, now);
+        if left.is_over() {
+            let reason = "the term is over and has to be renewed first";
+            return Err(Error::invalid("the change", reason));
+        }
+        let old = self.price_quote(cx.profile, &before.plan, &before.charge, 1)?;
+        let new = self.price_quote(cx.profile, plan, &before.charge, 1)?;
+        if (old.currency, &before.region) != (new.currency, &plan.region) {
+            let reason = "region and site stay as they were bought";
+            return Err(Error::invalid("the change", reason));
+        }
+        let amount =
+            change_amount(old.instance_total, new.instance_total, left).map_err(Error::internal)?;
+        Ok(Order {
+            id: order_id.clone(),
+            account_id: cx.account().clone(),
+            profile: cx.profile.to_owned(),
+            region: plan.region.clone(),
+            kind: OrderKind::Change,
+            charge: before.charge.clone(),
+            payment: *payment,
+            currency: new.currency,
+            total: amount,
+            catalog_version: plan.catalog_version.clone(),
+            catalog_hash: plan.catalog_hash.clone(),
+            created_at: now,
+            lines: vec![OrderLine {
+                line: 0,
+                instance_id: before.id.clone(),
+                amount,
+                state: LineState::Placed,
+            }],
+        })
+    }
+}
+
+/// Writes the order with its money and its ports, and what the instance is to become.
+fn begin_change(
+    tx: &mut dyn Tx,
+    instance: &mut Instance,
+    order: &Order,
+    plan: &Plan,
+) -> std::result::Result<(), Abort> {
+    for line in &order.lines {
+        take_money(tx, order, line)?;
+        instance.change = Some(PlanChange {
+            order_id: order.id.clone(),
+            order_line: line.line,
+            plan: plan.clone(),
+            ports: ports_for(tx, instance, plan.brokers)?,
+        });
+    }
+    order_insert(tx, order)?;
+    instance.phase = Phase::Changing;
+    instance.attempts = 0;
+    instance.failure = None;
+    Ok(())
+}
+
+/// The ports of so many brokers: those that the instance has, and new ones for what it grows by.
+fn ports_for(
+    tx: &mut dyn Tx,
+    instance: &Instance,
+    brokers: u32,
+) -> std::result::Result<Vec<u16>, Abort> {
+    let mut ports = instance.ports.clone();
+    ports.truncate(brokers as usize);
+    let held = u32::try_from(ports.len()).map_err(Error::internal)?;
+    if held < brokers {
+        ports.extend(broker_port_take(tx, &instance.id, brokers - held)?);
+    }
+    if ports.len() == brokers as usize {
+        Ok(ports)
+    } else {
+        Err(Error::SoldOut {
+            what: "ports for brokers",
+        }
+        .into())
+    }
+}

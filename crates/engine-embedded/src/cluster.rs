@@ -1,0 +1,81 @@
+//! From the control plane's description of a cluster to the broker library's.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use brokerage_broker::{BrokerSpec, ClusterLimits, ClusterSpec as HostSpec, ListenerSpec, TopicDefaults};
+use brokerage_domain::catalog::UsableLimits;
+use brokerage_engine::{ClusterSpec, EngineError, Listener};
+
+/// Copies of a topic that does not say how many, when there are brokers for them: what managed clusters give.
+const REPLICATION_FACTOR_DEFAULT: usize = 3;
+const MS_PER_HOUR: i64 = 3_600_000;
+/// The one listener that every instance has.
+const LISTENER_NAME: &str = "PLAINTEXT";
+
+/// The broker library's description of a cluster.
+///
+/// # Errors
+/// [`EngineError::Refused`] for an address or a setting that cannot be read.
+pub(crate) fn host_spec(spec: &ClusterSpec) -> Result<HostSpec, EngineError> {
+    let brokers = spec.listeners.iter().map(broker).collect::<Result<Vec<_>, _>>()?;
+    Ok(HostSpec {
+        id: spec.id.as_str().to_owned(),
+        kafka_version: spec.kafka_version.clone(),
+        limits: limits(&spec.limits),
+        auto_create_topics: setting(spec, "auto.create.topics.enable")?.unwrap_or(false),
+        defaults: defaults(spec, brokers.len())?,
+        brokers,
+    })
+}
+
+fn broker(listener: &Listener) -> Result<BrokerSpec, EngineError> {
+    let refused = || EngineError::Refused { reason: format!("{} is not an address to bind", listener.bind_host) };
+    let address: IpAddr = listener.bind_host.parse().map_err(|_| refused())?;
+    Ok(BrokerSpec {
+        id: listener.broker_id,
+        listeners: vec![ListenerSpec {
+            bind: SocketAddr::new(address, listener.port),
+            advertised_host: listener.advertised_host.clone(),
+            advertised_port: listener.port,
+            name: LISTENER_NAME.to_owned(),
+        }],
+    })
+}
+
+fn limits(limits: &UsableLimits) -> ClusterLimits {
+    let narrow = |wide: u64| u32::try_from(wide).unwrap_or(u32::MAX);
+    ClusterLimits {
+        topics_max: narrow(limits.topics_max),
+        partitions_max: narrow(limits.partitions_max),
+        partitions_count_replicas: limits.partitions_count_replicas,
+        groups_max: narrow(limits.groups_max),
+        connections_max: narrow(limits.connections_max),
+        message_bytes_max: narrow(limits.message_bytes_max),
+        ingress_bytes_per_second_max: limits.ingress_bytes_per_second_max,
+        egress_bytes_per_second_max: limits.egress_bytes_per_second_max,
+        disk_bytes_max: Some(limits.disk_bytes_max),
+    }
+}
+
+fn defaults(spec: &ClusterSpec, brokers: usize) -> Result<TopicDefaults, EngineError> {
+    let hours: Option<i64> = setting(spec, "log.retention.hours")?;
+    let bought = i64::try_from(spec.limits.retention_ms).unwrap_or(i64::MAX);
+    let retention_ms = setting(spec, "log.retention.ms")?.or(hours.map(|hours| hours * MS_PER_HOUR)).unwrap_or(bought);
+    let replication = i16::try_from(brokers.min(REPLICATION_FACTOR_DEFAULT)).unwrap_or(1);
+    let message_bytes: u64 = setting(spec, "message.max.bytes")?.unwrap_or(spec.limits.message_bytes_default);
+    Ok(TopicDefaults {
+        partitions: setting(spec, "num.partitions")?.unwrap_or(1),
+        replication_factor: setting(spec, "default.replication.factor")?.unwrap_or(replication),
+        retention_ms,
+        min_insync_replicas: setting(spec, "min.insync.replicas")?.unwrap_or(1),
+        configs: BTreeMap::from([("max.message.bytes".to_owned(), message_bytes.to_string())]),
+        ..TopicDefaults::default()
+    })
+}
+
+fn setting<T: std::str::FromStr>(spec: &ClusterSpec, name: &str) -> Result<Option<T>, EngineError> {
+    let Some(text) = spec.settings.get(name) else { return Ok(None) };
+    let refused = |_| EngineError::Refused { reason: format!("the setting {name} cannot be {text:?}") };
+    text.parse().map(Some).map_err(refused)
+}

@@ -1,0 +1,151 @@
+//! The engine.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use brokerage_broker::{Durability, Host, HostError, HostOptions, TopicError, TopicSpec};
+use brokerage_domain::clock::Clock;
+use brokerage_domain::id::InstanceId;
+use brokerage_domain::topic::Topic;
+use brokerage_engine::{ClusterObservation, ClusterSpec, Engine, EngineError};
+use parking_lot::Mutex;
+
+use crate::cluster::host_spec;
+
+/// Topics of Kafka's own, which no owner made.
+const INTERNAL_PREFIX: &str = "__";
+
+/// Why the engine cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("the embedded engine cannot be opened")]
+pub struct OpenError(#[from] HostError);
+
+/// Brokers inside this process.
+pub struct EmbeddedEngine {
+    host: Host,
+    data_dir: PathBuf,
+    /// What each running cluster was last asked to be.
+    specs: Mutex<HashMap<InstanceId, ClusterSpec>>,
+}
+
+/// The broker's clock is the real one: record timestamps and retention do not follow business time.
+struct BrokerClock(Arc<dyn Clock>);
+
+impl brokerage_broker::Clock for BrokerClock {
+    fn now_ms(&self) -> i64 {
+        self.0.now().millis()
+    }
+}
+
+impl EmbeddedEngine {
+    /// Opens the engine over `data_dir`. Nothing runs before a cluster is ensured. Call it inside a runtime.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the directory cannot be used.
+    pub fn open(data_dir: PathBuf, durability: Durability, real_clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let clock = Arc::new(BrokerClock(real_clock));
+        let host = Host::open(HostOptions::new(data_dir.clone(), durability, clock))?;
+        Ok(Self { host, data_dir, specs: Mutex::default() })
+    }
+
+    /// Stops every cluster cleanly.
+    pub async fn shutdown(&self) {
+        self.host.shutdown().await;
+    }
+}
+
+fn host_error(error: HostError) -> EngineError {
+    match error {
+        HostError::AddressInUse { address } => EngineError::PortTaken { port: address.port() },
+        HostError::InvalidClusterId { .. } | HostError::InvalidSpec { .. } | HostError::UnsupportedVersion { .. } => {
+            EngineError::Refused { reason: error.to_string() }
+        }
+        other => EngineError::failed(other),
+    }
+}
+
+fn topic_error(error: TopicError) -> EngineError {
+    EngineError::Kafka { code: error.code, message: error.message }
+}
+
+#[async_trait]
+impl Engine for EmbeddedEngine {
+    fn name(&self) -> &'static str {
+        "embedded"
+    }
+
+    async fn ensure_cluster(&self, spec: &ClusterSpec) -> Result<(), EngineError> {
+        self.host.ensure_cluster(host_spec(spec)?).await.map_err(host_error)?;
+        self.specs.lock().insert(spec.id.clone(), spec.clone());
+        Ok(())
+    }
+
+    async fn stop_cluster(&self, id: &InstanceId) -> Result<(), EngineError> {
+        self.specs.lock().remove(id);
+        self.host.stop_cluster(id.as_str()).await.map_err(host_error)
+    }
+
+    async fn drop_cluster(&self, id: &InstanceId) -> Result<(), EngineError> {
+        self.specs.lock().remove(id);
+        self.host.drop_cluster(id.as_str()).await.map_err(host_error)
+    }
+
+    async fn list_clusters(&self) -> Result<Vec<InstanceId>, EngineError> {
+        let host = self.host.clone();
+        let on_disk = tokio::task::spawn_blocking(move || host.cluster_ids_on_disk());
+        let ids = on_disk.await.map_err(EngineError::failed)?.map_err(host_error)?;
+        Ok(ids.into_iter().map(InstanceId::new).collect())
+    }
+
+    async fn observe_cluster(&self, id: &InstanceId) -> Result<Option<ClusterObservation>, EngineError> {
+        let Some(seen) = self.host.observe(id.as_str()) else {
+            // One look at one folder: cheap enough for a worker thread.
+            let stopped = self.data_dir.join(id.as_str()).is_dir();
+            return Ok(stopped.then(ClusterObservation::default));
+        };
+        Ok(Some(ClusterObservation {
+            running: true,
+            spec: self.specs.lock().get(id).cloned(),
+            topics: seen.topics,
+            partitions: u32::try_from(seen.partitions).unwrap_or(u32::MAX),
+            groups: seen.groups,
+            bytes_in: seen.counters.bytes_in,
+            bytes_out: seen.counters.bytes_out,
+            bytes_stored: seen.stored_bytes,
+        }))
+    }
+
+    async fn create_topic(&self, id: &InstanceId, topic: &Topic) -> Result<(), EngineError> {
+        let spec = TopicSpec {
+            name: topic.name.clone(),
+            partitions: topic.partitions,
+            replication_factor: topic.replication_factor,
+            configs: topic.configs.clone(),
+        };
+        self.host.create_topic(id.as_str(), spec).await.map_err(topic_error)
+    }
+
+    async fn delete_topic(&self, id: &InstanceId, name: &str) -> Result<(), EngineError> {
+        self.host.delete_topic(id.as_str(), name).await.map_err(topic_error)
+    }
+
+    async fn list_topics(&self, id: &InstanceId) -> Result<Vec<Topic>, EngineError> {
+        let mut topics: Vec<Topic> = self
+            .host
+            .list_topics(id.as_str())
+            .map_err(host_error)?
+            .into_iter()
+            .filter(|topic| !topic.name.starts_with(INTERNAL_PREFIX))
+            .map(|topic| Topic {
+                name: topic.name,
+                partitions: topic.partitions,
+                replication_factor: topic.replication_factor,
+                configs: topic.configs,
+            })
+            .collect();
+        topics.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(topics)
+    }
+}
