@@ -49,10 +49,19 @@ impl Moment {
     /// Calendar months later, clipped to the end of the month (31 January + 1 month = 28 or 29 February),
     /// in UTC. Prepaid terms are counted so.
     pub fn plus_months(self, months: u32) -> Self {
+        self.shifted_by_months(i64::from(months))
+    }
+
+    /// Calendar months earlier, clipped as in [`Self::plus_months`].
+    pub fn minus_months(self, months: u32) -> Self {
+        self.shifted_by_months(-i64::from(months))
+    }
+
+    fn shifted_by_months(self, months: i64) -> Self {
         let day_us = 86_400 * 1_000_000;
         let (days, rest) = (self.0.div_euclid(day_us), self.0.rem_euclid(day_us));
         let (year, month, day) = civil_from_days(days);
-        let total = (year * 12 + i64::from(month) - 1) + i64::from(months);
+        let total = (year * 12 + i64::from(month) - 1) + months;
         let (year, month0) = (total.div_euclid(12), total.rem_euclid(12));
         let month = u32::try_from(month0).unwrap_or(0) + 1;
         let day = day.min(days_in_month(year, month));

@@ -129,6 +129,19 @@ impl Want {
     }
 }
 
+/// A change of what was bought that is under way. The instance keeps its plan until the cluster runs by the new one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanChange {
+    /// The order that pays for it.
+    pub order_id: OrderId,
+    /// Line of that order, counted from 0.
+    pub order_line: u32,
+    /// What the cluster is changed to.
+    pub plan: Plan,
+    /// TCP port of each broker's listener after the change, by broker id from 0.
+    pub ports: Vec<u16>,
+}
+
 /// One Kafka cluster that somebody bought.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {
@@ -176,8 +189,26 @@ pub struct Instance {
     pub attempts: u32,
     /// Why it could not be delivered or changed.
     pub failure: Option<String>,
+    /// The change that is under way.
+    pub change: Option<PlanChange>,
     /// Counts changes of the record.
     pub revision: i64,
+}
+
+impl Instance {
+    /// The plan that its cluster should run by: that of the change under way, or its own.
+    pub fn plan_intended(&self) -> &Plan {
+        self.change
+            .as_ref()
+            .map_or(&self.plan, |change| &change.plan)
+    }
+
+    /// The ports that its brokers should listen on, by broker id from 0.
+    pub fn ports_intended(&self) -> &[u16] {
+        self.change
+            .as_ref()
+            .map_or(&self.ports, |change| &change.ports)
+    }
 }
 
 #[cfg(test)]

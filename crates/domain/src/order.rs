@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Moment;
 use crate::id::{AccountId, InstanceId, OrderId, TransferId};
-use crate::money::{Currency, Money};
+use crate::money::{Currency, Money, MoneyError, Rounding};
 
 /// Most instances in one order, whatever a catalog permits.
 pub const ORDER_LINES_MAX: u32 = 100;
@@ -37,6 +37,64 @@ impl Charge {
             Self::Prepaid { months, .. } => Some(start.plus_months(*months)),
         }
     }
+
+    /// How much is left at `now` of the term that ends at `expires_at`, of an instance that ran first at
+    /// `running_since`. Of pay-as-you-go the whole: its term is the hour under way.
+    pub fn term_left(
+        &self,
+        running_since: Option<Moment>,
+        expires_at: Option<Moment>,
+        now: Moment,
+    ) -> TermLeft {
+        let (Self::Prepaid { months, .. }, Some(end)) = (self, expires_at) else {
+            return TermLeft::WHOLE;
+        };
+        // The first term begins when the instance ran; counted back from its end it could begin earlier, because
+        // months are clipped.
+        let start = running_since.map_or_else(
+            || end.minus_months(*months),
+            |ran| ran.max(end.minus_months(*months)),
+        );
+        let whole_us = (end.micros() - start.micros()).max(1);
+        let left_us = (end.micros() - now.micros()).clamp(0, whole_us);
+        TermLeft { left_us, whole_us }
+    }
+}
+
+/// How much of a term is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TermLeft {
+    /// What is left, in microseconds.
+    pub left_us: i64,
+    /// The whole term, in microseconds; never 0.
+    pub whole_us: i64,
+}
+
+impl TermLeft {
+    /// A term of which nothing has passed.
+    pub const WHOLE: Self = Self {
+        left_us: 1,
+        whole_us: 1,
+    };
+
+    /// Whether the term has ended.
+    pub const fn is_over(self) -> bool {
+        self.left_us == 0
+    }
+}
+
+/// What a change of plan costs at once, from the two prices of one whole term: the difference for the part of the
+/// term that is left, a started micro counted whole. A change to a lower price costs nothing and gives nothing
+/// back: pay-as-you-go costs less from its next hour on.
+///
+/// # Errors
+/// [`MoneyError::TooLarge`].
+pub fn change_amount(before: Money, after: Money, left: TermLeft) -> Result<Money, MoneyError> {
+    if after <= before {
+        return Ok(Money::ZERO);
+    }
+    let difference = after.checked_sub(before)?;
+    difference.ratio(left.left_us, left.whole_us, Rounding::Up)
 }
 
 /// When the money of a line moves.
@@ -241,6 +299,49 @@ mod tests {
         check(&[Failed, Cancelled], OrderState::Failed);
         check(&[Cancelled], OrderState::Cancelled);
         check(&[Delivered, NeedsOperator], OrderState::NeedsOperator);
+    }
+
+    const DAY_S: i64 = 86_400;
+
+    #[test]
+    fn a_change_costs_the_difference_for_what_is_left_of_the_term() {
+        let start = Moment::from_seconds(1_769_817_600); // 2026-01-31T00:00:00Z
+        let prepaid = |months| Charge::Prepaid {
+            months,
+            renew_months: None,
+        };
+        let check = |charge: Charge, days_passed, before, after, expected| {
+            let end = charge.expires_at(start);
+            let left = charge.term_left(Some(start), end, start.plus_seconds(days_passed * DAY_S));
+            let amount = change_amount(Money::from_micros(before), Money::from_micros(after), left);
+            assert_eq!(
+                amount,
+                Ok(Money::from_micros(expected)),
+                "{charge:?} {days_passed}"
+            );
+        };
+        check(Charge::Postpaid, 3, 100, 150, 50);
+        check(Charge::Postpaid, 3, 150, 100, 0);
+        // From 31 January a month is 28 days.
+        check(prepaid(1), 0, 100, 380, 280);
+        check(prepaid(1), 7, 100, 380, 210);
+        check(prepaid(1), 7, 380, 100, 0);
+        check(prepaid(1), 27, 0, 1, 1);
+        check(prepaid(1), 28, 100, 380, 0);
+        check(prepaid(1), 40, 100, 380, 0);
+        check(prepaid(12), 73, 0, 365, 292);
+    }
+
+    #[test]
+    fn a_renewed_term_is_counted_from_its_own_beginning() {
+        let ran = Moment::from_seconds(1_767_225_600); // 2026-01-01T00:00:00Z
+        let charge = Charge::Prepaid {
+            months: 1,
+            renew_months: Some(1),
+        };
+        let left = charge.term_left(Some(ran), Some(ran.plus_months(3)), ran.plus_months(2));
+        assert_eq!(left.left_us, left.whole_us);
+        assert_eq!(left.whole_us, 31 * DAY_S * 1_000_000);
     }
 
     #[test]

@@ -128,7 +128,9 @@ CREATE TABLE instance (
     billed_until_us BIGINT,
     attempts BIGINT NOT NULL,
     failure TEXT,
-    revision BIGINT NOT NULL
+    revision BIGINT NOT NULL,
+    -- The change of what was bought that is under way.
+    change TEXT
 );
 CREATE INDEX instance_account ON instance (account_id, profile, id);
 CREATE INDEX instance_order ON instance (order_id);

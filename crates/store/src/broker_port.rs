@@ -14,6 +14,7 @@ crate::statements! {
     TAKE = "UPDATE broker_port SET instance_id = $1 WHERE port IN (SELECT port FROM broker_port \
             WHERE instance_id IS NULL AND blocked = 0 ORDER BY port LIMIT $2) AND instance_id IS NULL RETURNING port";
     BLOCK = "UPDATE broker_port SET instance_id = NULL, blocked = 1 WHERE port = $1 AND instance_id = $2";
+    GIVE_BACK = "UPDATE broker_port SET instance_id = NULL WHERE port = $1 AND instance_id = $2";
     FREE = "UPDATE broker_port SET instance_id = NULL WHERE instance_id = $1";
     COUNT_FREE = "SELECT COUNT(*) FROM broker_port WHERE instance_id IS NULL AND blocked = 0";
 }
@@ -59,6 +60,19 @@ pub fn broker_port_block(
     port: u16,
 ) -> Result<(), StoreError> {
     tx.execute(&BLOCK, params![port, instance.as_str()])?;
+    Ok(())
+}
+
+/// Frees one port of an instance.
+///
+/// # Errors
+/// As [`Tx::execute`].
+pub fn broker_port_give_back(
+    tx: &mut dyn Tx,
+    instance: &InstanceId,
+    port: u16,
+) -> Result<(), StoreError> {
+    tx.execute(&GIVE_BACK, params![port, instance.as_str()])?;
     Ok(())
 }
 
