@@ -18,6 +18,8 @@
 //! | [`client`] | genuine vendor requests, for our own command line |
 //! | [`golden`] | replay of recorded requests, whole and with single bytes changed |
 
+pub mod alikafka;
+pub mod aliyun;
 pub mod ckafka;
 pub mod client;
 pub mod fault;

@@ -11,11 +11,14 @@ use crate::wire::{WireRequest, WireResponse};
 /// answers it; the last recognises everything.
 pub static VENDORS: &[&dyn VendorWire] = &[
     &crate::ckafka::wire::Tencent,
+    &crate::aliyun::wire::Aliyun,
 ];
 
 /// Every dialect's table.
 pub static TABLES: &[&Table] = &[
     &crate::ckafka::TABLE,
+    &crate::alikafka::TABLE,
+    &crate::aliyun::vpc::TABLE,
 ];
 
 /// A request whose operation was found.

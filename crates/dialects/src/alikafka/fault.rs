@@ -1,0 +1,136 @@
+//! What went wrong, in AliKafka's codes ("Error codes"). All of them come with status 400: Terraform takes 404 for
+//! "gone" and tries 5xx again for an hour.
+
+use brokerage_domain::Error;
+use brokerage_domain::catalog::{Field, PlanFault};
+use brokerage_domain::error::Kind;
+
+use crate::aliyun::fault::{BAD_REQUEST, gateway_fault, param_fault, sentence};
+use crate::fault::{CallError, Fault};
+
+/// A parameter with a value that the service does not take.
+pub const FIELD: &str = "BIZ_FIELD_CHECK_INVALID";
+/// An instance in a state that does not permit the call.
+pub const STATUS: &str = "BIZ.INSTANCE.STATUS.ERROR";
+/// Kafka's POLICY_VIOLATION: how a broker says that a bought limit is reached.
+const POLICY_VIOLATION: i16 = 44;
+/// Kafka's INVALID_PARTITIONS, INVALID_REPLICATION_FACTOR and INVALID_CONFIG.
+const INVALID_TOPIC_CODES: [i16; 3] = [37, 38, 40];
+
+/// The parameter that a field of the plan comes from.
+const fn parameter(field: Field) -> &'static str {
+    match field {
+        Field::Region => "RegionId",
+        Field::Zone => "ZoneId",
+        Field::Edition => "SpecType",
+        Field::Spec => "IoMaxSpec",
+        Field::Bandwidth => "IoMax",
+        Field::Topics => "TopicQuota",
+        Field::Partitions => "PartitionNum",
+        Field::Disk => "DiskSize",
+        Field::DiskType => "DiskType",
+        Field::PublicBandwidth => "EipMax",
+        Field::Version => "ServiceVersion",
+        Field::Retention => "Config",
+        Field::Payment => "PaidType",
+        // Nodes are not sold here.
+        Field::Nodes | Field::NodeRole | Field::NodeClass | Field::NodeCount => "SpecType",
+    }
+}
+
+/// The refusal of a failed call.
+pub fn fault(error: &CallError) -> Fault {
+    match error {
+        CallError::Vendor(fault) => fault.clone(),
+        CallError::Param(fault) => param_fault(fault),
+        CallError::Domain(error) => gateway_fault(error)
+            .unwrap_or_else(|| Fault::new(code(error), BAD_REQUEST, message(error))),
+    }
+}
+
+/// A parameter that breaks a rule of the service.
+pub fn field(name: &str, reason: impl std::fmt::Display) -> CallError {
+    Fault::new(
+        FIELD,
+        BAD_REQUEST,
+        format!("The parameter {name} is invalid: {reason}."),
+    )
+    .into()
+}
+
+/// A parameter that the service needs in this combination, although it does not always.
+pub fn needed(name: &str, reason: impl std::fmt::Display) -> CallError {
+    Fault::new(
+        FIELD,
+        BAD_REQUEST,
+        format!("The parameter {name} is required: {reason}."),
+    )
+    .into()
+}
+
+fn code(error: &Error) -> &'static str {
+    match error {
+        Error::Plan(_) | Error::Rate(_) | Error::Missing { .. } | Error::Invalid { .. } => FIELD,
+        Error::NotFound {
+            kind: Kind::Topic, ..
+        } => "BIZ_TOPIC_NOT_FOUND",
+        // "Not your instance, or it does not exist": the two are not told apart.
+        Error::NotFound {
+            kind: Kind::Instance,
+            ..
+        } => "AUTH_RESOURCE_OWNER_ERROR",
+        Error::NotFound { .. } => FIELD,
+        Error::Exists {
+            kind: Kind::Topic, ..
+        } => "BIZ_TOPIC_EXISTED",
+        Error::Exists { .. } | Error::TokenReused | Error::SubnetElsewhere { .. } => FIELD,
+        Error::WrongPhase { .. } => STATUS,
+        // Ours: no page names the code for want of money; this is what other services of the vendor answer.
+        Error::InsufficientFunds { .. } => "InvalidAccountStatus.NotEnoughBalance",
+        // Ours: no page names the code for sold out; this is what other services of the vendor answer.
+        Error::SoldOut { .. } => "OperationDenied.NoStock",
+        // Ours: no page names the code for a reached limit.
+        Error::LimitReached { .. }
+        | Error::Kafka {
+            code: POLICY_VIOLATION,
+            ..
+        } => "BIZ_QUOTA_EXCEEDED",
+        Error::Unsupported { .. } => FIELD,
+        Error::Kafka { code, .. } if INVALID_TOPIC_CODES.contains(code) => FIELD,
+        // Clients try this one again.
+        Error::Kafka { .. } => "ONS_SYSTEM_ERROR",
+        // The gateway's own, answered before; and whatever the domain adds.
+        Error::Replayed
+        | Error::Forbidden { .. }
+        | Error::Throttled { .. }
+        | Error::Internal(_)
+        | _ => "ONS_SYSTEM_ERROR",
+    }
+}
+
+fn message(error: &Error) -> String {
+    match error {
+        Error::Plan(PlanFault::Conflict { a, b }) => {
+            format!(
+                "The parameters {} and {} contradict each other.",
+                parameter(*a),
+                parameter(*b)
+            )
+        }
+        Error::Plan(fault @ PlanFault::Missing { field: Field::Spec }) => {
+            format!("One of IoMaxSpec and IoMax is required: {fault}.")
+        }
+        Error::Plan(
+            fault @ PlanFault::Missing {
+                field: Field::Topics,
+            },
+        ) => {
+            format!("One of PartitionNum and TopicQuota is required: {fault}.")
+        }
+        Error::Plan(fault) => format!(
+            "The parameter {} is invalid: {fault}.",
+            parameter(fault.field())
+        ),
+        other => sentence(other),
+    }
+}

@@ -1,0 +1,52 @@
+//! Alibaba Cloud's ApsaraMQ for Kafka (AliKafka), API version 2019-09-16.
+
+pub mod convert;
+pub mod fault;
+pub mod ids;
+pub mod ops;
+
+use serde_json::{Map, Value};
+
+use crate::aliyun::{Service, Success, plain_envelope};
+use crate::operation::{Row, Table, row};
+use crate::params::IndexBase;
+
+/// The catalog that AliKafka, and BSS for it, sell from.
+pub const PROFILE: &str = "alikafka";
+
+/// AliKafka's operations.
+pub static TABLE: Table = Table {
+    dialect: "alikafka",
+    version: "2019-09-16",
+    profile: PROFILE,
+    index_base: IndexBase::One,
+    deny_unknown: false,
+    rows: ROWS,
+    fault: fault::fault,
+};
+
+/// AliKafka behind Alibaba Cloud's gateway.
+pub static SERVICE: Service = Service {
+    table: &TABLE,
+    envelope,
+};
+
+/// Operations about tags answer without a code.
+const PLAIN: [&str; 3] = ["TagResources", "UntagResources", "ListTagResources"];
+
+static ROWS: &[Row] = &[row::<ops::create_post_pay_order::CreatePostPayOrder>()];
+
+/// `Code` is a number here, and `Success` is what Terraform looks at.
+fn envelope(success: &Success<'_>, fields: Map<String, Value>) -> Map<String, Value> {
+    let mut answer = plain_envelope(success, Map::new());
+    let coded = !PLAIN.contains(&success.operation);
+    if coded {
+        answer.insert("Message".to_owned(), "operation success.".into());
+    }
+    answer.extend(fields);
+    if coded {
+        answer.insert("Code".to_owned(), 200.into());
+        answer.insert("Success".to_owned(), true.into());
+    }
+    answer
+}

@@ -1,0 +1,31 @@
+//! What went wrong, in VPC's codes.
+
+use brokerage_domain::Error;
+use brokerage_domain::error::Kind;
+
+use crate::aliyun::fault::{BAD_REQUEST, gateway_fault, param_fault, sentence};
+use crate::fault::{CallError, Fault};
+
+/// The refusal of a failed call.
+pub fn fault(error: &CallError) -> Fault {
+    match error {
+        CallError::Vendor(fault) => fault.clone(),
+        CallError::Param(fault) => param_fault(fault),
+        CallError::Domain(error) => gateway_fault(error)
+            .unwrap_or_else(|| Fault::new(code(error), BAD_REQUEST, sentence(error))),
+    }
+}
+
+fn code(error: &Error) -> &'static str {
+    match error {
+        Error::NotFound {
+            kind: Kind::Subnet, ..
+        } => "InvalidVSwitchId.NotFound",
+        Error::NotFound {
+            kind: Kind::Network,
+            ..
+        } => "InvalidVpcId.NotFound",
+        // Ours: three operations that only look have nothing else to refuse.
+        _ => "InvalidParameter",
+    }
+}

@@ -1,0 +1,33 @@
+//! Alibaba Cloud's VPC, API version 2016-04-28: as much as clients of AliKafka ask before they start an instance.
+//! Networks are AliKafka's: nothing else is placed in them.
+
+pub mod convert;
+pub mod fault;
+pub mod ops;
+
+use super::{Service, plain_envelope};
+use crate::operation::{Row, Table, row};
+use crate::params::IndexBase;
+
+/// VPC's operations.
+pub static TABLE: Table = Table {
+    dialect: "aliyun-vpc",
+    version: "2016-04-28",
+    profile: crate::alikafka::PROFILE,
+    index_base: IndexBase::One,
+    deny_unknown: false,
+    rows: ROWS,
+    fault: fault::fault,
+};
+
+/// VPC behind Alibaba Cloud's gateway.
+pub static SERVICE: Service = Service {
+    table: &TABLE,
+    envelope: plain_envelope,
+};
+
+static ROWS: &[Row] = &[
+    row::<ops::describe_v_switch_attributes::DescribeVSwitchAttributes>(),
+    row::<ops::describe_v_switches::DescribeVSwitches>(),
+    row::<ops::describe_vpcs::DescribeVpcs>(),
+];

@@ -1,0 +1,78 @@
+//! DescribeVSwitches: the caller's vSwitches.
+
+use serde::{Deserialize, Serialize};
+
+use crate::aliyun::vpc::convert::{Page, VSwitch, v_switch};
+use crate::fault::CallError;
+use crate::operation::{Call, Mode, Operation};
+
+/// The operation.
+pub struct DescribeVSwitches;
+
+/// Parameters.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    vpc_id: Option<String>,
+    v_switch_id: Option<String>,
+    v_switch_name: Option<String>,
+    zone_id: Option<String>,
+    page_number: Option<i64>,
+    page_size: Option<i64>,
+}
+
+/// The answer.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Response {
+    total_count: usize,
+    page_number: usize,
+    page_size: usize,
+    v_switches: VSwitches,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct VSwitches {
+    v_switch: Vec<VSwitch>,
+}
+
+impl Operation for DescribeVSwitches {
+    const NAME: &'static str = "DescribeVSwitches";
+    const ACTION: &'static str = "vpc:DescribeVSwitches";
+    const MODE: Mode = Mode::Read;
+    const CALLS_PER_SECOND: u32 = 100;
+    type Request = Request;
+    type Response = Response;
+
+    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = call;
+        let wanted = |filter: &Option<String>, text: &str| {
+            filter
+                .as_deref()
+                .filter(|filter| !filter.is_empty())
+                .is_none_or(|filter| filter == text)
+        };
+        let mut found = control.subnet_list(cx).await?;
+        found.retain(|subnet| {
+            wanted(&request.vpc_id, subnet.network_id.as_str())
+                && wanted(&request.v_switch_id, subnet.id.as_str())
+                && wanted(&request.v_switch_name, &subnet.name)
+                && wanted(&request.zone_id, &subnet.zone)
+        });
+        let page = Page::asked(request.page_number, request.page_size);
+        let total_count = found.len();
+        let owner = cx.principal.account_number;
+        let v_switch = page
+            .of(found)
+            .into_iter()
+            .map(|subnet| v_switch(subnet, owner))
+            .collect();
+        Ok(Response {
+            total_count,
+            page_number: page.number,
+            page_size: page.size,
+            v_switches: VSwitches { v_switch },
+        })
+    }
+}

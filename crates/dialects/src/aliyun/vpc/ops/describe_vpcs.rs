@@ -1,0 +1,78 @@
+//! DescribeVpcs: the caller's VPCs.
+
+use serde::{Deserialize, Serialize};
+
+use crate::aliyun::vpc::convert::{Page, Vpc, vpc};
+use crate::fault::CallError;
+use crate::operation::{Call, Mode, Operation};
+
+/// The operation.
+pub struct DescribeVpcs;
+
+/// Parameters.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    /// One id, or several joined by commas.
+    vpc_id: Option<String>,
+    vpc_name: Option<String>,
+    page_number: Option<i64>,
+    page_size: Option<i64>,
+}
+
+/// The answer.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Response {
+    total_count: usize,
+    page_number: usize,
+    page_size: usize,
+    vpcs: Vpcs,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Vpcs {
+    vpc: Vec<Vpc>,
+}
+
+impl Operation for DescribeVpcs {
+    const NAME: &'static str = "DescribeVpcs";
+    const ACTION: &'static str = "vpc:DescribeVpcs";
+    const MODE: Mode = Mode::Read;
+    const CALLS_PER_SECOND: u32 = 100;
+    type Request = Request;
+    type Response = Response;
+
+    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = call;
+        let ids: Vec<&str> = request
+            .vpc_id
+            .as_deref()
+            .unwrap_or_default()
+            .split(',')
+            .filter(|id| !id.is_empty())
+            .collect();
+        let name = request.vpc_name.as_deref().filter(|name| !name.is_empty());
+        let mut found = control.network_list(cx).await?;
+        found.retain(|network| {
+            (ids.is_empty() || ids.contains(&network.id.as_str()))
+                && name.is_none_or(|name| network.name == name)
+        });
+        let subnets = control.subnet_list(cx).await?;
+        let page = Page::asked(request.page_number, request.page_size);
+        let total_count = found.len();
+        let owner = cx.principal.account_number;
+        let vpc = page
+            .of(found)
+            .into_iter()
+            .map(|network| vpc(network, &subnets, owner))
+            .collect();
+        Ok(Response {
+            total_count,
+            page_number: page.number,
+            page_size: page.size,
+            vpcs: Vpcs { vpc },
+        })
+    }
+}
