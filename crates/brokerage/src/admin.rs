@@ -34,16 +34,40 @@ const DECIMALS: usize = 2;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]
 pub enum Ask {
-    AccountCreate { name: String, balance: Option<String> },
+    AccountCreate {
+        name: String,
+        balance: Option<String>,
+    },
     AccountList,
-    KeyCreate { account: String, policy: Option<Policy> },
-    KeySetActive { id: String, active: bool },
-    TopUp { account: String, amount: String, currency: String, reference: String },
-    NetworkCreate { account: String, network: PlaceAsk },
-    SubnetCreate { account: String, subnet: PlaceAsk, network_id: String, zone: String },
+    KeyCreate {
+        account: String,
+        policy: Option<Policy>,
+    },
+    KeySetActive {
+        id: String,
+        active: bool,
+    },
+    TopUp {
+        account: String,
+        amount: String,
+        currency: String,
+        reference: String,
+    },
+    NetworkCreate {
+        account: String,
+        network: PlaceAsk,
+    },
+    SubnetCreate {
+        account: String,
+        subnet: PlaceAsk,
+        network_id: String,
+        zone: String,
+    },
     Instances,
     LedgerCheck,
-    Requests { last: usize },
+    Requests {
+        last: usize,
+    },
     /// Where the API listens.
     Addresses,
 }
@@ -61,12 +85,19 @@ pub struct PlaceAsk {
 /// Answers one ask.
 pub async fn answer(control: &Control, api: &[String], ask: Ask) -> anyhow::Result<Value> {
     match ask {
-        Ask::AccountCreate { name, balance } => account_create(control, &name, balance.as_deref()).await,
+        Ask::AccountCreate { name, balance } => {
+            account_create(control, &name, balance.as_deref()).await
+        }
         Ask::AccountList => account_list(control).await,
         Ask::KeyCreate { account, policy } => {
             let account = control.account_view(&account).await?;
             let policy = policy.unwrap_or_else(Policy::allow_all);
-            let new = NewKey { id: None, secret: None, session_token: None, policy };
+            let new = NewKey {
+                id: None,
+                secret: None,
+                session_token: None,
+                policy,
+            };
             let (id, secret) = control.access_key_create(&account.id, new).await?;
             Ok(json!({ "access_key_id": id.as_str(), "secret": secret.expose_secret() }))
         }
@@ -74,34 +105,54 @@ pub async fn answer(control: &Control, api: &[String], ask: Ask) -> anyhow::Resu
             control.access_key_set_active(&id, active).await?;
             Ok(json!({ "access_key_id": id, "active": active }))
         }
-        Ask::TopUp { account, amount, currency, reference } => {
+        Ask::TopUp {
+            account,
+            amount,
+            currency,
+            reference,
+        } => {
             let account = control.account_view(&account).await?;
             let (amount, currency): (Money, Currency) = (amount.parse()?, currency.parse()?);
-            let added = control.account_top_up(&account.id, amount, currency, &reference).await?;
+            let added = control
+                .account_top_up(&account.id, amount, currency, &reference)
+                .await?;
             let balance = control.account_balance(&account.id, currency).await?;
-            Ok(json!({ "account_id": account.id.as_str(), "added": added, "available": balance.available().to_decimal(DECIMALS) }))
+            Ok(
+                json!({ "account_id": account.id.as_str(), "added": added, "available": balance.available().to_decimal(DECIMALS) }),
+            )
         }
         Ask::NetworkCreate { account, network } => network_create(control, &account, network).await,
-        Ask::SubnetCreate { account, subnet, network_id, zone } => {
-            subnet_create(control, &account, subnet, network_id, zone).await
-        }
+        Ask::SubnetCreate {
+            account,
+            subnet,
+            network_id,
+            zone,
+        } => subnet_create(control, &account, subnet, network_id, zone).await,
         Ask::Instances => instances(control).await,
         Ask::LedgerCheck => {
             let report = control.ledger_check().await?;
             let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
-            Ok(json!({ "transfers": report.transfers, "lines": report.lines, "findings": findings }))
+            Ok(
+                json!({ "transfers": report.transfers, "lines": report.lines, "findings": findings }),
+            )
         }
         Ask::Requests { last } => Ok(serde_json::to_value(control.requests().last(last))?),
         Ask::Addresses => Ok(json!({ "api": api })),
     }
 }
 
-async fn account_create(control: &Control, name: &str, balance: Option<&str>) -> anyhow::Result<Value> {
+async fn account_create(
+    control: &Control,
+    name: &str,
+    balance: Option<&str>,
+) -> anyhow::Result<Value> {
     // The amount is read first, so that a wrong one makes no account.
     let balance: Option<Money> = balance.map(str::parse).transpose().context("balance")?;
     let account = control.account_create(name).await?;
     if let Some(amount) = balance.filter(|amount| !amount.is_zero()) {
-        control.account_top_up(&account.id, amount, Currency::Cny, "opening").await?;
+        control
+            .account_top_up(&account.id, amount, Currency::Cny, "opening")
+            .await?;
     }
     account_value(control, &account).await
 }
@@ -111,7 +162,9 @@ async fn account_list(control: &Control) -> anyhow::Result<Value> {
     let mut after = String::new();
     loop {
         let page = control.account_list(&after).await?;
-        let Some(last) = page.last() else { return Ok(Value::Array(list)) };
+        let Some(last) = page.last() else {
+            return Ok(Value::Array(list));
+        };
         after = last.id.as_str().to_owned();
         for account in &page {
             list.push(account_value(control, account).await?);
@@ -128,25 +181,55 @@ async fn account_value(control: &Control, account: &Account) -> anyhow::Result<V
     });
     for currency in Currency::ALL {
         let balance = control.account_balance(&account.id, currency).await?;
-        value[format!("available_{}", currency.code().to_ascii_lowercase())] = balance.available().to_decimal(DECIMALS).into();
+        value[format!("available_{}", currency.code().to_ascii_lowercase())] =
+            balance.available().to_decimal(DECIMALS).into();
     }
     Ok(value)
 }
 
 async fn network_create(control: &Control, account: &str, ask: PlaceAsk) -> anyhow::Result<Value> {
     let account = control.account_view(account).await?;
-    let PlaceAsk { id, profile, region, cidr, name } = ask;
+    let PlaceAsk {
+        id,
+        profile,
+        region,
+        cidr,
+        name,
+    } = ask;
     known_region(control, &profile, &region)?;
-    let network = Network { id: NetworkId::new(&id), profile, region, name, cidr, created_at: control.now() };
+    let network = Network {
+        id: NetworkId::new(&id),
+        profile,
+        region,
+        name,
+        cidr,
+        created_at: control.now(),
+    };
     control.network_create(&account.id, network).await?;
     Ok(json!({ "network_id": id }))
 }
 
-async fn subnet_create(control: &Control, account: &str, ask: PlaceAsk, network_id: String, zone: String) -> anyhow::Result<Value> {
+async fn subnet_create(
+    control: &Control,
+    account: &str,
+    ask: PlaceAsk,
+    network_id: String,
+    zone: String,
+) -> anyhow::Result<Value> {
     let account = control.account_view(account).await?;
-    let PlaceAsk { id, profile, region, cidr, name } = ask;
+    let PlaceAsk {
+        id,
+        profile,
+        region,
+        cidr,
+        name,
+    } = ask;
     known_region(control, &profile, &region)?;
-    if !control.catalog(&profile)?.zones(&region).any(|known| known.id == zone) {
+    if !control
+        .catalog(&profile)?
+        .zones(&region)
+        .any(|known| known.id == zone)
+    {
         bail!("zone: {zone} is not in the catalog's region {region}");
     }
     let subnet = Subnet {
@@ -164,7 +247,9 @@ async fn subnet_create(control: &Control, account: &str, ask: PlaceAsk, network_
 }
 
 fn known_region(control: &Control, profile: &str, region: &str) -> anyhow::Result<()> {
-    let catalog = control.catalog(profile).with_context(|| format!("profile: there is no catalog {profile}"))?;
+    let catalog = control
+        .catalog(profile)
+        .with_context(|| format!("profile: there is no catalog {profile}"))?;
     match catalog.region(region) {
         Some(_) => Ok(()),
         None => bail!("region: {region} is not in the catalog {profile}"),
@@ -189,7 +274,12 @@ async fn instances(control: &Control) -> anyhow::Result<Value> {
 }
 
 /// Serves the socket until it is told to stop.
-pub async fn serve(control: Arc<Control>, api: Vec<String>, data: &Path, stop: CancellationToken) -> anyhow::Result<TaskTracker> {
+pub async fn serve(
+    control: Arc<Control>,
+    api: Vec<String>,
+    data: &Path,
+    stop: CancellationToken,
+) -> anyhow::Result<TaskTracker> {
     let path = data_dir::socket(data);
     // The data directory is locked: a socket that is there was left by a process that is gone.
     match std::fs::remove_file(&path) {
@@ -198,7 +288,8 @@ pub async fn serve(control: Arc<Control>, api: Vec<String>, data: &Path, stop: C
         }
         _ => {}
     }
-    let listener = UnixListener::bind(&path).with_context(|| format!("{} cannot be bound", path.display()))?;
+    let listener =
+        UnixListener::bind(&path).with_context(|| format!("{} cannot be bound", path.display()))?;
     owner_only(&path)?;
     let tasks = TaskTracker::new();
     let of_connections = tasks.clone();
@@ -228,13 +319,16 @@ pub async fn serve(control: Arc<Control>, api: Vec<String>, data: &Path, stop: C
 
 fn owner_only(path: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).with_context(|| format!("{} cannot be closed to others", path.display()))
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+        .with_context(|| format!("{} cannot be closed to others", path.display()))
 }
 
 async fn converse(control: &Control, api: &[String], stream: UnixStream) -> anyhow::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
-    BufReader::new(read.take(REQUEST_BYTES_MAX)).read_line(&mut line).await?;
+    BufReader::new(read.take(REQUEST_BYTES_MAX))
+        .read_line(&mut line)
+        .await?;
     let answered = match serde_json::from_str(&line) {
         Ok(ask) => answer(control, api, ask).await,
         Err(error) => Err(error.into()),
@@ -261,7 +355,8 @@ pub fn ask(data: &Path, ask: &Ask) -> anyhow::Result<Option<Value>> {
     stream.write_all(format!("{}\n", serde_json::to_string(ask)?).as_bytes())?;
     let mut text = String::new();
     stream.take(ANSWER_BYTES_MAX).read_to_string(&mut text)?;
-    let mut reply: Value = serde_json::from_str(&text).context("the server's answer cannot be read")?;
+    let mut reply: Value =
+        serde_json::from_str(&text).context("the server's answer cannot be read")?;
     match reply.get("error").and_then(Value::as_str) {
         Some(error) => bail!("{error}"),
         None => Ok(Some(reply["ok"].take())),

@@ -70,7 +70,8 @@ impl Config {
         let file = match &flags.config {
             None => File::default(),
             Some(path) => {
-                let text = std::fs::read_to_string(path).with_context(|| format!("config: {} cannot be read", path.display()))?;
+                let text = std::fs::read_to_string(path)
+                    .with_context(|| format!("config: {} cannot be read", path.display()))?;
                 toml::from_str(&text).with_context(|| format!("config: {}", path.display()))?
             }
         };
@@ -78,25 +79,42 @@ impl Config {
     }
 
     fn combine(flags: ServeFlags, file: File) -> anyhow::Result<Self> {
-        let text = |flag: Option<String>, file: Option<String>, default: &str| flag.or(file).unwrap_or_else(|| default.to_owned());
-        let sandbox = switch("sandbox", flags.sandbox.as_deref())?.or(file.sandbox).unwrap_or(false);
-        let everywhere = switch("sandbox_on_all_interfaces", flags.sandbox_on_all_interfaces.as_deref())?
-            .or(file.sandbox_on_all_interfaces)
+        let text = |flag: Option<String>, file: Option<String>, default: &str| {
+            flag.or(file).unwrap_or_else(|| default.to_owned())
+        };
+        let sandbox = switch("sandbox", flags.sandbox.as_deref())?
+            .or(file.sandbox)
             .unwrap_or(false);
+        let everywhere = switch(
+            "sandbox_on_all_interfaces",
+            flags.sandbox_on_all_interfaces.as_deref(),
+        )?
+        .or(file.sandbox_on_all_interfaces)
+        .unwrap_or(false);
         let listen = addresses(&text(flags.listen, file.listen, LISTEN_DEFAULT))?;
         let broker_bind = text(flags.broker_bind, file.broker_bind, HOST_DEFAULT);
-        let bind_address: std::net::IpAddr =
-            broker_bind.parse().with_context(|| format!("broker_bind: {broker_bind:?} is not an address"))?;
-        if sandbox && !everywhere && !(bind_address.is_loopback() && listen.iter().all(|a| a.ip().is_loopback())) {
-            bail!("listen: sandbox mode has a public key, so it binds loopback only (or say sandbox_on_all_interfaces)");
+        let bind_address: std::net::IpAddr = broker_bind
+            .parse()
+            .with_context(|| format!("broker_bind: {broker_bind:?} is not an address"))?;
+        if sandbox
+            && !everywhere
+            && !(bind_address.is_loopback() && listen.iter().all(|a| a.ip().is_loopback()))
+        {
+            bail!(
+                "listen: sandbox mode has a public key, so it binds loopback only (or say sandbox_on_all_interfaces)"
+            );
         }
         let durability_default = if sandbox { "process" } else { "power" };
-        let durability = match text(flags.durability, file.durability, durability_default).as_str() {
+        let durability = match text(flags.durability, file.durability, durability_default).as_str()
+        {
             "power" => Durability::Power,
             "process" => Durability::Process,
             other => bail!("durability: {other:?} is neither power nor process"),
         };
-        let rate_limits = match switch("rate_limits", flags.rate_limits.or(file.rate_limits).as_deref())? {
+        let rate_limits = match switch(
+            "rate_limits",
+            flags.rate_limits.or(file.rate_limits).as_deref(),
+        )? {
             Some(on) => on,
             None => true,
         };
@@ -134,8 +152,14 @@ fn switch(key: &str, text: Option<&str>) -> anyhow::Result<Option<bool>> {
 }
 
 fn addresses(text: &str) -> anyhow::Result<Vec<SocketAddr>> {
-    let read = |one: &str| SocketAddr::from_str(one.trim()).with_context(|| format!("listen: {one:?} is not an address with a port"));
-    let list = text.split(',').map(read).collect::<anyhow::Result<Vec<_>>>()?;
+    let read = |one: &str| {
+        SocketAddr::from_str(one.trim())
+            .with_context(|| format!("listen: {one:?} is not an address with a port"))
+    };
+    let list = text
+        .split(',')
+        .map(read)
+        .collect::<anyhow::Result<Vec<_>>>()?;
     if list.len() > LISTEN_MAX {
         bail!("listen: more than {LISTEN_MAX} addresses");
     }
@@ -143,7 +167,9 @@ fn addresses(text: &str) -> anyhow::Result<Vec<SocketAddr>> {
 }
 
 fn ports(text: &str) -> anyhow::Result<(u16, u16)> {
-    let bounds = text.split_once('-').and_then(|(first, last)| Some((first.trim().parse().ok()?, last.trim().parse().ok()?)));
+    let bounds = text
+        .split_once('-')
+        .and_then(|(first, last)| Some((first.trim().parse().ok()?, last.trim().parse().ok()?)));
     match bounds {
         Some((first, last)) if 0 < first && first <= last => Ok((first, last)),
         _ => bail!("broker_ports: {text:?} is not FIRST-LAST with 1 <= FIRST <= LAST <= 65535"),
@@ -155,10 +181,14 @@ mod tests {
     use super::*;
 
     fn check(flags: ServeFlags, file: &str, expected: Result<&str, &str>) {
-        let combined = toml::from_str(file).map_err(anyhow::Error::from).and_then(|file| Config::combine(flags, file));
+        let combined = toml::from_str(file)
+            .map_err(anyhow::Error::from)
+            .and_then(|file| Config::combine(flags, file));
         match (combined, expected) {
             (Ok(config), Ok(listen)) => assert_eq!(config.listen[0].to_string(), listen),
-            (Err(error), Err(key)) => assert!(format!("{error:#}").contains(key), "{error:#} names {key}"),
+            (Err(error), Err(key)) => {
+                assert!(format!("{error:#}").contains(key), "{error:#} names {key}")
+            }
             (Ok(_), Err(key)) => panic!("{key} was accepted"),
             (Err(error), Ok(_)) => panic!("{error:#}"),
         }
@@ -174,20 +204,52 @@ mod tests {
     fn flags_win_over_the_file_and_wrong_values_name_their_key() {
         let listen = |text: &str| flags(|f| f.listen = Some(text.to_owned()));
         check(ServeFlags::default(), "", Ok(LISTEN_DEFAULT));
-        check(ServeFlags::default(), "listen = '127.0.0.1:1'", Ok("127.0.0.1:1"));
-        check(listen("127.0.0.1:2"), "listen = '127.0.0.1:1'", Ok("127.0.0.1:2"));
+        check(
+            ServeFlags::default(),
+            "listen = '127.0.0.1:1'",
+            Ok("127.0.0.1:1"),
+        );
+        check(
+            listen("127.0.0.1:2"),
+            "listen = '127.0.0.1:1'",
+            Ok("127.0.0.1:2"),
+        );
         check(listen("nowhere"), "", Err("listen"));
         check(ServeFlags::default(), "lisen = 'x'", Err("lisen"));
-        check(ServeFlags::default(), "broker_ports = '9-1'", Err("broker_ports"));
-        check(ServeFlags::default(), "durability = 'hope'", Err("durability"));
+        check(
+            ServeFlags::default(),
+            "broker_ports = '9-1'",
+            Err("broker_ports"),
+        );
+        check(
+            ServeFlags::default(),
+            "durability = 'hope'",
+            Err("durability"),
+        );
         check(ServeFlags::default(), "store = 'paper'", Err("store"));
-        check(flags(|f| f.rate_limits = Some("maybe".into())), "", Err("rate_limits"));
+        check(
+            flags(|f| f.rate_limits = Some("maybe".into())),
+            "",
+            Err("rate_limits"),
+        );
     }
 
     #[test]
     fn sandbox_mode_binds_loopback_unless_told_otherwise() {
-        check(ServeFlags::default(), "sandbox = true\nlisten = '0.0.0.0:1'", Err("loopback"));
-        check(ServeFlags::default(), "sandbox = true\nbroker_bind = '0.0.0.0'", Err("loopback"));
-        check(ServeFlags::default(), "sandbox = true\nsandbox_on_all_interfaces = true\nlisten = '0.0.0.0:1'", Ok("0.0.0.0:1"));
+        check(
+            ServeFlags::default(),
+            "sandbox = true\nlisten = '0.0.0.0:1'",
+            Err("loopback"),
+        );
+        check(
+            ServeFlags::default(),
+            "sandbox = true\nbroker_bind = '0.0.0.0'",
+            Err("loopback"),
+        );
+        check(
+            ServeFlags::default(),
+            "sandbox = true\nsandbox_on_all_interfaces = true\nlisten = '0.0.0.0:1'",
+            Ok("0.0.0.0:1"),
+        );
     }
 }

@@ -29,12 +29,24 @@ impl DataDir {
     /// Makes the directory if needed, and locks it.
     pub fn own(path: &Path) -> anyhow::Result<Self> {
         let failed = || format!("data: {} cannot be used", path.display());
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).with_context(failed)?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .with_context(failed)?;
         let path = path.canonicalize().with_context(failed)?;
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path.join(LOCK_FILE)).with_context(failed)?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(path.join(LOCK_FILE))
+            .with_context(failed)?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path, _lock: lock }),
-            Err(fs::TryLockError::WouldBlock) => bail!("data: {} is in use by another process", path.display()),
+            Err(fs::TryLockError::WouldBlock) => {
+                bail!("data: {} is in use by another process", path.display())
+            }
             Err(fs::TryLockError::Error(error)) => Err(error).with_context(failed),
         }
     }
@@ -58,7 +70,8 @@ impl DataDir {
     pub fn master_key(&self, chance: &Chance) -> anyhow::Result<MasterKey> {
         let path = self.path.join(MASTER_KEY_FILE);
         match fs::read_to_string(&path) {
-            Ok(text) => MasterKey::from_text(&text).with_context(|| format!("{} holds no key", path.display())),
+            Ok(text) => MasterKey::from_text(&text)
+                .with_context(|| format!("{} holds no key", path.display())),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let key = MasterKey::draw(chance);
                 write_new(&path, key.to_text().expose_secret())?;
@@ -73,11 +86,24 @@ impl DataDir {
 fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
     let beside = path.with_extension("new");
     let failed = || format!("{} cannot be written", path.display());
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&beside).with_context(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(failed)?;
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(&beside)
+        .with_context(failed)?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .with_context(failed)?;
     fs::rename(&beside, path).with_context(failed)?;
-    let dir = path.parent().map(File::open).transpose().with_context(failed)?;
-    dir.map_or(Ok(()), |dir| dir.sync_all()).with_context(failed)
+    let dir = path
+        .parent()
+        .map(File::open)
+        .transpose()
+        .with_context(failed)?;
+    dir.map_or(Ok(()), |dir| dir.sync_all())
+        .with_context(failed)
 }
 
 /// The socket of the server that owns `data`, whoever that is.

@@ -39,24 +39,44 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub async fn bind(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {
     let mut listeners = Vec::with_capacity(addresses.len());
     for address in addresses {
-        listeners.push(TcpListener::bind(address).await.with_context(|| format!("listen: {address}"))?);
+        listeners.push(
+            TcpListener::bind(address)
+                .await
+                .with_context(|| format!("listen: {address}"))?,
+        );
     }
     Ok(listeners)
 }
 
 /// Serves the gateway on `listeners` until it is told to stop; the tracker ends when the last answer is out.
-pub fn serve(listeners: Vec<TcpListener>, gateway: Gateway, stop: CancellationToken) -> TaskTracker {
+pub fn serve(
+    listeners: Vec<TcpListener>,
+    gateway: Gateway,
+    stop: CancellationToken,
+) -> TaskTracker {
     let tasks = TaskTracker::new();
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     for listener in listeners {
-        let accepting = accept(listener, gateway.clone(), stop.clone(), tasks.clone(), room.clone());
+        let accepting = accept(
+            listener,
+            gateway.clone(),
+            stop.clone(),
+            tasks.clone(),
+            room.clone(),
+        );
         tasks.spawn(accepting);
     }
     tasks.close();
     tasks
 }
 
-async fn accept(listener: TcpListener, gateway: Gateway, stop: CancellationToken, tasks: TaskTracker, room: Arc<Semaphore>) {
+async fn accept(
+    listener: TcpListener,
+    gateway: Gateway,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    room: Arc<Semaphore>,
+) {
     loop {
         let permit = tokio::select! {
             () = stop.cancelled() => return,
@@ -79,7 +99,12 @@ async fn accept(listener: TcpListener, gateway: Gateway, stop: CancellationToken
     }
 }
 
-async fn connection(stream: TcpStream, gateway: Gateway, stop: CancellationToken, _permit: OwnedSemaphorePermit) {
+async fn connection(
+    stream: TcpStream,
+    gateway: Gateway,
+    stop: CancellationToken,
+    _permit: OwnedSemaphorePermit,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection keeps Nagle's delay");
     }
@@ -104,12 +129,18 @@ async fn connection(stream: TcpStream, gateway: Gateway, stop: CancellationToken
     }
 }
 
-async fn answer(gateway: Arc<Gateway>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(
+    gateway: Arc<Gateway>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
-    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_BYTES_MAX).collect()).await;
+    let collected =
+        tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_BYTES_MAX).collect()).await;
     let body = match collected {
         Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE)),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE));
+        }
         Ok(Err(_)) => return Ok(plain(StatusCode::BAD_REQUEST)),
         Err(_) => return Ok(plain(StatusCode::REQUEST_TIMEOUT)),
     };

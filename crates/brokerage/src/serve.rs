@@ -40,10 +40,15 @@ pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
         StoreChoice::Sqlite => Store::open_sqlite(&data.store_file(), durability)?,
         StoreChoice::Postgres(url) => {
             let url = url.clone();
-            tokio::task::spawn_blocking(move || Store::open_postgres(&url, POSTGRES_CONNECTIONS)).await??
+            tokio::task::spawn_blocking(move || Store::open_postgres(&url, POSTGRES_CONNECTIONS))
+                .await??
         }
     };
-    let engine = Arc::new(EmbeddedEngine::open(data.clusters(), config.durability, clocks.real.clone())?);
+    let engine = Arc::new(EmbeddedEngine::open(
+        data.clusters(),
+        config.durability,
+        clocks.real.clone(),
+    )?);
     let control = Control::new(Parts {
         settings: Settings {
             sandbox: config.sandbox,
@@ -60,22 +65,42 @@ pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
         engine: engine.clone(),
         master_key,
     });
-    Ok(Plane { control, engine, data })
+    Ok(Plane {
+        control,
+        engine,
+        data,
+    })
 }
 
 /// The operator's catalogs, or the built-in ones.
 pub fn catalogs(dir: Option<&std::path::Path>) -> anyhow::Result<Catalogs> {
-    let Some(dir) = dir else { return Ok(Catalogs::embedded()) };
+    let Some(dir) = dir else {
+        return Ok(Catalogs::embedded());
+    };
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(dir).with_context(|| format!("catalog: {} cannot be read", dir.display()))? {
+    for entry in std::fs::read_dir(dir)
+        .with_context(|| format!("catalog: {} cannot be read", dir.display()))?
+    {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "toml") {
-            let text = std::fs::read_to_string(&path).with_context(|| format!("catalog: {}", path.display()))?;
-            files.push((path.file_name().unwrap_or_default().to_string_lossy().into_owned(), text));
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            let text = std::fs::read_to_string(&path)
+                .with_context(|| format!("catalog: {}", path.display()))?;
+            files.push((
+                path.file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned(),
+                text,
+            ));
         }
     }
     files.sort();
-    let texts = files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    let texts = files
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()));
     Ok(Catalogs::parse(texts).context("catalog")?)
 }
 
@@ -84,7 +109,11 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     telemetry::start(&config.log)?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let Plane { control, engine, data } = compose(&config).await?;
+    let Plane {
+        control,
+        engine,
+        data,
+    } = compose(&config).await?;
     if config.sandbox {
         control.sandbox_prepare().await?;
     }
@@ -115,9 +144,20 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
 /// One line that names every address that was really bound.
 fn ready(config: &Config, api: &[String], data: &DataDir) {
     if config.json {
-        println!("{}", json!({ "event": "ready", "api": api, "data": data.path(), "sandbox": config.sandbox }));
+        println!(
+            "{}",
+            json!({ "event": "ready", "api": api, "data": data.path(), "sandbox": config.sandbox })
+        );
     } else {
-        let mode = if config.sandbox { " (sandbox: key BROKERAGESANDBOX, secret brokerage-sandbox-secret)" } else { "" };
-        println!("brokerage is ready: API at http://{}{mode}, data in {}", api.join(", http://"), data.path().display());
+        let mode = if config.sandbox {
+            " (sandbox: key BROKERAGESANDBOX, secret brokerage-sandbox-secret)"
+        } else {
+            ""
+        };
+        println!(
+            "brokerage is ready: API at http://{}{mode}, data in {}",
+            api.join(", http://"),
+            data.path().display()
+        );
     }
 }

@@ -9,7 +9,8 @@ use brokerage_domain::{Error, Result};
 use brokerage_engine::{ClusterObservation, Listener};
 use brokerage_store::Tx;
 use brokerage_store::instance::{
-    Attention, INSTANCE_PAGE, instance_by_id, instance_owned, instance_owned_page, instance_page, instance_update,
+    Attention, INSTANCE_PAGE, instance_by_id, instance_owned, instance_owned_page, instance_page,
+    instance_update,
 };
 
 use crate::context::Context;
@@ -96,7 +97,9 @@ impl Control {
         loop {
             let after = all.last().map_or("", |last| last.id.as_str()).to_owned();
             let page = self
-                .read("instance_list_all", move |tx| Ok(instance_page(tx, &after)?))
+                .read("instance_list_all", move |tx| {
+                    Ok(instance_page(tx, &after)?)
+                })
                 .await?;
             let full = page.len() == INSTANCE_PAGE as usize;
             all.extend(page);
@@ -150,7 +153,8 @@ impl Control {
     /// Starts an instance of a two-step purchase: says where it is and lets the reconciler make it.
     ///
     /// # Errors
-    /// [`Error::WrongPhase`] when it was started before, [`Error::NotFound`] for instance, network or subnet.
+    /// [`Error::WrongPhase`] when it was started before, [`Error::NotFound`] for instance, network or subnet,
+    /// [`Error::Plan`] for zones that its edition does not take.
     pub async fn instance_start(
         &self,
         cx: &Context,
@@ -160,6 +164,11 @@ impl Control {
         let real_now = self.real_now();
         let before = self.instance_view(cx, id).await?;
         let ground = self.ground(cx, &before.region)?;
+        let zones = &start.placement.zones;
+        if !zones.is_empty() {
+            let catalog = self.catalog(cx.profile)?;
+            catalog.zones_check(&before.plan.edition, &before.region, zones)?;
+        }
         check_name(start.name.as_deref())?;
         self.instance_change(cx, id, move |tx, instance| {
             if instance.phase != Phase::AwaitingStart || instance.want != Want::Nothing {

@@ -12,6 +12,7 @@ pub mod context;
 pub mod control;
 pub mod failpoints;
 pub mod instance;
+pub mod instance_edit;
 pub mod ledger;
 pub mod network;
 pub mod order;

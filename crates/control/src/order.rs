@@ -262,7 +262,8 @@ impl Control {
             .ok_or_else(|| Error::not_found(Kind::Order, id.as_str()))
     }
 
-    /// The caller's orders made in a span of business time, newest first, with how many there are in all.
+    /// The caller's orders in this profile made in a span of business time, newest first, with how many there are in
+    /// all.
     ///
     /// # Errors
     /// [`Error::Internal`].
@@ -273,9 +274,9 @@ impl Control {
         offset: i64,
         limit: u32,
     ) -> Result<(Vec<Order>, i64)> {
-        let account = cx.account().clone();
+        let (account, profile) = (cx.account().clone(), cx.profile);
         self.read("order_list", move |tx| {
-            Ok(order_page(tx, &account, span, offset, limit)?)
+            Ok(order_page(tx, &account, profile, span, offset, limit)?)
         })
         .await
     }
@@ -409,7 +410,11 @@ fn check_per_account(tx: &mut dyn Tx, instances: &[Instance]) -> std::result::Re
 }
 
 /// Reserves or takes the money of a line, as its order says.
-pub(crate) fn take_money(tx: &mut dyn Tx, order: &Order, line: &OrderLine) -> std::result::Result<(), Abort> {
+pub(crate) fn take_money(
+    tx: &mut dyn Tx,
+    order: &Order,
+    line: &OrderLine,
+) -> std::result::Result<(), Abort> {
     let transfer = Transfer {
         id: line_transfer_id(&order.id, line.line),
         kind: match order.payment {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::{Instance, Phase};
-use brokerage_domain::topic::{Topic, topic_name_is_valid};
+use brokerage_domain::topic::{Topic, TopicUsage, topic_fits, topic_name_is_valid};
 use brokerage_domain::{Error, Result};
 use brokerage_engine::EngineError;
 use brokerage_store::topic::{
@@ -44,8 +44,8 @@ impl Control {
     /// Makes a topic on a running instance of the caller's.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a bad name, [`Error::Exists`], [`Error::WrongPhase`], or Kafka's own refusal
-    /// ([`Error::Kafka`]), among them the bought limits.
+    /// [`Error::Invalid`] for a bad name or more replicas than brokers, [`Error::Exists`], [`Error::LimitReached`],
+    /// [`Error::WrongPhase`], or Kafka's own refusal ([`Error::Kafka`]).
     pub async fn topic_create(&self, cx: &Context, id: &InstanceId, new: NewTopic) -> Result<()> {
         let instance = self.running_instance(cx, id).await?;
         let name = new.topic.name.clone();
@@ -70,6 +70,13 @@ impl Control {
                 id: name,
             });
         }
+        let limits = &instance.plan.usable;
+        topic_fits(
+            &new.topic,
+            TopicUsage::of(&known, limits),
+            limits,
+            instance.plan.brokers,
+        )?;
         let of = instance.id.clone();
         self.change(cx, &format!("{id}/{name}"), move |tx| {
             Ok(topic_record_put(tx, &of, &record)?)
@@ -79,6 +86,22 @@ impl Control {
             .create_topic(id, &new.topic)
             .await
             .map_err(engine_error)
+    }
+
+    /// What an instance's topics take of its limits; nothing where no cluster runs.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the engine cannot tell.
+    pub async fn topic_usage(&self, instance: &Instance) -> Result<TopicUsage> {
+        if !matches!(instance.phase, Phase::Running | Phase::Changing) {
+            return Ok(TopicUsage::default());
+        }
+        let topics = self
+            .engine
+            .list_topics(&instance.id)
+            .await
+            .map_err(engine_error)?;
+        Ok(TopicUsage::of(&topics, &instance.plan.usable))
     }
 
     /// The topics of an instance of the caller's, sorted by name.

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use brokerage_broker::{BrokerSpec, ClusterLimits, ClusterSpec as HostSpec, ListenerSpec, TopicDefaults};
+use brokerage_broker::{
+    BrokerSpec, ClusterLimits, ClusterSpec as HostSpec, ListenerSpec, TopicDefaults,
+};
 use brokerage_domain::catalog::UsableLimits;
 use brokerage_engine::{ClusterSpec, EngineError, Listener};
 
@@ -18,7 +20,11 @@ const LISTENER_NAME: &str = "PLAINTEXT";
 /// # Errors
 /// [`EngineError::Refused`] for an address or a setting that cannot be read.
 pub(crate) fn host_spec(spec: &ClusterSpec) -> Result<HostSpec, EngineError> {
-    let brokers = spec.listeners.iter().map(broker).collect::<Result<Vec<_>, _>>()?;
+    let brokers = spec
+        .listeners
+        .iter()
+        .map(broker)
+        .collect::<Result<Vec<_>, _>>()?;
     Ok(HostSpec {
         id: spec.id.as_str().to_owned(),
         kafka_version: spec.kafka_version.clone(),
@@ -30,7 +36,9 @@ pub(crate) fn host_spec(spec: &ClusterSpec) -> Result<HostSpec, EngineError> {
 }
 
 fn broker(listener: &Listener) -> Result<BrokerSpec, EngineError> {
-    let refused = || EngineError::Refused { reason: format!("{} is not an address to bind", listener.bind_host) };
+    let refused = || EngineError::Refused {
+        reason: format!("{} is not an address to bind", listener.bind_host),
+    };
     let address: IpAddr = listener.bind_host.parse().map_err(|_| refused())?;
     Ok(BrokerSpec {
         id: listener.broker_id,
@@ -61,9 +69,12 @@ fn limits(limits: &UsableLimits) -> ClusterLimits {
 fn defaults(spec: &ClusterSpec, brokers: usize) -> Result<TopicDefaults, EngineError> {
     let hours: Option<i64> = setting(spec, "log.retention.hours")?;
     let bought = i64::try_from(spec.limits.retention_ms).unwrap_or(i64::MAX);
-    let retention_ms = setting(spec, "log.retention.ms")?.or(hours.map(|hours| hours * MS_PER_HOUR)).unwrap_or(bought);
+    let retention_ms = setting(spec, "log.retention.ms")?
+        .or(hours.map(|hours| hours * MS_PER_HOUR))
+        .unwrap_or(bought);
     let replication = i16::try_from(brokers.min(REPLICATION_FACTOR_DEFAULT)).unwrap_or(1);
-    let message_bytes: u64 = setting(spec, "message.max.bytes")?.unwrap_or(spec.limits.message_bytes_default);
+    let message_bytes: u64 =
+        setting(spec, "message.max.bytes")?.unwrap_or(spec.limits.message_bytes_default);
     Ok(TopicDefaults {
         partitions: setting(spec, "num.partitions")?.unwrap_or(1),
         replication_factor: setting(spec, "default.replication.factor")?.unwrap_or(replication),
@@ -75,7 +86,11 @@ fn defaults(spec: &ClusterSpec, brokers: usize) -> Result<TopicDefaults, EngineE
 }
 
 fn setting<T: std::str::FromStr>(spec: &ClusterSpec, name: &str) -> Result<Option<T>, EngineError> {
-    let Some(text) = spec.settings.get(name) else { return Ok(None) };
-    let refused = |_| EngineError::Refused { reason: format!("the setting {name} cannot be {text:?}") };
+    let Some(text) = spec.settings.get(name) else {
+        return Ok(None);
+    };
+    let refused = |_| EngineError::Refused {
+        reason: format!("the setting {name} cannot be {text:?}"),
+    };
     text.parse().map(Some).map_err(refused)
 }

@@ -44,10 +44,18 @@ impl EmbeddedEngine {
     ///
     /// # Errors
     /// [`OpenError`] when the directory cannot be used.
-    pub fn open(data_dir: PathBuf, durability: Durability, real_clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+    pub fn open(
+        data_dir: PathBuf,
+        durability: Durability,
+        real_clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
         let clock = Arc::new(BrokerClock(real_clock));
         let host = Host::open(HostOptions::new(data_dir.clone(), durability, clock))?;
-        Ok(Self { host, data_dir, specs: Mutex::default() })
+        Ok(Self {
+            host,
+            data_dir,
+            specs: Mutex::default(),
+        })
     }
 
     /// Stops every cluster cleanly.
@@ -58,16 +66,23 @@ impl EmbeddedEngine {
 
 fn host_error(error: HostError) -> EngineError {
     match error {
-        HostError::AddressInUse { address } => EngineError::PortTaken { port: address.port() },
-        HostError::InvalidClusterId { .. } | HostError::InvalidSpec { .. } | HostError::UnsupportedVersion { .. } => {
-            EngineError::Refused { reason: error.to_string() }
-        }
+        HostError::AddressInUse { address } => EngineError::PortTaken {
+            port: address.port(),
+        },
+        HostError::InvalidClusterId { .. }
+        | HostError::InvalidSpec { .. }
+        | HostError::UnsupportedVersion { .. } => EngineError::Refused {
+            reason: error.to_string(),
+        },
         other => EngineError::failed(other),
     }
 }
 
 fn topic_error(error: TopicError) -> EngineError {
-    EngineError::Kafka { code: error.code, message: error.message }
+    EngineError::Kafka {
+        code: error.code,
+        message: error.message,
+    }
 }
 
 #[async_trait]
@@ -77,29 +92,44 @@ impl Engine for EmbeddedEngine {
     }
 
     async fn ensure_cluster(&self, spec: &ClusterSpec) -> Result<(), EngineError> {
-        self.host.ensure_cluster(host_spec(spec)?).await.map_err(host_error)?;
+        self.host
+            .ensure_cluster(host_spec(spec)?)
+            .await
+            .map_err(host_error)?;
         self.specs.lock().insert(spec.id.clone(), spec.clone());
         Ok(())
     }
 
     async fn stop_cluster(&self, id: &InstanceId) -> Result<(), EngineError> {
         self.specs.lock().remove(id);
-        self.host.stop_cluster(id.as_str()).await.map_err(host_error)
+        self.host
+            .stop_cluster(id.as_str())
+            .await
+            .map_err(host_error)
     }
 
     async fn drop_cluster(&self, id: &InstanceId) -> Result<(), EngineError> {
         self.specs.lock().remove(id);
-        self.host.drop_cluster(id.as_str()).await.map_err(host_error)
+        self.host
+            .drop_cluster(id.as_str())
+            .await
+            .map_err(host_error)
     }
 
     async fn list_clusters(&self) -> Result<Vec<InstanceId>, EngineError> {
         let host = self.host.clone();
         let on_disk = tokio::task::spawn_blocking(move || host.cluster_ids_on_disk());
-        let ids = on_disk.await.map_err(EngineError::failed)?.map_err(host_error)?;
+        let ids = on_disk
+            .await
+            .map_err(EngineError::failed)?
+            .map_err(host_error)?;
         Ok(ids.into_iter().map(InstanceId::new).collect())
     }
 
-    async fn observe_cluster(&self, id: &InstanceId) -> Result<Option<ClusterObservation>, EngineError> {
+    async fn observe_cluster(
+        &self,
+        id: &InstanceId,
+    ) -> Result<Option<ClusterObservation>, EngineError> {
         let Some(seen) = self.host.observe(id.as_str()) else {
             // One look at one folder: cheap enough for a worker thread.
             let stopped = self.data_dir.join(id.as_str()).is_dir();
@@ -124,11 +154,17 @@ impl Engine for EmbeddedEngine {
             replication_factor: topic.replication_factor,
             configs: topic.configs.clone(),
         };
-        self.host.create_topic(id.as_str(), spec).await.map_err(topic_error)
+        self.host
+            .create_topic(id.as_str(), spec)
+            .await
+            .map_err(topic_error)
     }
 
     async fn delete_topic(&self, id: &InstanceId, name: &str) -> Result<(), EngineError> {
-        self.host.delete_topic(id.as_str(), name).await.map_err(topic_error)
+        self.host
+            .delete_topic(id.as_str(), name)
+            .await
+            .map_err(topic_error)
     }
 
     async fn list_topics(&self, id: &InstanceId) -> Result<Vec<Topic>, EngineError> {

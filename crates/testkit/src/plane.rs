@@ -25,6 +25,10 @@ const BEGINNING: Moment = Moment::from_seconds(1_795_406_400);
 const HOST: &str = "127.0.0.1:8080";
 /// Looks at the store before a test gives up on an instance; each look lets the reconciler run.
 const LOOKS_MAX: usize = 100_000;
+/// Looks before time is moved on.
+const LOOKS_BETWEEN_ATTEMPTS: usize = 300;
+/// How often time is moved on before a test gives up.
+const ATTEMPTS_MAX: usize = 100;
 
 /// How a plane differs from the usual one.
 #[derive(Debug, Clone)]
@@ -39,8 +43,16 @@ pub struct PlaneOptions {
 
 impl Default for PlaneOptions {
     fn default() -> Self {
-        let settings = Settings { sandbox: true, rate_limits: false, ..Settings::default() };
-        Self { settings, seed: 1, beginning: BEGINNING }
+        let settings = Settings {
+            sandbox: true,
+            rate_limits: false,
+            ..Settings::default()
+        };
+        Self {
+            settings,
+            seed: 1,
+            beginning: BEGINNING,
+        }
     }
 }
 
@@ -78,7 +90,11 @@ impl Plane {
 
     /// A plane with options. The sandbox account is there in any case.
     pub async fn start(options: PlaneOptions) -> Self {
-        let PlaneOptions { settings, seed, beginning } = options;
+        let PlaneOptions {
+            settings,
+            seed,
+            beginning,
+        } = options;
         let clock = Arc::new(FrozenClock::at(beginning));
         let engine = Arc::new(FakeEngine::new());
         let chance = Chance::seeded(seed);
@@ -86,20 +102,39 @@ impl Plane {
             settings,
             store: Store::open_sqlite_in_memory().expect("an in-memory store opens"),
             catalogs: Catalogs::embedded(),
-            clocks: Clocks { business: clock.clone(), real: clock.clone() },
+            clocks: Clocks {
+                business: clock.clone(),
+                real: clock.clone(),
+            },
             master_key: MasterKey::draw(&chance),
             chance,
             engine: engine.clone(),
         });
-        control.sandbox_prepare().await.expect("the sandbox account is made");
-        control.background_start().await.expect("the background starts");
+        control
+            .sandbox_prepare()
+            .await
+            .expect("the sandbox account is made");
+        control
+            .background_start()
+            .await
+            .expect("the background starts");
         let gateway = Gateway::new(control.clone());
-        Self { control, gateway, engine, clock, nonces: AtomicU64::new(0) }
+        Self {
+            control,
+            gateway,
+            engine,
+            clock,
+            nonces: AtomicU64::new(0),
+        }
     }
 
     /// The sandbox account as a caller of `profile` in `region`, for calls on the control plane itself.
     pub async fn context(&self, profile: &'static str, region: &str) -> Context {
-        let account = self.control.account_view(SANDBOX_ACCOUNT).await.expect("the sandbox account is there");
+        let account = self
+            .control
+            .account_view(SANDBOX_ACCOUNT)
+            .await
+            .expect("the sandbox account is there");
         Context {
             principal: Principal {
                 account_id: account.id,
@@ -120,16 +155,42 @@ impl Plane {
         let (parts, body) = response.into_parts();
         let body = String::from_utf8(body.to_vec()).expect("answers are text");
         let json = serde_json::from_str(&body).unwrap_or(Value::Null);
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body, json }
+        Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body,
+            json,
+        }
     }
 
     /// Signs a request with the sandbox key at the plane's time, with a fresh nonce.
-    pub fn signed(&self, request: WireRequest, scheme: Scheme, region: &str, service: &str) -> WireRequest {
-        self.signed_by(SANDBOX_KEY_ID, SANDBOX_SECRET, request, scheme, region, service)
+    pub fn signed(
+        &self,
+        request: WireRequest,
+        scheme: Scheme,
+        region: &str,
+        service: &str,
+    ) -> WireRequest {
+        self.signed_by(
+            SANDBOX_KEY_ID,
+            SANDBOX_SECRET,
+            request,
+            scheme,
+            region,
+            service,
+        )
     }
 
     /// Signs a request with any key.
-    pub fn signed_by(&self, id: &str, secret: &str, request: WireRequest, scheme: Scheme, region: &str, service: &str) -> WireRequest {
+    pub fn signed_by(
+        &self,
+        id: &str,
+        secret: &str,
+        request: WireRequest,
+        scheme: Scheme,
+        region: &str,
+        service: &str,
+    ) -> WireRequest {
         let credentials = Credentials {
             access_key_id: id.to_owned(),
             secret: SecretString::from(secret),
@@ -139,7 +200,10 @@ impl Plane {
             epoch_s: self.control.real_now().seconds(),
             nonce: format!("test-nonce-{}", self.nonces.fetch_add(1, Ordering::Relaxed)),
         };
-        let scope = SigningScope { region: region.to_owned(), service: service.to_owned() };
+        let scope = SigningScope {
+            region: region.to_owned(),
+            service: service.to_owned(),
+        };
         sign(request, scheme, &credentials, &moment, &scope).expect("a test request can be signed")
     }
 
@@ -152,14 +216,21 @@ impl Plane {
             ("x-tc-region", "ap-guangzhou"),
         ];
         let request = Self::request(Method::POST, "/", &headers, body);
-        self.send(&self.signed(request, Scheme::Tc3, "ap-guangzhou", "ckafka")).await
+        self.send(&self.signed(request, Scheme::Tc3, "ap-guangzhou", "ckafka"))
+            .await
     }
 
     /// A JD Cloud call in its second signature; `path` is after `/v1/regions/cn-north-1`.
     pub async fn jd(&self, service: &str, method: Method, path: &str, body: &str) -> Answer {
         let target = format!("/v1/regions/cn-north-1{path}");
-        let request = Self::request(method, &target, &[("content-type", "application/json")], body);
-        self.send(&self.signed(request, Scheme::JdCloud2, "cn-north-1", service)).await
+        let request = Self::request(
+            method,
+            &target,
+            &[("content-type", "application/json")],
+            body,
+        );
+        self.send(&self.signed(request, Scheme::JdCloud2, "cn-north-1", service))
+            .await
     }
 
     /// An Alibaba Cloud RPC call with its first signature: everything in the query, JSON asked for.
@@ -168,7 +239,13 @@ impl Plane {
     }
 
     /// The same with another `Format`.
-    pub async fn aliyun_as(&self, format: &str, action: &str, version: &str, params: &[(&str, &str)]) -> Answer {
+    pub async fn aliyun_as(
+        &self,
+        format: &str,
+        action: &str,
+        version: &str,
+        params: &[(&str, &str)],
+    ) -> Answer {
         let mut query = vec![("Action", action), ("Version", version), ("Format", format)];
         query.extend_from_slice(params);
         let query: Vec<String> = query
@@ -179,16 +256,25 @@ impl Plane {
             })
             .collect();
         let request = Self::request(Method::POST, &format!("/?{}", query.join("&")), &[], "");
-        self.send(&self.signed(request, Scheme::RpcV1, "", "")).await
+        self.send(&self.signed(request, Scheme::RpcV1, "", ""))
+            .await
     }
 
     /// A request to the plane's host.
-    pub fn request(method: Method, target: &str, headers: &[(&str, &str)], body: &str) -> WireRequest {
+    pub fn request(
+        method: Method,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> WireRequest {
         let mut map = HeaderMap::new();
         map.insert("host", HeaderValue::from_static(HOST));
         for (name, value) in headers {
             let name = HeaderName::from_bytes(name.as_bytes()).expect("a test header name");
-            map.append(name, HeaderValue::from_str(value).expect("a test header value"));
+            map.append(
+                name,
+                HeaderValue::from_str(value).expect("a test header value"),
+            );
         }
         WireRequest::new(method, target, map, body.to_owned().into()).expect("a test request")
     }
@@ -198,20 +284,49 @@ impl Plane {
     /// # Panics
     /// When the reconciler comes to rest without getting there.
     pub async fn wait_for(&self, profile: &'static str, id: &str, phase: Phase) {
-        let cx = self.context(profile, "").await;
-        for _ in 0..LOOKS_MAX {
-            match self.control.instance_view(&cx, &InstanceId::new(id)).await {
-                Ok(instance) if instance.phase == phase => return,
-                Err(_) if phase == Phase::Gone => return,
-                _ => tokio::task::yield_now().await,
-            }
+        if self.comes_to(profile, id, phase, LOOKS_MAX).await {
+            return;
         }
         panic!("{id} did not become {}", phase.word());
     }
 
+    /// As [`Plane::wait_for`], with time passing: what waits for its next attempt gets it.
+    ///
+    /// # Panics
+    /// As [`Plane::wait_for`].
+    pub async fn let_time_pass_until(&self, profile: &'static str, id: &str, phase: Phase) {
+        for _ in 0..ATTEMPTS_MAX {
+            if self
+                .comes_to(profile, id, phase, LOOKS_BETWEEN_ATTEMPTS)
+                .await
+            {
+                return;
+            }
+            self.clock.set(self.control.real_now().plus_seconds(60));
+            self.control.reconcile_wake();
+        }
+        panic!("{id} did not become {}", phase.word());
+    }
+
+    async fn comes_to(&self, profile: &'static str, id: &str, phase: Phase, looks: usize) -> bool {
+        let cx = self.context(profile, "").await;
+        for _ in 0..looks {
+            match self.control.instance_view(&cx, &InstanceId::new(id)).await {
+                Ok(instance) if instance.phase == phase => return true,
+                Err(_) if phase == Phase::Gone => return true,
+                _ => tokio::task::yield_now().await,
+            }
+        }
+        false
+    }
+
     /// Asserts that the ledger is sound.
     pub async fn assert_ledger(&self) {
-        let report = self.control.ledger_check().await.expect("the ledger is read");
+        let report = self
+            .control
+            .ledger_check()
+            .await
+            .expect("the ledger is read");
         assert_eq!(report.findings, [], "of {} transfers", report.transfers);
     }
 }

@@ -28,7 +28,8 @@ const ALIKAFKA: &[(&str, &str)] = &[
     ("IoMaxSpec", "alikafka.hw.2xlarge"),
     ("TopicQuota", "50"),
 ];
-const ALIKAFKA_START: &[(&str, &str)] = &[("VpcId", "vpc-brokerage"), ("VSwitchId", "vsw-brokerage")];
+const ALIKAFKA_START: &[(&str, &str)] =
+    &[("VpcId", "vpc-brokerage"), ("VSwitchId", "vsw-brokerage")];
 const BSS: &[(&str, &str)] = &[
     ("ProductCode", "alikafka"),
     ("ProductType", "alikafka_post"),
@@ -58,7 +59,10 @@ const JDKAFKA: &[(&str, &str)] = &[
     ("instance.instanceName", "brokerage"),
     ("instance.azId.0", "cn-north-1a"),
     ("instance.instanceClassSpec.0.role", "broker"),
-    ("instance.instanceClassSpec.0.nodeClassCode", "kafka.broker.n1.xsmall"),
+    (
+        "instance.instanceClassSpec.0.nodeClassCode",
+        "kafka.broker.n1.xsmall",
+    ),
     ("instance.instanceClassSpec.0.nodeCount", "3"),
     ("instance.instanceClassSpec.0.nodeDiskType", "ssd.io1"),
     ("instance.instanceClassSpec.0.nodeDiskGB", "100"),
@@ -131,13 +135,18 @@ impl Buyer {
             BuyDialect::Ckafka => "ap-guangzhou",
             BuyDialect::Jdkafka => "cn-north-1",
         };
-        let region = flags.region.clone().unwrap_or_else(|| region_default.to_owned());
+        let region = flags
+            .region
+            .clone()
+            .unwrap_or_else(|| region_default.to_owned());
         let (start, purchase) = settings(flags)?;
         let access_key_id = flags.access_key_id.clone();
         let secret = match (&access_key_id, std::env::var("BROKERAGE_SECRET")) {
             (_, Ok(secret)) => secret,
             (None, Err(_)) => SANDBOX_SECRET.to_owned(),
-            (Some(_), Err(_)) => bail!("the secret of --access-key-id is read from the environment, BROKERAGE_SECRET"),
+            (Some(_), Err(_)) => bail!(
+                "the secret of --access-key-id is read from the environment, BROKERAGE_SECRET"
+            ),
         };
         Ok(Self {
             dialect: flags.dialect,
@@ -153,27 +162,43 @@ impl Buyer {
             },
             chance: Chance::from_system(),
             agent: ureq::Agent::new_with_config(
-                ureq::config::Config::builder().timeout_global(Some(ANSWER_TIMEOUT)).http_status_as_error(false).build(),
+                ureq::config::Config::builder()
+                    .timeout_global(Some(ANSWER_TIMEOUT))
+                    .http_status_as_error(false)
+                    .build(),
             ),
         })
     }
 
     fn moment(&self) -> SigningMoment {
-        SigningMoment { epoch_s: SystemClock.now().seconds(), nonce: self.chance.uuid() }
+        SigningMoment {
+            epoch_s: SystemClock.now().seconds(),
+            nonce: self.chance.uuid(),
+        }
     }
 
     fn purchase(&self) -> anyhow::Result<Bought> {
         match self.dialect {
             BuyDialect::Alikafka => {
-                let answer = self.alibaba("CreatePostPayOrder", ALIKAFKA_VERSION, &self.purchase)?;
+                let answer =
+                    self.alibaba("CreatePostPayOrder", ALIKAFKA_VERSION, &self.purchase)?;
                 let order_id = text(&answer, "/OrderId")?;
-                let of_order = params([("RegionId", self.region.as_str()), ("OrderId", order_id.as_str())])?;
+                let of_order = params([
+                    ("RegionId", self.region.as_str()),
+                    ("OrderId", order_id.as_str()),
+                ])?;
                 let listed = self.alibaba("GetInstanceList", ALIKAFKA_VERSION, &of_order)?;
-                Ok(Bought { instance_id: text(&listed, "/InstanceList/InstanceVO/0/InstanceId")?, order_id })
+                Ok(Bought {
+                    instance_id: text(&listed, "/InstanceList/InstanceVO/0/InstanceId")?,
+                    order_id,
+                })
             }
             BuyDialect::Bss => {
                 let answer = self.alibaba("CreateInstance", BSS_VERSION, &self.purchase)?;
-                Ok(Bought { order_id: text(&answer, "/Data/OrderId")?, instance_id: text(&answer, "/Data/InstanceId")? })
+                Ok(Bought {
+                    order_id: text(&answer, "/Data/OrderId")?,
+                    instance_id: text(&answer, "/Data/InstanceId")?,
+                })
             }
             BuyDialect::Ckafka => {
                 let answer = self.tencent("CreatePostPaidInstance", &self.purchase)?;
@@ -185,7 +210,10 @@ impl Buyer {
             }
             BuyDialect::Jdkafka => {
                 let answer = self.jd(&Method::POST, &["instances"], &self.purchase)?;
-                Ok(Bought { order_id: text(&answer, "/result/buyId")?, instance_id: text(&answer, "/result/instanceId")? })
+                Ok(Bought {
+                    order_id: text(&answer, "/result/buyId")?,
+                    instance_id: text(&answer, "/result/instanceId")?,
+                })
             }
         }
     }
@@ -206,7 +234,9 @@ impl Buyer {
             match seen.phase {
                 "running" => return Ok(seen),
                 "failed" | "released" => bail!("{} is {}", bought.instance_id, seen.phase),
-                _ if began.elapsed() > longest => bail!("{} is still {}", bought.instance_id, seen.phase),
+                _ if began.elapsed() > longest => {
+                    bail!("{} is still {}", bought.instance_id, seen.phase)
+                }
                 _ => std::thread::sleep(pause),
             }
             pause = pause.mul_f32(1.5).min(pause_max);
@@ -226,10 +256,14 @@ impl Buyer {
                     Some(10 | 15) => "released",
                     _ => "provisioning",
                 };
-                Ok(Seen { phase, bootstrap: instance["EndPoint"].as_str().unwrap_or_default().to_owned() })
+                Ok(Seen {
+                    phase,
+                    bootstrap: instance["EndPoint"].as_str().unwrap_or_default().to_owned(),
+                })
             }
             BuyDialect::Ckafka => {
-                let answer = self.tencent("DescribeInstancesDetail", &params([("InstanceId", id)])?)?;
+                let answer =
+                    self.tencent("DescribeInstancesDetail", &params([("InstanceId", id)])?)?;
                 let instance = &answer["Response"]["Result"]["InstanceList"][0];
                 let phase = match instance["Status"].as_i64() {
                     Some(1) => "running",
@@ -237,56 +271,117 @@ impl Buyer {
                     Some(2 | 3) | None => "released",
                     _ => "provisioning",
                 };
-                let address = |vip: &Value| Some(format!("{}:{}", vip["Vip"].as_str()?, vip["Vport"].as_str()?));
-                let addresses: Vec<String> = instance["VipList"].as_array().into_iter().flatten().filter_map(address).collect();
-                Ok(Seen { phase, bootstrap: addresses.join(",") })
+                let address = |vip: &Value| {
+                    Some(format!(
+                        "{}:{}",
+                        vip["Vip"].as_str()?,
+                        vip["Vport"].as_str()?
+                    ))
+                };
+                let addresses: Vec<String> = instance["VipList"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(address)
+                    .collect();
+                Ok(Seen {
+                    phase,
+                    bootstrap: addresses.join(","),
+                })
             }
             BuyDialect::Jdkafka => {
-                let answer = self.jd(&Method::GET, &["instances", id], &Param::Object(Default::default()))?;
+                let answer = self.jd(
+                    &Method::GET,
+                    &["instances", id],
+                    &Param::Object(Default::default()),
+                )?;
                 let instance = &answer["result"]["instance"];
                 let phase = match instance["instanceStatus"].as_str() {
                     Some("running") => "running",
                     Some("error") => "failed",
                     _ => "provisioning",
                 };
-                let endpoints = instance["extension"]["internalEndpoint"]["brokerEndpoint"].as_array();
-                let addresses: Vec<&str> = endpoints.into_iter().flatten().filter_map(Value::as_str).collect();
-                Ok(Seen { phase, bootstrap: addresses.join(",") })
+                let endpoints =
+                    instance["extension"]["internalEndpoint"]["brokerEndpoint"].as_array();
+                let addresses: Vec<&str> = endpoints
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_str)
+                    .collect();
+                Ok(Seen {
+                    phase,
+                    bootstrap: addresses.join(","),
+                })
             }
         }
     }
 
     fn alibaba(&self, action: &str, version: &str, params: &Param) -> anyhow::Result<Value> {
-        let call = AlibabaCall { host: &self.host, action, version, params };
+        let call = AlibabaCall {
+            host: &self.host,
+            action,
+            version,
+            params,
+        };
         let answer = self.send(call.request(&self.credentials, &self.moment())?)?;
         match answer["Success"].as_bool() {
             Some(true) => Ok(answer),
-            _ => bail!("{action}: {}: {}", plain(&answer["Code"]), plain(&answer["Message"])),
+            _ => bail!(
+                "{action}: {}: {}",
+                plain(&answer["Code"]),
+                plain(&answer["Message"])
+            ),
         }
     }
 
     fn tencent(&self, action: &str, params: &Param) -> anyhow::Result<Value> {
-        let call = TencentCall { host: &self.host, service: "ckafka", action, version: CKAFKA_VERSION, region: &self.region, params };
+        let call = TencentCall {
+            host: &self.host,
+            service: "ckafka",
+            action,
+            version: CKAFKA_VERSION,
+            region: &self.region,
+            params,
+        };
         let answer = self.send(call.request(&self.credentials, &self.moment())?)?;
         match &answer["Response"]["Error"] {
             Value::Null => Ok(answer),
-            error => bail!("{action}: {}: {}", plain(&error["Code"]), plain(&error["Message"])),
+            error => bail!(
+                "{action}: {}: {}",
+                plain(&error["Code"]),
+                plain(&error["Message"])
+            ),
         }
     }
 
     fn jd(&self, method: &Method, path: &[&str], params: &Param) -> anyhow::Result<Value> {
         let path = [&["regions", self.region.as_str()], path].concat();
-        let call = JdCloudCall { host: &self.host, service: "kafka", region: &self.region, method, path: &path, params };
+        let call = JdCloudCall {
+            host: &self.host,
+            service: "kafka",
+            region: &self.region,
+            method,
+            path: &path,
+            params,
+        };
         let answer = self.send(call.request(&self.credentials, &self.moment())?)?;
         match &answer["error"] {
             Value::Null => Ok(answer),
-            error => bail!("{}: {}: {}", path.join("/"), plain(&error["status"]), plain(&error["message"])),
+            error => bail!(
+                "{}: {}: {}",
+                path.join("/"),
+                plain(&error["status"]),
+                plain(&error["message"])
+            ),
         }
     }
 
     fn send(&self, request: WireRequest) -> anyhow::Result<Value> {
         let (mut parts, body) = request.into_http()?.into_parts();
-        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+        let target = parts
+            .uri
+            .path_and_query()
+            .map_or("/", |target| target.as_str());
         parts.uri = format!("{}://{}{target}", self.scheme, self.host).parse()?;
         let response = self
             .agent
@@ -302,7 +397,10 @@ fn endpoint_of_server(data: &std::path::Path) -> anyhow::Result<String> {
     let first = addresses.as_ref().and_then(|a| a["api"][0].as_str());
     match first {
         Some(address) => Ok(format!("http://{address}")),
-        None => bail!("no server runs on {}; start one, or name an --endpoint", data.display()),
+        None => bail!(
+            "no server runs on {}; start one, or name an --endpoint",
+            data.display()
+        ),
     }
 }
 
@@ -313,7 +411,9 @@ fn settings(flags: &BuyFlags) -> anyhow::Result<(Pairs, Pairs)> {
     let mut start = Vec::new();
     let mut purchase = Vec::new();
     for setting in &flags.set {
-        let Some((name, value)) = setting.split_once('=') else { bail!("--set {setting}: not NAME=VALUE") };
+        let Some((name, value)) = setting.split_once('=') else {
+            bail!("--set {setting}: not NAME=VALUE")
+        };
         match name.strip_prefix(START_PREFIX) {
             Some(name) => start.push((name.to_owned(), value.to_owned())),
             None => purchase.push((name.to_owned(), value.to_owned())),
@@ -324,7 +424,10 @@ fn settings(flags: &BuyFlags) -> anyhow::Result<(Pairs, Pairs)> {
 
 fn purchase_params(dialect: BuyDialect, region: &str, set: Pairs) -> anyhow::Result<Param> {
     match dialect {
-        BuyDialect::Alikafka => Ok(from_dotted(over(&[ALIKAFKA, &[("RegionId", region)]].concat(), set))?),
+        BuyDialect::Alikafka => Ok(from_dotted(over(
+            &[ALIKAFKA, &[("RegionId", region)]].concat(),
+            set,
+        ))?),
         BuyDialect::Bss => bss_params(region, set),
         BuyDialect::Ckafka => Ok(typed(from_dotted(over(CKAFKA, set))?)),
         BuyDialect::Jdkafka => Ok(typed(from_dotted(over(JDKAFKA, set))?)),
@@ -332,7 +435,10 @@ fn purchase_params(dialect: BuyDialect, region: &str, set: Pairs) -> anyhow::Res
 }
 
 fn start_params(region: &str, set: Pairs) -> anyhow::Result<Param> {
-    Ok(from_dotted(over(&[ALIKAFKA_START, &[("RegionId", region)]].concat(), set))?)
+    Ok(from_dotted(over(
+        &[ALIKAFKA_START, &[("RegionId", region)]].concat(),
+        set,
+    ))?)
 }
 
 /// BSS takes what is bought as numbered modules: a setting that is no parameter of the call is the code of one.
@@ -354,7 +460,10 @@ fn bss_params(region: &str, set: Pairs) -> anyhow::Result<Param> {
     let explicit = own.iter().any(|(name, _)| name.starts_with("Parameter."));
     let mut pairs = over(BSS, own);
     if !explicit {
-        for (at, (code, value)) in (1..).zip(over(&[BSS_MODULES, &[("RegionId", region)]].concat(), modules)) {
+        for (at, (code, value)) in (1..).zip(over(
+            &[BSS_MODULES, &[("RegionId", region)]].concat(),
+            modules,
+        )) {
             pairs.push((format!("Parameter.{at}.Code"), code));
             pairs.push((format!("Parameter.{at}.Value"), value));
         }
@@ -364,8 +473,12 @@ fn bss_params(region: &str, set: Pairs) -> anyhow::Result<Param> {
 
 /// The defaults with what was set over them. An empty value takes a default away.
 fn over(defaults: &[(&str, &str)], set: Pairs) -> Pairs {
-    let kept = defaults.iter().filter(|(name, _)| !set.iter().any(|(over, _)| over == name));
-    let mut pairs: Pairs = kept.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let kept = defaults
+        .iter()
+        .filter(|(name, _)| !set.iter().any(|(over, _)| over == name));
+    let mut pairs: Pairs = kept
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
     pairs.extend(set.into_iter().filter(|(_, value)| !value.is_empty()));
     pairs
 }
@@ -377,7 +490,12 @@ fn params<const N: usize>(pairs: [(&str, &str); N]) -> anyhow::Result<Param> {
 /// Numbers and switches of a JSON request in their own type; a value in quotes stays text.
 fn typed(param: Param) -> Param {
     match param {
-        Param::Object(fields) => Param::Object(fields.into_iter().map(|(name, value)| (name, typed(value))).collect()),
+        Param::Object(fields) => Param::Object(
+            fields
+                .into_iter()
+                .map(|(name, value)| (name, typed(value)))
+                .collect(),
+        ),
         Param::List(items) => Param::List(items.into_iter().map(typed).collect()),
         Param::Text(text) => match serde_json::from_str(&text) {
             Ok(Value::Bool(switch)) => Param::Bool(switch),
@@ -391,9 +509,13 @@ fn typed(param: Param) -> Param {
 
 fn text(answer: &Value, pointer: &str) -> anyhow::Result<String> {
     let found = answer.pointer(pointer).and_then(Value::as_str);
-    found.map(str::to_owned).with_context(|| format!("the answer has no {pointer}: {answer}"))
+    found
+        .map(str::to_owned)
+        .with_context(|| format!("the answer has no {pointer}: {answer}"))
 }
 
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }

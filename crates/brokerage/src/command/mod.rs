@@ -12,7 +12,10 @@ use brokerage_dialects::vendor::TABLES;
 use serde_json::Value;
 
 use crate::admin::{self, Ask, PlaceAsk};
-use crate::cli::{AccountCommand, CatalogCommand, Command, KeyCommand, LedgerCommand, NetworkCommand, PlaceFlags, ServeFlags, TargetFlags};
+use crate::cli::{
+    AccountCommand, CatalogCommand, Command, KeyCommand, LedgerCommand, NetworkCommand, PlaceFlags,
+    ServeFlags, TargetFlags,
+};
 use crate::config::Config;
 use crate::serve;
 
@@ -29,8 +32,17 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Account(command) => account(command),
         Command::Key(command) => key(command),
         Command::TopUp(flags) => {
-            let (account, amount, currency, reference) = (flags.account, flags.amount, flags.currency, flags.reference);
-            ask(&flags.target, Ask::TopUp { account, amount, currency, reference })
+            let (account, amount, currency, reference) =
+                (flags.account, flags.amount, flags.currency, flags.reference);
+            ask(
+                &flags.target,
+                Ask::TopUp {
+                    account,
+                    amount,
+                    currency,
+                    reference,
+                },
+            )
         }
         Command::Network(command) => network(command),
         Command::Ledger(LedgerCommand::Check(target)) => ledger_check(&target),
@@ -41,14 +53,19 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Requests(flags) => ask(&flags.target, Ask::Requests { last: flags.last }),
         Command::Failpoints => {
-            brokerage_control::failpoints::NAMES.iter().for_each(|name| println!("{name}"));
+            brokerage_control::failpoints::NAMES
+                .iter()
+                .for_each(|name| println!("{name}"));
             Ok(ExitCode::SUCCESS)
         }
     }
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot be started")
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")
 }
 
 /// Asks the server that owns the data directory; without one, answers from the directory itself.
@@ -57,9 +74,15 @@ fn answer(data: &Path, ask: Ask) -> anyhow::Result<Value> {
         return Ok(answer);
     }
     if !data.is_dir() {
-        bail!("data: no server runs on {}, and there is no such directory", data.display());
+        bail!(
+            "data: no server runs on {}, and there is no such directory",
+            data.display()
+        );
     }
-    let flags = ServeFlags { data: Some(data.display().to_string()), ..ServeFlags::default() };
+    let flags = ServeFlags {
+        data: Some(data.display().to_string()),
+        ..ServeFlags::default()
+    };
     let config = Config::resolve(flags)?;
     runtime()?.block_on(async {
         let plane = serve::compose(&config).await?;
@@ -76,16 +99,25 @@ fn ask(target: &TargetFlags, ask: Ask) -> anyhow::Result<ExitCode> {
 
 fn account(command: AccountCommand) -> anyhow::Result<ExitCode> {
     match command {
-        AccountCommand::Create { name, balance, target } => ask(&target, Ask::AccountCreate { name, balance }),
+        AccountCommand::Create {
+            name,
+            balance,
+            target,
+        } => ask(&target, Ask::AccountCreate { name, balance }),
         AccountCommand::List(target) => ask(&target, Ask::AccountList),
     }
 }
 
 fn key(command: KeyCommand) -> anyhow::Result<ExitCode> {
     match command {
-        KeyCommand::Create { account, policy, target } => {
+        KeyCommand::Create {
+            account,
+            policy,
+            target,
+        } => {
             let read = |path: &std::path::PathBuf| {
-                let text = std::fs::read_to_string(path).with_context(|| format!("policy: {}", path.display()))?;
+                let text = std::fs::read_to_string(path)
+                    .with_context(|| format!("policy: {}", path.display()))?;
                 serde_json::from_str(&text).with_context(|| format!("policy: {}", path.display()))
             };
             let policy = policy.as_ref().map(read).transpose()?;
@@ -98,17 +130,50 @@ fn key(command: KeyCommand) -> anyhow::Result<ExitCode> {
 
 fn network(command: NetworkCommand) -> anyhow::Result<ExitCode> {
     let place = |id: String, flags: PlaceFlags| {
-        let PlaceFlags { account, profile, region, cidr, name } = flags;
-        (account, PlaceAsk { name: name.unwrap_or_else(|| id.clone()), id, profile, region, cidr })
+        let PlaceFlags {
+            account,
+            profile,
+            region,
+            cidr,
+            name,
+        } = flags;
+        (
+            account,
+            PlaceAsk {
+                name: name.unwrap_or_else(|| id.clone()),
+                id,
+                profile,
+                region,
+                cidr,
+            },
+        )
     };
     match command {
-        NetworkCommand::Create { place: flags, id, target } => {
+        NetworkCommand::Create {
+            place: flags,
+            id,
+            target,
+        } => {
             let (account, network) = place(id, flags);
             ask(&target, Ask::NetworkCreate { account, network })
         }
-        NetworkCommand::CreateSubnet { place: flags, network, zone, id, target } => {
+        NetworkCommand::CreateSubnet {
+            place: flags,
+            network,
+            zone,
+            id,
+            target,
+        } => {
             let (account, subnet) = place(id, flags);
-            ask(&target, Ask::SubnetCreate { account, subnet, network_id: network, zone })
+            ask(
+                &target,
+                Ask::SubnetCreate {
+                    account,
+                    subnet,
+                    network_id: network,
+                    zone,
+                },
+            )
         }
     }
 }
@@ -122,15 +187,27 @@ fn ledger_check(target: &TargetFlags) -> anyhow::Result<ExitCode> {
         for finding in report["findings"].as_array().into_iter().flatten() {
             println!("{}", finding.as_str().unwrap_or_default());
         }
-        println!("{} transfers, {} order lines: {findings} findings", report["transfers"], report["lines"]);
+        println!(
+            "{} transfers, {} order lines: {findings} findings",
+            report["transfers"], report["lines"]
+        );
     }
-    Ok(if findings == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if findings == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn catalog_check(dir: Option<&Path>) -> anyhow::Result<ExitCode> {
     let catalogs = serve::catalogs(dir)?;
     for catalog in catalogs.current() {
-        println!("{} {} {}", catalog.profile(), catalog.version(), catalog.hash());
+        println!(
+            "{} {} {}",
+            catalog.profile(),
+            catalog.version(),
+            catalog.hash()
+        );
         for default in catalog.defaults_report() {
             println!("  ours: {} = {}", default.key, default.value);
         }
@@ -141,10 +218,18 @@ fn catalog_check(dir: Option<&Path>) -> anyhow::Result<ExitCode> {
 /// The coverage page, from the tables that serve.
 fn operations() {
     for table in TABLES {
-        println!("{} {} ({} operations)", table.dialect, table.version, table.rows.len());
+        println!(
+            "{} {} ({} operations)",
+            table.dialect,
+            table.version,
+            table.rows.len()
+        );
         for row in table.rows {
             let mode = format!("{:?}", row.mode).to_lowercase();
-            println!("  {:<36} {:<5} {:>3}/s  {}", row.name, mode, row.calls_per_second, row.action);
+            println!(
+                "  {:<36} {:<5} {:>3}/s  {}",
+                row.name, mode, row.calls_per_second, row.action
+            );
         }
     }
 }

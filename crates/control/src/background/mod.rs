@@ -33,6 +33,11 @@ impl Control {
         Ok(())
     }
 
+    /// Lets the reconciler look now instead of at the end of its wait.
+    pub fn reconcile_wake(&self) {
+        self.wake.notify_one();
+    }
+
     /// Stops the background tasks and waits for the steps that they are in.
     pub async fn background_stop(&self) {
         self.stopping.cancel();

@@ -1,0 +1,98 @@
+//! What an owner may change of an instance without buying anything: its name, its settings, its tags.
+
+use std::collections::BTreeMap;
+
+use brokerage_domain::error::Kind;
+use brokerage_domain::id::InstanceId;
+use brokerage_domain::instance::{INSTANCE_NAME_CHARS_MAX, Instance, Phase, TAGS_MAX};
+use brokerage_domain::{Error, Result};
+use brokerage_store::instance::{Attention, instance_owned};
+
+use crate::context::Context;
+use crate::control::Control;
+
+/// Changes of an instance; what is empty stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct InstanceEdit {
+    /// What its owner calls it from now on.
+    pub name: Option<String>,
+    /// Cluster settings by Kafka's names, over those that are there.
+    pub settings: BTreeMap<String, String>,
+    /// What the dialect has to show again, over what is there.
+    pub attributes: BTreeMap<String, String>,
+    /// Tags that are set.
+    pub tags: BTreeMap<String, String>,
+    /// Keys of tags that are taken away; those that are not there are no error.
+    pub tags_dropped: Vec<String>,
+}
+
+impl Control {
+    /// Changes an instance of the caller's. New settings reach the cluster through the reconciler.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::WrongPhase`] when it is being taken away; [`Error::LimitReached`] for tags;
+    /// [`Error::Invalid`] for a name that is too long.
+    pub async fn instance_edit(
+        &self,
+        cx: &Context,
+        id: &InstanceId,
+        edit: InstanceEdit,
+    ) -> Result<()> {
+        let real_now = self.real_now();
+        self.instance_change(cx, id, move |_, instance| {
+            edit_apply(instance, &edit)?;
+            Ok(Attention::From(real_now))
+        })
+        .await?;
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// One instance that is, or was, the caller's: also one that is gone.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for another account's.
+    pub async fn instance_recall(&self, cx: &Context, id: &InstanceId) -> Result<Instance> {
+        let (account, profile, wanted) = (cx.account().clone(), cx.profile, id.clone());
+        let found = self
+            .read("instance_recall", move |tx| {
+                Ok(instance_owned(tx, &account, &wanted)?)
+            })
+            .await?;
+        found
+            .filter(|instance| instance.profile == profile)
+            .ok_or_else(|| Error::not_found(Kind::Instance, id.as_str()))
+    }
+}
+
+fn edit_apply(instance: &mut Instance, edit: &InstanceEdit) -> Result<()> {
+    if matches!(
+        instance.phase,
+        Phase::Releasing | Phase::Released | Phase::Gone
+    ) {
+        return Err(Error::WrongPhase {
+            id: instance.id.as_str().to_owned(),
+            phase: instance.phase,
+        });
+    }
+    if let Some(name) = &edit.name {
+        if name.chars().count() > INSTANCE_NAME_CHARS_MAX {
+            let reason = format!("at most {INSTANCE_NAME_CHARS_MAX} characters");
+            return Err(Error::invalid("name", reason));
+        }
+        instance.name.clone_from(name);
+    }
+    instance.settings.extend(edit.settings.clone());
+    instance.attributes.extend(edit.attributes.clone());
+    instance
+        .tags
+        .retain(|key, _| !edit.tags_dropped.contains(key));
+    instance.tags.extend(edit.tags.clone());
+    if instance.tags.len() > TAGS_MAX {
+        return Err(Error::LimitReached {
+            what: "tags",
+            max: TAGS_MAX as i64,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! Purchases on a test plane, made on the control plane itself.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use brokerage_control::instance::AfterRelease;
+use brokerage_control::network::PlacementRequest;
+use brokerage_control::order::{NewInstance, OrderPlaced, OrderRequest};
+use brokerage_domain::account::Account;
+use brokerage_domain::catalog::{Plan, PlanRequest};
+use brokerage_domain::id::{InstanceId, NetworkId, OrderId, SubnetId};
+use brokerage_domain::money::{Currency, Money};
+use brokerage_domain::order::{Charge, Payment};
+use brokerage_domain::{Error, Result};
+use brokerage_engine::Engine;
+use brokerage_testkit::Plane;
+
+const REGION: &str = "ap-guangzhou";
+const ZONE: &str = "100003";
+
+static SERIAL: AtomicU64 = AtomicU64::new(0);
+
+fn plan(plane: &Plane) -> Plan {
+    let request = PlanRequest {
+        region: REGION.into(),
+        zones: vec![ZONE.into()],
+        bandwidth_mbps: Some(20),
+        partitions: Some(400),
+        disk_gb: Some(200),
+        ..PlanRequest::default()
+    };
+    plane
+        .control
+        .catalog("ckafka")
+        .unwrap()
+        .plan(&request)
+        .unwrap()
+}
+
+/// What one instance of [`buy`] costs.
+pub fn price(plane: &Plane) -> Money {
+    plane
+        .control
+        .price_quote("ckafka", &plan(plane), &Charge::Postpaid, 1)
+        .unwrap()
+        .total
+}
+
+/// What the sandbox account can still spend.
+pub async fn available(plane: &Plane) -> Money {
+    let cx = plane.context("ckafka", REGION).await;
+    plane
+        .control
+        .account_balance(cx.account(), Currency::Cny)
+        .await
+        .unwrap()
+        .available()
+}
+
+/// Buys `count` small clusters for the sandbox account.
+pub async fn buy(plane: &Plane, count: u64) -> Result<OrderPlaced> {
+    let account = plane.control.account_view("sandbox").await?;
+    buy_as(plane, &account, count).await
+}
+
+/// Buys `count` small clusters for an account.
+pub async fn buy_as(plane: &Plane, account: &Account, count: u64) -> Result<OrderPlaced> {
+    let mut cx = plane.context("ckafka", REGION).await;
+    cx.principal.account_id = account.id.clone();
+    let serial = SERIAL.fetch_add(count + 1, Ordering::Relaxed);
+    let instance = |line| NewInstance {
+        id: InstanceId::new(format!("ckafka-{:08}", serial + line)),
+        name: String::new(),
+    };
+    let request = OrderRequest {
+        order_id: OrderId::new(format!("order-{serial}")),
+        instances: (0..count).map(instance).collect(),
+        plan: plan(plane),
+        charge: Charge::Postpaid,
+        payment: Payment::OnDelivery,
+        placement: Some(PlacementRequest {
+            network_id: NetworkId::new("vpc-1"),
+            subnet_id: SubnetId::new("subnet-1"),
+            zones: vec![ZONE.into()],
+        }),
+        start: true,
+        settings: BTreeMap::new(),
+        attributes: BTreeMap::new(),
+        tags: BTreeMap::new(),
+        token: None,
+    };
+    plane.control.order_place(&cx, request).await
+}
+
+/// Releases an instance of the sandbox account.
+pub async fn release(plane: &Plane, id: &InstanceId) {
+    let cx = plane.context("ckafka", REGION).await;
+    plane
+        .control
+        .instance_release(&cx, id, AfterRelease::Gone)
+        .await
+        .unwrap();
+}
+
+/// Takes the engine's clusters down, as a stop of the process does, and reconciles everything as a start does.
+pub async fn start_over(plane: &Plane) {
+    for id in plane.engine.list_clusters().await.unwrap() {
+        plane
+            .engine
+            .stop_cluster(&id)
+            .await
+            .map_err(Error::internal)
+            .unwrap();
+    }
+    plane.control.background_start().await.unwrap();
+}

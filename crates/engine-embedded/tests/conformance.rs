@@ -1,0 +1,96 @@
+//! The embedded engine keeps the contract.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use brokerage_domain::catalog::{Catalogs, PlanRequest};
+use brokerage_domain::clock::SystemClock;
+use brokerage_domain::id::InstanceId;
+use brokerage_engine::{ClusterSpec, Engine, EngineError, Listener};
+use brokerage_engine_embedded::{Durability, EmbeddedEngine};
+
+/// Ports that the system gave just now; the listeners that held them are gone.
+fn free_ports(count: usize) -> Vec<u16> {
+    let held: Vec<TcpListener> = (0..count)
+        .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
+        .collect();
+    held.iter()
+        .map(|listener| listener.local_addr().unwrap().port())
+        .collect()
+}
+
+/// A cluster of the smallest plan that some catalog sells without further words.
+fn spec(id: &str, ports: &[u16]) -> ClusterSpec {
+    let catalogs = Catalogs::embedded();
+    let catalog = catalogs.get("jdkafka").unwrap();
+    let region = catalog.regions()[0].id.clone();
+    let zones = catalog.zones(&region).take(1).map(|zone| zone.id.clone());
+    let request = PlanRequest {
+        zones: zones.collect(),
+        version: Some("1.0.2".into()),
+        region: region.clone(),
+        ..PlanRequest::default()
+    };
+    let plan = catalog.plan(&request).unwrap();
+    let listener = |(broker_id, &port): (i32, &u16)| Listener {
+        broker_id,
+        bind_host: "127.0.0.1".into(),
+        advertised_host: "127.0.0.1".into(),
+        port,
+    };
+    ClusterSpec {
+        id: InstanceId::new(id),
+        kafka_version: plan.kafka_version,
+        listeners: (0..).zip(ports).map(listener).collect(),
+        limits: plan.usable,
+        settings: BTreeMap::new(),
+    }
+}
+
+fn open(dir: &tempfile::TempDir) -> EmbeddedEngine {
+    let path = dir.path().to_owned();
+    EmbeddedEngine::open(path, Durability::Process, Arc::new(SystemClock)).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_embedded_engine_passes_the_suite() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(&dir);
+    brokerage_engine::conformance::run(&engine, &spec("suite-1", &free_ports(3))).await;
+    engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_of_another_program_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(&dir);
+    let stranger = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = stranger.local_addr().unwrap().port();
+    let refused = engine.ensure_cluster(&spec("taken-1", &[port])).await;
+    assert!(
+        matches!(refused, Err(EngineError::PortTaken { port: named }) if named == port),
+        "{refused:?}"
+    );
+    engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_is_not_served_and_a_setting_that_is_no_number_are_refused_for_good() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(&dir);
+    let old = ClusterSpec {
+        kafka_version: "0.8.2".into(),
+        ..spec("old-1", &free_ports(1))
+    };
+    let mut odd = spec("odd-1", &free_ports(1));
+    odd.settings.insert("num.partitions".into(), "many".into());
+    for spec in [old, odd] {
+        let refused = engine.ensure_cluster(&spec).await;
+        assert!(
+            matches!(refused, Err(EngineError::Refused { .. })),
+            "{refused:?}"
+        );
+    }
+    engine.shutdown().await;
+}
