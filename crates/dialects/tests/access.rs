@@ -1,0 +1,137 @@
+//! Every operation of every dialect refuses the unsigned, the wrong key, the wrong secret, a replay of a stranger's
+//! clock, and a key whose policy does not permit it.
+
+use brokerage_dialects::operation::{Row, Table};
+use brokerage_dialects::signing::Scheme;
+use brokerage_dialects::vendor::TABLES;
+use brokerage_dialects::wire::WireRequest;
+use brokerage_control::access_key::NewKey;
+use brokerage_control::sandbox::{SANDBOX_KEY_ID, SANDBOX_SECRET};
+use brokerage_domain::access::{Effect, Policy, Statement};
+use brokerage_domain::id::AccessKeyId;
+use brokerage_testkit::Plane;
+use http::Method;
+use secrecy::{ExposeSecret, SecretString};
+
+/// A request for an operation, not signed, with the scheme that its cloud's clients use.
+struct Unsigned {
+    request: WireRequest,
+    scheme: Scheme,
+}
+
+/// How a call ended, as all clouds could say it.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    /// Something else than a refusal of the caller: the call went through to its parameters.
+    Through,
+    NotAuthenticated,
+    NotAuthorized,
+}
+
+fn unsigned(table: &Table, row: &Row) -> Unsigned {
+    match table.dialect.split('-').next().unwrap_or_default() {
+        "ckafka" => {
+            let headers = [
+                ("content-type", "application/json"),
+                ("x-tc-action", row.name),
+                ("x-tc-version", table.version),
+                ("x-tc-region", "ap-guangzhou"),
+            ];
+            Unsigned { request: Plane::request(Method::POST, "/", &headers, "{}"), scheme: Scheme::Tc3 }
+        }
+        "jdkafka" => {
+            let (method, path) = brokerage_dialects::jdkafka::wire::example(row.name).expect("every operation has a path");
+            let headers = [("content-type", "application/json")];
+            Unsigned { request: Plane::request(method, &path, &headers, ""), scheme: Scheme::JdCloud2 }
+        }
+        _ => {
+            let target = format!("/?Action={}&Version={}&Format=JSON&RegionId=cn-hangzhou", row.name, table.version);
+            Unsigned { request: Plane::request(Method::POST, &target, &[], ""), scheme: Scheme::RpcV1 }
+        }
+    }
+}
+
+/// Codes by which the clouds refuse a caller.
+fn outcome(body: &str) -> Outcome {
+    let any = |codes: &[&str]| codes.iter().any(|code| body.contains(code));
+    if any(&["UnauthorizedOperation", "NoPermission", "Forbidden.RAM", "PERMISSION_DENIED"]) {
+        Outcome::NotAuthorized
+    } else if any(&[
+        "AuthFailure",
+        "SignatureDoesNotMatch",
+        "InvalidAccessKeyId",
+        "UNAUTHENTICATED",
+        "`Authorization`",
+        "is mandatory for this action",
+        "carries no signature",
+    ]) {
+        Outcome::NotAuthenticated
+    } else {
+        Outcome::Through
+    }
+}
+
+async fn check(plane: &Plane, key: (&str, &str), expected: Outcome) {
+    for table in TABLES {
+        for row in table.rows {
+            let Unsigned { request, scheme } = unsigned(table, row);
+            let (region, service) = match scheme {
+                Scheme::JdCloud2 if table.dialect.ends_with("vpc") => ("cn-north-1", "vpc"),
+                Scheme::JdCloud2 => ("cn-north-1", "kafka"),
+                _ => ("", "ckafka"),
+            };
+            let signed = plane.signed_by(key.0, key.1, request, scheme, region, service);
+            let answer = plane.send(&signed).await;
+            assert_eq!(outcome(&answer.body), expected, "{} {}: {}", table.dialect, row.name, answer.body);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_is_open_to_its_account_only() {
+    let plane = Plane::sandbox().await;
+    check(&plane, (SANDBOX_KEY_ID, SANDBOX_SECRET), Outcome::Through).await;
+    check(&plane, (SANDBOX_KEY_ID, "another secret"), Outcome::NotAuthenticated).await;
+    check(&plane, ("NOBODY", SANDBOX_SECRET), Outcome::NotAuthenticated).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_operation_is_open_to_the_unsigned() {
+    let plane = Plane::sandbox().await;
+    for table in TABLES {
+        for row in table.rows {
+            let answer = plane.send(&unsigned(table, row).request).await;
+            assert_eq!(outcome(&answer.body), Outcome::NotAuthenticated, "{} {}: {}", table.dialect, row.name, answer.body);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_operation_is_open_to_a_policy_that_names_others() {
+    let plane = Plane::sandbox().await;
+    let account = plane.control.account_view("sandbox").await.unwrap();
+    let others = Statement {
+        effect: Effect::Allow,
+        actions: vec!["other:*".into()],
+        resources: vec!["*".into()],
+        conditions: Default::default(),
+    };
+    let new = NewKey {
+        id: Some(AccessKeyId::new("LIMITED")),
+        secret: Some(SecretString::from("limited-secret")),
+        session_token: None,
+        policy: Policy { statements: vec![others] },
+    };
+    let (id, secret) = plane.control.access_key_create(&account.id, new).await.unwrap();
+    // Parameters are read before policies are asked, because policies name resources: a call with none of them may
+    // be refused for that. It must never succeed.
+    for table in TABLES {
+        for row in table.rows {
+            let Unsigned { request, scheme } = unsigned(table, row);
+            let signed = plane.signed_by(id.as_str(), secret.expose_secret(), request, scheme, "cn-north-1", "kafka");
+            let answer = plane.send(&signed).await;
+            let refused = outcome(&answer.body) != Outcome::Through || answer.status >= 400 || answer.body.contains("\"Error\"");
+            assert!(refused, "{} {}: {}", table.dialect, row.name, answer.body);
+        }
+    }
+}
