@@ -22,9 +22,10 @@ crate::statements! {
               catalog_hash, created_at_us FROM orders WHERE id = $1";
     SELECT_LINES = "SELECT line, instance_id, amount, state FROM order_line WHERE order_id = $1 ORDER BY line";
     SELECT_PAGE = "SELECT id, account_id, profile, region, kind, charge, payment, currency, total, catalog_version, \
-                   catalog_hash, created_at_us FROM orders WHERE account_id = $1 AND created_at_us >= $2 \
-                   AND created_at_us < $3 ORDER BY created_at_us DESC, id LIMIT $4 OFFSET $5";
-    COUNT = "SELECT COUNT(*) FROM orders WHERE account_id = $1 AND created_at_us >= $2 AND created_at_us < $3";
+                   catalog_hash, created_at_us FROM orders WHERE account_id = $1 AND profile = $2 AND created_at_us >= $3 \
+                   AND created_at_us < $4 ORDER BY created_at_us DESC, id LIMIT $5 OFFSET $6";
+    COUNT = "SELECT COUNT(*) FROM orders WHERE account_id = $1 AND profile = $2 AND created_at_us >= $3 \
+             AND created_at_us < $4";
     UPDATE_LINE = "UPDATE order_line SET state = $3 WHERE order_id = $1 AND line = $2 AND state = $4";
     SELECT_LINES_AFTER = "SELECT order_id, line, instance_id, amount, state FROM order_line \
                           WHERE order_id > $1 OR (order_id = $1 AND line > $2) ORDER BY order_id, line LIMIT $3";
@@ -120,24 +121,25 @@ pub fn order_by_id(tx: &mut dyn Tx, id: &OrderId) -> Result<Option<Order>, Store
     read(&row, lines).map(Some)
 }
 
-/// The account's orders made in `from..until`, newest first, with how many there are in all.
+/// The account's orders from one catalog made in `from..until`, newest first, with how many there are in all.
 ///
 /// # Errors
 /// As [`Tx::query`].
 pub fn order_page(
     tx: &mut dyn Tx,
     account: &AccountId,
+    profile: &str,
     (from, until): (Moment, Moment),
     offset: i64,
     limit: u32,
 ) -> Result<(Vec<Order>, i64), StoreError> {
     let (from, until) = (from.micros(), until.micros());
-    let count = tx.query_first(&COUNT, params![account.as_str(), from, until])?;
+    let count = tx.query_first(&COUNT, params![account.as_str(), profile, from, until])?;
     let count = count.map_or(Ok(0), |row| row.int(0))?;
     let limit = limit.min(ORDER_PAGE_MAX);
     let rows = tx.query(
         &SELECT_PAGE,
-        params![account.as_str(), from, until, limit, offset],
+        params![account.as_str(), profile, from, until, limit, offset],
     )?;
     let mut orders = Vec::with_capacity(rows.len());
     for row in &rows {

@@ -118,6 +118,17 @@ impl Catalog {
         })
     }
 
+    /// The part of a ladder's plan that its topics or partitions are charged as: for a price inquiry that does not
+    /// name a whole plan.
+    ///
+    /// # Errors
+    /// [`PlanFault`], as [`Catalog::plan`] has it.
+    pub fn counts_module(&self, request: &PlanRequest) -> Result<Module, PlanFault> {
+        let edition = self.edition_asked(request)?;
+        let spec = self.spec_asked(edition, request)?;
+        Ok(counts_of(edition, spec, request)?.module)
+    }
+
     pub(super) fn draft_package(
         &self,
         edition: &Edition,

@@ -257,7 +257,7 @@ impl Catalog {
         })
     }
 
-    fn edition_asked(&self, request: &PlanRequest) -> Result<&Edition, PlanFault> {
+    pub(super) fn edition_asked(&self, request: &PlanRequest) -> Result<&Edition, PlanFault> {
         let code = request
             .edition
             .as_deref()
@@ -287,11 +287,38 @@ impl Catalog {
         edition: &Edition,
         request: &PlanRequest,
     ) -> Result<Vec<String>, PlanFault> {
-        let named = i64::try_from(request.zones.len()).unwrap_or(i64::MAX);
-        let Range { min, max, .. } = edition.zones;
-        if named == 0 && min > 0 {
+        if request.zones.is_empty() && edition.zones.min > 0 {
             return Err(PlanFault::Missing { field: Field::Zone });
         }
+        self.zones_fit(edition, &request.region, &request.zones)?;
+        Ok(request.zones.clone())
+    }
+
+    /// Whether a cluster of an edition can stand in these zones of a region, for purchases that name them after the
+    /// order.
+    ///
+    /// # Errors
+    /// The first [`PlanFault`].
+    pub fn zones_check(
+        &self,
+        edition: &str,
+        region: &str,
+        zones: &[String],
+    ) -> Result<(), PlanFault> {
+        let edition = self
+            .edition(edition)
+            .ok_or_else(|| not_offered(Field::Edition, edition))?;
+        self.zones_fit(edition, region, zones)
+    }
+
+    fn zones_fit(
+        &self,
+        edition: &Edition,
+        region: &str,
+        zones: &[String],
+    ) -> Result<(), PlanFault> {
+        let named = i64::try_from(zones.len()).unwrap_or(i64::MAX);
+        let Range { min, max, .. } = edition.zones;
         if named < min || named > max {
             return Err(PlanFault::OutOfRange {
                 field: Field::Zone,
@@ -300,21 +327,39 @@ impl Catalog {
                 max,
             });
         }
-        for (index, zone) in request.zones.iter().enumerate() {
-            if !self
-                .zones(&request.region)
-                .any(|offered| offered.id == *zone)
-            {
+        for (index, zone) in zones.iter().enumerate() {
+            if !self.zones(region).any(|offered| offered.id == *zone) {
                 return Err(not_offered(Field::Zone, zone));
             }
-            if request.zones[..index].contains(zone) {
+            if zones[..index].contains(zone) {
                 return Err(PlanFault::Duplicate {
                     field: Field::Zone,
                     value: zone.clone(),
                 });
             }
         }
-        Ok(request.zones.clone())
+        Ok(())
+    }
+
+    /// Whether an edition takes this retention, in minutes, for settings that are made after the order.
+    ///
+    /// # Errors
+    /// The [`PlanFault`].
+    pub fn retention_check(
+        &self,
+        edition: &str,
+        minutes: i64,
+        prepaid: bool,
+    ) -> Result<(), PlanFault> {
+        let edition = self
+            .edition(edition)
+            .ok_or_else(|| not_offered(Field::Edition, edition))?;
+        let request = PlanRequest {
+            retention_minutes: Some(minutes),
+            prepaid,
+            ..PlanRequest::default()
+        };
+        retention_asked(edition, &request).map(drop)
     }
 
     fn version_asked(&self, request: &PlanRequest) -> Result<&Version, PlanFault> {
