@@ -22,6 +22,7 @@ pub mod request_log;
 pub mod sandbox;
 pub mod seal;
 pub mod topic;
+pub mod topic_edit;
 
 pub use context::{Context, Principal};
 pub use control::{Control, Parts, Settings};

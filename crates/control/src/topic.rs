@@ -146,7 +146,7 @@ impl Control {
         .await
     }
 
-    async fn running_instance(&self, cx: &Context, id: &InstanceId) -> Result<Instance> {
+    pub(crate) async fn running_instance(&self, cx: &Context, id: &InstanceId) -> Result<Instance> {
         let instance = self.instance_view(cx, id).await?;
         match instance.phase {
             Phase::Running | Phase::Changing => Ok(instance),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use brokerage_domain::catalog::Catalog;
+use brokerage_domain::instance::{Instance, Phase};
 use serde::{Deserialize, Serialize};
 
 use super::fault::field;
@@ -96,4 +98,92 @@ pub fn given(text: Option<String>) -> Option<String> {
 /// Kafka's broker setting for retention where a topic sets none.
 pub fn retention_setting(retention_ms: u64) -> (String, String) {
     ("log.retention.ms".to_owned(), retention_ms.to_string())
+}
+
+/// Tags of an answer: `{"TagVO": […]}`.
+#[derive(Debug, Serialize)]
+pub struct TagVoList {
+    #[serde(rename = "TagVO")]
+    list: Vec<Tag>,
+}
+
+impl TagVoList {
+    /// Tags sorted by key.
+    pub fn of(tags: &BTreeMap<String, String>) -> Self {
+        let tag = |(key, value): (&String, &String)| Tag {
+            key: key.clone(),
+            value: value.clone(),
+        };
+        Self {
+            list: tags.iter().map(tag).collect(),
+        }
+    }
+}
+
+/// What an instance is called: its id until somebody gives it a name.
+pub fn name(instance: &Instance) -> &str {
+    if instance.name.is_empty() {
+        instance.id.as_str()
+    } else {
+        &instance.name
+    }
+}
+
+/// `ServiceStatus`, the older of the two status numbers: 0 pending, 1 preparing, 5 running, 10 released,
+/// 11 changing, 15 expired or stopped. Terraform waits for 5 after a start and for 15 after a release, and takes 10
+/// for gone: which is what an instance is that could not be made.
+pub const fn service_status(phase: Phase) -> i64 {
+    match phase {
+        Phase::AwaitingStart => 0,
+        Phase::Provisioning => 1,
+        Phase::Running => 5,
+        Phase::Changing | Phase::Releasing => 11,
+        Phase::Stopped | Phase::Suspended | Phase::Released => 15,
+        Phase::Failed | Phase::Gone => 10,
+    }
+}
+
+/// `ViewInstanceStatusCode`, the newer one: 0 pending, 1 deploying, 2 running, 3 stopped, 5 expired, 6 released,
+/// 7 upgrading, 23 releasing, 101 failed to deploy.
+pub const fn view_status(phase: Phase) -> i64 {
+    match phase {
+        Phase::AwaitingStart => 0,
+        Phase::Provisioning => 1,
+        Phase::Running => 2,
+        Phase::Stopped => 3,
+        Phase::Suspended => 5,
+        Phase::Released | Phase::Gone => 6,
+        Phase::Changing => 7,
+        Phase::Releasing => 23,
+        Phase::Failed => 101,
+    }
+}
+
+/// `PaidType`: 0 subscription, 1 pay-as-you-go.
+pub fn paid_type(instance: &Instance) -> i64 {
+    i64::from(!instance.charge.is_prepaid())
+}
+
+/// `DeployType` of an instance.
+pub fn deploy_type_of(instance: &Instance) -> i64 {
+    if instance.plan.bought.deploy_public {
+        deploy_type::PUBLIC
+    } else {
+        deploy_type::VPC
+    }
+}
+
+/// The catalog's id of a zone: clients write `cn-hangzhou-h`, `zoneh` or `h`. What is none of these stays as it is
+/// and is refused as a zone that is not there.
+pub fn zone_named(catalog: &Catalog, region: &str, text: &str) -> String {
+    let letter = text.strip_prefix("zone").unwrap_or(text);
+    let is_meant = |id: &str| {
+        id == text
+            || id
+                .strip_prefix(region)
+                .and_then(|rest| rest.strip_prefix('-'))
+                == Some(letter)
+    };
+    let found = catalog.zones(region).find(|zone| is_meant(&zone.id));
+    found.map_or_else(|| text.to_owned(), |zone| zone.id.clone())
 }

@@ -1,9 +1,12 @@
 //! Alibaba Cloud's ApsaraMQ for Kafka (AliKafka), API version 2019-09-16.
 
+pub mod config;
 pub mod convert;
 pub mod fault;
 pub mod ids;
 pub mod ops;
+pub mod tag_resource;
+pub mod topic_words;
 
 use serde_json::{Map, Value};
 
@@ -34,7 +37,24 @@ pub static SERVICE: Service = Service {
 /// Operations about tags answer without a code.
 const PLAIN: [&str; 3] = ["TagResources", "UntagResources", "ListTagResources"];
 
-static ROWS: &[Row] = &[row::<ops::create_post_pay_order::CreatePostPayOrder>()];
+static ROWS: &[Row] = &[
+    row::<ops::create_post_pay_order::CreatePostPayOrder>(),
+    row::<ops::create_topic::CreateTopic>(),
+    row::<ops::delete_instance::DeleteInstance>(),
+    row::<ops::delete_topic::DeleteTopic>(),
+    row::<ops::get_all_instance_id_list::GetAllInstanceIdList>(),
+    row::<ops::get_instance_list::GetInstanceList>(),
+    row::<ops::get_quota_tip::GetQuotaTip>(),
+    row::<ops::get_topic_list::GetTopicList>(),
+    row::<ops::list_tag_resources::ListTagResources>(),
+    row::<ops::modify_instance_name::ModifyInstanceName>(),
+    row::<ops::modify_topic_remark::ModifyTopicRemark>(),
+    row::<ops::release_instance::ReleaseInstance>(),
+    row::<ops::start_instance::StartInstance>(),
+    row::<ops::tag_resources::TagResources>(),
+    row::<ops::untag_resources::UntagResources>(),
+    row::<ops::update_instance_config::UpdateInstanceConfig>(),
+];
 
 /// `Code` is a number here, and `Success` is what Terraform looks at.
 fn envelope(success: &Success<'_>, fields: Map<String, Value>) -> Map<String, Value> {

@@ -1,0 +1,182 @@
+//! `Config` of StartInstance and UpdateInstanceConfig: settings of a cluster as JSON text.
+
+use std::collections::BTreeMap;
+
+use brokerage_domain::catalog::{Catalog, Plan};
+use brokerage_domain::instance::Instance;
+use serde_json::{Map, Value};
+
+use super::convert::{attribute, retention_setting};
+use super::fault::field;
+use crate::fault::CallError;
+
+/// Whether the VPC is served with SASL over TLS.
+const VPC_SASL: &str = "enable.vpc_sasl_ssl";
+/// Whether access lists apply; needs [`VPC_SASL`].
+const ACL: &str = "enable.acl";
+/// Retention where a topic sets none, hours.
+const RETENTION_HOURS: &str = "kafka.log.retention.hours";
+/// Largest message, bytes.
+const MESSAGE_BYTES: &str = "kafka.message.max.bytes";
+/// Kafka's broker setting for the largest message.
+const MESSAGE_SETTING: &str = "message.max.bytes";
+/// Longest text of a `Config`, in bytes.
+const CONFIG_BYTES_MAX: usize = 4_096;
+const MINUTES_PER_HOUR: i64 = 60;
+const MS_PER_HOUR: u64 = 3_600_000;
+
+/// Settings that were read and checked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Config {
+    /// For the cluster, by Kafka's names.
+    pub settings: BTreeMap<String, String>,
+    /// As they were given, by the vendor's names.
+    pub shown: BTreeMap<String, String>,
+}
+
+impl Config {
+    /// Reads a `Config`. All values are JSON texts, also those of numbers and truths.
+    ///
+    /// # Errors
+    /// A text that is no such object, a name that is not documented, a value outside its range.
+    pub fn read(
+        text: &str,
+        catalog: &Catalog,
+        plan: &Plan,
+        prepaid: bool,
+    ) -> Result<Self, CallError> {
+        let invalid = |reason: String| field("Config", reason);
+        if text.len() > CONFIG_BYTES_MAX {
+            return Err(invalid(format!("longer than {CONFIG_BYTES_MAX} bytes")));
+        }
+        let members: Map<String, Value> =
+            serde_json::from_str(text).map_err(|_| invalid("not a JSON object".to_owned()))?;
+        let mut config = Self::default();
+        for (name, value) in members {
+            let Value::String(value) = value else {
+                return Err(invalid(format!("the value of {name} must be a JSON text")));
+            };
+            config.take(&name, &value, catalog, plan, prepaid)?;
+            config.shown.insert(name, value);
+        }
+        let is_on = |name: &str| config.shown.get(name).is_some_and(|value| value == "true");
+        if is_on(ACL)
+            && config
+                .shown
+                .get(VPC_SASL)
+                .is_some_and(|value| value != "true")
+        {
+            return Err(invalid(format!("{ACL} needs {VPC_SASL}")));
+        }
+        Ok(config)
+    }
+
+    fn take(
+        &mut self,
+        name: &str,
+        value: &str,
+        catalog: &Catalog,
+        plan: &Plan,
+        prepaid: bool,
+    ) -> Result<(), CallError> {
+        let offered = |feature: bool| match (feature, value) {
+            (_, "false") | (true, "true") => Ok(()),
+            (false, "true") => Err(field(
+                "Config",
+                format!("{name} is not part of the edition {}", plan.edition),
+            )),
+            _ => Err(field("Config", format!("{name} must be true or false"))),
+        };
+        let setting = match name {
+            VPC_SASL => return offered(plan.features.private_tls),
+            ACL => return offered(plan.features.acl),
+            RETENTION_HOURS => {
+                let hours: i64 = number(name, value)?;
+                let minutes = hours.saturating_mul(MINUTES_PER_HOUR);
+                catalog.retention_check(&plan.edition, minutes, prepaid)?;
+                retention_setting(hours.unsigned_abs().saturating_mul(MS_PER_HOUR))
+            }
+            MESSAGE_BYTES => {
+                let bytes: u64 = number(name, value)?;
+                let (min, max) = (
+                    plan.usable.message_bytes_default,
+                    plan.usable.message_bytes_max,
+                );
+                if !(min..=max).contains(&bytes) {
+                    return Err(field(
+                        "Config",
+                        format!("{name} must be from {min} to {max}"),
+                    ));
+                }
+                (MESSAGE_SETTING.to_owned(), bytes.to_string())
+            }
+            _ => {
+                return Err(field(
+                    "Config",
+                    format!("{} is not a setting", shortened(name)),
+                ));
+            }
+        };
+        self.settings.insert(setting.0, setting.1);
+        Ok(())
+    }
+
+    /// What `instance` was given, with `self` over it, as the attribute that keeps it.
+    pub fn attribute(&self, instance: &Instance) -> (String, String) {
+        let mut all = given(instance);
+        all.extend(self.shown.clone());
+        (attribute::CONFIG.to_owned(), text(&all))
+    }
+}
+
+/// `AllConfig`: every setting of an instance, as a JSON text of texts.
+pub fn all(instance: &Instance) -> String {
+    let usable = &instance.plan.usable;
+    let mut all = BTreeMap::from([
+        (VPC_SASL.to_owned(), "false".to_owned()),
+        (ACL.to_owned(), "false".to_owned()),
+        (
+            RETENTION_HOURS.to_owned(),
+            (usable.retention_ms / MS_PER_HOUR).to_string(),
+        ),
+        (
+            MESSAGE_BYTES.to_owned(),
+            usable.message_bytes_default.to_string(),
+        ),
+    ]);
+    all.extend(given(instance));
+    text(&all)
+}
+
+/// `MsgRetain`: retention where a topic sets none, hours.
+pub fn retention_hours(instance: &Instance) -> u64 {
+    let set = given(instance)
+        .get(RETENTION_HOURS)
+        .and_then(|hours| hours.parse().ok());
+    set.unwrap_or(instance.plan.usable.retention_ms / MS_PER_HOUR)
+}
+
+fn given(instance: &Instance) -> BTreeMap<String, String> {
+    let kept = instance.attributes.get(attribute::CONFIG);
+    kept.and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default()
+}
+
+fn text(settings: &BTreeMap<String, String>) -> String {
+    let members = settings
+        .iter()
+        .map(|(name, value)| (name.clone(), value.as_str().into()));
+    Value::Object(members.collect()).to_string()
+}
+
+fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T, CallError> {
+    value
+        .parse()
+        .map_err(|_| field("Config", format!("{name} must be a number")))
+}
+
+/// The beginning of a name, short enough for an error.
+fn shortened(name: &str) -> &str {
+    const SHOWN_BYTES_MAX: usize = 64;
+    &name[..name.floor_char_boundary(SHOWN_BYTES_MAX)]
+}

@@ -1,0 +1,41 @@
+//! DeleteTopic: deletes a topic with its messages.
+
+use brokerage_domain::id::InstanceId;
+use serde::Deserialize;
+
+use crate::fault::CallError;
+use crate::operation::{Call, Mode, Operation};
+
+/// The operation.
+pub struct DeleteTopic;
+
+/// Parameters, as in the vendor's SDKs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    #[serde(rename = "RegionId")]
+    _region_id: String,
+    instance_id: String,
+    topic: String,
+}
+
+impl Operation for DeleteTopic {
+    const NAME: &'static str = "DeleteTopic";
+    const ACTION: &'static str = "alikafka:DeleteTopic";
+    const MODE: Mode = Mode::Write;
+    const CALLS_PER_SECOND: u32 = 20;
+    type Request = Request;
+    type Response = ();
+
+    fn resource(request: &Request) -> Option<String> {
+        Some(request.instance_id.clone())
+    }
+
+    async fn call(call: &Call, request: Request) -> Result<(), CallError> {
+        let id = InstanceId::new(request.instance_id);
+        Ok(call
+            .control
+            .topic_delete(&call.cx, &id, &request.topic)
+            .await?)
+    }
+}

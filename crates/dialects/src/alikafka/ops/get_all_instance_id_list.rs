@@ -1,0 +1,50 @@
+//! GetAllInstanceIdList: the ids of the caller's instances in every region.
+
+use std::collections::BTreeMap;
+
+use brokerage_control::Context;
+use serde::{Deserialize, Serialize};
+
+use crate::fault::CallError;
+use crate::operation::{Call, Mode, Operation};
+
+/// The operation.
+pub struct GetAllInstanceIdList;
+
+/// Parameters, as in the vendor's SDKs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    region_id: Option<String>,
+}
+
+/// The answer. The vendor's model leaves the object open: lists of ids by region are ours.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Response {
+    instance_ids: BTreeMap<String, Vec<String>>,
+}
+
+impl Operation for GetAllInstanceIdList {
+    const NAME: &'static str = "GetAllInstanceIdList";
+    const ACTION: &'static str = "alikafka:GetAllInstanceIdList";
+    const MODE: Mode = Mode::Read;
+    const CALLS_PER_SECOND: u32 = 20;
+    type Request = Request;
+    type Response = Response;
+
+    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
+        let cx = Context {
+            region: request.region_id.unwrap_or_default(),
+            ..call.cx.clone()
+        };
+        let mut instance_ids: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for instance in call.control.instance_list(&cx).await? {
+            instance_ids
+                .entry(instance.region)
+                .or_default()
+                .push(instance.id.to_string());
+        }
+        Ok(Response { instance_ids })
+    }
+}

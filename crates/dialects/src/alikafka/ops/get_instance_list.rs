@@ -1,0 +1,259 @@
+//! GetInstanceList: the caller's instances, all of them in one answer. Clients find a new one by its order.
+
+use brokerage_domain::Error;
+use brokerage_domain::error::Kind;
+use brokerage_domain::id::{InstanceId, OrderId};
+use brokerage_domain::instance::{Instance, Phase};
+use serde::{Deserialize, Serialize};
+
+use crate::alikafka::config;
+use crate::alikafka::convert::{self, Tag, TagVoList, attribute, given};
+use crate::alikafka::fault::field;
+use crate::fault::CallError;
+use crate::operation::{Call, Mode, Operation};
+use crate::params::Ignored;
+
+/// Most ids in one request.
+const IDS_MAX: usize = 100;
+const BYTES_PER_MB: u64 = 1 << 20;
+
+/// The operation.
+pub struct GetInstanceList;
+
+/// Parameters, as in the vendor's SDKs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    #[serde(rename = "RegionId")]
+    _region_id: String,
+    order_id: Option<String>,
+    instance_id: Option<Vec<String>>,
+    resource_group_id: Option<String>,
+    tag: Option<Vec<Tag>>,
+    #[expect(dead_code, reason = "there is one series here")]
+    series: Option<Ignored<String>>,
+}
+
+/// The answer.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Response {
+    instance_list: InstanceList,
+}
+
+#[derive(Debug, Serialize)]
+struct InstanceList {
+    #[serde(rename = "InstanceVO")]
+    instance_vo: Vec<InstanceVo>,
+}
+
+/// What clients read of an instance. Numbers and truths are no texts: Terraform would keep its old state.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct InstanceVo {
+    instance_id: String,
+    name: String,
+    region_id: String,
+    service_status: i64,
+    view_instance_status_code: i64,
+    paid_type: i64,
+    deploy_type: i64,
+    spec_type: String,
+    io_max_spec: Option<String>,
+    io_max: Option<i64>,
+    io_max_read: Option<u64>,
+    io_max_write: Option<u64>,
+    disk_type: i64,
+    disk_size: i64,
+    eip_max: i64,
+    topic_num_limit: u64,
+    msg_retain: u64,
+    all_config: String,
+    end_point: Option<String>,
+    domain_endpoint: Option<String>,
+    vpc_id: Option<String>,
+    v_switch_id: Option<String>,
+    v_switch_ids: Option<VSwitchIds>,
+    zone_id: Option<String>,
+    standard_zone_id: Option<String>,
+    backup_zone_id: Option<String>,
+    security_group: Option<String>,
+    kms_key_id: Option<String>,
+    resource_group_id: String,
+    create_time: i64,
+    expired_time: Option<i64>,
+    upgrade_service_detail_info: UpgradeServiceDetailInfo,
+    tags: TagVoList,
+    used_topic_count: u32,
+    used_partition_count: u32,
+    used_group_count: u32,
+    recommended_partition_count: u64,
+    auto_create_topic_enable: bool,
+    auto_create_group_enable: bool,
+    scheduled_retirement: bool,
+}
+
+/// The doubled name is the vendor's.
+#[derive(Debug, Serialize)]
+struct VSwitchIds {
+    #[serde(rename = "VSwitchIds")]
+    ids: Vec<String>,
+}
+
+/// Terraform reads this object without looking whether it is there.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct UpgradeServiceDetailInfo {
+    #[serde(rename = "Current2OpenSourceVersion")]
+    current_version: String,
+}
+
+impl Operation for GetInstanceList {
+    const NAME: &'static str = "GetInstanceList";
+    const ACTION: &'static str = "alikafka:GetInstanceList";
+    const MODE: Mode = Mode::Read;
+    /// Ours, and high: Terraform asks in a loop without a pause until its order is listed.
+    const CALLS_PER_SECOND: u32 = 500;
+    type Request = Request;
+    type Response = Response;
+
+    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
+        let tags = convert::tags_from(request.tag.clone())?;
+        let group = given(request.resource_group_id.clone());
+        let mut found = found(call, &request).await?;
+        found.retain(|instance| {
+            let group_of = instance.attributes.get(attribute::RESOURCE_GROUP);
+            (call.cx.region.is_empty() || instance.region == call.cx.region)
+                && instance.phase != Phase::Gone
+                && group.as_ref().is_none_or(|group| group_of == Some(group))
+                && tags.iter().all(|(key, value)| {
+                    instance
+                        .tags
+                        .get(key)
+                        .is_some_and(|has| value.is_empty() || has == value)
+                })
+        });
+        let mut instance_vo = Vec::with_capacity(found.len());
+        for instance in found {
+            instance_vo.push(shown(call, instance).await?);
+        }
+        Ok(Response {
+            instance_list: InstanceList { instance_vo },
+        })
+    }
+}
+
+/// The instances that the ids of a request name; all of the caller's when it names none. Whoever asks by id expects
+/// an empty list for what is not there.
+async fn found(call: &Call, request: &Request) -> Result<Vec<Instance>, CallError> {
+    let Call { control, cx } = call;
+    let absent = |error: &Error| {
+        matches!(
+            error,
+            Error::NotFound {
+                kind: Kind::Instance | Kind::Order,
+                ..
+            }
+        )
+    };
+    let ids: Vec<&String> = request
+        .instance_id
+        .iter()
+        .flatten()
+        .filter(|id| !id.is_empty())
+        .collect();
+    if ids.len() > IDS_MAX {
+        return Err(field("InstanceId", format!("more than {IDS_MAX} ids")));
+    }
+    let mut found = match given(request.order_id.clone()) {
+        Some(order) => match control.order_instances(cx, &OrderId::new(order)).await {
+            Err(error) if absent(&error) => Vec::new(),
+            other => other?,
+        },
+        None if ids.is_empty() => control.instance_list(cx).await?,
+        None => {
+            let mut found = Vec::with_capacity(ids.len());
+            for id in &ids {
+                match control
+                    .instance_view(cx, &InstanceId::new(id.as_str()))
+                    .await
+                {
+                    Err(error) if absent(&error) => {}
+                    other => found.push(other?),
+                }
+            }
+            found
+        }
+    };
+    found.retain(|instance| {
+        instance.profile == cx.profile
+            && (ids.is_empty() || ids.iter().any(|id| *id == instance.id.as_str()))
+    });
+    Ok(found)
+}
+
+async fn shown(call: &Call, instance: Instance) -> Result<InstanceVo, CallError> {
+    let seen = match instance.phase {
+        Phase::Running | Phase::Changing => call
+            .control
+            .instance_observe(&instance.id)
+            .await?
+            .unwrap_or_default(),
+        _ => Default::default(),
+    };
+    let placement = instance.placement.as_ref();
+    let zones = placement.map_or(&[][..], |placement| placement.zones.as_slice());
+    let endpoint = placement
+        .map(|_| call.control.instance_bootstrap(&instance))
+        .filter(|text| !text.is_empty());
+    let kept = |name: &str| instance.attributes.get(name).cloned();
+    let subnets = kept(attribute::SUBNETS).map(|list| VSwitchIds {
+        ids: list.split(',').map(str::to_owned).collect(),
+    });
+    let (bought, usable) = (&instance.plan.bought, &instance.plan.usable);
+    let mbps = |bytes: Option<u64>| bytes.map(|bytes| bytes / BYTES_PER_MB);
+    Ok(InstanceVo {
+        name: convert::name(&instance).to_owned(),
+        service_status: convert::service_status(instance.phase),
+        view_instance_status_code: convert::view_status(instance.phase),
+        paid_type: convert::paid_type(&instance),
+        deploy_type: convert::deploy_type_of(&instance),
+        spec_type: instance.plan.edition.clone(),
+        io_max_spec: instance.plan.spec.clone(),
+        io_max: bought.bandwidth_mbps,
+        io_max_read: mbps(usable.egress_bytes_per_second_max),
+        io_max_write: mbps(usable.ingress_bytes_per_second_max),
+        disk_type: bought.disk_type.parse().unwrap_or_default(),
+        disk_size: bought.disk_gb,
+        eip_max: bought.public_mbit,
+        topic_num_limit: usable.topics_max,
+        msg_retain: config::retention_hours(&instance),
+        all_config: config::all(&instance),
+        domain_endpoint: endpoint.clone(),
+        end_point: endpoint,
+        vpc_id: placement.map(|placement| placement.network_id.to_string()),
+        v_switch_id: placement.map(|placement| placement.subnet_id.to_string()),
+        v_switch_ids: subnets,
+        zone_id: kept(attribute::ZONE).or_else(|| zones.first().cloned()),
+        standard_zone_id: zones.first().cloned(),
+        backup_zone_id: zones.get(1).cloned(),
+        security_group: kept(attribute::SECURITY_GROUP),
+        kms_key_id: kept(attribute::KMS_KEY),
+        resource_group_id: kept(attribute::RESOURCE_GROUP).unwrap_or_default(),
+        create_time: instance.created_at.millis(),
+        expired_time: instance.expires_at.map(|at| at.millis()),
+        upgrade_service_detail_info: UpgradeServiceDetailInfo {
+            current_version: instance.plan.version.clone(),
+        },
+        tags: TagVoList::of(&instance.tags),
+        used_topic_count: seen.topics,
+        used_partition_count: seen.partitions,
+        used_group_count: seen.groups,
+        recommended_partition_count: usable.partitions_max,
+        auto_create_topic_enable: false,
+        auto_create_group_enable: false,
+        scheduled_retirement: false,
+        instance_id: instance.id.to_string(),
+        region_id: instance.region,
+    })
+}

@@ -1,0 +1,107 @@
+//! GetQuotaTip: what an instance's topics, partitions and groups take of what was bought.
+
+use brokerage_domain::id::InstanceId;
+use brokerage_domain::instance::{Instance, Phase};
+use serde::{Deserialize, Serialize};
+
+use crate::fault::CallError;
+use crate::operation::{Call, Mode, Operation};
+
+/// The operation.
+pub struct GetQuotaTip;
+
+/// Parameters, as in the vendor's SDKs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    #[serde(rename = "RegionId")]
+    _region_id: String,
+    instance_id: String,
+}
+
+/// The answer.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Response {
+    quota_data: QuotaData,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct QuotaData {
+    topic_num_of_buy: i64,
+    topic_quota: u64,
+    topic_used: u64,
+    topic_left: u64,
+    is_partition_buy: i64,
+    partition_num_of_buy: i64,
+    partition_quota: u64,
+    partition_used: u64,
+    partition_left: u64,
+    group_used: u64,
+    group_left: u64,
+}
+
+impl Operation for GetQuotaTip {
+    const NAME: &'static str = "GetQuotaTip";
+    const ACTION: &'static str = "alikafka:GetQuotaTip";
+    const MODE: Mode = Mode::Read;
+    const CALLS_PER_SECOND: u32 = 100;
+    type Request = Request;
+    type Response = Response;
+
+    fn resource(request: &Request) -> Option<String> {
+        Some(request.instance_id.clone())
+    }
+
+    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = call;
+        let id = InstanceId::new(request.instance_id);
+        let instance = control.instance_view(cx, &id).await?;
+        let used = match instance.phase {
+            Phase::Running | Phase::Changing => {
+                control.instance_observe(&id).await?.unwrap_or_default()
+            }
+            _ => Default::default(),
+        };
+        let used = Used {
+            topics: used.topics.into(),
+            partitions: used.partitions.into(),
+            groups: used.groups.into(),
+        };
+        Ok(Response {
+            quota_data: quota_data(&instance, &used),
+        })
+    }
+}
+
+struct Used {
+    topics: u64,
+    partitions: u64,
+    groups: u64,
+}
+
+/// Where partitions are bought, as many topics fit as there are partitions (`TopicQuota` = included partitions +
+/// `PartitionNumOfBuy`: Terraform compares both with its configuration). Where topics are bought, the quota is what
+/// was bought, although a professional edition can use twice as many.
+fn quota_data(instance: &Instance, used: &Used) -> QuotaData {
+    let (bought, usable) = (&instance.plan.bought, &instance.plan.usable);
+    let topics_bought = bought.topics.unwrap_or_default();
+    let topic_quota = match bought.partitions {
+        Some(_) => usable.topics_max,
+        None => u64::try_from(topics_bought).unwrap_or_default(),
+    };
+    QuotaData {
+        topic_num_of_buy: topics_bought,
+        topic_quota,
+        topic_used: used.topics,
+        topic_left: usable.topics_max.saturating_sub(used.topics),
+        is_partition_buy: i64::from(bought.partitions.is_some()),
+        partition_num_of_buy: bought.partitions.unwrap_or_default(),
+        partition_quota: usable.partitions_max,
+        partition_used: used.partitions,
+        partition_left: usable.partitions_max.saturating_sub(used.partitions),
+        group_used: used.groups,
+        group_left: usable.groups_max.saturating_sub(used.groups),
+    }
+}

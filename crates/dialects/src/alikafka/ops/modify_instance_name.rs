@@ -1,0 +1,43 @@
+//! ModifyInstanceName: gives an instance another name.
+
+use brokerage_control::instance_edit::InstanceEdit;
+use brokerage_domain::id::InstanceId;
+use serde::Deserialize;
+
+use crate::fault::CallError;
+use crate::operation::{Call, Mode, Operation};
+
+/// The operation.
+pub struct ModifyInstanceName;
+
+/// Parameters, as in the vendor's SDKs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    #[serde(rename = "RegionId")]
+    _region_id: String,
+    instance_id: String,
+    instance_name: String,
+}
+
+impl Operation for ModifyInstanceName {
+    const NAME: &'static str = "ModifyInstanceName";
+    const ACTION: &'static str = "alikafka:ModifyInstanceName";
+    const MODE: Mode = Mode::Write;
+    const CALLS_PER_SECOND: u32 = 20;
+    type Request = Request;
+    type Response = ();
+
+    fn resource(request: &Request) -> Option<String> {
+        Some(request.instance_id.clone())
+    }
+
+    async fn call(call: &Call, request: Request) -> Result<(), CallError> {
+        let id = InstanceId::new(request.instance_id);
+        let edit = InstanceEdit {
+            name: Some(request.instance_name),
+            ..InstanceEdit::default()
+        };
+        Ok(call.control.instance_edit(&call.cx, &id, edit).await?)
+    }
+}

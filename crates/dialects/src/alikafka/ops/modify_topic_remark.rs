@@ -1,0 +1,50 @@
+//! ModifyTopicRemark: changes what is noted beside a topic.
+
+use brokerage_control::topic_edit::TopicEdit;
+use brokerage_domain::id::InstanceId;
+use serde::Deserialize;
+
+use crate::alikafka::topic_words::check_remark;
+use crate::fault::CallError;
+use crate::operation::{Call, Mode, Operation};
+
+/// The operation.
+pub struct ModifyTopicRemark;
+
+/// Parameters, as in the vendor's SDKs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    #[serde(rename = "RegionId")]
+    _region_id: String,
+    instance_id: String,
+    topic: String,
+    remark: Option<String>,
+}
+
+impl Operation for ModifyTopicRemark {
+    const NAME: &'static str = "ModifyTopicRemark";
+    const ACTION: &'static str = "alikafka:ModifyTopicRemark";
+    const MODE: Mode = Mode::Write;
+    const CALLS_PER_SECOND: u32 = 20;
+    type Request = Request;
+    type Response = ();
+
+    fn resource(request: &Request) -> Option<String> {
+        Some(request.instance_id.clone())
+    }
+
+    async fn call(call: &Call, request: Request) -> Result<(), CallError> {
+        let remark = request.remark.unwrap_or_default();
+        check_remark(&remark)?;
+        let id = InstanceId::new(request.instance_id);
+        let edit = TopicEdit {
+            remark: Some(remark),
+            ..TopicEdit::default()
+        };
+        Ok(call
+            .control
+            .topic_edit(&call.cx, &id, &request.topic, edit)
+            .await?)
+    }
+}

@@ -1,0 +1,53 @@
+//! ReleaseInstance: takes a pay-as-you-go instance away. It stays listed until DeleteInstance.
+
+use brokerage_control::instance::AfterRelease;
+use brokerage_domain::id::InstanceId;
+use serde::Deserialize;
+
+use crate::alikafka::fault::field;
+use crate::fault::CallError;
+use crate::operation::{Call, Mode, Operation};
+use crate::params::Ignored;
+
+/// The operation.
+pub struct ReleaseInstance;
+
+/// Parameters, as in the vendor's SDKs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    #[serde(rename = "RegionId")]
+    _region_id: String,
+    instance_id: String,
+    #[expect(dead_code, reason = "everything is freed at once")]
+    force_delete_instance: Option<Ignored<bool>>,
+}
+
+impl Operation for ReleaseInstance {
+    const NAME: &'static str = "ReleaseInstance";
+    const ACTION: &'static str = "alikafka:ReleaseInstance";
+    const MODE: Mode = Mode::Write;
+    const CALLS_PER_SECOND: u32 = 20;
+    type Request = Request;
+    type Response = ();
+
+    fn resource(request: &Request) -> Option<String> {
+        Some(request.instance_id.clone())
+    }
+
+    async fn call(call: &Call, request: Request) -> Result<(), CallError> {
+        let Call { control, cx } = call;
+        let id = InstanceId::new(request.instance_id);
+        let instance = control.instance_view(cx, &id).await?;
+        // "Only pay-as-you-go instances can be released": a subscription ends by itself.
+        if instance.charge.is_prepaid() {
+            return Err(field(
+                "InstanceId",
+                "a subscription instance cannot be released",
+            ));
+        }
+        Ok(control
+            .instance_release(cx, &id, AfterRelease::Listed)
+            .await?)
+    }
+}

@@ -1,0 +1,54 @@
+//! TagResources: puts tags on instances or topics.
+
+use serde::Deserialize;
+
+use crate::alikafka::convert::{Tag, tags_from};
+use crate::alikafka::tag_resource::{ResourceType, TagEdit, edit, resources};
+use crate::fault::{CallError, missing};
+use crate::operation::{Call, Mode, Operation};
+use crate::params::Ignored;
+
+/// The operation.
+pub struct TagResources;
+
+/// Parameters, as in the vendor's SDKs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    #[serde(rename = "RegionId")]
+    _region_id: String,
+    resource_type: String,
+    resource_id: Vec<String>,
+    tag: Vec<Tag>,
+    #[expect(dead_code, reason = "the resource ids name the instance")]
+    instance_id: Option<Ignored<String>>,
+}
+
+impl Operation for TagResources {
+    const NAME: &'static str = "TagResources";
+    const ACTION: &'static str = "alikafka:TagResources";
+    const MODE: Mode = Mode::Write;
+    const CALLS_PER_SECOND: u32 = 20;
+    type Request = Request;
+    type Response = ();
+
+    async fn call(call: &Call, request: Request) -> Result<(), CallError> {
+        let resources = resources(
+            ResourceType::read(&request.resource_type)?,
+            &request.resource_id,
+        )?;
+        let set = tags_from(Some(request.tag))?;
+        if set.is_empty() {
+            return Err(missing("Tag"));
+        }
+        edit(
+            call,
+            &resources,
+            &TagEdit {
+                set,
+                ..TagEdit::default()
+            },
+        )
+        .await
+    }
+}

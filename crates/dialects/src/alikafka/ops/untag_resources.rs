@@ -1,0 +1,59 @@
+//! UntagResources: takes tags off instances or topics.
+
+use serde::Deserialize;
+
+use crate::alikafka::convert::TAGS_MAX;
+use crate::alikafka::fault::field;
+use crate::alikafka::tag_resource::{ResourceType, TagEdit, edit, resources};
+use crate::fault::{CallError, missing};
+use crate::operation::{Call, Mode, Operation};
+
+/// The operation.
+pub struct UntagResources;
+
+/// Parameters, as in the vendor's SDKs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    #[serde(rename = "RegionId")]
+    _region_id: String,
+    resource_type: String,
+    resource_id: Vec<String>,
+    tag_key: Option<Vec<String>>,
+    all: Option<bool>,
+}
+
+impl Operation for UntagResources {
+    const NAME: &'static str = "UntagResources";
+    const ACTION: &'static str = "alikafka:UntagResources";
+    const MODE: Mode = Mode::Write;
+    const CALLS_PER_SECOND: u32 = 20;
+    type Request = Request;
+    type Response = ();
+
+    async fn call(call: &Call, request: Request) -> Result<(), CallError> {
+        let resources = resources(
+            ResourceType::read(&request.resource_type)?,
+            &request.resource_id,
+        )?;
+        let dropped = request.tag_key.unwrap_or_default();
+        if dropped.len() > TAGS_MAX {
+            return Err(field("TagKey", format!("more than {TAGS_MAX} keys")));
+        }
+        // "All takes effect only when TagKey is empty."
+        let all_dropped = dropped.is_empty() && request.all.unwrap_or(false);
+        if dropped.is_empty() && !all_dropped {
+            return Err(missing("TagKey"));
+        }
+        edit(
+            call,
+            &resources,
+            &TagEdit {
+                dropped,
+                all_dropped,
+                ..TagEdit::default()
+            },
+        )
+        .await
+    }
+}

@@ -1,0 +1,57 @@
+//! UpdateInstanceConfig: changes settings of a cluster.
+
+use std::collections::BTreeMap;
+
+use brokerage_control::instance_edit::InstanceEdit;
+use brokerage_domain::id::InstanceId;
+use serde::Deserialize;
+
+use crate::alikafka::config::Config;
+use crate::fault::CallError;
+use crate::operation::{Call, Mode, Operation};
+
+/// The operation.
+pub struct UpdateInstanceConfig;
+
+/// Parameters, as in the vendor's SDKs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    #[serde(rename = "RegionId")]
+    _region_id: String,
+    instance_id: String,
+    config: String,
+}
+
+impl Operation for UpdateInstanceConfig {
+    const NAME: &'static str = "UpdateInstanceConfig";
+    const ACTION: &'static str = "alikafka:UpdateInstanceConfig";
+    const MODE: Mode = Mode::Write;
+    const CALLS_PER_SECOND: u32 = 20;
+    type Request = Request;
+    type Response = ();
+
+    fn resource(request: &Request) -> Option<String> {
+        Some(request.instance_id.clone())
+    }
+
+    async fn call(call: &Call, request: Request) -> Result<(), CallError> {
+        let Call { control, cx } = call;
+        let id = InstanceId::new(request.instance_id);
+        let instance = control.instance_view(cx, &id).await?;
+        let catalog = control.catalog(cx.profile)?;
+        let config = Config::read(
+            &request.config,
+            catalog,
+            &instance.plan,
+            instance.charge.is_prepaid(),
+        )?;
+        let attributes = BTreeMap::from([config.attribute(&instance)]);
+        let edit = InstanceEdit {
+            settings: config.settings,
+            attributes,
+            ..InstanceEdit::default()
+        };
+        Ok(control.instance_edit(cx, &id, edit).await?)
+    }
+}
