@@ -51,6 +51,8 @@ pub(crate) struct Cluster {
     listening: Mutex<Vec<Listening>>,
     endpoints: RwLock<Arc<Vec<Endpoint>>>,
     is_dirty: AtomicBool,
+    /// Checkpoints are written by one at a time.
+    housekeeping: Mutex<()>,
     pub stop: CancellationToken,
     pub tasks: TaskTracker,
 }
@@ -101,6 +103,7 @@ impl Cluster {
             listening: Mutex::new(Vec::new()),
             endpoints: RwLock::new(Arc::default()),
             is_dirty: AtomicBool::new(true),
+            housekeeping: Mutex::new(()),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }))
@@ -303,6 +306,7 @@ impl Cluster {
     }
 
     fn write_out(&self) -> std::io::Result<()> {
+        let _turn = self.housekeeping.lock();
         for partition in self.topics.all_partitions() {
             partition.checkpoint()?;
         }
@@ -315,6 +319,8 @@ impl Cluster {
         if !self.is_dirty.swap(false, Ordering::Relaxed) {
             return;
         }
+        let _turn = self.housekeeping.lock();
+        self.groups.keep_house(&self.journal);
         let has_open = self.topics.keep_house(self.shared.now_ms());
         if has_open {
             self.is_dirty.store(true, Ordering::Relaxed);

@@ -1,6 +1,8 @@
 //! Consumer groups of a cluster.
 
+pub(crate) mod assignor;
 pub(crate) mod classic;
+pub(crate) mod consumer;
 mod coordinator;
 
-pub(crate) use coordinator::Groups;
+pub(crate) use coordinator::{Group, Groups};

@@ -215,6 +215,7 @@ impl Host {
         let id = spec.id.clone();
         let cluster = Cluster::open(self.0.shared.clone(), self.cluster_dir(&id), spec)?;
         cluster.listen()?;
+        cluster.transactions.resume();
         self.0.clusters.write().insert(id, cluster);
         Ok(())
     }

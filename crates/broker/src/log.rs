@@ -1,6 +1,7 @@
 //! The log of one partition: segments of record batches on disk, in Kafka's own format.
 
 pub(crate) mod batch;
+pub(crate) mod compaction;
 pub(crate) mod file;
 pub(crate) mod index;
 pub(crate) mod journal;

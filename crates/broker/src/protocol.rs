@@ -3,6 +3,7 @@
 mod api;
 mod cluster_api;
 mod config;
+mod consumer_group;
 mod fetch;
 mod group;
 mod list_offsets;
@@ -11,7 +12,9 @@ mod metadata;
 mod offset;
 mod produce;
 mod producer;
+mod shape;
 mod topic;
+mod transaction;
 
 pub(crate) use api::{ProtocolError, check_version, handle};
 

@@ -44,6 +44,16 @@ pub(crate) enum TransactionStatus {
 }
 
 impl TransactionStatus {
+    /// Every status.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Empty,
+        Self::Ongoing,
+        Self::PrepareCommit,
+        Self::PrepareAbort,
+        Self::CompleteCommit,
+        Self::CompleteAbort,
+    ];
+
     /// The name that Kafka's tools show.
     pub(crate) fn name(self) -> &'static str {
         match self {

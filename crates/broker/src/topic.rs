@@ -6,15 +6,17 @@ use std::{
     sync::{Arc, atomic::AtomicI64},
 };
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use uuid::Uuid;
 
 use crate::{
     cluster::{Cluster, remove_orphans},
     counters,
     error::{ErrorCode, TopicError},
+    group::consumer::TopicSizes,
     host::Shared,
     log::{
+        compaction::CompactionRules,
         journal::Journal,
         partition::{Partition, PartitionContext},
     },
@@ -66,6 +68,8 @@ struct Maps {
 /// The topics of one cluster.
 pub(crate) struct Topics {
     maps: RwLock<Maps>,
+    /// Made anew when asked for after a change.
+    sizes: Mutex<Option<Arc<TopicSizes>>>,
     dir: PathBuf,
     context: PartitionContext,
 }
@@ -85,6 +89,7 @@ impl Topics {
     ) -> std::io::Result<Self> {
         let topics = Self {
             maps: RwLock::default(),
+            sizes: Mutex::default(),
             dir: dir.to_owned(),
             context: PartitionContext {
                 files: shared.files.clone(),
@@ -145,7 +150,30 @@ impl Topics {
         let mut maps = self.maps.write();
         maps.by_name.insert(record.name.clone(), topic.clone());
         maps.by_id.insert(record.id, topic.clone());
+        drop(maps);
+        self.note_change();
         topic
+    }
+
+    fn note_change(&self) {
+        *self.sizes.lock() = None;
+    }
+
+    /// All topics with their ids and numbers of partitions.
+    pub(crate) fn sizes(&self) -> Arc<TopicSizes> {
+        let mut sizes = self.sizes.lock();
+        if let Some(known) = &*sizes {
+            return known.clone();
+        }
+        let size = |topic: Arc<Topic>| {
+            (
+                topic.name.clone(),
+                (topic.id, topic.partitions().len() as i32),
+            )
+        };
+        let made: Arc<TopicSizes> = Arc::new(self.all().into_iter().map(size).collect());
+        *sizes = Some(made.clone());
+        made
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Arc<Topic>> {
@@ -208,8 +236,18 @@ fn keep_partition(
         let oldest_ms = settings
             .retention_ms
             .map(|retention| now_ms.saturating_sub(retention));
-        // A deleted partition or a failed disk answers with a code that is of no interest here.
-        let _ = partition.expire(oldest_ms, settings.retention_bytes);
+        partition.expire(oldest_ms, settings.retention_bytes, now_ms);
+    }
+    if settings.is_compacted {
+        partition.compact(CompactionRules {
+            min_dirty_ratio: settings.min_cleanable_dirty_ratio,
+            min_lag_ms: settings.min_compaction_lag_ms,
+            max_lag_ms: settings.max_compaction_lag_ms,
+            delete_retention_ms: settings.delete_retention_ms,
+            segment_bytes: settings.log.segment_bytes,
+            index_interval_bytes: settings.log.index_interval_bytes,
+            now_ms,
+        })?;
     }
     partition.checkpoint()
 }
@@ -428,6 +466,7 @@ impl Cluster {
             maps.by_name.remove(name);
             maps.by_id.remove(&topic.id);
         }
+        self.topics.note_change();
         let mut gone = Vec::new();
         for partition in topic.partitions().iter() {
             let dir = partition.delete();
@@ -494,6 +533,7 @@ impl Cluster {
             grown.extend(self.topics.new_partitions(&record, from, &HashMap::new()));
             *partitions = Arc::new(grown);
         }
+        self.topics.note_change();
         self.journal.flush(position).await?;
         Ok(())
     }

@@ -8,7 +8,10 @@ use std::{
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::classic::{ClassicGroup, Phase, Speaker};
+use super::{
+    classic::{ClassicGroup, Phase, Speaker},
+    consumer::ConsumerGroup,
+};
 use crate::{
     cluster::Cluster,
     counters,
@@ -22,6 +25,9 @@ use crate::{
 #[derive(Default)]
 pub(crate) struct Group {
     pub classic: ClassicGroup,
+    pub consumer: ConsumerGroup,
+    /// Which of the two protocols its members speak; it can change while there are none.
+    pub is_consumer: bool,
     /// The earliest alarm that is set; later ones are not needed.
     alarm: Option<Instant>,
     /// Set when the group was deleted while somebody still held it.
@@ -33,7 +39,42 @@ pub(crate) struct Group {
 pub(crate) struct ListedGroup {
     pub id: String,
     pub protocol_type: String,
-    pub phase: Phase,
+    pub state: &'static str,
+    /// `classic` or `consumer`.
+    pub kind: &'static str,
+}
+
+impl Group {
+    fn is_empty(&self) -> bool {
+        self.classic.phase == Phase::Empty && self.consumer.members.is_empty()
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.classic
+            .next_deadline()
+            .into_iter()
+            .chain(self.consumer.next_deadline())
+            .min()
+    }
+
+    fn listed(&self, id: String) -> ListedGroup {
+        if self.is_consumer {
+            let state = self.consumer.phase().name();
+            return ListedGroup {
+                id,
+                protocol_type: "consumer".to_owned(),
+                state,
+                kind: "consumer",
+            };
+        }
+        let protocol_type = self.classic.protocol_type.clone().unwrap_or_default();
+        ListedGroup {
+            id,
+            protocol_type,
+            state: self.classic.phase.name(),
+            kind: "classic",
+        }
+    }
 }
 
 /// All groups of a cluster.
@@ -112,16 +153,16 @@ impl Groups {
         &self,
         id: &str,
         group: &Arc<Mutex<Group>>,
-        work: impl FnOnce(&mut ClassicGroup, Instant) -> T,
+        work: impl FnOnce(&mut Group, Instant) -> T,
     ) -> T {
         let mut group = group.lock();
-        let answer = work(&mut group.classic, Instant::now());
+        let answer = work(&mut group, Instant::now());
         self.set_alarm(id, &mut group);
         answer
     }
 
     fn set_alarm(&self, id: &str, group: &mut Group) {
-        let Some(at) = group.classic.next_deadline() else {
+        let Some(at) = group.next_deadline() else {
             return;
         };
         if group.alarm.is_some_and(|alarm| alarm <= at) {
@@ -140,7 +181,9 @@ impl Groups {
         let Some(group) = self.get(id) else { return };
         let mut group = group.lock();
         group.alarm = None;
-        group.classic.tick(Instant::now());
+        let now = Instant::now();
+        group.classic.tick(now);
+        group.consumer.tick(now);
         self.set_alarm(id, &mut group);
     }
 
@@ -148,7 +191,7 @@ impl Groups {
     pub(crate) fn create_and<T>(
         &self,
         id: &str,
-        work: impl FnOnce(&mut ClassicGroup, Instant) -> T,
+        work: impl FnOnce(&mut Group, Instant) -> T,
     ) -> Result<T, ErrorCode> {
         let group = loop {
             let group = self.get_or_create(id)?;
@@ -160,13 +203,36 @@ impl Groups {
     }
 
     /// Runs `work` on the group if it is there.
+    pub(crate) fn find_group_and<T>(
+        &self,
+        id: &str,
+        work: impl FnOnce(&mut Group, Instant) -> T,
+    ) -> Option<T> {
+        let group = self.get(id)?;
+        Some(self.with(id, &group, work))
+    }
+
+    /// Runs `work` on the classic group if it is there.
     pub(crate) fn find_and<T>(
         &self,
         id: &str,
         work: impl FnOnce(&mut ClassicGroup, Instant) -> T,
     ) -> Option<T> {
-        let group = self.get(id)?;
-        Some(self.with(id, &group, work))
+        self.find_group_and(id, |group, now| work(&mut group.classic, now))
+    }
+
+    /// Forgets groups that have neither members nor offsets.
+    pub(crate) fn keep_house(&self, journal: &Journal<ClusterState>) {
+        self.map.lock().retain(|id, group| {
+            let Some(mut group) = group.try_lock() else {
+                return true;
+            };
+            let is_kept = !group.is_empty()
+                || group.next_deadline().is_some()
+                || journal.read(|state| state.offsets.contains_key(id));
+            group.is_gone = !is_kept;
+            is_kept
+        });
     }
 
     /// Whether this member may commit offsets for the group now.
@@ -176,7 +242,11 @@ impl Groups {
         speaker: Speaker<'_>,
         generation: i32,
     ) -> Result<(), ErrorCode> {
-        let checked = self.find_and(id, |group, now| {
+        let checked = self.find_group_and(id, |group, now| {
+            if group.is_consumer && !group.consumer.members.is_empty() {
+                return group.consumer.check(speaker.member_id, generation);
+            }
+            let group = &mut group.classic;
             if generation < 0 && speaker.member_id.is_empty() {
                 // Somebody who assigns partitions by hand, or an administrator.
                 return if group.members.is_empty() {
@@ -214,11 +284,7 @@ impl Groups {
             .map(|(id, group)| (id.clone(), group.clone()))
             .collect();
         let mut out: BTreeMap<String, ListedGroup> = journal.read(|state| {
-            let offline = |id: &String| ListedGroup {
-                id: id.clone(),
-                protocol_type: String::new(),
-                phase: Phase::Empty,
-            };
+            let offline = |id: &String| Group::default().listed(id.clone());
             state
                 .offsets
                 .keys()
@@ -226,17 +292,8 @@ impl Groups {
                 .collect()
         });
         for (id, group) in running {
-            let group = group.lock();
-            let protocol_type = group.classic.protocol_type.clone().unwrap_or_default();
-            let phase = group.classic.phase;
-            out.insert(
-                id.clone(),
-                ListedGroup {
-                    id,
-                    protocol_type,
-                    phase,
-                },
-            );
+            let listed = group.lock().listed(id.clone());
+            out.insert(id, listed);
         }
         out.into_values().collect()
     }
@@ -254,7 +311,7 @@ impl Groups {
         }
         if let Some(group) = running {
             let mut group = group.lock();
-            if group.classic.phase != Phase::Empty {
+            if !group.is_empty() {
                 return Err(ErrorCode::NonEmptyGroup);
             }
             group.is_gone = true;
@@ -273,7 +330,11 @@ impl Groups {
 
     /// Topics that members of a stable consumer group read, so that their offsets are not deleted.
     pub(crate) fn subscribed_topics(&self, id: &str) -> Option<BTreeSet<String>> {
-        self.find_and(id, |group, _| {
+        self.find_group_and(id, |group, _| {
+            if group.is_consumer {
+                return group.consumer.subscribed_topics();
+            }
+            let group = &group.classic;
             let subscriptions = group
                 .members
                 .values()

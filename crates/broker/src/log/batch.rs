@@ -192,6 +192,18 @@ fn stamp(bytes: &Bytes, now_ms: i64) -> Batch {
     Batch { header, bytes }
 }
 
+/// The same batch with other (already compressed) records: offsets, timestamps and producer stay.
+pub(crate) fn with_records(batch: &[u8], records_count: i32, body: &[u8]) -> Vec<u8> {
+    let mut out = batch[..HEADER_BYTES].to_vec();
+    out.extend_from_slice(body);
+    let length = (out.len() - LENGTH_OVERHEAD_BYTES) as i32;
+    out[8..12].copy_from_slice(&length.to_be_bytes());
+    out[57..61].copy_from_slice(&records_count.to_be_bytes());
+    let crc = crc32c::crc32c(&out[CRC_START..]);
+    out[17..21].copy_from_slice(&crc.to_be_bytes());
+    out
+}
+
 /// How a transaction ended, as its marker says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Marker {

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -104,6 +104,7 @@ pub(crate) struct CachedFile(Arc<Inner>);
 struct Inner {
     id: u64,
     path: PathBuf,
+    is_retired: AtomicBool,
     cache: Arc<FileCache>,
 }
 
@@ -120,8 +121,18 @@ impl CachedFile {
         Self(Arc::new(Inner {
             id,
             path,
+            is_retired: AtomicBool::new(false),
             cache: cache.clone(),
         }))
+    }
+
+    /// Says that another file is about to take this one's name: what is read from now on may be wrong.
+    pub(crate) fn retire(&self) {
+        self.0.is_retired.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_retired(&self) -> bool {
+        self.0.is_retired.load(Ordering::SeqCst)
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -16,10 +16,16 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::{
-    AppendInfo, Log, LogOptions, batch::Batch, file::FileCache, producer_state::AbortedTransaction,
-    recovery,
+    AppendInfo, Log, LogOptions, batch::Batch, compaction::CompactionRules, file::FileCache,
+    producer_state::AbortedTransaction, recovery,
 };
 use crate::{error::ErrorCode, host::Durability};
+
+/// The segment being written to is not removed by retention while the last append is younger: records
+/// with old timestamps can be read before they go.
+const QUIET_MS: i64 = 60_000;
+/// A producer that was silent this long is forgotten (Kafka's `producer.id.expiration.ms`).
+const PRODUCER_EXPIRATION_MS: i64 = 86_400_000;
 
 /// A fetch that waits for records; woken once, then it registers anew.
 pub(crate) type Waiter = Arc<Notify>;
@@ -69,6 +75,10 @@ pub(crate) struct Partition {
     /// Start offset of a log without data, or below which records were deleted on request.
     start_offset: AtomicI64,
     index_interval_bytes: AtomicU64,
+    /// Records below were compacted.
+    clean_offset: AtomicI64,
+    /// When something was appended last.
+    appended_ms: AtomicI64,
     flush_turn: tokio::sync::Mutex<()>,
     waiters: Mutex<Vec<Waiter>>,
     leader_epoch: AtomicI32,
@@ -91,6 +101,8 @@ impl Partition {
             log: Mutex::new(None),
             start_offset: AtomicI64::new(start_offset),
             index_interval_bytes: AtomicU64::new(4096),
+            clean_offset: AtomicI64::new(0),
+            appended_ms: AtomicI64::new(i64::MIN / 2),
             flush_turn: tokio::sync::Mutex::new(()),
             waiters: Mutex::new(Vec::new()),
             leader_epoch: AtomicI32::new(0),
@@ -148,15 +160,27 @@ impl Partition {
 
     /// Appends a batch. It is visible to consumers, and may be acknowledged, when [`Partition::flush`]
     /// has returned for its end offset.
+    ///
+    /// `verify` is asked, under the lock, before a producer's first batch of a transaction.
     pub(crate) fn append(
         &self,
         batch: &Batch,
         options: &LogOptions,
+        now_ms: i64,
+        verify: impl FnOnce() -> Result<(), ErrorCode>,
     ) -> Result<AppendInfo, ErrorCode> {
         let info = {
             let mut log = self.open()?;
+            let header = &batch.header;
+            if header.is_transactional()
+                && !header.is_control()
+                && !log.producers().is_open(header.producer_id)
+            {
+                verify()?;
+            }
             log.append(batch, self.leader_epoch(), options)?
         };
+        self.appended_ms.store(now_ms, Ordering::Relaxed);
         self.context
             .stored_bytes
             .fetch_add(info.size_bytes as i64, Ordering::Relaxed);
@@ -194,16 +218,13 @@ impl Partition {
 
     /// Reads whole batches. The lock is held to find the place, not to read.
     pub(crate) fn fetch(&self, range: FetchRange) -> Result<FetchedRecords, ErrorCode> {
-        let (watermarks, mut plan) = {
-            let mut log = self.open()?;
+        let watermarks = {
+            let log = self.open()?;
             let watermarks = self.watermarks_of(&log);
             if range.offset < watermarks.log_start_offset || range.offset > log.end_offset() {
                 return Err(ErrorCode::OffsetOutOfRange);
             }
-            let plan = log
-                .plan(range.offset)
-                .map_err(|error| storage_error(&error))?;
-            (watermarks, plan)
+            watermarks
         };
         let limit = if range.is_read_committed {
             watermarks.last_stable_offset
@@ -216,23 +237,8 @@ impl Partition {
             log_start_offset: watermarks.log_start_offset,
             ..FetchedRecords::default()
         };
-        while let Some(current) = plan {
-            if range.offset >= limit || range.max_bytes == 0 {
-                break;
-            }
-            fetched.records = current
-                .read(range.max_bytes, limit, range.at_least_one)
-                .map_err(|error| storage_error(&error))?;
-            let next = current
-                .next_base_offset
-                .filter(|next| *next < limit && fetched.records.is_empty());
-            plan = match next {
-                Some(next) => self
-                    .open()?
-                    .plan(next)
-                    .map_err(|error| storage_error(&error))?,
-                None => None,
-            };
+        if range.offset < limit && range.max_bytes > 0 {
+            fetched.records = self.read(range, limit)?;
         }
         if range.is_read_committed && !fetched.records.is_empty() {
             fetched.aborted = self.open()?.aborted_in(range.offset, limit);
@@ -240,7 +246,59 @@ impl Partition {
         Ok(fetched)
     }
 
-    /// How many bytes a fetch would find; an upper bound, to decide whether it has to wait.
+    fn read(&self, range: FetchRange, limit: i64) -> Result<Bytes, ErrorCode> {
+        let mut target = range.offset;
+        loop {
+            let plan = self
+                .open()?
+                .plan(target)
+                .map_err(|error| storage_error(&error))?;
+            let Some(plan) = plan else {
+                return Ok(Bytes::new());
+            };
+            let read = plan.read(range.max_bytes, limit, range.at_least_one);
+            if plan.is_outdated() {
+                // Compaction put another file in the place of this one meanwhile.
+                continue;
+            }
+            let records = read.map_err(|error| storage_error(&error))?;
+            match plan
+                .next_base_offset
+                .filter(|next| *next < limit && records.is_empty())
+            {
+                Some(next) => target = next,
+                None => return Ok(records),
+            }
+        }
+    }
+
+    /// Compacts what is worth it. Blocks on the disk.
+    pub(crate) fn compact(&self, rules: CompactionRules) -> io::Result<()> {
+        let clean_offset = self.clean_offset.load(Ordering::Relaxed);
+        let plan = {
+            let slot = self.log.lock();
+            let Some(log) = slot.as_ref().filter(|log| !log.is_failed()) else {
+                return Ok(());
+            };
+            let limit = log.last_stable_offset(self.high_watermark(log));
+            log.compaction_plan(clean_offset, limit, rules)
+        };
+        let Some(plan) = plan else { return Ok(()) };
+        let compacted = plan.run()?;
+        let mut slot = self.log.lock();
+        let Some(log) = slot.as_mut() else {
+            return Ok(());
+        };
+        let freed = log.install(&compacted, rules.index_interval_bytes)?;
+        self.clean_offset
+            .fetch_max(compacted.clean_offset, Ordering::Relaxed);
+        self.context
+            .stored_bytes
+            .fetch_sub(freed as i64, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Has a waiting fetch woken by the next change.
     pub(crate) fn register(&self, waiter: &Waiter) {
         let mut waiters = self.waiters.lock();
         waiters.retain(|waiting| Arc::strong_count(waiting) > 1);
@@ -286,22 +344,25 @@ impl Partition {
         Ok(start)
     }
 
-    /// Applies retention. Returns whether something was removed.
-    pub(crate) fn expire(
-        &self,
-        oldest_ms: Option<i64>,
-        retention_bytes: Option<u64>,
-    ) -> Result<bool, ErrorCode> {
-        let freed = {
-            let mut log = self.open()?;
-            let limit = self.high_watermark(&log);
-            log.expire(oldest_ms, retention_bytes, limit)
-                .map_err(|error| storage_error(&error))?
+    /// Applies retention.
+    pub(crate) fn expire(&self, oldest_ms: Option<i64>, retention_bytes: Option<u64>, now_ms: i64) {
+        let mut slot = self.log.lock();
+        let Some(log) = slot.as_mut().filter(|log| !log.is_failed()) else {
+            return;
         };
-        self.context
-            .stored_bytes
-            .fetch_sub(freed as i64, Ordering::Relaxed);
-        Ok(freed > 0)
+        let limit = self.high_watermark(log);
+        let is_quiet = now_ms - self.appended_ms.load(Ordering::Relaxed) >= QUIET_MS;
+        match log.expire(oldest_ms, retention_bytes, limit, is_quiet) {
+            Ok(freed) => {
+                self.context
+                    .stored_bytes
+                    .fetch_sub(freed as i64, Ordering::Relaxed);
+            }
+            Err(error) => {
+                tracing::error!(%error, dir = %self.dir.display(), "cannot apply retention")
+            }
+        }
+        log.expire_producers(now_ms - PRODUCER_EXPIRATION_MS);
     }
 
     /// Writes what the next opening needs. Blocks on the disk.
@@ -353,10 +414,6 @@ impl Partition {
         }
         self.wake();
         self.dir.clone()
-    }
-
-    pub(crate) fn dir(&self) -> &PathBuf {
-        &self.dir
     }
 }
 

@@ -1,6 +1,6 @@
 //! Single records inside a batch: needed for look-ups by time and for compaction only.
 
-use std::io::Read;
+use std::io::{self, Read, Write};
 
 use bytes::Bytes;
 
@@ -9,6 +9,11 @@ use super::batch::{BatchHeader, HEADER_BYTES};
 /// Largest decompressed batch that the broker unpacks for a question about single records (64 MiB);
 /// above it the batch is treated as one unit.
 const DECOMPRESSED_BYTES_MAX: u64 = 64 << 20;
+
+/// How the framing of the xerial snappy library begins.
+const XERIAL: &[u8] = b"\x82SNAPPY\x00";
+/// Block size of that library.
+const SNAPPY_BLOCK_BYTES: usize = 32 << 10;
 
 /// One record, as far as the broker looks into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +92,6 @@ fn decompress(codec: i16, packed: &[u8]) -> Result<Bytes, RecordError> {
 
 /// Snappy comes bare or in the framing of the xerial library, which Java producers use.
 fn snappy(packed: &[u8]) -> Result<Bytes, RecordError> {
-    const XERIAL: &[u8] = b"\x82SNAPPY\x00";
     let block = |block: &[u8], out: &mut Vec<u8>| {
         let length = snap::raw::decompress_len(block).map_err(|_| RecordError::Malformed)?;
         if (out.len() + length) as u64 > DECOMPRESSED_BYTES_MAX {
@@ -137,6 +141,42 @@ pub(crate) fn decode(batch: &[u8]) -> Result<Vec<Record>, RecordError> {
         return Err(RecordError::Malformed);
     }
     Ok(out)
+}
+
+/// Puts raw records together again, compressed as before.
+pub(crate) fn encode<'a>(
+    codec: i16,
+    records: impl Iterator<Item = &'a [u8]>,
+) -> io::Result<Vec<u8>> {
+    let plain: Vec<u8> = records.flatten().copied().collect();
+    match codec {
+        1 => {
+            let mut encoder =
+                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(&plain)?;
+            encoder.finish()
+        }
+        2 => {
+            // Java readers know the framing of the xerial library only: magic, version, compatible version.
+            let mut out = XERIAL.to_vec();
+            out.extend([0, 0, 0, 1, 0, 0, 0, 1]);
+            for block in plain.chunks(SNAPPY_BLOCK_BYTES) {
+                let packed = snap::raw::Encoder::new()
+                    .compress_vec(block)
+                    .map_err(io::Error::other)?;
+                out.extend((packed.len() as u32).to_be_bytes());
+                out.extend(packed);
+            }
+            Ok(out)
+        }
+        3 => {
+            let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
+            encoder.write_all(&plain)?;
+            encoder.finish().map_err(io::Error::other)
+        }
+        4 => zstd::stream::encode_all(&plain[..], 0),
+        _ => Ok(plain),
+    }
 }
 
 fn decode_one(records: &Bytes, cursor: &mut Cursor<'_>, header: &BatchHeader) -> Option<Record> {

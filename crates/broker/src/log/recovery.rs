@@ -58,6 +58,11 @@ pub(crate) fn open(
     log.end_offset = *first;
     load_producers(&mut log)?;
     for (at, base_offset) in bases.iter().enumerate() {
+        if at > 0 && *base_offset < log.end_offset {
+            // Compaction had put its records into the segment before, and was interrupted.
+            Segment::create(&log.dir, &log.files, *base_offset).delete()?;
+            continue;
+        }
         let is_whole = recover_segment(&mut log, *base_offset, index_interval_bytes)?;
         if !is_whole {
             for lost in &bases[at + 1..] {

@@ -296,13 +296,14 @@ impl Log {
         Ok(segment.size_bytes)
     }
 
-    /// `retention.ms` and `retention.bytes` (-1: unlimited), on whole segments below `limit_offset`.
-    /// Returns the bytes freed.
+    /// `retention.ms` and `retention.bytes`, on whole segments below `limit_offset`. The segment that is
+    /// written to goes only when `is_quiet`. Returns the bytes freed.
     pub(crate) fn expire(
         &mut self,
         oldest_ms: Option<i64>,
         retention_bytes: Option<u64>,
         limit_offset: i64,
+        is_quiet: bool,
     ) -> io::Result<u64> {
         let mut freed = 0;
         while let Some(first) = self.segments.first() {
@@ -317,7 +318,8 @@ impl Log {
             let is_over = retention_bytes.is_some_and(|keep| {
                 self.segments.len() > 1 && self.size_bytes() - first.size_bytes >= keep
             });
-            if next > limit_offset || !(is_old || is_over) {
+            let is_in_use = self.segments.len() == 1 && !is_quiet;
+            if next > limit_offset || is_in_use || !(is_old || is_over) {
                 break;
             }
             freed += self.delete_before(next)?;
@@ -546,6 +548,11 @@ pub(crate) struct ReadPlan {
 const READ_SLACK_BYTES: usize = 8 << 10;
 
 impl ReadPlan {
+    /// Whether what was read may come from another file than the one that was planned.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.file.is_retired()
+    }
+
     /// Whole batches from the target on, below `limit_offset`, at most `max_bytes` of them; the first
     /// is returned whatever its size if `at_least_one` (KIP-74).
     pub(crate) fn read(

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use kafka_protocol::{
     messages::{
         ApiKey, ApiVersionsRequest, ApiVersionsResponse, RequestHeader, ResponseHeader,
-        api_versions_response::ApiVersion,
+        api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey},
     },
     protocol::{Decodable, Encodable, HeaderVersion},
 };
@@ -87,6 +87,14 @@ const SERVED: &[Served] = &[
     row(ApiKey::DescribeCluster, 0, 2),
     row(ApiKey::DescribeTopicPartitions, 0, 0),
     row(ApiKey::DescribeProducers, 0, 0),
+    row(ApiKey::AddPartitionsToTxn, 0, 3),
+    row(ApiKey::AddOffsetsToTxn, 0, 4),
+    row(ApiKey::EndTxn, 0, 5),
+    row(ApiKey::TxnOffsetCommit, 0, 5),
+    row(ApiKey::DescribeTransactions, 0, 0),
+    row(ApiKey::ListTransactions, 0, 1),
+    row(ApiKey::ConsumerGroupHeartbeat, 0, 1),
+    row(ApiKey::ConsumerGroupDescribe, 0, 1),
 ];
 
 /// Refuses versions that cannot be sold: not of the form `1.2.3`, or outside of 1.0 to 4.1.
@@ -131,6 +139,11 @@ pub(crate) async fn handle(
     let mut body = frame;
     let header = RequestHeader::decode(&mut body, served.key.request_header_version(version))
         .map_err(|_| ProtocolError::Header)?;
+    super::shape::check(served.key, version, &body).map_err(|error| ProtocolError::Malformed {
+        key,
+        version,
+        reason: error.to_string(),
+    })?;
     context.version = version;
     context.client_id = header
         .client_id
@@ -188,6 +201,14 @@ async fn dispatch(
         ApiKey::DeleteRecords => serve!(super::topic::delete_records),
         ApiKey::InitProducerId => serve!(super::producer::init_producer_id),
         ApiKey::DescribeProducers => serve!(super::producer::describe_producers),
+        ApiKey::AddPartitionsToTxn => serve!(super::transaction::add_partitions_to_txn),
+        ApiKey::AddOffsetsToTxn => serve!(super::transaction::add_offsets_to_txn),
+        ApiKey::EndTxn => serve!(super::transaction::end_txn),
+        ApiKey::TxnOffsetCommit => serve!(super::transaction::txn_offset_commit),
+        ApiKey::DescribeTransactions => serve!(super::transaction::describe_transactions),
+        ApiKey::ListTransactions => serve!(super::transaction::list_transactions),
+        ApiKey::ConsumerGroupHeartbeat => serve!(super::consumer_group::consumer_group_heartbeat),
+        ApiKey::ConsumerGroupDescribe => serve!(super::consumer_group::consumer_group_describe),
         ApiKey::DescribeConfigs => serve!(super::config::describe_configs),
         ApiKey::AlterConfigs => serve!(super::config::alter_configs),
         ApiKey::IncrementalAlterConfigs => serve!(super::config::incremental_alter_configs),
@@ -238,6 +259,10 @@ fn encode<A: Encodable + HeaderVersion>(
     Ok(out.freeze())
 }
 
+/// Features that clients look at: which transaction protocol to speak (KIP-890), and whether the
+/// consumer protocol is there (KIP-848). Name and level.
+const FEATURES: [(&str, i16); 2] = [("group.version", 1), ("transaction.version", 2)];
+
 fn api_versions() -> ApiVersionsResponse {
     let rows = SERVED.iter().map(|served| {
         ApiVersion::default()
@@ -245,7 +270,21 @@ fn api_versions() -> ApiVersionsResponse {
             .with_min_version(served.min)
             .with_max_version(served.max)
     });
+    let supported = FEATURES.iter().map(|(name, level)| {
+        SupportedFeatureKey::default()
+            .with_name((*name).into())
+            .with_min_version(0)
+            .with_max_version(*level)
+    });
+    let finalized = FEATURES.iter().map(|(name, level)| {
+        FinalizedFeatureKey::default()
+            .with_name((*name).into())
+            .with_min_version_level(*level)
+            .with_max_version_level(*level)
+    });
     ApiVersionsResponse::default()
         .with_api_keys(rows.collect())
+        .with_supported_features(supported.collect())
+        .with_finalized_features(finalized.collect())
         .with_finalized_features_epoch(0)
 }

@@ -20,8 +20,11 @@ use kafka_protocol::{
 use super::{Context, OPERATIONS_UNKNOWN, code_of};
 use crate::{
     error::ErrorCode,
-    group::classic::{
-        ClassicGroup, Join, JoinAnswer, JoinRefusal, Phase, Speaker, Step, SyncAnswer, Synced,
+    group::{
+        Group,
+        classic::{
+            ClassicGroup, Join, JoinAnswer, JoinRefusal, Phase, Speaker, Step, SyncAnswer, Synced,
+        },
     },
 };
 
@@ -121,12 +124,19 @@ fn join_step(context: &Context, request: JoinGroupRequest) -> Result<Step<JoinAn
         can_skip_assignment: context.version >= 9,
     };
     let groups = &context.cluster.groups;
-    if join.member_id.is_empty() {
-        return groups.create_and(&request.group_id, |group, now| group.join(join, now));
+    let step = |group: &mut Group, now| {
+        if group.is_consumer && !group.consumer.members.is_empty() {
+            return Err(ErrorCode::InconsistentGroupProtocol);
+        }
+        group.is_consumer = false;
+        Ok(group.classic.join(join, now))
+    };
+    if request.member_id.is_empty() {
+        return groups.create_and(&request.group_id, step)?;
     }
     groups
-        .find_and(&request.group_id, |group, now| group.join(join, now))
-        .ok_or(ErrorCode::UnknownMemberId)
+        .find_group_and(&request.group_id, step)
+        .unwrap_or(Err(ErrorCode::UnknownMemberId))
 }
 
 pub(crate) async fn sync_group(
@@ -244,11 +254,12 @@ pub(crate) async fn describe_groups(
         if let Err(code) = context.check_coordinator(&id) {
             return answer.with_error_code(code.code());
         }
-        let described = context
-            .cluster
-            .groups
-            .find_and(&id, |group, _| describe(answer.clone(), group));
-        described.unwrap_or_else(|| describe_offline(context, &id, answer))
+        let described = context.cluster.groups.find_group_and(&id, |group, _| {
+            (!group.is_consumer).then(|| describe(answer.clone(), &group.classic))
+        });
+        described
+            .flatten()
+            .unwrap_or_else(|| describe_offline(context, &id, answer))
     });
     let groups = groups.collect();
     DescribeGroupsResponse::default().with_groups(groups)
@@ -301,32 +312,36 @@ pub(crate) async fn list_groups(
     context: &mut Context,
     request: ListGroupsRequest,
 ) -> ListGroupsResponse {
-    let is_wanted = |phase: Phase| {
-        request.states_filter.is_empty()
-            || request
-                .states_filter
+    let is_in = |filter: &[StrBytes], value: &str| {
+        filter.is_empty()
+            || filter
                 .iter()
-                .any(|state| state.eq_ignore_ascii_case(phase.name()))
+                .any(|wanted| wanted.eq_ignore_ascii_case(value))
     };
-    let is_classic_wanted = request.types_filter.is_empty()
-        || request
-            .types_filter
-            .iter()
-            .any(|kind| kind.eq_ignore_ascii_case("classic"));
     let groups = context
         .cluster
         .groups
         .list(&context.cluster.journal)
         .into_iter();
     let groups = groups
-        .filter(|group| is_classic_wanted && is_wanted(group.phase))
+        .filter(|group| {
+            is_in(&request.states_filter, group.state) && is_in(&request.types_filter, group.kind)
+        })
         .filter(|group| context.check_coordinator(&group.id).is_ok())
         .map(|group| {
             ListedGroup::default()
                 .with_group_id(GroupId(group.id.into()))
                 .with_protocol_type(group.protocol_type.into())
-                .with_group_state(StrBytes::from_static_str(group.phase.name()))
-                .with_group_type(StrBytes::from_static_str("classic"))
+                .with_group_state(if context.version >= 4 {
+                    StrBytes::from_static_str(group.state)
+                } else {
+                    StrBytes::default()
+                })
+                .with_group_type(if context.version >= 5 {
+                    StrBytes::from_static_str(group.kind)
+                } else {
+                    StrBytes::default()
+                })
         });
     let groups = groups.collect();
     ListGroupsResponse::default().with_groups(groups)

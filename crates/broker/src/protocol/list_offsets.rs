@@ -40,7 +40,7 @@ pub(crate) async fn list_offsets(
                 Ok((offset, timestamp_ms, epoch)) => answer
                     .with_offset(offset)
                     .with_timestamp(timestamp_ms)
-                    .with_leader_epoch(epoch),
+                    .with_leader_epoch(if context.version >= 4 { epoch } else { -1 }),
                 Err(code) => answer
                     .with_error_code(code.code())
                     .with_offset(-1)

@@ -20,7 +20,7 @@ use kafka_protocol::{
 use super::{Context, code_of};
 use crate::{
     error::ErrorCode,
-    group::classic::Speaker,
+    group::{Group, classic::Speaker},
     state::{ClusterState, CommittedOffset, Record},
 };
 
@@ -201,6 +201,16 @@ pub(crate) async fn offset_fetch(
             if let Err(code) = context.check_coordinator(&group.group_id) {
                 return answer.with_error_code(code.code());
             }
+            let member = group
+                .member_id
+                .as_deref()
+                .filter(|_| group.member_epoch >= 0);
+            if let Some(member) = member
+                && let Err(code) =
+                    check_member(context, &group.group_id, member, group.member_epoch)
+            {
+                return answer.with_error_code(code.code());
+            }
             let wanted = group.topics.map(|topics| {
                 topics
                     .into_iter()
@@ -230,6 +240,24 @@ pub(crate) async fn offset_fetch(
         .journal
         .read(|state| look_up(state, &request.group_id, wanted, request.require_stable));
     OffsetFetchResponse::default().with_topics(by_topic(found).into_iter().map(older).collect())
+}
+
+/// A member of a KIP-848 group says which epoch it is in (version 9).
+fn check_member(
+    context: &Context,
+    group: &str,
+    member_id: &str,
+    epoch: i32,
+) -> Result<(), ErrorCode> {
+    let check = |group: &mut Group, _| match group.is_consumer {
+        true => group.consumer.check(member_id, epoch),
+        false => Ok(()),
+    };
+    context
+        .cluster
+        .groups
+        .find_group_and(group, check)
+        .unwrap_or(Err(ErrorCode::UnknownMemberId))
 }
 
 fn by_topic(found: Vec<Found>) -> Vec<OffsetFetchResponseTopics> {

@@ -17,10 +17,11 @@ use crate::{
     error::ErrorCode,
     log::{
         AppendInfo,
-        batch::{self, BatchRules},
+        batch::{self, BatchHeader, BatchRules},
         partition::Partition,
     },
     topic::Topic,
+    transaction::{Claim, Producer},
 };
 
 /// Appends, waits for durability, answers; `None` with acks=0.
@@ -42,15 +43,17 @@ pub(crate) async fn produce(
                 .as_ref()
                 .map_or(0, |records| records.len() as u64);
             let index = partition.index;
-            let appended = match (-1..=1).contains(&acks) {
-                true => append(
+            let appended = if (-1..=1).contains(&acks) {
+                join_transaction(context, &topic, &partition, transactional_id.as_deref()).await;
+                append(
                     context,
                     &topic,
                     partition,
                     acks,
                     transactional_id.as_deref(),
-                ),
-                false => Err((ErrorCode::InvalidRequiredAcks, None)),
+                )
+            } else {
+                Err((ErrorCode::InvalidRequiredAcks, None))
             };
             if let Ok((log, info)) = &appended {
                 flushes.push((
@@ -119,6 +122,47 @@ fn find_topic(context: &Context, data: &TopicProduceData) -> Result<Arc<Topic>, 
     }
 }
 
+/// From version 12 on producing makes the partition part of the transaction (KIP-890). A refusal shows
+/// when the batch is verified.
+async fn join_transaction(
+    context: &Context,
+    topic: &Result<Arc<Topic>, ErrorCode>,
+    data: &PartitionProduceData,
+    transactional_id: Option<&str>,
+) {
+    let (Ok(topic), Some(transactional_id), Some(records)) =
+        (topic, transactional_id, &data.records)
+    else {
+        return;
+    };
+    let Some(header) = BatchHeader::parse(records).filter(BatchHeader::is_transactional) else {
+        return;
+    };
+    let key = (topic.name.clone(), data.index);
+    let transactions = &context.cluster.transactions;
+    let is_led = context.led_partition(Some(topic), data.index).is_ok();
+    if context.version < 12
+        || !is_led
+        || transactions
+            .verify(Some(transactional_id), &header, &key)
+            .is_ok()
+    {
+        return;
+    }
+    let producer = Producer {
+        id: header.producer_id,
+        epoch: header.producer_epoch,
+    };
+    let claim = Claim {
+        transactional_id,
+        producer,
+        fenced: ErrorCode::InvalidProducerEpoch,
+    };
+    if let Err(code) = transactions.add_partitions(claim, [key]).await {
+        tracing::debug!(%code, transactional_id, "partition does not become part of the transaction");
+    }
+}
+
 type Refusal = (ErrorCode, Option<String>);
 
 fn append(
@@ -170,13 +214,15 @@ fn append(
         );
         return Err((ErrorCode::InvalidTimestamp, Some(message)));
     }
-    if batch.header.is_transactional() {
+    let key = (topic.name.clone(), data.index);
+    let verify = || {
         cluster
             .transactions
-            .check_partition(transactional_id, &batch.header, &topic.name, data.index)
-            .map_err(plain)?;
-    }
-    let info = partition.append(&batch, &settings.log).map_err(plain)?;
+            .verify(transactional_id, &batch.header, &key)
+    };
+    let info = partition
+        .append(&batch, &settings.log, now_ms, verify)
+        .map_err(plain)?;
     Ok((partition, info))
 }
 

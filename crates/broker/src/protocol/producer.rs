@@ -7,23 +7,22 @@ use kafka_protocol::messages::{
 };
 
 use super::Context;
+use crate::{error::ErrorCode, transaction::Producer};
 
 pub(crate) async fn init_producer_id(
     context: &mut Context,
     request: InitProducerIdRequest,
 ) -> InitProducerIdResponse {
     let given = match &request.transactional_id {
-        Some(id) => {
-            context
-                .cluster
-                .transactions
-                .init_producer(context, id, &request)
-                .await
-        }
-        None => context.cluster.next_producer_id().await.map(|id| (id, 0)),
+        Some(id) => init_transactional(context, id, &request).await,
+        None => context
+            .cluster
+            .next_producer_id()
+            .await
+            .map(|id| Producer { id, epoch: 0 }),
     };
     match given {
-        Ok((id, epoch)) => InitProducerIdResponse::default()
+        Ok(Producer { id, epoch }) => InitProducerIdResponse::default()
             .with_producer_id(id.into())
             .with_producer_epoch(epoch),
         Err(code) => InitProducerIdResponse::default()
@@ -31,6 +30,23 @@ pub(crate) async fn init_producer_id(
             .with_producer_id((-1).into())
             .with_producer_epoch(-1),
     }
+}
+
+async fn init_transactional(
+    context: &Context,
+    id: &str,
+    request: &InitProducerIdRequest,
+) -> Result<Producer, ErrorCode> {
+    context.check_coordinator(id)?;
+    let former = (request.producer_id.0 >= 0).then_some(Producer {
+        id: request.producer_id.0,
+        epoch: request.producer_epoch,
+    });
+    let fenced = super::transaction::fenced(context.version, 4);
+    let transactions = &context.cluster.transactions;
+    transactions
+        .init_producer(id, request.transaction_timeout_ms, former, fenced)
+        .await
 }
 
 /// What partitions know of their producers (KIP-664).

@@ -1,0 +1,379 @@
+//! Compaction: of records with equal keys the last is kept (Apache Kafka's log cleaner).
+//!
+//! Sealed segments are rewritten into new files beside the old ones and take their place in one step.
+//! Offsets do not change; batches keep their base offset, so that records are copied as they stand.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+
+use super::{
+    batch::{self, BatchHeader},
+    file::FileCache,
+    producer_state::AbortedTransaction,
+    record,
+    segment::{self, Segment, file_name},
+    segments::Log,
+};
+
+/// Bytes of keys remembered in one run; what is behind is left to the next (Kafka's
+/// `log.cleaner.dedupe.buffer.size` is 128 MiB for all threads).
+const KEY_BYTES_MAX: usize = 64 << 20;
+
+/// What the topic asks for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CompactionRules {
+    pub min_dirty_ratio: f64,
+    /// Records younger than this are left alone.
+    pub min_lag_ms: i64,
+    /// Records older than this are compacted whatever the ratio.
+    pub max_lag_ms: i64,
+    /// Tombstones live at least so long.
+    pub delete_retention_ms: i64,
+    pub segment_bytes: u64,
+    pub index_interval_bytes: u64,
+    pub now_ms: i64,
+}
+
+/// Segments to be compacted, taken down under the partition's lock; worked on without it.
+pub(crate) struct CompactionPlan {
+    dir: PathBuf,
+    files: Arc<FileCache>,
+    sources: Vec<Source>,
+    /// Records below were compacted before.
+    clean_offset: i64,
+    /// Only records below are looked at.
+    end_offset: i64,
+    aborted: Vec<AbortedTransaction>,
+    rules: CompactionRules,
+}
+
+struct Source {
+    base_offset: i64,
+    size_bytes: u64,
+    file: super::file::CachedFile,
+}
+
+/// A segment written anew, waiting to take the place of others.
+struct Cleaned {
+    base_offset: i64,
+    replaces: Vec<i64>,
+    path: PathBuf,
+}
+
+/// What a run made.
+pub(crate) struct Compacted {
+    segments: Vec<Cleaned>,
+    sizes: Vec<(i64, u64)>,
+    /// Records below are compacted now.
+    pub clean_offset: i64,
+}
+
+impl Log {
+    /// What there is to compact below `limit_offset`; `None` if it is not worth it yet.
+    pub(crate) fn compaction_plan(
+        &self,
+        clean_offset: i64,
+        limit_offset: i64,
+        rules: CompactionRules,
+    ) -> Option<CompactionPlan> {
+        let sealed = self.segments.len().checked_sub(1)?;
+        let mut sources = Vec::new();
+        let (mut dirty_bytes, mut clean_bytes, mut is_overdue) = (0, 0, false);
+        for (at, segment) in self.segments[..sealed].iter().enumerate() {
+            let end = self.segments[at + 1].base_offset;
+            if end > limit_offset
+                || segment.max_timestamp_ms > rules.now_ms.saturating_sub(rules.min_lag_ms)
+            {
+                break;
+            }
+            if end > clean_offset {
+                dirty_bytes += segment.size_bytes;
+                let oldest = segment.first_timestamp_ms.unwrap_or(rules.now_ms);
+                is_overdue |= rules.now_ms.saturating_sub(oldest) > rules.max_lag_ms;
+            } else {
+                clean_bytes += segment.size_bytes;
+            }
+            let (base_offset, size_bytes) = (segment.base_offset, segment.size_bytes);
+            sources.push(Source {
+                base_offset,
+                size_bytes,
+                file: segment.file().clone(),
+            });
+        }
+        let ratio = dirty_bytes as f64 / ((dirty_bytes + clean_bytes) as f64).max(1.0);
+        if dirty_bytes == 0 || !(is_overdue || ratio >= rules.min_dirty_ratio) {
+            return None;
+        }
+        Some(CompactionPlan {
+            dir: self.dir.clone(),
+            files: self.files.clone(),
+            end_offset: self.segments[sources.len()].base_offset,
+            sources,
+            clean_offset,
+            aborted: self.aborted.clone(),
+            rules,
+        })
+    }
+
+    /// Puts the new segments in the place of the old ones. Returns the bytes freed; nothing happens if the
+    /// old ones are not there any more.
+    pub(crate) fn install(
+        &mut self,
+        compacted: &Compacted,
+        index_interval_bytes: u64,
+    ) -> io::Result<u64> {
+        let is_same = |(base, size): &(i64, u64)| {
+            self.segments
+                .iter()
+                .any(|segment| segment.base_offset == *base && segment.size_bytes == *size)
+        };
+        if !compacted.sizes.iter().all(is_same) {
+            for cleaned in &compacted.segments {
+                std::fs::remove_file(&cleaned.path)?;
+            }
+            return Ok(0);
+        }
+        let mut freed = 0;
+        for cleaned in &compacted.segments {
+            freed += self.replace(cleaned, index_interval_bytes)?;
+        }
+        Ok(freed)
+    }
+
+    fn replace(&mut self, cleaned: &Cleaned, index_interval_bytes: u64) -> io::Result<u64> {
+        let is_replaced = |segment: &Segment| cleaned.replaces.contains(&segment.base_offset);
+        let before: u64 = self
+            .segments
+            .iter()
+            .filter(|segment| is_replaced(segment))
+            .map(|segment| segment.size_bytes)
+            .sum();
+        let at = self
+            .segments
+            .partition_point(|segment| segment.base_offset < cleaned.base_offset);
+        for segment in self.segments.iter().filter(|segment| is_replaced(segment)) {
+            segment.file().retire();
+            // The indexes vouch for positions in the old file: they go first.
+            for extension in ["index", "timeindex"] {
+                remove_if_there(&self.dir.join(file_name(segment.base_offset, extension)))?;
+            }
+        }
+        std::fs::rename(
+            &cleaned.path,
+            self.dir.join(file_name(cleaned.base_offset, "log")),
+        )?;
+        for base_offset in cleaned
+            .replaces
+            .iter()
+            .filter(|base| **base != cleaned.base_offset)
+        {
+            remove_if_there(&self.dir.join(file_name(*base_offset, "log")))?;
+        }
+        self.segments
+            .retain(|segment| !cleaned.replaces.contains(&segment.base_offset));
+        let segment = read_anew(
+            &self.dir,
+            &self.files,
+            cleaned.base_offset,
+            index_interval_bytes,
+        )?;
+        let after = segment.size_bytes;
+        self.first_dirty_segment = Some(
+            self.first_dirty_segment
+                .map_or(cleaned.base_offset, |first| first.min(cleaned.base_offset)),
+        );
+        self.segments.insert(at, segment);
+        Ok(before.saturating_sub(after))
+    }
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Opens a segment that has no index yet.
+fn read_anew(
+    dir: &Path,
+    files: &Arc<FileCache>,
+    base_offset: i64,
+    index_interval_bytes: u64,
+) -> io::Result<Segment> {
+    let mut segment = Segment::open(dir, files, base_offset)?;
+    let file = segment.file().clone();
+    let file_bytes = segment.size_bytes;
+    segment.size_bytes = 0;
+    segment::scan(&file, 0, file_bytes, |header, _, _| {
+        segment.note(header, index_interval_bytes);
+        true
+    })?;
+    segment.seal()?;
+    Ok(segment)
+}
+
+impl CompactionPlan {
+    /// Reads and writes everything; blocks on the disk.
+    pub(crate) fn run(&self) -> io::Result<Compacted> {
+        let (latest, end_offset) = self.latest_offsets()?;
+        let mut out = Compacted {
+            segments: Vec::new(),
+            sizes: Vec::new(),
+            clean_offset: end_offset,
+        };
+        let mut group: Vec<&Source> = Vec::new();
+        let mut group_bytes = 0;
+        for source in self
+            .sources
+            .iter()
+            .filter(|source| source.base_offset < end_offset)
+        {
+            let first = group
+                .first()
+                .map_or(source.base_offset, |first| first.base_offset);
+            let is_full = group_bytes + source.size_bytes > self.rules.segment_bytes
+                || source.base_offset - first > i64::from(i32::MAX) / 2;
+            if is_full && !group.is_empty() {
+                self.write_group(&group, &latest, end_offset, &mut out)?;
+                group.clear();
+                group_bytes = 0;
+            }
+            group.push(source);
+            group_bytes += source.size_bytes;
+        }
+        if !group.is_empty() {
+            self.write_group(&group, &latest, end_offset, &mut out)?;
+        }
+        Ok(out)
+    }
+
+    /// The last offset of each key in the part that was not compacted yet, and how far it reaches.
+    fn latest_offsets(&self) -> io::Result<(HashMap<Bytes, i64>, i64)> {
+        let mut latest = HashMap::new();
+        let (mut key_bytes, mut end_offset) = (0, self.end_offset);
+        for (at, source) in self.sources.iter().enumerate() {
+            let next = self
+                .sources
+                .get(at + 1)
+                .map_or(self.end_offset, |next| next.base_offset);
+            if next <= self.clean_offset {
+                continue;
+            }
+            if key_bytes > KEY_BYTES_MAX {
+                end_offset = source.base_offset;
+                break;
+            }
+            segment::scan(&source.file, 0, source.size_bytes, |header, _, bytes| {
+                if header.is_control() || self.is_aborted(header) {
+                    return true;
+                }
+                for record in record::decode(bytes).unwrap_or_default() {
+                    if let Some(key) = record.key
+                        && latest
+                            .insert(Bytes::copy_from_slice(&key), record.offset)
+                            .is_none()
+                    {
+                        key_bytes += key.len();
+                    }
+                }
+                true
+            })?;
+        }
+        Ok((latest, end_offset))
+    }
+
+    fn is_aborted(&self, header: &BatchHeader) -> bool {
+        let covers = |aborted: &AbortedTransaction| {
+            aborted.producer_id == header.producer_id
+                && (aborted.first_offset..=aborted.last_offset).contains(&header.base_offset)
+        };
+        header.is_transactional() && self.aborted.iter().any(covers)
+    }
+
+    fn write_group(
+        &self,
+        group: &[&Source],
+        latest: &HashMap<Bytes, i64>,
+        end_offset: i64,
+        out: &mut Compacted,
+    ) -> io::Result<()> {
+        let base_offset = group[0].base_offset;
+        let path = self.dir.join(file_name(base_offset, "log.cleaned"));
+        let file = File::create(&path)?;
+        let mut writer = BufWriter::new(file);
+        for source in group {
+            let mut failed = None;
+            segment::scan(&source.file, 0, source.size_bytes, |header, _, bytes| {
+                let written = self.write_batch(&mut writer, header, bytes, latest, end_offset);
+                failed = written.err();
+                failed.is_none()
+            })?;
+            if let Some(error) = failed {
+                return Err(error);
+            }
+            out.sizes.push((source.base_offset, source.size_bytes));
+        }
+        writer
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?
+            .sync_data()?;
+        let replaces = group.iter().map(|source| source.base_offset).collect();
+        out.segments.push(Cleaned {
+            base_offset,
+            replaces,
+            path,
+        });
+        Ok(())
+    }
+
+    fn write_batch(
+        &self,
+        writer: &mut impl Write,
+        header: &BatchHeader,
+        bytes: &[u8],
+        latest: &HashMap<Bytes, i64>,
+        end_offset: i64,
+    ) -> io::Result<()> {
+        if header.is_control() || header.base_offset >= end_offset {
+            return writer.write_all(bytes);
+        }
+        // What cannot be read is kept as it is.
+        let Ok(records) = record::decode(bytes) else {
+            return writer.write_all(bytes);
+        };
+        let is_aborted = self.is_aborted(header);
+        let tombstones_end_ms = self
+            .rules
+            .now_ms
+            .saturating_sub(self.rules.delete_retention_ms);
+        let is_kept = |record: &record::Record| {
+            let Some(key) = &record.key else { return false };
+            let is_latest = latest.get(key).is_none_or(|last| record.offset >= *last);
+            let is_spent = record.is_tombstone
+                && record.offset < self.clean_offset
+                && record.timestamp_ms < tombstones_end_ms;
+            is_latest && !is_spent && !is_aborted
+        };
+        let kept: Vec<&record::Record> = records.iter().filter(|record| is_kept(record)).collect();
+        if kept.len() == records.len() {
+            return writer.write_all(bytes);
+        }
+        // A producer's last batch stays even without records: its sequence number is still needed.
+        if kept.is_empty() && (header.producer_id < 0 || is_aborted) {
+            return Ok(());
+        }
+        let body = record::encode(
+            header.compression(),
+            kept.iter().map(|record| &record.raw[..]),
+        )?;
+        writer.write_all(&batch::with_records(bytes, kept.len() as i32, &body))
+    }
+}

@@ -1,0 +1,255 @@
+//! The consumer group protocol (KIP-848): ConsumerGroupHeartbeat and ConsumerGroupDescribe.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use kafka_protocol::{
+    messages::{
+        ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatRequest,
+        ConsumerGroupHeartbeatResponse, TopicName,
+        consumer_group_describe_response::{
+            Assignment as DescribedAssignment, DescribedGroup, Member,
+            TopicPartitions as DescribedPartitions,
+        },
+        consumer_group_heartbeat_response::{Assignment, TopicPartitions},
+    },
+    protocol::StrBytes,
+};
+use uuid::Uuid;
+
+use super::{Context, OPERATIONS_UNKNOWN};
+use crate::{
+    error::ErrorCode,
+    group::{
+        Group,
+        assignor::Assignor,
+        classic::Phase,
+        consumer::{Assigned, Beat, Beaten, HEARTBEAT_INTERVAL},
+    },
+};
+
+/// Longest pattern of a subscription in bytes.
+const PATTERN_BYTES_MAX: usize = 4096;
+/// `member_type` of a member that speaks the consumer protocol.
+const MEMBER_TYPE_CONSUMER: i8 = 1;
+
+fn by_topic(assigned: &Assigned) -> BTreeMap<Uuid, Vec<i32>> {
+    let mut topics: BTreeMap<Uuid, Vec<i32>> = BTreeMap::new();
+    for (topic, partition) in assigned {
+        topics.entry(*topic).or_default().push(*partition);
+    }
+    topics
+}
+
+pub(crate) async fn consumer_group_heartbeat(
+    context: &mut Context,
+    request: ConsumerGroupHeartbeatRequest,
+) -> ConsumerGroupHeartbeatResponse {
+    let interval = HEARTBEAT_INTERVAL.as_millis() as i32;
+    let answer = ConsumerGroupHeartbeatResponse::default().with_heartbeat_interval_ms(interval);
+    match beat(context, request) {
+        Ok(beaten) => {
+            let assignment = beaten.assignment.map(|assigned| {
+                let topics = by_topic(&assigned).into_iter().map(|(topic, partitions)| {
+                    TopicPartitions::default()
+                        .with_topic_id(topic)
+                        .with_partitions(partitions)
+                });
+                Assignment::default().with_topic_partitions(topics.collect())
+            });
+            answer
+                .with_member_id(Some(beaten.member_id.into()))
+                .with_member_epoch(beaten.member_epoch)
+                .with_assignment(assignment)
+        }
+        Err(code) => answer
+            .with_error_code(code.code())
+            .with_error_message(Some(code.to_string().into())),
+    }
+}
+
+fn beat(context: &Context, request: ConsumerGroupHeartbeatRequest) -> Result<Beaten, ErrorCode> {
+    let id = request.group_id.to_string();
+    let beat = read_beat(context, request)?;
+    context.check_coordinator(&id)?;
+    let topics = context.cluster.topics.sizes();
+    let groups = &context.cluster.groups;
+    let is_join = beat.member_epoch == 0;
+    let work = |group: &mut Group, now| {
+        if !group.is_consumer {
+            if group.classic.phase != Phase::Empty || !is_join {
+                return Err(ErrorCode::GroupIdNotFound);
+            }
+            group.is_consumer = true;
+        }
+        group.consumer.heartbeat(beat, &topics, now)
+    };
+    if is_join {
+        return groups.create_and(&id, work)?;
+    }
+    groups
+        .find_group_and(&id, work)
+        .unwrap_or(Err(ErrorCode::UnknownMemberId))
+}
+
+/// Kafka's checks of a heartbeat, before the group is looked at.
+fn read_beat(context: &Context, request: ConsumerGroupHeartbeatRequest) -> Result<Beat, ErrorCode> {
+    let is_join = request.member_epoch == 0;
+    if request.group_id.is_empty() || request.member_epoch < -2 {
+        return Err(ErrorCode::InvalidRequest);
+    }
+    if request.member_epoch == -2 && request.instance_id.is_none() {
+        return Err(ErrorCode::InvalidRequest);
+    }
+    // From version 1 on clients make their own ids.
+    if request.member_id.is_empty() && (!is_join || context.version >= 1) {
+        return Err(ErrorCode::InvalidRequest);
+    }
+    let has_subscription =
+        request.subscribed_topic_names.is_some() || request.subscribed_topic_regex.is_some();
+    if is_join && (request.rebalance_timeout_ms < 0 || !has_subscription) {
+        return Err(ErrorCode::InvalidRequest);
+    }
+    let assignor = match &request.server_assignor {
+        None => None,
+        Some(name) => Some(Assignor::from_name(name).ok_or(ErrorCode::UnsupportedAssignor)?),
+    };
+    let pattern = match request.subscribed_topic_regex {
+        None => None,
+        Some(text) if text.is_empty() => Some((String::new(), None)),
+        Some(text) if text.len() > PATTERN_BYTES_MAX => {
+            return Err(ErrorCode::InvalidRegularExpression);
+        }
+        Some(text) => {
+            let matcher =
+                regex_lite::Regex::new(&text).map_err(|_| ErrorCode::InvalidRegularExpression)?;
+            Some((text.to_string(), Some(matcher)))
+        }
+    };
+    let member_id = match request.member_id.is_empty() {
+        true => context.cluster.shared.uuid().hyphenated().to_string(),
+        false => request.member_id.to_string(),
+    };
+    let owned = request.topic_partitions.map(|topics| {
+        let partitions =
+            |topic: kafka_protocol::messages::consumer_group_heartbeat_request::TopicPartitions| {
+                topic
+                    .partitions
+                    .into_iter()
+                    .map(move |partition| (topic.topic_id, partition))
+            };
+        topics.into_iter().flat_map(partitions).collect()
+    });
+    let names = |names: Vec<TopicName>| {
+        names
+            .iter()
+            .map(|name| name.to_string())
+            .collect::<BTreeSet<_>>()
+    };
+    Ok(Beat {
+        member_id,
+        member_epoch: request.member_epoch,
+        instance_id: request.instance_id.map(|id| id.to_string()),
+        rack_id: request.rack_id.map(|id| id.to_string()),
+        client_id: context.client_id.clone(),
+        client_host: context.client_host(),
+        rebalance_timeout: u64::try_from(request.rebalance_timeout_ms)
+            .ok()
+            .map(Duration::from_millis),
+        topics: request.subscribed_topic_names.map(names),
+        pattern,
+        assignor,
+        owned,
+    })
+}
+
+pub(crate) async fn consumer_group_describe(
+    context: &mut Context,
+    request: ConsumerGroupDescribeRequest,
+) -> ConsumerGroupDescribeResponse {
+    let groups = request.group_ids.into_iter().map(|id| {
+        let answer = DescribedGroup::default()
+            .with_group_id(id.clone())
+            .with_authorized_operations(OPERATIONS_UNKNOWN);
+        let failed = |code: ErrorCode, message: String| {
+            answer
+                .clone()
+                .with_error_code(code.code())
+                .with_error_message(Some(message.into()))
+        };
+        if let Err(code) = context.check_coordinator(&id) {
+            return failed(code, code.to_string());
+        }
+        let described = context.cluster.groups.find_group_and(&id, |group, _| {
+            group
+                .is_consumer
+                .then(|| describe(context, answer.clone(), group))
+        });
+        match described {
+            Some(Some(described)) => described,
+            Some(None) => failed(
+                ErrorCode::GroupIdNotFound,
+                format!("Group {} is not a consumer group.", id.as_str()),
+            ),
+            None => failed(
+                ErrorCode::GroupIdNotFound,
+                format!("Group {} not found.", id.as_str()),
+            ),
+        }
+    });
+    let groups = groups.collect();
+    ConsumerGroupDescribeResponse::default().with_groups(groups)
+}
+
+fn describe(context: &Context, answer: DescribedGroup, group: &Group) -> DescribedGroup {
+    let assignment = |assigned: &Assigned| {
+        let topics = by_topic(assigned).into_iter().map(|(id, partitions)| {
+            let name = context
+                .cluster
+                .topics
+                .by_id(&id)
+                .map(|topic| topic.name.clone())
+                .unwrap_or_default();
+            DescribedPartitions::default()
+                .with_topic_id(id)
+                .with_topic_name(TopicName(name.into()))
+                .with_partitions(partitions)
+        });
+        DescribedAssignment::default().with_topic_partitions(topics.collect())
+    };
+    let members = group.consumer.members.iter().map(|(id, member)| {
+        let answer = Member::default()
+            .with_member_id(id.clone().into())
+            .with_instance_id(member.instance_id.clone().map(Into::into))
+            .with_rack_id(member.rack_id.clone().map(Into::into))
+            .with_member_epoch(member.epoch)
+            .with_client_id(member.client_id.clone().into())
+            .with_client_host(member.client_host.clone().into())
+            .with_subscribed_topic_names(
+                member
+                    .topics
+                    .iter()
+                    .map(|name| TopicName(name.clone().into()))
+                    .collect(),
+            )
+            .with_subscribed_topic_regex(
+                (!member.pattern.is_empty()).then(|| member.pattern.clone().into()),
+            )
+            .with_assignment(assignment(&member.assigned))
+            .with_target_assignment(assignment(&member.target));
+        if context.version >= 1 {
+            answer.with_member_type(MEMBER_TYPE_CONSUMER)
+        } else {
+            answer
+        }
+    });
+    let members = members.collect();
+    answer
+        .with_group_state(StrBytes::from_static_str(group.consumer.phase().name()))
+        .with_group_epoch(group.consumer.epoch)
+        .with_assignment_epoch(group.consumer.assignment_epoch)
+        .with_assignor_name(StrBytes::from_static_str(group.consumer.assignor().name()))
+        .with_members(members)
+}

@@ -1,0 +1,385 @@
+//! Transactions: AddPartitionsToTxn, AddOffsetsToTxn, TxnOffsetCommit, EndTxn, and looking at them.
+
+use std::collections::BTreeMap;
+
+use kafka_protocol::{
+    messages::{
+        AddOffsetsToTxnRequest, AddOffsetsToTxnResponse, AddPartitionsToTxnRequest,
+        AddPartitionsToTxnResponse, DescribeTransactionsRequest, DescribeTransactionsResponse,
+        EndTxnRequest, EndTxnResponse, ListTransactionsRequest, ListTransactionsResponse,
+        TopicName, TransactionalId, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
+        add_partitions_to_txn_request::AddPartitionsToTxnTopic,
+        add_partitions_to_txn_response::{
+            AddPartitionsToTxnPartitionResult, AddPartitionsToTxnResult,
+            AddPartitionsToTxnTopicResult,
+        },
+        describe_transactions_response::{TopicData, TransactionState},
+        list_transactions_response::TransactionState as ListedTransaction,
+        txn_offset_commit_response::{
+            TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic,
+        },
+    },
+    protocol::StrBytes,
+};
+
+use super::{Context, code_of, offset::check_offset};
+use crate::{
+    error::ErrorCode,
+    group::classic::Speaker,
+    log::batch::Marker,
+    state::{CommittedOffset, TopicPartition, TransactionRecord, TransactionStatus},
+    transaction::{Claim, Producer},
+};
+
+/// Clients before these versions know INVALID_PRODUCER_EPOCH only (KIP-588).
+pub(super) fn fenced(version: i16, knows_fenced_from: i16) -> ErrorCode {
+    if version >= knows_fenced_from {
+        ErrorCode::ProducerFenced
+    } else {
+        ErrorCode::InvalidProducerEpoch
+    }
+}
+
+pub(crate) async fn add_partitions_to_txn(
+    context: &mut Context,
+    request: AddPartitionsToTxnRequest,
+) -> AddPartitionsToTxnResponse {
+    if context.version < 4 {
+        let producer = Producer {
+            id: request.v3_and_below_producer_id.0,
+            epoch: request.v3_and_below_producer_epoch,
+        };
+        let id = request.v3_and_below_transactional_id.to_string();
+        let results = add_topics(context, &id, producer, request.v3_and_below_topics).await;
+        return AddPartitionsToTxnResponse::default().with_results_by_topic_v3_and_below(results);
+    }
+    let mut results = Vec::with_capacity(request.transactions.len());
+    for transaction in request.transactions {
+        let producer = Producer {
+            id: transaction.producer_id.0,
+            epoch: transaction.producer_epoch,
+        };
+        let topics = add_topics(
+            context,
+            &transaction.transactional_id,
+            producer,
+            transaction.topics,
+        )
+        .await;
+        results.push(
+            AddPartitionsToTxnResult::default()
+                .with_transactional_id(transaction.transactional_id)
+                .with_topic_results(topics),
+        );
+    }
+    AddPartitionsToTxnResponse::default().with_results_by_transaction(results)
+}
+
+async fn add_topics(
+    context: &Context,
+    id: &str,
+    producer: Producer,
+    topics: Vec<AddPartitionsToTxnTopic>,
+) -> Vec<AddPartitionsToTxnTopicResult> {
+    let is_known = |topic: &str, partition: i32| {
+        context
+            .cluster
+            .topics
+            .get(topic)
+            .is_some_and(|topic| topic.partition(partition).is_some())
+    };
+    let wanted: Vec<TopicPartition> = topics
+        .iter()
+        .flat_map(|topic| {
+            topic
+                .partitions
+                .iter()
+                .map(|partition| (topic.name.to_string(), *partition))
+        })
+        .collect();
+    let are_all_known = wanted
+        .iter()
+        .all(|(topic, partition)| is_known(topic, *partition));
+    let added = match context.check_coordinator(id) {
+        Err(code) => Err(code),
+        Ok(()) if !are_all_known => Err(ErrorCode::OperationNotAttempted),
+        Ok(()) => {
+            let claim = Claim {
+                transactional_id: id,
+                producer,
+                fenced: fenced(context.version, 2),
+            };
+            context
+                .cluster
+                .transactions
+                .add_partitions(claim, wanted)
+                .await
+        }
+    };
+    let result = |topic: AddPartitionsToTxnTopic| {
+        let partitions = topic.partitions.iter().map(|partition| {
+            let code = match added {
+                Err(ErrorCode::OperationNotAttempted) if !is_known(&topic.name, *partition) => {
+                    ErrorCode::UnknownTopicOrPartition.code()
+                }
+                _ => code_of(&added),
+            };
+            AddPartitionsToTxnPartitionResult::default()
+                .with_partition_index(*partition)
+                .with_partition_error_code(code)
+        });
+        let partitions = partitions.collect();
+        AddPartitionsToTxnTopicResult::default()
+            .with_name(topic.name)
+            .with_results_by_partition(partitions)
+    };
+    topics.into_iter().map(result).collect()
+}
+
+pub(crate) async fn add_offsets_to_txn(
+    context: &mut Context,
+    request: AddOffsetsToTxnRequest,
+) -> AddOffsetsToTxnResponse {
+    let id = request.transactional_id.to_string();
+    let producer = Producer {
+        id: request.producer_id.0,
+        epoch: request.producer_epoch,
+    };
+    let claim = Claim {
+        transactional_id: &id,
+        producer,
+        fenced: fenced(context.version, 2),
+    };
+    let added = match context.check_coordinator(&id) {
+        Ok(()) => {
+            context
+                .cluster
+                .transactions
+                .add_group(claim, &request.group_id)
+                .await
+        }
+        Err(code) => Err(code),
+    };
+    AddOffsetsToTxnResponse::default().with_error_code(code_of(&added))
+}
+
+pub(crate) async fn txn_offset_commit(
+    context: &mut Context,
+    request: TxnOffsetCommitRequest,
+) -> TxnOffsetCommitResponse {
+    let group = request.group_id.to_string();
+    let id = request.transactional_id.to_string();
+    let producer = Producer {
+        id: request.producer_id.0,
+        epoch: request.producer_epoch,
+    };
+    let claim = Claim {
+        transactional_id: &id,
+        producer,
+        fenced: ErrorCode::InvalidProducerEpoch,
+    };
+    let mut offsets = Vec::new();
+    let mut topics = Vec::with_capacity(request.topics.len());
+    for wanted in &request.topics {
+        let partitions = wanted.partitions.iter().map(|partition| {
+            let metadata = partition
+                .committed_metadata
+                .as_ref()
+                .map(|text| text.to_string())
+                .unwrap_or_default();
+            let checked = check_offset(context, &wanted.name, partition.partition_index, &metadata);
+            if checked.is_ok() {
+                let at = CommittedOffset {
+                    offset: partition.committed_offset,
+                    leader_epoch: partition.committed_leader_epoch,
+                    metadata,
+                    committed_ms: context.cluster.shared.now_ms(),
+                };
+                offsets.push(((wanted.name.to_string(), partition.partition_index), at));
+            }
+            TxnOffsetCommitResponsePartition::default()
+                .with_partition_index(partition.partition_index)
+                .with_error_code(code_of(&checked))
+        });
+        let partitions = partitions.collect();
+        topics.push(
+            TxnOffsetCommitResponseTopic::default()
+                .with_name(wanted.name.clone())
+                .with_partitions(partitions),
+        );
+    }
+    if let Err(code) = commit_offsets(context, &request, &group, claim, offsets).await {
+        let partitions = topics
+            .iter_mut()
+            .flat_map(|topic| topic.partitions.iter_mut());
+        partitions
+            .filter(|partition| partition.error_code == 0)
+            .for_each(|partition| partition.error_code = code.code());
+    }
+    TxnOffsetCommitResponse::default().with_topics(topics)
+}
+
+async fn commit_offsets(
+    context: &Context,
+    request: &TxnOffsetCommitRequest,
+    group: &str,
+    claim: Claim<'_>,
+    offsets: Vec<(TopicPartition, CommittedOffset)>,
+) -> Result<(), ErrorCode> {
+    context.check_coordinator(group)?;
+    let cluster = &context.cluster;
+    let instance_id = request.group_instance_id.as_ref().map(|id| id.to_string());
+    let speaker = Speaker {
+        member_id: &request.member_id,
+        instance_id: instance_id.as_deref(),
+    };
+    // Producers that do not know their generation say -1 (KIP-447).
+    if request.generation_id >= 0 || !request.member_id.is_empty() || instance_id.is_some() {
+        cluster
+            .groups
+            .check_commit(group, speaker, request.generation_id)?;
+    }
+    if context.version >= 5 {
+        // KIP-890: committing offsets makes the group part of the transaction.
+        cluster.transactions.add_group(claim, group).await?;
+    }
+    cluster
+        .transactions
+        .commit_offsets(claim, group, offsets)
+        .await
+}
+
+pub(crate) async fn end_txn(context: &mut Context, request: EndTxnRequest) -> EndTxnResponse {
+    let id = request.transactional_id.to_string();
+    let producer = Producer {
+        id: request.producer_id.0,
+        epoch: request.producer_epoch,
+    };
+    let claim = Claim {
+        transactional_id: &id,
+        producer,
+        fenced: fenced(context.version, 2),
+    };
+    let marker = if request.committed {
+        Marker::Commit
+    } else {
+        Marker::Abort
+    };
+    let bumps_epoch = context.version >= 5;
+    let ended = match context.check_coordinator(&id) {
+        Ok(()) => {
+            context
+                .cluster
+                .transactions
+                .end(claim, marker, bumps_epoch)
+                .await
+        }
+        Err(code) => Err(code),
+    };
+    let answer = EndTxnResponse::default().with_error_code(code_of(&ended));
+    match ended {
+        Ok(next) if bumps_epoch => answer
+            .with_producer_id(next.id.into())
+            .with_producer_epoch(next.epoch),
+        _ => answer,
+    }
+}
+
+pub(crate) async fn describe_transactions(
+    context: &mut Context,
+    request: DescribeTransactionsRequest,
+) -> DescribeTransactionsResponse {
+    let states = request.transactional_ids.into_iter().map(|id| {
+        let answer = TransactionState::default().with_transactional_id(id.clone());
+        if let Err(code) = context.check_coordinator(&id) {
+            return answer.with_error_code(code.code());
+        }
+        match context
+            .cluster
+            .journal
+            .read(|state| state.transactions.get(id.as_str()).cloned())
+        {
+            Some(record) => describe(answer, &record),
+            None => answer.with_error_code(ErrorCode::TransactionalIdNotFound.code()),
+        }
+    });
+    let states = states.collect();
+    DescribeTransactionsResponse::default().with_transaction_states(states)
+}
+
+fn describe(answer: TransactionState, record: &TransactionRecord) -> TransactionState {
+    let mut topics: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
+    for (topic, partition) in &record.partitions {
+        topics.entry(topic).or_default().push(*partition);
+    }
+    let topics = topics.into_iter().map(|(topic, partitions)| {
+        TopicData::default()
+            .with_topic(TopicName(topic.to_owned().into()))
+            .with_partitions(partitions)
+    });
+    answer
+        .with_transaction_state(StrBytes::from_static_str(record.status.name()))
+        .with_transaction_timeout_ms(record.timeout_ms)
+        .with_transaction_start_time_ms(if record.status == TransactionStatus::Empty {
+            -1
+        } else {
+            record.started_ms
+        })
+        .with_producer_id(record.producer_id.into())
+        .with_producer_epoch(record.producer_epoch)
+        .with_topics(topics.collect())
+}
+
+pub(crate) async fn list_transactions(
+    context: &mut Context,
+    request: ListTransactionsRequest,
+) -> ListTransactionsResponse {
+    let now_ms = context.cluster.shared.now_ms();
+    let names: Vec<&str> = TransactionStatus::ALL
+        .iter()
+        .map(|status| status.name())
+        .collect();
+    let unknown: Vec<StrBytes> = request
+        .state_filters
+        .iter()
+        .filter(|filter| !names.contains(&filter.as_str()))
+        .cloned()
+        .collect();
+    let is_wanted = |record: &TransactionRecord| {
+        let states = &request.state_filters;
+        let is_old = request.duration_filter < 0
+            || (record.status == TransactionStatus::Ongoing
+                && now_ms - record.started_ms > request.duration_filter);
+        (states.is_empty()
+            || states
+                .iter()
+                .any(|state| state.as_str() == record.status.name()))
+            && (request.producer_id_filters.is_empty()
+                || request
+                    .producer_id_filters
+                    .contains(&record.producer_id.into()))
+            && is_old
+    };
+    let pattern = request
+        .transactional_id_pattern
+        .as_ref()
+        .filter(|pattern| !pattern.is_empty());
+    let transactions = context.cluster.journal.read(|state| {
+        let listed = state.transactions.iter().filter(|(id, record)| {
+            is_wanted(record)
+                && pattern.is_none_or(|pattern| *id == pattern.as_str())
+                && context.check_coordinator(id).is_ok()
+        });
+        listed
+            .map(|(id, record)| {
+                ListedTransaction::default()
+                    .with_transactional_id(TransactionalId(id.clone().into()))
+                    .with_producer_id(record.producer_id.into())
+                    .with_transaction_state(StrBytes::from_static_str(record.status.name()))
+            })
+            .collect()
+    });
+    ListTransactionsResponse::default()
+        .with_unknown_state_filters(unknown)
+        .with_transaction_states(transactions)
+}
