@@ -20,6 +20,7 @@
 
 pub mod alikafka;
 pub mod aliyun;
+pub mod bss;
 pub mod ckafka;
 pub mod client;
 pub mod fault;

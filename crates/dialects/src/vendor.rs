@@ -18,6 +18,7 @@ pub static VENDORS: &[&dyn VendorWire] = &[
 pub static TABLES: &[&Table] = &[
     &crate::ckafka::TABLE,
     &crate::alikafka::TABLE,
+    &crate::bss::TABLE,
     &crate::aliyun::vpc::TABLE,
 ];
 

@@ -1,0 +1,395 @@
+//! Between the order system's words and the domain's.
+
+use brokerage_control::Context;
+use brokerage_domain::catalog::Plan;
+use brokerage_domain::clock::Moment;
+use brokerage_domain::instance::{Instance, Phase};
+use brokerage_domain::money::{Money, Rounding};
+use brokerage_domain::order::{Charge, Order, OrderKind, OrderState};
+use serde_json::Number;
+
+use super::fault::invalid_owner;
+use super::property::{MINUTES_PER_HOUR, Property};
+use crate::fault::{CallError, invalid};
+
+/// `ProductCode` of Kafka.
+pub const PRODUCT_CODE: &str = "alikafka";
+/// `PageSize` where none is given.
+const PAGE_SIZE_DEFAULT: i64 = 20;
+/// Largest `PageSize`.
+const PAGE_SIZE_MAX: i64 = 300;
+/// Decimals of amounts as text.
+const AMOUNT_DECIMALS: usize = 2;
+/// Months in a year.
+pub const MONTHS_PER_YEAR: u32 = 12;
+/// How far ahead the end of pay-as-you-go is shown, months: a century, as the vendor shows it.
+const NEVER_MONTHS: u32 = 100 * MONTHS_PER_YEAR;
+
+/// `SubscriptionType`: how an instance is paid for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subscription {
+    /// In advance.
+    Subscription,
+    /// By the hour.
+    PayAsYouGo,
+}
+
+impl Subscription {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Subscription, Self::PayAsYouGo];
+
+    /// That of a charge.
+    pub const fn of(charge: &Charge) -> Self {
+        match charge {
+            Charge::Prepaid { .. } => Self::Subscription,
+            Charge::Postpaid => Self::PayAsYouGo,
+        }
+    }
+
+    /// Reads `SubscriptionType`.
+    ///
+    /// # Errors
+    /// For any other word.
+    pub fn parse(word: &str) -> Result<Self, CallError> {
+        let found = Self::ALL.into_iter().find(|known| known.word() == word);
+        found.ok_or_else(|| invalid("SubscriptionType", "not Subscription or PayAsYouGo"))
+    }
+
+    /// The vendor's word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Subscription => "Subscription",
+            Self::PayAsYouGo => "PayAsYouGo",
+        }
+    }
+
+    /// `ProductType`, which is the commodity code as well.
+    pub const fn product_type(self) -> &'static str {
+        match self {
+            Self::Subscription => "alikafka_pre",
+            Self::PayAsYouGo => "alikafka_post",
+        }
+    }
+
+    /// The name for people.
+    pub const fn product_name(self) -> &'static str {
+        match self {
+            Self::Subscription => "Message Queue for Apache Kafka (subscription)",
+            Self::PayAsYouGo => "Message Queue for Apache Kafka (pay-as-you-go)",
+        }
+    }
+
+    /// Whether the goods that these filters name are sold in this way; an absent filter takes everything.
+    pub fn is_named(
+        self,
+        product_code: Option<&str>,
+        product_type: Option<&str>,
+        subscription: Option<Self>,
+    ) -> bool {
+        product_code.is_none_or(|code| code == PRODUCT_CODE)
+            && product_type.is_none_or(|name| name == self.product_type())
+            && subscription.is_none_or(|wanted| wanted == self)
+    }
+}
+
+/// Refuses a call for somebody else's account: `OwnerId` is old, hidden, and still sent by some clients.
+///
+/// # Errors
+/// `InvalidOwner`.
+pub fn check_owner(cx: &Context, owner_id: Option<i64>) -> Result<(), CallError> {
+    match owner_id {
+        Some(owner) if owner != cx.principal.account_number => Err(invalid_owner().into()),
+        _ => Ok(()),
+    }
+}
+
+/// The caller in every region: some clients add `RegionId` to each call, and it limits no list here.
+pub fn everywhere(cx: &Context) -> Context {
+    Context {
+        region: String::new(),
+        ..cx.clone()
+    }
+}
+
+/// A text that is there and not empty: clients send empty ones for what was not said.
+pub fn given(text: &Option<String>) -> Option<&str> {
+    text.as_deref().filter(|text| !text.is_empty())
+}
+
+/// `PageNum` and `PageSize`, checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    /// Counted from 1.
+    pub number: i64,
+    /// Items on it.
+    pub size: i64,
+}
+
+impl Page {
+    /// Reads the two.
+    ///
+    /// # Errors
+    /// Outside their ranges.
+    pub fn of(number: Option<i64>, size: Option<i64>) -> Result<Self, CallError> {
+        let (number, size) = (number.unwrap_or(1), size.unwrap_or(PAGE_SIZE_DEFAULT));
+        if !(1..=i64::from(i32::MAX)).contains(&number) {
+            return Err(invalid("PageNum", "not from 1"));
+        }
+        if !(1..=PAGE_SIZE_MAX).contains(&size) {
+            return Err(invalid(
+                "PageSize",
+                format!("not from 1 to {PAGE_SIZE_MAX}"),
+            ));
+        }
+        Ok(Self { number, size })
+    }
+
+    /// Items before it.
+    pub const fn offset(self) -> i64 {
+        (self.number - 1) * self.size
+    }
+
+    /// Its part of a list.
+    pub fn cut<T>(self, list: impl IntoIterator<Item = T>) -> Vec<T> {
+        let (skip, take) = (usize::try_from(self.offset()), usize::try_from(self.size));
+        list.into_iter()
+            .skip(skip.unwrap_or(usize::MAX))
+            .take(take.unwrap_or(0))
+            .collect()
+    }
+}
+
+/// A span of time named by two parameters; both ends belong to it, and an absent one is open.
+///
+/// # Errors
+/// For other forms than `2016-05-23T12:00:00Z`, and for an end before its beginning.
+pub fn span(
+    (from_name, from): (&str, Option<&str>),
+    (until_name, until): (&str, Option<&str>),
+) -> Result<(Option<Moment>, Option<Moment>), CallError> {
+    let from = from.map(|text| moment(from_name, text)).transpose()?;
+    let until = until.map(|text| moment(until_name, text)).transpose()?;
+    match (from, until) {
+        (Some(from), Some(until)) if until < from => {
+            Err(invalid(until_name, format!("before {from_name}")))
+        }
+        // Times are said in whole seconds: the second that ends a span belongs to it.
+        (from, until) => Ok((from, until.map(|until| until.plus_seconds(1)))),
+    }
+}
+
+/// Whether a moment lies in a span of [`span`].
+pub fn in_span(at: Moment, (from, until): (Option<Moment>, Option<Moment>)) -> bool {
+    from.is_none_or(|from| from <= at) && until.is_none_or(|until| at < until)
+}
+
+fn moment(name: &str, text: &str) -> Result<Moment, CallError> {
+    let wrong = || invalid(name, "not a time such as 2016-05-23T12:00:00Z");
+    let at: jiff::Timestamp = text.parse().map_err(|_| wrong())?;
+    // Other forms of the standard are refused, so that one moment has one spelling.
+    let at = Moment::from_seconds(at.as_second());
+    if at.iso() == text {
+        Ok(at)
+    } else {
+        Err(wrong())
+    }
+}
+
+/// An amount as text with two decimals, rounded down: a balance is never shown larger than it is.
+pub fn amount_text(amount: Money) -> String {
+    let shown = Money::from_minor(amount.to_minor(Rounding::Down)).unwrap_or(amount);
+    shown.to_decimal(AMOUNT_DECIMALS)
+}
+
+/// An amount as text, exact: two decimals or more.
+pub fn amount_exact(amount: Money) -> String {
+    amount.to_decimal(AMOUNT_DECIMALS)
+}
+
+/// An amount as a JSON number, written as its decimal text: exact for as many digits as clients can read.
+///
+/// # Errors
+/// [`brokerage_domain::Error::Internal`]; a decimal text is a number.
+pub fn amount_number(amount: Money) -> Result<Number, CallError> {
+    serde_json::from_str(&amount.to_decimal(0))
+        .map_err(|error| brokerage_domain::Error::internal(error).into())
+}
+
+/// `RenewalStatus`, `RenewStatus`.
+pub mod renewal {
+    /// It renews itself.
+    pub const AUTO: &str = "AutoRenewal";
+    /// Its owner renews it.
+    pub const MANUAL: &str = "ManualRenewal";
+    /// It ends. Nothing here is sold so; a filter may name it.
+    pub const NONE: &str = "NotRenewal";
+}
+
+/// How an instance is renewed; `None` where it never ends.
+pub const fn renew_status(charge: &Charge) -> Option<&'static str> {
+    match charge {
+        Charge::Postpaid => None,
+        Charge::Prepaid {
+            renew_months: Some(_),
+            ..
+        } => Some(renewal::AUTO),
+        Charge::Prepaid {
+            renew_months: None, ..
+        } => Some(renewal::MANUAL),
+    }
+}
+
+/// `Status` of an available instance; `None` for one that is not available any more. The page has `Creating` and
+/// `Normal`; the word for an instance that is stopped for want of money is ours.
+pub const fn status(phase: Phase) -> Option<&'static str> {
+    match phase {
+        Phase::AwaitingStart | Phase::Provisioning => Some("Creating"),
+        Phase::Running | Phase::Changing | Phase::Stopped => Some("Normal"),
+        Phase::Suspended => Some("Expired"),
+        Phase::Failed | Phase::Releasing | Phase::Released | Phase::Gone => None,
+    }
+}
+
+/// `OrderType`.
+pub const fn order_type(kind: OrderKind) -> &'static str {
+    match kind {
+        OrderKind::New => "New",
+        OrderKind::Change => "Upgrade",
+    }
+}
+
+/// `PaymentStatus`: an order is paid or it is not accepted, until its money goes back.
+pub fn payment_status(order: &Order) -> &'static str {
+    match order.state() {
+        OrderState::Placed
+        | OrderState::Fulfilled
+        | OrderState::PartlyFulfilled
+        | OrderState::NeedsOperator => "Paid",
+        OrderState::Failed | OrderState::Cancelled => "Cancelled",
+    }
+}
+
+/// What an order itself costs: a subscription its term, pay-as-you-go nothing (its hours are billed).
+pub const fn order_amount(order: &Order) -> Money {
+    match order.charge {
+        Charge::Prepaid { .. } => order.total,
+        Charge::Postpaid => Money::ZERO,
+    }
+}
+
+/// The end of what an order bought.
+pub fn usage_end(order: &Order, instance: Option<&Instance>) -> Moment {
+    let expires_at = instance.and_then(|instance| instance.expires_at);
+    let from_order = || {
+        order
+            .charge
+            .expires_at(order.created_at)
+            .unwrap_or_else(|| order.created_at.plus_months(NEVER_MONTHS))
+    };
+    expires_at.unwrap_or_else(from_order)
+}
+
+/// A plan as order details show it: `topic_quata:[topic_quata:50;]disk_type:[disk_type:0;]…`.
+pub fn original_config(plan: &Plan) -> String {
+    let pairs = config_pairs(plan);
+    pairs
+        .iter()
+        .map(|(code, value)| format!("{code}:[{code}:{value};]"))
+        .collect()
+}
+
+/// The properties of a plan under the codes of order details. The word for partitions is ours, since no public
+/// answer shows an order that bought any.
+pub fn config_pairs(plan: &Plan) -> Vec<(&'static str, String)> {
+    let bought = &plan.bought;
+    let pairs = [
+        (
+            "topic_quata",
+            bought.topics.map(|topics| topics.to_string()),
+        ),
+        (
+            "partition_num",
+            bought.partitions.map(|partitions| partitions.to_string()),
+        ),
+        ("disk_type", Some(bought.disk_type.clone())),
+        ("disk_size", Some(bought.disk_gb.to_string())),
+        (
+            "msg_retain",
+            Some((bought.retention_minutes / MINUTES_PER_HOUR).to_string()),
+        ),
+        ("region", Some(plan.region.clone())),
+        ("IO_max", bought.bandwidth_mbps.map(|mbps| mbps.to_string())),
+        ("IO_max_spec", plan.spec.clone()),
+        ("spec_type", Some(plan.edition.clone())),
+        (
+            "eip",
+            bought.deploy_public.then(|| bought.public_mbit.to_string()),
+        ),
+        ("vpc_deploy", Some((!bought.deploy_public).to_string())),
+    ];
+    let known: Vec<(&'static str, String)> = pairs
+        .into_iter()
+        .filter_map(|(code, value)| Some((code, value?)))
+        .collect();
+    debug_assert!(
+        known
+            .iter()
+            .all(|(code, _)| Property::named(code).is_some()),
+        "what is shown can be ordered"
+    );
+    known
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_cut_from_one() {
+        let check = |number, size, expected: &[i32]| {
+            assert_eq!(Page::of(number, size).unwrap().cut(1..=45), expected);
+        };
+        check(Some(3), None, &[41, 42, 43, 44, 45]);
+        check(Some(2), Some(2), &[3, 4]);
+        check(Some(i64::from(i32::MAX)), Some(300), &[]);
+        for (number, size) in [
+            (Some(0), None),
+            (Some(i64::MAX), None),
+            (None, Some(0)),
+            (None, Some(301)),
+        ] {
+            assert!(Page::of(number, size).is_err(), "{number:?} {size:?}");
+        }
+    }
+
+    #[test]
+    fn a_span_has_both_its_ends() {
+        let at = |text| moment("T", text).unwrap();
+        let (noon, later) = ("2016-05-23T12:00:00Z", "2016-05-23T12:00:01Z");
+        let both = span(("A", Some(noon)), ("B", Some(noon))).unwrap();
+        assert!(in_span(at(noon), both));
+        assert!(!in_span(at(later), both));
+        assert!(in_span(at(later), span(("A", None), ("B", None)).unwrap()));
+        assert!(span(("A", Some(later)), ("B", Some(noon))).is_err());
+        for form in [
+            "2016-05-23",
+            "2016-05-23 12:00:00Z",
+            "2016-05-23T12:00:00+00:00",
+            "2016-05-23T12:00:00.5Z",
+            "noon",
+        ] {
+            assert!(moment("T", form).is_err(), "{form}");
+        }
+    }
+
+    #[test]
+    fn balances_are_shown_with_two_decimals_and_never_larger() {
+        let check = |amount: &str, text: &str| {
+            assert_eq!(amount_text(amount.parse().unwrap()), text, "{amount}")
+        };
+        check("0", "0.00");
+        check("100000000", "100000000.00");
+        check("1.999999", "1.99");
+        check("-0.5", "-0.50");
+    }
+}

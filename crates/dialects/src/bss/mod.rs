@@ -1,0 +1,54 @@
+//! Alibaba Cloud's order system (BSS OpenAPI, version 2017-12-14), as far as it sells Kafka: the same goods as
+//! [`crate::alikafka`], from the same catalog, through the interface that sells everything there.
+
+pub mod convert;
+pub mod fault;
+pub mod ops;
+pub mod price;
+pub mod property;
+
+use serde_json::{Map, Value};
+
+use crate::aliyun::{Service, Success};
+use crate::operation::{Row, Table, row};
+use crate::params::IndexBase;
+
+/// The order system behind Alibaba Cloud's gateway.
+pub static SERVICE: Service = Service {
+    table: &TABLE,
+    envelope,
+};
+
+/// Its operations.
+pub static TABLE: Table = Table {
+    dialect: "bss",
+    version: "2017-12-14",
+    profile: crate::alikafka::PROFILE,
+    index_base: IndexBase::One,
+    deny_unknown: false,
+    rows: ROWS,
+    fault: fault::fault,
+};
+
+static ROWS: &[Row] = &[
+    row::<ops::create_instance::CreateInstance>(),
+    row::<ops::describe_pricing_module::DescribePricingModule>(),
+    row::<ops::get_order_detail::GetOrderDetail>(),
+    row::<ops::get_pay_as_you_go_price::GetPayAsYouGoPrice>(),
+    row::<ops::get_subscription_price::GetSubscriptionPrice>(),
+    row::<ops::query_account_balance::QueryAccountBalance>(),
+    row::<ops::query_available_instances::QueryAvailableInstances>(),
+    row::<ops::query_orders::QueryOrders>(),
+    row::<ops::query_product_list::QueryProductList>(),
+];
+
+/// What stands around `Data`. `Code` is a word here, where AliKafka has a number.
+fn envelope(success: &Success<'_>, fields: Map<String, Value>) -> Map<String, Value> {
+    let mut answer = Map::new();
+    answer.insert("Code".to_owned(), "Success".into());
+    answer.insert("Message".to_owned(), "Successful!".into());
+    answer.insert("RequestId".to_owned(), success.request_id.into());
+    answer.insert("Success".to_owned(), true.into());
+    answer.extend(fields);
+    answer
+}

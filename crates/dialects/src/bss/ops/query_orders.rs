@@ -1,0 +1,241 @@
+//! QueryOrders: the caller's orders, newest first; without times those of the last hour.
+
+use brokerage_control::{Context, Control};
+use brokerage_domain::clock::Moment;
+use brokerage_domain::order::Order;
+use serde::{Deserialize, Serialize};
+
+use crate::bss::convert::{self, PRODUCT_CODE, Page, Subscription, check_owner, given, span};
+use crate::fault::{CallError, invalid};
+use crate::operation::{Call, Mode, Operation};
+
+/// How far back orders are looked for when no time is given, seconds.
+const DEFAULT_SPAN_SECONDS: i64 = 3_600;
+/// Orders that a filter looks through, newest first; what lies beyond is not found with a filter.
+const FILTERED_MAX: i64 = 30_000;
+/// Orders that are read at once while filtering.
+const FILTERED_PAGE: u32 = 300;
+/// What `OrderType` may say.
+const ORDER_TYPES: [&str; 12] = [
+    "New",
+    "Renew",
+    "Upgrade",
+    "TempUpgrade",
+    "Downgrade",
+    "Refund",
+    "Convert",
+    "ResizeDisk",
+    "CompensatoryRenew",
+    "IncreaseUpgrade",
+    "Exchange",
+    "ChangeOperatingSystem",
+];
+/// What `PaymentStatus` may say.
+const PAYMENT_STATUSES: [&str; 3] = ["Unpaid", "Paid", "Cancelled"];
+
+/// The operation.
+pub struct QueryOrders;
+
+/// Parameters, as on the vendor's page.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    create_time_start: Option<String>,
+    create_time_end: Option<String>,
+    product_code: Option<String>,
+    product_type: Option<String>,
+    subscription_type: Option<String>,
+    order_type: Option<String>,
+    payment_status: Option<String>,
+    page_num: Option<i64>,
+    page_size: Option<i64>,
+    owner_id: Option<i64>,
+}
+
+/// The answer.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Response {
+    data: Data,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Data {
+    page_num: i64,
+    page_size: i64,
+    total_count: i64,
+    order_list: Orders,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Orders {
+    order: Vec<Listed>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Listed {
+    order_id: String,
+    order_type: &'static str,
+    subscription_type: &'static str,
+    product_code: &'static str,
+    product_type: &'static str,
+    commodity_code: &'static str,
+    create_time: String,
+    payment_time: String,
+    payment_status: &'static str,
+    payment_currency: &'static str,
+    currency: &'static str,
+    pretax_gross_amount: String,
+    pretax_amount: String,
+    pretax_amount_local: String,
+    tax: String,
+    after_tax_amount: String,
+}
+
+impl Operation for QueryOrders {
+    const NAME: &'static str = "QueryOrders";
+    const ACTION: &'static str = "bss:DescribeOrderList";
+    const MODE: Mode = Mode::Read;
+    const CALLS_PER_SECOND: u32 = 10;
+    type Request = Request;
+    type Response = Response;
+
+    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = call;
+        check_owner(cx, request.owner_id)?;
+        let page = Page::of(request.page_num, request.page_size)?;
+        let filter = Filter::of(&request)?;
+        let span = created_in(&request, control.now())?;
+        let (orders, total_count) = if filter.takes_all() {
+            let limit = u32::try_from(page.size).unwrap_or(FILTERED_PAGE);
+            control.order_list(cx, span, page.offset(), limit).await?
+        } else {
+            let found = filtered(control, cx, span, &filter).await?;
+            let count = i64::try_from(found.len()).unwrap_or(FILTERED_MAX);
+            (page.cut(found), count)
+        };
+        Ok(Response {
+            data: Data {
+                page_num: page.number,
+                page_size: page.size,
+                total_count,
+                order_list: Orders {
+                    order: orders.iter().map(listed).collect(),
+                },
+            },
+        })
+    }
+}
+
+/// The span that is looked through: the last hour, or from or until the one time that is given.
+fn created_in(request: &Request, now: Moment) -> Result<(Moment, Moment), CallError> {
+    let named = span(
+        ("CreateTimeStart", given(&request.create_time_start)),
+        ("CreateTimeEnd", given(&request.create_time_end)),
+    )?;
+    let after_now = now.plus_seconds(1);
+    Ok(match named {
+        (None, None) => (now.plus_seconds(-DEFAULT_SPAN_SECONDS), after_now),
+        (from, until) => (from.unwrap_or_default(), until.unwrap_or(after_now)),
+    })
+}
+
+struct Filter<'a> {
+    product_code: Option<&'a str>,
+    product_type: Option<&'a str>,
+    subscription: Option<Subscription>,
+    order_type: Option<&'a str>,
+    payment_status: Option<&'a str>,
+}
+
+impl<'a> Filter<'a> {
+    fn of(request: &'a Request) -> Result<Self, CallError> {
+        let filter = Self {
+            product_code: given(&request.product_code),
+            product_type: given(&request.product_type),
+            subscription: given(&request.subscription_type)
+                .map(Subscription::parse)
+                .transpose()?,
+            order_type: given(&request.order_type),
+            payment_status: given(&request.payment_status),
+        };
+        if filter
+            .order_type
+            .is_some_and(|word| !ORDER_TYPES.contains(&word))
+        {
+            return Err(invalid("OrderType", "not a known type of order"));
+        }
+        if filter
+            .payment_status
+            .is_some_and(|word| !PAYMENT_STATUSES.contains(&word))
+        {
+            return Err(invalid("PaymentStatus", "not Unpaid, Paid or Cancelled"));
+        }
+        Ok(filter)
+    }
+
+    fn takes_all(&self) -> bool {
+        self.product_code.is_none_or(|code| code == PRODUCT_CODE)
+            && self.product_type.is_none()
+            && self.subscription.is_none()
+            && self.order_type.is_none()
+            && self.payment_status.is_none()
+    }
+
+    fn takes(&self, order: &Order) -> bool {
+        Subscription::of(&order.charge).is_named(
+            self.product_code,
+            self.product_type,
+            self.subscription,
+        ) && self
+            .order_type
+            .is_none_or(|word| word == convert::order_type(order.kind))
+            && self
+                .payment_status
+                .is_none_or(|word| word == convert::payment_status(order))
+    }
+}
+
+async fn filtered(
+    control: &Control,
+    cx: &Context,
+    span: (Moment, Moment),
+    filter: &Filter<'_>,
+) -> Result<Vec<Order>, CallError> {
+    let mut found = Vec::new();
+    let mut offset = 0;
+    loop {
+        let (orders, total) = control.order_list(cx, span, offset, FILTERED_PAGE).await?;
+        offset += i64::from(FILTERED_PAGE);
+        found.extend(orders.into_iter().filter(|order| filter.takes(order)));
+        if offset >= total.min(FILTERED_MAX) {
+            return Ok(found);
+        }
+    }
+}
+
+fn listed(order: &Order) -> Listed {
+    let subscription = Subscription::of(&order.charge);
+    let amount = convert::amount_exact(convert::order_amount(order));
+    Listed {
+        order_id: order.id.to_string(),
+        order_type: convert::order_type(order.kind),
+        subscription_type: subscription.word(),
+        product_code: PRODUCT_CODE,
+        product_type: subscription.product_type(),
+        commodity_code: subscription.product_type(),
+        create_time: order.created_at.iso(),
+        payment_time: order.created_at.iso(),
+        payment_status: convert::payment_status(order),
+        payment_currency: order.currency.code(),
+        currency: order.currency.code(),
+        pretax_gross_amount: amount.clone(),
+        pretax_amount: amount.clone(),
+        pretax_amount_local: amount.clone(),
+        tax: convert::amount_exact(brokerage_domain::money::Money::ZERO),
+        after_tax_amount: amount,
+    }
+}

@@ -1,0 +1,221 @@
+//! QueryOrders and GetOrderDetail.
+
+use brokerage_domain::clock::Moment;
+use brokerage_testkit::Plane;
+use serde_json::{Value, json};
+
+use crate::{POST, PRE, SMALL, buy, call, code, data, with};
+
+/// When test time begins.
+const BEGINNING: Moment = Moment::from_seconds(1_795_406_400);
+
+async fn order(plane: &Plane, params: &[(&str, &str)], properties: &[(&str, &str)]) -> String {
+    let answer = buy(plane, params, properties).await;
+    answer.json["Data"]["OrderId"]
+        .as_str()
+        .expect(&answer.body)
+        .to_owned()
+}
+
+fn ids(found: &Value) -> Vec<&str> {
+    let orders = found["OrderList"]["Order"]
+        .as_array()
+        .expect("orders are a list in an object");
+    orders
+        .iter()
+        .map(|order| order["OrderId"].as_str().unwrap())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_of_the_last_hour_are_listed_newest_first() {
+    let plane = Plane::sandbox().await;
+    let old = order(&plane, POST, SMALL).await;
+    plane.clock.set(BEGINNING.plus_seconds(1_800));
+    let newer = order(&plane, PRE, SMALL).await;
+    assert_eq!(
+        ids(&data(&plane, "QueryOrders", &[]).await),
+        [newer.as_str(), &old]
+    );
+    plane.clock.set(BEGINNING.plus_seconds(3_601));
+    let last_hour = data(&plane, "QueryOrders", &[]).await;
+    assert_eq!(ids(&last_hour), [newer.as_str()]);
+    assert_eq!(
+        last_hour,
+        json!({
+            "PageNum": 1, "PageSize": 20, "TotalCount": 1,
+            "OrderList": { "Order": [{
+                "OrderId": newer, "OrderType": "New", "SubscriptionType": "Subscription", "ProductCode": "alikafka",
+                "ProductType": "alikafka_pre", "CommodityCode": "alikafka_pre", "CreateTime": "2026-11-23T04:30:00Z",
+                "PaymentTime": "2026-11-23T04:30:00Z", "PaymentStatus": "Paid", "PaymentCurrency": "CNY", "Currency": "CNY",
+                "PretaxGrossAmount": "22902.00", "PretaxAmount": "22902.00", "PretaxAmountLocal": "22902.00", "Tax": "0.00",
+                "AfterTaxAmount": "22902.00",
+            }] },
+        })
+    );
+    let (from, until) = ("2026-11-23T04:00:00Z", "2026-11-23T04:29:59Z");
+    for (params, expected) in [
+        (&[("CreateTimeStart", from)][..], vec![newer.as_str(), &old]),
+        (&[("CreateTimeEnd", until)], vec![old.as_str()]),
+        (
+            &[("CreateTimeStart", from), ("CreateTimeEnd", from)],
+            vec![old.as_str()],
+        ),
+        (
+            &[
+                ("CreateTimeStart", from),
+                ("SubscriptionType", "PayAsYouGo"),
+            ],
+            vec![old.as_str()],
+        ),
+        (
+            &[("CreateTimeStart", from), ("ProductType", "alikafka_pre")],
+            vec![newer.as_str()],
+        ),
+        (&[("CreateTimeStart", from), ("ProductCode", "rds")], vec![]),
+        (
+            &[
+                ("CreateTimeStart", from),
+                ("OrderType", "New"),
+                ("PaymentStatus", "Paid"),
+            ],
+            vec![newer.as_str(), &old],
+        ),
+        (&[("CreateTimeStart", from), ("OrderType", "Renew")], vec![]),
+        (
+            &[("CreateTimeStart", from), ("PaymentStatus", "Unpaid")],
+            vec![],
+        ),
+        (
+            &[
+                ("CreateTimeStart", from),
+                ("PageSize", "1"),
+                ("PageNum", "2"),
+            ],
+            vec![old.as_str()],
+        ),
+        (
+            &[
+                ("CreateTimeStart", from),
+                ("PaymentStatus", "Paid"),
+                ("PageSize", "1"),
+                ("PageNum", "2"),
+            ],
+            vec![old.as_str()],
+        ),
+        (&[("CreateTimeStart", from), ("PageNum", "2")], vec![]),
+    ] {
+        let found = data(&plane, "QueryOrders", params).await;
+        assert_eq!(ids(&found), expected, "{params:?}");
+    }
+    for (params, expected) in [
+        (("CreateTimeStart", "2026-11-23"), "InvalidCreateTimeStart"),
+        (("OrderType", "Steal"), "InvalidOrderType"),
+        (("PaymentStatus", "Maybe"), "InvalidPaymentStatus"),
+        (("PageSize", "0"), "InvalidPageSize"),
+        (("OwnerId", "1"), "InvalidOwner"),
+    ] {
+        assert_eq!(
+            code(&call(&plane, "QueryOrders", &[params]).await),
+            expected,
+            "{params:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_shows_what_it_bought_in_properties_that_can_be_ordered_again() {
+    let plane = Plane::sandbox().await;
+    let bought = buy(
+        &plane,
+        POST,
+        &with(SMALL, &[("EipMax", "10"), ("MsgRetain", "48")]),
+    )
+    .await;
+    let (id, instance) = (
+        &bought.json["Data"]["OrderId"],
+        &bought.json["Data"]["InstanceId"],
+    );
+    let found = data(
+        &plane,
+        "GetOrderDetail",
+        &[("OrderId", id.as_str().unwrap())],
+    )
+    .await;
+    let detail = &found["OrderList"]["Order"][0];
+    let config = "topic_quata:[topic_quata:50;]disk_type:[disk_type:1;]disk_size:[disk_size:500;]msg_retain:[msg_retain:48;]\
+                  region:[region:cn-hangzhou;]IO_max:[IO_max:20;]IO_max_spec:[IO_max_spec:alikafka.hw.2xlarge;]\
+                  spec_type:[spec_type:normal;]eip:[eip:10;]vpc_deploy:[vpc_deploy:false;]";
+    for (key, expected) in [
+        ("OrderId", json!(id)),
+        ("InstanceIDs", json!(json!([instance]).to_string())),
+        ("OriginalConfig", json!(config)),
+        ("OrderType", json!("New")),
+        ("OrderSubType", json!("ProductSubOrder")),
+        ("PaymentStatus", json!("Paid")),
+        ("AfterTaxAmount", json!("0.00")),
+        ("Region", json!("cn-hangzhou")),
+        ("UsageEndTime", json!("2126-11-23T04:00:00Z")),
+    ] {
+        assert_eq!(detail[key], expected, "{key}");
+    }
+    let modules = detail["OriginalModuleConfig"]["originalModuleConfig"]
+        .as_array()
+        .unwrap();
+    let properties: Vec<(&str, &str)> = modules
+        .iter()
+        .map(|module| {
+            let property = &module["ModuleProperties"]["moduleProperties"][0];
+            (
+                module["Code"].as_str().unwrap(),
+                property["Value"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    let again = order(&plane, POST, &properties).await;
+    let again = data(&plane, "GetOrderDetail", &[("OrderId", &again)]).await;
+    assert_eq!(again["OrderList"]["Order"][0]["OriginalConfig"], config);
+    let subscription = order(&plane, PRE, SMALL).await;
+    let subscription = data(&plane, "GetOrderDetail", &[("OrderId", &subscription)]).await;
+    assert_eq!(
+        subscription["OrderList"]["Order"][0]["AfterTaxAmount"],
+        "22902.00"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_of_other_clouds_and_unknown_ones_are_not_there() {
+    let plane = Plane::sandbox().await;
+    let elsewhere = json!({
+        "VpcId": "vpc-1", "SubnetId": "subnet-1", "ZoneId": 450001, "KafkaVersion": "2.4.2",
+        "SpecificationsType": "profession", "DiskSize": 200, "BandWidth": 20, "Partition": 400,
+    });
+    let answer = plane
+        .tencent(
+            "CreatePostPaidInstance",
+            "2019-08-19",
+            &elsewhere.to_string(),
+        )
+        .await;
+    let deal = answer.json["Response"]["Result"]["Data"]["DealNames"][0]
+        .as_str()
+        .expect(&answer.body);
+    assert_eq!(data(&plane, "QueryOrders", &[]).await["TotalCount"], 0);
+    assert_eq!(
+        data(&plane, "QueryAvailableInstances", &[]).await["TotalCount"],
+        0
+    );
+    for id in [deal, "123456789012345"] {
+        let answer = call(&plane, "GetOrderDetail", &[("OrderId", id)]).await;
+        assert_eq!(
+            (answer.status, code(&answer)),
+            (400, "InvalidOrderId"),
+            "{}",
+            answer.body
+        );
+    }
+    assert_eq!(
+        code(&call(&plane, "GetOrderDetail", &[]).await),
+        "MissingOrderId"
+    );
+}
