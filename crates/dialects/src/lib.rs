@@ -26,6 +26,7 @@ pub mod client;
 pub mod fault;
 pub mod gateway;
 pub mod golden;
+pub mod jdkafka;
 pub mod operation;
 pub mod params;
 pub mod render;

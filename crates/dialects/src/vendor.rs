@@ -10,6 +10,7 @@ use crate::wire::{WireRequest, WireResponse};
 /// Every cloud that is spoken. A new one adds its folder and a line here. The first that recognises a request
 /// answers it; the last recognises everything.
 pub static VENDORS: &[&dyn VendorWire] = &[
+    &crate::jdkafka::wire::JdCloud,
     &crate::ckafka::wire::Tencent,
     &crate::aliyun::wire::Aliyun,
 ];
@@ -17,6 +18,8 @@ pub static VENDORS: &[&dyn VendorWire] = &[
 /// Every dialect's table.
 pub static TABLES: &[&Table] = &[
     &crate::ckafka::TABLE,
+    &crate::jdkafka::TABLE,
+    &crate::jdkafka::vpc::TABLE,
     &crate::alikafka::TABLE,
     &crate::bss::TABLE,
     &crate::aliyun::vpc::TABLE,

@@ -246,7 +246,12 @@ impl Control {
         tracing::warn!(instance = %instance.id, error = &error as &dyn std::error::Error, "a step failed");
         let (now, real_now) = (self.now(), self.real_now());
         let reason = error_chain(&error);
+        let revision = instance.revision;
         self.instance_record("step_failed", &instance.id, move |tx, current| {
+            // What failed is not what is wanted any more; whoever changed it asked for another look.
+            if current.revision != revision {
+                return Ok(None);
+            }
             current.attempts = current.attempts.saturating_add(1);
             current.failure = Some(reason.clone());
             if let EngineError::PortTaken { port } = error

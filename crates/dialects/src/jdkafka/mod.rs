@@ -1,0 +1,37 @@
+//! JD Cloud's JCS for Kafka, API version `v1`, and the calls of its VPC service that lead to a subnet.
+
+pub mod charge;
+pub mod convert;
+pub mod fault;
+pub mod ids;
+pub mod list;
+pub mod ops;
+pub mod vpc;
+pub mod wire;
+
+use crate::operation::{Row, Table, row};
+use crate::params::IndexBase;
+
+/// The catalog that the dialect sells from.
+pub const PROFILE: &str = "jdkafka";
+/// Ours: the vendor publishes no limit of calls for one account.
+const CALLS_PER_SECOND: u32 = 20;
+
+/// JCS for Kafka's operations: all that the vendor has.
+pub static TABLE: Table = Table {
+    dialect: "jdkafka",
+    version: "v1",
+    profile: PROFILE,
+    index_base: IndexBase::One,
+    deny_unknown: false,
+    rows: ROWS,
+    fault: fault::fault,
+};
+
+static ROWS: &[Row] = &[
+    row::<ops::create_instance::CreateInstance>(),
+    row::<ops::delete_instance::DeleteInstance>(),
+    row::<ops::describe_instance::DescribeInstance>(),
+    row::<ops::describe_instances::DescribeInstances>(),
+    row::<ops::modify_instance_spec::ModifyInstanceSpec>(),
+];

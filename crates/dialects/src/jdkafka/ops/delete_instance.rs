@@ -1,0 +1,59 @@
+//! deleteInstance: gives a cluster back.
+
+use brokerage_control::instance::AfterRelease;
+use brokerage_domain::clock::Moment;
+use brokerage_domain::instance::{Instance, Phase};
+use brokerage_domain::{Error, Result};
+use serde::Deserialize;
+
+use crate::fault::CallError;
+use crate::jdkafka::convert::instance_in_region;
+use crate::jdkafka::ids;
+use crate::operation::{Call, Mode, Operation};
+
+/// The operation.
+pub struct DeleteInstance;
+
+/// Parameters, as in the vendor's SDKs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request {
+    region_id: String,
+    instance_id: String,
+}
+
+impl Operation for DeleteInstance {
+    const NAME: &'static str = "deleteInstance";
+    const ACTION: &'static str = "kafka:deleteInstance";
+    const MODE: Mode = Mode::Write;
+    const CALLS_PER_SECOND: u32 = super::super::CALLS_PER_SECOND;
+    type Request = Request;
+    /// The answer has no `result`.
+    type Response = ();
+
+    fn resource(request: &Request) -> Option<String> {
+        Some(ids::instance_resource(&request.region_id, &request.instance_id))
+    }
+
+    async fn call(call: &Call, request: Request) -> std::result::Result<(), CallError> {
+        let Call { control, cx } = call;
+        let instance = instance_in_region(call, &request.instance_id).await?;
+        let now = control.now();
+        let permit = move |instance: &Instance| may_be_deleted(instance, now);
+        control.instance_release_if(cx, &instance.id, AfterRelease::Gone, permit).await?;
+        Ok(())
+    }
+}
+
+/// Pay-as-you-go instances, and prepaid ones after their term; none while it is made or changed (SDK text of
+/// deleteInstance). One that could not be made was paid back and may always go.
+fn may_be_deleted(instance: &Instance, now: Moment) -> Result<()> {
+    if matches!(instance.phase, Phase::AwaitingStart | Phase::Provisioning | Phase::Changing) {
+        return Err(Error::WrongPhase { id: instance.id.to_string(), phase: instance.phase });
+    }
+    let in_term = instance.charge.is_prepaid() && instance.expires_at.is_none_or(|end| end > now);
+    if in_term && instance.phase != Phase::Failed {
+        return Err(Error::invalid("instanceId", "a prepaid instance can be deleted only after its term"));
+    }
+    Ok(())
+}

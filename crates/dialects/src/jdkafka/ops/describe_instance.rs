@@ -1,0 +1,44 @@
+//! describeInstance: one cluster, with its endpoints.
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::CallError;
+use crate::jdkafka::convert::{InstanceView, instance_in_region};
+use crate::jdkafka::ids;
+use crate::operation::{Call, Mode, Operation};
+
+/// The operation.
+pub struct DescribeInstance;
+
+/// Parameters, as in the vendor's SDKs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request {
+    region_id: String,
+    instance_id: String,
+}
+
+/// `result` of the answer.
+#[derive(Debug, Serialize)]
+pub struct Response {
+    instance: InstanceView,
+}
+
+impl Operation for DescribeInstance {
+    const NAME: &'static str = "describeInstance";
+    const ACTION: &'static str = "kafka:describeInstance";
+    const MODE: Mode = Mode::Read;
+    const CALLS_PER_SECOND: u32 = super::super::CALLS_PER_SECOND;
+    type Request = Request;
+    type Response = Response;
+
+    fn resource(request: &Request) -> Option<String> {
+        Some(ids::instance_resource(&request.region_id, &request.instance_id))
+    }
+
+    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
+        let found = instance_in_region(call, &request.instance_id).await?;
+        let instance = InstanceView::new(&call.control, &found)?.with_endpoints(&call.control, &found);
+        Ok(Response { instance })
+    }
+}

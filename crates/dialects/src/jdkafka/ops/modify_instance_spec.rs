@@ -1,0 +1,122 @@
+//! modifyInstanceSpec: more nodes, larger disks, a larger class.
+
+use brokerage_control::change::InstanceModify;
+use brokerage_domain::catalog::{Catalog, NodeGroup, Plan, PlanRequest};
+use brokerage_domain::instance::Instance;
+use brokerage_domain::order::Payment;
+use serde::{Deserialize, Serialize};
+
+use crate::fault::{CallError, invalid};
+use crate::jdkafka::convert::{InstanceClassSpec, instance_in_region};
+use crate::jdkafka::ids;
+use crate::operation::{Call, Mode, Operation};
+
+/// The operation.
+pub struct ModifyInstanceSpec;
+
+/// Parameters, as in the vendor's SDKs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request {
+    region_id: String,
+    instance_id: String,
+    instance_class_spec: Vec<InstanceClassSpec>,
+}
+
+/// `result` of the answer.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Response {
+    instance_id: String,
+    buy_id: String,
+}
+
+impl Operation for ModifyInstanceSpec {
+    const NAME: &'static str = "modifyInstanceSpec";
+    const ACTION: &'static str = "kafka:modifyInstanceSpec";
+    const MODE: Mode = Mode::Write;
+    const CALLS_PER_SECOND: u32 = super::super::CALLS_PER_SECOND;
+    type Request = Request;
+    type Response = Response;
+
+    fn resource(request: &Request) -> Option<String> {
+        Some(ids::instance_resource(&request.region_id, &request.instance_id))
+    }
+
+    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = call;
+        let instance = instance_in_region(call, &request.instance_id).await?;
+        let asked: Vec<NodeGroup> = request.instance_class_spec.into_iter().map(Into::into).collect();
+        let catalog = control.catalog(cx.profile)?;
+        let plan = catalog.plan(&plan_request(&instance, asked)?)?;
+        check_growth(catalog, &instance.plan.bought.nodes, &plan)?;
+        let buy_id = ids::buy_id(control.chance());
+        let modify = InstanceModify { order_id: buy_id.clone(), plan, payment: Payment::OnDelivery };
+        control.instance_modify(cx, &instance, modify).await?;
+        Ok(Response { instance_id: instance.id.to_string(), buy_id: buy_id.to_string() })
+    }
+}
+
+/// What the instance is, with the groups that were named changed where they say so.
+fn plan_request(instance: &Instance, asked: Vec<NodeGroup>) -> Result<PlanRequest, CallError> {
+    if asked.is_empty() {
+        return Err(invalid("instanceClassSpec", "is empty"));
+    }
+    let plan = &instance.plan;
+    let bought = &plan.bought;
+    let unnamed = bought.nodes.iter().filter(|group| asked.iter().all(|other| other.role != group.role));
+    let mut nodes: Vec<NodeGroup> = unnamed.cloned().collect();
+    nodes.extend(asked.into_iter().map(|group| {
+        let before = bought.nodes.iter().find(|before| before.role == group.role).cloned().unwrap_or_default();
+        NodeGroup {
+            role: group.role,
+            class: group.class.or(before.class),
+            count: group.count.or(before.count),
+            disk_type: group.disk_type.or(before.disk_type),
+            disk_gb: group.disk_gb.or(before.disk_gb),
+        }
+    }));
+    Ok(PlanRequest {
+        site: plan.site,
+        region: plan.region.clone(),
+        zones: plan.zones.clone(),
+        edition: Some(plan.edition.clone()),
+        version: Some(plan.version.clone()),
+        retention_minutes: Some(bought.retention_minutes),
+        nodes,
+        prepaid: instance.charge.is_prepaid(),
+        ..PlanRequest::default()
+    })
+}
+
+/// Ours: a cluster only grows, and keeps its kind of disk. Fewer nodes or smaller disks could not hold its data.
+fn check_growth(catalog: &Catalog, before: &[NodeGroup], after: &Plan) -> Result<(), CallError> {
+    let refuse = |name: &str, reason: &str| Err(invalid(format!("instanceClassSpec.{name}"), reason));
+    let size = |group: &NodeGroup| {
+        let class = group.class.as_deref().and_then(|code| catalog.node_class(code));
+        class.map(|class| (class.cpu, class.memory_gb))
+    };
+    if before == after.bought.nodes {
+        return Err(invalid("instanceClassSpec", "is what the instance is already"));
+    }
+    for new in &after.bought.nodes {
+        let Some(old) = before.iter().find(|old| old.role == new.role) else {
+            continue;
+        };
+        if new.count < old.count {
+            return refuse("nodeCount", "cannot become smaller");
+        }
+        if new.disk_gb < old.disk_gb {
+            return refuse("nodeDiskGB", "cannot become smaller");
+        }
+        if new.disk_type != old.disk_type {
+            return refuse("nodeDiskType", "cannot be changed");
+        }
+        if let (Some((old_cpu, old_gb)), Some((new_cpu, new_gb))) = (size(old), size(new))
+            && (new_cpu < old_cpu || new_gb < old_gb)
+        {
+            return refuse("nodeClassCode", "cannot become smaller");
+        }
+    }
+    Ok(())
+}

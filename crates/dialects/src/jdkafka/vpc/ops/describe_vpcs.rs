@@ -1,0 +1,77 @@
+//! describeVpcs: the caller's networks in a region.
+
+use brokerage_domain::network::{Network, Subnet};
+use serde::{Deserialize, Serialize};
+
+use crate::fault::CallError;
+use crate::jdkafka::list::{Filter, FilterField, Page, TagFilter, retain};
+use crate::jdkafka::vpc::convert::{PAGE_SIZE_DEFAULT, SUBNET_TYPE, VpcView, asks_for_absent};
+use crate::operation::{Call, Mode, Operation};
+
+/// The operation.
+pub struct DescribeVpcs;
+
+/// Parameters, as in the vendor's SDKs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request {
+    region_id: String,
+    page_number: Option<i64>,
+    page_size: Option<i64>,
+    filters: Option<Vec<Filter>>,
+    tags: Option<Vec<TagFilter>>,
+    resource_group_ids: Option<Vec<String>>,
+}
+
+/// `result` of the answer.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Response {
+    vpcs: Vec<VpcView>,
+    total_count: usize,
+}
+
+/// A network and its subnets, whose zones it can be found by.
+type Placed = (Network, Vec<Subnet>);
+
+/// What the list can be filtered by (SDK text of `filters`).
+const FIELDS: &[FilterField<Placed>] = &[
+    FilterField { name: "vpcIds", many: true, agrees: |(network, _), value| network.id.as_str() == value },
+    FilterField { name: "vpcNames", many: true, agrees: |(network, _), value| network.name == value },
+    FilterField { name: "azType", many: true, agrees: |_, value| value == SUBNET_TYPE },
+    FilterField { name: "azs", many: true, agrees: |(_, subnets), value| subnets.iter().any(|subnet| subnet.zone == value) },
+];
+
+impl Operation for DescribeVpcs {
+    const NAME: &'static str = "describeVpcs";
+    const ACTION: &'static str = "vpc:describeVpcs";
+    const MODE: Mode = Mode::Read;
+    const CALLS_PER_SECOND: u32 = crate::jdkafka::CALLS_PER_SECOND;
+    type Request = Request;
+    type Response = Response;
+
+    fn resource(request: &Request) -> Option<String> {
+        Some(format!("jrn:vpc:{}:*:vpcs/*", request.region_id))
+    }
+
+    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = call;
+        let page = Page::asked(request.page_number, request.page_size, PAGE_SIZE_DEFAULT)?;
+        let subnets = control.subnet_list(cx).await?;
+        let networks = control.network_list(cx).await?.into_iter();
+        let mut found: Vec<Placed> = networks
+            .map(|network| {
+                let inside = subnets.iter().filter(|subnet| subnet.network_id == network.id).cloned();
+                let inside = inside.collect();
+                (network, inside)
+            })
+            .collect();
+        retain(&mut found, request.filters.as_deref().unwrap_or_default(), FIELDS)?;
+        if asks_for_absent(request.tags.as_deref(), request.resource_group_ids.as_deref()) {
+            found.clear();
+        }
+        let total_count = found.len();
+        let vpcs = page.of(found).iter().map(|(network, subnets)| VpcView::new(network, subnets)).collect();
+        Ok(Response { vpcs, total_count })
+    }
+}
