@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use brokerage_domain::catalog::Catalog;
 use brokerage_domain::instance::{Instance, Phase};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::fault::field;
 use crate::fault::CallError;
+use crate::params::{IndexBase, JsonText, Param, decode};
 
 /// Most tags on one resource ("TagResources").
 pub const TAGS_MAX: usize = 20;
@@ -186,4 +188,18 @@ pub fn zone_named(catalog: &Catalog, region: &str, text: &str) -> String {
     };
     let found = catalog.zones(region).find(|zone| is_meant(&zone.id));
     found.map_or_else(|| text.to_owned(), |zone| zone.id.clone())
+}
+
+/// Reads a parameter that is one text of JSON.
+///
+/// # Errors
+/// A text that is no JSON, or JSON of another form.
+pub fn json_text<T: DeserializeOwned>(name: &str, text: String) -> Result<T, CallError> {
+    match decode::<JsonText<T>>(&Param::Text(text), IndexBase::One) {
+        Ok(decoded) => Ok(decoded.value.0),
+        Err(fault) => Err(field(
+            name,
+            format!("not the JSON of this parameter: {fault}"),
+        )),
+    }
 }

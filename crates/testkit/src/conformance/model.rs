@@ -201,6 +201,8 @@ impl Model {
                 Value::Array(items) => {
                     Shape::List(Box::new(items.first().map_or(Shape::Any, shape)))
                 }
+                // Names that the model leaves open.
+                Value::Object(fields) if fields.contains_key("*") => Shape::Any,
                 Value::Object(_) => Shape::Object(members(value).map(field).collect()),
                 word => word
                     .as_str()

@@ -8,12 +8,11 @@ use brokerage_domain::instance::Instance;
 use brokerage_domain::topic::Topic;
 use serde::Deserialize;
 
-use crate::alikafka::convert::{Tag, tags_from};
+use crate::alikafka::convert::{Tag, given, json_text, tags_from};
 use crate::alikafka::fault::field;
 use crate::alikafka::topic_words::{self, LocalConfig};
 use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
-use crate::params::JsonText;
 
 /// Shortest and longest name, in characters ("CreateTopic": 3 to 64).
 const NAME_CHARS: std::ops::RangeInclusive<usize> = 3..=64;
@@ -43,7 +42,7 @@ pub struct Request {
     compact_topic: Option<bool>,
     replication_factor: Option<i16>,
     min_insync_replicas: Option<i16>,
-    config: Option<JsonText<LocalConfig>>,
+    config: Option<String>,
     tag: Option<Vec<Tag>>,
 }
 
@@ -139,8 +138,8 @@ fn local_storage(
             format!("must be from 1 to {REPLICAS_MAX}"),
         ));
     }
-    let mut configs = match &request.config {
-        Some(JsonText(config)) => config.checked(&instance.plan)?,
+    let mut configs = match given(request.config.clone()) {
+        Some(text) => json_text::<LocalConfig>("Config", text)?.checked(&instance.plan)?,
         None => BTreeMap::new(),
     };
     if let Some(insync) = request.min_insync_replicas {

@@ -10,11 +10,11 @@ use brokerage_domain::instance::Instance;
 use serde::Deserialize;
 
 use crate::alikafka::config::Config;
-use crate::alikafka::convert::{attribute, given, zone_named};
+use crate::alikafka::convert::{attribute, given, json_text, zone_named};
 use crate::alikafka::fault::{field, needed};
 use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
-use crate::params::{Ignored, JsonText};
+use crate::params::Ignored;
 
 /// Most vSwitches of one instance: one for each zone that a cluster can stand in, with room.
 const SUBNETS_MAX: usize = 8;
@@ -34,7 +34,7 @@ pub struct Request {
     v_switch_id: Option<String>,
     v_switch_ids: Option<Vec<String>>,
     zone_id: Option<String>,
-    selected_zones: Option<JsonText<Vec<Vec<String>>>>,
+    selected_zones: Option<String>,
     cross_zone: Option<bool>,
     deploy_module: Option<String>,
     name: Option<String>,
@@ -166,13 +166,14 @@ fn zones(
     instance: &Instance,
 ) -> Result<Vec<String>, CallError> {
     let named = |zone: &String| zone_named(catalog, &instance.region, zone);
-    let selected: Vec<Vec<String>> = match &request.selected_zones {
-        Some(JsonText(lists)) => lists
-            .iter()
-            .map(|list| list.iter().map(named).collect())
-            .collect(),
+    let lists: Vec<Vec<String>> = match given(request.selected_zones.clone()) {
+        Some(text) => json_text("SelectedZones", text)?,
         None => Vec::new(),
     };
+    let selected: Vec<Vec<String>> = lists
+        .iter()
+        .map(|list| list.iter().map(named).collect())
+        .collect();
     if selected.len() > 2 {
         return Err(field("SelectedZones", "must be two lists of zones"));
     }

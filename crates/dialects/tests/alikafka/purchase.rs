@@ -1,0 +1,398 @@
+//! CreatePostPayOrder: the example of the vendor's page, its rules, and what becomes of the money.
+
+use brokerage_control::access_key::NewKey;
+use brokerage_dialects::signing::Scheme;
+use brokerage_domain::access::Policy;
+use brokerage_domain::id::{AccessKeyId, AccountId};
+use brokerage_domain::money::{Currency, Money};
+use brokerage_testkit::Plane;
+use http::Method;
+use secrecy::SecretString;
+use serde_json::json;
+
+use super::{EXAMPLE, REGION, VERSION, bought, call, code, done, shown, with};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_gives_the_documented_tree_in_json() {
+    let plane = Plane::sandbox().await;
+    let answer = call(&plane, "CreatePostPayOrder", &EXAMPLE).await;
+    assert_eq!(
+        answer.headers["content-type"],
+        "application/json;charset=utf-8"
+    );
+    let (order, request) = (&answer.json["OrderId"], &answer.json["RequestId"]);
+    assert_eq!(
+        answer.json,
+        json!({ "RequestId": request, "Message": "operation success.", "OrderId": order, "Code": 200, "Success": true })
+    );
+    assert!(
+        order
+            .as_str()
+            .is_some_and(|order| order.len() == 15 && order.bytes().all(|b| b.is_ascii_digit()))
+    );
+    let request = request.as_str().unwrap();
+    assert_eq!(
+        (request.len(), request.to_ascii_uppercase().as_str()),
+        (36, request)
+    );
+    plane.assert_ledger().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_gives_the_documented_tree_in_xml() {
+    let plane = Plane::sandbox().await;
+    let answer = plane
+        .aliyun_as("XML", "CreatePostPayOrder", VERSION, &EXAMPLE)
+        .await;
+    assert_eq!(answer.headers["content-type"], "text/xml;charset=utf-8");
+    let between = |open: &str, close: &str| {
+        let rest = answer
+            .body
+            .split_once(open)
+            .unwrap_or_else(|| panic!("{open} in {}", answer.body))
+            .1;
+        rest.split_once(close).unwrap().0.to_owned()
+    };
+    let (request, order) = (
+        between("<RequestId>", "</RequestId>"),
+        between("<OrderId>", "</OrderId>"),
+    );
+    assert_eq!(
+        answer.body,
+        format!(
+            "<?xml version='1.0' encoding='UTF-8'?><CreatePostPayOrderResponse><RequestId>{request}</RequestId>\
+             <Message>operation success.</Message><OrderId>{order}</OrderId><Code>200</Code><Success>true</Success>\
+             </CreatePostPayOrderResponse>"
+        )
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_is_listed_at_once_and_waits_for_its_start() {
+    let plane = Plane::sandbox().await;
+    let (order, id) = bought(&plane, &EXAMPLE).await;
+    assert!(
+        id.starts_with("alikafka_post-cn-") && id.len() == "alikafka_post-cn-".len() + 11,
+        "{id}"
+    );
+    let instance = shown(&plane, &id).await;
+    for (key, expected) in [
+        ("ServiceStatus", json!(0)),
+        ("ViewInstanceStatusCode", json!(0)),
+        ("PaidType", json!(1)),
+        ("DeployType", json!(5)),
+        ("DiskType", json!(1)),
+        ("DiskSize", json!(900)),
+        ("EipMax", json!(0)),
+        ("IoMax", json!(20)),
+        ("IoMaxSpec", json!("alikafka.hw.2xlarge")),
+        ("IoMaxWrite", json!(20)),
+        ("SpecType", json!("normal")),
+        ("TopicNumLimit", json!(50)),
+        ("MsgRetain", json!(72)),
+        ("RegionId", json!(REGION)),
+        ("Name", json!(id)),
+        ("Tags", json!({ "TagVO": [] })),
+        (
+            "UpgradeServiceDetailInfo",
+            json!({ "Current2OpenSourceVersion": "2.2.0" }),
+        ),
+        ("EndPoint", json!(null)),
+        ("VpcId", json!(null)),
+    ] {
+        assert_eq!(instance[key], expected, "{key}");
+    }
+    let by_another_order = done(&plane, "GetInstanceList", &[("OrderId", "1")]).await;
+    assert_eq!(
+        by_another_order["InstanceList"],
+        json!({ "InstanceVO": [] })
+    );
+    assert_ne!(order, "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_way_of_the_page_to_say_the_same_is_sold() {
+    let plane = Plane::sandbox().await;
+    for (changes, key, expected) in [
+        // "IoMaxSpec prevails when both are given."
+        (vec![("IoMax", Some("120"))], "IoMax", json!(20)),
+        (
+            vec![("IoMaxSpec", None), ("IoMax", Some("30"))],
+            "IoMaxSpec",
+            json!("alikafka.hw.3xlarge"),
+        ),
+        (
+            vec![("IoMaxSpec", Some("")), ("IoMax", Some("30"))],
+            "IoMaxSpec",
+            json!("alikafka.hw.3xlarge"),
+        ),
+        (vec![("SpecType", None)], "SpecType", json!("normal")),
+        (vec![("DiskType", Some("0"))], "DiskType", json!(0)),
+        (vec![("DiskType", Some("6"))], "DiskType", json!(6)),
+        (vec![("EipMax", Some("3"))], "EipMax", json!(0)),
+        (
+            vec![("DeployType", Some("4")), ("EipMax", Some("3"))],
+            "EipMax",
+            json!(3),
+        ),
+        (
+            vec![("DeployType", Some("4")), ("EipMax", Some("3"))],
+            "DeployType",
+            json!(4),
+        ),
+        (
+            vec![("TopicQuota", None), ("PartitionNum", Some("50"))],
+            "TopicNumLimit",
+            json!(1_050),
+        ),
+        (
+            vec![("TopicQuota", Some("1050")), ("PartitionNum", Some("50"))],
+            "TopicNumLimit",
+            json!(1_050),
+        ),
+        (
+            vec![("TopicQuota", Some("51")), ("PartitionNum", Some("16"))],
+            "TopicNumLimit",
+            json!(1_016),
+        ),
+        (vec![("PaidType", Some("1"))], "PaidType", json!(1)),
+        (
+            vec![("SpecType", Some("professional"))],
+            "TopicNumLimit",
+            json!(100),
+        ),
+        (
+            vec![
+                ("SpecType", Some("professionalForHighRead")),
+                ("IoMaxSpec", Some("alikafka.hr.2xlarge")),
+            ],
+            "IoMaxRead",
+            json!(50),
+        ),
+        (
+            vec![("ResourceGroupId", Some("rg-1"))],
+            "ResourceGroupId",
+            json!("rg-1"),
+        ),
+        (
+            vec![("Tag.1.Value", Some("v")), ("Tag.1.Key", Some("k"))],
+            "Tags",
+            json!({ "TagVO": [{ "Key": "k", "Value": "v" }] }),
+        ),
+    ] {
+        let (_, id) = bought(&plane, &with(&EXAMPLE, &changes)).await;
+        assert_eq!(shown(&plane, &id).await[key], expected, "{changes:?}");
+    }
+    plane.assert_ledger().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_rule_of_the_page_is_refused_with_its_code_and_names_its_parameter() {
+    const FIELD: &str = "BIZ_FIELD_CHECK_INVALID";
+    let plane = Plane::sandbox().await;
+    for (changes, expected, named) in [
+        (vec![("RegionId", None)], "MissingRegionId", "RegionId"),
+        (vec![("RegionId", Some("cn-nowhere"))], FIELD, "RegionId"),
+        (
+            vec![("DeployType", None)],
+            "MissingDeployType",
+            "DeployType",
+        ),
+        (
+            vec![("DeployType", Some("public"))],
+            "InvalidDeployType",
+            "DeployType",
+        ),
+        (vec![("DeployType", Some("6"))], FIELD, "DeployType"),
+        (vec![("DeployType", Some("4"))], FIELD, "EipMax"),
+        (
+            vec![("DeployType", Some("4")), ("EipMax", Some("0"))],
+            FIELD,
+            "EipMax",
+        ),
+        (vec![("DiskSize", None)], FIELD, "DiskSize"),
+        (vec![("DiskSize", Some("910"))], FIELD, "DiskSize"),
+        (vec![("DiskSize", Some("-100"))], FIELD, "DiskSize"),
+        (vec![("DiskType", None)], FIELD, "DiskType"),
+        (vec![("DiskType", Some("2"))], FIELD, "DiskType"),
+        (vec![("TopicQuota", None)], FIELD, "TopicQuota"),
+        (vec![("TopicQuota", Some("49"))], FIELD, "TopicQuota"),
+        (
+            vec![("TopicQuota", Some("many"))],
+            "InvalidTopicQuota",
+            "TopicQuota",
+        ),
+        (vec![("PartitionNum", Some("50"))], FIELD, "PartitionNum"),
+        (
+            vec![("TopicQuota", None), ("PartitionNum", Some("3001"))],
+            FIELD,
+            "PartitionNum",
+        ),
+        (
+            vec![("IoMax", None), ("IoMaxSpec", None)],
+            FIELD,
+            "IoMaxSpec",
+        ),
+        (
+            vec![("IoMax", Some("25")), ("IoMaxSpec", None)],
+            FIELD,
+            "IoMax",
+        ),
+        (
+            vec![("IoMaxSpec", Some("alikafka.hw.16xlarge"))],
+            FIELD,
+            "IoMaxSpec",
+        ),
+        (
+            vec![("IoMaxSpec", Some("alikafka.hr.2xlarge"))],
+            FIELD,
+            "IoMaxSpec",
+        ),
+        (vec![("SpecType", Some("enterprise"))], FIELD, "SpecType"),
+        (vec![("PaidType", Some("0"))], FIELD, "PaidType"),
+        (vec![("PaidType", Some("3"))], FIELD, "serverless"),
+        (
+            vec![("Tag.1.Value", Some("v"))],
+            "MissingParameter",
+            "Tag.1.Key",
+        ),
+        (vec![("Tag.1.Key", Some("acs:k"))], FIELD, "Tag.1.Key"),
+        (
+            vec![("Tag.1.Key", Some("k")), ("Tag.2.Key", Some("k"))],
+            FIELD,
+            "Tag.2.Key",
+        ),
+        (
+            vec![("ServerlessConfig", Some("{"))],
+            "InvalidServerlessConfig",
+            "ServerlessConfig",
+        ),
+    ] {
+        let answer = call(&plane, "CreatePostPayOrder", &with(&EXAMPLE, &changes)).await;
+        assert_eq!(
+            (answer.status, code(&answer)),
+            (400, expected),
+            "{changes:?}: {}",
+            answer.body
+        );
+        assert!(
+            answer.json["Message"].as_str().unwrap().contains(named),
+            "{changes:?}: {}",
+            answer.body
+        );
+    }
+    let all = done(&plane, "GetInstanceList", &[]).await;
+    assert_eq!(
+        all["InstanceList"]["InstanceVO"],
+        json!([]),
+        "a refused order leaves nothing"
+    );
+    plane.assert_ledger().await;
+}
+
+/// The order of the example as another account's key.
+fn order_by(plane: &Plane, key: &str, secret: &str) -> brokerage_dialects::wire::WireRequest {
+    let query: Vec<String> = EXAMPLE
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let target = format!(
+        "/?Action=CreatePostPayOrder&Version={VERSION}&Format=JSON&{}",
+        query.join("&")
+    );
+    plane.signed_by(
+        key,
+        secret,
+        Plane::request(Method::POST, &target, &[], ""),
+        Scheme::RpcV1,
+        "",
+        "",
+    )
+}
+
+async fn account_with(plane: &Plane, key: &str, secret: &str, policy: Policy) -> AccountId {
+    let account = plane.control.account_create(key).await.unwrap().id;
+    let new = NewKey {
+        id: Some(AccessKeyId::new(key)),
+        secret: Some(SecretString::from(secret)),
+        session_token: None,
+        policy,
+    };
+    plane
+        .control
+        .access_key_create(&account, new)
+        .await
+        .unwrap();
+    account
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_without_money_is_refused_until_it_has_some() {
+    let plane = Plane::sandbox().await;
+    let account = account_with(&plane, "POOR", "s", Policy::allow_all()).await;
+    let answer = plane.send(&order_by(&plane, "POOR", "s")).await;
+    assert_eq!(
+        (answer.status, code(&answer)),
+        (400, "InvalidAccountStatus.NotEnoughBalance"),
+        "{}",
+        answer.body
+    );
+    let money = Money::from_units(5).unwrap();
+    plane
+        .control
+        .account_top_up(&account, money, Currency::Cny, "test")
+        .await
+        .unwrap();
+    assert_eq!(plane.send(&order_by(&plane, "POOR", "s")).await.status, 200);
+    // The first hour of 3.86 is reserved, and the rest does not pay for a second instance.
+    let answer = plane.send(&order_by(&plane, "POOR", "s")).await;
+    assert_eq!(
+        code(&answer),
+        "InvalidAccountStatus.NotEnoughBalance",
+        "{}",
+        answer.body
+    );
+    plane.assert_ledger().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_whose_policy_does_not_name_the_operation_is_refused() {
+    let plane = Plane::sandbox().await;
+    let policy = Policy {
+        statements: Vec::new(),
+    };
+    account_with(&plane, "NOBODY", "s", policy).await;
+    let answer = plane.send(&order_by(&plane, "NOBODY", "s")).await;
+    assert_eq!(
+        (answer.status, code(&answer)),
+        (403, "Forbidden.RAM"),
+        "{}",
+        answer.body
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_account_sees_nothing_of_an_instance() {
+    let plane = Plane::sandbox().await;
+    let (_, id) = bought(&plane, &EXAMPLE).await;
+    account_with(&plane, "OTHER", "s", Policy::allow_all()).await;
+    for (action, status, expected) in [
+        ("ReleaseInstance", 400, "AUTH_RESOURCE_OWNER_ERROR"),
+        ("DeleteInstance", 400, "AUTH_RESOURCE_OWNER_ERROR"),
+        ("GetQuotaTip", 400, "AUTH_RESOURCE_OWNER_ERROR"),
+    ] {
+        let target = format!(
+            "/?Action={action}&Version={VERSION}&Format=JSON&RegionId={REGION}&InstanceId={id}"
+        );
+        let request = Plane::request(Method::POST, &target, &[], "");
+        let answer = plane
+            .send(&plane.signed_by("OTHER", "s", request, Scheme::RpcV1, "", ""))
+            .await;
+        assert_eq!(
+            (answer.status, code(&answer)),
+            (status, expected),
+            "{action}: {}",
+            answer.body
+        );
+    }
+}

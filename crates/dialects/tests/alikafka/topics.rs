@@ -1,0 +1,293 @@
+//! Topics and what they take of an instance.
+
+use brokerage_testkit::Plane;
+use serde_json::{Value, json};
+
+use super::{EXAMPLE, bought, done, refused, running, shown, started, with};
+
+const FIELD: &str = "BIZ_FIELD_CHECK_INVALID";
+
+async fn listed(plane: &Plane, id: &str, filter: &[(&str, &str)]) -> Value {
+    let mut params = vec![("InstanceId", id)];
+    params.extend_from_slice(filter);
+    done(plane, "GetTopicList", &params).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_is_made_listed_and_deleted() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane).await;
+    let topic = [
+        ("InstanceId", id.as_str()),
+        ("Topic", "orders.v1_x-2"),
+        ("Remark", "all orders"),
+        ("Tag.1.Key", "team"),
+        ("Tag.1.Value", "a"),
+        ("CompactTopic", "false"),
+    ];
+    done(&plane, "CreateTopic", &topic).await;
+    let answer = listed(&plane, &id, &[("Topic", "orders.v1_x-2")]).await;
+    let at = &answer["TopicList"]["TopicVO"][0]["CreateTime"];
+    assert!(at.as_i64().is_some_and(|at| at > 1_600_000_000_000), "{at}");
+    assert_eq!(
+        (
+            &answer["Total"],
+            &answer["CurrentPage"],
+            &answer["PageSize"]
+        ),
+        (&json!(1), &json!(1), &json!(10))
+    );
+    assert_eq!(
+        answer["TopicList"],
+        json!({ "TopicVO": [{
+            "Topic": "orders.v1_x-2", "InstanceId": id, "RegionId": "cn-hangzhou", "PartitionNum": 12,
+            "Remark": "all orders", "Status": 0, "StatusName": "Running", "CreateTime": at, "LocalTopic": false,
+            "CompactTopic": false, "AutoCreate": false, "TopicConfig": "{}",
+            "Tags": { "TagVO": [{ "Key": "team", "Value": "a" }] },
+        }] })
+    );
+    assert_eq!(
+        refused(&plane, "CreateTopic", &topic).await,
+        (400, "BIZ_TOPIC_EXISTED".to_owned())
+    );
+    let of = [("InstanceId", id.as_str()), ("Topic", "orders.v1_x-2")];
+    done(
+        &plane,
+        "ModifyTopicRemark",
+        &with(&of, &[("Remark", Some("new"))]),
+    )
+    .await;
+    assert_eq!(
+        listed(&plane, &id, &[]).await["TopicList"]["TopicVO"][0]["Remark"],
+        "new"
+    );
+    done(&plane, "DeleteTopic", &of).await;
+    assert_eq!(
+        listed(&plane, &id, &[]).await["TopicList"],
+        json!({ "TopicVO": [] })
+    );
+    for action in ["DeleteTopic", "ModifyTopicRemark"] {
+        assert_eq!(
+            refused(&plane, action, &of).await,
+            (400, "BIZ_TOPIC_NOT_FOUND".to_owned()),
+            "{action}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn local_storage_has_settings_of_its_own() {
+    let plane = Plane::sandbox().await;
+    let (_, id) = bought(
+        &plane,
+        &with(&EXAMPLE, &[("SpecType", Some("professional"))]),
+    )
+    .await;
+    started(&plane, &id, &[]).await;
+    let local = [
+        ("InstanceId", id.as_str()),
+        ("Topic", "local"),
+        ("Remark", ""),
+        ("LocalTopic", "True"),
+        ("PartitionNum", "1"),
+        ("CompactTopic", "true"),
+        ("ReplicationFactor", "2"),
+        ("MinInsyncReplicas", "2"),
+        (
+            "Config",
+            r#"{"retention.ms":"3600000","max.message.bytes":2097152,"message.timestamp.type":"LogAppendTime"}"#,
+        ),
+    ];
+    done(&plane, "CreateTopic", &local).await;
+    let topic = &listed(&plane, &id, &[]).await["TopicList"]["TopicVO"][0];
+    assert_eq!(
+        (
+            &topic["LocalTopic"],
+            &topic["CompactTopic"],
+            &topic["PartitionNum"]
+        ),
+        (&json!(true), &json!(true), &json!(1))
+    );
+    let config: Value = serde_json::from_str(topic["TopicConfig"].as_str().unwrap()).unwrap();
+    assert_eq!(
+        config,
+        json!({
+            "cleanup.policy": "compact", "max.message.bytes": "2097152", "message.timestamp.type": "LogAppendTime",
+            "min.insync.replicas": "2", "retention.ms": "3600000",
+        })
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_rule_of_a_topic_is_refused_with_its_code() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane).await;
+    let long = "x".repeat(65);
+    let base = [
+        ("InstanceId", id.as_str()),
+        ("Topic", "name"),
+        ("Remark", ""),
+    ];
+    for (changes, expected) in [
+        (vec![("Remark", None)], "MissingRemark"),
+        (vec![("Topic", None)], "MissingTopic"),
+        (vec![("InstanceId", None)], "MissingInstanceId"),
+        (
+            vec![("InstanceId", Some("alikafka_post-cn-00000000000"))],
+            "AUTH_RESOURCE_OWNER_ERROR",
+        ),
+        (vec![("Topic", Some("ab"))], FIELD),
+        (vec![("Topic", Some(long.as_str()))], FIELD),
+        (vec![("Topic", Some("a b c"))], FIELD),
+        (vec![("Remark", Some(long.as_str()))], FIELD),
+        (vec![("PartitionNum", Some("1"))], FIELD),
+        (vec![("PartitionNum", Some("361"))], FIELD),
+        (vec![("PartitionNum", Some("some"))], "InvalidPartitionNum"),
+        (vec![("CompactTopic", Some("true"))], FIELD),
+        (
+            vec![("LocalTopic", Some("true")), ("PartitionNum", Some("0"))],
+            FIELD,
+        ),
+        (
+            vec![
+                ("LocalTopic", Some("true")),
+                ("ReplicationFactor", Some("4")),
+            ],
+            FIELD,
+        ),
+        (
+            vec![
+                ("LocalTopic", Some("true")),
+                ("ReplicationFactor", Some("1")),
+                ("MinInsyncReplicas", Some("2")),
+            ],
+            FIELD,
+        ),
+        (
+            vec![
+                ("LocalTopic", Some("true")),
+                ("Config", Some(r#"{"retention.ms":"3600000"}"#)),
+            ],
+            FIELD,
+        ),
+        (
+            vec![
+                ("LocalTopic", Some("true")),
+                ("Config", Some(r#"{"max.message.bytes":"1"}"#)),
+            ],
+            FIELD,
+        ),
+        (
+            vec![("LocalTopic", Some("true")), ("Config", Some("{"))],
+            FIELD,
+        ),
+    ] {
+        assert_eq!(
+            refused(&plane, "CreateTopic", &with(&base, &changes)).await,
+            (400, expected.to_owned()),
+            "{changes:?}"
+        );
+    }
+    let (_, waiting) = bought(&plane, &EXAMPLE).await;
+    let not_started = with(&base, &[("InstanceId", Some(waiting.as_str()))]);
+    assert_eq!(
+        refused(&plane, "CreateTopic", &not_started).await.1,
+        "BIZ.INSTANCE.STATUS.ERROR"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn topics_come_in_pages_and_the_filter_is_exact() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane).await;
+    for number in 1..=12 {
+        let name = format!("topic-{number}");
+        done(
+            &plane,
+            "CreateTopic",
+            &[
+                ("InstanceId", &id),
+                ("Topic", &name),
+                ("Remark", ""),
+                ("PartitionNum", "2"),
+            ],
+        )
+        .await;
+    }
+    for (filter, expected, total) in [
+        (vec![], 10, 12),
+        (vec![("CurrentPage", "2")], 2, 12),
+        (vec![("CurrentPage", "9")], 0, 12),
+        (vec![("PageSize", "5"), ("CurrentPage", "3")], 2, 12),
+        (vec![("PageSize", "100")], 12, 12),
+        (vec![("Topic", "topic-1")], 1, 1),
+        (vec![("Topic", "topic")], 0, 0),
+        (vec![("Topic", "")], 10, 12),
+    ] {
+        let answer = listed(&plane, &id, &filter).await;
+        let count = answer["TopicList"]["TopicVO"].as_array().map(Vec::len);
+        assert_eq!(
+            (count, &answer["Total"]),
+            (Some(expected), &json!(total)),
+            "{filter:?}"
+        );
+    }
+    assert_eq!(shown(&plane, &id).await["UsedTopicCount"], 12);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_quota_repeats_what_was_bought() {
+    let plane = Plane::sandbox().await;
+    for (changes, expected) in [
+        (
+            vec![("TopicQuota", None), ("PartitionNum", Some("50"))],
+            json!({
+                "TopicNumOfBuy": 0, "TopicQuota": 1050, "TopicUsed": 1, "TopicLeft": 1049, "IsPartitionBuy": 1,
+                "PartitionNumOfBuy": 50, "PartitionQuota": 1050, "PartitionUsed": 12, "PartitionLeft": 1038,
+                "GroupUsed": 0, "GroupLeft": 2100,
+            }),
+        ),
+        (
+            vec![],
+            json!({
+                "TopicNumOfBuy": 50, "TopicQuota": 50, "TopicUsed": 1, "TopicLeft": 49, "IsPartitionBuy": 0,
+                "PartitionNumOfBuy": 0, "PartitionQuota": 400, "PartitionUsed": 12, "PartitionLeft": 388,
+                "GroupUsed": 0, "GroupLeft": 100,
+            }),
+        ),
+    ] {
+        let (_, id) = bought(&plane, &with(&EXAMPLE, &changes)).await;
+        let waiting = done(&plane, "GetQuotaTip", &[("InstanceId", &id)]).await;
+        assert_eq!(
+            waiting["QuotaData"]["PartitionNumOfBuy"], expected["PartitionNumOfBuy"],
+            "before the start"
+        );
+        started(&plane, &id, &[]).await;
+        done(
+            &plane,
+            "CreateTopic",
+            &[("InstanceId", &id), ("Topic", "one"), ("Remark", "")],
+        )
+        .await;
+        let answer = done(&plane, "GetQuotaTip", &[("InstanceId", &id)]).await;
+        assert_eq!(answer["QuotaData"], expected, "{changes:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_beyond_what_was_bought_is_refused() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane).await;
+    let big = [
+        ("InstanceId", id.as_str()),
+        ("Topic", "first"),
+        ("Remark", ""),
+        ("PartitionNum", "360"),
+    ];
+    done(&plane, "CreateTopic", &big).await;
+    let more = with(&big, &[("Topic", Some("second"))]);
+    assert_eq!(
+        refused(&plane, "CreateTopic", &more).await,
+        (400, "BIZ_QUOTA_EXCEEDED".to_owned())
+    );
+}
