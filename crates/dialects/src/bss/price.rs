@@ -3,7 +3,9 @@
 //! Modules that add up to a whole order are priced as that order, so that inquiry and order agree to the last
 //! millionth and refuse alike. Fewer modules are priced each for itself.
 
-use brokerage_domain::catalog::{Catalog, Module, PlanRequest, QuoteItem, Site, Term};
+use brokerage_domain::catalog::{
+    Catalog, Field, Module, PlanFault, PlanRequest, QuoteItem, Site, Term,
+};
 use brokerage_domain::money::{Currency, Money};
 use brokerage_domain::{Error, Result as DomainResult};
 use serde::Serialize;
@@ -159,6 +161,7 @@ pub fn price_modules(
     if !catalog.term_is_sold(&edition, request.site, term) {
         return Err(invalid("ModuleList", "not sold for this term"));
     }
+    settle_counts(catalog, &mut request);
     let whole = match is_whole(&request) {
         true => {
             catalog
@@ -335,6 +338,18 @@ fn at_least_zero(property: Property, value: Option<i64>) -> Result<i64, Property
         })
 }
 
+/// Price tools say `PartitionNum:0` beside the topics that are bought: no partitions then, where an order that says
+/// both has to mean the same by both.
+fn settle_counts(catalog: &Catalog, request: &mut PlanRequest) {
+    let conflict = PlanFault::Conflict {
+        a: Field::Topics,
+        b: Field::Partitions,
+    };
+    if request.partitions == Some(0) && catalog.counts_module(request) == Err(conflict) {
+        request.partitions = None;
+    }
+}
+
 /// Topics and partitions. An order is charged for one of the two, so the other costs nothing beside it; how many
 /// topics are included depends on the row of the ladder.
 fn counts(
@@ -344,19 +359,19 @@ fn counts(
     property: Property,
 ) -> Result<Module, PropertyFault> {
     let by_partitions = request.partitions.is_some();
+    let spec_is_known = request.spec.is_some() || request.bandwidth_mbps.is_some();
     match (property, by_partitions) {
+        (Property::PartitionNum, false) if request.topics.is_some() => {
+            Ok(Module::Partitions { edition, extra: 0 })
+        }
         (Property::PartitionNum, false) => Err(PropertyFault::Value {
             property,
             expected: "given for this module",
         }),
-        (Property::PartitionNum, true)
-            if request.spec.is_none() && request.bandwidth_mbps.is_none() =>
-        {
-            Ok(Module::Partitions {
-                edition,
-                extra: at_least_zero(property, request.partitions)?,
-            })
-        }
+        (Property::PartitionNum, true) if !spec_is_known => Ok(Module::Partitions {
+            edition,
+            extra: at_least_zero(property, request.partitions)?,
+        }),
         (Property::PartitionNum, true) | (_, false) => Ok(catalog.counts_module(request)?),
         (_, true) => Ok(Module::Topics { edition, extra: 0 }),
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use brokerage_dialects::bss::TABLE;
+use brokerage_domain::instance::Phase;
 use brokerage_testkit::Plane;
 use brokerage_testkit::conformance::{Answers, Conformance, Model, assert_listed};
 
@@ -64,7 +65,7 @@ async fn answers_hold_the_models_keys_and_types_or_the_keys_are_listed() {
         .as_str()
         .expect(&bought.body)
         .to_owned();
-    crate::purchase::start(&plane, &instance).await;
+    crate::purchase::start(&plane, &instance, Phase::Running).await;
     let module = [
         ("ModuleList.1.ModuleCode", "DiskSize"),
         (

@@ -182,6 +182,55 @@ async fn the_price_lists_example_is_answered_with_the_documented_tree() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn topics_and_partitions_are_priced_as_price_tools_ask_for_them() {
+    let plane = Plane::sandbox().await;
+    let rest = [
+        (
+            "IoMaxSpec",
+            "SpecType:normal,IoMaxSpec:alikafka.hw.2xlarge,RegionId:cn-hangzhou",
+        ),
+        ("DiskSize", "DiskType:1,DiskSize:500,RegionId:cn-hangzhou"),
+    ];
+    for (topics, partitions, expected) in [
+        (
+            "PartitionNum:0,TopicQuota:50,RegionId:cn-hangzhou",
+            None,
+            "3.22",
+        ),
+        (
+            "PartitionNum:0,TopicQuota:60,RegionId:cn-hangzhou",
+            None,
+            "4.05",
+        ),
+        (
+            "PartitionNum:0,TopicQuota:60,RegionId:cn-hangzhou",
+            Some("PartitionNum:0,SpecType:normal,RegionId:cn-hangzhou"),
+            "4.05",
+        ),
+        (
+            "PartitionNum:100,TopicQuota:1100,RegionId:cn-hangzhou",
+            Some("PartitionNum:100,SpecType:normal,RegionId:cn-hangzhou"),
+            "3.7388",
+        ),
+    ] {
+        let asked = [("TopicQuota", topics)]
+            .into_iter()
+            .chain(partitions.map(|config| ("PartitionNum", config)));
+        let asked: Vec<(String, String)> = asked
+            .chain(rest)
+            .map(|(code, config)| (code.to_owned(), config.to_owned()))
+            .collect();
+        let answer = inquire(&plane, "GetPayAsYouGoPrice", POST_PRICE, &asked).await;
+        assert_eq!(answer.json["Success"], true, "{topics}: {}", answer.body);
+        assert_eq!(
+            sum(&answer.json["Data"]).to_string(),
+            expected,
+            "{topics} {partitions:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_term_is_so_many_months_and_so_many_instances() {
     let plane = Plane::sandbox().await;
     for (changes, expected) in [

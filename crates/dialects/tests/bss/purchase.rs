@@ -1,16 +1,15 @@
 //! CreateInstance: what it buys, its rules and its refusals.
 
 use brokerage_control::access_key::NewKey;
-use brokerage_control::instance::InstanceStart;
-use brokerage_control::network::PlacementRequest;
 use brokerage_control::{Context, Settings};
 use brokerage_dialects::signing::Scheme;
 use brokerage_domain::access::{Effect, Policy, Statement};
 use brokerage_domain::catalog::Plan;
-use brokerage_domain::id::{InstanceId, NetworkId, OrderId, SubnetId};
+use brokerage_domain::id::{InstanceId, OrderId};
 use brokerage_domain::instance::Phase;
 use brokerage_domain::money::{Currency, Money};
 use brokerage_domain::order::Charge;
+use brokerage_engine::fake::Fault;
 use brokerage_testkit::{Answer, Plane, PlaneOptions};
 use http::Method;
 use secrecy::SecretString;
@@ -38,25 +37,17 @@ async fn plan_of(plane: &Plane, answer: &Answer) -> Plan {
         .plan
 }
 
-pub(crate) async fn start(plane: &Plane, id: &str) {
-    let placement = PlacementRequest {
-        network_id: NetworkId::new("vpc-1"),
-        subnet_id: SubnetId::new("vsw-1"),
-        zones: Vec::new(),
-    };
-    let start = InstanceStart {
-        placement,
-        name: None,
-        version: None,
-        settings: Default::default(),
-        attributes: Default::default(),
-    };
-    plane
-        .control
-        .instance_start(&context(plane).await, &InstanceId::new(id), start)
-        .await
-        .unwrap();
-    plane.wait_for("alikafka", id, Phase::Running).await;
+/// Starts a bought instance as its owner does, through AliKafka.
+pub(crate) async fn start(plane: &Plane, id: &str, until: Phase) {
+    let params = [
+        ("RegionId", "cn-hangzhou"),
+        ("InstanceId", id),
+        ("VpcId", "vpc-1"),
+        ("VSwitchId", "vsw-1"),
+    ];
+    let answer = plane.aliyun("StartInstance", "2019-09-16", &params).await;
+    assert_eq!(answer.json["Success"], true, "{}", answer.body);
+    plane.wait_for("alikafka", id, until).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,8 +99,28 @@ async fn pay_as_you_go_is_answered_with_the_documented_tree_and_runs_once_it_is_
     let this_one = [("InstanceIDs", instance)];
     let listed = || data(&plane, "QueryAvailableInstances", &this_one);
     assert_eq!(listed().await["InstanceList"][0]["Status"], "Creating");
-    start(&plane, instance).await;
+    let by_order = [("RegionId", "cn-hangzhou"), ("OrderId", order)];
+    let in_alikafka = || plane.aliyun("GetInstanceList", "2019-09-16", &by_order);
+    let shown = in_alikafka().await.json["InstanceList"]["InstanceVO"][0].clone();
+    for (key, expected) in [
+        ("InstanceId", json!(instance)),
+        ("ServiceStatus", json!(0)),
+        ("DeployType", json!(5)),
+        ("DiskType", json!(1)),
+        ("DiskSize", json!(500)),
+        ("SpecType", json!("normal")),
+        ("IoMaxSpec", json!("alikafka.hw.2xlarge")),
+        ("PaidType", json!(1)),
+    ] {
+        assert_eq!(shown[key], expected, "{key}");
+    }
+    start(&plane, instance, Phase::Running).await;
     assert_eq!(listed().await["InstanceList"][0]["Status"], "Normal");
+    let shown = in_alikafka().await;
+    assert_eq!(
+        shown.json["InstanceList"]["InstanceVO"][0]["ServiceStatus"],
+        5
+    );
     plane.assert_ledger().await;
 }
 
@@ -141,7 +152,7 @@ async fn a_subscription_is_paid_at_the_order_and_ends_after_its_period() {
     let after = balance().await;
     assert_eq!(before.posted.checked_sub(after.posted), "22902".parse());
     assert_eq!(after.held, Money::ZERO);
-    start(&plane, instance).await;
+    start(&plane, instance, Phase::Running).await;
     let listed = data(&plane, "QueryAvailableInstances", &[]).await;
     let bought = plane
         .control
@@ -649,4 +660,37 @@ async fn answers_and_refusals_come_as_xml_where_xml_is_asked_for() {
         "{}",
         list.body
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_that_cannot_be_delivered_is_paid_back() {
+    let plane = Plane::sandbox().await;
+    let cx = context(&plane).await;
+    let cash = || async {
+        plane
+            .control
+            .account_balance(cx.account(), Currency::Cny)
+            .await
+            .unwrap()
+            .available()
+    };
+    let before = cash().await;
+    let bought = buy(&plane, PRE, SMALL).await;
+    let instance = bought.json["Data"]["InstanceId"]
+        .as_str()
+        .expect(&bought.body);
+    assert_ne!(cash().await, before);
+    plane.engine.script_ensure([Fault::Refuse]);
+    start(&plane, instance, Phase::Failed).await;
+    assert_eq!(cash().await, before);
+    assert_eq!(
+        data(&plane, "QueryAvailableInstances", &[]).await["TotalCount"],
+        0
+    );
+    let orders = data(&plane, "QueryOrders", &[("PaymentStatus", "Cancelled")]).await;
+    assert_eq!(
+        orders["OrderList"]["Order"][0]["OrderId"],
+        bought.json["Data"]["OrderId"]
+    );
+    plane.assert_ledger().await;
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use brokerage_control::Settings;
 use brokerage_dialects::signing::Scheme;
-use brokerage_testkit::Plane;
+use brokerage_testkit::{Plane, PlaneOptions};
 use http::Method;
 
 use crate::{POST, PRE, SMALL, VERSION, buy, code, data, purchase, with};
@@ -12,7 +13,17 @@ const CALLS: usize = 64;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn concurrent_calls_with_one_token_give_one_order_and_equal_answers() {
-    let plane = Arc::new(Plane::sandbox().await);
+    // As it is served: the limit on calls a second lets them through.
+    let settings = Settings {
+        sandbox: true,
+        ..Settings::default()
+    };
+    assert!(settings.rate_limits);
+    let options = PlaneOptions {
+        settings,
+        ..PlaneOptions::default()
+    };
+    let plane = Arc::new(Plane::start(options).await);
     let calls: Vec<_> = (0..CALLS)
         .map(|_| {
             let plane = plane.clone();

@@ -12,7 +12,9 @@ use sha2::{Digest, Sha256};
 
 use crate::alikafka::convert::retention_setting;
 use crate::alikafka::ids;
-use crate::bss::convert::{PRODUCT_CODE, Subscription, check_owner, given, renewal};
+use crate::bss::convert::{
+    CALLS_PER_SECOND, PRODUCT_CODE, Subscription, check_owner, given, renewal,
+};
 use crate::bss::fault::{not_sold, order_check};
 use crate::bss::property::Properties;
 use crate::fault::{CallError, invalid, missing};
@@ -70,7 +72,7 @@ impl Operation for CreateInstance {
     const NAME: &'static str = "CreateInstance";
     const ACTION: &'static str = "bss:ModifyInstance";
     const MODE: Mode = Mode::Write;
-    const CALLS_PER_SECOND: u32 = 10;
+    const CALLS_PER_SECOND: u32 = CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
 

@@ -4,7 +4,7 @@ use brokerage_domain::Error;
 use brokerage_domain::catalog::{Catalog, Site, TermUnit};
 use serde::{Deserialize, Serialize};
 
-use crate::bss::convert::{Subscription, check_owner, given};
+use crate::bss::convert::{CALLS_PER_SECOND, Subscription, check_owner, given};
 use crate::bss::price::{check_product, configured_by};
 use crate::bss::property::Property;
 use crate::fault::CallError;
@@ -102,7 +102,7 @@ impl Operation for DescribePricingModule {
     const NAME: &'static str = "DescribePricingModule";
     const ACTION: &'static str = "bss:DescribePrice";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 10;
+    const CALLS_PER_SECOND: u32 = CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
 

@@ -8,7 +8,7 @@ use brokerage_domain::money::Money;
 use brokerage_domain::order::{Charge, Order, OrderLine};
 use serde::{Deserialize, Serialize};
 
-use crate::bss::convert::{self, PRODUCT_CODE, Subscription, check_owner};
+use crate::bss::convert::{self, CALLS_PER_SECOND, PRODUCT_CODE, Subscription, check_owner};
 use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
 
@@ -141,7 +141,7 @@ impl Operation for GetOrderDetail {
     const NAME: &'static str = "GetOrderDetail";
     const ACTION: &'static str = "bss:DescribeOrderDetail";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 10;
+    const CALLS_PER_SECOND: u32 = CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
 

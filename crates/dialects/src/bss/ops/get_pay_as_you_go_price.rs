@@ -3,7 +3,7 @@
 use brokerage_domain::catalog::Term;
 use serde::{Deserialize, Serialize};
 
-use crate::bss::convert::{Subscription, check_owner, given};
+use crate::bss::convert::{CALLS_PER_SECOND, Subscription, check_owner, given};
 use crate::bss::price::{
     ModuleAsked, ModuleDetails, PromotionDetails, check_product, price_modules,
 };
@@ -55,7 +55,7 @@ impl Operation for GetPayAsYouGoPrice {
     const NAME: &'static str = "GetPayAsYouGoPrice";
     const ACTION: &'static str = "bss:DescribePrice";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 10;
+    const CALLS_PER_SECOND: u32 = CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
 

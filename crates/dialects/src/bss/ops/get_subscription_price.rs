@@ -5,7 +5,9 @@ use brokerage_domain::money::Money;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
-use crate::bss::convert::{MONTHS_PER_YEAR, Subscription, amount_number, check_owner, given};
+use crate::bss::convert::{
+    CALLS_PER_SECOND, MONTHS_PER_YEAR, Subscription, amount_number, check_owner, given,
+};
 use crate::bss::price::{
     ModuleAsked, ModuleDetails, PromotionDetails, check_product, price_modules,
 };
@@ -75,7 +77,7 @@ impl Operation for GetSubscriptionPrice {
     const NAME: &'static str = "GetSubscriptionPrice";
     const ACTION: &'static str = "bss:DescribePrice";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 10;
+    const CALLS_PER_SECOND: u32 = CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
 

@@ -5,7 +5,7 @@ use brokerage_domain::catalog::Site;
 use brokerage_domain::money::Money;
 use serde::{Deserialize, Serialize};
 
-use crate::bss::convert::amount_text;
+use crate::bss::convert::{CALLS_PER_SECOND, amount_text};
 use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
 
@@ -38,7 +38,7 @@ impl Operation for QueryAccountBalance {
     // The vendor's spelling.
     const ACTION: &'static str = "bss:DescribeAcccount";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 10;
+    const CALLS_PER_SECOND: u32 = CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
 

@@ -6,8 +6,8 @@ use brokerage_domain::order::Charge;
 use serde::{Deserialize, Serialize};
 
 use crate::bss::convert::{
-    self, MONTHS_PER_YEAR, PRODUCT_CODE, Page, Subscription, check_owner, everywhere, given,
-    in_span, renewal, span,
+    self, CALLS_PER_SECOND, MONTHS_PER_YEAR, PRODUCT_CODE, Page, Subscription, check_owner,
+    everywhere, given, in_span, renewal, span,
 };
 use crate::fault::{CallError, invalid};
 use crate::operation::{Call, Mode, Operation};
@@ -77,7 +77,7 @@ impl Operation for QueryAvailableInstances {
     const NAME: &'static str = "QueryAvailableInstances";
     const ACTION: &'static str = "bss:DescribeInstances";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 10;
+    const CALLS_PER_SECOND: u32 = CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
 

@@ -5,7 +5,9 @@ use brokerage_domain::clock::Moment;
 use brokerage_domain::order::Order;
 use serde::{Deserialize, Serialize};
 
-use crate::bss::convert::{self, PRODUCT_CODE, Page, Subscription, check_owner, given, span};
+use crate::bss::convert::{
+    self, CALLS_PER_SECOND, PRODUCT_CODE, Page, Subscription, check_owner, given, span,
+};
 use crate::fault::{CallError, invalid};
 use crate::operation::{Call, Mode, Operation};
 
@@ -99,7 +101,7 @@ impl Operation for QueryOrders {
     const NAME: &'static str = "QueryOrders";
     const ACTION: &'static str = "bss:DescribeOrderList";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 10;
+    const CALLS_PER_SECOND: u32 = CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
 

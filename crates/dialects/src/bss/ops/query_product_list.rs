@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bss::convert::{PRODUCT_CODE, Page, Subscription};
+use crate::bss::convert::{CALLS_PER_SECOND, PRODUCT_CODE, Page, Subscription};
 use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
 
@@ -53,7 +53,7 @@ impl Operation for QueryProductList {
     const NAME: &'static str = "QueryProductList";
     const ACTION: &'static str = "bss:DescribeProductList";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 10;
+    const CALLS_PER_SECOND: u32 = CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
 
