@@ -69,6 +69,9 @@ pub trait Operation: 'static {
     ) -> impl Future<Output = Result<Self::Response, CallError>> + Send;
 }
 
+/// Reads the parameters of one operation.
+pub type Prepare = fn(&Param, IndexBase) -> Result<Box<dyn Prepared>, ParamError>;
+
 /// One line of a dialect's table.
 pub struct Row {
     /// The vendor's name of the operation.
@@ -80,7 +83,7 @@ pub struct Row {
     /// The vendor's limit for one account.
     pub calls_per_second: u32,
     /// Reads the parameters.
-    pub prepare: fn(&Param, IndexBase) -> Result<Box<dyn Prepared>, ParamError>,
+    pub prepare: Prepare,
 }
 
 /// A request whose parameters were read.

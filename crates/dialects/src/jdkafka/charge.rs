@@ -68,13 +68,17 @@ impl ChargeSpec {
         self.check_buy_scenario()?;
         let changes = self.auto_change_charge_mode.unwrap_or(false);
         match given(self.charge_mode.as_ref()).unwrap_or(POSTPAID) {
-            PREPAID if changes => {
-                Err(invalid("charge.autoChangeChargeMode", "is for pay-as-you-go; this is prepaid already"))
-            }
+            PREPAID if changes => Err(invalid(
+                "charge.autoChangeChargeMode",
+                "is for pay-as-you-go; this is prepaid already",
+            )),
             PREPAID => {
                 let months = self.months()?;
                 let renew_months = self.auto_renew.unwrap_or(false).then_some(months);
-                Ok(Charge::Prepaid { months, renew_months })
+                Ok(Charge::Prepaid {
+                    months,
+                    renew_months,
+                })
             }
             POSTPAID => {
                 if changes {
@@ -84,40 +88,69 @@ impl ChargeSpec {
                 Ok(Charge::Postpaid)
             }
             POSTPAID_BY_USAGE => Err(invalid("charge.chargeMode", "Kafka is not sold by usage")),
-            _ => Err(invalid("charge.chargeMode", format!("must be {PREPAID} or {POSTPAID}"))),
+            _ => Err(invalid(
+                "charge.chargeMode",
+                format!("must be {PREPAID} or {POSTPAID}"),
+            )),
         }
     }
 
     /// What is kept to be shown to the operator.
     pub fn attributes(&self) -> BTreeMap<String, String> {
         let changes = self.auto_change_charge_mode.unwrap_or(false);
-        let date = self.auto_change_charge_mode_date.clone().filter(|_| changes);
+        let date = self
+            .auto_change_charge_mode_date
+            .clone()
+            .filter(|_| changes);
         let kept = [
             (attribute::CHANGE_DATE, date),
-            (attribute::CHANGE_UNIT, self.charge_unit.clone().filter(|_| changes)),
-            (attribute::CHANGE_DURATION, self.charge_duration.filter(|_| changes).map(|count| count.to_string())),
-            (attribute::BUY_SCENARIO, given(self.buy_scenario.as_ref()).map(str::to_owned)),
+            (
+                attribute::CHANGE_UNIT,
+                self.charge_unit.clone().filter(|_| changes),
+            ),
+            (
+                attribute::CHANGE_DURATION,
+                self.charge_duration
+                    .filter(|_| changes)
+                    .map(|count| count.to_string()),
+            ),
+            (
+                attribute::BUY_SCENARIO,
+                given(self.buy_scenario.as_ref()).map(str::to_owned),
+            ),
         ];
-        kept.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+        kept.into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+            .collect()
     }
 
     /// The length of a term: 1 to 9 months, or 1 to 3 years.
     fn months(&self) -> Result<u32, CallError> {
-        let duration = self.charge_duration.ok_or_else(|| missing("charge.chargeDuration"))?;
+        let duration = self
+            .charge_duration
+            .ok_or_else(|| missing("charge.chargeDuration"))?;
         let (max, factor, unit) = match given(self.charge_unit.as_ref()).unwrap_or("month") {
             "month" => (MONTHS_MAX, 1, "months"),
             "year" => (YEARS_MAX, MONTHS_OF_A_YEAR, "years"),
             _ => return Err(invalid("charge.chargeUnit", "must be month or year")),
         };
-        let months = Some(duration).filter(|duration| (1..=max).contains(duration)).map(|duration| duration * factor);
+        let months = Some(duration)
+            .filter(|duration| (1..=max).contains(duration))
+            .map(|duration| duration * factor);
         let months = months.and_then(|months| u32::try_from(months).ok());
-        months.ok_or_else(|| invalid("charge.chargeDuration", format!("must be from 1 to {max} {unit}")))
+        months.ok_or_else(|| {
+            invalid(
+                "charge.chargeDuration",
+                format!("must be from 1 to {max} {unit}"),
+            )
+        })
     }
 
     /// The change runs at midnight of a day, which has to come.
     fn check_change_date(&self, now: Moment) -> Result<(), CallError> {
         const NAME: &str = "charge.autoChangeChargeModeDate";
-        let text = given(self.auto_change_charge_mode_date.as_ref()).ok_or_else(|| missing(NAME))?;
+        let text =
+            given(self.auto_change_charge_mode_date.as_ref()).ok_or_else(|| missing(NAME))?;
         let date = Some(text).filter(|text| text.len() == "yyyy-MM-dd".len());
         let date = date.and_then(|text| Date::strptime("%Y-%m-%d", text).ok());
         let date = date.ok_or_else(|| invalid(NAME, "must be a day as yyyy-MM-dd"))?;
@@ -134,10 +167,16 @@ impl ChargeSpec {
             return Ok(());
         };
         if text.len() > BUY_SCENARIO_BYTES_MAX {
-            return Err(invalid(NAME, format!("has more than {BUY_SCENARIO_BYTES_MAX} bytes")));
+            return Err(invalid(
+                NAME,
+                format!("has more than {BUY_SCENARIO_BYTES_MAX} bytes"),
+            ));
         }
-        let bytes = STANDARD.decode(text).map_err(|_| invalid(NAME, "is not Base64"))?;
-        let tree = from_json(&bytes).map_err(|_| invalid(NAME, "is not the Base64 of a JSON object"))?;
+        let bytes = STANDARD
+            .decode(text)
+            .map_err(|_| invalid(NAME, "is not Base64"))?;
+        let tree =
+            from_json(&bytes).map_err(|_| invalid(NAME, "is not the Base64 of a JSON object"))?;
         let within = |name: &str| format!("{NAME}.{name}");
         let BuyScenario { activity } = decode(&tree, IndexBase::One)
             .map_err(|fault| match fault.name() {
@@ -168,7 +207,10 @@ mod tests {
 
     fn check(spec: Value, expected: Result<Charge, &str>) {
         let tree = from_json(spec.to_string().as_bytes()).unwrap();
-        let charge = decode::<ChargeSpec>(&tree, IndexBase::One).unwrap().value.charge(NOW);
+        let charge = decode::<ChargeSpec>(&tree, IndexBase::One)
+            .unwrap()
+            .value
+            .charge(NOW);
         match (charge.map_err(|error| error.to_string()), expected) {
             (Ok(charge), Ok(expected)) => assert_eq!(charge, expected, "{spec}"),
             (Err(message), Err(part)) => assert!(message.contains(part), "{spec}: {message}"),
@@ -177,48 +219,93 @@ mod tests {
     }
 
     fn prepaid(months: u32, renew_months: Option<u32>) -> Result<Charge, &'static str> {
-        Ok(Charge::Prepaid { months, renew_months })
+        Ok(Charge::Prepaid {
+            months,
+            renew_months,
+        })
     }
 
     #[test]
     fn the_mode_is_the_pages() {
         check(json!({}), Ok(Charge::Postpaid));
-        check(json!({ "chargeMode": null, "chargeUnit": null, "chargeDuration": null }), Ok(Charge::Postpaid));
-        check(json!({ "chargeMode": POSTPAID, "chargeDuration": 99, "autoRenew": true }), Ok(Charge::Postpaid));
-        check(json!({ "chargeMode": "postpaid_by_usage" }), Err("charge.chargeMode"));
+        check(
+            json!({ "chargeMode": null, "chargeUnit": null, "chargeDuration": null }),
+            Ok(Charge::Postpaid),
+        );
+        check(
+            json!({ "chargeMode": POSTPAID, "chargeDuration": 99, "autoRenew": true }),
+            Ok(Charge::Postpaid),
+        );
+        check(
+            json!({ "chargeMode": "postpaid_by_usage" }),
+            Err("charge.chargeMode"),
+        );
         check(json!({ "chargeMode": "free" }), Err("charge.chargeMode"));
     }
 
     #[test]
     fn a_prepaid_term_is_one_to_nine_months_or_one_to_three_years() {
         let spec = |unit: &str, duration: i64| json!({ "chargeMode": PREPAID, "chargeUnit": unit, "chargeDuration": duration });
-        check(json!({ "chargeMode": PREPAID, "chargeDuration": 2 }), prepaid(2, None));
-        check(json!({ "chargeMode": PREPAID, "chargeDuration": "2", "autoRenew": true }), prepaid(2, Some(2)));
+        check(
+            json!({ "chargeMode": PREPAID, "chargeDuration": 2 }),
+            prepaid(2, None),
+        );
+        check(
+            json!({ "chargeMode": PREPAID, "chargeDuration": "2", "autoRenew": true }),
+            prepaid(2, Some(2)),
+        );
         check(spec("month", 1), prepaid(1, None));
         check(spec("month", 9), prepaid(9, None));
         check(spec("year", 1), prepaid(12, None));
         check(spec("year", 3), prepaid(36, None));
-        for (unit, duration) in [("month", 0), ("month", 10), ("year", 0), ("year", 4), ("month", -1)] {
+        for (unit, duration) in [
+            ("month", 0),
+            ("month", 10),
+            ("year", 0),
+            ("year", 4),
+            ("month", -1),
+        ] {
             check(spec(unit, duration), Err("charge.chargeDuration"));
         }
         check(spec("week", 1), Err("charge.chargeUnit"));
-        check(json!({ "chargeMode": PREPAID }), Err("parameter charge.chargeDuration is missing"));
+        check(
+            json!({ "chargeMode": PREPAID }),
+            Err("parameter charge.chargeDuration is missing"),
+        );
     }
 
     #[test]
     fn a_change_to_prepaid_needs_its_term_and_a_day_to_come() {
         let spec = |date: Value| json!({ "autoChangeChargeMode": true, "chargeDuration": 1, "autoChangeChargeModeDate": date });
         check(spec(json!("2026-11-25")), Ok(Charge::Postpaid));
-        for date in ["2026-11-24", "2026-11-31", "2026-1-05", "25.11.2026", "2026-11-25 "] {
-            check(spec(json!(date)), Err("charge.autoChangeChargeModeDate is invalid"));
+        for date in [
+            "2026-11-24",
+            "2026-11-31",
+            "2026-1-05",
+            "25.11.2026",
+            "2026-11-25 ",
+        ] {
+            check(
+                spec(json!(date)),
+                Err("charge.autoChangeChargeModeDate is invalid"),
+            );
         }
-        check(spec(Value::Null), Err("charge.autoChangeChargeModeDate is missing"));
-        check(json!({ "autoChangeChargeMode": true }), Err("charge.chargeDuration is missing"));
+        check(
+            spec(Value::Null),
+            Err("charge.autoChangeChargeModeDate is missing"),
+        );
+        check(
+            json!({ "autoChangeChargeMode": true }),
+            Err("charge.chargeDuration is missing"),
+        );
         check(
             json!({ "chargeMode": PREPAID, "chargeDuration": 1, "autoChangeChargeMode": true }),
             Err("charge.autoChangeChargeMode is invalid"),
         );
-        check(json!({ "autoChangeChargeMode": false, "autoChangeChargeModeDate": "?" }), Ok(Charge::Postpaid));
+        check(
+            json!({ "autoChangeChargeMode": false, "autoChangeChargeModeDate": "?" }),
+            Ok(Charge::Postpaid),
+        );
     }
 
     #[test]
@@ -227,11 +314,20 @@ mod tests {
         let sound = r#"{"activity":{"activityType":1,"activityIdentifier":"spring","more":{}}}"#;
         check(voucher(sound), Ok(Charge::Postpaid));
         check(json!({ "buyScenario": "" }), Ok(Charge::Postpaid));
-        check(json!({ "buyScenario": "no base64!" }), Err("charge.buyScenario is invalid: is not Base64"));
-        check(json!({ "buyScenario": "A".repeat(4_100) }), Err("more than 4096 bytes"));
+        check(
+            json!({ "buyScenario": "no base64!" }),
+            Err("charge.buyScenario is invalid: is not Base64"),
+        );
+        check(
+            json!({ "buyScenario": "A".repeat(4_100) }),
+            Err("more than 4096 bytes"),
+        );
         check(voucher("[]"), Err("JSON object"));
         check(voucher("{}"), Err("charge.buyScenario.activity is missing"));
-        check(voucher(r#"{"activity":{"activityType":1}}"#), Err("activity.activityIdentifier is missing"));
+        check(
+            voucher(r#"{"activity":{"activityType":1}}"#),
+            Err("activity.activityIdentifier is missing"),
+        );
         check(
             voucher(r#"{"activity":{"activityType":"","activityIdentifier":"x"}}"#),
             Err("activity.activityType is missing"),

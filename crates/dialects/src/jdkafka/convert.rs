@@ -143,16 +143,26 @@ impl InstanceView {
                 node_disk_gb: group.disk_gb.unwrap_or_default(),
             }
         };
-        let tags = instance.tags.iter().map(|(key, value)| TagView { key: key.clone(), value: value.clone() });
-        let ip_version = instance.attributes.get(attribute::IP_VERSION).map_or(IP_V4, String::as_str);
+        let tags = instance.tags.iter().map(|(key, value)| TagView {
+            key: key.clone(),
+            value: value.clone(),
+        });
+        let ip_version = instance
+            .attributes
+            .get(attribute::IP_VERSION)
+            .map_or(IP_V4, String::as_str);
         Ok(Self {
             instance_id: instance.id.to_string(),
             instance_name: instance.name.clone(),
             instance_version: instance.plan.version.clone(),
             instance_status: status(instance.phase),
             create_time: instance.created_at.iso(),
-            vpc_id: placement.map(|placement| placement.network_id.to_string()).unwrap_or_default(),
-            subnet_id: placement.map(|placement| placement.subnet_id.to_string()).unwrap_or_default(),
+            vpc_id: placement
+                .map(|placement| placement.network_id.to_string())
+                .unwrap_or_default(),
+            subnet_id: placement
+                .map(|placement| placement.subnet_id.to_string())
+                .unwrap_or_default(),
             ip_version: ip_version.to_owned(),
             az_id: instance.plan.zones.clone(),
             instance_class: instance.plan.bought.nodes.iter().map(class).collect(),
@@ -198,19 +208,28 @@ pub fn status(phase: Phase) -> &'static str {
 
 /// `chargeMode`.
 pub fn charge_mode(instance: &Instance) -> &'static str {
-    if instance.charge.is_prepaid() { PREPAID } else { POSTPAID }
+    if instance.charge.is_prepaid() {
+        PREPAID
+    } else {
+        POSTPAID
+    }
 }
 
 /// `Charge` of an answer. `chargeRetireTime`, which is always set, is when the instance is released if nothing more
 /// is paid.
 fn charge(instance: &Instance, lifecycle: &Lifecycle, now: Moment) -> ChargeView {
     let start = instance.running_since.unwrap_or(instance.created_at);
-    let expires = instance.expires_at.or_else(|| instance.charge.expires_at(start));
+    let expires = instance
+        .expires_at
+        .or_else(|| instance.charge.expires_at(start));
     let retire = match expires {
-        Some(end) => end.plus_seconds(lifecycle.prepaid.expiry_to_stop_s + lifecycle.prepaid.stop_to_release_s),
+        Some(end) => end
+            .plus_seconds(lifecycle.prepaid.expiry_to_stop_s + lifecycle.prepaid.stop_to_release_s),
         None => {
             let paid = instance.billed_until.unwrap_or(start);
-            paid.plus_seconds(lifecycle.postpaid.arrears_to_stop_s + lifecycle.postpaid.stop_to_release_s)
+            paid.plus_seconds(
+                lifecycle.postpaid.arrears_to_stop_s + lifecycle.postpaid.stop_to_release_s,
+            )
         }
     };
     let charge_status = match expires {

@@ -135,9 +135,9 @@ pub fn unauthenticated(message: impl Into<String>) -> Fault {
 /// The refusal of a signature.
 pub fn signature_fault(fault: &SignatureFault) -> Fault {
     match fault {
-        SignatureFault::Mismatch { string_to_sign } => {
-            unauthenticated(format!("The signature does not match; the server signed:\n{string_to_sign}"))
-        }
+        SignatureFault::Mismatch { string_to_sign } => unauthenticated(format!(
+            "The signature does not match; the server signed:\n{string_to_sign}"
+        )),
         other => unauthenticated(sentence(other)),
     }
 }

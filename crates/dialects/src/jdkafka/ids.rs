@@ -7,7 +7,10 @@ const INSTANCE_CHARS: usize = 10;
 
 /// A new instance id: `kafka-` and ten of `[a-z0-9]`.
 pub fn instance_id(chance: &Chance) -> InstanceId {
-    InstanceId::new(format!("kafka-{}", chance.text(LOWER_ALPHANUMERIC, INSTANCE_CHARS)))
+    InstanceId::new(format!(
+        "kafka-{}",
+        chance.text(LOWER_ALPHANUMERIC, INSTANCE_CHARS)
+    ))
 }
 
 /// A new `buyId`: a UUID.

@@ -41,22 +41,41 @@ pub struct FilterField<T> {
 /// # Errors
 /// A filter on a field that is not in `fields`, with another operator than `eq`, without a value, or with more than
 /// its field takes.
-pub fn retain<T>(items: &mut Vec<T>, filters: &[Filter], fields: &[FilterField<T>]) -> Result<(), CallError> {
+pub fn retain<T>(
+    items: &mut Vec<T>,
+    filters: &[Filter],
+    fields: &[FilterField<T>],
+) -> Result<(), CallError> {
     for (at, filter) in (1..).zip(filters) {
         let field = fields.iter().find(|field| field.name == filter.name);
         let field = field.ok_or_else(|| {
             let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
-            invalid(format!("filters.{at}.name"), format!("must be one of {}", names.join(", ")))
+            invalid(
+                format!("filters.{at}.name"),
+                format!("must be one of {}", names.join(", ")),
+            )
         })?;
         let operator = filter.operator.as_deref().filter(|text| !text.is_empty());
         if operator.is_some_and(|operator| operator != EQUALS) {
-            return Err(invalid(format!("filters.{at}.operator"), format!("must be {EQUALS}")));
+            return Err(invalid(
+                format!("filters.{at}.operator"),
+                format!("must be {EQUALS}"),
+            ));
         }
         if filter.values.is_empty() || (!field.many && filter.values.len() > 1) {
-            let count = if field.many { "needs a value" } else { "needs exactly one value" };
+            let count = if field.many {
+                "needs a value"
+            } else {
+                "needs exactly one value"
+            };
             return Err(invalid(format!("filters.{at}.values"), count));
         }
-        items.retain(|item| filter.values.iter().any(|value| (field.agrees)(item, value)));
+        items.retain(|item| {
+            filter
+                .values
+                .iter()
+                .any(|value| (field.agrees)(item, value))
+        });
     }
     Ok(())
 }
@@ -74,11 +93,20 @@ impl Page {
     ///
     /// # Errors
     /// A number below 1, or a size outside 1 to [`PAGE_SIZE_MAX`].
-    pub fn asked(number: Option<i64>, size: Option<i64>, size_default: i64) -> Result<Self, CallError> {
-        let number = usize::try_from(number.unwrap_or(1)).ok().filter(|number| *number > 0);
+    pub fn asked(
+        number: Option<i64>,
+        size: Option<i64>,
+        size_default: i64,
+    ) -> Result<Self, CallError> {
+        let number = usize::try_from(number.unwrap_or(1))
+            .ok()
+            .filter(|number| *number > 0);
         let size = size.unwrap_or(size_default);
         if !(1..=PAGE_SIZE_MAX).contains(&size) {
-            return Err(invalid("pageSize", format!("must be from 1 to {PAGE_SIZE_MAX}")));
+            return Err(invalid(
+                "pageSize",
+                format!("must be from 1 to {PAGE_SIZE_MAX}"),
+            ));
         }
         Ok(Self {
             number: number.ok_or_else(|| invalid("pageNumber", "must be 1 or more"))?,
@@ -100,8 +128,16 @@ mod tests {
     use super::*;
 
     const FIELDS: &[FilterField<i64>] = &[
-        FilterField { name: "is", many: true, agrees: |item, value| item.to_string() == value },
-        FilterField { name: "holds", many: false, agrees: |item, value| item.to_string().contains(value) },
+        FilterField {
+            name: "is",
+            many: true,
+            agrees: |item, value| item.to_string() == value,
+        },
+        FilterField {
+            name: "holds",
+            many: false,
+            agrees: |item, value| item.to_string().contains(value),
+        },
     ];
 
     fn filter(name: &str, operator: Option<&str>, values: &[&str]) -> Filter {
@@ -125,11 +161,29 @@ mod tests {
         };
         check(&[], Ok(&[1, 10, 11, 2]));
         check(&[filter("is", Some("eq"), &["2", "10"])], Ok(&[10, 2]));
-        check(&[filter("holds", None, &["1"]), filter("is", Some(""), &["10", "2"])], Ok(&[10]));
-        check(&[filter("holds", None, &["1", "2"])], Err("filters.1.values"));
-        check(&[filter("is", None, &["1"]), filter("is", None, &[])], Err("filters.2.values"));
-        check(&[filter("is", Some("ne"), &["1"])], Err("filters.1.operator"));
-        check(&[filter("other", None, &["1"])], Err("must be one of is, holds"));
+        check(
+            &[
+                filter("holds", None, &["1"]),
+                filter("is", Some(""), &["10", "2"]),
+            ],
+            Ok(&[10]),
+        );
+        check(
+            &[filter("holds", None, &["1", "2"])],
+            Err("filters.1.values"),
+        );
+        check(
+            &[filter("is", None, &["1"]), filter("is", None, &[])],
+            Err("filters.2.values"),
+        );
+        check(
+            &[filter("is", Some("ne"), &["1"])],
+            Err("filters.1.operator"),
+        );
+        check(
+            &[filter("other", None, &["1"])],
+            Err("must be one of is, holds"),
+        );
     }
 
     proptest! {
@@ -150,10 +204,24 @@ mod tests {
 
     #[test]
     fn a_page_that_cannot_be_is_refused() {
-        for (number, size) in [(Some(0), None), (Some(-1), None), (None, Some(0)), (None, Some(101))] {
-            assert!(Page::asked(number, size, 10).is_err(), "{number:?} {size:?}");
+        for (number, size) in [
+            (Some(0), None),
+            (Some(-1), None),
+            (None, Some(0)),
+            (None, Some(101)),
+        ] {
+            assert!(
+                Page::asked(number, size, 10).is_err(),
+                "{number:?} {size:?}"
+            );
         }
-        assert_eq!(Page::asked(None, None, 10).unwrap(), Page { number: 1, size: 10 });
+        assert_eq!(
+            Page::asked(None, None, 10).unwrap(),
+            Page {
+                number: 1,
+                size: 10
+            }
+        );
         let far = Page::asked(Some(i64::MAX), Some(100), 10).unwrap();
         assert!(far.of(vec![1]).is_empty());
     }

@@ -38,7 +38,11 @@ impl<'a> Place<'a> {
         operation: &'static str,
         member: Option<(&'static str, &'a str)>,
     ) -> Option<Self> {
-        Some(Self { table, operation, member })
+        Some(Self {
+            table,
+            operation,
+            member,
+        })
     }
 }
 
@@ -49,30 +53,49 @@ fn place<'a>(method: &Method, rest: &[&'a str]) -> Option<Place<'a>> {
     match (method.as_str(), rest) {
         ("POST", ["instances"]) => Place::new(kafka, "createInstance", None),
         ("GET", ["instances"]) => Place::new(kafka, "describeInstances", None),
-        ("GET", ["instances", id]) => Place::new(kafka, "describeInstance", Some(("instanceId", *id))),
-        ("DELETE", ["instances", id]) => Place::new(kafka, "deleteInstance", Some(("instanceId", *id))),
+        ("GET", ["instances", id]) => {
+            Place::new(kafka, "describeInstance", Some(("instanceId", *id)))
+        }
+        ("DELETE", ["instances", id]) => {
+            Place::new(kafka, "deleteInstance", Some(("instanceId", *id)))
+        }
         ("POST", ["instances", action]) => match action.rsplit_once(':')? {
-            (id, "modifyInstanceSpec") => Place::new(kafka, "modifyInstanceSpec", Some(("instanceId", id))),
+            (id, "modifyInstanceSpec") => {
+                Place::new(kafka, "modifyInstanceSpec", Some(("instanceId", id)))
+            }
             _ => None,
         },
         ("GET", ["vpcs"]) => Place::new(&vpc::TABLE, "describeVpcs", None),
         ("GET", ["subnets"]) => Place::new(&vpc::TABLE, "describeSubnets", None),
-        ("GET", ["subnets", id]) => Place::new(&vpc::TABLE, "describeSubnet", Some(("subnetId", *id))),
+        ("GET", ["subnets", id]) => {
+            Place::new(&vpc::TABLE, "describeSubnet", Some(("subnetId", *id)))
+        }
         _ => None,
     }
 }
 
 fn find(method: &Method, path: &str) -> Option<Route> {
     // A trailing slash leaves an empty segment: some of the vendor's own paths end with one.
-    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let segments: Vec<&str> = path
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .collect();
     let ["v1", "regions", region, rest @ ..] = segments.as_slice() else {
         return None;
     };
-    let Place { table, operation, member } = place(method, rest)?;
+    let Place {
+        table,
+        operation,
+        member,
+    } = place(method, rest)?;
     let row = table.row(operation)?;
     let region = ("regionId", (*region).to_owned());
     let member = member.map(|(name, value)| (name, value.to_owned()));
-    Some(Route { table, row, path_params: std::iter::once(region).chain(member).collect() })
+    Some(Route {
+        table,
+        row,
+        path_params: std::iter::once(region).chain(member).collect(),
+    })
 }
 
 impl VendorWire for JdCloud {
@@ -81,7 +104,9 @@ impl VendorWire for JdCloud {
     }
 
     fn speaks(&self, request: &WireRequest) -> bool {
-        let signed = request.header("authorization").is_some_and(|value| value.starts_with("JDCLOUD"));
+        let signed = request
+            .header("authorization")
+            .is_some_and(|value| value.starts_with("JDCLOUD"));
         signed || decode_path(request.path()).is_ok_and(|path| path.starts_with(BASE))
     }
 
@@ -98,7 +123,9 @@ impl VendorWire for JdCloud {
         let mut params = match *request.method() {
             Method::GET => {
                 let pairs = decode_pairs_with_equals(request.raw_query().unwrap_or_default());
-                from_dotted(pairs.map_err(|fault| ParamError::Malformed { reason: fault.to_string() })?)?
+                from_dotted(pairs.map_err(|fault| ParamError::Malformed {
+                    reason: fault.to_string(),
+                })?)?
             }
             _ if request.body().is_empty() => Param::Object(IndexMap::new()),
             _ => from_json(request.body())?,
@@ -111,7 +138,10 @@ impl VendorWire for JdCloud {
     }
 
     fn region(&self, _request: &WireRequest, params: &Param) -> String {
-        params.get("regionId").and_then(Param::as_text).unwrap_or_default()
+        params
+            .get("regionId")
+            .and_then(Param::as_text)
+            .unwrap_or_default()
     }
 
     fn signature_fault(&self, fault: &SignatureFault) -> Fault {
@@ -135,10 +165,16 @@ impl VendorWire for JdCloud {
     }
 
     fn render_fault(&self, answer: &Answer<'_>, fault: &Fault) -> WireResponse {
-        let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status =
+            StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         // Go reads `code` as an integer; text breaks its decoding.
-        let error = json!({ "code": status.as_u16(), "status": fault.code, "message": fault.message });
-        respond(answer, status, &json!({ "requestId": answer.request_id, "error": error }))
+        let error =
+            json!({ "code": status.as_u16(), "status": fault.code, "message": fault.message });
+        respond(
+            answer,
+            status,
+            &json!({ "requestId": answer.request_id, "error": error }),
+        )
     }
 }
 
@@ -146,7 +182,10 @@ fn respond(answer: &Answer<'_>, status: StatusCode, tree: &Value) -> WireRespons
     let mut response = Response::new(Bytes::from(tree.to_string()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     if let Ok(id) = HeaderValue::from_str(answer.request_id) {
         headers.insert(REQUEST_ID_HEADER, id);
     }
@@ -163,8 +202,11 @@ mod tests {
             let method = Method::from_bytes(method.as_bytes()).unwrap();
             let route = find(&method, path);
             let found = route.as_ref().map(|route| {
-                let params: Vec<(&str, &str)> =
-                    route.path_params.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                let params: Vec<(&str, &str)> = route
+                    .path_params
+                    .iter()
+                    .map(|(name, value)| (*name, value.as_str()))
+                    .collect();
                 (route.row.name, params)
             });
             let expected = expected.map(|(name, params)| (name, params.to_vec()));
@@ -172,15 +214,47 @@ mod tests {
         };
         let region: &[_] = &[("regionId", "r")];
         let instance: &[_] = &[("regionId", "r"), ("instanceId", "i")];
-        check("POST", "/v1/regions/r/instances", Some(("createInstance", region)));
-        check("GET", "/v1/regions/r/instances", Some(("describeInstances", region)));
-        check("GET", "/v1/regions/r/instances/", Some(("describeInstances", region)));
-        check("GET", "/v1/regions/r/instances/i", Some(("describeInstance", instance)));
-        check("DELETE", "/v1/regions/r/instances/i/", Some(("deleteInstance", instance)));
-        check("POST", "/v1/regions/r/instances/i:modifyInstanceSpec", Some(("modifyInstanceSpec", instance)));
+        check(
+            "POST",
+            "/v1/regions/r/instances",
+            Some(("createInstance", region)),
+        );
+        check(
+            "GET",
+            "/v1/regions/r/instances",
+            Some(("describeInstances", region)),
+        );
+        check(
+            "GET",
+            "/v1/regions/r/instances/",
+            Some(("describeInstances", region)),
+        );
+        check(
+            "GET",
+            "/v1/regions/r/instances/i",
+            Some(("describeInstance", instance)),
+        );
+        check(
+            "DELETE",
+            "/v1/regions/r/instances/i/",
+            Some(("deleteInstance", instance)),
+        );
+        check(
+            "POST",
+            "/v1/regions/r/instances/i:modifyInstanceSpec",
+            Some(("modifyInstanceSpec", instance)),
+        );
         check("GET", "/v1/regions/r/vpcs/", Some(("describeVpcs", region)));
-        check("GET", "/v1/regions/r/subnets", Some(("describeSubnets", region)));
-        check("GET", "/v1/regions/r/subnets/s", Some(("describeSubnet", &[("regionId", "r"), ("subnetId", "s")])));
+        check(
+            "GET",
+            "/v1/regions/r/subnets",
+            Some(("describeSubnets", region)),
+        );
+        check(
+            "GET",
+            "/v1/regions/r/subnets/s",
+            Some(("describeSubnet", &[("regionId", "r"), ("subnetId", "s")])),
+        );
         for (method, path) in [
             ("GET", "/v1/regions"),
             ("PUT", "/v1/regions/r/instances"),

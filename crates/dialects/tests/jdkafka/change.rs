@@ -10,16 +10,29 @@ use brokerage_testkit::{Answer, Plane, PlaneOptions};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::{check_refused, create, delete, describe, example, node, running, spent_and_held, with};
+use crate::{
+    check_refused, create, delete, describe, example, node, running, spent_and_held, with,
+};
 
 async fn modify(plane: &Plane, id: &str, group: Value) -> Answer {
     let body = json!({ "regionId": "cn-north-1", "instanceId": id, "instanceClassSpec": [group] });
-    plane.jd("kafka", Method::POST, &format!("/instances/{id}%3AmodifyInstanceSpec"), &body.to_string()).await
+    plane
+        .jd(
+            "kafka",
+            Method::POST,
+            &format!("/instances/{id}%3AmodifyInstanceSpec"),
+            &body.to_string(),
+        )
+        .await
 }
 
 fn endpoints(instance: &Value) -> Vec<String> {
-    let list = instance["extension"]["internalEndpoint"]["brokerEndpoint"].as_array().unwrap();
-    list.iter().map(|address| address.as_str().unwrap().to_owned()).collect()
+    let list = instance["extension"]["internalEndpoint"]["brokerEndpoint"]
+        .as_array()
+        .unwrap();
+    list.iter()
+        .map(|address| address.as_str().unwrap().to_owned())
+        .collect()
 }
 
 async fn order_state(plane: &Plane, answer: &Answer) -> (OrderKind, OrderState) {
@@ -36,10 +49,18 @@ async fn a_cluster_grows_and_keeps_its_addresses() {
     let plane = Plane::sandbox().await;
     let id = running(&plane, &example()).await;
     let before = endpoints(&describe(&plane, &id).await);
-    let answer = modify(&plane, &id, json!({ "role": "broker", "nodeCount": 5, "nodeDiskGB": 200 })).await;
+    let answer = modify(
+        &plane,
+        &id,
+        json!({ "role": "broker", "nodeCount": 5, "nodeDiskGB": 200 }),
+    )
+    .await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     let buy_id = answer.json["result"]["buyId"].as_str().unwrap();
-    assert_eq!(answer.json["result"], json!({ "instanceId": id, "buyId": buy_id }));
+    assert_eq!(
+        answer.json["result"],
+        json!({ "instanceId": id, "buyId": buy_id })
+    );
     plane.wait_for("jdkafka", &id, Phase::Running).await;
     let after = describe(&plane, &id).await;
     assert_eq!(
@@ -53,7 +74,10 @@ async fn a_cluster_grows_and_keeps_its_addresses() {
     assert_eq!((&grown[..3], grown.len()), (&before[..], 5));
     // 5 × (0.83 + 0.14) an hour after 3 × (0.83 + 0.07).
     assert_eq!(spent_and_held(&plane).await, (4_850_000, 0));
-    assert_eq!(order_state(&plane, &answer).await, (OrderKind::Change, OrderState::Fulfilled));
+    assert_eq!(
+        order_state(&plane, &answer).await,
+        (OrderKind::Change, OrderState::Fulfilled)
+    );
     plane.assert_ledger().await;
 }
 
@@ -64,15 +88,31 @@ async fn a_prepaid_change_costs_the_difference_for_the_rest_of_the_term() {
     let id = running(&plane, &with(&[("/charge", charge)])).await;
     let paid = 3 * (360 + 50) * 1_000_000;
     // From 23 November a month is 30 days; a third of it passes.
-    plane.clock.set(plane.control.now().plus_seconds(10 * 86_400));
-    let answer = modify(&plane, &id, json!({ "role": "broker", "nodeClassCode": "kafka.broker.n1.xmedium" })).await;
+    plane
+        .clock
+        .set(plane.control.now().plus_seconds(10 * 86_400));
+    let answer = modify(
+        &plane,
+        &id,
+        json!({ "role": "broker", "nodeClassCode": "kafka.broker.n1.xmedium" }),
+    )
+    .await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     plane.wait_for("jdkafka", &id, Phase::Running).await;
     let difference = 3 * (720 - 360) * 1_000_000 * 20 / 30;
     assert_eq!(spent_and_held(&plane).await, (paid + difference, 0));
     let shown = describe(&plane, &id).await;
-    assert_eq!(shown["charge"]["chargeExpiredTime"], "2026-12-23T04:00:00Z", "the term stays");
-    assert_eq!((&shown["instanceClass"][0]["nodeCpu"], &shown["instanceClass"][0]["nodeMemoryGB"]), (&json!(4), &json!(16)));
+    assert_eq!(
+        shown["charge"]["chargeExpiredTime"], "2026-12-23T04:00:00Z",
+        "the term stays"
+    );
+    assert_eq!(
+        (
+            &shown["instanceClass"][0]["nodeCpu"],
+            &shown["instanceClass"][0]["nodeMemoryGB"]
+        ),
+        (&json!(4), &json!(16))
+    );
     plane.clock.set(plane.control.now().plus_months(1));
     let late = modify(&plane, &id, json!({ "role": "broker", "nodeCount": 4 })).await;
     check_refused(&late, 400, "INVALID_ARGUMENT", "renewed");
@@ -82,7 +122,10 @@ async fn a_prepaid_change_costs_the_difference_for_the_rest_of_the_term() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_rule_of_growth_is_refused_by_the_name_of_its_parameter() {
     let plane = Plane::sandbox().await;
-    let bought = with(&[(&node("nodeCount"), json!(4)), (&node("nodeClassCode"), json!("kafka.broker.n1.xmedium"))]);
+    let bought = with(&[
+        (&node("nodeCount"), json!(4)),
+        (&node("nodeClassCode"), json!("kafka.broker.n1.xmedium")),
+    ]);
     let id = running(&plane, &bought).await;
     let (spent, _) = spent_and_held(&plane).await;
     for (group, part) in [
@@ -91,20 +134,44 @@ async fn every_rule_of_growth_is_refused_by_the_name_of_its_parameter() {
         (json!({ "role": "broker", "nodeCount": 31 }), "nodeCount"),
         (json!({ "role": "broker", "nodeDiskGB": 90 }), "nodeDiskGB"),
         (json!({ "role": "broker", "nodeDiskGB": 115 }), "nodeDiskGB"),
-        (json!({ "role": "broker", "nodeDiskType": "hdd.std1" }), "nodeDiskType"),
-        (json!({ "role": "broker", "nodeClassCode": "kafka.broker.n1.medium" }), "nodeClassCode"),
-        (json!({ "role": "broker", "nodeClassCode": "kafka.broker.n1.360" }), "nodeClassCode"),
+        (
+            json!({ "role": "broker", "nodeDiskType": "hdd.std1" }),
+            "nodeDiskType",
+        ),
+        (
+            json!({ "role": "broker", "nodeClassCode": "kafka.broker.n1.medium" }),
+            "nodeClassCode",
+        ),
+        (
+            json!({ "role": "broker", "nodeClassCode": "kafka.broker.n1.360" }),
+            "nodeClassCode",
+        ),
         (json!({ "role": "zookeeper", "nodeCount": 3 }), "role"),
         (json!({ "nodeCount": 5 }), "instanceClassSpec.1.role"),
     ] {
-        check_refused(&modify(&plane, &id, group).await, 400, "INVALID_ARGUMENT", part);
+        check_refused(
+            &modify(&plane, &id, group).await,
+            400,
+            "INVALID_ARGUMENT",
+            part,
+        );
     }
     let path = format!("/instances/{id}:modifyInstanceSpec");
-    for body in ["{}", "", r#"{"instanceClassSpec":[]}"#, r#"{"instanceClassSpec":null}"#] {
+    for body in [
+        "{}",
+        "",
+        r#"{"instanceClassSpec":[]}"#,
+        r#"{"instanceClassSpec":null}"#,
+    ] {
         let answer = plane.jd("kafka", Method::POST, &path, body).await;
         check_refused(&answer, 400, "INVALID_ARGUMENT", "instanceClassSpec");
     }
-    let missing = modify(&plane, "kafka-none", json!({ "role": "broker", "nodeCount": 5 })).await;
+    let missing = modify(
+        &plane,
+        "kafka-none",
+        json!({ "role": "broker", "nodeCount": 5 }),
+    )
+    .await;
     check_refused(&missing, 404, "NOT_FOUND", "kafka-none");
     assert_eq!(spent_and_held(&plane).await, (spent, 0));
 }
@@ -117,25 +184,52 @@ async fn nothing_is_changed_or_deleted_while_a_change_is_under_way() {
     let first = modify(&plane, &id, json!({ "role": "broker", "nodeCount": 4 })).await;
     assert_eq!(first.status, 200, "{}", first.body);
     let shown = describe(&plane, &id).await;
-    assert_eq!((&shown["instanceStatus"], &shown["instanceClass"][0]["nodeCount"]), (&json!("changing"), &json!(3)));
-    assert_eq!(endpoints(&shown).len(), 3, "what is not delivered is not shown");
+    assert_eq!(
+        (
+            &shown["instanceStatus"],
+            &shown["instanceClass"][0]["nodeCount"]
+        ),
+        (&json!("changing"), &json!(3))
+    );
+    assert_eq!(
+        endpoints(&shown).len(),
+        3,
+        "what is not delivered is not shown"
+    );
     assert_eq!(spent_and_held(&plane).await, (2_700_000, 900_000));
     let again = modify(&plane, &id, json!({ "role": "broker", "nodeCount": 5 })).await;
     check_refused(&again, 409, "FAILED_PRECONDITION", "changing");
-    check_refused(&delete(&plane, &id).await, 409, "FAILED_PRECONDITION", "changing");
+    check_refused(
+        &delete(&plane, &id).await,
+        409,
+        "FAILED_PRECONDITION",
+        "changing",
+    );
     plane.assert_ledger().await;
     // Time passes, and the next attempt succeeds.
     plane.clock.set(plane.control.now().plus_seconds(60));
     plane.control.reconcile_wake();
     plane.wait_for("jdkafka", &id, Phase::Running).await;
     assert_eq!(spent_and_held(&plane).await, (3_600_000, 0));
-    assert_eq!(order_state(&plane, &first).await, (OrderKind::Change, OrderState::Fulfilled));
+    assert_eq!(
+        order_state(&plane, &first).await,
+        (OrderKind::Change, OrderState::Fulfilled)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_that_fails_gives_its_money_and_ports_back_and_keeps_the_plan() {
-    let settings = Settings { sandbox: true, rate_limits: false, broker_ports: (20_000, 20_003), ..Settings::default() };
-    let plane = Plane::start(PlaneOptions { settings, ..PlaneOptions::default() }).await;
+    let settings = Settings {
+        sandbox: true,
+        rate_limits: false,
+        broker_ports: (20_000, 20_003),
+        ..Settings::default()
+    };
+    let plane = Plane::start(PlaneOptions {
+        settings,
+        ..PlaneOptions::default()
+    })
+    .await;
     let id = running(&plane, &example()).await;
     let before = describe(&plane, &id).await;
     plane.engine.script_ensure([Fault::Refuse]);
@@ -144,12 +238,25 @@ async fn a_change_that_fails_gives_its_money_and_ports_back_and_keeps_the_plan()
     plane.wait_for("jdkafka", &id, Phase::Running).await;
     assert_eq!(describe(&plane, &id).await, before);
     assert_eq!(spent_and_held(&plane).await, (2_700_000, 0));
-    assert_eq!(order_state(&plane, &refused).await, (OrderKind::Change, OrderState::Failed));
+    assert_eq!(
+        order_state(&plane, &refused).await,
+        (OrderKind::Change, OrderState::Failed)
+    );
     // The one port that was left is free again.
-    assert_eq!(modify(&plane, &id, json!({ "role": "broker", "nodeCount": 4 })).await.status, 200);
+    assert_eq!(
+        modify(&plane, &id, json!({ "role": "broker", "nodeCount": 4 }))
+            .await
+            .status,
+        200
+    );
     plane.wait_for("jdkafka", &id, Phase::Running).await;
     assert_eq!(endpoints(&describe(&plane, &id).await).len(), 4);
-    check_refused(&modify(&plane, &id, json!({ "role": "broker", "nodeCount": 5 })).await, 503, "UNAVAILABLE", "Sold out");
+    check_refused(
+        &modify(&plane, &id, json!({ "role": "broker", "nodeCount": 5 })).await,
+        503,
+        "UNAVAILABLE",
+        "Sold out",
+    );
     assert_eq!(spent_and_held(&plane).await, (3_600_000, 0));
     plane.assert_ledger().await;
 }
@@ -159,10 +266,23 @@ async fn a_new_broker_whose_port_is_taken_gets_another() {
     let plane = Plane::sandbox().await;
     let id = running(&plane, &example()).await;
     plane.engine.script_ensure([Fault::PortTaken(20_003)]);
-    assert_eq!(modify(&plane, &id, json!({ "role": "broker", "nodeCount": 4 })).await.status, 200);
+    assert_eq!(
+        modify(&plane, &id, json!({ "role": "broker", "nodeCount": 4 }))
+            .await
+            .status,
+        200
+    );
     plane.wait_for("jdkafka", &id, Phase::Running).await;
     let addresses = endpoints(&describe(&plane, &id).await);
-    assert_eq!(addresses, ["127.0.0.1:20000", "127.0.0.1:20001", "127.0.0.1:20002", "127.0.0.1:20004"]);
+    assert_eq!(
+        addresses,
+        [
+            "127.0.0.1:20000",
+            "127.0.0.1:20001",
+            "127.0.0.1:20002",
+            "127.0.0.1:20004"
+        ]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -173,10 +293,17 @@ async fn an_instance_released_in_the_middle_of_a_change_pays_nothing_for_it() {
     let change = modify(&plane, &id, json!({ "role": "broker", "nodeCount": 4 })).await;
     assert_eq!(spent_and_held(&plane).await, (2_700_000, 900_000));
     let cx = plane.context("jdkafka", "cn-north-1").await;
-    plane.control.instance_release(&cx, &InstanceId::new(id.as_str()), AfterRelease::Gone).await.unwrap();
+    plane
+        .control
+        .instance_release(&cx, &InstanceId::new(id.as_str()), AfterRelease::Gone)
+        .await
+        .unwrap();
     plane.wait_for("jdkafka", &id, Phase::Gone).await;
     assert_eq!(spent_and_held(&plane).await, (2_700_000, 0));
-    assert_eq!(order_state(&plane, &change).await, (OrderKind::Change, OrderState::Cancelled));
+    assert_eq!(
+        order_state(&plane, &change).await,
+        (OrderKind::Change, OrderState::Cancelled)
+    );
     plane.assert_ledger().await;
 }
 

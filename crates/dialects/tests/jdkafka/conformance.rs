@@ -15,7 +15,10 @@ use crate::{create, delete, example, get};
 const MODEL: &str = include_str!("../../../../models/jdkafka.json");
 
 fn kafka() -> Conformance {
-    Conformance { table: &jdkafka::TABLE, model: Model::jdcloud(MODEL) }
+    Conformance {
+        table: &jdkafka::TABLE,
+        model: Model::jdcloud(MODEL),
+    }
 }
 
 /// The companion's operations stand apart in the file, and some of its shapes are Kafka's.
@@ -27,7 +30,10 @@ fn vpc() -> Conformance {
         shapes[name] = shape.clone();
     }
     let model = json!({ "operations": companion["operations"], "shapes": shapes });
-    Conformance { table: &jdkafka::vpc::TABLE, model: Model::jdcloud(&model.to_string()) }
+    Conformance {
+        table: &jdkafka::vpc::TABLE,
+        model: Model::jdcloud(&model.to_string()),
+    }
 }
 
 fn both() -> [(&'static str, Conformance); 2] {
@@ -35,20 +41,30 @@ fn both() -> [(&'static str, Conformance); 2] {
 }
 
 fn list(dialect: &str, name: &str) -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "coverage", dialect, name].iter().collect()
+    [env!("CARGO_MANIFEST_DIR"), "coverage", dialect, name]
+        .iter()
+        .collect()
 }
 
 #[test]
 fn every_operation_is_served_or_listed() {
     for (dialect, conformance) in both() {
-        assert_listed(&list(dialect, "unimplemented.txt"), &conformance.unimplemented(), false);
+        assert_listed(
+            &list(dialect, "unimplemented.txt"),
+            &conformance.unimplemented(),
+            false,
+        );
     }
 }
 
 #[test]
 fn every_parameter_is_read_and_those_without_effect_are_listed() {
     for (dialect, conformance) in both() {
-        assert_listed(&list(dialect, "ignored-parameters.txt"), &conformance.ignored(), true);
+        assert_listed(
+            &list(dialect, "ignored-parameters.txt"),
+            &conformance.ignored(),
+            true,
+        );
     }
 }
 
@@ -62,7 +78,11 @@ fn a_missing_required_parameter_is_named() {
 /// The answer without its envelope.
 fn result(answer: Answer) -> Value {
     assert_eq!(answer.status, 200, "{}", answer.body);
-    answer.json.get("result").cloned().unwrap_or_else(|| json!({}))
+    answer
+        .json
+        .get("result")
+        .cloned()
+        .unwrap_or_else(|| json!({}))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,15 +96,46 @@ async fn every_answered_key_is_the_models_and_absent_ones_are_listed() {
     let one = format!("/instances/{id}");
     let grow = json!({ "instanceClassSpec": [{ "role": "broker", "nodeCount": 4 }] }).to_string();
     of_kafka.record(&kafka.model, "createInstance", &bought);
-    of_kafka.record(&kafka.model, "describeInstances", &result(get(&plane, "/instances").await));
-    of_kafka.record(&kafka.model, "describeInstance", &result(get(&plane, &one).await));
-    let changed = plane.jd("kafka", Method::POST, &format!("{one}:modifyInstanceSpec"), &grow).await;
+    of_kafka.record(
+        &kafka.model,
+        "describeInstances",
+        &result(get(&plane, "/instances").await),
+    );
+    of_kafka.record(
+        &kafka.model,
+        "describeInstance",
+        &result(get(&plane, &one).await),
+    );
+    let changed = plane
+        .jd(
+            "kafka",
+            Method::POST,
+            &format!("{one}:modifyInstanceSpec"),
+            &grow,
+        )
+        .await;
     of_kafka.record(&kafka.model, "modifyInstanceSpec", &result(changed));
     plane.wait_for("jdkafka", &id, Phase::Running).await;
-    of_kafka.record(&kafka.model, "deleteInstance", &result(delete(&plane, &id).await));
-    assert_listed(&list("jdkafka", "absent-response-keys.txt"), &of_kafka.absent(&kafka), true);
-    for (operation, path) in [("describeVpcs", "/vpcs/"), ("describeSubnets", "/subnets/"), ("describeSubnet", "/subnets/subnet-1")] {
+    of_kafka.record(
+        &kafka.model,
+        "deleteInstance",
+        &result(delete(&plane, &id).await),
+    );
+    assert_listed(
+        &list("jdkafka", "absent-response-keys.txt"),
+        &of_kafka.absent(&kafka),
+        true,
+    );
+    for (operation, path) in [
+        ("describeVpcs", "/vpcs/"),
+        ("describeSubnets", "/subnets/"),
+        ("describeSubnet", "/subnets/subnet-1"),
+    ] {
         of_vpc.record(&vpc.model, operation, &result(ask(&plane, path).await));
     }
-    assert_listed(&list("jdvpc", "absent-response-keys.txt"), &of_vpc.absent(&vpc), true);
+    assert_listed(
+        &list("jdvpc", "absent-response-keys.txt"),
+        &of_vpc.absent(&vpc),
+        true,
+    );
 }

@@ -13,7 +13,11 @@ const LINES: &str = include_str!("../../golden/jdcloud.jsonl");
 /// Sends a line to a plane that knows its key.
 async fn replay(line: &GoldenLine) -> Answer {
     let beginning = Moment::from_seconds(line.clock);
-    let plane = Plane::start(PlaneOptions { beginning, ..PlaneOptions::default() }).await;
+    let plane = Plane::start(PlaneOptions {
+        beginning,
+        ..PlaneOptions::default()
+    })
+    .await;
     let account = plane.control.account_view(SANDBOX_ACCOUNT).await.unwrap();
     let credential = line.credential().unwrap();
     let key = NewKey {
@@ -22,14 +26,23 @@ async fn replay(line: &GoldenLine) -> Answer {
         session_token: credential.session_token,
         policy: Policy::allow_all(),
     };
-    plane.control.access_key_create(&account.id, key).await.unwrap();
+    plane
+        .control
+        .access_key_create(&account.id, key)
+        .await
+        .unwrap();
     plane.send(&line.wire_request().unwrap()).await
 }
 
 /// The recordings name classes and instances that are not ours: what the rules answer is known for each operation.
 fn expected(action: &str) -> (u16, &'static str) {
     match action {
-        _ if action.contains("describe-instances") || action.contains("describe-vpcs") || action.contains("describe-subnets") => (200, "\"totalCount\":0"),
+        _ if action.contains("describe-instances")
+            || action.contains("describe-vpcs")
+            || action.contains("describe-subnets") =>
+        {
+            (200, "\"totalCount\":0")
+        }
         _ if action.contains("create-instance-dict-unicode") => (400, "instance.instanceName"),
         _ if action.contains("create-instance") => (400, "is not offered here"),
         _ => (404, "does not exist"),

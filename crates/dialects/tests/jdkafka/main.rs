@@ -1,5 +1,7 @@
 //! JD Cloud, bytes in and bytes out, over a whole control plane without Kafka.
 
+#![expect(clippy::unwrap_used, reason = "a test panics where it goes wrong")]
+
 mod change;
 mod conformance;
 mod golden;
@@ -58,14 +60,19 @@ fn node(name: &str) -> String {
 }
 
 async fn create(plane: &Plane, body: &Value) -> Answer {
-    plane.jd("kafka", Method::POST, "/instances", &body.to_string()).await
+    plane
+        .jd("kafka", Method::POST, "/instances", &body.to_string())
+        .await
 }
 
 /// Buys the body and waits until it runs.
 async fn running(plane: &Plane, body: &Value) -> String {
     let answer = create(plane, body).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
-    let id = answer.json["result"]["instanceId"].as_str().unwrap().to_owned();
+    let id = answer.json["result"]["instanceId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     plane.wait_for("jdkafka", &id, Phase::Running).await;
     id
 }
@@ -81,23 +88,44 @@ async fn describe(plane: &Plane, id: &str) -> Value {
 }
 
 async fn delete(plane: &Plane, id: &str) -> Answer {
-    plane.jd("kafka", Method::DELETE, &format!("/instances/{id}"), "").await
+    plane
+        .jd("kafka", Method::DELETE, &format!("/instances/{id}"), "")
+        .await
 }
 
 /// Asserts a refusal: the status twice, its name, a request id, and a message that holds `part`.
 fn check_refused(answer: &Answer, status: u16, name: &str, part: &str) {
     let error = &answer.json["error"];
     let id = answer.json["requestId"].as_str().unwrap_or_default();
-    assert_eq!((answer.status, &error["code"], &error["status"]), (status, &json!(status), &json!(name)), "{}", answer.body);
-    assert!(error["message"].as_str().is_some_and(|message| message.contains(part)), "{part}: {}", answer.body);
-    assert!(!id.is_empty() && answer.headers["x-jdcloud-request-id"] == id, "{}", answer.body);
+    assert_eq!(
+        (answer.status, &error["code"], &error["status"]),
+        (status, &json!(status), &json!(name)),
+        "{}",
+        answer.body
+    );
+    assert!(
+        error["message"]
+            .as_str()
+            .is_some_and(|message| message.contains(part)),
+        "{part}: {}",
+        answer.body
+    );
+    assert!(
+        !id.is_empty() && answer.headers["x-jdcloud-request-id"] == id,
+        "{}",
+        answer.body
+    );
     assert!(answer.json.get("result").is_none());
 }
 
 /// What the sandbox account has spent and what is held, in millionths of CNY.
 async fn spent_and_held(plane: &Plane) -> (i64, i64) {
     let account = plane.control.account_view(SANDBOX_ACCOUNT).await.unwrap();
-    let balance = plane.control.account_balance(&account.id, Currency::Cny).await.unwrap();
+    let balance = plane
+        .control
+        .account_balance(&account.id, Currency::Cny)
+        .await
+        .unwrap();
     let all = Money::from_units(SANDBOX_MONEY).unwrap().micros();
     (all - balance.posted.micros(), balance.held.micros())
 }

@@ -13,7 +13,11 @@ pub async fn plane_with_networks() -> Plane {
     let plane = Plane::sandbox().await;
     let cx = plane.context("jdkafka", "cn-north-1").await;
     let created_at = plane.control.now();
-    for (id, region) in [("vpc-1", "cn-north-1"), ("vpc-2", "cn-north-1"), ("vpc-9", "cn-east-2")] {
+    for (id, region) in [
+        ("vpc-1", "cn-north-1"),
+        ("vpc-2", "cn-north-1"),
+        ("vpc-9", "cn-east-2"),
+    ] {
         let network = Network {
             id: NetworkId::new(id),
             profile: "jdkafka".into(),
@@ -22,9 +26,16 @@ pub async fn plane_with_networks() -> Plane {
             cidr: "10.0.0.0/16".into(),
             created_at,
         };
-        plane.control.network_create(cx.account(), network).await.unwrap();
+        plane
+            .control
+            .network_create(cx.account(), network)
+            .await
+            .unwrap();
     }
-    for (id, zone, cidr) in [("subnet-1", "cn-north-1a", "10.0.0.0/24"), ("subnet-2", "cn-north-1b", "10.0.1.0/28")] {
+    for (id, zone, cidr) in [
+        ("subnet-1", "cn-north-1a", "10.0.0.0/24"),
+        ("subnet-2", "cn-north-1b", "10.0.1.0/28"),
+    ] {
         let subnet = Subnet {
             id: SubnetId::new(id),
             network_id: NetworkId::new("vpc-1"),
@@ -35,7 +46,11 @@ pub async fn plane_with_networks() -> Plane {
             cidr: cidr.into(),
             created_at,
         };
-        plane.control.subnet_create(cx.account(), subnet).await.unwrap();
+        plane
+            .control
+            .subnet_create(cx.account(), subnet)
+            .await
+            .unwrap();
     }
     plane
 }
@@ -45,8 +60,13 @@ pub async fn ask(plane: &Plane, path: &str) -> Answer {
 }
 
 fn ids(answer: &Answer, list: &str, key: &str) -> Vec<String> {
-    let items = answer.json["result"][list].as_array().unwrap_or_else(|| panic!("{}", answer.body));
-    items.iter().map(|item| item[key].as_str().unwrap().to_owned()).collect()
+    let items = answer.json["result"][list]
+        .as_array()
+        .unwrap_or_else(|| panic!("{}", answer.body));
+    items
+        .iter()
+        .map(|item| item[key].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,18 +91,39 @@ async fn a_subnet_is_shown_with_what_a_buyer_needs() {
     });
     let one = ask(&plane, "/subnets/subnet-2").await;
     assert_eq!(one.json["result"], json!({ "subnet": subnet }));
-    let listed = ask(&plane, "/subnets/?filters.1.name=subnetIds&filters.1.values.1=subnet-2").await;
-    assert_eq!(listed.json["result"], json!({ "subnets": [subnet], "totalCount": 1 }));
-    check_refused(&ask(&plane, "/subnets/subnet-9").await, 404, "NOT_FOUND", "subnet-9");
+    let listed = ask(
+        &plane,
+        "/subnets/?filters.1.name=subnetIds&filters.1.values.1=subnet-2",
+    )
+    .await;
+    assert_eq!(
+        listed.json["result"],
+        json!({ "subnets": [subnet], "totalCount": 1 })
+    );
+    check_refused(
+        &ask(&plane, "/subnets/subnet-9").await,
+        404,
+        "NOT_FOUND",
+        "subnet-9",
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn networks_are_listed_with_their_subnets() {
     let plane = plane_with_networks().await;
     let all = ask(&plane, "/vpcs/").await;
-    assert_eq!((ids(&all, "vpcs", "vpcId"), &all.json["result"]["totalCount"]), (vec!["vpc-1".into(), "vpc-2".into()], &json!(2)));
+    assert_eq!(
+        (
+            ids(&all, "vpcs", "vpcId"),
+            &all.json["result"]["totalCount"]
+        ),
+        (vec!["vpc-1".into(), "vpc-2".into()], &json!(2))
+    );
     let first = &all.json["result"]["vpcs"][0];
-    assert_eq!((&first["vpcName"], &first["addressPrefix"]), (&json!("net vpc-1"), &json!("10.0.0.0/16")));
+    assert_eq!(
+        (&first["vpcName"], &first["addressPrefix"]),
+        (&json!("net vpc-1"), &json!("10.0.0.0/16"))
+    );
     assert_eq!(first["subnets"].as_array().map(Vec::len), Some(2));
     assert_eq!(all.json["result"]["vpcs"][1]["subnets"], json!([]));
 }
@@ -90,7 +131,8 @@ async fn networks_are_listed_with_their_subnets() {
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_are_filtered_and_paged() {
     let plane = plane_with_networks().await;
-    let filter = |name: &str, value: &str| format!("filters.1.name={name}&filters.1.values.1={value}");
+    let filter =
+        |name: &str, value: &str| format!("filters.1.name={name}&filters.1.values.1={value}");
     for (query, expected) in [
         (filter("vpcIds", "vpc-2"), &["vpc-2"][..]),
         (filter("vpcNames", "net%20vpc-1"), &["vpc-1"]),
@@ -100,7 +142,15 @@ async fn lists_are_filtered_and_paged() {
         ("tags.1.key=env&tags.1.values.1=dev".into(), &[]),
         ("resourceGroupIds.1=rg".into(), &[]),
     ] {
-        assert_eq!(ids(&ask(&plane, &format!("/vpcs?{query}")).await, "vpcs", "vpcId"), expected, "{query}");
+        assert_eq!(
+            ids(
+                &ask(&plane, &format!("/vpcs?{query}")).await,
+                "vpcs",
+                "vpcId"
+            ),
+            expected,
+            "{query}"
+        );
     }
     for (query, expected) in [
         (filter("vpcId", "vpc-1"), &["subnet-1", "subnet-2"][..]),
@@ -113,7 +163,15 @@ async fn lists_are_filtered_and_paged() {
         ("pageSize=1".into(), &["subnet-1"]),
         ("tags.1.key=env&tags.1.values.1=dev".into(), &[]),
     ] {
-        assert_eq!(ids(&ask(&plane, &format!("/subnets/?{query}")).await, "subnets", "subnetId"), expected, "{query}");
+        assert_eq!(
+            ids(
+                &ask(&plane, &format!("/subnets/?{query}")).await,
+                "subnets",
+                "subnetId"
+            ),
+            expected,
+            "{query}"
+        );
     }
     for path in ["/vpcs", "/subnets"] {
         let answer = ask(&plane, &format!("{path}?{}", filter("colour", "red"))).await;
@@ -127,5 +185,12 @@ async fn a_network_that_was_named_in_a_purchase_is_listed() {
     let plane = Plane::sandbox().await;
     crate::running(&plane, &crate::example()).await;
     let subnets: Value = ask(&plane, "/subnets/").await.json["result"]["subnets"].clone();
-    assert_eq!((&subnets[0]["subnetId"], &subnets[0]["vpcId"], &subnets[0]["az"]), (&json!("subnet-1"), &json!("vpc-1"), &json!("cn-north-1a")));
+    assert_eq!(
+        (
+            &subnets[0]["subnetId"],
+            &subnets[0]["vpcId"],
+            &subnets[0]["az"]
+        ),
+        (&json!("subnet-1"), &json!("vpc-1"), &json!("cn-north-1a"))
+    );
 }

@@ -2,28 +2,37 @@
 
 use brokerage_control::Settings;
 use brokerage_control::access_key::NewKey;
+use brokerage_dialects::signing::Scheme;
 use brokerage_domain::access::{Effect, Policy, Statement};
 use brokerage_domain::id::{AccessKeyId, NetworkId, SubnetId};
 use brokerage_domain::instance::Phase;
 use brokerage_domain::network::{Network, Subnet};
 use brokerage_engine::fake::Fault;
-use brokerage_dialects::signing::Scheme;
 use brokerage_testkit::{Plane, PlaneOptions};
 use http::Method;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::{check_refused, create, delete, describe, example, get, node, running, spent_and_held, with};
+use crate::{
+    check_refused, create, delete, describe, example, get, node, running, spent_and_held, with,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purchase_gives_a_running_instance_and_the_documented_tree() {
     let plane = Plane::sandbox().await;
     let answer = create(&plane, &example()).await;
     let id = answer.json["result"]["instanceId"].as_str().unwrap();
-    let result = json!({ "instanceId": id, "buyId": answer.json["result"]["buyId"].as_str().unwrap() });
-    assert_eq!(answer.json, json!({ "requestId": answer.json["requestId"].as_str().unwrap(), "result": result }));
+    let result =
+        json!({ "instanceId": id, "buyId": answer.json["result"]["buyId"].as_str().unwrap() });
+    assert_eq!(
+        answer.json,
+        json!({ "requestId": answer.json["requestId"].as_str().unwrap(), "result": result })
+    );
     assert_eq!(answer.headers["content-type"], "application/json");
-    assert_eq!(answer.headers["x-jdcloud-request-id"].to_str().ok(), answer.json["requestId"].as_str());
+    assert_eq!(
+        answer.headers["x-jdcloud-request-id"].to_str().ok(),
+        answer.json["requestId"].as_str()
+    );
     plane.wait_for("jdkafka", id, Phase::Running).await;
     assert_eq!(
         describe(&plane, id).await,
@@ -62,7 +71,11 @@ async fn a_purchase_gives_a_running_instance_and_the_documented_tree() {
             },
         })
     );
-    assert_eq!(spent_and_held(&plane).await, (2_700_000, 0), "the first hour of three nodes");
+    assert_eq!(
+        spent_and_held(&plane).await,
+        (2_700_000, 0),
+        "the first hour of three nodes"
+    );
     plane.assert_ledger().await;
 }
 
@@ -75,13 +88,23 @@ async fn a_prepaid_purchase_takes_its_whole_term_when_it_runs() {
         "buyScenario": "eyJhY3Rpdml0eSI6eyJhY3Rpdml0eVR5cGUiOiJzYWxlIiwiYWN0aXZpdHlJZGVudGlmaWVyIjoiMTEuMTEifX0=",
     });
     let answer = create(&plane, &with(&[("/charge", charge.clone())])).await;
-    let id = answer.json["result"]["instanceId"].as_str().unwrap_or_else(|| panic!("{}", answer.body));
+    let id = answer.json["result"]["instanceId"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{}", answer.body));
     // Three nodes for three months: 360 for the class and 50 for the disk.
     let price = 3 * 3 * (360 + 50) * 1_000_000;
-    assert_eq!(spent_and_held(&plane).await, (0, price), "held while it is made");
+    assert_eq!(
+        spent_and_held(&plane).await,
+        (0, price),
+        "held while it is made"
+    );
     assert_eq!(describe(&plane, id).await["instanceStatus"], "creating");
     let second = running(&plane, &with(&[("/charge", charge)])).await;
-    assert_eq!(spent_and_held(&plane).await, (price, price), "taken from the one that runs");
+    assert_eq!(
+        spent_and_held(&plane).await,
+        (price, price),
+        "taken from the one that runs"
+    );
     assert_eq!(
         describe(&plane, &second).await["charge"],
         json!({
@@ -123,7 +146,10 @@ async fn what_the_vendors_clients_send_beyond_the_page_is_understood() {
     body["charge"] = Value::Null;
     let id = running(&plane, &body).await;
     let shown = describe(&plane, &id).await;
-    assert_eq!((&shown["ipVersion"], &shown["instanceClass"][0]["nodeCount"]), (&json!("v4&v6"), &json!(4)));
+    assert_eq!(
+        (&shown["ipVersion"], &shown["instanceClass"][0]["nodeCount"]),
+        (&json!("v4&v6"), &json!(4))
+    );
     let cx = plane.context("jdkafka", "cn-north-1").await;
     let instance = &plane.control.instance_list(&cx).await.unwrap()[0];
     assert_eq!(instance.plan.usable.retention_ms, 48 * 3_600_000);
@@ -135,53 +161,153 @@ async fn every_rule_of_the_page_is_refused_by_the_name_of_its_parameter() {
     let plane = Plane::sandbox().await;
     let prepaid = |unit: &str, duration: Value| json!({ "chargeMode": "prepaid_by_duration", "chargeUnit": unit, "chargeDuration": duration });
     for (pointer, value, part) in [
-        ("/instance", Value::Null, "instance: the parameter is required"),
+        (
+            "/instance",
+            Value::Null,
+            "instance: the parameter is required",
+        ),
         ("/instance/vpcId", Value::Null, "instance.vpcId"),
         ("/instance/vpcId", json!(""), "instance.vpcId"),
         ("/instance/subnetId", Value::Null, "instance.subnetId"),
-        ("/instance/instanceVersion", Value::Null, "instance.instanceVersion"),
+        (
+            "/instance/instanceVersion",
+            Value::Null,
+            "instance.instanceVersion",
+        ),
         ("/instance/instanceVersion", json!("0.9"), "instanceVersion"),
         ("/instance/instanceVersion", json!("2.6.0"), "nodeClassCode"),
-        ("/instance/instanceName", Value::Null, "instance.instanceName"),
+        (
+            "/instance/instanceName",
+            Value::Null,
+            "instance.instanceName",
+        ),
         ("/instance/instanceName", json!(""), "instance.instanceName"),
-        ("/instance/instanceName", json!("1st"), "instance.instanceName"),
-        ("/instance/instanceName", json!("a b"), "instance.instanceName"),
-        ("/instance/instanceName", json!("名字"), "instance.instanceName"),
-        ("/instance/instanceName", json!("a".repeat(33)), "instance.instanceName"),
+        (
+            "/instance/instanceName",
+            json!("1st"),
+            "instance.instanceName",
+        ),
+        (
+            "/instance/instanceName",
+            json!("a b"),
+            "instance.instanceName",
+        ),
+        (
+            "/instance/instanceName",
+            json!("名字"),
+            "instance.instanceName",
+        ),
+        (
+            "/instance/instanceName",
+            json!("a".repeat(33)),
+            "instance.instanceName",
+        ),
         ("/instance/azId", Value::Null, "instance.azId"),
         ("/instance/azId", json!([]), "azId"),
         ("/instance/azId", json!(["cn-east-2a"]), "azId"),
-        ("/instance/azId", json!(["cn-north-1a", "cn-north-1a"]), "azId"),
+        (
+            "/instance/azId",
+            json!(["cn-north-1a", "cn-north-1a"]),
+            "azId",
+        ),
         ("/instance/ipVersion", json!("v6"), "instance.ipVersion"),
-        ("/instance/extension", json!({ "msgRetain": 23 }), "msgRetain"),
-        ("/instance/extension", json!({ "msgRetain": 169 }), "msgRetain"),
-        ("/instance/extension", json!({ "msgRetain": i64::MAX }), "msgRetain"),
-        ("/instance/instanceClassSpec", Value::Null, "instance.instanceClassSpec"),
-        ("/instance/instanceClassSpec", json!([]), "instanceClassSpec"),
-        ("/instance/instanceClassSpec", json!([{ "role": "zookeeper" }]), "role"),
-        ("/instance/instanceClassSpec", json!([{ "role": "broker" }, { "role": "broker" }]), "role"),
-        ("/instance/instanceClassSpec", json!([{ "nodeCount": 3 }]), "instance.instanceClassSpec.1.role"),
-        (&node("nodeClassCode"), json!("kafka.n.small"), "nodeClassCode"),
+        (
+            "/instance/extension",
+            json!({ "msgRetain": 23 }),
+            "msgRetain",
+        ),
+        (
+            "/instance/extension",
+            json!({ "msgRetain": 169 }),
+            "msgRetain",
+        ),
+        (
+            "/instance/extension",
+            json!({ "msgRetain": i64::MAX }),
+            "msgRetain",
+        ),
+        (
+            "/instance/instanceClassSpec",
+            Value::Null,
+            "instance.instanceClassSpec",
+        ),
+        (
+            "/instance/instanceClassSpec",
+            json!([]),
+            "instanceClassSpec",
+        ),
+        (
+            "/instance/instanceClassSpec",
+            json!([{ "role": "zookeeper" }]),
+            "role",
+        ),
+        (
+            "/instance/instanceClassSpec",
+            json!([{ "role": "broker" }, { "role": "broker" }]),
+            "role",
+        ),
+        (
+            "/instance/instanceClassSpec",
+            json!([{ "nodeCount": 3 }]),
+            "instance.instanceClassSpec.1.role",
+        ),
+        (
+            &node("nodeClassCode"),
+            json!("kafka.n.small"),
+            "nodeClassCode",
+        ),
         (&node("nodeCount"), json!(2), "nodeCount"),
         (&node("nodeCount"), json!(31), "nodeCount"),
-        (&node("nodeCount"), json!("three"), "instance.instanceClassSpec.1.nodeCount"),
+        (
+            &node("nodeCount"),
+            json!("three"),
+            "instance.instanceClassSpec.1.nodeCount",
+        ),
         (&node("nodeDiskType"), json!("local"), "nodeDiskType"),
         (&node("nodeDiskGB"), json!(10), "nodeDiskGB"),
         (&node("nodeDiskGB"), json!(105), "nodeDiskGB"),
         (&node("nodeDiskGB"), json!(16_010), "nodeDiskGB"),
-        ("/charge", json!({ "chargeMode": "postpaid_by_usage" }), "charge.chargeMode"),
-        ("/charge", json!({ "chargeMode": "prepaid_by_duration" }), "charge.chargeDuration"),
-        ("/charge", prepaid("month", json!(10)), "charge.chargeDuration"),
-        ("/charge", prepaid("year", json!(4)), "charge.chargeDuration"),
+        (
+            "/charge",
+            json!({ "chargeMode": "postpaid_by_usage" }),
+            "charge.chargeMode",
+        ),
+        (
+            "/charge",
+            json!({ "chargeMode": "prepaid_by_duration" }),
+            "charge.chargeDuration",
+        ),
+        (
+            "/charge",
+            prepaid("month", json!(10)),
+            "charge.chargeDuration",
+        ),
+        (
+            "/charge",
+            prepaid("year", json!(4)),
+            "charge.chargeDuration",
+        ),
         ("/charge", prepaid("day", json!(1)), "charge.chargeUnit"),
-        ("/charge", json!({ "autoRenew": "perhaps" }), "charge.autoRenew"),
-        ("/charge", json!({ "buyScenario": "e30=" }), "charge.buyScenario.activity"),
+        (
+            "/charge",
+            json!({ "autoRenew": "perhaps" }),
+            "charge.autoRenew",
+        ),
+        (
+            "/charge",
+            json!({ "buyScenario": "e30=" }),
+            "charge.buyScenario.activity",
+        ),
     ] {
         let answer = create(&plane, &with(&[(pointer, value.clone())])).await;
         check_refused(&answer, 400, "INVALID_ARGUMENT", part);
     }
     let listed = get(&plane, "/instances").await;
-    assert_eq!(listed.json["result"], json!({ "instances": [], "totalCount": 0 }), "a refused order leaves nothing");
+    assert_eq!(
+        listed.json["result"],
+        json!({ "instances": [], "totalCount": 0 }),
+        "a refused order leaves nothing"
+    );
     assert_eq!(spent_and_held(&plane).await, (0, 0));
     plane.assert_ledger().await;
 }
@@ -190,8 +316,15 @@ async fn every_rule_of_the_page_is_refused_by_the_name_of_its_parameter() {
 async fn an_unknown_region_is_an_invalid_argument() {
     let plane = Plane::sandbox().await;
     let headers = [("content-type", "application/json")];
-    let request = Plane::request(Method::POST, "/v1/regions/mars-1/instances", &headers, &example().to_string());
-    let answer = plane.send(&plane.signed(request, Scheme::JdCloud3, "mars-1", "kafka")).await;
+    let request = Plane::request(
+        Method::POST,
+        "/v1/regions/mars-1/instances",
+        &headers,
+        &example().to_string(),
+    );
+    let answer = plane
+        .send(&plane.signed(request, Scheme::JdCloud3, "mars-1", "kafka"))
+        .await;
     check_refused(&answer, 400, "INVALID_ARGUMENT", "regionId");
 }
 
@@ -211,8 +344,16 @@ async fn a_delivery_that_fails_gives_the_money_back_and_the_instance_may_go() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn zones_may_come_in_any_order_and_hold_the_subnets() {
-    let settings = Settings { sandbox: false, rate_limits: false, ..Settings::default() };
-    let plane = Plane::start(PlaneOptions { settings, ..PlaneOptions::default() }).await;
+    let settings = Settings {
+        sandbox: false,
+        rate_limits: false,
+        ..Settings::default()
+    };
+    let plane = Plane::start(PlaneOptions {
+        settings,
+        ..PlaneOptions::default()
+    })
+    .await;
     let answer = create(&plane, &example()).await;
     check_refused(&answer, 404, "NOT_FOUND", "vpc-1");
     let cx = plane.context("jdkafka", "cn-north-1").await;
@@ -226,7 +367,11 @@ async fn zones_may_come_in_any_order_and_hold_the_subnets() {
             cidr: "10.0.0.0/16".into(),
             created_at,
         };
-        plane.control.network_create(cx.account(), network).await.unwrap();
+        plane
+            .control
+            .network_create(cx.account(), network)
+            .await
+            .unwrap();
     }
     let subnet = Subnet {
         id: SubnetId::new("subnet-1"),
@@ -238,26 +383,62 @@ async fn zones_may_come_in_any_order_and_hold_the_subnets() {
         cidr: "10.0.0.0/24".into(),
         created_at,
     };
-    plane.control.subnet_create(cx.account(), subnet).await.unwrap();
+    plane
+        .control
+        .subnet_create(cx.account(), subnet)
+        .await
+        .unwrap();
     let zones = json!(["cn-north-1c", "cn-north-1b"]);
     let id = running(&plane, &with(&[("/instance/azId", zones.clone())])).await;
     assert_eq!(describe(&plane, &id).await["azId"], zones);
     for (changes, status, name, part) in [
-        (("/instance/azId", json!(["cn-north-1a"])), 400, "INVALID_ARGUMENT", "instance.azId"),
-        (("/instance/subnetId", json!("subnet-9")), 404, "NOT_FOUND", "subnet-9"),
+        (
+            ("/instance/azId", json!(["cn-north-1a"])),
+            400,
+            "INVALID_ARGUMENT",
+            "instance.azId",
+        ),
+        (
+            ("/instance/subnetId", json!("subnet-9")),
+            404,
+            "NOT_FOUND",
+            "subnet-9",
+        ),
     ] {
         check_refused(&create(&plane, &with(&[changes])).await, status, name, part);
     }
-    let elsewhere = with(&[("/instance/vpcId", json!("vpc-2")), ("/instance/azId", zones)]);
-    check_refused(&create(&plane, &elsewhere).await, 400, "INVALID_ARGUMENT", "subnet-1");
+    let elsewhere = with(&[
+        ("/instance/vpcId", json!("vpc-2")),
+        ("/instance/azId", zones),
+    ]);
+    check_refused(
+        &create(&plane, &elsewhere).await,
+        400,
+        "INVALID_ARGUMENT",
+        "subnet-1",
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_free_port_everything_is_sold_out() {
-    let settings = Settings { sandbox: true, rate_limits: false, broker_ports: (20_000, 20_004), ..Settings::default() };
-    let plane = Plane::start(PlaneOptions { settings, ..PlaneOptions::default() }).await;
+    let settings = Settings {
+        sandbox: true,
+        rate_limits: false,
+        broker_ports: (20_000, 20_004),
+        ..Settings::default()
+    };
+    let plane = Plane::start(PlaneOptions {
+        settings,
+        ..PlaneOptions::default()
+    })
+    .await;
     running(&plane, &example()).await;
-    check_refused(&create(&plane, &example()).await, 503, "UNAVAILABLE", "Sold out");
+    check_refused(
+        &create(&plane, &example()).await,
+        503,
+        "UNAVAILABLE",
+        "Sold out",
+    );
     assert_eq!(spent_and_held(&plane).await, (2_700_000, 0));
     plane.assert_ledger().await;
 }
@@ -271,14 +452,31 @@ async fn stranger(plane: &Plane, policy: Policy) -> (String, String) {
         session_token: None,
         policy,
     };
-    plane.control.access_key_create(&account.id, new).await.unwrap();
+    plane
+        .control
+        .access_key_create(&account.id, new)
+        .await
+        .unwrap();
     ("STRANGER".into(), "a-secret".into())
 }
 
-async fn send_as(plane: &Plane, (id, secret): &(String, String), method: Method, path: &str, body: &str) -> brokerage_testkit::Answer {
+async fn send_as(
+    plane: &Plane,
+    (id, secret): &(String, String),
+    method: Method,
+    path: &str,
+    body: &str,
+) -> brokerage_testkit::Answer {
     let target = format!("/v1/regions/cn-north-1{path}");
-    let request = Plane::request(method, &target, &[("content-type", "application/json")], body);
-    plane.send(&plane.signed_by(id, secret, request, Scheme::JdCloud3, "cn-north-1", "kafka")).await
+    let request = Plane::request(
+        method,
+        &target,
+        &[("content-type", "application/json")],
+        body,
+    );
+    plane
+        .send(&plane.signed_by(id, secret, request, Scheme::JdCloud3, "cn-north-1", "kafka"))
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -286,13 +484,37 @@ async fn an_account_without_money_buys_nothing_and_sees_no_other() {
     let plane = Plane::sandbox().await;
     let others = running(&plane, &example()).await;
     let key = stranger(&plane, Policy::allow_all()).await;
-    let answer = send_as(&plane, &key, Method::POST, "/instances", &example().to_string()).await;
+    let answer = send_as(
+        &plane,
+        &key,
+        Method::POST,
+        "/instances",
+        &example().to_string(),
+    )
+    .await;
     check_refused(&answer, 402, "INSUFFICIENT_BALANCE", "2.7");
     let one = format!("/instances/{others}");
-    check_refused(&send_as(&plane, &key, Method::GET, &one, "").await, 404, "NOT_FOUND", &others);
-    check_refused(&send_as(&plane, &key, Method::DELETE, &one, "").await, 404, "NOT_FOUND", &others);
+    check_refused(
+        &send_as(&plane, &key, Method::GET, &one, "").await,
+        404,
+        "NOT_FOUND",
+        &others,
+    );
+    check_refused(
+        &send_as(&plane, &key, Method::DELETE, &one, "").await,
+        404,
+        "NOT_FOUND",
+        &others,
+    );
     let grow = json!({ "instanceClassSpec": [{ "role": "broker", "nodeCount": 4 }] }).to_string();
-    let change = send_as(&plane, &key, Method::POST, &format!("{one}:modifyInstanceSpec"), &grow).await;
+    let change = send_as(
+        &plane,
+        &key,
+        Method::POST,
+        &format!("{one}:modifyInstanceSpec"),
+        &grow,
+    )
+    .await;
     check_refused(&change, 404, "NOT_FOUND", &others);
     let listed = send_as(&plane, &key, Method::GET, "/instances", "").await;
     assert_eq!(listed.json["result"]["totalCount"], 0);
@@ -307,13 +529,27 @@ async fn a_key_may_do_what_its_policy_says() {
         resources: vec![resource.into()],
         conditions: Default::default(),
     };
-    let policy = Policy { statements: vec![allow("kafka:describe*", "jrn:kafka:cn-north-1:*:instances/*")] };
+    let policy = Policy {
+        statements: vec![allow(
+            "kafka:describe*",
+            "jrn:kafka:cn-north-1:*:instances/*",
+        )],
+    };
     let key = stranger(&plane, policy).await;
-    assert_eq!(send_as(&plane, &key, Method::GET, "/instances", "").await.status, 200);
+    assert_eq!(
+        send_as(&plane, &key, Method::GET, "/instances", "")
+            .await
+            .status,
+        200
+    );
     for (method, path, body) in [
         (Method::POST, "/instances", example().to_string()),
         (Method::DELETE, "/instances/i", String::new()),
-        (Method::POST, "/instances/i:modifyInstanceSpec", json!({ "instanceClassSpec": [] }).to_string()),
+        (
+            Method::POST,
+            "/instances/i:modifyInstanceSpec",
+            json!({ "instanceClassSpec": [] }).to_string(),
+        ),
         (Method::GET, "/subnets/", String::new()),
     ] {
         let answer = send_as(&plane, &key, method, path, &body).await;
@@ -323,10 +559,23 @@ async fn a_key_may_do_what_its_policy_says() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn more_calls_a_second_than_are_taken_are_refused() {
-    let settings = Settings { sandbox: true, rate_limits: true, ..Settings::default() };
-    let plane = Plane::start(PlaneOptions { settings, ..PlaneOptions::default() }).await;
+    let settings = Settings {
+        sandbox: true,
+        rate_limits: true,
+        ..Settings::default()
+    };
+    let plane = Plane::start(PlaneOptions {
+        settings,
+        ..PlaneOptions::default()
+    })
+    .await;
     for _ in 0..20 {
         assert_eq!(get(&plane, "/instances").await.status, 200);
     }
-    check_refused(&get(&plane, "/instances").await, 429, "RESOURCE_EXHAUSTED", "20 a second");
+    check_refused(
+        &get(&plane, "/instances").await,
+        429,
+        "RESOURCE_EXHAUSTED",
+        "20 a second",
+    );
 }

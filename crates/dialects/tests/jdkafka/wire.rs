@@ -17,7 +17,9 @@ fn list() -> WireRequest {
 async fn both_signatures_are_taken() {
     let plane = Plane::sandbox().await;
     for scheme in [Scheme::JdCloud2, Scheme::JdCloud3] {
-        let answer = plane.send(&plane.signed(list(), scheme, "cn-north-1", "kafka")).await;
+        let answer = plane
+            .send(&plane.signed(list(), scheme, "cn-north-1", "kafka"))
+            .await;
         assert_eq!(answer.status, 200, "{}", answer.body);
     }
 }
@@ -25,16 +27,37 @@ async fn both_signatures_are_taken() {
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_are_refused_with_401_and_told_what_was_signed() {
     let plane = Plane::sandbox().await;
-    let refused = |answer: brokerage_testkit::Answer, part: &str| check_refused(&answer, 401, "UNAUTHENTICATED", part);
+    let refused = |answer: brokerage_testkit::Answer, part: &str| {
+        check_refused(&answer, 401, "UNAUTHENTICATED", part)
+    };
     refused(plane.send(&list()).await, "no signature");
-    let other = plane.signed_by("NOBODY", "secret", list(), Scheme::JdCloud3, "cn-north-1", "kafka");
+    let other = plane.signed_by(
+        "NOBODY",
+        "secret",
+        list(),
+        Scheme::JdCloud3,
+        "cn-north-1",
+        "kafka",
+    );
     refused(plane.send(&other).await, "access key");
-    let wrong = plane.signed_by("BROKERAGESANDBOX", "secret", list(), Scheme::JdCloud2, "cn-north-1", "kafka");
+    let wrong = plane.signed_by(
+        "BROKERAGESANDBOX",
+        "secret",
+        list(),
+        Scheme::JdCloud2,
+        "cn-north-1",
+        "kafka",
+    );
     refused(plane.send(&wrong).await, "JDCLOUD2-HMAC-SHA256\n");
     let sound = plane.signed(list(), Scheme::JdCloud3, "cn-north-1", "kafka");
-    let token = sound.clone().with_header(HeaderName::from_static("x-jdcloud-security-token"), HeaderValue::from_static("x"));
+    let token = sound.clone().with_header(
+        HeaderName::from_static("x-jdcloud-security-token"),
+        HeaderValue::from_static("x"),
+    );
     assert_eq!(plane.send(&token).await.status, 401);
-    let changed = sound.with_target("/v1/regions/cn-north-1/instances/").unwrap();
+    let changed = sound
+        .with_target("/v1/regions/cn-north-1/instances/")
+        .unwrap();
     assert_eq!(plane.send(&changed).await.status, 401);
     let unknown = Plane::request(Method::GET, "/v1/regions/cn-north-1/secrets", &JSON, "");
     refused(plane.send(&unknown).await, "no signature");
@@ -46,7 +69,12 @@ async fn strangers_are_refused_with_401_and_told_what_was_signed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_counts_once() {
     let plane = Plane::sandbox().await;
-    let request = Plane::request(Method::POST, "/v1/regions/cn-north-1/instances", &JSON, &example().to_string());
+    let request = Plane::request(
+        Method::POST,
+        "/v1/regions/cn-north-1/instances",
+        &JSON,
+        &example().to_string(),
+    );
     let signed = plane.signed(request, Scheme::JdCloud2, "cn-north-1", "kafka");
     assert_eq!(plane.send(&signed).await.status, 200);
     check_refused(&plane.send(&signed).await, 401, "UNAUTHENTICATED", "before");
@@ -63,14 +91,26 @@ async fn what_is_not_served_is_not_found() {
         (Method::POST, "/instances/i:reboot"),
         (Method::GET, "/instances/i/topics"),
     ] {
-        check_refused(&plane.jd("kafka", method, path, "").await, 404, "NOT_FOUND", path);
+        check_refused(
+            &plane.jd("kafka", method, path, "").await,
+            404,
+            "NOT_FOUND",
+            path,
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_cannot_be_read_is_an_invalid_argument() {
     let plane = Plane::sandbox().await;
-    for body in ["", "{", "[]", "null", "{\"instance\":1}", "{\"instance\":{},\"instance\":{}}"] {
+    for body in [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{\"instance\":1}",
+        "{\"instance\":{},\"instance\":{}}",
+    ] {
         let answer = plane.jd("kafka", Method::POST, "/instances", body).await;
         check_refused(&answer, 400, "INVALID_ARGUMENT", "");
     }
@@ -81,7 +121,9 @@ async fn a_body_that_cannot_be_read_is_an_invalid_argument() {
 async fn an_absolute_target_is_served() {
     let plane = Plane::sandbox().await;
     let signed = plane.signed(list(), Scheme::JdCloud2, "cn-north-1", "kafka");
-    let absolute = signed.with_target("http://127.0.0.1:8080/v1/regions/cn-north-1/instances").unwrap();
+    let absolute = signed
+        .with_target("http://127.0.0.1:8080/v1/regions/cn-north-1/instances")
+        .unwrap();
     let answer = plane.send(&absolute).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
 }

@@ -78,20 +78,35 @@ impl Operation for CreateInstance {
 
     async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = call;
-        let Request { instance, charge, .. } = request;
+        let Request {
+            instance, charge, ..
+        } = request;
         let charge_spec = charge.unwrap_or_default();
         let charge = charge_spec.charge(control.now())?;
         instance.check()?;
-        let plan = control.catalog(cx.profile)?.plan(&instance.plan_request(&cx.region, &charge)?)?;
+        let plan = control
+            .catalog(cx.profile)?
+            .plan(&instance.plan_request(&cx.region, &charge)?)?;
         let id = ids::instance_id(control.chance());
         let buy_id = ids::buy_id(control.chance());
         let mut attributes = charge_spec.attributes();
-        attributes.extend(instance.ip_version.clone().map(|version| (attribute::IP_VERSION.to_owned(), version)));
+        attributes.extend(
+            instance
+                .ip_version
+                .clone()
+                .map(|version| (attribute::IP_VERSION.to_owned(), version)),
+        );
         let order = OrderRequest {
             order_id: buy_id.clone(),
-            instances: vec![NewInstance { id: id.clone(), name: instance.instance_name.clone() }],
+            instances: vec![NewInstance {
+                id: id.clone(),
+                name: instance.instance_name.clone(),
+            }],
             placement: Some(instance.placement(call).await?),
-            settings: BTreeMap::from([(RETENTION_SETTING.to_owned(), plan.usable.retention_ms.to_string())]),
+            settings: BTreeMap::from([(
+                RETENTION_SETTING.to_owned(),
+                plan.usable.retention_ms.to_string(),
+            )]),
             attributes,
             tags: BTreeMap::new(),
             plan,
@@ -101,7 +116,10 @@ impl Operation for CreateInstance {
             token: None,
         };
         control.order_place(cx, order).await?;
-        Ok(Response { instance_id: id.to_string(), buy_id: buy_id.to_string() })
+        Ok(Response {
+            instance_id: id.to_string(),
+            buy_id: buy_id.to_string(),
+        })
     }
 }
 
@@ -109,7 +127,9 @@ impl Operation for CreateInstance {
 fn name_is_valid(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic())
         && name.len() <= NAME_CHARS_MAX
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 
 impl InstanceSpec {
@@ -131,12 +151,18 @@ impl InstanceSpec {
         }
         match self.ip_version.as_deref() {
             None | Some("" | IP_V4 | IP_V4_AND_V6) => Ok(()),
-            Some(_) => Err(invalid("instance.ipVersion", format!("must be empty, {IP_V4} or {IP_V4_AND_V6}"))),
+            Some(_) => Err(invalid(
+                "instance.ipVersion",
+                format!("must be empty, {IP_V4} or {IP_V4_AND_V6}"),
+            )),
         }
     }
 
     fn plan_request(&self, region: &str, charge: &Charge) -> Result<PlanRequest, CallError> {
-        let hours = self.extension.as_ref().and_then(|extension| extension.msg_retain);
+        let hours = self
+            .extension
+            .as_ref()
+            .and_then(|extension| extension.msg_retain);
         let minutes = |hours: i64| {
             let minutes = hours.checked_mul(MINUTES_OF_AN_HOUR);
             minutes.ok_or_else(|| invalid("instance.extension.msgRetain", "is too large"))
@@ -147,7 +173,12 @@ impl InstanceSpec {
             zones: self.az_id.clone(),
             version: Some(self.instance_version.clone()),
             retention_minutes: hours.map(minutes).transpose()?,
-            nodes: self.instance_class_spec.iter().cloned().map(Into::into).collect(),
+            nodes: self
+                .instance_class_spec
+                .iter()
+                .cloned()
+                .map(Into::into)
+                .collect(),
             prepaid: charge.is_prepaid(),
             ..PlanRequest::default()
         })
@@ -157,7 +188,11 @@ impl InstanceSpec {
     /// access point.
     async fn placement(&self, call: &Call) -> Result<PlacementRequest, CallError> {
         let mut zones = self.az_id.clone();
-        match call.control.subnet_view(&call.cx, &self.subnet_id, None).await {
+        match call
+            .control
+            .subnet_view(&call.cx, &self.subnet_id, None)
+            .await
+        {
             Ok(subnet) => match zones.iter().position(|zone| *zone == subnet.zone) {
                 Some(at) => zones[..=at].rotate_right(1),
                 None => {
@@ -166,7 +201,9 @@ impl InstanceSpec {
                 }
             },
             // Whether an unknown one is refused or made is for the order to decide.
-            Err(Error::NotFound { kind: Kind::Subnet, .. }) => {}
+            Err(Error::NotFound {
+                kind: Kind::Subnet, ..
+            }) => {}
             Err(error) => return Err(error.into()),
         }
         Ok(PlacementRequest {

@@ -32,7 +32,10 @@ impl Operation for DeleteInstance {
     type Response = ();
 
     fn resource(request: &Request) -> Option<String> {
-        Some(ids::instance_resource(&request.region_id, &request.instance_id))
+        Some(ids::instance_resource(
+            &request.region_id,
+            &request.instance_id,
+        ))
     }
 
     async fn call(call: &Call, request: Request) -> std::result::Result<(), CallError> {
@@ -40,7 +43,9 @@ impl Operation for DeleteInstance {
         let instance = instance_in_region(call, &request.instance_id).await?;
         let now = control.now();
         let permit = move |instance: &Instance| may_be_deleted(instance, now);
-        control.instance_release_if(cx, &instance.id, AfterRelease::Gone, permit).await?;
+        control
+            .instance_release_if(cx, &instance.id, AfterRelease::Gone, permit)
+            .await?;
         Ok(())
     }
 }
@@ -48,12 +53,21 @@ impl Operation for DeleteInstance {
 /// Pay-as-you-go instances, and prepaid ones after their term; none while it is made or changed (SDK text of
 /// deleteInstance). One that could not be made was paid back and may always go.
 fn may_be_deleted(instance: &Instance, now: Moment) -> Result<()> {
-    if matches!(instance.phase, Phase::AwaitingStart | Phase::Provisioning | Phase::Changing) {
-        return Err(Error::WrongPhase { id: instance.id.to_string(), phase: instance.phase });
+    if matches!(
+        instance.phase,
+        Phase::AwaitingStart | Phase::Provisioning | Phase::Changing
+    ) {
+        return Err(Error::WrongPhase {
+            id: instance.id.to_string(),
+            phase: instance.phase,
+        });
     }
     let in_term = instance.charge.is_prepaid() && instance.expires_at.is_none_or(|end| end > now);
     if in_term && instance.phase != Phase::Failed {
-        return Err(Error::invalid("instanceId", "a prepaid instance can be deleted only after its term"));
+        return Err(Error::invalid(
+            "instanceId",
+            "a prepaid instance can be deleted only after its term",
+        ));
     }
     Ok(())
 }

@@ -33,12 +33,16 @@ impl Operation for DescribeInstance {
     type Response = Response;
 
     fn resource(request: &Request) -> Option<String> {
-        Some(ids::instance_resource(&request.region_id, &request.instance_id))
+        Some(ids::instance_resource(
+            &request.region_id,
+            &request.instance_id,
+        ))
     }
 
     async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
         let found = instance_in_region(call, &request.instance_id).await?;
-        let instance = InstanceView::new(&call.control, &found)?.with_endpoints(&call.control, &found);
+        let instance =
+            InstanceView::new(&call.control, &found)?.with_endpoints(&call.control, &found);
         Ok(Response { instance })
     }
 }

@@ -38,11 +38,31 @@ pub struct Response {
 
 /// What the list can be filtered by (SDK text of `filters`).
 const FIELDS: &[FilterField<Instance>] = &[
-    FilterField { name: "instanceId", many: true, agrees: |instance, value| instance.id.as_str() == value },
-    FilterField { name: "instanceVersion", many: false, agrees: |instance, value| instance.plan.version == value },
-    FilterField { name: "instanceName", many: false, agrees: |instance, value| instance.name.contains(value) },
-    FilterField { name: "instanceStatus", many: true, agrees: |instance, value| status(instance.phase) == value },
-    FilterField { name: "chargeMode", many: false, agrees: |instance, value| charge_mode(instance) == value },
+    FilterField {
+        name: "instanceId",
+        many: true,
+        agrees: |instance, value| instance.id.as_str() == value,
+    },
+    FilterField {
+        name: "instanceVersion",
+        many: false,
+        agrees: |instance, value| instance.plan.version == value,
+    },
+    FilterField {
+        name: "instanceName",
+        many: false,
+        agrees: |instance, value| instance.name.contains(value),
+    },
+    FilterField {
+        name: "instanceStatus",
+        many: true,
+        agrees: |instance, value| status(instance.phase) == value,
+    },
+    FilterField {
+        name: "chargeMode",
+        many: false,
+        agrees: |instance, value| charge_mode(instance) == value,
+    },
 ];
 
 impl Operation for DescribeInstances {
@@ -62,14 +82,28 @@ impl Operation for DescribeInstances {
         let page = Page::asked(request.page_number, request.page_size, PAGE_SIZE_DEFAULT)?;
         let mut found = control.instance_list(cx).await?;
         found.retain(|instance| !matches!(instance.phase, Phase::Released | Phase::Gone));
-        retain(&mut found, request.filters.as_deref().unwrap_or_default(), FIELDS)?;
+        retain(
+            &mut found,
+            request.filters.as_deref().unwrap_or_default(),
+            FIELDS,
+        )?;
         for TagFilter { key, values } in request.tag_filters.iter().flatten() {
-            found.retain(|instance| instance.tags.get(key).is_some_and(|value| values.contains(value)));
+            found.retain(|instance| {
+                instance
+                    .tags
+                    .get(key)
+                    .is_some_and(|value| values.contains(value))
+            });
         }
         found.sort_by_key(|instance| Reverse(instance.created_at));
         let total_count = found.len();
         let shown = page.of(found);
-        let instances = shown.iter().map(|instance| InstanceView::new(control, instance));
-        Ok(Response { instances: instances.collect::<Result<_, _>>()?, total_count })
+        let instances = shown
+            .iter()
+            .map(|instance| InstanceView::new(control, instance));
+        Ok(Response {
+            instances: instances.collect::<Result<_, _>>()?,
+            total_count,
+        })
     }
 }

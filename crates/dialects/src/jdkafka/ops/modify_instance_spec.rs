@@ -40,20 +40,34 @@ impl Operation for ModifyInstanceSpec {
     type Response = Response;
 
     fn resource(request: &Request) -> Option<String> {
-        Some(ids::instance_resource(&request.region_id, &request.instance_id))
+        Some(ids::instance_resource(
+            &request.region_id,
+            &request.instance_id,
+        ))
     }
 
     async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = call;
         let instance = instance_in_region(call, &request.instance_id).await?;
-        let asked: Vec<NodeGroup> = request.instance_class_spec.into_iter().map(Into::into).collect();
+        let asked: Vec<NodeGroup> = request
+            .instance_class_spec
+            .into_iter()
+            .map(Into::into)
+            .collect();
         let catalog = control.catalog(cx.profile)?;
         let plan = catalog.plan(&plan_request(&instance, asked)?)?;
         check_growth(catalog, &instance.plan.bought.nodes, &plan)?;
         let buy_id = ids::buy_id(control.chance());
-        let modify = InstanceModify { order_id: buy_id.clone(), plan, payment: Payment::OnDelivery };
+        let modify = InstanceModify {
+            order_id: buy_id.clone(),
+            plan,
+            payment: Payment::OnDelivery,
+        };
         control.instance_modify(cx, &instance, modify).await?;
-        Ok(Response { instance_id: instance.id.to_string(), buy_id: buy_id.to_string() })
+        Ok(Response {
+            instance_id: instance.id.to_string(),
+            buy_id: buy_id.to_string(),
+        })
     }
 }
 
@@ -64,10 +78,18 @@ fn plan_request(instance: &Instance, asked: Vec<NodeGroup>) -> Result<PlanReques
     }
     let plan = &instance.plan;
     let bought = &plan.bought;
-    let unnamed = bought.nodes.iter().filter(|group| asked.iter().all(|other| other.role != group.role));
+    let unnamed = bought
+        .nodes
+        .iter()
+        .filter(|group| asked.iter().all(|other| other.role != group.role));
     let mut nodes: Vec<NodeGroup> = unnamed.cloned().collect();
     nodes.extend(asked.into_iter().map(|group| {
-        let before = bought.nodes.iter().find(|before| before.role == group.role).cloned().unwrap_or_default();
+        let before = bought
+            .nodes
+            .iter()
+            .find(|before| before.role == group.role)
+            .cloned()
+            .unwrap_or_default();
         NodeGroup {
             role: group.role,
             class: group.class.or(before.class),
@@ -91,13 +113,20 @@ fn plan_request(instance: &Instance, asked: Vec<NodeGroup>) -> Result<PlanReques
 
 /// Ours: a cluster only grows, and keeps its kind of disk. Fewer nodes or smaller disks could not hold its data.
 fn check_growth(catalog: &Catalog, before: &[NodeGroup], after: &Plan) -> Result<(), CallError> {
-    let refuse = |name: &str, reason: &str| Err(invalid(format!("instanceClassSpec.{name}"), reason));
+    let refuse =
+        |name: &str, reason: &str| Err(invalid(format!("instanceClassSpec.{name}"), reason));
     let size = |group: &NodeGroup| {
-        let class = group.class.as_deref().and_then(|code| catalog.node_class(code));
+        let class = group
+            .class
+            .as_deref()
+            .and_then(|code| catalog.node_class(code));
         class.map(|class| (class.cpu, class.memory_gb))
     };
     if before == after.bought.nodes {
-        return Err(invalid("instanceClassSpec", "is what the instance is already"));
+        return Err(invalid(
+            "instanceClassSpec",
+            "is what the instance is already",
+        ));
     }
     for new in &after.bought.nodes {
         let Some(old) = before.iter().find(|old| old.role == new.role) else {

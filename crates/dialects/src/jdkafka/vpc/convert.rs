@@ -53,7 +53,9 @@ pub struct SubnetView {
 impl VpcView {
     /// A network with those of `subnets` that are in it.
     pub fn new(network: &Network, subnets: &[Subnet]) -> Self {
-        let inside = subnets.iter().filter(|subnet| subnet.network_id == network.id);
+        let inside = subnets
+            .iter()
+            .filter(|subnet| subnet.network_id == network.id);
         Self {
             vpc_id: network.id.to_string(),
             vpc_name: network.name.clone(),
@@ -105,7 +107,10 @@ impl AddressRange {
     /// The range of `a.b.c.d/n`; an empty one where the text is none.
     fn of(cidr: &str) -> Self {
         let parsed = cidr.split_once('/').and_then(|(address, mask_len)| {
-            let mask_len = mask_len.parse::<u32>().ok().filter(|mask_len| *mask_len <= 32)?;
+            let mask_len = mask_len
+                .parse::<u32>()
+                .ok()
+                .filter(|mask_len| *mask_len <= 32)?;
             Some((address.parse::<Ipv4Addr>().ok()?, mask_len))
         });
         let (address, mask_len) = parsed.unwrap_or((Ipv4Addr::UNSPECIFIED, 32));
@@ -115,14 +120,17 @@ impl AddressRange {
             mask_len,
             first: Ipv4Addr::from_bits(network),
             last: Ipv4Addr::from_bits(network | host_bits),
-            available: host_bits.saturating_add(1).saturating_sub(ADDRESSES_RESERVED),
+            available: host_bits
+                .saturating_add(1)
+                .saturating_sub(ADDRESSES_RESERVED),
         }
     }
 }
 
 /// Filters by what nothing here has (tags, resource groups): with one of them nothing is found.
 pub fn asks_for_absent(tags: Option<&[TagFilter]>, resource_groups: Option<&[String]>) -> bool {
-    tags.is_some_and(|tags| !tags.is_empty()) || resource_groups.is_some_and(|groups| !groups.is_empty())
+    tags.is_some_and(|tags| !tags.is_empty())
+        || resource_groups.is_some_and(|groups| !groups.is_empty())
 }
 
 #[cfg(test)]

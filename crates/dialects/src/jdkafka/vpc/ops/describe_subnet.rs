@@ -34,7 +34,10 @@ impl Operation for DescribeSubnet {
     type Response = Response;
 
     fn resource(request: &Request) -> Option<String> {
-        Some(format!("jrn:vpc:{}:*:subnets/{}", request.region_id, request.subnet_id))
+        Some(format!(
+            "jrn:vpc:{}:*:subnets/{}",
+            request.region_id, request.subnet_id
+        ))
     }
 
     async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
@@ -44,6 +47,8 @@ impl Operation for DescribeSubnet {
         if subnet.region != cx.region {
             return Err(Error::not_found(Kind::Subnet, request.subnet_id).into());
         }
-        Ok(Response { subnet: SubnetView::new(&subnet) })
+        Ok(Response {
+            subnet: SubnetView::new(&subnet),
+        })
     }
 }

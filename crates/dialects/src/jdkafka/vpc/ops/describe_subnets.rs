@@ -33,13 +33,41 @@ pub struct Response {
 
 /// What the list can be filtered by (SDK text of `filters`). Subnets here have neither route table nor access list.
 const FIELDS: &[FilterField<Subnet>] = &[
-    FilterField { name: "subnetIds", many: true, agrees: |subnet, value| subnet.id.as_str() == value },
-    FilterField { name: "subnetNames", many: true, agrees: |subnet, value| subnet.name == value },
-    FilterField { name: "vpcId", many: false, agrees: |subnet, value| subnet.network_id.as_str() == value },
-    FilterField { name: "routeTableId", many: false, agrees: |_, _| false },
-    FilterField { name: "aclId", many: false, agrees: |_, _| false },
-    FilterField { name: "subnetType", many: true, agrees: |_, value| value == SUBNET_TYPE },
-    FilterField { name: "azs", many: true, agrees: |subnet, value| subnet.zone == value },
+    FilterField {
+        name: "subnetIds",
+        many: true,
+        agrees: |subnet, value| subnet.id.as_str() == value,
+    },
+    FilterField {
+        name: "subnetNames",
+        many: true,
+        agrees: |subnet, value| subnet.name == value,
+    },
+    FilterField {
+        name: "vpcId",
+        many: false,
+        agrees: |subnet, value| subnet.network_id.as_str() == value,
+    },
+    FilterField {
+        name: "routeTableId",
+        many: false,
+        agrees: |_, _| false,
+    },
+    FilterField {
+        name: "aclId",
+        many: false,
+        agrees: |_, _| false,
+    },
+    FilterField {
+        name: "subnetType",
+        many: true,
+        agrees: |_, value| value == SUBNET_TYPE,
+    },
+    FilterField {
+        name: "azs",
+        many: true,
+        agrees: |subnet, value| subnet.zone == value,
+    },
 ];
 
 impl Operation for DescribeSubnets {
@@ -58,12 +86,22 @@ impl Operation for DescribeSubnets {
         let Call { control, cx } = call;
         let page = Page::asked(request.page_number, request.page_size, PAGE_SIZE_DEFAULT)?;
         let mut found = control.subnet_list(cx).await?;
-        retain(&mut found, request.filters.as_deref().unwrap_or_default(), FIELDS)?;
-        if asks_for_absent(request.tags.as_deref(), request.resource_group_ids.as_deref()) {
+        retain(
+            &mut found,
+            request.filters.as_deref().unwrap_or_default(),
+            FIELDS,
+        )?;
+        if asks_for_absent(
+            request.tags.as_deref(),
+            request.resource_group_ids.as_deref(),
+        ) {
             found.clear();
         }
         let total_count = found.len();
         let subnets = page.of(found).iter().map(SubnetView::new).collect();
-        Ok(Response { subnets, total_count })
+        Ok(Response {
+            subnets,
+            total_count,
+        })
     }
 }

@@ -36,10 +36,26 @@ type Placed = (Network, Vec<Subnet>);
 
 /// What the list can be filtered by (SDK text of `filters`).
 const FIELDS: &[FilterField<Placed>] = &[
-    FilterField { name: "vpcIds", many: true, agrees: |(network, _), value| network.id.as_str() == value },
-    FilterField { name: "vpcNames", many: true, agrees: |(network, _), value| network.name == value },
-    FilterField { name: "azType", many: true, agrees: |_, value| value == SUBNET_TYPE },
-    FilterField { name: "azs", many: true, agrees: |(_, subnets), value| subnets.iter().any(|subnet| subnet.zone == value) },
+    FilterField {
+        name: "vpcIds",
+        many: true,
+        agrees: |(network, _), value| network.id.as_str() == value,
+    },
+    FilterField {
+        name: "vpcNames",
+        many: true,
+        agrees: |(network, _), value| network.name == value,
+    },
+    FilterField {
+        name: "azType",
+        many: true,
+        agrees: |_, value| value == SUBNET_TYPE,
+    },
+    FilterField {
+        name: "azs",
+        many: true,
+        agrees: |(_, subnets), value| subnets.iter().any(|subnet| subnet.zone == value),
+    },
 ];
 
 impl Operation for DescribeVpcs {
@@ -61,17 +77,31 @@ impl Operation for DescribeVpcs {
         let networks = control.network_list(cx).await?.into_iter();
         let mut found: Vec<Placed> = networks
             .map(|network| {
-                let inside = subnets.iter().filter(|subnet| subnet.network_id == network.id).cloned();
+                let inside = subnets
+                    .iter()
+                    .filter(|subnet| subnet.network_id == network.id)
+                    .cloned();
                 let inside = inside.collect();
                 (network, inside)
             })
             .collect();
-        retain(&mut found, request.filters.as_deref().unwrap_or_default(), FIELDS)?;
-        if asks_for_absent(request.tags.as_deref(), request.resource_group_ids.as_deref()) {
+        retain(
+            &mut found,
+            request.filters.as_deref().unwrap_or_default(),
+            FIELDS,
+        )?;
+        if asks_for_absent(
+            request.tags.as_deref(),
+            request.resource_group_ids.as_deref(),
+        ) {
             found.clear();
         }
         let total_count = found.len();
-        let vpcs = page.of(found).iter().map(|(network, subnets)| VpcView::new(network, subnets)).collect();
+        let vpcs = page
+            .of(found)
+            .iter()
+            .map(|(network, subnets)| VpcView::new(network, subnets))
+            .collect();
         Ok(Response { vpcs, total_count })
     }
 }
