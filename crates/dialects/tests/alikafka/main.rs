@@ -3,6 +3,7 @@
 mod conformance;
 mod lifecycle;
 mod purchase;
+mod recorded;
 mod tags;
 mod topics;
 mod vpc;
@@ -74,12 +75,12 @@ fn code(answer: &Answer) -> &str {
 async fn bought(plane: &Plane, params: &[(&str, &str)]) -> (String, String) {
     let order = done(plane, "CreatePostPayOrder", params).await["OrderId"]
         .as_str()
-        .unwrap()
+        .expect("an id")
         .to_owned();
     let listed = done(plane, "GetInstanceList", &[("OrderId", &order)]).await;
     let id = listed["InstanceList"]["InstanceVO"][0]["InstanceId"]
         .as_str()
-        .unwrap()
+        .expect("an id")
         .to_owned();
     (order, id)
 }

@@ -311,7 +311,12 @@ fn order_by(plane: &Plane, key: &str, secret: &str) -> brokerage_dialects::wire:
 }
 
 async fn account_with(plane: &Plane, key: &str, secret: &str, policy: Policy) -> AccountId {
-    let account = plane.control.account_create(key).await.unwrap().id;
+    let account = plane
+        .control
+        .account_create(key)
+        .await
+        .expect("it is made")
+        .id;
     let new = NewKey {
         id: Some(AccessKeyId::new(key)),
         secret: Some(SecretString::from(secret)),
@@ -322,7 +327,7 @@ async fn account_with(plane: &Plane, key: &str, secret: &str, policy: Policy) ->
         .control
         .access_key_create(&account, new)
         .await
-        .unwrap();
+        .expect("it is made");
     account
 }
 
