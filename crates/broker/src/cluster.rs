@@ -23,13 +23,17 @@ use crate::{
     spec::ClusterSpec,
     state::{ClusterState, Record},
     topic::Topics,
-    transaction::Transactions,
+    transaction::{self, Transactions},
 };
 
 /// Producer ids are reserved in blocks, so that a crash wastes some instead of giving one twice.
 const PRODUCER_ID_BLOCK: i64 = 1000;
 /// Marks a directory whose logs were all written out before the process ended (Kafka's name for it).
 const CLEAN_SHUTDOWN_FILE: &str = ".kafka_cleanshutdown";
+/// How often partitions at rest, offsets and transactional ids are looked through.
+const THOROUGH_INTERVAL_MS: i64 = 30_000;
+/// Offsets of a group without members are kept so long (Kafka's `offsets.retention.minutes`: 7 days).
+const OFFSETS_RETENTION_MS: i64 = 604_800_000;
 const JOURNAL_FILE: &str = "cluster.journal";
 
 /// A running cluster.
@@ -51,6 +55,8 @@ pub(crate) struct Cluster {
     listening: Mutex<Vec<Listening>>,
     endpoints: RwLock<Arc<Vec<Endpoint>>>,
     is_dirty: AtomicBool,
+    /// When the next thorough look is due.
+    thorough_ms: AtomicI64,
     /// Checkpoints are written by one at a time.
     housekeeping: Mutex<()>,
     pub stop: CancellationToken,
@@ -103,6 +109,7 @@ impl Cluster {
             listening: Mutex::new(Vec::new()),
             endpoints: RwLock::new(Arc::default()),
             is_dirty: AtomicBool::new(true),
+            thorough_ms: AtomicI64::new(i64::MIN),
             housekeeping: Mutex::new(()),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -316,14 +323,39 @@ impl Cluster {
 
     /// Retention, checkpoints and rest for what is idle. Blocks on the disk.
     pub(crate) fn keep_house(&self) {
-        if !self.is_dirty.swap(false, Ordering::Relaxed) {
+        let now_ms = self.shared.now_ms();
+        let is_thorough = now_ms >= self.thorough_ms.load(Ordering::Relaxed);
+        if !self.is_dirty.swap(false, Ordering::Relaxed) && !is_thorough {
             return;
         }
         let _turn = self.housekeeping.lock();
+        if is_thorough {
+            self.thorough_ms
+                .store(now_ms + THOROUGH_INTERVAL_MS, Ordering::Relaxed);
+            self.topics.rouse_expired(now_ms);
+            self.forget_expired(now_ms);
+        }
         self.groups.keep_house(&self.journal);
-        let has_open = self.topics.keep_house(self.shared.now_ms());
-        if has_open {
+        if self.topics.keep_house(now_ms) {
             self.is_dirty.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Forgets transactional ids and offsets that nobody has used for long.
+    fn forget_expired(&self, now_ms: i64) {
+        let transactions_before_ms = now_ms - transaction::EXPIRATION_MS;
+        let offsets_before_ms = now_ms - OFFSETS_RETENTION_MS;
+        let written = self.journal.change(|state| {
+            let mut records = state.expired_transactions(transactions_before_ms);
+            let idle = state.expired_groups(offsets_before_ms);
+            let idle = idle
+                .into_iter()
+                .filter(|group| !self.groups.has_members(group));
+            records.extend(idle.map(|group| Record::GroupGone { group }));
+            Ok::<_, std::io::Error>((records, ()))
+        });
+        if let Err(error) = written {
+            tracing::error!(%error, cluster = %self.id, "the journal cannot be written");
         }
     }
 

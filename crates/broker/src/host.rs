@@ -296,6 +296,11 @@ impl Host {
         self.cluster(id).map(|cluster| cluster.observe())
     }
 
+    /// How many files are open for segments and journals.
+    pub fn open_files(&self) -> usize {
+        self.0.shared.files.open_count()
+    }
+
     fn running(&self, id: &str) -> Result<Arc<Cluster>, TopicError> {
         self.cluster(id).ok_or_else(|| {
             TopicError::new(

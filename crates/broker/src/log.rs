@@ -12,5 +12,7 @@ pub(crate) mod recovery;
 pub(crate) mod segment;
 
 mod segments;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use segments::{AppendInfo, Log, LogOptions};

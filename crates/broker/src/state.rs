@@ -130,10 +130,6 @@ pub(crate) enum Record {
     TransactionGone {
         id: String,
     },
-    BrokerConfig {
-        broker: String,
-        configs: BTreeMap<String, String>,
-    },
 }
 
 /// Offsets of one group.
@@ -152,7 +148,6 @@ pub(crate) struct ClusterState {
     pub next_producer_id: i64,
     pub offsets: BTreeMap<String, GroupOffsets>,
     pub transactions: BTreeMap<String, TransactionRecord>,
-    pub broker_configs: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl JournaledState for ClusterState {
@@ -226,9 +221,6 @@ impl JournaledState for ClusterState {
             Record::TransactionGone { id } => {
                 self.transactions.remove(&id);
             }
-            Record::BrokerConfig { broker, configs } => {
-                self.broker_configs.insert(broker, configs);
-            }
         }
     }
 
@@ -257,14 +249,6 @@ impl JournaledState for ClusterState {
                     at: at.clone(),
                 }),
         );
-        out.extend(
-            self.broker_configs
-                .iter()
-                .map(|(broker, configs)| Record::BrokerConfig {
-                    broker: broker.clone(),
-                    configs: configs.clone(),
-                }),
-        );
         out
     }
 }
@@ -284,6 +268,42 @@ impl ClusterState {
         for transaction in self.transactions.values_mut() {
             transaction.partitions.retain(|(topic, _)| topic != name);
         }
+    }
+
+    /// Ends of transactional ids that have nothing open and were silent since `before_ms`.
+    pub(crate) fn expired_transactions(&self, before_ms: i64) -> Vec<Record> {
+        let is_expired = |record: &TransactionRecord| {
+            let is_open = matches!(
+                record.status,
+                TransactionStatus::Ongoing
+                    | TransactionStatus::PrepareCommit
+                    | TransactionStatus::PrepareAbort
+            );
+            !is_open && record.updated_ms < before_ms
+        };
+        let expired = self
+            .transactions
+            .iter()
+            .filter(|(_, record)| is_expired(record));
+        expired
+            .map(|(id, _)| Record::TransactionGone { id: id.clone() })
+            .collect()
+    }
+
+    /// Groups that committed nothing since `before_ms`.
+    pub(crate) fn expired_groups(&self, before_ms: i64) -> Vec<String> {
+        let is_expired = |offsets: &GroupOffsets| {
+            offsets.pending.is_empty()
+                && offsets
+                    .committed
+                    .values()
+                    .all(|at| at.committed_ms < before_ms)
+        };
+        self.offsets
+            .iter()
+            .filter(|(_, offsets)| is_expired(offsets))
+            .map(|(id, _)| id.clone())
+            .collect()
     }
 
     /// Partitions of all topics, each counted once, or once for each replica.

@@ -74,6 +74,15 @@ pub(crate) struct Topics {
     context: PartitionContext,
 }
 
+/// What the disk and the journal say of partitions.
+#[derive(Default)]
+struct Found {
+    /// Offsets below which records were deleted on request.
+    starts: HashMap<(Uuid, i32), i64>,
+    /// Bytes of segments by directory name.
+    sizes: BTreeMap<String, u64>,
+}
+
 fn partition_dir_name(topic: &str, partition: i32) -> String {
     format!("{topic}-{partition}")
 }
@@ -112,8 +121,9 @@ impl Topics {
         let sizes = remove_orphans(dir, |name| known.contains(name))?;
         let total: u64 = sizes.values().sum();
         stored_bytes.store(total as i64, std::sync::atomic::Ordering::Relaxed);
+        let found = Found { starts, sizes };
         for record in &records {
-            topics.add(record, &starts, defaults);
+            topics.add(record, &found, defaults);
         }
         Ok(topics)
     }
@@ -122,29 +132,31 @@ impl Topics {
         &self,
         record: &TopicRecord,
         from: i32,
-        starts: &HashMap<(Uuid, i32), i64>,
+        found: &Found,
     ) -> Vec<Arc<Partition>> {
         (from..record.partitions)
             .map(|index| {
-                let dir = self.dir.join(partition_dir_name(&record.name, index));
-                let start = starts.get(&(record.id, index)).copied().unwrap_or(0);
-                Arc::new(Partition::new(index, dir, self.context.clone(), start))
+                let name = partition_dir_name(&record.name, index);
+                let start = found.starts.get(&(record.id, index)).copied().unwrap_or(0);
+                let partition =
+                    Partition::new(index, self.dir.join(&name), self.context.clone(), start);
+                let has_data = found.sizes.get(&name).is_some_and(|bytes| *bytes > 0);
+                Arc::new(if has_data {
+                    partition.with_data()
+                } else {
+                    partition
+                })
             })
             .collect()
     }
 
-    fn add(
-        &self,
-        record: &TopicRecord,
-        starts: &HashMap<(Uuid, i32), i64>,
-        defaults: &TopicDefaults,
-    ) -> Arc<Topic> {
+    fn add(&self, record: &TopicRecord, found: &Found, defaults: &TopicDefaults) -> Arc<Topic> {
         let topic = Arc::new(Topic {
             name: record.name.clone(),
             id: record.id,
             replication_factor: record.replication_factor,
             first_leader: record.first_leader,
-            partitions: RwLock::new(Arc::new(self.new_partitions(record, 0, starts))),
+            partitions: RwLock::new(Arc::new(self.new_partitions(record, 0, found))),
             settings: RwLock::new(Arc::new(TopicSettings::new(&record.configs, defaults))),
         });
         let mut maps = self.maps.write();
@@ -204,6 +216,24 @@ impl Topics {
         for topic in self.all() {
             *topic.settings.write() =
                 Arc::new(TopicSettings::new(&configs_of(&topic.name), defaults));
+        }
+    }
+
+    /// Opens partitions at rest that retention has to look at.
+    pub(crate) fn rouse_expired(&self, now_ms: i64) {
+        for topic in self.all() {
+            let settings = topic.settings();
+            let Some(retention_ms) = settings
+                .retention_ms
+                .filter(|_| settings.is_deleted_by_retention)
+            else {
+                continue;
+            };
+            let oldest_ms = now_ms.saturating_sub(retention_ms);
+            topic
+                .partitions()
+                .iter()
+                .for_each(|partition| partition.rouse(oldest_ms));
         }
     }
 
@@ -438,7 +468,7 @@ impl Cluster {
             .map(|((), position)| {
                 (
                     self.topics
-                        .add(&record, &HashMap::new(), &self.spec().defaults),
+                        .add(&record, &Found::default(), &self.spec().defaults),
                     position,
                 )
             })?;
@@ -530,7 +560,7 @@ impl Cluster {
             let mut partitions = topic.partitions.write();
             let from = partitions.len() as i32;
             let mut grown: Vec<_> = partitions.iter().cloned().collect();
-            grown.extend(self.topics.new_partitions(&record, from, &HashMap::new()));
+            grown.extend(self.topics.new_partitions(&record, from, &Found::default()));
             *partitions = Arc::new(grown);
         }
         self.topics.note_change();

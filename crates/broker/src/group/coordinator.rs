@@ -221,6 +221,17 @@ impl Groups {
         self.find_group_and(id, |group, now| work(&mut group.classic, now))
     }
 
+    /// Whether somebody is in the group. Asked with the journal locked: a group that is busy counts as one
+    /// with members, since waiting for it could wait for ever.
+    pub(crate) fn has_members(&self, id: &str) -> bool {
+        match self.map.try_lock() {
+            None => true,
+            Some(map) => map
+                .get(id)
+                .is_some_and(|group| group.try_lock().is_none_or(|group| !group.is_empty())),
+        }
+    }
+
     /// Forgets groups that have neither members nor offsets.
     pub(crate) fn keep_house(&self, journal: &Journal<ClusterState>) {
         self.map.lock().retain(|id, group| {

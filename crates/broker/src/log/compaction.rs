@@ -44,7 +44,6 @@ pub(crate) struct CompactionRules {
 /// Segments to be compacted, taken down under the partition's lock; worked on without it.
 pub(crate) struct CompactionPlan {
     dir: PathBuf,
-    files: Arc<FileCache>,
     sources: Vec<Source>,
     /// Records below were compacted before.
     clean_offset: i64,
@@ -113,7 +112,6 @@ impl Log {
         }
         Some(CompactionPlan {
             dir: self.dir.clone(),
-            files: self.files.clone(),
             end_offset: self.segments[sources.len()].base_offset,
             sources,
             clean_offset,

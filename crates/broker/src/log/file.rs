@@ -83,11 +83,11 @@ impl FileCache {
         Ok(file)
     }
 
-    /// Closes what was not used since the call before the last.
+    /// Closes what was not used since the last call.
     pub(crate) fn close_idle(&self) {
         let tick = self.tick.fetch_add(1, Ordering::Relaxed);
         for shard in &self.shards {
-            shard.lock().retain(|_, entry| entry.used + 1 >= tick);
+            shard.lock().retain(|_, entry| entry.used >= tick);
         }
     }
 

@@ -75,6 +75,8 @@ pub(crate) struct Partition {
     /// Start offset of a log without data, or below which records were deleted on request.
     start_offset: AtomicI64,
     index_interval_bytes: AtomicU64,
+    /// Largest timestamp of the oldest segment when the log was put to rest; `i64::MIN`: not known.
+    resting_oldest_ms: AtomicI64,
     /// Records below were compacted.
     clean_offset: AtomicI64,
     /// When something was appended last.
@@ -101,6 +103,7 @@ impl Partition {
             log: Mutex::new(None),
             start_offset: AtomicI64::new(start_offset),
             index_interval_bytes: AtomicU64::new(4096),
+            resting_oldest_ms: AtomicI64::new(i64::MAX),
             clean_offset: AtomicI64::new(0),
             appended_ms: AtomicI64::new(i64::MIN / 2),
             flush_turn: tokio::sync::Mutex::new(()),
@@ -108,6 +111,14 @@ impl Partition {
             leader_epoch: AtomicI32::new(0),
             is_deleted: AtomicBool::new(false),
             is_used: AtomicBool::new(false),
+        }
+    }
+
+    /// Says that there is data on disk that was not looked at yet.
+    pub(crate) fn with_data(self) -> Self {
+        Self {
+            resting_oldest_ms: AtomicI64::new(i64::MIN),
+            ..self
         }
     }
 
@@ -387,17 +398,28 @@ impl Partition {
     /// Puts a partition that was not used since the last call to rest: its log is forgotten and read
     /// again when needed. Returns whether the log is (still) open.
     pub(crate) fn rest(&self) -> bool {
-        if self.is_used.swap(false, Ordering::Relaxed) {
+        let is_used = self.is_used.swap(false, Ordering::Relaxed);
+        let mut slot = self.log.lock();
+        let Some(log) = slot.as_mut() else {
+            return false;
+        };
+        if is_used || log.is_failed() || log.checkpoint().is_some() {
+            log.unload_indexes();
             return true;
         }
-        let mut slot = self.log.lock();
-        if slot
-            .as_ref()
-            .is_some_and(|log| log.checkpoint().is_none() && !log.is_failed())
-        {
-            *slot = None;
+        self.resting_oldest_ms
+            .store(log.oldest_timestamp_ms(), Ordering::Relaxed);
+        *slot = None;
+        false
+    }
+
+    /// Opens a partition at rest whose oldest segment is older than `oldest_ms`, so that housekeeping looks
+    /// after it.
+    pub(crate) fn rouse(&self, oldest_ms: i64) {
+        if self.resting_oldest_ms.load(Ordering::Relaxed) < oldest_ms && !self.is_open() {
+            // Whoever uses it next is told of an error.
+            let _ = self.open();
         }
-        slot.is_some()
     }
 
     pub(crate) fn is_open(&self) -> bool {

@@ -421,9 +421,18 @@ impl Log {
         self.is_failed
     }
 
-    /// Forgets index entries that can be read again.
+    /// Forgets index entries of sealed segments; they are read again when needed.
     pub(crate) fn unload_indexes(&mut self) {
-        self.segments.iter_mut().for_each(Segment::unload_index);
+        let sealed = self.segments.len().saturating_sub(1);
+        self.segments[..sealed]
+            .iter_mut()
+            .for_each(Segment::unload_index);
+    }
+
+    /// Timestamp after which the oldest segment may be too old; `i64::MAX` without records.
+    pub(crate) fn oldest_timestamp_ms(&self) -> i64 {
+        let first = self.segments.iter().find(|segment| segment.size_bytes > 0);
+        first.map_or(i64::MAX, |segment| segment.max_timestamp_ms)
     }
 
     /// Forgets producers that were silent since `before_ms`.

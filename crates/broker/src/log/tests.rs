@@ -1,0 +1,556 @@
+//! The log against a plain model, and torn tails.
+
+use std::{path::Path, sync::Arc};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use proptest::prelude::*;
+
+use super::{
+    Log, LogOptions,
+    batch::{self, Batch, BatchHeader, BatchRules, Marker},
+    file::FileCache,
+    recovery,
+};
+use crate::error::ErrorCode;
+
+const OPTIONS: LogOptions = LogOptions {
+    segment_bytes: 600,
+    segment_ms: i64::MAX,
+    index_interval_bytes: 100,
+};
+const RULES: BatchRules = BatchRules {
+    message_bytes_max: 1 << 20,
+    log_append_time_ms: None,
+    keys_required: false,
+};
+
+/// What a producer would send: records with these keys and values, and increasing timestamps.
+#[derive(Debug, Clone)]
+pub(super) struct Draft {
+    pub records: Vec<(Option<Vec<u8>>, Option<Vec<u8>>)>,
+    pub timestamp_ms: i64,
+    pub producer: Option<(i64, i16, i32)>,
+    pub is_transactional: bool,
+}
+
+fn put_varint(out: &mut Vec<u8>, value: i64) {
+    let mut value = ((value << 1) ^ (value >> 63)) as u64;
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+fn put_optional(out: &mut Vec<u8>, value: Option<&Vec<u8>>) {
+    match value {
+        None => put_varint(out, -1),
+        Some(value) => {
+            put_varint(out, value.len() as i64);
+            out.extend(value);
+        }
+    }
+}
+
+pub(super) fn build(draft: &Draft) -> Bytes {
+    let mut records = Vec::new();
+    for (at, (key, value)) in draft.records.iter().enumerate() {
+        let mut body = vec![0];
+        put_varint(&mut body, at as i64);
+        put_varint(&mut body, at as i64);
+        put_optional(&mut body, key.as_ref());
+        put_optional(&mut body, value.as_ref());
+        put_varint(&mut body, 0);
+        put_varint(&mut records, body.len() as i64);
+        records.extend(body);
+    }
+    let (producer_id, epoch, sequence) = draft.producer.unwrap_or((-1, -1, -1));
+    let count = draft.records.len() as i32;
+    let mut tail = BytesMut::new();
+    tail.put_i16(if draft.is_transactional { 0x10 } else { 0 });
+    tail.put_i32(count - 1);
+    tail.put_i64(draft.timestamp_ms);
+    tail.put_i64(draft.timestamp_ms + i64::from(count) - 1);
+    tail.put_i64(producer_id);
+    tail.put_i16(epoch);
+    tail.put_i32(sequence);
+    tail.put_i32(count);
+    tail.put_slice(&records);
+    let mut out = BytesMut::new();
+    out.put_i64(0);
+    out.put_i32((tail.len() + 9) as i32);
+    out.put_i32(-1);
+    out.put_u8(2);
+    out.put_u32(crc32c::crc32c(&tail));
+    out.put_slice(&tail);
+    out.freeze()
+}
+
+fn plain(count: usize, timestamp_ms: i64) -> Draft {
+    let record = |at: usize| (Some(vec![at as u8]), Some(vec![b'v'; 10]));
+    Draft {
+        records: (0..count).map(record).collect(),
+        timestamp_ms,
+        producer: None,
+        is_transactional: false,
+    }
+}
+
+pub(super) fn valid(draft: &Draft) -> Batch {
+    batch::validate(build(draft), RULES).unwrap()
+}
+
+pub(super) fn open(dir: &Path) -> Log {
+    recovery::open(
+        dir.to_owned(),
+        FileCache::new(64),
+        0,
+        OPTIONS.index_interval_bytes,
+    )
+    .unwrap()
+}
+
+/// Base offset and number of records of every batch from `offset` on.
+fn read_all(log: &mut Log, offset: i64) -> Vec<(i64, i32)> {
+    let mut out = Vec::new();
+    let mut target = offset;
+    while let Some(plan) = log.plan(target).unwrap() {
+        let bytes = plan.read(1 << 20, log.end_offset(), true).unwrap();
+        let mut at = 0;
+        while let Some(header) = BatchHeader::parse(&bytes[at..]) {
+            assert!(batch::crc_is_valid(
+                &bytes[at..at + header.size_bytes()],
+                &header
+            ));
+            out.push((header.base_offset, header.records_count));
+            at += header.size_bytes();
+        }
+        target = match (out.last(), plan.next_base_offset) {
+            (_, Some(next)) if bytes.is_empty() => next,
+            (Some((base, count)), _) if !bytes.is_empty() => base + i64::from(*count),
+            _ => break,
+        };
+    }
+    out
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Append { records: usize },
+    Checkpoint,
+    Reopen,
+    DeleteBefore { percent: u8 },
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (1..6usize).prop_map(|records| Step::Append { records }),
+        1 => Just(Step::Checkpoint),
+        1 => Just(Step::Reopen),
+        1 => (0..100u8).prop_map(|percent| Step::DeleteBefore { percent }),
+    ];
+    proptest::collection::vec(step, 1..60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn the_log_gives_back_what_was_appended(steps in steps()) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t-0");
+        let mut log = open(&path);
+        let mut model: Vec<(i64, i32, i64)> = Vec::new();
+        let (mut end, mut start, mut clock) = (0i64, 0i64, 1_000i64);
+        for step in steps {
+            match step {
+                Step::Append { records } => {
+                    let info = log.append(&valid(&plain(records, clock)), 0, &OPTIONS).unwrap();
+                    prop_assert_eq!(info.base_offset, end);
+                    model.push((end, records as i32, clock));
+                    end += records as i64;
+                    clock += 10;
+                }
+                Step::Checkpoint => {
+                    if let Some(checkpoint) = log.checkpoint() {
+                        checkpoint.save().unwrap();
+                        log.note_checkpoint(&checkpoint);
+                    }
+                }
+                Step::Reopen => {
+                    drop(log);
+                    log = recovery::open(path.clone(), FileCache::new(64), start, OPTIONS.index_interval_bytes).unwrap();
+                }
+                Step::DeleteBefore { percent } => {
+                    let target = start + (end - start) * i64::from(percent) / 100;
+                    log.delete_before(target).unwrap();
+                    start = target;
+                }
+            }
+            prop_assert_eq!((log.log_start_offset(), log.end_offset()), (start, end));
+        }
+        // Whole batches come back: the first may begin before the start of the log.
+        let expected: Vec<(i64, i32)> = model
+            .iter()
+            .filter(|(base, count, _)| base + i64::from(*count) > start)
+            .map(|(base, count, _)| (*base, *count))
+            .collect();
+        prop_assert_eq!(read_all(&mut log, start), expected.clone());
+        for (base, count) in &expected {
+            for offset in (*base).max(start)..base + i64::from(*count) {
+                prop_assert_eq!(read_all(&mut log, offset)[0].0, *base);
+            }
+        }
+        for wanted in (990..clock + 10).step_by(3) {
+            let all = model.iter().flat_map(|(base, count, at)| {
+                (0..i64::from(*count)).map(move |delta| (base + delta, at + delta))
+            });
+            let first = all.filter(|(offset, _)| *offset >= start).find(|(_, at)| *at >= wanted);
+            let found = log.find_timestamp(wanted, end).unwrap().map(|found| (found.offset, found.timestamp_ms));
+            prop_assert_eq!(found, first, "timestamp {}", wanted);
+        }
+    }
+}
+
+#[test]
+fn a_tail_torn_at_any_byte_is_cut_at_the_last_whole_batch() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t-0");
+    let mut log = open(&path);
+    for clock in 0..3 {
+        log.append(
+            &valid(&plain(2, clock)),
+            0,
+            &LogOptions {
+                segment_bytes: 1 << 20,
+                ..OPTIONS
+            },
+        )
+        .unwrap();
+    }
+    drop(log);
+    let file = path.join("00000000000000000000.log");
+    let whole = std::fs::read(&file).unwrap();
+    let batch_bytes = whole.len() / 3;
+    for cut in (2 * batch_bytes)..whole.len() {
+        std::fs::write(&file, &whole[..cut]).unwrap();
+        assert_eq!(open(&path).end_offset(), 4, "cut at {cut}");
+        assert_eq!(std::fs::read(&file).unwrap().len(), 2 * batch_bytes);
+        // The same length, but the end was never written.
+        let mut zeroed = whole.clone();
+        zeroed[cut..].fill(0);
+        std::fs::write(&file, &zeroed).unwrap();
+        let end = open(&path).end_offset();
+        let expected = if zeroed == whole { 6 } else { 4 };
+        assert_eq!(end, expected, "zeroed from {cut}");
+    }
+}
+
+#[test]
+fn segments_behind_a_torn_one_are_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t-0");
+    let mut log = open(&path);
+    for clock in 0..20 {
+        log.append(&valid(&plain(3, clock)), 0, &OPTIONS).unwrap();
+    }
+    assert!(log.segments.len() > 3);
+    let second = log.segments[1].base_offset;
+    drop(log);
+    let file = path.join(super::segment::file_name(second, "log"));
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &bytes[..bytes.len() - 1]).unwrap();
+    let log = open(&path);
+    assert_eq!(log.segments.len(), 2);
+    assert!(log.end_offset() > second);
+}
+
+fn sequenced(sequence: i32, epoch: i16) -> Batch {
+    let draft = Draft {
+        producer: Some((7, epoch, sequence)),
+        ..plain(2, 5)
+    };
+    valid(&draft)
+}
+
+#[test]
+fn sequences_are_checked_and_survive_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t-0");
+    let mut log = open(&path);
+    let mut append = |log: &mut Log, sequence, epoch| {
+        log.append(&sequenced(sequence, epoch), 0, &OPTIONS)
+            .map(|info| (info.base_offset, info.is_duplicate))
+    };
+    assert_eq!(append(&mut log, 0, 0), Ok((0, false)));
+    assert_eq!(append(&mut log, 2, 0), Ok((2, false)));
+    assert_eq!(
+        append(&mut log, 0, 0),
+        Ok((0, true)),
+        "a retry is told the first offset"
+    );
+    assert_eq!(
+        append(&mut log, 6, 0),
+        Err(ErrorCode::OutOfOrderSequenceNumber)
+    );
+    for is_checkpointed in [false, true] {
+        if is_checkpointed {
+            let checkpoint = log.checkpoint().unwrap();
+            checkpoint.save().unwrap();
+            log.note_checkpoint(&checkpoint);
+        }
+        drop(log);
+        log = open(&path);
+        assert_eq!(append(&mut log, 2, 0), Ok((2, true)), "after a restart");
+        assert_eq!(
+            append(&mut log, 6, 0),
+            Err(ErrorCode::OutOfOrderSequenceNumber)
+        );
+    }
+    assert_eq!(
+        append(&mut log, 3, 1),
+        Err(ErrorCode::OutOfOrderSequenceNumber),
+        "a new epoch starts at 0"
+    );
+    assert_eq!(append(&mut log, 0, 1), Ok((4, false)));
+    assert_eq!(append(&mut log, 4, 0), Err(ErrorCode::InvalidProducerEpoch));
+}
+
+#[test]
+fn an_open_transaction_holds_back_the_stable_offset_until_its_marker() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t-0");
+    let mut log = open(&path);
+    let transactional = |sequence| {
+        valid(&Draft {
+            producer: Some((7, 0, sequence)),
+            is_transactional: true,
+            ..plain(2, 5)
+        })
+    };
+    log.append(&valid(&plain(1, 1)), 0, &OPTIONS).unwrap();
+    log.append(&transactional(0), 0, &OPTIONS).unwrap();
+    assert_eq!(log.last_stable_offset(log.end_offset()), 1);
+    log.append(&batch::marker_batch(Marker::Abort, 7, 0, 9), 0, &OPTIONS)
+        .unwrap();
+    for _ in 0..2 {
+        assert_eq!(log.last_stable_offset(log.end_offset()), 4);
+        let aborted = log.aborted_in(0, 4);
+        assert_eq!(
+            (
+                aborted.len(),
+                aborted[0].first_offset,
+                aborted[0].last_offset
+            ),
+            (1, 1, 3)
+        );
+        if let Some(checkpoint) = log.checkpoint() {
+            checkpoint.save().unwrap();
+            log.note_checkpoint(&checkpoint);
+        }
+        drop(log);
+        log = open(&path);
+    }
+    log.append(&transactional(2), 0, &OPTIONS).unwrap();
+    log.append(&batch::marker_batch(Marker::Commit, 7, 0, 9), 0, &OPTIONS)
+        .unwrap();
+    assert_eq!(log.aborted_in(4, 100).len(), 0);
+}
+
+#[test]
+fn batches_are_refused_with_kafkas_codes() {
+    let good = build(&plain(2, 1));
+    let check = |change: &dyn Fn(&mut Vec<u8>), rules: BatchRules, expected: ErrorCode| {
+        let mut bytes = good.to_vec();
+        change(&mut bytes);
+        assert_eq!(
+            batch::validate(bytes.into(), rules).map(|_| ()),
+            Err(expected)
+        );
+    };
+    check(
+        &|bytes| bytes.truncate(30),
+        RULES,
+        ErrorCode::CorruptMessage,
+    );
+    check(
+        &|bytes| bytes[16] = 1,
+        RULES,
+        ErrorCode::UnsupportedForMessageFormat,
+    );
+    check(
+        &|bytes| *bytes.last_mut().unwrap() ^= 1,
+        RULES,
+        ErrorCode::CorruptMessage,
+    );
+    check(
+        &|bytes| bytes.extend(good.iter()),
+        RULES,
+        ErrorCode::InvalidRecord,
+    );
+    check(
+        &|_| {},
+        BatchRules {
+            message_bytes_max: 80,
+            ..RULES
+        },
+        ErrorCode::MessageTooLarge,
+    );
+    let keyless = build(&Draft {
+        records: vec![(None, Some(vec![1]))],
+        ..plain(1, 1)
+    });
+    let compacted = BatchRules {
+        keys_required: true,
+        ..RULES
+    };
+    assert_eq!(
+        batch::validate(keyless, compacted).map(|_| ()),
+        Err(ErrorCode::InvalidRecord)
+    );
+}
+
+#[test]
+fn append_time_replaces_timestamps_and_the_checksum_stays_right() {
+    let rules = BatchRules {
+        log_append_time_ms: Some(77),
+        ..RULES
+    };
+    let batch = batch::validate(build(&plain(2, 1)), rules).unwrap();
+    assert_eq!(batch.header.max_timestamp, 77);
+    assert!(batch.header.is_log_append_time());
+    assert!(batch::crc_is_valid(&batch.bytes, &batch.header));
+    assert!(
+        super::record::decode(&batch.bytes)
+            .unwrap()
+            .iter()
+            .all(|record| record.timestamp_ms == 77)
+    );
+}
+
+#[test]
+fn records_survive_every_codec() {
+    let batch = build(&plain(50, 3));
+    let plain = super::record::decode(&batch).unwrap();
+    for codec in 0..=4i16 {
+        let body =
+            super::record::encode(codec, plain.iter().map(|record| &record.raw[..])).unwrap();
+        let mut packed = batch::with_records(&batch, 50, &body);
+        packed[21..23].copy_from_slice(&codec.to_be_bytes());
+        assert_eq!(
+            super::record::decode(&packed).unwrap(),
+            plain,
+            "codec {codec}"
+        );
+    }
+}
+
+#[test]
+fn files_stay_within_the_bound() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = FileCache::new(16);
+    let mut logs: Vec<Log> = (0..100)
+        .map(|at| Log::empty(dir.path().join(format!("t-{at}")), files.clone(), 0))
+        .collect();
+    for _ in 0..3 {
+        for log in &mut logs {
+            log.append(&valid(&plain(1, 1)), 0, &OPTIONS).unwrap();
+        }
+    }
+    assert!(files.open_count() <= 16, "{}", files.open_count());
+    logs.iter_mut()
+        .for_each(|log| assert_eq!(read_all(log, 0).len(), 3));
+    files.close_idle();
+    files.close_idle();
+    assert_eq!(files.open_count(), 0);
+    let _keep: Arc<FileCache> = files;
+}
+
+mod compaction {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::log::compaction::CompactionRules;
+
+    const RULES: CompactionRules = CompactionRules {
+        min_dirty_ratio: 0.0,
+        min_lag_ms: 0,
+        max_lag_ms: i64::MAX,
+        delete_retention_ms: 0,
+        segment_bytes: 2_000,
+        index_interval_bytes: 100,
+        now_ms: 1_000_000,
+    };
+
+    /// Key to value, and all offsets, as a reader from the start sees them.
+    fn contents(log: &mut Log) -> (BTreeMap<Vec<u8>, Option<Vec<u8>>>, Vec<i64>) {
+        let (mut latest, mut offsets) = (BTreeMap::new(), Vec::new());
+        let mut target = 0;
+        while let Some(plan) = log.plan(target).unwrap() {
+            let bytes = plan.read(1 << 20, log.end_offset(), true).unwrap();
+            let mut at = 0;
+            while let Some(header) = BatchHeader::parse(&bytes[at..]) {
+                let batch = &bytes[at..at + header.size_bytes()];
+                assert!(batch::crc_is_valid(batch, &header));
+                for record in super::super::record::decode(batch).unwrap() {
+                    offsets.push(record.offset);
+                    latest.insert(
+                        record.key.unwrap().to_vec(),
+                        (!record.is_tombstone).then(Vec::new),
+                    );
+                }
+                at += header.size_bytes();
+                target = header.last_offset() + 1;
+            }
+            if bytes.is_empty() {
+                let Some(next) = plan.next_base_offset else {
+                    break;
+                };
+                target = next;
+            }
+        }
+        (latest, offsets)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn the_last_record_of_each_key_stays_where_it_was(
+            batches in proptest::collection::vec(proptest::collection::vec((0..8u8, any::<bool>()), 1..5), 5..60),
+            reopen in any::<bool>(),
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("t-0");
+            let mut log = open(&path);
+            let mut clean_offset = 0;
+            for (at, keys) in batches.iter().enumerate() {
+                let record = |(key, alive): &(u8, bool)| (Some(vec![*key]), alive.then(|| vec![b'v'; 20]));
+                let draft = Draft { records: keys.iter().map(record).collect(), ..plain(0, at as i64) };
+                log.append(&valid(&draft), 0, &OPTIONS).unwrap();
+                if at % 20 == 19 {
+                    let (before, offsets_before) = contents(&mut log);
+                    if let Some(plan) = log.compaction_plan(clean_offset, log.end_offset(), RULES) {
+                        let done = plan.run().unwrap();
+                        log.install(&done, RULES.index_interval_bytes).unwrap();
+                        clean_offset = done.clean_offset;
+                    }
+                    if reopen {
+                        drop(log);
+                        log = open(&path);
+                    }
+                    let (after, offsets_after) = contents(&mut log);
+                    // Tombstones may go; nothing else changes for a reader.
+                    let alive = |map: &BTreeMap<Vec<u8>, Option<Vec<u8>>>| {
+                        map.iter().filter(|(_, value)| value.is_some()).map(|(key, _)| key.clone()).collect::<Vec<_>>()
+                    };
+                    prop_assert_eq!(alive(&before), alive(&after));
+                    prop_assert!(offsets_after.is_sorted());
+                    prop_assert!(offsets_after.iter().all(|offset| offsets_before.contains(offset)));
+                    let sealed = offsets_after.iter().filter(|offset| **offset < clean_offset).count();
+                    prop_assert!(sealed <= 8, "{sealed} records for 8 keys below {clean_offset}");
+                }
+            }
+        }
+    }
+}
