@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use brokerage_domain::catalog::Catalog;
+use brokerage_domain::clock::Moment;
 use brokerage_domain::instance::{Instance, Phase};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -164,6 +165,13 @@ pub const fn view_status(phase: Phase) -> i64 {
 /// `PaidType`: 0 subscription, 1 pay-as-you-go.
 pub fn paid_type(instance: &Instance) -> i64 {
     i64::from(!instance.charge.is_prepaid())
+}
+
+/// `ExpiredTime`: the end of the term; pay-as-you-go ends a century after the order, as in the vendor's order details.
+pub fn expires_at(instance: &Instance) -> Moment {
+    const CENTURY_MONTHS: u32 = 1_200;
+    let century = || instance.created_at.plus_months(CENTURY_MONTHS);
+    instance.expires_at.unwrap_or_else(century)
 }
 
 /// `DeployType` of an instance.
