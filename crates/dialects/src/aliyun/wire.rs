@@ -254,7 +254,17 @@ impl VendorWire for Aliyun {
     }
 
     fn render_fault(&self, answer: &Answer<'_>, fault: &Fault) -> WireResponse {
+        let status =
+            StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut tree = Map::new();
+        if status == StatusCode::OK {
+            // The few refusals with status 200 have the shape of the service's answers, and no success.
+            tree.insert("Code".to_owned(), fault.code.as_ref().into());
+            tree.insert("Message".to_owned(), fault.message.as_str().into());
+            tree.insert("RequestId".to_owned(), answer.request_id.into());
+            tree.insert("Success".to_owned(), false.into());
+            return respond(answer, status, &root_of(answer), &Value::Object(tree));
+        }
         tree.insert("RequestId".to_owned(), answer.request_id.into());
         tree.insert(
             "HostId".to_owned(),
@@ -266,14 +276,16 @@ impl VendorWire for Aliyun {
             "Recommend".to_owned(),
             format!("{RECOMMEND}{}", fault.code).into(),
         );
-        let status =
-            StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        if status == StatusCode::OK {
-            // The few refusals that come with status 200 are told apart by this alone.
-            tree.insert("Success".to_owned(), false.into());
-        }
         respond(answer, status, "Error", &Value::Object(tree))
     }
+}
+
+/// The root of an XML answer.
+fn root_of(answer: &Answer<'_>) -> String {
+    let operation = answer
+        .route
+        .map_or(UNKNOWN_OPERATION, |route| route.row.name);
+    format!("{operation}Response")
 }
 
 fn respond(answer: &Answer<'_>, status: StatusCode, root: &str, tree: &Value) -> WireResponse {

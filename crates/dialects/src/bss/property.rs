@@ -397,7 +397,59 @@ mod tests {
         check("DeployType:4", (true, None));
     }
 
+    /// An order's properties, each with a spelling and a case, in some order.
+    fn spelt() -> impl Strategy<Value = (Vec<(String, String)>, Vec<(String, String)>)> {
+        const VALUES: [(Property, &str); 8] = [
+            (Property::Region, "cn-hangzhou"),
+            (Property::SpecType, "professional"),
+            (Property::IoMaxSpec, "alikafka.hw.2xlarge"),
+            (Property::DiskType, "1"),
+            (Property::DiskSize, "500"),
+            (Property::PartitionNum, "7"),
+            (Property::EipMax, "3"),
+            (Property::MsgRetain, "24"),
+        ];
+        let plain = VALUES.map(|(property, value)| (property.code().to_owned(), value.to_owned()));
+        let spellings = |property: Property| {
+            let row = SPELLINGS.iter().find(|(known, _)| *known == property);
+            row.map_or(&[] as &[&str], |(_, spellings)| spellings)
+        };
+        let one = move |(property, value): (Property, &'static str)| {
+            (prop::sample::select(spellings(property)), any::<u32>()).prop_map(
+                move |(spelling, case)| {
+                    let letter = |(at, letter): (usize, char)| match case >> (at % 32) & 1 {
+                        0 => letter.to_ascii_lowercase(),
+                        _ => letter.to_ascii_uppercase(),
+                    };
+                    (
+                        spelling.chars().enumerate().map(letter).collect::<String>(),
+                        value.to_owned(),
+                    )
+                },
+            )
+        };
+        let all: Vec<_> = VALUES.into_iter().map(one).collect();
+        all.prop_shuffle()
+            .prop_map(move |other| (plain.to_vec(), other))
+    }
+
+    fn request(pairs: &[(String, String)]) -> PlanRequest {
+        let pairs: Vec<(&str, &str)> = pairs
+            .iter()
+            .map(|(code, value)| (code.as_str(), value.as_str()))
+            .collect();
+        Properties::from_pairs(&pairs)
+            .unwrap()
+            .plan_request(true, "elsewhere")
+            .unwrap()
+    }
+
     proptest! {
+        #[test]
+        fn spelling_case_and_order_mean_nothing((plain, other) in spelt()) {
+            prop_assert_eq!(request(&plain), request(&other));
+        }
+
         #[test]
         fn any_configuration_is_read_or_refused(config in "[A-Za-z_:,; 0-9]{0,80}") {
             if let Ok(properties) = Properties::from_config(&config) {

@@ -514,10 +514,13 @@ async fn the_balance_is_enough_to_the_last_millionth_or_it_is_not() {
             answer.status, 200,
             "the page gives this refusal, alone of all, status 200"
         );
-        assert_eq!(answer.json["Success"], false);
-        assert_eq!(code(&answer), "INSUFFICIENT.AVAILABLE.QUOTA");
-        let message = "The account balance is negative. Add funds to the account and try again.";
-        assert_eq!(answer.json["Message"], message);
+        let tree = json!({
+            "Code": "INSUFFICIENT.AVAILABLE.QUOTA",
+            "Message": "The account balance is negative. Add funds to the account and try again.",
+            "RequestId": answer.json["RequestId"],
+            "Success": false,
+        });
+        assert_eq!(answer.json, tree);
         assert_eq!(plane.control.instance_list(&poor).await.unwrap(), []);
 
         let exact = account(&plane, &format!("{name}-exact"), price, Policy::allow_all()).await;
@@ -693,4 +696,28 @@ async fn a_subscription_that_cannot_be_delivered_is_paid_back() {
         bought.json["Data"]["OrderId"]
     );
     plane.assert_ledger().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_account_bought_no_other_sees() {
+    let plane = Plane::sandbox().await;
+    let money = Money::from_units(100).unwrap();
+    account(&plane, "buyer", money, Policy::allow_all()).await;
+    let bought = buy_as(&plane, "buyer", POST, SMALL).await;
+    let order = bought.json["Data"]["OrderId"].as_str().expect(&bought.body);
+    assert_eq!(
+        data(&plane, "QueryAvailableInstances", &[]).await["TotalCount"],
+        0
+    );
+    assert_eq!(data(&plane, "QueryOrders", &[]).await["TotalCount"], 0);
+    let answer = call(&plane, "GetOrderDetail", &[("OrderId", order)]).await;
+    assert_eq!(code(&answer), "InvalidOrderId", "{}", answer.body);
+    // A token belongs to its account.
+    let params = with(POST, &[("ClientToken", "shared")]);
+    let (ours, theirs) = (
+        buy(&plane, &params, SMALL).await,
+        buy_as(&plane, "buyer", &params, SMALL).await,
+    );
+    assert_eq!((code(&ours), code(&theirs)), ("Success", "Success"));
+    assert_ne!(ours.json["Data"], theirs.json["Data"]);
 }
