@@ -18,6 +18,8 @@ pub static VENDORS: &[&dyn VendorWire] = &[
 /// Every dialect's table.
 pub static TABLES: &[&Table] = &[
     &crate::ckafka::TABLE,
+    &crate::ckafka::tag::TABLE,
+    &crate::ckafka::vpc::TABLE,
     &crate::jdkafka::TABLE,
     &crate::jdkafka::vpc::TABLE,
     &crate::alikafka::TABLE,

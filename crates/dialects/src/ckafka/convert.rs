@@ -3,11 +3,16 @@
 use std::collections::BTreeMap;
 
 use brokerage_domain::catalog::Site;
+use brokerage_domain::clock::Moment;
 use brokerage_domain::instance::{Instance, Phase};
 use serde::{Deserialize, Serialize};
 
 /// Megabits in a megabyte: requests count bandwidth in MB/s, answers in Mbit/s.
 pub const MBIT_PER_MB: i64 = 8;
+/// `InstanceChargeType` of what is paid for by the hour.
+pub const POSTPAID: &str = "POSTPAID_BY_HOUR";
+/// `InstanceChargeType` of what is paid for in advance.
+pub const PREPAID: &str = "PREPAID";
 /// The edition whose figures are fixed by its row.
 pub const STANDARD: &str = "standard";
 /// Names of attributes that are shown again as they were given.
@@ -18,7 +23,28 @@ pub mod attribute {
     pub const ELASTIC_BANDWIDTH: &str = "ElasticBandwidthSwitch";
     /// `CustomSSLCertId`.
     pub const CERTIFICATE: &str = "CustomSSLCertId";
+    /// `Config`, once it was set; a JSON object in the form of the answer.
+    pub const CONFIG: &str = "Config";
+    /// `DynamicRetentionConfig`, once it was set; a JSON object in the form of the answer.
+    pub const DYNAMIC_RETENTION: &str = "RetentionTimeConfig";
+    /// `RebalanceTime`, epoch seconds.
+    pub const REBALANCE_TIME: &str = "RebalanceTime";
+    /// `DeleteProtectionEnable`.
+    pub const DELETE_PROTECTION: &str = "DeleteProtectionEnable";
+    /// `TransactionalIdExpirationMs`.
+    pub const TRANSACTIONAL_ID_EXPIRATION: &str = "TransactionalIdExpirationMs";
 }
+/// Kafka's broker setting for retention where a topic sets none.
+pub const RETENTION_SETTING: &str = "log.retention.ms";
+/// Kafka's broker setting for the bytes of a partition that are kept where a topic sets none.
+pub const RETENTION_BYTES_SETTING: &str = "log.retention.bytes";
+/// Kafka's broker setting for the largest message where a topic sets none.
+pub const MESSAGE_BYTES_SETTING: &str = "message.max.bytes";
+/// Kafka's broker setting for electing replicas that are behind.
+pub const UNCLEAN_SETTING: &str = "unclean.leader.election.enable";
+/// Where no moment is set, in answers that write moments as text.
+pub const NO_TIME: &str = "0000-00-00 00:00:00";
+const MS_PER_MINUTE: i64 = 60_000;
 
 /// A tag of a request or an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,8 +104,23 @@ pub fn instance_type(instance: &Instance) -> &str {
     if instance.plan.edition != STANDARD {
         return &instance.plan.edition;
     }
-    let number = instance.plan.spec.as_deref().and_then(|spec| spec.parse::<usize>().ok());
-    number.and_then(|number| KINDS.get(number.checked_sub(1)?).copied()).unwrap_or(STANDARD)
+    let number = instance
+        .plan
+        .spec
+        .as_deref()
+        .and_then(|spec| spec.parse::<usize>().ok());
+    number
+        .and_then(|number| KINDS.get(number.checked_sub(1)?).copied())
+        .unwrap_or(STANDARD)
+}
+
+/// `InstanceChargeType`.
+pub fn charge_type(instance: &Instance) -> &'static str {
+    if instance.charge.is_prepaid() {
+        PREPAID
+    } else {
+        POSTPAID
+    }
 }
 
 /// `Cvm`: 0 shared, 1 dedicated.
@@ -89,7 +130,10 @@ pub fn cvm(instance: &Instance) -> i64 {
 
 /// Tags as a list, sorted by key.
 pub fn tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
-    let tag = |(key, value): (&String, &String)| Tag { tag_key: key.clone(), tag_value: value.clone() };
+    let tag = |(key, value): (&String, &String)| Tag {
+        tag_key: key.clone(),
+        tag_value: value.clone(),
+    };
     tags.iter().map(tag).collect()
 }
 
@@ -100,13 +144,20 @@ pub fn expire_time(instance: &Instance) -> i64 {
 
 /// The addresses that clients connect to, the first broker's first.
 pub fn vips(host: &str, instance: &Instance) -> Vec<VipEntity> {
-    let vip = |port: &u16| VipEntity { vip: host.to_owned(), vport: port.to_string() };
+    let vip = |port: &u16| VipEntity {
+        vip: host.to_owned(),
+        vport: port.to_string(),
+    };
     instance.ports.iter().map(vip).collect()
 }
 
 /// The zones of an instance, the access point's first, as numbers.
 pub fn zone_ids(instance: &Instance) -> Vec<i64> {
-    let zones = instance.placement.as_ref().map(|placement| placement.zones.as_slice()).unwrap_or_default();
+    let zones = instance
+        .placement
+        .as_ref()
+        .map(|placement| placement.zones.as_slice())
+        .unwrap_or_default();
     zones.iter().filter_map(|zone| zone.parse().ok()).collect()
 }
 
@@ -122,12 +173,98 @@ pub fn site(edition: Option<&str>) -> Site {
 /// `Disk type` as the buyer named it.
 pub fn disk_type(instance: &Instance) -> String {
     let bought = || instance.plan.bought.disk_type.clone();
-    instance.attributes.get(attribute::DISK_TYPE).cloned().unwrap_or_else(bought)
+    instance
+        .attributes
+        .get(attribute::DISK_TYPE)
+        .cloned()
+        .unwrap_or_else(bought)
 }
 
 /// `PublicNetwork`, Mbit/s: the bought part and the free part, because Terraform's configuration refuses less
 /// than what is free.
 pub fn public_network(instance: &Instance) -> i64 {
     const BITS_PER_MBIT: u64 = 1_000_000;
-    i64::try_from(instance.plan.usable.public_bits_per_second_max / BITS_PER_MBIT).unwrap_or(i64::MAX)
+    i64::try_from(instance.plan.usable.public_bits_per_second_max / BITS_PER_MBIT)
+        .unwrap_or(i64::MAX)
 }
+
+/// A setting of an instance's brokers, by Kafka's name.
+pub fn broker_setting<'a>(instance: &'a Instance, name: &str) -> Option<&'a str> {
+    instance.settings.get(name).map(String::as_str)
+}
+
+fn number_setting(instance: &Instance, name: &str) -> Option<i64> {
+    broker_setting(instance, name)?.parse().ok()
+}
+
+/// Retention where a topic sets none, ms.
+pub fn retention_ms(instance: &Instance) -> i64 {
+    let bought = || i64::try_from(instance.plan.usable.retention_ms).unwrap_or(i64::MAX);
+    number_setting(instance, RETENTION_SETTING).unwrap_or_else(bought)
+}
+
+/// `MsgRetentionTime`, minutes.
+pub fn retention_minutes(instance: &Instance) -> i64 {
+    retention_ms(instance) / MS_PER_MINUTE
+}
+
+/// The value of [`RETENTION_SETTING`] for `MsgRetentionTime`.
+pub fn retention_setting(minutes: i64) -> String {
+    minutes.saturating_mul(MS_PER_MINUTE).to_string()
+}
+
+/// The largest message where a topic sets none, bytes.
+pub fn message_bytes(instance: &Instance) -> i64 {
+    let bought = || i64::try_from(instance.plan.usable.message_bytes_default).unwrap_or(i64::MAX);
+    number_setting(instance, MESSAGE_BYTES_SETTING).unwrap_or_else(bought)
+}
+
+/// The bytes of a partition that are kept where a topic sets none; -1 without a limit.
+pub fn retention_bytes(instance: &Instance) -> i64 {
+    number_setting(instance, RETENTION_BYTES_SETTING).unwrap_or(-1)
+}
+
+/// A moment as text, UTC+8 as everywhere in Tencent Cloud's answers.
+pub fn time_text(epoch_s: i64) -> String {
+    const OFFSET_S: i64 = 8 * 3_600;
+    let (year, month, day, hour, minute, second) =
+        Moment::from_seconds(epoch_s.saturating_add(OFFSET_S)).civil();
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+}
+
+/// `RebalanceTime` of an answer.
+pub fn rebalance_time(instance: &Instance) -> String {
+    let set = instance
+        .attributes
+        .get(attribute::REBALANCE_TIME)
+        .and_then(|text| text.parse().ok());
+    set.map_or_else(|| NO_TIME.to_owned(), time_text)
+}
+
+/// Figures of a plan that are the same in several answers.
+pub struct Figures {
+    /// `Bandwidth`, Mbit/s.
+    pub bandwidth_mbit: i64,
+    /// `MaxTopicNumber`.
+    pub topics_max: i64,
+    /// `MaxPartitionNumber`.
+    pub partitions_max: i64,
+}
+
+/// What was bought, in the units of answers.
+pub fn figures(instance: &Instance) -> Figures {
+    let bought = &instance.plan.bought;
+    Figures {
+        bandwidth_mbit: bought.bandwidth_mbps.unwrap_or_default() * MBIT_PER_MB,
+        topics_max: bought.topics.unwrap_or_default(),
+        partitions_max: bought.partitions.unwrap_or_default(),
+    }
+}
+
+/// A count in an answer.
+pub fn count(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// `ClusterType`: the only kind of cluster that there is here.
+pub const CLUSTER_TYPE: &str = "CLOUD_IDC";

@@ -33,7 +33,9 @@ fn parameter(field: Field) -> &'static str {
         Field::Retention => "MsgRetentionTime",
         Field::Payment => "InstanceChargeType",
         // Nodes are not sold here.
-        Field::Nodes | Field::NodeRole | Field::NodeClass | Field::NodeCount => "SpecificationsType",
+        Field::Nodes | Field::NodeRole | Field::NodeClass | Field::NodeCount => {
+            "SpecificationsType"
+        }
     }
 }
 
@@ -44,6 +46,15 @@ pub fn fault(error: &CallError) -> Fault {
         CallError::Param(fault) => Fault::new(param_code(fault), STATUS, sentence(fault)),
         CallError::Domain(error) => Fault::new(domain_code(error), STATUS, domain_message(error)),
     }
+}
+
+/// The refusal of a failed call of tag or vpc, where CKafka's own codes mean nothing.
+pub fn companion_fault(error: &CallError) -> Fault {
+    let mut fault = fault(error);
+    if let CallError::Domain(Error::NotFound { .. }) = error {
+        fault.code = "ResourceNotFound".into();
+    }
+    fault
 }
 
 fn param_code(fault: &ParamError) -> &'static str {
@@ -68,12 +79,19 @@ fn domain_code(error: &Error) -> &'static str {
             Kind::Instance => "InvalidParameterValue.InstanceNotExist",
             Kind::Account | Kind::AccessKey | Kind::Order | Kind::Topic => "ResourceNotFound",
         },
-        Error::Exists { kind: Kind::Topic, .. } => "InvalidParameterValue.TopicNameAlreadyExist",
+        Error::Exists {
+            kind: Kind::Topic, ..
+        } => "InvalidParameterValue.TopicNameAlreadyExist",
         Error::Exists { .. } | Error::TokenReused => "InvalidParameterValue.RepetitionValue",
-        Error::SubnetElsewhere { kind: Kind::Zone, .. } => "InvalidParameterValue.SubnetNotBelongToZone",
+        Error::SubnetElsewhere {
+            kind: Kind::Zone, ..
+        } => "InvalidParameterValue.SubnetNotBelongToZone",
         Error::SubnetElsewhere { .. } => "InvalidParameterValue.SubnetIdInvalid",
         // Terraform tries again on ResourceInUse: right while something is under way, wrong for ever after.
-        Error::WrongPhase { phase: Phase::Provisioning | Phase::Changing, .. } => "ResourceInUse",
+        Error::WrongPhase {
+            phase: Phase::Provisioning | Phase::Changing,
+            ..
+        } => "ResourceInUse",
         Error::WrongPhase { .. } => "FailedOperation",
         // Ours: the page names no code for want of money; the order system's refusal is the nearest.
         Error::InsufficientFunds { .. } => "UnsupportedOperation.OssReject",
@@ -84,7 +102,10 @@ fn domain_code(error: &Error) -> &'static str {
         Error::Forbidden { .. } => "UnauthorizedOperation",
         Error::Throttled { .. } => "RequestLimitExceeded",
         Error::Unsupported { .. } => "UnsupportedOperation",
-        Error::Kafka { code: POLICY_VIOLATION, .. } => "LimitExceeded",
+        Error::Kafka {
+            code: POLICY_VIOLATION,
+            ..
+        } => "LimitExceeded",
         Error::Kafka { code, .. } if INVALID_TOPIC_CODES.contains(code) => "InvalidParameterValue",
         Error::Kafka { .. } => "FailedOperation",
         Error::Internal(_) => "InternalError",
@@ -94,10 +115,17 @@ fn domain_code(error: &Error) -> &'static str {
 
 fn plan_code(fault: &PlanFault) -> &'static str {
     match fault {
-        PlanFault::Missing { field: Field::Region } => "MissingParameter",
+        PlanFault::Missing {
+            field: Field::Region,
+        } => "MissingParameter",
         PlanFault::Missing { .. } => "InvalidParameterValue.NotAllowedEmpty",
-        PlanFault::NotOffered { field: Field::Zone, .. } => "InvalidParameterValue.ZoneNotSupport",
-        PlanFault::NotOffered { field: Field::Region, .. } => "UnsupportedRegion",
+        PlanFault::NotOffered {
+            field: Field::Zone, ..
+        } => "InvalidParameterValue.ZoneNotSupport",
+        PlanFault::NotOffered {
+            field: Field::Region,
+            ..
+        } => "UnsupportedRegion",
         PlanFault::Duplicate { .. } => "InvalidParameterValue.RepetitionValue",
         PlanFault::NotOffered { .. }
         | PlanFault::OutOfRange { .. }

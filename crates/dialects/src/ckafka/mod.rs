@@ -1,9 +1,15 @@
 //! Tencent Cloud CKafka, API version 2019-08-19.
 
+pub mod answer;
+pub mod check;
 pub mod convert;
 pub mod fault;
 pub mod ids;
 pub mod ops;
+pub mod price;
+pub mod tag;
+pub mod topics;
+pub mod vpc;
 pub mod wire;
 
 use crate::operation::{Row, Table, row};
@@ -24,6 +30,20 @@ pub static TABLE: Table = Table {
 };
 
 static ROWS: &[Row] = &[
+    row::<ops::create_instance_post::CreateInstancePost>(),
     row::<ops::create_post_paid_instance::CreatePostPaidInstance>(),
+    row::<ops::create_topic::CreateTopic>(),
+    row::<ops::delete_instance_post::DeleteInstancePost>(),
+    row::<ops::delete_topic::DeleteTopic>(),
+    row::<ops::describe_ckafka_zone::DescribeCkafkaZone>(),
+    row::<ops::describe_instance_attributes::DescribeInstanceAttributes>(),
+    row::<ops::describe_instances::DescribeInstances>(),
     row::<ops::describe_instances_detail::DescribeInstancesDetail>(),
+    row::<ops::describe_region::DescribeRegion>(),
+    row::<ops::describe_task_status::DescribeTaskStatus>(),
+    row::<ops::describe_topic::DescribeTopic>(),
+    row::<ops::describe_topic_attributes::DescribeTopicAttributes>(),
+    row::<ops::describe_topic_detail::DescribeTopicDetail>(),
+    row::<ops::inquire_ckafka_price::InquireCkafkaPrice>(),
+    row::<ops::modify_instance_attributes::ModifyInstanceAttributes>(),
 ];

@@ -49,7 +49,10 @@ fn decoded(text: &str) -> Vec<(String, String)> {
 fn common(request: &WireRequest, header: &str, name: &str) -> Option<String> {
     match request.header(header) {
         Some(value) => Some(value.trim().to_owned()),
-        None => dotted_pairs(request).into_iter().find(|(key, _)| key == name).map(|(_, value)| value),
+        None => dotted_pairs(request)
+            .into_iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value),
     }
 }
 
@@ -60,29 +63,58 @@ impl VendorWire for Tencent {
 
     fn speaks(&self, request: &WireRequest) -> bool {
         request.header("x-tc-action").is_some()
-            || request.header("authorization").is_some_and(|value| value.starts_with("TC3-"))
-            || dotted_pairs(request).iter().any(|(name, _)| name == "SecretId")
+            || request
+                .header("authorization")
+                .is_some_and(|value| value.starts_with("TC3-"))
+            || dotted_pairs(request)
+                .iter()
+                .any(|(name, _)| name == "SecretId")
     }
 
     fn route(&self, request: &WireRequest) -> Result<Route, Fault> {
-        let missing = |name| Fault::new("MissingParameter", 200, format!("The request is missing the parameter `{name}`."));
+        let missing = |name| {
+            Fault::new(
+                "MissingParameter",
+                200,
+                format!("The request is missing the parameter `{name}`."),
+            )
+        };
         let action = common(request, "x-tc-action", "Action").ok_or_else(|| missing("Action"))?;
-        let version = common(request, "x-tc-version", "Version").ok_or_else(|| missing("Version"))?;
-        let mut of_version = TABLES.iter().filter(|table| is_ours(table) && table.version == version).peekable();
+        let version =
+            common(request, "x-tc-version", "Version").ok_or_else(|| missing("Version"))?;
+        let mut of_version = TABLES
+            .iter()
+            .filter(|table| is_ours(table) && table.version == version)
+            .peekable();
         if of_version.peek().is_none() {
-            return Err(Fault::new("NoSuchVersion", 200, format!("The version {version} does not exist.")));
+            return Err(Fault::new(
+                "NoSuchVersion",
+                200,
+                format!("The version {version} does not exist."),
+            ));
         }
         let found = of_version.find_map(|table| table.row(&action).map(|row| (*table, row)));
-        let (table, row) =
-            found.ok_or_else(|| Fault::new("InvalidAction", 200, format!("The action {action} does not exist or is not supported.")))?;
-        Ok(Route { table, row, path_params: Vec::new() })
+        let (table, row) = found.ok_or_else(|| {
+            Fault::new(
+                "InvalidAction",
+                200,
+                format!("The action {action} does not exist or is not supported."),
+            )
+        })?;
+        Ok(Route {
+            table,
+            row,
+            path_params: Vec::new(),
+        })
     }
 
     fn params(&self, request: &WireRequest, _route: &Route) -> Result<Param, ParamError> {
         if request.has_json_body() {
             return from_json(request.body());
         }
-        let business = dotted_pairs(request).into_iter().filter(|(name, _)| !COMMON.contains(&name.as_str()));
+        let business = dotted_pairs(request)
+            .into_iter()
+            .filter(|(name, _)| !COMMON.contains(&name.as_str()));
         from_dotted(business)
     }
 
@@ -95,11 +127,19 @@ impl VendorWire for Tencent {
     }
 
     fn unknown_key(&self, _id: &str) -> Fault {
-        Fault::new("AuthFailure.SecretIdNotFound", 200, "The SecretId is not found.")
+        Fault::new(
+            "AuthFailure.SecretIdNotFound",
+            200,
+            "The SecretId is not found.",
+        )
     }
 
     fn wrong_token(&self) -> Fault {
-        Fault::new("AuthFailure.TokenFailure", 200, "The token is wrong or has expired.")
+        Fault::new(
+            "AuthFailure.TokenFailure",
+            200,
+            "The token is wrong or has expired.",
+        )
     }
 
     fn render(&self, answer: &Answer<'_>, body: Value) -> WireResponse {
@@ -127,6 +167,9 @@ fn is_ours(table: &Table) -> bool {
 fn respond(tree: &Value) -> WireResponse {
     let mut response = Response::new(Bytes::from(tree.to_string()));
     *response.status_mut() = StatusCode::OK;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     response
 }

@@ -1,3 +1,14 @@
 //! CKafka, bytes in and bytes out, over a whole control plane without Kafka.
 
+#![expect(clippy::unwrap_used, reason = "a test panics where it goes wrong")]
+
+mod calls;
+mod conformance;
+mod instance;
+mod network;
+mod price;
 mod purchase;
+mod region;
+mod tag;
+mod topic;
+mod transport;

@@ -3,21 +3,21 @@
 use std::collections::BTreeMap;
 
 use brokerage_control::network::PlacementRequest;
-use brokerage_control::order::{NewInstance, OrderRequest};
+use brokerage_control::order::{NewInstance, OrderPlaced, OrderRequest};
 use brokerage_domain::catalog::PlanRequest;
 use brokerage_domain::id::{NetworkId, SubnetId};
 use brokerage_domain::order::{Charge, ORDER_LINES_MAX, Payment};
 use serde::{Deserialize, Serialize};
 
-use crate::ckafka::convert::{self, STANDARD, Tag, attribute};
+use crate::ckafka::check;
+use crate::ckafka::convert::{self, RETENTION_SETTING, STANDARD, Tag, attribute};
 use crate::ckafka::ids;
-use crate::fault::{CallError, Fault, invalid};
+use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
+use crate::params::Ignored;
 
 /// Longest `InstanceName`, in characters.
 const NAME_CHARS_MAX: usize = 128;
-/// Kafka's broker setting for retention where a topic sets none.
-const RETENTION_SETTING: &str = "log.retention.ms";
 
 /// The operation.
 pub struct CreatePostPaidInstance;
@@ -33,7 +33,7 @@ pub struct Request {
     msg_retention_time: Option<i64>,
     /// Accepted without effect: there is one cluster of hosts, this one.
     #[expect(dead_code, reason = "stands in ignored-parameters.txt")]
-    cluster_id: Option<i64>,
+    cluster_id: Option<Ignored<i64>>,
     kafka_version: Option<String>,
     specifications_type: Option<String>,
     disk_type: Option<String>,
@@ -52,7 +52,7 @@ pub struct Request {
     custom_ssl_cert_id: Option<String>,
     /// Accepted without effect: storage here grows no further than was bought.
     #[expect(dead_code, reason = "stands in ignored-parameters.txt")]
-    store_quantity_type: Option<i64>,
+    store_quantity_type: Option<Ignored<i64>>,
 }
 
 /// `Result` of the answer.
@@ -95,37 +95,13 @@ impl Operation for CreatePostPaidInstance {
     type Response = Response;
 
     async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
-        let Call { control, cx } = call;
-        let count = instance_count(&request, control.catalog(cx.profile)?.batch_max())?;
-        let plan = control.catalog(cx.profile)?.plan(&plan_request(&request, &cx.region)?)?;
-        let order = OrderRequest {
-            order_id: ids::deal_name(control.now(), control.chance()),
-            instances: (0..count)
-                .map(|line| NewInstance {
-                    id: ids::instance_id(control.chance()),
-                    name: instance_name(request.instance_name.as_deref().unwrap_or_default(), line, count),
-                })
-                .collect(),
-            placement: Some(PlacementRequest {
-                network_id: NetworkId::new(request.vpc_id.clone()),
-                subnet_id: SubnetId::new(request.subnet_id.clone()),
-                zones: plan.zones.clone(),
-            }),
-            settings: BTreeMap::from([(
-                RETENTION_SETTING.to_owned(),
-                plan.usable.retention_ms.to_string(),
-            )]),
-            attributes: attributes(&request),
-            tags: tags(request.tags)?,
-            plan,
-            charge: Charge::Postpaid,
-            payment: Payment::OnDelivery,
-            start: true,
-            token: None,
-        };
-        let placed = control.order_place(cx, order).await?;
+        let placed = place(call, request).await?;
         let deal = placed.order_id.to_string();
-        let instances: Vec<String> = placed.instance_ids.iter().map(ToString::to_string).collect();
+        let instances: Vec<String> = placed
+            .instance_ids
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         Ok(Response {
             result: Applied {
                 return_code: "0",
@@ -134,16 +110,52 @@ impl Operation for CreatePostPaidInstance {
                     flow_id: 0,
                     deal_names: vec![deal.clone()],
                     instance_id: instances.first().cloned().unwrap_or_default(),
-                    deal_name_instance_id_mapping: vec![DealInstances { deal_name: deal, instance_id_list: instances }],
+                    deal_name_instance_id_mapping: vec![DealInstances {
+                        deal_name: deal,
+                        instance_id_list: instances,
+                    }],
                 },
             },
         })
     }
 }
 
-fn not_allowed_empty(name: &str) -> CallError {
-    let message = format!("The parameter `{name}` is required.");
-    Fault::new("InvalidParameterValue.NotAllowedEmpty", 200, message).into()
+/// Places the order of a request; the older CreateInstancePost buys by the same rules.
+///
+/// # Errors
+/// The page's, and the control plane's refusals of an order.
+pub(super) async fn place(call: &Call, request: Request) -> Result<OrderPlaced, CallError> {
+    let Call { control, cx } = call;
+    let catalog = control.catalog(cx.profile)?;
+    let count = instance_count(&request, catalog.batch_max())?;
+    let plan = catalog.plan(&plan_request(&request, &cx.region)?)?;
+    let name = request.instance_name.as_deref().unwrap_or_default();
+    let order = OrderRequest {
+        order_id: ids::deal_name(control.now(), control.chance()),
+        instances: (0..count)
+            .map(|line| NewInstance {
+                id: ids::instance_id(control.chance()),
+                name: instance_name(name, line, count),
+            })
+            .collect(),
+        placement: Some(PlacementRequest {
+            network_id: NetworkId::new(request.vpc_id.clone()),
+            subnet_id: SubnetId::new(request.subnet_id.clone()),
+            zones: plan.zones.clone(),
+        }),
+        settings: BTreeMap::from([(
+            RETENTION_SETTING.to_owned(),
+            plan.usable.retention_ms.to_string(),
+        )]),
+        attributes: attributes(&request),
+        tags: check::tags("Tags", request.tags)?,
+        plan,
+        charge: Charge::Postpaid,
+        payment: Payment::OnDelivery,
+        start: true,
+        token: None,
+    };
+    Ok(control.order_place(cx, order).await?)
 }
 
 fn instance_count(request: &Request, batch_max: u32) -> Result<u32, CallError> {
@@ -151,13 +163,11 @@ fn instance_count(request: &Request, batch_max: u32) -> Result<u32, CallError> {
     let count = request.instance_num.unwrap_or(1);
     match u32::try_from(count) {
         Ok(count) if (1..=max).contains(&count) => Ok(count),
-        _ => Err(value("InstanceNum", format!("must be from 1 to {max}"))),
+        _ => Err(check::value(
+            "InstanceNum",
+            format!("must be from 1 to {max}"),
+        )),
     }
-}
-
-/// A value that is of the right type and outside what is allowed.
-fn value(name: &str, reason: impl std::fmt::Display) -> CallError {
-    Fault::new("InvalidParameterValue", 200, format!("The parameter `{name}` {reason}.")).into()
 }
 
 /// The names of a batch are the given one "plus different suffixes"; the page shows none, `-1`, `-2`, … are ours.
@@ -169,36 +179,44 @@ fn instance_name(name: &str, line: u32, count: u32) -> String {
 }
 
 fn plan_request(request: &Request, region: &str) -> Result<PlanRequest, CallError> {
-    for (name, text) in [("VpcId", &request.vpc_id), ("SubnetId", &request.subnet_id)] {
-        if text.is_empty() {
-            return Err(not_allowed_empty(name));
-        }
+    check::filled("VpcId", &request.vpc_id)?;
+    check::filled("SubnetId", &request.subnet_id)?;
+    if request
+        .instance_name
+        .as_ref()
+        .is_some_and(|name| name.chars().count() > NAME_CHARS_MAX)
+    {
+        return Err(check::value(
+            "InstanceName",
+            format!("has more than {NAME_CHARS_MAX} characters"),
+        ));
     }
-    if request.instance_name.as_ref().is_some_and(|name| name.chars().count() > NAME_CHARS_MAX) {
-        return Err(value("InstanceName", format!("has more than {NAME_CHARS_MAX} characters")));
+    if let Some(elastic) = request.elastic_bandwidth_switch {
+        check::switch("ElasticBandwidthSwitch", elastic)?;
     }
-    if !matches!(request.elastic_bandwidth_switch, None | Some(0 | 1)) {
-        return Err(value("ElasticBandwidthSwitch", "must be 0 or 1"));
-    }
-    let edition = request.specifications_type.as_deref().filter(|text| !text.is_empty());
+    let edition = check::given(request.specifications_type.as_ref());
     let standard = edition == Some(STANDARD);
     let instance_type = request.instance_type.unwrap_or(1);
     if !(1..=8).contains(&instance_type) || (!standard && instance_type != 1) {
-        return Err(value("InstanceType", "must be 1, or 1 to 8 for the standard edition"));
+        return Err(check::value(
+            "InstanceType",
+            "must be 1, or 1 to 8 for the standard edition",
+        ));
     }
     Ok(PlanRequest {
         site: convert::site(edition),
         region: region.to_owned(),
         zones: zones(request)?,
         edition: edition.map(str::to_owned),
+        // The row of a standard edition says everything but the disk, which can be bought larger.
         spec: standard.then(|| instance_type.to_string()),
         bandwidth_mbps: request.band_width,
         topics: request.topic_num,
         partitions: request.partition,
         disk_gb: request.disk_size,
-        disk_type: request.disk_type.clone().filter(|text| !text.is_empty()),
+        disk_type: check::given(request.disk_type.as_ref()).map(str::to_owned),
         public_mbit: request.public_network_monthly,
-        version: request.kafka_version.clone().filter(|text| !text.is_empty()),
+        version: check::given(request.kafka_version.as_ref()).map(str::to_owned),
         retention_minutes: request.msg_retention_time,
         nodes: Vec::new(),
         deploy_public: false,
@@ -214,44 +232,49 @@ fn zones(request: &Request) -> Result<Vec<String>, CallError> {
     let first = match (request.zone_id, list.first()) {
         (Some(zone), _) => zone,
         (None, Some(zone)) => *zone,
-        (None, None) => return Err(not_allowed_empty("ZoneId")),
+        (None, None) => return Err(check::not_allowed_empty("ZoneId")),
     };
     if !list.is_empty() && !list.contains(&first) {
-        return Err(value("ZoneIds", "must contain ZoneId"));
+        return Err(check::value("ZoneIds", "must contain ZoneId"));
     }
     if many && list.is_empty() {
-        return Err(not_allowed_empty("ZoneIds"));
+        return Err(check::not_allowed_empty("ZoneIds"));
+    }
+    if list
+        .iter()
+        .enumerate()
+        .any(|(at, zone)| list[..at].contains(zone))
+    {
+        return Err(check::repetition("`ZoneIds` names a zone twice."));
     }
     if !many && list.len() > 1 {
-        return Err(value("ZoneIds", "names several zones, which needs MultiZoneFlag"));
+        return Err(check::value(
+            "ZoneIds",
+            "names several zones, which needs MultiZoneFlag",
+        ));
     }
     let others = list.iter().copied().filter(|zone| *zone != first);
-    let repeated = list.iter().filter(|zone| **zone == first).count() > 1;
-    if repeated {
-        return Err(Fault::new("InvalidParameterValue.RepetitionValue", 200, "`ZoneIds` names a zone twice.").into());
-    }
-    Ok(std::iter::once(first).chain(others).map(|zone| zone.to_string()).collect())
+    Ok(std::iter::once(first)
+        .chain(others)
+        .map(|zone| zone.to_string())
+        .collect())
 }
 
 fn attributes(request: &Request) -> BTreeMap<String, String> {
+    let elastic = request.elastic_bandwidth_switch.map(|on| on.to_string());
     let given = [
-        (attribute::DISK_TYPE, request.disk_type.clone()),
-        (attribute::ELASTIC_BANDWIDTH, request.elastic_bandwidth_switch.map(|on| on.to_string())),
-        (attribute::CERTIFICATE, request.custom_ssl_cert_id.clone()),
+        (
+            attribute::DISK_TYPE,
+            check::given(request.disk_type.as_ref()).map(str::to_owned),
+        ),
+        (attribute::ELASTIC_BANDWIDTH, elastic),
+        (
+            attribute::CERTIFICATE,
+            check::given(request.custom_ssl_cert_id.as_ref()).map(str::to_owned),
+        ),
     ];
-    given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
-}
-
-fn tags(list: Option<Vec<Tag>>) -> Result<BTreeMap<String, String>, CallError> {
-    let mut tags = BTreeMap::new();
-    for (at, Tag { tag_key, tag_value }) in list.unwrap_or_default().into_iter().enumerate() {
-        if tag_key.is_empty() {
-            return Err(invalid(format!("Tags.{at}.TagKey"), "is empty"));
-        }
-        if tags.insert(tag_key.clone(), tag_value).is_some() {
-            let message = format!("The tag key {tag_key} is given twice.");
-            return Err(Fault::new("InvalidParameterValue.RepetitionValue", 200, message).into());
-        }
-    }
-    Ok(tags)
+    given
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect()
 }

@@ -3,7 +3,9 @@
 use brokerage_domain::instance::{Instance, Phase};
 use serde::{Deserialize, Serialize};
 
-use crate::ckafka::convert::{self, MBIT_PER_MB, Tag, VipEntity};
+use crate::ckafka::answer::Page;
+use crate::ckafka::check::given;
+use crate::ckafka::convert::{self, Tag, VipEntity};
 use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
 
@@ -43,12 +45,12 @@ struct Filter {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Response {
-    result: Page,
+    result: Found,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Page {
+struct Found {
     total_count: usize,
     instance_list: Vec<Detail>,
 }
@@ -73,7 +75,7 @@ struct Detail {
     create_time: i64,
     expire_time: i64,
     is_internal: i64,
-    topic_num: u32,
+    topic_num: i64,
     tags: Vec<Tag>,
     version: String,
     zone_ids: Vec<i64>,
@@ -82,12 +84,13 @@ struct Detail {
     disk_type: String,
     max_topic_number: i64,
     max_partition_number: i64,
-    rebalance_time: &'static str,
-    partition_number: u32,
+    rebalance_time: String,
+    partition_number: i64,
     public_network_charge_type: &'static str,
     public_network: i64,
     cluster_type: &'static str,
     features: Vec<String>,
+    retention_bytes: i64,
 }
 
 impl Operation for DescribeInstancesDetail {
@@ -103,37 +106,51 @@ impl Operation for DescribeInstancesDetail {
         let mut found = control.instance_list(cx).await?;
         found.retain(|instance| is_listed(instance) && request.wants(instance));
         let total_count = found.len();
-        let offset = usize::try_from(request.offset.unwrap_or(0)).unwrap_or(0);
-        let limit = usize::try_from(request.limit.unwrap_or(LIMIT_DEFAULT).clamp(0, LIMIT_MAX)).unwrap_or(0);
-        let mut instance_list = Vec::with_capacity(limit.min(total_count));
-        for instance in found.into_iter().skip(offset).take(limit) {
+        let page = Page::of(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX);
+        let mut instance_list = Vec::new();
+        for instance in page.cut(found) {
             instance_list.push(detail(call, instance).await?);
         }
-        Ok(Response { result: Page { total_count, instance_list } })
+        Ok(Response {
+            result: Found {
+                total_count,
+                instance_list,
+            },
+        })
     }
 }
 
 /// A deleted instance is absent: Terraform waits for exactly this.
-fn is_listed(instance: &Instance) -> bool {
+pub(super) fn is_listed(instance: &Instance) -> bool {
     !matches!(instance.phase, Phase::Released | Phase::Gone)
 }
 
 impl Request {
     fn wants(&self, instance: &Instance) -> bool {
         let id = instance.id.as_str();
-        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        let by_id = given(&self.instance_id).is_none_or(|wanted| wanted == id);
-        let by_ids = given(&self.instance_ids).is_none_or(|list| list.split(',').any(|wanted| wanted.trim() == id));
+        let by_id = given(self.instance_id.as_ref()).is_none_or(|wanted| wanted == id);
+        let by_ids = given(self.instance_ids.as_ref())
+            .is_none_or(|list| list.split(',').any(|wanted| wanted.trim() == id));
         let list = self.instance_id_list.as_deref().unwrap_or_default();
         let by_list = list.is_empty() || list.iter().any(|wanted| wanted == id);
-        let by_word = given(&self.search_word).is_none_or(|word| id.contains(&word) || instance.name.contains(&word));
+        let by_word = given(self.search_word.as_ref())
+            .is_none_or(|word| id.contains(word) || instance.name.contains(word));
         let states = self.status.as_deref().unwrap_or_default();
         let by_status = states.is_empty() || states.contains(&convert::status(instance.phase));
-        let by_key = given(&self.tag_key).is_none_or(|key| instance.tags.contains_key(&key));
+        let by_key = given(self.tag_key.as_ref()).is_none_or(|key| instance.tags.contains_key(key));
         let wanted_tags = self.tag_list.as_deref().unwrap_or_default();
-        let by_tags = wanted_tags.iter().all(|tag| instance.tags.get(&tag.tag_key) == Some(&tag.tag_value));
+        let by_tags = wanted_tags
+            .iter()
+            .all(|tag| instance.tags.get(&tag.tag_key) == Some(&tag.tag_value));
         let filters = self.filters.as_deref().unwrap_or_default();
-        by_id && by_ids && by_list && by_word && by_status && by_key && by_tags && filters.iter().all(|f| f.wants(instance))
+        by_id
+            && by_ids
+            && by_list
+            && by_word
+            && by_status
+            && by_key
+            && by_tags
+            && filters.iter().all(|f| f.wants(instance))
     }
 }
 
@@ -144,13 +161,18 @@ impl Filter {
         let placement = instance.placement.as_ref();
         match self.name.as_str() {
             "InstanceId" => has(instance.id.as_str()),
-            "InstanceName" => self.values.iter().any(|value| instance.name.contains(value)),
+            "InstanceName" => self
+                .values
+                .iter()
+                .any(|value| instance.name.contains(value)),
             "VpcId" => placement.is_some_and(|placement| has(placement.network_id.as_str())),
             "SubnetId" => placement.is_some_and(|placement| has(placement.subnet_id.as_str())),
             "InstanceType" => has(convert::instance_type(instance)),
             "Status" => has(&convert::status(instance.phase).to_string()),
             "VersionFilter" | "Version" => has(&instance.plan.version),
-            "ZoneId" => convert::zone_ids(instance).iter().any(|zone| has(&zone.to_string())),
+            "ZoneId" => convert::zone_ids(instance)
+                .iter()
+                .any(|zone| has(&zone.to_string())),
             _ => false,
         }
     }
@@ -158,42 +180,53 @@ impl Filter {
 
 async fn detail(call: &Call, instance: Instance) -> Result<Detail, CallError> {
     let control = &call.control;
-    let seen = control.instance_observe(&instance.id).await?.unwrap_or_default();
+    let used = control.topic_usage(&instance).await?;
+    let figures = convert::figures(&instance);
     let vip_list = convert::vips(&control.settings().broker_host, &instance);
     let zone_ids = convert::zone_ids(&instance);
-    let bought = &instance.plan.bought;
     let placement = instance.placement.as_ref();
     Ok(Detail {
         instance_id: instance.id.to_string(),
         instance_name: instance.name.clone(),
-        vip: vip_list.first().map(|vip| vip.vip.clone()).unwrap_or_default(),
-        vport: vip_list.first().map(|vip| vip.vport.clone()).unwrap_or_default(),
+        vip: vip_list
+            .first()
+            .map(|vip| vip.vip.clone())
+            .unwrap_or_default(),
+        vport: vip_list
+            .first()
+            .map(|vip| vip.vport.clone())
+            .unwrap_or_default(),
         status: convert::status(instance.phase),
-        bandwidth: bought.bandwidth_mbps.unwrap_or_default() * MBIT_PER_MB,
-        disk_size: bought.disk_gb,
+        bandwidth: figures.bandwidth_mbit,
+        disk_size: instance.plan.bought.disk_gb,
         zone_id: zone_ids.first().copied().unwrap_or_default(),
-        vpc_id: placement.map(|placement| placement.network_id.to_string()).unwrap_or_default(),
-        subnet_id: placement.map(|placement| placement.subnet_id.to_string()).unwrap_or_default(),
+        vpc_id: placement
+            .map(|placement| placement.network_id.to_string())
+            .unwrap_or_default(),
+        subnet_id: placement
+            .map(|placement| placement.subnet_id.to_string())
+            .unwrap_or_default(),
         renew_flag: 0,
         healthy: convert::healthy(instance.phase),
         healthy_message: instance.failure.clone().unwrap_or_default(),
         create_time: instance.created_at.seconds(),
         expire_time: convert::expire_time(&instance),
         is_internal: 0,
-        topic_num: seen.topics,
+        topic_num: convert::count(used.topics),
         tags: convert::tags(&instance.tags),
         version: instance.plan.version.clone(),
         cvm: convert::cvm(&instance),
         instance_type: convert::instance_type(&instance).to_owned(),
         disk_type: convert::disk_type(&instance),
-        max_topic_number: bought.topics.unwrap_or_default(),
-        max_partition_number: bought.partitions.unwrap_or_default(),
-        rebalance_time: "0000-00-00 00:00:00",
-        partition_number: seen.partitions,
+        max_topic_number: figures.topics_max,
+        max_partition_number: figures.partitions_max,
+        rebalance_time: convert::rebalance_time(&instance),
+        partition_number: convert::count(used.partitions),
         public_network_charge_type: "BANDWIDTH_POSTPAID_BY_HOUR",
         public_network: convert::public_network(&instance),
-        cluster_type: "CLOUD_IDC",
+        cluster_type: convert::CLUSTER_TYPE,
         features: Vec::new(),
+        retention_bytes: convert::retention_bytes(&instance),
         vip_list,
         zone_ids,
     })

@@ -1,0 +1,98 @@
+//! Checks of single parameters, with the codes that CKafka's pages name.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+
+use crate::ckafka::convert::Tag;
+use crate::fault::{CallError, Fault, invalid};
+
+/// Tencent Cloud answers everything with status 200.
+const STATUS: u16 = 200;
+
+/// A parameter that was given and is empty ("The parameter is required").
+pub fn not_allowed_empty(name: &str) -> CallError {
+    let message = format!("The parameter `{name}` is required.");
+    Fault::new("InvalidParameterValue.NotAllowedEmpty", STATUS, message).into()
+}
+
+/// A value that is of the right type and outside what is allowed.
+pub fn value(name: &str, reason: impl Display) -> CallError {
+    Fault::new(
+        "InvalidParameterValue",
+        STATUS,
+        format!("The parameter `{name}` {reason}."),
+    )
+    .into()
+}
+
+/// Something that is named twice ("The parameter already exists").
+pub fn repetition(message: impl Into<String>) -> CallError {
+    Fault::new("InvalidParameterValue.RepetitionValue", STATUS, message).into()
+}
+
+/// Something that is known and not done here.
+pub fn unsupported(message: impl Into<String>) -> CallError {
+    Fault::new("UnsupportedOperation", STATUS, message).into()
+}
+
+/// A required text, which may not be empty.
+pub fn filled(name: &str, text: &str) -> Result<(), CallError> {
+    if text.is_empty() {
+        Err(not_allowed_empty(name))
+    } else {
+        Ok(())
+    }
+}
+
+/// A text that counts as absent when it is empty.
+pub fn given(text: Option<&String>) -> Option<&str> {
+    text.map(String::as_str).filter(|text| !text.is_empty())
+}
+
+/// A number in a range.
+pub fn within(name: &str, number: i64, range: RangeInclusive<i64>) -> Result<i64, CallError> {
+    if range.contains(&number) {
+        Ok(number)
+    } else {
+        Err(value(
+            name,
+            format!("must be from {} to {}", range.start(), range.end()),
+        ))
+    }
+}
+
+/// A switch that travels as 0 or 1.
+pub fn switch(name: &str, number: i64) -> Result<bool, CallError> {
+    match number {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(value(name, "must be 0 or 1")),
+    }
+}
+
+/// One of some words.
+pub fn word<'a>(name: &str, text: &'a str, words: &[&str]) -> Result<&'a str, CallError> {
+    if words.contains(&text) {
+        Ok(text)
+    } else {
+        Err(value(name, format!("must be one of {}", words.join(", "))))
+    }
+}
+
+/// A list of tags under the name `list`, each key once.
+pub fn tags(
+    list_name: &str,
+    list: Option<Vec<Tag>>,
+) -> Result<BTreeMap<String, String>, CallError> {
+    let mut tags = BTreeMap::new();
+    for (at, Tag { tag_key, tag_value }) in list.unwrap_or_default().into_iter().enumerate() {
+        if tag_key.is_empty() {
+            return Err(invalid(format!("{list_name}.{at}.TagKey"), "is empty"));
+        }
+        if tags.insert(tag_key.clone(), tag_value).is_some() {
+            return Err(repetition(format!("The tag key {tag_key} is given twice.")));
+        }
+    }
+    Ok(tags)
+}

@@ -1,0 +1,25 @@
+//! CreateInstancePost: the purchase of older SDKs, by the rules of CreatePostPaidInstance. It answers no instance id.
+
+use super::create_post_paid_instance::{Request, place};
+use crate::ckafka::answer::{Answered, Operated};
+use crate::ckafka::ids;
+use crate::fault::CallError;
+use crate::operation::{Call, Mode, Operation};
+
+/// The operation.
+pub struct CreateInstancePost;
+
+impl Operation for CreateInstancePost {
+    const NAME: &'static str = "CreateInstancePost";
+    const ACTION: &'static str = "ckafka:CreateInstancePost";
+    const MODE: Mode = Mode::Write;
+    const CALLS_PER_SECOND: u32 = 20;
+    type Request = Request;
+    type Response = Answered<Operated>;
+
+    async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
+        let placed = place(call, request).await?;
+        let flow_id = placed.instance_ids.first().map_or(0, ids::flow_id);
+        Ok(Answered::new(Operated::flowing(flow_id)))
+    }
+}

@@ -1,0 +1,249 @@
+//! CreateTopic.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use brokerage_control::topic::NewTopic;
+use brokerage_domain::id::InstanceId;
+use brokerage_domain::topic::Topic;
+use serde::{Deserialize, Serialize};
+
+use crate::ckafka::answer::Answered;
+use crate::ckafka::convert::Tag;
+use crate::ckafka::topics::{attribute, setting};
+use crate::ckafka::{check, ids};
+use crate::fault::{CallError, Fault};
+use crate::operation::{Call, Mode, Operation};
+
+/// `PartitionNum` ("Limits": partitions of one topic).
+const PARTITIONS: RangeInclusive<i64> = 1..=3_000;
+/// `ReplicaNum`.
+const REPLICAS: RangeInclusive<i64> = 1..=3;
+/// Longest `Note`, in characters.
+const NOTE_CHARS_MAX: usize = 64;
+/// Most entries of `IpWhiteList`; ours, the page names no number.
+const WHITE_LIST_MAX: usize = 100;
+/// `RetentionMs`: a minute to 90 days.
+const RETENTION_MS: RangeInclusive<i64> = 60_000..=7_776_000_000;
+/// `SegmentMs`: the page says a day, Terraform lets an hour through.
+const SEGMENT_MS: RangeInclusive<i64> = 3_600_000..=i64::MAX;
+/// `MaxMessageBytes`: 1 KB to 12 MB.
+const MESSAGE_BYTES: RangeInclusive<i64> = 1_024..=12_582_912;
+/// `RetentionBytes`: 1 GB to 1 TB; -1 is no limit.
+const RETENTION_BYTES: RangeInclusive<i64> = 1 << 30..=1 << 40;
+
+/// The operation.
+pub struct CreateTopic;
+
+/// Parameters, as in the vendor's SDKs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    instance_id: String,
+    topic_name: String,
+    partition_num: i64,
+    replica_num: i64,
+    enable_white_list: Option<i64>,
+    ip_white_list: Option<Vec<String>>,
+    clean_up_policy: Option<String>,
+    note: Option<String>,
+    min_insync_replicas: Option<i64>,
+    unclean_leader_election_enable: Option<i64>,
+    retention_ms: Option<i64>,
+    segment_ms: Option<i64>,
+    max_message_bytes: Option<i64>,
+    enable_acl_rule: Option<i64>,
+    acl_rule_name: Option<String>,
+    retention_bytes: Option<i64>,
+    tags: Option<Vec<Tag>>,
+    log_msg_timestamp_type: Option<String>,
+}
+
+/// `CreateTopicResp`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Created {
+    topic_id: String,
+}
+
+impl Operation for CreateTopic {
+    const NAME: &'static str = "CreateTopic";
+    const ACTION: &'static str = "ckafka:CreateTopic";
+    const MODE: Mode = Mode::Write;
+    const CALLS_PER_SECOND: u32 = 20;
+    type Request = Request;
+    type Response = Answered<Created>;
+
+    fn resource(request: &Request) -> Option<String> {
+        Some(request.instance_id.clone())
+    }
+
+    async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
+        let Call { control, cx } = call;
+        let topic_id = ids::topic_id(control.chance());
+        let new = new_topic(&request, topic_id.clone())?;
+        control
+            .topic_create(cx, &InstanceId::new(request.instance_id), new)
+            .await?;
+        Ok(Answered::new(Created { topic_id }))
+    }
+}
+
+fn new_topic(request: &Request, topic_id: String) -> Result<NewTopic, CallError> {
+    check::filled("InstanceId", &request.instance_id)?;
+    check::filled("TopicName", &request.topic_name)?;
+    let remark = request.note.clone().unwrap_or_default();
+    if remark.chars().count() > NOTE_CHARS_MAX {
+        return Err(check::value(
+            "Note",
+            format!("has more than {NOTE_CHARS_MAX} characters"),
+        ));
+    }
+    acl_rule(request)?;
+    let partitions = check::within("PartitionNum", request.partition_num, PARTITIONS)?;
+    let replicas = check::within("ReplicaNum", request.replica_num, REPLICAS)?;
+    Ok(NewTopic {
+        topic: Topic {
+            name: request.topic_name.clone(),
+            // Both are in their ranges.
+            partitions: i32::try_from(partitions).unwrap_or(i32::MAX),
+            replication_factor: i16::try_from(replicas).unwrap_or(i16::MAX),
+            configs: configs(request)?,
+        },
+        remark,
+        attributes: attributes(request, topic_id)?,
+    })
+}
+
+/// Preset ACL rules are not made here, so that none can be named.
+fn acl_rule(request: &Request) -> Result<(), CallError> {
+    if !check::switch("EnableAclRule", request.enable_acl_rule.unwrap_or(0))? {
+        return Ok(());
+    }
+    match check::given(request.acl_rule_name.as_ref()) {
+        None => Err(check::not_allowed_empty("AclRuleName")),
+        Some(name) => Err(Fault::new(
+            "ResourceNotFound",
+            200,
+            format!("There is no ACL rule {name}."),
+        )
+        .into()),
+    }
+}
+
+fn configs(request: &Request) -> Result<BTreeMap<String, String>, CallError> {
+    let mut configs = BTreeMap::new();
+    let mut number =
+        |parameter: &str, kafka: &str, value: Option<i64>, range: RangeInclusive<i64>| {
+            if let Some(value) = value {
+                configs.insert(
+                    kafka.to_owned(),
+                    check::within(parameter, value, range)?.to_string(),
+                );
+            }
+            Ok::<_, CallError>(())
+        };
+    number(
+        "RetentionMs",
+        setting::RETENTION,
+        request.retention_ms,
+        RETENTION_MS,
+    )?;
+    number(
+        "SegmentMs",
+        setting::SEGMENT_MS,
+        request.segment_ms,
+        SEGMENT_MS,
+    )?;
+    number(
+        "MaxMessageBytes",
+        setting::MESSAGE_BYTES,
+        request.max_message_bytes,
+        MESSAGE_BYTES,
+    )?;
+    number(
+        "MinInsyncReplicas",
+        setting::MIN_INSYNC,
+        request.min_insync_replicas,
+        1..=request.replica_num,
+    )?;
+    let unlimited = request.retention_bytes == Some(-1);
+    let range = if unlimited { -1..=-1 } else { RETENTION_BYTES };
+    number(
+        "RetentionBytes",
+        setting::RETENTION_BYTES,
+        request.retention_bytes,
+        range,
+    )?;
+    if let Some(on) = request.unclean_leader_election_enable {
+        let on = check::switch("UncleanLeaderElectionEnable", on)?;
+        configs.insert(setting::UNCLEAN.to_owned(), on.to_string());
+    }
+    let words: [(&str, &str, &Option<String>, &[&str]); 2] = [
+        (
+            "CleanUpPolicy",
+            setting::CLEANUP,
+            &request.clean_up_policy,
+            &["delete", "compact", "compact,delete", "delete,compact"],
+        ),
+        (
+            "LogMsgTimestampType",
+            setting::TIMESTAMP_TYPE,
+            &request.log_msg_timestamp_type,
+            &["CreateTime", "LogAppendTime"],
+        ),
+    ];
+    for (parameter, kafka, text, known) in words {
+        if let Some(text) = check::given(text.as_ref()) {
+            configs.insert(
+                kafka.to_owned(),
+                check::word(parameter, text, known)?.to_owned(),
+            );
+        }
+    }
+    Ok(configs)
+}
+
+/// The white list is kept and shown; brokers accept clients by their listeners, not by topic.
+fn attributes(request: &Request, topic_id: String) -> Result<BTreeMap<String, String>, CallError> {
+    let enabled = check::switch("EnableWhiteList", request.enable_white_list.unwrap_or(0))?;
+    let white_list = request.ip_white_list.as_deref().unwrap_or_default();
+    if white_list.len() > WHITE_LIST_MAX {
+        return Err(check::value(
+            "IpWhiteList",
+            format!("has more than {WHITE_LIST_MAX} entries"),
+        ));
+    }
+    if let Some(entry) = white_list.iter().find(|entry| !is_address_range(entry)) {
+        return Err(check::value(
+            "IpWhiteList",
+            format!("holds {entry:?}, which is no address"),
+        ));
+    }
+    let tags = check::tags("Tags", request.tags.clone())?;
+    Ok(BTreeMap::from([
+        (attribute::TOPIC_ID.to_owned(), topic_id),
+        (
+            attribute::WHITE_LIST_ENABLED.to_owned(),
+            i64::from(enabled).to_string(),
+        ),
+        (
+            attribute::WHITE_LIST.to_owned(),
+            serde_json::json!(white_list).to_string(),
+        ),
+        (
+            attribute::TAGS.to_owned(),
+            serde_json::json!(tags).to_string(),
+        ),
+    ]))
+}
+
+/// An address, or an address and the length of a prefix.
+fn is_address_range(text: &str) -> bool {
+    let (address, prefix) = text.split_once('/').unwrap_or((text, "0"));
+    let Ok(address) = address.parse::<std::net::IpAddr>() else {
+        return false;
+    };
+    let bits: u8 = if address.is_ipv4() { 32 } else { 128 };
+    prefix.parse::<u8>().is_ok_and(|length| length <= bits)
+}

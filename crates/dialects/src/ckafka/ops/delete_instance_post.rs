@@ -1,0 +1,75 @@
+//! DeleteInstancePost: gives a pay-as-you-go cluster up, at once and with its data.
+
+use brokerage_control::instance::AfterRelease;
+use brokerage_domain::Error;
+use brokerage_domain::id::InstanceId;
+use brokerage_domain::instance::Phase;
+use serde::{Deserialize, Serialize};
+
+use crate::ckafka::answer::Answered;
+use crate::ckafka::convert::attribute;
+use crate::ckafka::ids;
+use crate::fault::{CallError, Fault};
+use crate::operation::{Call, Mode, Operation};
+
+/// The operation.
+pub struct DeleteInstancePost;
+
+/// Parameters.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    instance_id: String,
+}
+
+/// `InstanceDeleteResponse`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Deleting {
+    flow_id: i64,
+}
+
+impl Operation for DeleteInstancePost {
+    const NAME: &'static str = "DeleteInstancePost";
+    const ACTION: &'static str = "ckafka:DeleteInstancePost";
+    const MODE: Mode = Mode::Write;
+    const CALLS_PER_SECOND: u32 = 20;
+    type Request = Request;
+    type Response = Answered<Deleting>;
+
+    fn resource(request: &Request) -> Option<String> {
+        Some(request.instance_id.clone())
+    }
+
+    async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
+        let Call { control, cx } = call;
+        let id = InstanceId::new(request.instance_id);
+        let instance = control.instance_view(cx, &id).await?;
+        if instance
+            .attributes
+            .get(attribute::DELETE_PROTECTION)
+            .is_some_and(|on| on == "1")
+        {
+            // Terraform tries again for minutes on UnsupportedOperation, and ends at once on this.
+            let message = format!("The deletion protection of {id} is on.");
+            return Err(Fault::new("OperationDenied", 200, message).into());
+        }
+        if instance.charge.is_prepaid() {
+            let message =
+                format!("The instance {id} is prepaid: it is given up by DeleteInstancePre.");
+            return Err(Fault::new("OperationDenied", 200, message).into());
+        }
+        match control.instance_release(cx, &id, AfterRelease::Gone).await {
+            // Asked for twice, it is still the one deletion.
+            Ok(())
+            | Err(Error::WrongPhase {
+                phase: Phase::Releasing,
+                ..
+            }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(Answered::new(Deleting {
+            flow_id: ids::flow_id(&id),
+        }))
+    }
+}

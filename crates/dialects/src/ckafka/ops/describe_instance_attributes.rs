@@ -1,0 +1,218 @@
+//! DescribeInstanceAttributes: one cluster with what was bought, what is set and what is used.
+
+use brokerage_domain::id::InstanceId;
+use brokerage_domain::instance::Instance;
+use brokerage_domain::topic::TopicUsage;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::ckafka::answer::Answered;
+use crate::ckafka::convert::{self, Tag, VipEntity, attribute};
+use crate::fault::CallError;
+use crate::operation::{Call, Mode, Operation};
+
+/// Kafka's `transactional.id.expiration.ms` where none is set: a week.
+const TRANSACTIONAL_ID_EXPIRATION_MS_DEFAULT: i64 = 604_800_000;
+/// `ElasticBandwidthOpenStatus`: off, and on.
+const ELASTIC_OFF: i64 = 1;
+const ELASTIC_ON: i64 = 32;
+
+/// The operation.
+pub struct DescribeInstanceAttributes;
+
+/// Parameters.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    instance_id: String,
+}
+
+/// `InstanceAttributesResponse`. Terraform's provider ends when one of `RetentionTimeConfig`, `Status`, `Bandwidth`
+/// and `InstanceType` is absent, and plans a change for ever when `Config` is there without having been set.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Attributes {
+    instance_id: String,
+    instance_name: String,
+    vip_list: Vec<VipEntity>,
+    vip: String,
+    vport: String,
+    status: i64,
+    bandwidth: i64,
+    disk_size: i64,
+    zone_id: i64,
+    vpc_id: String,
+    subnet_id: String,
+    healthy: i64,
+    healthy_message: String,
+    create_time: i64,
+    msg_retention_time: i64,
+    config: Option<Value>,
+    remainder_partitions: i64,
+    remainder_topics: i64,
+    created_partitions: i64,
+    created_topics: i64,
+    tags: Vec<Tag>,
+    expire_time: i64,
+    zone_ids: Vec<i64>,
+    version: String,
+    max_group_num: i64,
+    cvm: i64,
+    instance_type: String,
+    features: Vec<String>,
+    retention_time_config: Value,
+    max_connection: i64,
+    public_network: i64,
+    delete_route_timestamp: &'static str,
+    remaining_partitions: i64,
+    remaining_topics: i64,
+    dynamic_disk_config: DynamicDisk,
+    system_maintenance_time: &'static str,
+    max_message_byte: i64,
+    instance_charge_type: &'static str,
+    elastic_bandwidth_switch: i64,
+    elastic_bandwidth_open_status: i64,
+    cluster_type: &'static str,
+    free_partition_number: i64,
+    elastic_float_bandwidth: i64,
+    custom_cert_id: String,
+    unclean_leader_election_enable: i64,
+    delete_protection_enable: i64,
+    retention_bytes: i64,
+    transactional_id_expiration_ms: i64,
+}
+
+/// `DynamicDiskConfig`: disks here do not grow by themselves.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DynamicDisk {
+    enable: i64,
+    step_forward_percentage: i64,
+    disk_quota_percentage: i64,
+    max_disk_space: i64,
+}
+
+impl Operation for DescribeInstanceAttributes {
+    const NAME: &'static str = "DescribeInstanceAttributes";
+    const ACTION: &'static str = "ckafka:DescribeInstanceAttributes";
+    const MODE: Mode = Mode::Read;
+    const CALLS_PER_SECOND: u32 = 20;
+    type Request = Request;
+    type Response = Answered<Attributes>;
+
+    async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
+        let Call { control, cx } = call;
+        let instance = control
+            .instance_view(cx, &InstanceId::new(request.instance_id))
+            .await?;
+        let used = control.topic_usage(&instance).await?;
+        let bandwidth = instance.plan.bought.bandwidth_mbps.unwrap_or_default();
+        let included = control.catalog(cx.profile)?.partitions_included(bandwidth);
+        Ok(Answered::new(attributes(
+            &instance,
+            &control.settings().broker_host,
+            used,
+            included,
+        )))
+    }
+}
+
+fn number(instance: &Instance, name: &str) -> Option<i64> {
+    instance.attributes.get(name)?.parse().ok()
+}
+
+fn document(instance: &Instance, name: &str) -> Option<Value> {
+    serde_json::from_str(instance.attributes.get(name)?).ok()
+}
+
+fn attributes(instance: &Instance, host: &str, used: TopicUsage, included: i64) -> Attributes {
+    let figures = convert::figures(instance);
+    let usable = &instance.plan.usable;
+    let vip_list = convert::vips(host, instance);
+    let first = vip_list.first().cloned();
+    let zone_ids = convert::zone_ids(instance);
+    let placement = instance.placement.as_ref();
+    let elastic = number(instance, attribute::ELASTIC_BANDWIDTH).unwrap_or(0);
+    let partitions_left = convert::count(usable.partitions_max.saturating_sub(used.partitions));
+    let topics_left = convert::count(usable.topics_max.saturating_sub(used.topics));
+    let no_dynamic_retention = || {
+        let keys = [
+            "Enable",
+            "DiskQuotaPercentage",
+            "StepForwardPercentage",
+            "BottomRetention",
+        ];
+        keys.into_iter()
+            .map(|key| (key.to_owned(), Value::from(0)))
+            .collect()
+    };
+    Attributes {
+        instance_id: instance.id.to_string(),
+        instance_name: instance.name.clone(),
+        vip: first
+            .as_ref()
+            .map(|vip| vip.vip.clone())
+            .unwrap_or_default(),
+        vport: first.map(|vip| vip.vport).unwrap_or_default(),
+        vip_list,
+        status: convert::status(instance.phase),
+        bandwidth: figures.bandwidth_mbit,
+        disk_size: instance.plan.bought.disk_gb,
+        zone_id: zone_ids.first().copied().unwrap_or_default(),
+        vpc_id: placement
+            .map(|placement| placement.network_id.to_string())
+            .unwrap_or_default(),
+        subnet_id: placement
+            .map(|placement| placement.subnet_id.to_string())
+            .unwrap_or_default(),
+        healthy: convert::healthy(instance.phase),
+        healthy_message: instance.failure.clone().unwrap_or_default(),
+        create_time: instance.created_at.seconds(),
+        msg_retention_time: convert::retention_minutes(instance),
+        config: document(instance, attribute::CONFIG),
+        remainder_partitions: partitions_left,
+        remainder_topics: topics_left,
+        created_partitions: convert::count(used.partitions),
+        created_topics: convert::count(used.topics),
+        tags: convert::tags(&instance.tags),
+        expire_time: convert::expire_time(instance),
+        zone_ids,
+        version: instance.plan.version.clone(),
+        max_group_num: convert::count(usable.groups_max),
+        cvm: convert::cvm(instance),
+        instance_type: convert::instance_type(instance).to_owned(),
+        features: Vec::new(),
+        retention_time_config: document(instance, attribute::DYNAMIC_RETENTION)
+            .unwrap_or_else(|| Value::Object(no_dynamic_retention())),
+        max_connection: convert::count(usable.connections_max),
+        public_network: convert::public_network(instance),
+        delete_route_timestamp: convert::NO_TIME,
+        remaining_partitions: partitions_left,
+        remaining_topics: topics_left,
+        dynamic_disk_config: DynamicDisk::default(),
+        system_maintenance_time: "",
+        max_message_byte: convert::message_bytes(instance),
+        instance_charge_type: convert::charge_type(instance),
+        elastic_bandwidth_switch: elastic,
+        elastic_bandwidth_open_status: if elastic == 1 {
+            ELASTIC_ON
+        } else {
+            ELASTIC_OFF
+        },
+        cluster_type: convert::CLUSTER_TYPE,
+        free_partition_number: included,
+        elastic_float_bandwidth: 0,
+        custom_cert_id: instance
+            .attributes
+            .get(attribute::CERTIFICATE)
+            .cloned()
+            .unwrap_or_default(),
+        unclean_leader_election_enable: i64::from(
+            convert::broker_setting(instance, convert::UNCLEAN_SETTING) == Some("true"),
+        ),
+        delete_protection_enable: number(instance, attribute::DELETE_PROTECTION).unwrap_or(0),
+        retention_bytes: convert::retention_bytes(instance),
+        transactional_id_expiration_ms: number(instance, attribute::TRANSACTIONAL_ID_EXPIRATION)
+            .unwrap_or(TRANSACTIONAL_ID_EXPIRATION_MS_DEFAULT),
+    }
+}

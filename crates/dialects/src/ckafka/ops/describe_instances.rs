@@ -1,0 +1,97 @@
+//! DescribeInstances: the caller's clusters by id, name and state.
+
+use brokerage_domain::instance::Instance;
+use serde::{Deserialize, Serialize};
+
+use super::describe_instances_detail::is_listed;
+use crate::ckafka::answer::{Answered, Page};
+use crate::ckafka::check::given;
+use crate::ckafka::convert;
+use crate::fault::CallError;
+use crate::operation::{Call, Mode, Operation};
+
+/// `Limit` where none is given.
+const LIMIT_DEFAULT: i64 = 10;
+/// Largest `Limit`.
+const LIMIT_MAX: i64 = 100;
+
+/// The operation.
+pub struct DescribeInstances;
+
+/// Parameters, as in the vendor's SDKs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    instance_id: Option<String>,
+    search_word: Option<String>,
+    status: Option<Vec<i64>>,
+    offset: Option<i64>,
+    limit: Option<i64>,
+    tag_key: Option<String>,
+    vpc_id: Option<String>,
+}
+
+/// `InstanceResponse`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Found {
+    instance_list: Vec<Entry>,
+    total_count: usize,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Entry {
+    instance_id: String,
+    instance_name: String,
+    status: i64,
+    if_community: bool,
+}
+
+impl Operation for DescribeInstances {
+    const NAME: &'static str = "DescribeInstances";
+    const ACTION: &'static str = "ckafka:DescribeInstances";
+    const MODE: Mode = Mode::Read;
+    const CALLS_PER_SECOND: u32 = 20;
+    type Request = Request;
+    type Response = Answered<Found>;
+
+    async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
+        let Call { control, cx } = call;
+        let mut found = control.instance_list(cx).await?;
+        found.retain(|instance| is_listed(instance) && request.wants(instance));
+        let total_count = found.len();
+        let page = Page::of(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX);
+        let instance_list = page.cut(found).into_iter().map(entry).collect();
+        Ok(Answered::new(Found {
+            instance_list,
+            total_count,
+        }))
+    }
+}
+
+impl Request {
+    fn wants(&self, instance: &Instance) -> bool {
+        let id = instance.id.as_str();
+        let states = self.status.as_deref().unwrap_or_default();
+        let network = instance
+            .placement
+            .as_ref()
+            .map(|placement| placement.network_id.as_str());
+        given(self.instance_id.as_ref()).is_none_or(|wanted| wanted == id)
+            && given(self.search_word.as_ref())
+                .is_none_or(|word| id.contains(word) || instance.name.contains(word))
+            && (states.is_empty() || states.contains(&convert::status(instance.phase)))
+            && given(self.tag_key.as_ref()).is_none_or(|key| instance.tags.contains_key(key))
+            && given(self.vpc_id.as_ref()).is_none_or(|wanted| network == Some(wanted))
+    }
+}
+
+fn entry(instance: Instance) -> Entry {
+    Entry {
+        instance_id: instance.id.to_string(),
+        status: convert::status(instance.phase),
+        instance_name: instance.name,
+        if_community: true,
+    }
+}

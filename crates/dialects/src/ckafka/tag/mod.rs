@@ -1,0 +1,29 @@
+//! Tencent Cloud's tag service, API version 2018-08-13, as far as CKafka's clients use it: Terraform asks it for tags
+//! whenever it reads an instance. Its answers stand directly in the envelope, not under `Result`.
+
+pub mod ops;
+
+use crate::ckafka::{PROFILE, fault};
+use crate::operation::{Row, Table, row};
+use crate::params::IndexBase;
+
+/// What tag calls a CKafka instance.
+const SERVICE: &str = "ckafka";
+/// What precedes its id.
+const RESOURCE_PREFIX: &str = "ckafkaId";
+
+/// The operations of the tag service.
+pub static TABLE: Table = Table {
+    dialect: "ckafka-tag",
+    version: "2018-08-13",
+    profile: PROFILE,
+    index_base: IndexBase::Zero,
+    deny_unknown: false,
+    rows: ROWS,
+    fault: fault::companion_fault,
+};
+
+static ROWS: &[Row] = &[
+    row::<ops::describe_resource_tags_by_resource_ids::DescribeResourceTagsByResourceIds>(),
+    row::<ops::modify_resource_tags::ModifyResourceTags>(),
+];

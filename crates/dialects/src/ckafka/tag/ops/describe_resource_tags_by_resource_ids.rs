@@ -1,0 +1,118 @@
+//! DescribeResourceTagsByResourceIds: the tags of some instances, page by page.
+
+use std::collections::BTreeMap;
+
+use brokerage_control::Context;
+use md5::{Digest, Md5};
+use serde::{Deserialize, Serialize};
+
+use crate::ckafka::answer::Page;
+use crate::ckafka::check;
+use crate::ckafka::tag::{RESOURCE_PREFIX, SERVICE};
+use crate::fault::CallError;
+use crate::operation::{Call, Mode, Operation};
+
+/// `Limit` where none is given.
+const LIMIT_DEFAULT: i64 = 15;
+/// Largest `Limit`.
+const LIMIT_MAX: i64 = 400;
+/// Most `ResourceIds` of one call.
+const RESOURCES_MAX: usize = 50;
+
+/// The operation.
+pub struct DescribeResourceTagsByResourceIds;
+
+/// Parameters, as in the vendor's SDKs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    service_type: String,
+    resource_prefix: String,
+    resource_ids: Vec<String>,
+    resource_region: Option<String>,
+    offset: Option<i64>,
+    limit: Option<i64>,
+}
+
+/// The answer; Terraform asks for the next page while one is full.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Response {
+    total_count: usize,
+    offset: usize,
+    limit: usize,
+    tags: Vec<TagResource>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct TagResource {
+    tag_key: String,
+    tag_value: String,
+    resource_id: String,
+    tag_key_md5: String,
+    tag_value_md5: String,
+    service_type: &'static str,
+    category: &'static str,
+}
+
+impl Operation for DescribeResourceTagsByResourceIds {
+    const NAME: &'static str = "DescribeResourceTagsByResourceIds";
+    const ACTION: &'static str = "tag:DescribeResourceTagsByResourceIds";
+    const MODE: Mode = Mode::Read;
+    const CALLS_PER_SECOND: u32 = 20;
+    type Request = Request;
+    type Response = Response;
+
+    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = call;
+        if request.resource_ids.len() > RESOURCES_MAX {
+            return Err(check::value(
+                "ResourceIds",
+                format!("has more than {RESOURCES_MAX} entries"),
+            ));
+        }
+        let ours = request.service_type == SERVICE && request.resource_prefix == RESOURCE_PREFIX;
+        let region = check::given(request.resource_region.as_ref());
+        let mut found = Vec::new();
+        if ours {
+            // The instances may be in another region than the call.
+            let cx = Context {
+                region: region.unwrap_or_default().to_owned(),
+                ..cx.clone()
+            };
+            let instances = control.instance_list(&cx).await?.into_iter();
+            let mut of_instance: BTreeMap<String, BTreeMap<String, String>> = instances
+                .map(|instance| (instance.id.to_string(), instance.tags))
+                .collect();
+            for id in &request.resource_ids {
+                let tags = of_instance.remove(id).unwrap_or_default();
+                found.extend(
+                    tags.into_iter()
+                        .map(|(key, value)| tag_resource(id, key, value)),
+                );
+            }
+        }
+        let total_count = found.len();
+        let page = Page::of(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX);
+        Ok(Response {
+            total_count,
+            offset: page.offset(),
+            limit: page.limit(),
+            tags: page.cut(found),
+        })
+    }
+}
+
+fn tag_resource(id: &str, tag_key: String, tag_value: String) -> TagResource {
+    let md5 = |text: &str| hex::encode(Md5::digest(text));
+    TagResource {
+        tag_key_md5: md5(&tag_key),
+        tag_value_md5: md5(&tag_value),
+        tag_key,
+        tag_value,
+        resource_id: id.to_owned(),
+        service_type: SERVICE,
+        category: "Custom",
+    }
+}

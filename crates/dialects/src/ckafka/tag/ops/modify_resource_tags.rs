@@ -1,0 +1,94 @@
+//! ModifyResourceTags: sets and takes away tags of one instance.
+
+use brokerage_control::instance_edit::InstanceEdit;
+use brokerage_domain::Error;
+use brokerage_domain::error::Kind;
+use brokerage_domain::id::InstanceId;
+use serde::{Deserialize, Serialize};
+
+use crate::ckafka::check;
+use crate::ckafka::convert::Tag;
+use crate::ckafka::tag::{RESOURCE_PREFIX, SERVICE};
+use crate::fault::{CallError, invalid};
+use crate::operation::{Call, Mode, Operation};
+
+/// Parts of a resource name, `qcs::ckafka:REGION:uin/UIN:ckafkaId/ID`.
+const RESOURCE_PARTS: usize = 6;
+
+/// The operation.
+pub struct ModifyResourceTags;
+
+/// Parameters.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    resource: String,
+    replace_tags: Option<Vec<Tag>>,
+    delete_tags: Option<Vec<TagKey>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TagKey {
+    tag_key: String,
+}
+
+/// Nothing beside the request id.
+#[derive(Debug, Serialize)]
+pub struct Response {}
+
+impl Operation for ModifyResourceTags {
+    const NAME: &'static str = "ModifyResourceTags";
+    const ACTION: &'static str = "tag:ModifyResourceTags";
+    const MODE: Mode = Mode::Write;
+    const CALLS_PER_SECOND: u32 = 20;
+    type Request = Request;
+    type Response = Response;
+
+    fn resource(request: &Request) -> Option<String> {
+        Some(request.resource.clone())
+    }
+
+    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = call;
+        let id = instance_of(&request.resource)?;
+        let edit = InstanceEdit {
+            tags: check::tags("ReplaceTags", request.replace_tags)?,
+            tags_dropped: request
+                .delete_tags
+                .into_iter()
+                .flatten()
+                .map(|tag| tag.tag_key)
+                .collect(),
+            ..InstanceEdit::default()
+        };
+        if let Some(key) = edit
+            .tags_dropped
+            .iter()
+            .find(|key| edit.tags.contains_key(*key))
+        {
+            return Err(check::repetition(format!(
+                "The tag key {key} is both replaced and deleted."
+            )));
+        }
+        if edit.tags.is_empty() && edit.tags_dropped.is_empty() {
+            return Err(check::not_allowed_empty("ReplaceTags"));
+        }
+        control.instance_edit(cx, &id, edit).await?;
+        Ok(Response {})
+    }
+}
+
+fn instance_of(resource: &str) -> Result<InstanceId, CallError> {
+    let parts: Vec<&str> = resource.split(':').collect();
+    if parts.len() != RESOURCE_PARTS || parts[0] != "qcs" {
+        return Err(invalid(
+            "Resource",
+            "is not of the form qcs::service:region:uin/uin:prefix/id",
+        ));
+    }
+    match parts[RESOURCE_PARTS - 1].split_once('/') {
+        Some((RESOURCE_PREFIX, id)) if parts[2] == SERVICE => Ok(InstanceId::new(id)),
+        _ => Err(Error::not_found(Kind::Instance, resource).into()),
+    }
+}

@@ -1,0 +1,148 @@
+//! Between CKafka's topic parameters and Kafka's topic configuration.
+
+use std::collections::BTreeMap;
+
+use brokerage_control::topic::TopicView;
+use brokerage_domain::instance::Instance;
+use serde::Serialize;
+
+use crate::ckafka::convert::{self, Tag};
+use crate::ckafka::ids;
+
+/// Kafka's names of the topic settings that CKafka has parameters for.
+pub mod setting {
+    /// `RetentionMs`.
+    pub const RETENTION: &str = "retention.ms";
+    /// `MinInsyncReplicas`.
+    pub const MIN_INSYNC: &str = "min.insync.replicas";
+    /// `CleanUpPolicy`.
+    pub const CLEANUP: &str = "cleanup.policy";
+    /// `SegmentMs`.
+    pub const SEGMENT_MS: &str = "segment.ms";
+    /// `SegmentBytes`; answered only.
+    pub const SEGMENT_BYTES: &str = "segment.bytes";
+    /// `UncleanLeaderElectionEnable`.
+    pub const UNCLEAN: &str = "unclean.leader.election.enable";
+    /// `MaxMessageBytes`.
+    pub const MESSAGE_BYTES: &str = "max.message.bytes";
+    /// `RetentionBytes`.
+    pub const RETENTION_BYTES: &str = "retention.bytes";
+    /// `LogMsgTimestampType`.
+    pub const TIMESTAMP_TYPE: &str = "message.timestamp.type";
+}
+
+/// Names of a topic's attributes that are shown again as they were given.
+pub mod attribute {
+    /// `TopicId`.
+    pub const TOPIC_ID: &str = "TopicId";
+    /// `EnableWhiteList`, 0 or 1.
+    pub const WHITE_LIST_ENABLED: &str = "EnableWhiteList";
+    /// `IpWhiteList`, a JSON list.
+    pub const WHITE_LIST: &str = "IpWhiteList";
+    /// `Tags`, a JSON object.
+    pub const TAGS: &str = "Tags";
+}
+
+/// Kafka's defaults of what no broker setting of an instance changes.
+const SEGMENT_MS_DEFAULT: i64 = 604_800_000;
+const SEGMENT_BYTES_DEFAULT: i64 = 1_073_741_824;
+
+/// `Config` of a topic: every setting with the value that applies.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Config {
+    /// ms.
+    pub retention: i64,
+    min_insync_replicas: i64,
+    clean_up_policy: String,
+    segment_ms: i64,
+    unclean_leader_election_enable: i64,
+    segment_bytes: i64,
+    max_message_bytes: i64,
+    retention_bytes: i64,
+    log_msg_timestamp_type: String,
+}
+
+impl Config {
+    /// What applies to a topic with these settings on an instance.
+    pub fn of(settings: &BTreeMap<String, String>, instance: &Instance) -> Self {
+        let text = |name: &str, default: &str| {
+            settings
+                .get(name)
+                .map_or(default, String::as_str)
+                .to_owned()
+        };
+        let number = |name: &str, default: i64| {
+            settings
+                .get(name)
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(default)
+        };
+        let unclean = convert::broker_setting(instance, convert::UNCLEAN_SETTING) == Some("true");
+        let unclean = settings
+            .get(setting::UNCLEAN)
+            .map_or(unclean, |text| text == "true");
+        Self {
+            retention: number(setting::RETENTION, convert::retention_ms(instance)),
+            min_insync_replicas: number(setting::MIN_INSYNC, 1),
+            clean_up_policy: text(setting::CLEANUP, "delete"),
+            segment_ms: number(setting::SEGMENT_MS, SEGMENT_MS_DEFAULT),
+            unclean_leader_election_enable: i64::from(unclean),
+            segment_bytes: number(setting::SEGMENT_BYTES, SEGMENT_BYTES_DEFAULT),
+            max_message_bytes: number(setting::MESSAGE_BYTES, convert::message_bytes(instance)),
+            retention_bytes: number(setting::RETENTION_BYTES, convert::retention_bytes(instance)),
+            log_msg_timestamp_type: text(setting::TIMESTAMP_TYPE, "CreateTime"),
+        }
+    }
+}
+
+fn attribute<'a>(view: &'a TopicView, name: &str) -> Option<&'a String> {
+    view.record.as_ref()?.attributes.get(name)
+}
+
+/// `TopicId`: the one that was answered when it was made, or one from its name.
+pub fn topic_id(instance: &Instance, view: &TopicView) -> String {
+    attribute(view, attribute::TOPIC_ID)
+        .cloned()
+        .unwrap_or_else(|| ids::topic_id_of_name(&instance.id, &view.topic.name))
+}
+
+/// `Note`.
+pub fn note(view: &TopicView) -> String {
+    view.record
+        .as_ref()
+        .map(|record| record.remark.clone())
+        .unwrap_or_default()
+}
+
+/// `CreateTime`, epoch seconds; 0 for a topic that a Kafka client made.
+pub fn create_time(view: &TopicView) -> i64 {
+    view.record
+        .as_ref()
+        .map_or(0, |record| record.created_at.seconds())
+}
+
+/// `EnableWhiteList`.
+pub fn white_list_enabled(view: &TopicView) -> bool {
+    attribute(view, attribute::WHITE_LIST_ENABLED).is_some_and(|text| text == "1")
+}
+
+/// `IpWhiteList`.
+pub fn white_list(view: &TopicView) -> Vec<String> {
+    attribute(view, attribute::WHITE_LIST)
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default()
+}
+
+/// `Tags`.
+pub fn tags(view: &TopicView) -> Vec<Tag> {
+    let tags: BTreeMap<String, String> = attribute(view, attribute::TAGS)
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    convert::tags(&tags)
+}
+
+/// `SearchWord`: a part of the name or of the id.
+pub fn matches_word(instance: &Instance, view: &TopicView, word: &str) -> bool {
+    view.topic.name.contains(word) || topic_id(instance, view).contains(word)
+}

@@ -1,0 +1,25 @@
+//! Tencent Cloud's network service, API version 2017-03-12, as far as CKafka's buyers use it: to find the network and
+//! subnet that a purchase names. Its answers stand directly in the envelope, not under `Result`.
+
+pub mod filter;
+pub mod ops;
+
+use crate::ckafka::{PROFILE, fault};
+use crate::operation::{Row, Table, row};
+use crate::params::IndexBase;
+
+/// The operations of the network service.
+pub static TABLE: Table = Table {
+    dialect: "ckafka-vpc",
+    version: "2017-03-12",
+    profile: PROFILE,
+    index_base: IndexBase::Zero,
+    deny_unknown: false,
+    rows: ROWS,
+    fault: fault::companion_fault,
+};
+
+static ROWS: &[Row] = &[
+    row::<ops::describe_subnets::DescribeSubnets>(),
+    row::<ops::describe_vpcs::DescribeVpcs>(),
+];

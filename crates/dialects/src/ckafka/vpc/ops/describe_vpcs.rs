@@ -1,0 +1,119 @@
+//! DescribeVpcs: the caller's networks in a region.
+
+use brokerage_domain::network::Network;
+use serde::{Deserialize, Serialize};
+
+use crate::ckafka::answer::Page;
+use crate::ckafka::convert;
+use crate::ckafka::vpc::filter::{Filter, check_filters, passes};
+use crate::fault::{CallError, missing};
+use crate::operation::{Call, Mode, Operation};
+
+/// `Limit` where none is given.
+const LIMIT_DEFAULT: i64 = 20;
+/// Largest `Limit`.
+const LIMIT_MAX: i64 = 100;
+/// Names of filters, beside `tag:KEY`.
+const FILTERS: [&str; 5] = ["vpc-id", "vpc-name", "is-default", "cidr-block", "tag-key"];
+
+/// The operation.
+pub struct DescribeVpcs;
+
+/// Parameters. `Offset` and `Limit` travel as text in some SDKs and as numbers in others; both are read.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    #[serde(default)]
+    vpc_ids: Vec<String>,
+    #[serde(default)]
+    filters: Vec<Filter>,
+    offset: Option<i64>,
+    limit: Option<i64>,
+}
+
+/// The answer.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Response {
+    total_count: usize,
+    vpc_set: Vec<Vpc>,
+}
+
+/// `Vpc`; Terraform dereferences each of its first six members.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Vpc {
+    vpc_id: String,
+    vpc_name: String,
+    cidr_block: String,
+    created_time: String,
+    is_default: bool,
+    enable_multicast: bool,
+    enable_dhcp: bool,
+    dns_server_set: [(); 0],
+    domain_name: &'static str,
+    dhcp_options_id: &'static str,
+    ipv6_cidr_block: &'static str,
+    assistant_cidr_set: [(); 0],
+    tag_set: [(); 0],
+}
+
+impl Operation for DescribeVpcs {
+    const NAME: &'static str = "DescribeVpcs";
+    const ACTION: &'static str = "vpc:DescribeVpcs";
+    const MODE: Mode = Mode::Read;
+    const CALLS_PER_SECOND: u32 = 100;
+    type Request = Request;
+    type Response = Response;
+
+    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = call;
+        if cx.region.is_empty() {
+            return Err(missing("Region"));
+        }
+        check_filters("VpcIds", &request.vpc_ids, &request.filters, &FILTERS)?;
+        let mut found = control.network_list(cx).await?;
+        found.retain(|network| request.wants(network));
+        let total_count = found.len();
+        let page = Page::of(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX);
+        let vpc_set = page.cut(found).into_iter().map(vpc).collect();
+        Ok(Response {
+            total_count,
+            vpc_set,
+        })
+    }
+}
+
+impl Request {
+    fn wants(&self, network: &Network) -> bool {
+        let id = network.id.as_str();
+        let by_id = self.vpc_ids.is_empty() || self.vpc_ids.iter().any(|wanted| wanted == id);
+        by_id
+            && passes(&self.filters, |name| match name {
+                "vpc-id" => vec![id.to_owned()],
+                "vpc-name" => vec![network.name.clone()],
+                "is-default" => vec!["false".to_owned()],
+                "cidr-block" => vec![network.cidr.clone()],
+                // Networks have no tags here.
+                _ => Vec::new(),
+            })
+    }
+}
+
+fn vpc(network: Network) -> Vpc {
+    Vpc {
+        vpc_id: network.id.to_string(),
+        vpc_name: network.name,
+        cidr_block: network.cidr,
+        created_time: convert::time_text(network.created_at.seconds()),
+        is_default: false,
+        enable_multicast: false,
+        enable_dhcp: true,
+        dns_server_set: [],
+        domain_name: "",
+        dhcp_options_id: "",
+        ipv6_cidr_block: "",
+        assistant_cidr_set: [],
+        tag_set: [],
+    }
+}

@@ -1,0 +1,4 @@
+//! One operation a file, named after it.
+
+pub mod describe_subnets;
+pub mod describe_vpcs;

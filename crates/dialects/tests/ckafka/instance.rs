@@ -1,0 +1,464 @@
+//! Instances: listing, reading, changing and giving them up.
+
+use brokerage_domain::access::Policy;
+use brokerage_domain::instance::Phase;
+use brokerage_testkit::Plane;
+use serde_json::{Value, json};
+
+use crate::calls::{
+    bought, call, call_as, check_refused, code, detail, example, result, running, stranger, with,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_attributes_of_a_new_instance_are_what_terraform_reads() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane).await;
+    let shown = result(
+        &plane,
+        "DescribeInstanceAttributes",
+        json!({ "InstanceId": id }),
+    )
+    .await;
+    assert_eq!(shown["Config"], Value::Null, "null until it is set");
+    let off = json!({ "Enable": 0, "DiskQuotaPercentage": 0, "StepForwardPercentage": 0, "BottomRetention": 0 });
+    assert_eq!(shown["RetentionTimeConfig"], off, "always an object");
+    let absent: Vec<&String> = shown
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(_, value)| value.is_null())
+        .map(|(key, _)| key)
+        .collect();
+    assert_eq!(absent, ["Config"]);
+    assert_eq!(shown["Vip"], shown["VipList"][0]["Vip"]);
+    assert!(
+        shown["Vport"]
+            .as_str()
+            .is_some_and(|port| port.parse::<u16>().is_ok()),
+        "a port as text"
+    );
+    assert_eq!(
+        shown["VipList"].as_array().map(Vec::len),
+        Some(3),
+        "one address a broker"
+    );
+    check_refused(
+        &plane,
+        "DescribeInstanceAttributes",
+        vec![
+            (
+                json!({ "InstanceId": "ckafka-00000001" }),
+                "InvalidParameterValue.InstanceNotExist",
+            ),
+            (json!({}), "MissingParameter"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_are_narrowed_by_each_parameter() {
+    let plane = Plane::sandbox().await;
+    let tagged =
+        with(json!({ "InstanceName": "orders", "Tags": [{ "TagKey": "team", "TagValue": "a" }] }));
+    let first = bought(&plane, &tagged).await;
+    let second = bought(
+        &plane,
+        &with(json!({ "InstanceName": "payments", "VpcId": "vpc-2", "SubnetId": "subnet-2" })),
+    )
+    .await;
+    for id in [&first, &second] {
+        plane.wait_for("ckafka", id, Phase::Running).await;
+    }
+    let none = Vec::<&str>::new();
+    for (action, request, expected) in [
+        ("DescribeInstances", json!({}), vec![&*first, &*second]),
+        (
+            "DescribeInstances",
+            json!({ "InstanceId": first }),
+            vec![&*first],
+        ),
+        (
+            "DescribeInstances",
+            json!({ "SearchWord": "pay" }),
+            vec![&*second],
+        ),
+        (
+            "DescribeInstances",
+            json!({ "Status": [0, 1] }),
+            vec![&*first, &*second],
+        ),
+        ("DescribeInstances", json!({ "Status": [0] }), none.clone()),
+        (
+            "DescribeInstances",
+            json!({ "TagKey": "team" }),
+            vec![&*first],
+        ),
+        (
+            "DescribeInstances",
+            json!({ "VpcId": "vpc-2" }),
+            vec![&*second],
+        ),
+        (
+            "DescribeInstancesDetail",
+            json!({ "InstanceId": "" }),
+            vec![&*first, &*second],
+        ),
+        (
+            "DescribeInstancesDetail",
+            json!({ "SearchWord": "ord" }),
+            vec![&*first],
+        ),
+        (
+            "DescribeInstancesDetail",
+            json!({ "InstanceIdList": [first] }),
+            vec![&*first],
+        ),
+        (
+            "DescribeInstancesDetail",
+            json!({ "InstanceIds": format!("{first}, {second}") }),
+            vec![&*first, &*second],
+        ),
+        (
+            "DescribeInstancesDetail",
+            json!({ "Status": [2] }),
+            none.clone(),
+        ),
+        (
+            "DescribeInstancesDetail",
+            json!({ "TagKey": "team" }),
+            vec![&*first],
+        ),
+        (
+            "DescribeInstancesDetail",
+            json!({ "TagList": [{ "TagKey": "team", "TagValue": "a" }] }),
+            vec![&*first],
+        ),
+        (
+            "DescribeInstancesDetail",
+            json!({ "TagList": [{ "TagKey": "team", "TagValue": "b" }] }),
+            none.clone(),
+        ),
+        (
+            "DescribeInstancesDetail",
+            json!({ "Filters": [{ "Name": "VpcId", "Values": ["vpc-2"] }] }),
+            vec![&*second],
+        ),
+        (
+            "DescribeInstancesDetail",
+            json!({ "Filters": [{ "Name": "NoSuch", "Values": ["x"] }] }),
+            none.clone(),
+        ),
+        (
+            "DescribeInstancesDetail",
+            json!({ "InstanceId": "ckafka-00000001" }),
+            none,
+        ),
+    ] {
+        let found = result(&plane, action, request.clone()).await;
+        let mut ids: Vec<&str> = found["InstanceList"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| entry["InstanceId"].as_str().unwrap())
+            .collect();
+        ids.sort_unstable();
+        let mut expected = expected;
+        expected.sort_unstable();
+        assert_eq!(ids, expected, "{action} {request}");
+        assert_eq!(found["TotalCount"], expected.len(), "{action} {request}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_follow_one_another_and_count_all() {
+    let plane = Plane::sandbox().await;
+    bought(&plane, &with(json!({ "InstanceNum": 12 }))).await;
+    for action in ["DescribeInstances", "DescribeInstancesDetail"] {
+        let mut seen = Vec::new();
+        for (page, expected) in [(json!({}), 10), (json!({ "Offset": 10, "Limit": 100 }), 2)] {
+            let found = result(&plane, action, page).await;
+            let list = found["InstanceList"].as_array().unwrap();
+            assert_eq!(
+                (list.len(), &found["TotalCount"]),
+                (expected, &json!(12)),
+                "{action}"
+            );
+            seen.extend(
+                list.iter()
+                    .map(|entry| entry["InstanceId"].as_str().unwrap().to_owned()),
+            );
+        }
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen.len(), 12, "{action}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_is_given_up_disappears_and_its_task_ends() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane).await;
+    let deleted = result(&plane, "DeleteInstancePost", json!({ "InstanceId": id })).await;
+    let flow = deleted["FlowId"].clone();
+    assert!(flow.as_i64().is_some_and(|flow| flow > 0));
+    plane.wait_for("ckafka", &id, Phase::Gone).await;
+    assert_eq!(
+        result(&plane, "DescribeTaskStatus", json!({ "FlowId": flow })).await["Status"],
+        0
+    );
+    for action in ["DescribeInstances", "DescribeInstancesDetail"] {
+        assert_eq!(
+            result(&plane, action, json!({ "InstanceId": id })).await["TotalCount"],
+            0,
+            "{action}"
+        );
+    }
+    let gone = json!({ "InstanceId": id });
+    check_refused(
+        &plane,
+        "DeleteInstancePost",
+        vec![(gone.clone(), "InvalidParameterValue.InstanceNotExist")],
+    )
+    .await;
+    check_refused(
+        &plane,
+        "DescribeInstanceAttributes",
+        vec![(gone, "InvalidParameterValue.InstanceNotExist")],
+    )
+    .await;
+    plane.assert_ledger().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_accounts_instance_is_not_there() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane).await;
+    let flow = brokerage_dialects::ckafka::ids::flow_id(&brokerage_domain::id::InstanceId::new(
+        id.as_str(),
+    ));
+    let other = stranger(&plane, "other", Policy::allow_all()).await;
+    for (action, request, expected) in [
+        (
+            "DescribeInstanceAttributes",
+            json!({ "InstanceId": id }),
+            "InvalidParameterValue.InstanceNotExist",
+        ),
+        (
+            "ModifyInstanceAttributes",
+            json!({ "InstanceId": id }),
+            "InvalidParameterValue.InstanceNotExist",
+        ),
+        (
+            "DeleteInstancePost",
+            json!({ "InstanceId": id }),
+            "InvalidParameterValue.InstanceNotExist",
+        ),
+        (
+            "DescribeTopic",
+            json!({ "InstanceId": id }),
+            "InvalidParameterValue.InstanceNotExist",
+        ),
+        (
+            "DescribeTaskStatus",
+            json!({ "FlowId": flow }),
+            "ResourceNotFound",
+        ),
+    ] {
+        let answer = call_as(&plane, &other, action, request).await;
+        assert_eq!(code(&answer), expected, "{action}: {}", answer.body);
+    }
+    let listed = call_as(&plane, &other, "DescribeInstancesDetail", json!({})).await;
+    assert_eq!(
+        listed.json["Response"]["Result"],
+        json!({ "TotalCount": 0, "InstanceList": [] })
+    );
+    assert_eq!(detail(&plane, &id).await["Status"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_owner_changes_is_shown_and_reaches_the_cluster() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane).await;
+    let changes = json!({
+        "InstanceId": id, "InstanceName": "renamed", "MsgRetentionTime": 1300,
+        "Config": { "AutoCreateTopicEnable": true, "DefaultNumPartitions": 3, "DefaultReplicationFactor": 3 },
+        "DynamicRetentionConfig": { "Enable": 1, "DiskQuotaPercentage": 75, "StepForwardPercentage": 10, "BottomRetention": 60 },
+        "RebalanceTime": 1_795_406_400, "MaxMessageByte": 2_000_000, "UncleanLeaderElectionEnable": 1,
+        "RetentionBytes": 1_073_741_824, "TransactionalIdExpirationMs": 3_600_000, "PublicNetwork": 3,
+    });
+    let answer = result(&plane, "ModifyInstanceAttributes", changes).await;
+    assert_eq!(answer["ReturnCode"], "0");
+    let shown = result(
+        &plane,
+        "DescribeInstanceAttributes",
+        json!({ "InstanceId": id }),
+    )
+    .await;
+    for (key, expected) in [
+        ("InstanceName", json!("renamed")),
+        ("MsgRetentionTime", json!(1300)),
+        (
+            "Config",
+            json!({ "AutoCreateTopicsEnable": true, "DefaultNumPartitions": 3, "DefaultReplicationFactor": 3 }),
+        ),
+        (
+            "RetentionTimeConfig",
+            json!({ "Enable": 1, "DiskQuotaPercentage": 75, "StepForwardPercentage": 10, "BottomRetention": 60 }),
+        ),
+        ("MaxMessageByte", json!(2_000_000)),
+        ("UncleanLeaderElectionEnable", json!(1)),
+        ("RetentionBytes", json!(1_073_741_824)),
+        ("TransactionalIdExpirationMs", json!(3_600_000)),
+    ] {
+        assert_eq!(shown[key], expected, "{key}");
+    }
+    assert_eq!(
+        detail(&plane, &id).await["RebalanceTime"],
+        "2026-11-23 12:00:00"
+    );
+    let task = json!({ "FlowId": answer["Data"]["FlowId"] });
+    assert_eq!(
+        result(&plane, "DescribeTaskStatus", task).await["Status"],
+        0
+    );
+    let of = brokerage_domain::id::InstanceId::new(id.as_str());
+    let wanted = |settings: &std::collections::BTreeMap<String, String>| {
+        settings
+            .get("log.retention.ms")
+            .is_some_and(|ms| ms == "78000000")
+            && settings
+                .get("message.max.bytes")
+                .is_some_and(|bytes| bytes == "2000000")
+            && settings
+                .get("auto.create.topics.enable")
+                .is_some_and(|on| on == "true")
+    };
+    for _ in 0..100_000 {
+        let seen = plane.control.instance_observe(&of).await.unwrap();
+        if seen
+            .and_then(|seen| seen.spec)
+            .is_some_and(|spec| wanted(&spec.settings))
+        {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("the new settings did not reach the cluster");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_outside_their_ranges_are_refused_and_change_nothing() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane).await;
+    let before = result(
+        &plane,
+        "DescribeInstanceAttributes",
+        json!({ "InstanceId": id }),
+    )
+    .await;
+    let mut cases = Vec::new();
+    for (name, value, expected) in [
+        ("MsgRetentionTime", json!(0), "InvalidParameterValue"),
+        ("MsgRetentionTime", json!(129_601), "InvalidParameterValue"),
+        (
+            "InstanceName",
+            json!("x".repeat(129)),
+            "InvalidParameterValue",
+        ),
+        ("MaxMessageByte", json!(1024), "InvalidParameterValue"),
+        ("MaxMessageByte", json!(12_582_912), "InvalidParameterValue"),
+        (
+            "UncleanLeaderElectionEnable",
+            json!(2),
+            "InvalidParameterValue",
+        ),
+        ("DeleteProtectionEnable", json!(2), "InvalidParameterValue"),
+        ("RetentionBytes", json!(-2), "InvalidParameterValue"),
+        ("RebalanceTime", json!(-1), "InvalidParameterValue"),
+        (
+            "TransactionalIdExpirationMs",
+            json!(3_599_999),
+            "InvalidParameterValue",
+        ),
+        (
+            "Config",
+            json!({ "DefaultNumPartitions": 0 }),
+            "InvalidParameterValue",
+        ),
+        (
+            "Config",
+            json!({ "DefaultReplicationFactor": 4 }),
+            "InvalidParameterValue",
+        ),
+        (
+            "DynamicRetentionConfig",
+            json!({ "Enable": 1, "DiskQuotaPercentage": 101 }),
+            "InvalidParameterValue",
+        ),
+        ("PublicNetwork", json!(6), "UnsupportedOperation"),
+        ("Nonsense", json!(1), "UnknownParameter"),
+    ] {
+        cases.push((
+            json!({ "InstanceId": id, "InstanceName": "changed", name: value }),
+            expected,
+        ));
+    }
+    check_refused(&plane, "ModifyInstanceAttributes", cases).await;
+    assert_eq!(
+        result(
+            &plane,
+            "DescribeInstanceAttributes",
+            json!({ "InstanceId": id })
+        )
+        .await,
+        before
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_protected_instance_is_not_given_up() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane).await;
+    let protect = |on: i64| json!({ "InstanceId": id, "DeleteProtectionEnable": on });
+    result(&plane, "ModifyInstanceAttributes", protect(1)).await;
+    check_refused(
+        &plane,
+        "DeleteInstancePost",
+        vec![(json!({ "InstanceId": id }), "OperationDenied")],
+    )
+    .await;
+    result(&plane, "ModifyInstanceAttributes", protect(0)).await;
+    result(&plane, "DeleteInstancePost", json!({ "InstanceId": id })).await;
+    // Asked for again while it goes, it is still the one deletion.
+    let again = call(&plane, "DeleteInstancePost", json!({ "InstanceId": id })).await;
+    assert!(
+        matches!(code(&again), "" | "InvalidParameterValue.InstanceNotExist"),
+        "{}",
+        again.body
+    );
+    plane.wait_for("ckafka", &id, Phase::Gone).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_cannot_be_made_says_so_and_costs_nothing() {
+    let plane = Plane::sandbox().await;
+    plane
+        .engine
+        .script_ensure([brokerage_engine::fake::Fault::Refuse]);
+    let id = bought(&plane, &example()).await;
+    plane.wait_for("ckafka", &id, Phase::Failed).await;
+    let shown = detail(&plane, &id).await;
+    assert_eq!(
+        (&shown["Status"], &shown["Healthy"]),
+        (&json!(-1), &json!(3))
+    );
+    let flow = brokerage_dialects::ckafka::ids::flow_id(&brokerage_domain::id::InstanceId::new(
+        id.as_str(),
+    ));
+    assert_eq!(
+        result(&plane, "DescribeTaskStatus", json!({ "FlowId": flow })).await["Status"],
+        1
+    );
+    plane.assert_ledger().await;
+}
