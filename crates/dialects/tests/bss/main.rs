@@ -1,5 +1,7 @@
 //! The order system of Alibaba Cloud, bytes in and bytes out, over a whole control plane without Kafka.
 
+#![expect(clippy::unwrap_used, reason = "a test panics where it goes wrong")]
+
 mod conformance;
 mod order;
 mod price;
