@@ -5,6 +5,7 @@ pub mod convert;
 pub mod fault;
 pub mod ids;
 pub mod ops;
+pub mod purchase;
 pub mod tag_resource;
 pub mod topic_words;
 
@@ -38,7 +39,11 @@ pub static SERVICE: Service = Service {
 const PLAIN: [&str; 3] = ["TagResources", "UntagResources", "ListTagResources"];
 
 static ROWS: &[Row] = &[
+    row::<ops::change_resource_group::ChangeResourceGroup>(),
+    row::<ops::create_post_pay_instance::CreatePostPayInstance>(),
     row::<ops::create_post_pay_order::CreatePostPayOrder>(),
+    row::<ops::create_pre_pay_instance::CreatePrePayInstance>(),
+    row::<ops::create_pre_pay_order::CreatePrePayOrder>(),
     row::<ops::create_topic::CreateTopic>(),
     row::<ops::delete_instance::DeleteInstance>(),
     row::<ops::delete_topic::DeleteTopic>(),
@@ -66,7 +71,8 @@ fn envelope(success: &Success<'_>, fields: Map<String, Value>) -> Map<String, Va
     answer.extend(fields);
     if coded {
         answer.insert("Code".to_owned(), 200.into());
-        answer.insert("Success".to_owned(), true.into());
+        // One operation says it by itself.
+        answer.entry("Success").or_insert(true.into());
     }
     answer
 }

@@ -88,7 +88,20 @@ async fn answers_hold_the_models_keys_and_types_or_the_keys_are_listed() {
         .as_str()
         .unwrap()
         .to_owned();
+    let by_spec = with(
+        &EXAMPLE,
+        &[("TopicQuota", None), ("PartitionNum", Some("50"))],
+    );
+    for action in [
+        "CreatePostPayInstance",
+        "CreatePrePayInstance",
+        "CreatePrePayOrder",
+    ] {
+        record(&plane, &mut answers, action, &by_spec).await;
+    }
     let of = [("InstanceId", id.as_str())];
+    let group = [("ResourceId", id.as_str()), ("NewResourceGroupId", "rg-2")];
+    record(&plane, &mut answers, "ChangeResourceGroup", &group).await;
     let start = [
         ("VpcId", Some("vpc-1")),
         ("VSwitchIds.1", Some("vsw-1")),

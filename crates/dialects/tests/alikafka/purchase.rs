@@ -10,7 +10,7 @@ use http::Method;
 use secrecy::SecretString;
 use serde_json::json;
 
-use super::{EXAMPLE, REGION, VERSION, bought, call, code, done, shown, with};
+use super::{EXAMPLE, REGION, VERSION, bought, call, code, done, refused, shown, started, with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_example_gives_the_documented_tree_in_json() {
@@ -400,4 +400,108 @@ async fn another_account_sees_nothing_of_an_instance() {
             answer.body
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_of_the_four_purchases_answers_in_its_way_and_is_paid_in_its_way() {
+    let plane = Plane::sandbox().await;
+    let cx = plane.context("alikafka", REGION).await;
+    let by_partitions = with(
+        &EXAMPLE,
+        &[("TopicQuota", None), ("PartitionNum", Some("50"))],
+    );
+    for (action, paid_type, prepaid) in [
+        ("CreatePostPayOrder", 1, false),
+        ("CreatePostPayInstance", 1, false),
+        ("CreatePrePayOrder", 0, true),
+        ("CreatePrePayInstance", 0, true),
+    ] {
+        let spent = || async {
+            let balance = plane
+                .control
+                .account_balance(&cx.principal.account_id, Currency::Cny)
+                .await
+                .unwrap();
+            balance.available()
+        };
+        let before = spent().await;
+        let answer = done(&plane, action, &by_partitions).await;
+        assert!(
+            spent().await < before,
+            "{action}: nothing was taken or reserved"
+        );
+        let (order, id) = match answer["Data"].as_object() {
+            Some(data) => (
+                data["OrderId"].as_i64().unwrap().to_string(),
+                data["InstanceId"].as_str().map(str::to_owned),
+            ),
+            None => (answer["OrderId"].as_str().unwrap().to_owned(), None),
+        };
+        let listed = done(&plane, "GetInstanceList", &[("OrderId", &order)]).await;
+        let instance = &listed["InstanceList"]["InstanceVO"][0];
+        assert_eq!(instance["PaidType"], paid_type, "{action}");
+        assert_eq!(
+            instance["InstanceId"]
+                .as_str()
+                .unwrap()
+                .starts_with("alikafka_pre-cn-"),
+            prepaid,
+            "{action}"
+        );
+        assert!(
+            id.is_none_or(|id| instance["InstanceId"] == id.as_str()),
+            "{action}"
+        );
+    }
+    plane.assert_ledger().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_has_a_term_that_is_sold_and_ends_by_itself() {
+    const FIELD: &str = "BIZ_FIELD_CHECK_INVALID";
+    let plane = Plane::sandbox().await;
+    for (changes, expected) in [
+        (vec![("Duration", Some("0"))], FIELD),
+        (vec![("Duration", Some("13"))], FIELD),
+        (vec![("Duration", Some("-1"))], FIELD),
+        (vec![("PaidType", Some("1"))], FIELD),
+        (vec![("PaidType", Some("4"))], FIELD),
+        (vec![("DeployType", None)], FIELD),
+        (
+            vec![("ConfluentConfig", Some("{"))],
+            "InvalidConfluentConfig",
+        ),
+    ] {
+        let answer = call(&plane, "CreatePrePayOrder", &with(&EXAMPLE, &changes)).await;
+        assert_eq!(
+            (answer.status, code(&answer)),
+            (400, expected),
+            "{changes:?}: {}",
+            answer.body
+        );
+    }
+    let year = with(
+        &EXAMPLE,
+        &[("Duration", Some("12")), ("PaidType", Some("0"))],
+    );
+    let order = done(&plane, "CreatePrePayOrder", &year).await["OrderId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let listed = done(&plane, "GetInstanceList", &[("OrderId", &order)]).await;
+    let id = listed["InstanceList"]["InstanceVO"][0]["InstanceId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    started(&plane, &id, &[]).await;
+    // 2027-11-23T04:00:00Z: a year after the plane's beginning, when it ran first.
+    assert_eq!(
+        shown(&plane, &id).await["ExpiredTime"],
+        1_826_942_400_000_i64
+    );
+    assert_eq!(
+        refused(&plane, "ReleaseInstance", &[("InstanceId", &id)]).await,
+        (400, FIELD.to_owned())
+    );
+    plane.assert_ledger().await;
 }

@@ -1,6 +1,10 @@
 //! One operation a file, named after it.
 
+pub mod change_resource_group;
+pub mod create_post_pay_instance;
 pub mod create_post_pay_order;
+pub mod create_pre_pay_instance;
+pub mod create_pre_pay_order;
 pub mod create_topic;
 pub mod delete_instance;
 pub mod delete_topic;

@@ -1,0 +1,70 @@
+//! ChangeResourceGroup: moves an instance to another resource group.
+
+use std::collections::BTreeMap;
+
+use brokerage_control::instance_edit::InstanceEdit;
+use brokerage_domain::id::InstanceId;
+use serde::{Deserialize, Serialize};
+
+use crate::alikafka::convert::attribute;
+use crate::alikafka::fault::field;
+use crate::fault::CallError;
+use crate::operation::{Call, Mode, Operation};
+
+/// Longest id of a resource group, in characters.
+const GROUP_CHARS_MAX: usize = 64;
+
+/// The operation.
+pub struct ChangeResourceGroup;
+
+/// Parameters, as in the vendor's SDKs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    #[serde(rename = "RegionId")]
+    _region_id: String,
+    resource_id: String,
+    new_resource_group_id: String,
+}
+
+/// The answer. The vendor's model makes a number of `Success`, here alone.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Response {
+    new_resource_group_id: String,
+    success: i64,
+}
+
+impl Operation for ChangeResourceGroup {
+    const NAME: &'static str = "ChangeResourceGroup";
+    const ACTION: &'static str = "alikafka:ChangeResourceGroup";
+    const MODE: Mode = Mode::Write;
+    const CALLS_PER_SECOND: u32 = 20;
+    type Request = Request;
+    type Response = Response;
+
+    fn resource(request: &Request) -> Option<String> {
+        Some(request.resource_id.clone())
+    }
+
+    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
+        let group = request.new_resource_group_id;
+        if group.is_empty() || group.chars().count() > GROUP_CHARS_MAX {
+            return Err(field(
+                "NewResourceGroupId",
+                format!("must be 1 to {GROUP_CHARS_MAX} characters"),
+            ));
+        }
+        let id = InstanceId::new(request.resource_id);
+        let attributes = BTreeMap::from([(attribute::RESOURCE_GROUP.to_owned(), group.clone())]);
+        let edit = InstanceEdit {
+            attributes,
+            ..InstanceEdit::default()
+        };
+        call.control.instance_edit(&call.cx, &id, edit).await?;
+        Ok(Response {
+            new_resource_group_id: group,
+            success: 1,
+        })
+    }
+}

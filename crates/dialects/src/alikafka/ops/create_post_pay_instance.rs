@@ -1,0 +1,72 @@
+//! CreatePostPayInstance: buys one pay-as-you-go instance and answers its id.
+
+use serde::{Deserialize, Serialize};
+
+use crate::alikafka::convert::Tag;
+use crate::alikafka::purchase::{BoughtInstance, Purchase, ServerlessConfig, postpaid};
+use crate::fault::CallError;
+use crate::operation::{Call, Mode, Operation};
+use crate::params::{Ignored, JsonText};
+
+/// The operation.
+pub struct CreatePostPayInstance;
+
+/// Parameters, as in the vendor's SDKs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    region_id: String,
+    deploy_type: i64,
+    disk_size: Option<i64>,
+    disk_type: Option<String>,
+    eip_max: Option<i64>,
+    spec_type: Option<String>,
+    io_max_spec: Option<String>,
+    partition_num: Option<i64>,
+    paid_type: Option<i64>,
+    resource_group_id: Option<String>,
+    tag: Option<Vec<Tag>>,
+    #[expect(
+        dead_code,
+        reason = "serverless instances are refused by their PaidType"
+    )]
+    serverless_config: Option<Ignored<JsonText<ServerlessConfig>>>,
+}
+
+/// The answer.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Response {
+    data: BoughtInstance,
+}
+
+impl Operation for CreatePostPayInstance {
+    const NAME: &'static str = "CreatePostPayInstance";
+    const ACTION: &'static str = "alikafka:CreatePostPayInstance";
+    const MODE: Mode = Mode::Write;
+    const CALLS_PER_SECOND: u32 = 20;
+    type Request = Request;
+    type Response = Response;
+
+    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
+        let charge = postpaid(request.paid_type)?;
+        let purchase = Purchase {
+            region_id: request.region_id,
+            deploy_type: Some(request.deploy_type),
+            disk_size: request.disk_size,
+            disk_type: request.disk_type,
+            eip_max: request.eip_max,
+            spec_type: request.spec_type,
+            io_max_spec: request.io_max_spec,
+            partition_num: request.partition_num,
+            paid_type: request.paid_type,
+            resource_group_id: request.resource_group_id,
+            tag: request.tag,
+            ..Purchase::default()
+        };
+        let placed = purchase.place(call, charge).await?;
+        Ok(Response {
+            data: BoughtInstance::of(&placed),
+        })
+    }
+}
