@@ -509,6 +509,7 @@ async fn the_balance_is_enough_to_the_last_millionth_or_it_is_not() {
         let price: Money = price.parse().unwrap();
         let short = price.checked_sub(Money::from_micros(1)).unwrap();
         let poor = account(&plane, &format!("{name}-poor"), short, Policy::allow_all()).await;
+        let params = &with(params, &[("ClientToken", "token")]);
         let answer = buy_as(&plane, &format!("{name}-poor"), params, SMALL).await;
         assert_eq!(
             answer.status, 200,
@@ -523,6 +524,20 @@ async fn the_balance_is_enough_to_the_last_millionth_or_it_is_not() {
         assert_eq!(answer.json, tree);
         assert_eq!(plane.control.instance_list(&poor).await.unwrap(), []);
 
+        plane
+            .control
+            .account_top_up(poor.account(), Money::from_micros(1), Currency::Cny, "more")
+            .await
+            .unwrap();
+        let answer = buy_as(&plane, &format!("{name}-poor"), params, SMALL).await;
+        assert_eq!(
+            code(&answer),
+            "Success",
+            "the refused order bound no token: {}",
+            answer.body
+        );
+
+        let params = &with(params, &[("ClientToken", "")]);
         let exact = account(&plane, &format!("{name}-exact"), price, Policy::allow_all()).await;
         let answer = buy_as(&plane, &format!("{name}-exact"), params, SMALL).await;
         assert_eq!(answer.json["Success"], true, "{}", answer.body);
