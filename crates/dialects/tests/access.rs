@@ -1,12 +1,12 @@
 //! Every operation of every dialect refuses the unsigned, the wrong key, the wrong secret, a replay of a stranger's
 //! clock, and a key whose policy does not permit it.
 
+use brokerage_control::access_key::NewKey;
+use brokerage_control::sandbox::{SANDBOX_KEY_ID, SANDBOX_SECRET};
 use brokerage_dialects::operation::{Row, Table};
 use brokerage_dialects::signing::Scheme;
 use brokerage_dialects::vendor::TABLES;
 use brokerage_dialects::wire::WireRequest;
-use brokerage_control::access_key::NewKey;
-use brokerage_control::sandbox::{SANDBOX_KEY_ID, SANDBOX_SECRET};
 use brokerage_domain::access::{Effect, Policy, Statement};
 use brokerage_domain::id::AccessKeyId;
 use brokerage_testkit::Plane;
@@ -37,24 +37,58 @@ fn unsigned(table: &Table, row: &Row) -> Unsigned {
                 ("x-tc-version", table.version),
                 ("x-tc-region", "ap-guangzhou"),
             ];
-            Unsigned { request: Plane::request(Method::POST, "/", &headers, "{}"), scheme: Scheme::Tc3 }
+            Unsigned {
+                request: Plane::request(Method::POST, "/", &headers, "{}"),
+                scheme: Scheme::Tc3,
+            }
         }
-        "jdkafka" => {
-            let (method, path) = brokerage_dialects::jdkafka::wire::example(row.name).expect("every operation has a path");
+        "jdkafka" | "jdvpc" => {
+            let (method, path) = rest_path(row.name);
+            let target = format!("/v1/regions/cn-north-1/{path}");
             let headers = [("content-type", "application/json")];
-            Unsigned { request: Plane::request(method, &path, &headers, ""), scheme: Scheme::JdCloud2 }
+            let body = if method == Method::POST { "{}" } else { "" };
+            Unsigned {
+                request: Plane::request(method, &target, &headers, body),
+                scheme: Scheme::JdCloud2,
+            }
         }
         _ => {
-            let target = format!("/?Action={}&Version={}&Format=JSON&RegionId=cn-hangzhou", row.name, table.version);
-            Unsigned { request: Plane::request(Method::POST, &target, &[], ""), scheme: Scheme::RpcV1 }
+            let target = format!(
+                "/?Action={}&Version={}&Format=JSON&RegionId=cn-hangzhou",
+                row.name, table.version
+            );
+            Unsigned {
+                request: Plane::request(Method::POST, &target, &[], ""),
+                scheme: Scheme::RpcV1,
+            }
         }
+    }
+}
+
+/// Where JD Cloud serves an operation.
+fn rest_path(operation: &str) -> (Method, &'static str) {
+    match operation {
+        "createInstance" => (Method::POST, "instances"),
+        "describeInstances" => (Method::GET, "instances"),
+        "describeInstance" => (Method::GET, "instances/none"),
+        "deleteInstance" => (Method::DELETE, "instances/none"),
+        "modifyInstanceSpec" => (Method::POST, "instances/none:modifyInstanceSpec"),
+        "describeVpcs" => (Method::GET, "vpcs/"),
+        "describeSubnets" => (Method::GET, "subnets/"),
+        "describeSubnet" => (Method::GET, "subnets/none"),
+        other => panic!("{other} needs a path here"),
     }
 }
 
 /// Codes by which the clouds refuse a caller.
 fn outcome(body: &str) -> Outcome {
     let any = |codes: &[&str]| codes.iter().any(|code| body.contains(code));
-    if any(&["UnauthorizedOperation", "NoPermission", "Forbidden.RAM", "PERMISSION_DENIED"]) {
+    if any(&[
+        "UnauthorizedOperation",
+        "NoPermission",
+        "Forbidden.RAM",
+        "PERMISSION_DENIED",
+    ]) {
         Outcome::NotAuthorized
     } else if any(&[
         "AuthFailure",
@@ -62,7 +96,8 @@ fn outcome(body: &str) -> Outcome {
         "InvalidAccessKeyId",
         "UNAUTHENTICATED",
         "`Authorization`",
-        "is mandatory for this action",
+        "MissingAccessKeyId",
+        "MissingSignature",
         "carries no signature",
     ]) {
         Outcome::NotAuthenticated
@@ -76,13 +111,20 @@ async fn check(plane: &Plane, key: (&str, &str), expected: Outcome) {
         for row in table.rows {
             let Unsigned { request, scheme } = unsigned(table, row);
             let (region, service) = match scheme {
-                Scheme::JdCloud2 if table.dialect.ends_with("vpc") => ("cn-north-1", "vpc"),
+                Scheme::JdCloud2 if table.dialect == "jdvpc" => ("cn-north-1", "vpc"),
                 Scheme::JdCloud2 => ("cn-north-1", "kafka"),
                 _ => ("", "ckafka"),
             };
             let signed = plane.signed_by(key.0, key.1, request, scheme, region, service);
             let answer = plane.send(&signed).await;
-            assert_eq!(outcome(&answer.body), expected, "{} {}: {}", table.dialect, row.name, answer.body);
+            assert_eq!(
+                outcome(&answer.body),
+                expected,
+                "{} {}: {}",
+                table.dialect,
+                row.name,
+                answer.body
+            );
         }
     }
 }
@@ -91,8 +133,18 @@ async fn check(plane: &Plane, key: (&str, &str), expected: Outcome) {
 async fn every_operation_is_open_to_its_account_only() {
     let plane = Plane::sandbox().await;
     check(&plane, (SANDBOX_KEY_ID, SANDBOX_SECRET), Outcome::Through).await;
-    check(&plane, (SANDBOX_KEY_ID, "another secret"), Outcome::NotAuthenticated).await;
-    check(&plane, ("NOBODY", SANDBOX_SECRET), Outcome::NotAuthenticated).await;
+    check(
+        &plane,
+        (SANDBOX_KEY_ID, "another secret"),
+        Outcome::NotAuthenticated,
+    )
+    .await;
+    check(
+        &plane,
+        ("NOBODY", SANDBOX_SECRET),
+        Outcome::NotAuthenticated,
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,7 +153,14 @@ async fn no_operation_is_open_to_the_unsigned() {
     for table in TABLES {
         for row in table.rows {
             let answer = plane.send(&unsigned(table, row).request).await;
-            assert_eq!(outcome(&answer.body), Outcome::NotAuthenticated, "{} {}: {}", table.dialect, row.name, answer.body);
+            assert_eq!(
+                outcome(&answer.body),
+                Outcome::NotAuthenticated,
+                "{} {}: {}",
+                table.dialect,
+                row.name,
+                answer.body
+            );
         }
     }
 }
@@ -120,17 +179,32 @@ async fn no_operation_is_open_to_a_policy_that_names_others() {
         id: Some(AccessKeyId::new("LIMITED")),
         secret: Some(SecretString::from("limited-secret")),
         session_token: None,
-        policy: Policy { statements: vec![others] },
+        policy: Policy {
+            statements: vec![others],
+        },
     };
-    let (id, secret) = plane.control.access_key_create(&account.id, new).await.unwrap();
+    let (id, secret) = plane
+        .control
+        .access_key_create(&account.id, new)
+        .await
+        .unwrap();
     // Parameters are read before policies are asked, because policies name resources: a call with none of them may
     // be refused for that. It must never succeed.
     for table in TABLES {
         for row in table.rows {
             let Unsigned { request, scheme } = unsigned(table, row);
-            let signed = plane.signed_by(id.as_str(), secret.expose_secret(), request, scheme, "cn-north-1", "kafka");
+            let signed = plane.signed_by(
+                id.as_str(),
+                secret.expose_secret(),
+                request,
+                scheme,
+                "cn-north-1",
+                "kafka",
+            );
             let answer = plane.send(&signed).await;
-            let refused = outcome(&answer.body) != Outcome::Through || answer.status >= 400 || answer.body.contains("\"Error\"");
+            let refused = outcome(&answer.body) != Outcome::Through
+                || answer.status >= 400
+                || answer.body.contains("\"Error\"");
             assert!(refused, "{} {}: {}", table.dialect, row.name, answer.body);
         }
     }
