@@ -31,28 +31,37 @@ const COMMON: [&str; 11] = [
 pub struct Tencent;
 
 /// Query parameters, then those of a form body.
-fn dotted_pairs(request: &WireRequest) -> Vec<(String, String)> {
-    let mut pairs = decoded(request.raw_query().unwrap_or_default());
-    if request.has_form_body()
-        && let Ok(body) = std::str::from_utf8(request.body())
-    {
-        pairs.extend(decoded(body));
+fn dotted_pairs(request: &WireRequest) -> Result<Vec<(String, String)>, ParamError> {
+    let malformed = |reason: &str| ParamError::Malformed {
+        reason: reason.to_owned(),
+    };
+    let decoded = |text: &str| decode_pairs(text).map_err(|fault| malformed(&fault.to_string()));
+    let mut pairs = decoded(request.raw_query().unwrap_or_default())?;
+    if request.has_form_body() {
+        let body = std::str::from_utf8(request.body()).map_err(|_| malformed("not UTF-8"))?;
+        pairs.extend(decoded(body)?);
     }
+    Ok(pairs)
+}
+
+/// A parameter of the query or form.
+fn parameter(request: &WireRequest, name: &str) -> Option<String> {
+    let pairs = dotted_pairs(request).unwrap_or_default();
     pairs
+        .into_iter()
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value)
 }
 
-fn decoded(text: &str) -> Vec<(String, String)> {
-    decode_pairs(text).unwrap_or_default()
-}
-
-/// A common parameter: its header, or the parameter of the first signature.
+/// A common parameter: a header, or a parameter of the first signature. That signature covers no header, so that
+/// under it no header can say what the call is.
 fn common(request: &WireRequest, header: &str, name: &str) -> Option<String> {
-    match request.header(header) {
-        Some(value) => Some(value.trim().to_owned()),
-        None => dotted_pairs(request)
-            .into_iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value),
+    let by_headers = request.header("authorization").is_some();
+    let header = request.header(header).map(|value| value.trim().to_owned());
+    if by_headers {
+        header.or_else(|| parameter(request, name))
+    } else {
+        parameter(request, name).or(header)
     }
 }
 
@@ -66,9 +75,7 @@ impl VendorWire for Tencent {
             || request
                 .header("authorization")
                 .is_some_and(|value| value.starts_with("TC3-"))
-            || dotted_pairs(request)
-                .iter()
-                .any(|(name, _)| name == "SecretId")
+            || parameter(request, "SecretId").is_some()
     }
 
     fn route(&self, request: &WireRequest) -> Result<Route, Fault> {
@@ -112,7 +119,7 @@ impl VendorWire for Tencent {
         if request.has_json_body() {
             return from_json(request.body());
         }
-        let business = dotted_pairs(request)
+        let business = dotted_pairs(request)?
             .into_iter()
             .filter(|(name, _)| !COMMON.contains(&name.as_str()));
         from_dotted(business)

@@ -4,10 +4,12 @@
 use brokerage_control::access_key::NewKey;
 use brokerage_dialects::ckafka;
 use brokerage_dialects::golden::{self, GoldenLine};
+use brokerage_dialects::signing::Scheme;
 use brokerage_domain::access::Policy;
 use brokerage_domain::clock::Moment;
 use brokerage_domain::id::AccessKeyId;
 use brokerage_testkit::{Answer, Plane, PlaneOptions};
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::calls::{code, result};
@@ -193,4 +195,55 @@ async fn a_caller_is_told_what_is_wrong_with_his_signature() {
         "InvalidAction",
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn under_the_first_signature_no_header_says_what_the_call_is() {
+    let text = include_str!("../../golden/tencent.jsonl");
+    let line = golden::parse(text)
+        .map(Result::unwrap)
+        .find(|line| line.name == "go-get-hmacsha1-create-ex3")
+        .unwrap();
+    let plane = plane_of(&line).await;
+    let mut request = line.request.clone();
+    let headers = [
+        ("X-TC-Action", "DescribeInstances"),
+        ("X-TC-Region", "mars-north"),
+    ];
+    request
+        .headers
+        .extend(headers.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let changed = GoldenLine {
+        request,
+        ..line.clone()
+    };
+    let answer = plane.send(&changed.wire_request().unwrap()).await;
+    check_bought(&plane, &line, &answer).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_cannot_be_read_is_refused_whole() {
+    let plane = Plane::sandbox().await;
+    let headers = [
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("x-tc-action", "DescribeInstances"),
+        ("x-tc-version", crate::calls::VERSION),
+        ("x-tc-region", crate::calls::REGION),
+    ];
+    for (query, expected) in [
+        ("SearchWord=a&Limit=1", ""),
+        ("SearchWord=%FF", "InvalidParameter"),
+        ("Status.0=1&Status.2=2", "InvalidParameter"),
+        ("Colour=red", "UnknownParameter"),
+    ] {
+        let request = Plane::request(Method::GET, &format!("/?{query}"), &headers, "");
+        let signed = plane.signed(request, Scheme::Tc3, crate::calls::REGION, "ckafka");
+        let answer = plane.send(&signed).await;
+        assert_eq!(
+            (answer.status, code(&answer)),
+            (200, expected),
+            "{query}: {}",
+            answer.body
+        );
+    }
 }
