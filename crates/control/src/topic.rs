@@ -88,7 +88,8 @@ impl Control {
             .map_err(engine_error)
     }
 
-    /// What an instance's topics take of its limits; nothing where no cluster runs.
+    /// What an instance's topics take of its limits; nothing where no cluster runs, as after a start of the process
+    /// until the reconciler comes to it.
     ///
     /// # Errors
     /// [`Error::Internal`] when the engine cannot tell.
@@ -96,12 +97,13 @@ impl Control {
         if !matches!(instance.phase, Phase::Running | Phase::Changing) {
             return Ok(TopicUsage::default());
         }
-        let topics = self
-            .engine
-            .list_topics(&instance.id)
-            .await
-            .map_err(engine_error)?;
-        Ok(TopicUsage::of(&topics, &instance.plan.usable))
+        match self.engine.list_topics(&instance.id).await {
+            Ok(topics) => Ok(TopicUsage::of(&topics, &instance.plan.usable)),
+            Err(error) => match self.instance_observe(&instance.id).await? {
+                Some(seen) if seen.running => Err(engine_error(error)),
+                _ => Ok(TopicUsage::default()),
+            },
+        }
     }
 
     /// The topics of an instance of the caller's, sorted by name.
