@@ -283,6 +283,8 @@ pub fn line_resolution_id(order: &OrderId, line: u32) -> TransferId {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use LineState::{Cancelled, Delivered, Failed, NeedsOperator, Placed};
 
@@ -330,6 +332,41 @@ mod tests {
         check(prepaid(1), 28, 100, 380, 0);
         check(prepaid(1), 40, 100, 380, 0);
         check(prepaid(12), 73, 0, 365, 292);
+    }
+
+    proptest! {
+        /// Against seconds counted one by one: a change costs between nothing and the whole difference, less as time
+        /// passes, and no less for being ordered in two steps.
+        #[test]
+        fn a_change_costs_its_share(
+            prices in [0..1_000_000_000_i64, 0..1_000_000_000, 0..1_000_000_000],
+            passed_s in 0..40 * DAY_S,
+            later_s in 0..DAY_S,
+        ) {
+            let charge = Charge::Prepaid { months: 1, renew_months: None };
+            let start = Moment::from_seconds(1_772_323_200); // 2026-03-01T00:00:00Z
+            let end = charge.expires_at(start);
+            let [low, middle, high] = {
+                let mut sorted = prices;
+                sorted.sort_unstable();
+                sorted
+            };
+            let cost = |before, after, passed_s| {
+                let left = charge.term_left(Some(start), end, start.plus_seconds(passed_s));
+                change_amount(Money::from_micros(before), Money::from_micros(after), left).map(Money::micros)
+            };
+            let whole_s = 31 * DAY_S;
+            let left_s = (whole_s - passed_s).max(0);
+            let product = i128::from(high - low) * i128::from(left_s);
+            let whole = i128::from(whole_s);
+            let naive = product / whole + i128::from(product % whole != 0);
+            let amount = cost(low, high, passed_s)?;
+            prop_assert_eq!(i128::from(amount), naive);
+            prop_assert!(amount <= high - low);
+            prop_assert!(cost(low, high, passed_s + later_s)? <= amount);
+            prop_assert!(cost(low, middle, passed_s)? + cost(middle, high, passed_s)? >= amount);
+            prop_assert_eq!(cost(high, low, passed_s)?, 0);
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use brokerage_domain::Error;
 use brokerage_domain::catalog::Field;
 use brokerage_domain::error::Kind;
 
+use super::convert::status;
 use crate::fault::{CallError, Fault};
 use crate::params::ParamError;
 use crate::signing::SignatureFault;
@@ -105,6 +106,7 @@ fn parameter(field: Field) -> &'static str {
 fn domain_message(error: &Error) -> String {
     match error {
         Error::Plan(fault) => format!("{}: {fault}.", parameter(fault.field())),
+        Error::WrongPhase { id, phase } => format!("The instance {id} is {}.", status(*phase)),
         other => sentence(other),
     }
 }

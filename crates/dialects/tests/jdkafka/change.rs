@@ -1,5 +1,7 @@
 //! modifyInstanceSpec: the rules of growth, and the money of a change whatever becomes of it.
 
+use std::sync::Arc;
+
 use brokerage_control::Settings;
 use brokerage_control::instance::AfterRelease;
 use brokerage_domain::id::{InstanceId, OrderId};
@@ -9,6 +11,7 @@ use brokerage_engine::fake::Fault;
 use brokerage_testkit::{Answer, Plane, PlaneOptions};
 use http::Method;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::{
     check_refused, create, delete, describe, example, node, running, spent_and_held, with,
@@ -314,5 +317,103 @@ async fn an_instance_that_is_being_made_cannot_be_changed() {
     let answer = create(&plane, &example()).await;
     let id = answer.json["result"]["instanceId"].as_str().unwrap();
     let change = modify(&plane, id, json!({ "role": "broker", "nodeCount": 4 })).await;
-    check_refused(&change, 409, "FAILED_PRECONDITION", "provisioning");
+    check_refused(&change, 409, "FAILED_PRECONDITION", "creating");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_fails_again_and_again_is_given_up() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane, &example()).await;
+    let before = describe(&plane, &id).await;
+    plane.engine.script_ensure(vec![Fault::Fail; 8]);
+    let change = modify(&plane, &id, json!({ "role": "broker", "nodeCount": 4 })).await;
+    plane
+        .let_time_pass_until("jdkafka", &id, Phase::Running)
+        .await;
+    assert_eq!(describe(&plane, &id).await, before);
+    assert_eq!(
+        order_state(&plane, &change).await,
+        (OrderKind::Change, OrderState::Failed)
+    );
+    assert_eq!(spent_and_held(&plane).await, (2_700_000, 0));
+    plane.assert_ledger().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_whose_answer_was_lost_is_delivered_once() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane, &example()).await;
+    plane.engine.script_ensure([Fault::FailAfter]);
+    let change = modify(&plane, &id, json!({ "role": "broker", "nodeCount": 4 })).await;
+    plane
+        .let_time_pass_until("jdkafka", &id, Phase::Running)
+        .await;
+    assert_eq!(
+        order_state(&plane, &change).await,
+        (OrderKind::Change, OrderState::Fulfilled)
+    );
+    assert_eq!(spent_and_held(&plane).await, (3_600_000, 0));
+    plane.assert_ledger().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_equal_changes_at_once_one_is_ordered() {
+    let plane = Arc::new(Plane::sandbox().await);
+    let id = running(&plane, &example()).await;
+    let mut calls = JoinSet::new();
+    for _ in 0..16 {
+        let (plane, id) = (plane.clone(), id.clone());
+        calls.spawn(async move {
+            modify(&plane, &id, json!({ "role": "broker", "nodeCount": 4 })).await
+        });
+    }
+    let mut statuses: Vec<u16> = calls
+        .join_all()
+        .await
+        .iter()
+        .map(|answer| answer.status)
+        .collect();
+    statuses.sort_unstable();
+    // The others came while it was under way, or found that it was done.
+    assert_eq!(statuses[0], 200);
+    assert!(
+        statuses[1..]
+            .iter()
+            .all(|status| matches!(status, 400 | 409)),
+        "{statuses:?}"
+    );
+    plane.wait_for("jdkafka", &id, Phase::Running).await;
+    assert_eq!(spent_and_held(&plane).await, (3_600_000, 0));
+    plane.assert_ledger().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_cannot_be_paid_leaves_everything_as_it_was() {
+    let plane = Plane::sandbox().await;
+    let charge =
+        json!({ "chargeMode": "prepaid_by_duration", "chargeUnit": "year", "chargeDuration": 3 });
+    let id = running(&plane, &with(&[("/charge", charge.clone())])).await;
+    let before = describe(&plane, &id).await;
+    // Money is spent elsewhere until less is left than the largest change costs.
+    let largest = json!({ "role": "broker", "nodeClassCode": "kafka.broker.n1.xlarge", "nodeCount": 30, "nodeDiskGB": 16_000 });
+    let elsewhere = with(&[
+        ("/charge", charge),
+        ("/instance/instanceClassSpec", json!([largest])),
+    ]);
+    let mut bought = 0;
+    while create(&plane, &elsewhere).await.status == 200 {
+        bought += 1;
+        assert!(bought < 100, "the money does not end");
+    }
+    let (spent, held) = spent_and_held(&plane).await;
+    check_refused(
+        &modify(&plane, &id, largest).await,
+        402,
+        "INSUFFICIENT_BALANCE",
+        "balance",
+    );
+    assert_eq!(describe(&plane, &id).await, before);
+    let (spent_after, held_after) = spent_and_held(&plane).await;
+    assert_eq!(spent + held, spent_after + held_after);
+    plane.assert_ledger().await;
 }

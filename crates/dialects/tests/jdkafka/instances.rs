@@ -185,7 +185,7 @@ async fn an_instance_cannot_be_deleted_while_it_is_made() {
         &delete(&plane, id).await,
         409,
         "FAILED_PRECONDITION",
-        "provisioning",
+        "creating",
     );
     assert_eq!(
         describe(&plane, id).await["extension"]["internalEndpoint"]["brokerEndpoint"],
