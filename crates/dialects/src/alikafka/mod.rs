@@ -1,5 +1,6 @@
 //! Alibaba Cloud's ApsaraMQ for Kafka (AliKafka), API version 2019-09-16.
 
+pub mod change;
 pub mod config;
 pub mod convert;
 pub mod fault;
@@ -47,6 +48,7 @@ static ROWS: &[Row] = &[
     row::<ops::create_topic::CreateTopic>(),
     row::<ops::delete_instance::DeleteInstance>(),
     row::<ops::delete_topic::DeleteTopic>(),
+    row::<ops::downgrade_post_pay_order::DowngradePostPayOrder>(),
     row::<ops::get_all_instance_id_list::GetAllInstanceIdList>(),
     row::<ops::get_instance_list::GetInstanceList>(),
     row::<ops::get_quota_tip::GetQuotaTip>(),
@@ -59,6 +61,8 @@ static ROWS: &[Row] = &[
     row::<ops::tag_resources::TagResources>(),
     row::<ops::untag_resources::UntagResources>(),
     row::<ops::update_instance_config::UpdateInstanceConfig>(),
+    row::<ops::upgrade_post_pay_order::UpgradePostPayOrder>(),
+    row::<ops::upgrade_pre_pay_order::UpgradePrePayOrder>(),
 ];
 
 /// `Code` is a number here, and `Success` is what Terraform looks at.

@@ -29,7 +29,11 @@ pub struct Success<'a> {
 }
 
 /// The services. A new one adds its folder, a line here and its table in [`crate::vendor::TABLES`].
-pub static SERVICES: &[&Service] = &[&crate::alikafka::SERVICE, &crate::bss::SERVICE, &vpc::SERVICE];
+pub static SERVICES: &[&Service] = &[
+    &crate::alikafka::SERVICE,
+    &crate::bss::SERVICE,
+    &vpc::SERVICE,
+];
 
 /// The envelope of services that add the id of the call and nothing else.
 pub fn plain_envelope(success: &Success<'_>, fields: Map<String, Value>) -> Map<String, Value> {

@@ -92,13 +92,23 @@ fn pairs(request: &WireRequest) -> Result<Vec<(String, String)>, ParamError> {
     Ok(pairs)
 }
 
-/// The first value of a parameter that is not empty.
+/// The first value of a parameter that is not empty. Reads no other parameter, since every call asks for several of
+/// these; a name that is written with escapes is the same name here as it is to the signature.
 fn parameter(request: &WireRequest, name: &str) -> Option<String> {
-    let found = pairs(request)
-        .ok()?
-        .into_iter()
-        .find(|(key, value)| key == name && !value.is_empty());
-    found.map(|(_, value)| value)
+    let query = request.raw_query().unwrap_or_default();
+    let body = match request.has_form_body() {
+        true => std::str::from_utf8(request.body()).unwrap_or_default(),
+        false => "",
+    };
+    let pieces = query.split('&').chain(body.split('&'));
+    let candidates = pieces.filter(|piece| {
+        let written = piece.split_once('=').map_or(*piece, |(written, _)| written);
+        written == name || written.contains(['%', '+'])
+    });
+    candidates
+        .filter_map(|piece| decode_pairs(piece).ok()?.pop())
+        .find(|(decoded, value)| decoded == name && !value.is_empty())
+        .map(|(_, value)| value)
 }
 
 /// A value that every call names in a header, among its parameters, or in both alike. The first signature does

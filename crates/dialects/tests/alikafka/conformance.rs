@@ -60,6 +60,32 @@ async fn record(
     answer.json
 }
 
+/// A running subscription.
+async fn subscribed(plane: &Plane, answers: &mut Answers) -> String {
+    let bought = record(
+        plane,
+        answers,
+        "CreatePrePayInstance",
+        &with(
+            &EXAMPLE,
+            &[("TopicQuota", None), ("PartitionNum", Some("50"))],
+        ),
+    )
+    .await;
+    let id = bought["Data"]["InstanceId"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let start = [
+        ("InstanceId", id.as_str()),
+        ("VpcId", "vpc-2"),
+        ("VSwitchId", "vsw-2"),
+    ];
+    record(plane, answers, "StartInstance", &start).await;
+    plane.wait_for("alikafka", &id, Phase::Running).await;
+    id
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_hold_the_models_keys_and_types_or_the_keys_are_listed() {
     let plane = Plane::sandbox().await;
@@ -99,6 +125,9 @@ async fn answers_hold_the_models_keys_and_types_or_the_keys_are_listed() {
     ] {
         record(&plane, &mut answers, action, &by_spec).await;
     }
+    let prepaid = subscribed(&plane, &mut answers).await;
+    let more = [("InstanceId", prepaid.as_str()), ("DiskSize", "1000")];
+    record(&plane, &mut answers, "UpgradePrePayOrder", &more).await;
     let of = [("InstanceId", id.as_str())];
     let group = [("ResourceId", id.as_str()), ("NewResourceGroupId", "rg-2")];
     record(&plane, &mut answers, "ChangeResourceGroup", &group).await;
@@ -142,10 +171,18 @@ async fn answers_hold_the_models_keys_and_types_or_the_keys_are_listed() {
         ("UntagResources", with(&tagged, &[("TagKey.1", Some("k"))])),
         ("GetQuotaTip", of.to_vec()),
         ("DeleteTopic", topic.clone()),
-        ("ReleaseInstance", of.to_vec()),
+        (
+            "UpgradePostPayOrder",
+            with(&of, &[("DiskSize", Some("1000"))]),
+        ),
     ] {
         record(&plane, &mut answers, action, &params).await;
     }
+    plane.wait_for("alikafka", &id, Phase::Running).await;
+    let less = with(&of, &[("DiskSize", Some("900"))]);
+    record(&plane, &mut answers, "DowngradePostPayOrder", &less).await;
+    plane.wait_for("alikafka", &id, Phase::Running).await;
+    record(&plane, &mut answers, "ReleaseInstance", &of).await;
     plane.wait_for("alikafka", &id, Phase::Released).await;
     record(&plane, &mut answers, "DeleteInstance", &of).await;
     assert_listed(

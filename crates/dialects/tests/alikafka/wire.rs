@@ -274,19 +274,49 @@ async fn what_the_gateway_refuses_has_its_documented_code() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_action_that_is_not_signed_is_not_taken() {
     let plane = Plane::sandbox().await;
-    let request = post(&format!("/?Format=JSON&{}", business()), &[], "");
-    let request = plane.signed(request, Scheme::RpcV1, "", "");
     let [(action, name), (version, number)] = ACTION_HEADERS;
-    let request = request
-        .with_header(action.parse().unwrap(), name.parse().unwrap())
-        .with_header(version.parse().unwrap(), number.parse().unwrap());
-    let answer = plane.send(&request).await;
-    assert_eq!(
-        (answer.status, code(&answer)),
-        (400, "MissingAction"),
-        "{}",
-        answer.body
-    );
+    // The second form hides what would decide, from everybody but the signature.
+    for (named, escape) in [
+        ("", false),
+        ("Action=GetInstanceList&Version=2019-09-16&", true),
+    ] {
+        let request = post(&format!("/?{named}Format=JSON&{}", business()), &[], "");
+        let request = plane.signed(request, Scheme::RpcV1, "", "");
+        let escaped = |target: &str| {
+            let names = [
+                ("Action=", "%41ction="),
+                ("Version=", "%56ersion="),
+                ("&Signature=", "&%53ignature="),
+            ];
+            names
+                .iter()
+                .fold(target.to_owned(), |target, (plain, escaped)| {
+                    target.replace(plain, escaped)
+                })
+        };
+        let target = if escape {
+            escaped(request.target())
+        } else {
+            request.target().to_owned()
+        };
+        let request = request
+            .with_target(target)
+            .unwrap()
+            .with_header(action.parse().unwrap(), name.parse().unwrap())
+            .with_header(version.parse().unwrap(), number.parse().unwrap());
+        let answer = plane.send(&request).await;
+        let expected = if escape {
+            "InvalidParameter"
+        } else {
+            "MissingAction"
+        };
+        assert_eq!(
+            (answer.status, code(&answer)),
+            (400, expected),
+            "{}",
+            answer.body
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

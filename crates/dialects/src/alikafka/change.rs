@@ -1,0 +1,166 @@
+//! What the upgrades and the downgrade have in common: a new plan from the old one and what was said.
+
+use brokerage_control::change::InstanceModify;
+use brokerage_control::order::OrderPlaced;
+use brokerage_domain::catalog::{Plan, PlanRequest};
+use brokerage_domain::id::InstanceId;
+use brokerage_domain::instance::Instance;
+use brokerage_domain::order::Payment;
+
+use super::convert::given;
+use super::fault::field;
+use super::ids;
+use crate::fault::CallError;
+use crate::operation::Call;
+
+/// The edition that is only ever left.
+const STANDARD: &str = "normal";
+
+/// Which way a change goes: a figure that goes the other way is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Nothing becomes less.
+    Up,
+    /// Nothing becomes more.
+    Down,
+}
+
+/// A change of what was bought; what was not said stays as it is.
+#[derive(Debug, Default)]
+pub struct Change {
+    /// `InstanceId`.
+    pub instance_id: String,
+    /// `DiskSize`, GB.
+    pub disk_size: Option<i64>,
+    /// `IoMax`, MB/s.
+    pub io_max: Option<i64>,
+    /// `IoMaxSpec`; wins over `IoMax`.
+    pub io_max_spec: Option<String>,
+    /// `SpecType`.
+    pub spec_type: Option<String>,
+    /// `TopicQuota`.
+    pub topic_quota: Option<i64>,
+    /// `PartitionNum`.
+    pub partition_num: Option<i64>,
+    /// `EipMax`, Mbit/s.
+    pub eip_max: Option<i64>,
+    /// `EipModel`: whether it is reached from the internet.
+    pub eip_model: Option<bool>,
+}
+
+impl Change {
+    /// Orders the change of an instance that is paid for as the operation's name says.
+    ///
+    /// # Errors
+    /// An instance that is paid for otherwise, a change that goes the other way or nowhere, what the catalog does not
+    /// sell, and what the control plane refuses.
+    pub async fn place(
+        self,
+        call: &Call,
+        prepaid: bool,
+        direction: Direction,
+    ) -> Result<OrderPlaced, CallError> {
+        let Call { control, cx } = call;
+        let before = control
+            .instance_view(cx, &InstanceId::new(&self.instance_id))
+            .await?;
+        if before.charge.is_prepaid() != prepaid {
+            let reason = if prepaid {
+                "it is not a subscription"
+            } else {
+                "it is not pay-as-you-go"
+            };
+            return Err(field("InstanceId", reason));
+        }
+        let plan = control
+            .catalog(cx.profile)?
+            .plan(&self.plan_request(&before))?;
+        check_direction(&before.plan, &plan, direction)?;
+        let modify = InstanceModify {
+            order_id: ids::order_id(control.chance()),
+            plan,
+            payment: if prepaid {
+                Payment::AtOrder
+            } else {
+                Payment::OnDelivery
+            },
+        };
+        Ok(control.instance_modify(cx, &before, modify).await?)
+    }
+
+    fn plan_request(&self, before: &Instance) -> PlanRequest {
+        let Plan {
+            bought,
+            edition,
+            spec,
+            site,
+            version,
+            ..
+        } = &before.plan;
+        let new_spec = given(self.io_max_spec.clone());
+        let spec_said = new_spec.is_some() || self.io_max.is_some();
+        // Whoever says partitions has left the older model, where topics were bought.
+        let topics = match self.partition_num {
+            Some(_) => self.topic_quota,
+            None => self.topic_quota.or(bought.topics),
+        };
+        PlanRequest {
+            site: *site,
+            region: before.region.clone(),
+            zones: Vec::new(),
+            edition: given(self.spec_type.clone()).or_else(|| Some(edition.clone())),
+            spec: if spec_said { new_spec } else { spec.clone() },
+            bandwidth_mbps: self.io_max,
+            topics,
+            partitions: self.partition_num.or(bought.partitions),
+            disk_gb: Some(self.disk_size.unwrap_or(bought.disk_gb)),
+            disk_type: Some(bought.disk_type.clone()),
+            public_mbit: Some(self.eip_max.unwrap_or(bought.public_mbit)),
+            version: Some(version.clone()),
+            retention_minutes: Some(bought.retention_minutes),
+            nodes: Vec::new(),
+            deploy_public: self.eip_model.unwrap_or(false) || bought.deploy_public,
+            prepaid: before.charge.is_prepaid(),
+        }
+    }
+}
+
+/// "Upgrade" and "downgrade" are meant of every figure; a standard edition becomes a professional one and never the
+/// other way round.
+fn check_direction(before: &Plan, after: &Plan, direction: Direction) -> Result<(), CallError> {
+    if before.edition != STANDARD && after.edition == STANDARD {
+        return Err(field(
+            "SpecType",
+            "a professional edition does not become a standard one",
+        ));
+    }
+    if before == after {
+        return Err(field("InstanceId", "nothing of it would change"));
+    }
+    let figures = |plan: &Plan| {
+        let count = |value: i64| u64::try_from(value).unwrap_or(0);
+        [
+            (
+                "IoMaxSpec",
+                plan.usable.ingress_bytes_per_second_max.unwrap_or(u64::MAX),
+            ),
+            ("DiskSize", count(plan.bought.disk_gb)),
+            ("PartitionNum", plan.usable.partitions_max),
+            ("TopicQuota", plan.usable.topics_max),
+            ("EipModel", u64::from(plan.bought.deploy_public)),
+            ("EipMax", count(plan.bought.public_mbit)),
+        ]
+    };
+    for ((name, old), (_, new)) in figures(before).into_iter().zip(figures(after)) {
+        match direction {
+            Direction::Up if new < old => {
+                return Err(field(name, "an upgrade does not make it less"));
+            }
+            Direction::Down if new > old => {
+                return Err(field(name, "a downgrade does not make it more"));
+            }
+            Direction::Up | Direction::Down => {}
+        }
+    }
+    Ok(())
+}

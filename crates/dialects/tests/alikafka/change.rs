@@ -1,0 +1,162 @@
+//! Upgrades and downgrades of what was bought.
+
+use brokerage_domain::instance::Phase;
+use brokerage_testkit::Plane;
+use serde_json::json;
+
+use super::{EXAMPLE, bought, done, refused, running, shown, started, with};
+
+const FIELD: &str = "BIZ_FIELD_CHECK_INVALID";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_changes_what_it_names_and_nothing_else() {
+    let plane = Plane::sandbox().await;
+    // Terraform says all of these, changed or not.
+    let terraform = [
+        ("DiskSize", "900"),
+        ("SpecType", "normal"),
+        ("EipModel", "false"),
+        ("EipMax", "0"),
+    ];
+    for (changes, key, expected) in [
+        (vec![("DiskSize", "1000")], "DiskSize", json!(1_000)),
+        (
+            vec![("IoMax", "30")],
+            "IoMaxSpec",
+            json!("alikafka.hw.3xlarge"),
+        ),
+        (
+            vec![("IoMax", "120"), ("IoMaxSpec", "alikafka.hw.3xlarge")],
+            "IoMax",
+            json!(30),
+        ),
+        (vec![("TopicQuota", "60")], "TopicNumLimit", json!(60)),
+        (vec![("PartitionNum", "50")], "TopicNumLimit", json!(1_050)),
+        (
+            vec![("SpecType", "professional")],
+            "SpecType",
+            json!("professional"),
+        ),
+        (
+            vec![("EipModel", "true"), ("EipMax", "3")],
+            "DeployType",
+            json!(4),
+        ),
+        (
+            vec![("EipModel", "true"), ("EipMax", "3")],
+            "EipMax",
+            json!(3),
+        ),
+    ] {
+        let id = running(&plane).await;
+        let before = shown(&plane, &id).await;
+        let named: Vec<(&str, Option<&str>)> = changes
+            .iter()
+            .map(|(name, value)| (*name, Some(*value)))
+            .collect();
+        let params = with(
+            &with(&terraform, &named),
+            &[("InstanceId", Some(id.as_str()))],
+        );
+        done(&plane, "UpgradePostPayOrder", &params).await;
+        plane.wait_for("alikafka", &id, Phase::Running).await;
+        let after = shown(&plane, &id).await;
+        assert_eq!(after[key], expected, "{changes:?}");
+        for key in [
+            "EndPoint",
+            "Name",
+            "DiskType",
+            "PaidType",
+            "CreateTime",
+            "MsgRetain",
+        ] {
+            assert_eq!(after[key], before[key], "{changes:?}: {key}");
+        }
+    }
+    plane.assert_ledger().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_goes_the_other_way_or_nowhere_is_refused() {
+    let plane = Plane::sandbox().await;
+    let order = with(
+        &EXAMPLE,
+        &[
+            ("SpecType", Some("professional")),
+            ("IoMaxSpec", Some("alikafka.hw.3xlarge")),
+        ],
+    );
+    let (_, id) = bought(&plane, &order).await;
+    let of = |changes: &[(&'static str, &'static str)]| {
+        let mut params = vec![("InstanceId", id.as_str())];
+        params.extend_from_slice(changes);
+        params
+    };
+    let up = "UpgradePostPayOrder";
+    assert_eq!(
+        refused(&plane, up, &of(&[("DiskSize", "1000")])).await.1,
+        "BIZ.INSTANCE.STATUS.ERROR",
+        "not started"
+    );
+    started(&plane, &id, &[]).await;
+    for (action, changes) in [
+        (up, vec![]),
+        (up, vec![("DiskSize", "900")]),
+        (up, vec![("DiskSize", "800")]),
+        (up, vec![("DiskSize", "950")]),
+        (up, vec![("IoMaxSpec", "alikafka.hw.2xlarge")]),
+        (up, vec![("SpecType", "normal")]),
+        (up, vec![("TopicQuota", "40")]),
+        (up, vec![("EipModel", "true")]),
+        ("DowngradePostPayOrder", vec![("DiskSize", "1000")]),
+        ("DowngradePostPayOrder", vec![("SpecType", "normal")]),
+        ("UpgradePrePayOrder", vec![("DiskSize", "1000")]),
+    ] {
+        assert_eq!(
+            refused(&plane, action, &of(&changes)).await,
+            (400, FIELD.to_owned()),
+            "{action} {changes:?}"
+        );
+    }
+    done(
+        &plane,
+        "DowngradePostPayOrder",
+        &of(&[("IoMaxSpec", "alikafka.hw.2xlarge"), ("DiskSize", "800")]),
+    )
+    .await;
+    plane.wait_for("alikafka", &id, Phase::Running).await;
+    let after = shown(&plane, &id).await;
+    assert_eq!(
+        (&after["IoMax"], &after["DiskSize"]),
+        (&json!(20), &json!(800))
+    );
+    plane.assert_ledger().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_is_upgraded_by_an_order() {
+    let plane = Plane::sandbox().await;
+    let order = done(&plane, "CreatePrePayOrder", &EXAMPLE).await["OrderId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let listed = done(&plane, "GetInstanceList", &[("OrderId", &order)]).await;
+    let id = listed["InstanceList"]["InstanceVO"][0]["InstanceId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    started(&plane, &id, &[]).await;
+    let answer = done(
+        &plane,
+        "UpgradePrePayOrder",
+        &[("InstanceId", &id), ("DiskSize", "1000"), ("PaidType", "0")],
+    )
+    .await;
+    assert!(
+        answer["OrderId"].as_str().is_some_and(|paid| paid != order),
+        "{answer}"
+    );
+    plane.wait_for("alikafka", &id, Phase::Running).await;
+    assert_eq!(shown(&plane, &id).await["DiskSize"], 1_000);
+    plane.assert_ledger().await;
+}
