@@ -1,6 +1,7 @@
 //! Tencent Cloud CKafka, API version 2019-08-19.
 
 pub mod answer;
+pub mod change;
 pub mod check;
 pub mod convert;
 pub mod fault;
@@ -45,5 +46,6 @@ static ROWS: &[Row] = &[
     row::<ops::describe_topic_attributes::DescribeTopicAttributes>(),
     row::<ops::describe_topic_detail::DescribeTopicDetail>(),
     row::<ops::inquire_ckafka_price::InquireCkafkaPrice>(),
+    row::<ops::instance_scaling_down::InstanceScalingDown>(),
     row::<ops::modify_instance_attributes::ModifyInstanceAttributes>(),
 ];

@@ -77,6 +77,9 @@ async fn every_key_of_the_model_is_answered_or_listed() {
         json!({ "InstanceId": id, "Config": { "AutoCreateTopicEnable": false } }),
     )
     .await;
+    let larger = json!({ "InstanceId": id, "UpgradeStrategy": 1, "DiskSize": 300 });
+    record("InstanceScalingDown", larger).await;
+    plane.wait_for("ckafka", &id, Phase::Running).await;
     for (action, request) in [
         ("DescribeInstances", json!({})),
         ("DescribeInstancesDetail", instance.clone()),

@@ -396,7 +396,8 @@ async fn changes_outside_their_ranges_are_refused_and_change_nothing() {
             json!({ "Enable": 1, "DiskQuotaPercentage": 101 }),
             "InvalidParameterValue",
         ),
-        ("PublicNetwork", json!(6), "UnsupportedOperation"),
+        ("PublicNetwork", json!(7), "InvalidParameterValue"),
+        ("PublicNetwork", json!(0), "InvalidParameterValue"),
         ("Nonsense", json!(1), "UnknownParameter"),
     ] {
         cases.push((
@@ -461,4 +462,113 @@ async fn an_instance_that_cannot_be_made_says_so_and_costs_nothing() {
         1
     );
     plane.assert_ledger().await;
+}
+
+async fn changed_to(plane: &Plane, id: &str, request: Value) -> Value {
+    result(plane, "InstanceScalingDown", request).await;
+    plane.wait_for("ckafka", id, Phase::Running).await;
+    detail(plane, id).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sizes_change_both_ways_and_cost_the_difference() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane).await;
+    let account = plane.context("ckafka", "").await.principal.account_id;
+    let available = async || {
+        let currency = brokerage_domain::money::Currency::Cny;
+        plane
+            .control
+            .account_balance(&account, currency)
+            .await
+            .unwrap()
+            .available()
+            .micros()
+    };
+    let before = available().await;
+    let larger = json!({ "InstanceId": id, "UpgradeStrategy": 1, "BandWidth": 40, "DiskSize": 300, "Partition": 800 });
+    let shown = changed_to(&plane, &id, larger).await;
+    let found = ["Bandwidth", "DiskSize", "MaxPartitionNumber", "Status"].map(|key| &shown[key]);
+    assert_eq!(found, [&json!(320), &json!(300), &json!(800), &json!(1)]);
+    // By the hour, each list price x 1.2 / 720 rounded up: 1990 for 1690, and 100 GB more at 35.
+    assert_eq!(before - available().await, 3_316_667 - 2_816_667 + 58_334);
+    let smaller =
+        json!({ "InstanceId": id, "UpgradeStrategy": 2, "BandWidth": 20, "Partition": 400 });
+    assert_eq!(changed_to(&plane, &id, smaller).await["Bandwidth"], 160);
+    let topic = json!({ "InstanceId": id, "TopicName": "t", "PartitionNum": 101, "ReplicaNum": 3 });
+    result(&plane, "CreateTopic", topic).await;
+    let sizes = |changes: Value| {
+        crate::calls::changed(json!({ "InstanceId": id, "UpgradeStrategy": 1 }), &changes)
+    };
+    check_refused(
+        &plane,
+        "InstanceScalingDown",
+        vec![
+            (sizes(json!({ "Partition": 300 })), "InvalidParameterValue"),
+            (sizes(json!({ "DiskSize": 250 })), "InvalidParameterValue"),
+            (sizes(json!({ "BandWidth": 30 })), "InvalidParameterValue"),
+            (sizes(json!({})), "InvalidParameterValue"),
+            (
+                sizes(json!({ "UpgradeStrategy": 3, "BandWidth": 40 })),
+                "InvalidParameterValue",
+            ),
+            (
+                sizes(json!({ "UpgradeStrategy": null })),
+                "MissingParameter",
+            ),
+            (
+                sizes(json!({ "InstanceId": "ckafka-00000001" })),
+                "InvalidParameterValue.InstanceNotExist",
+            ),
+        ],
+    )
+    .await;
+    plane.assert_ledger().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn public_bandwidth_is_bought_with_the_free_part_counted() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane).await;
+    result(
+        &plane,
+        "ModifyInstanceAttributes",
+        json!({ "InstanceId": id, "PublicNetwork": 9, "InstanceName": "wide" }),
+    )
+    .await;
+    plane.wait_for("ckafka", &id, Phase::Running).await;
+    let shown = detail(&plane, &id).await;
+    assert_eq!(
+        (&shown["PublicNetwork"], &shown["InstanceName"]),
+        (&json!(9), &json!("wide"))
+    );
+    plane.assert_ledger().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_standard_edition_only_the_disk_grows() {
+    let plane = Plane::sandbox().await;
+    let id = bought(
+        &plane,
+        &with(json!({ "SpecificationsType": "standard", "DiskSize": null })),
+    )
+    .await;
+    plane.wait_for("ckafka", &id, Phase::Running).await;
+    let shown = changed_to(
+        &plane,
+        &id,
+        json!({ "InstanceId": id, "UpgradeStrategy": 1, "DiskSize": 500 }),
+    )
+    .await;
+    assert_eq!(
+        (&shown["DiskSize"], &shown["Bandwidth"]),
+        (&json!(500), &json!(320))
+    );
+    let wider = json!({ "InstanceId": id, "UpgradeStrategy": 1, "BandWidth": 100 });
+    check_refused(
+        &plane,
+        "InstanceScalingDown",
+        vec![(wider, "InvalidParameterValue")],
+    )
+    .await;
 }

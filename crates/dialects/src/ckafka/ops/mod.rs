@@ -15,4 +15,5 @@ pub mod describe_topic;
 pub mod describe_topic_attributes;
 pub mod describe_topic_detail;
 pub mod inquire_ckafka_price;
+pub mod instance_scaling_down;
 pub mod modify_instance_attributes;

@@ -1,14 +1,16 @@
-//! ModifyInstanceAttributes: what an owner may change without buying anything.
+//! ModifyInstanceAttributes: name and settings of a cluster, and its public bandwidth, which is bought.
 
 use std::collections::BTreeMap;
 
 use brokerage_control::instance_edit::InstanceEdit;
+use brokerage_domain::catalog::Plan;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Instance;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::ckafka::answer::{Answered, Operated};
+use crate::ckafka::change::{Sizes, change, plan_changed};
 use crate::ckafka::check;
 use crate::ckafka::convert::{self, attribute};
 use crate::ckafka::ids;
@@ -100,22 +102,42 @@ impl Operation for ModifyInstanceAttributes {
         let Call { control, cx } = call;
         let id = InstanceId::new(request.instance_id.clone());
         let instance = control.instance_view(cx, &id).await?;
-        let edit = edit(&instance, request)?;
+        let plan = public_plan(call, &instance, request.public_network).await?;
+        let edit = edit(request)?;
+        // Public bandwidth is bought: what may be refused for want of money goes first.
+        if let Some(plan) = plan {
+            change(call, &instance, plan).await?;
+        }
         control.instance_edit(cx, &id, edit).await?;
         Ok(Answered::new(Operated::flowing(ids::flow_id(&id))))
     }
 }
 
-fn edit(instance: &Instance, request: Request) -> Result<InstanceEdit, CallError> {
-    if request
-        .public_network
-        .is_some_and(|mbit| mbit != convert::public_network(instance))
-    {
-        // Public bandwidth is bought; it has a price.
-        return Err(check::unsupported(
-            "`PublicNetwork` cannot be changed after the purchase.",
+/// The plan with other public bandwidth, which is given with the free part; `None` where it stays.
+async fn public_plan(
+    call: &Call,
+    instance: &Instance,
+    mbit: Option<i64>,
+) -> Result<Option<Plan>, CallError> {
+    let free = convert::public_network(instance) - instance.plan.bought.public_mbit;
+    let public_mbit = mbit.map(|mbit| mbit.saturating_sub(free));
+    if public_mbit.is_none_or(|mbit| mbit == instance.plan.bought.public_mbit) {
+        return Ok(None);
+    }
+    if public_mbit.is_some_and(|mbit| mbit < 0) {
+        return Err(check::value(
+            "PublicNetwork",
+            format!("must be at least {free}"),
         ));
     }
+    let sizes = Sizes {
+        public_mbit,
+        ..Sizes::default()
+    };
+    plan_changed(call, instance, sizes).await.map(Some)
+}
+
+fn edit(request: Request) -> Result<InstanceEdit, CallError> {
     let name = check::given(request.instance_name.as_ref());
     if name.is_some_and(|name| name.chars().count() > NAME_CHARS_MAX) {
         return Err(check::value(

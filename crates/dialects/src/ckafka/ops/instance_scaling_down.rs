@@ -1,0 +1,67 @@
+//! InstanceScalingDown: other sizes of a cluster, smaller or, whatever its name says, larger ones.
+
+use brokerage_domain::id::InstanceId;
+use serde::{Deserialize, Serialize};
+
+use crate::ckafka::answer::Answered;
+use crate::ckafka::change::{Sizes, change, plan_changed};
+use crate::ckafka::check;
+use crate::fault::CallError;
+use crate::operation::{Call, Mode, Operation};
+
+/// `UpgradeStrategy`: steady, fast. Sizes change without moving data here, so that both are the same.
+const STRATEGIES: std::ops::RangeInclusive<i64> = 1..=2;
+
+/// The operation.
+pub struct InstanceScalingDown;
+
+/// Parameters, as in the vendor's SDKs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    instance_id: String,
+    upgrade_strategy: i64,
+    disk_size: Option<i64>,
+    band_width: Option<i64>,
+    partition: Option<i64>,
+}
+
+/// `ScalingDownResp`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Scaling {
+    deal_names: Vec<String>,
+}
+
+impl Operation for InstanceScalingDown {
+    const NAME: &'static str = "InstanceScalingDown";
+    const ACTION: &'static str = "ckafka:InstanceScalingDown";
+    const MODE: Mode = Mode::Write;
+    const CALLS_PER_SECOND: u32 = 20;
+    type Request = Request;
+    type Response = Answered<Scaling>;
+
+    fn resource(request: &Request) -> Option<String> {
+        Some(request.instance_id.clone())
+    }
+
+    async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
+        check::within("UpgradeStrategy", request.upgrade_strategy, STRATEGIES)?;
+        let id = InstanceId::new(request.instance_id);
+        let instance = call.control.instance_view(&call.cx, &id).await?;
+        let sizes = Sizes {
+            bandwidth_mbps: request.band_width,
+            partitions: request.partition,
+            disk_gb: request.disk_size,
+            public_mbit: None,
+        };
+        let plan = plan_changed(call, &instance, sizes).await?;
+        if plan.bought == instance.plan.bought {
+            return Err(check::value("InstanceId", "has these sizes already"));
+        }
+        let placed = change(call, &instance, plan).await?;
+        Ok(Answered::new(Scaling {
+            deal_names: vec![placed.order_id.to_string()],
+        }))
+    }
+}
