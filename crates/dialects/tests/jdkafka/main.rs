@@ -6,6 +6,7 @@ mod change;
 mod conformance;
 mod golden;
 mod instances;
+mod life;
 mod network;
 mod purchase;
 mod wire;
