@@ -31,6 +31,8 @@ pub struct ServerSettings {
     pub data: PathBuf,
     /// Where its log goes; each start adds to it.
     pub log: PathBuf,
+    /// Ports for its brokers; without it some that no other server uses.
+    pub broker_ports: Option<RangeInclusive<u16>>,
     /// More arguments of `serve`.
     pub arguments: Vec<OsString>,
 }
@@ -50,7 +52,10 @@ impl Server {
     /// # Errors
     /// If it does not become ready in time.
     pub fn start(settings: ServerSettings) -> Result<Self> {
-        let broker_ports = broker_ports_find(BROKER_PORTS_EACH)?;
+        let broker_ports = match settings.broker_ports.clone() {
+            Some(given) => given,
+            None => broker_ports_find(BROKER_PORTS_EACH)?,
+        };
         let (group, api) = start(&settings, &broker_ports)?;
         Ok(Self {
             settings,

@@ -65,6 +65,7 @@ fn server(run: &Run, suite: &str) -> Result<Server> {
         binary: binary(run, false)?,
         data: fresh_data(run, suite)?,
         log,
+        broker_ports: None,
         arguments: Vec::new(),
     })
 }

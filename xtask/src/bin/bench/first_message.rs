@@ -1,6 +1,7 @@
 //! From sending a signed purchase to the first acknowledged record.
 
-use std::path::PathBuf;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -30,6 +31,9 @@ pub(crate) struct Settings {
     /// Starts of Apache Kafka.
     #[arg(long, default_value_t = 5)]
     apache_runs: usize,
+    /// The binary to measure; without it the product is built.
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
 }
 
 /// How long each part of one purchase took, from its sending.
@@ -55,8 +59,8 @@ pub(crate) fn run(workspace: &Workspace, settings: &Settings) -> Result<String> 
         settings.runs
     );
     let apache = ApacheKafka::prepare(workspace)?;
-    let binary = release_binary(workspace)?;
-    let mut server = server(workspace, binary, "first-message")?;
+    let binary = release_binary(workspace, settings.binary.as_deref())?;
+    let mut server = server(workspace, binary, "first-message", None)?;
     let mut timings = purchases(&server, settings.runs)?;
     server.stop()?;
 
@@ -107,8 +111,11 @@ fn report(timings: &mut [Timing]) -> (Duration, Duration) {
     shown("first record acknowledged", |timing| timing.acknowledged)
 }
 
-/// Builds the product as users run it.
-pub(crate) fn release_binary(workspace: &Workspace) -> Result<PathBuf> {
+/// The binary that was given, or the product built as users run it.
+pub(crate) fn release_binary(workspace: &Workspace, given: Option<&Path>) -> Result<PathBuf> {
+    if let Some(binary) = given {
+        return Ok(binary.to_path_buf());
+    }
     Program::new("cargo", BUILD_LIMIT, workspace.log("build-release")?)
         .args(["build", "--quiet", "--release", "--package", "brokerage"])
         .folder(workspace.root())
@@ -117,7 +124,12 @@ pub(crate) fn release_binary(workspace: &Workspace) -> Result<PathBuf> {
 }
 
 /// Starts a server with the vendors' rate limits off on a fresh data directory.
-pub(crate) fn server(workspace: &Workspace, binary: PathBuf, name: &str) -> Result<Server> {
+pub(crate) fn server(
+    workspace: &Workspace,
+    binary: PathBuf,
+    name: &str,
+    broker_ports: Option<RangeInclusive<u16>>,
+) -> Result<Server> {
     let data = workspace.scratch("data")?.join(format!("bench-{name}"));
     if data.exists() {
         std::fs::remove_dir_all(&data)?;
@@ -128,6 +140,7 @@ pub(crate) fn server(workspace: &Workspace, binary: PathBuf, name: &str) -> Resu
         binary,
         data,
         log,
+        broker_ports,
         arguments,
     })
 }

@@ -1,13 +1,14 @@
 //! Durable orders a second, and instances listed a second.
 
-use std::path::Path;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use clap::Args;
 use serde_json::Value;
-use xtask::Workspace;
+use xtask::{Server, Workspace};
 
 use crate::calls::Caller;
 use crate::first_message::{release_binary, server};
@@ -16,21 +17,46 @@ use crate::load::{Measured, load};
 use crate::moto::Moto;
 use crate::stats::{median_of, ms};
 
-/// Connections at once; the last is the one that the result is about.
-const CONNECTIONS: [usize; 3] = [1, 16, 64];
-/// Orders that find out how many can be prepared for a timed run.
+/// A load: connections at once, and the share of the requests that it gets.
+struct Load {
+    connections: usize,
+    share: usize,
+}
+
+/// The last is the one that the result is about.
+const LOADS: [Load; 3] = [
+    Load {
+        connections: 1,
+        share: 8,
+    },
+    Load {
+        connections: 16,
+        share: 1,
+    },
+    Load {
+        connections: 64,
+        share: 1,
+    },
+];
+/// Requests before those that are timed.
 const WARM_UP: usize = 500;
-/// Requests prepared for one run at most, some 200 MB.
-const REQUESTS_MAX: usize = 200_000;
+/// How long one run may take.
+const RUN_LIMIT: Duration = Duration::from_secs(120);
+/// How long one run of the slower side may take; it then ends with what was answered.
+const MOTO_LIMIT: Duration = Duration::from_secs(5);
+/// An instance reserves a port for each of its three brokers when it is ordered, and none of these is started.
+const BROKER_PORTS: RangeInclusive<u16> = 1_024..=65_535;
+/// Instances that fit into these ports.
+const INSTANCES_MAX: usize = 21_500;
 
 /// The options of `bench orders`.
 #[derive(Debug, Args)]
 pub(crate) struct Settings {
-    /// Seconds of each run.
-    #[arg(long, default_value_t = 3)]
-    seconds: u64,
-    /// Runs of each load, of which the median counts.
-    #[arg(long, default_value_t = 3)]
+    /// Orders of one run; with one connection an eighth.
+    #[arg(long, default_value_t = 20_000)]
+    orders: usize,
+    /// Runs of each load, each on a fresh server; the median counts.
+    #[arg(long, default_value_t = 5)]
     runs: usize,
     /// Instances to list.
     #[arg(long, default_value_t = 10_000)]
@@ -38,22 +64,33 @@ pub(crate) struct Settings {
     /// Lists of all instances.
     #[arg(long, default_value_t = 10)]
     lists: usize,
+    /// The binary to measure; without it the product is built.
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
 }
 
 pub(crate) fn run(workspace: &Workspace, settings: &Settings) -> Result<String> {
     ensure!(
-        settings.runs > 0 && settings.lists > 0 && settings.seconds > 0,
+        settings.runs > 0 && settings.lists > 0,
         "at least one run of each"
+    );
+    let room = INSTANCES_MAX - WARM_UP;
+    ensure!(
+        settings.orders <= room && settings.instances <= room,
+        "there are ports for {room} instances"
     );
     println!(
         "client: requests signed beforehand with ACS3-HMAC-SHA256, one nonce each, kept HTTP/1.1 connections,"
     );
     println!("        one thread; every answer has to have status 200");
     println!(
-        "load:   CreatePostPayOrder of the vendor's page, rate limits off, {} runs of {} s each, median",
-        settings.runs, settings.seconds
+        "load:   CreatePostPayOrder of the vendor's page, rate limits off, {} orders a run (1 connection: {}), \
+         median of {} runs, each on a fresh server",
+        settings.orders,
+        settings.orders / LOADS[0].share,
+        settings.runs
     );
-    let binary = release_binary(workspace)?;
+    let binary = release_binary(workspace, settings.binary.as_deref())?;
     let orders = orders(workspace, &binary, settings)?;
     let list_per_s = list(workspace, &binary, settings)?;
     let moto = moto(workspace, settings)?;
@@ -66,65 +103,69 @@ pub(crate) fn run(workspace: &Workspace, settings: &Settings) -> Result<String> 
     ))
 }
 
-/// Runs one load so often and takes the run with the median rate.
-fn median_load(
-    settings: &Settings,
-    address: &str,
-    connections: usize,
-    mut prepare: impl FnMut(usize) -> Result<Vec<Bytes>>,
+/// The run with the median rate, of each load; prints each and returns the last.
+fn medians(
+    what: &str,
+    runs: usize,
+    mut run: impl FnMut(&Load) -> Result<Measured>,
 ) -> Result<Measured> {
-    let limit = Duration::from_secs(settings.seconds);
-    let warm = load(address, &prepare(WARM_UP)?, connections, limit)?;
-    let mut rate = warm.per_second;
-    let mut runs = Vec::new();
-    for _ in 0..settings.runs {
-        // Half as many again as the last run would have used, so that a faster one does not run dry.
-        let wanted = (rate * settings.seconds as f64 * 1.5) as usize + WARM_UP;
-        let measured = load(
-            address,
-            &prepare(wanted.min(REQUESTS_MAX))?,
-            connections,
-            limit,
-        )?;
-        rate = rate.max(measured.per_second);
-        runs.push((measured.per_second, measured.p99, measured.answers));
+    let mut last = None;
+    for load in &LOADS {
+        let mut measured = (0..runs).map(|_| run(load)).collect::<Result<Vec<_>>>()?;
+        measured.sort_by(|a, b| a.per_second.total_cmp(&b.per_second));
+        let median = measured.swap_remove((measured.len() - 1) / 2);
+        println!(
+            "  {:>2} connections: {:>7.0} {what} a second, p99 {:.2} ms ({} answers)",
+            load.connections,
+            median.per_second,
+            ms(median.p99),
+            median.answers
+        );
+        last = Some(median);
     }
-    let (per_second, p99, answers) =
-        median_of(&mut runs, |a, b| a.0.total_cmp(&b.0)).context("no run")?;
-    Ok(Measured {
-        per_second,
-        p99,
-        answers,
-    })
+    last.context("no load")
+}
+
+fn fresh_server(workspace: &Workspace, binary: &Path) -> Result<Server> {
+    server(
+        workspace,
+        binary.to_path_buf(),
+        "orders",
+        Some(BROKER_PORTS),
+    )
+}
+
+fn signed_orders(caller: &Caller, count: usize) -> Result<Vec<Bytes>> {
+    (0..count).map(|_| caller.alikafka_order()).collect()
 }
 
 fn orders(workspace: &Workspace, binary: &Path, settings: &Settings) -> Result<Measured> {
-    let mut server = server(workspace, binary.to_path_buf(), "orders")?;
-    let caller = Caller::sandbox(server.api());
-    let mut last = None;
-    for connections in CONNECTIONS {
-        let prepare = |count: usize| (0..count).map(|_| caller.alikafka_order()).collect();
-        let measured = median_load(settings, server.api(), connections, prepare)?;
-        println!(
-            "  {connections:>2} connections: {:>7.0} orders a second, p99 {:.2} ms ({} orders)",
-            measured.per_second,
-            ms(measured.p99),
-            measured.answers
-        );
-        last = Some(measured);
-    }
-    server.stop()?;
-    last.context("no load")
+    medians("orders", settings.runs, |Load { connections, share }| {
+        let mut server = fresh_server(workspace, binary)?;
+        let caller = Caller::sandbox(server.api());
+        load(
+            server.api(),
+            &signed_orders(&caller, WARM_UP)?,
+            *connections,
+            RUN_LIMIT,
+        )?;
+        let requests = signed_orders(&caller, settings.orders / share)?;
+        let measured = load(server.api(), &requests, *connections, RUN_LIMIT)?;
+        server.stop()?;
+        Ok(measured)
+    })
 }
 
 /// Instances a second that GetInstanceList tells of, with so many instances.
 fn list(workspace: &Workspace, binary: &Path, settings: &Settings) -> Result<f64> {
-    let mut server = server(workspace, binary.to_path_buf(), "list")?;
+    let mut server = fresh_server(workspace, binary)?;
     let caller = Caller::sandbox(server.api());
-    let orders: Vec<Bytes> = (0..settings.instances)
-        .map(|_| caller.alikafka_order())
-        .collect::<Result<_>>()?;
-    let made = load(server.api(), &orders, 16, Duration::from_secs(600))?;
+    let made = load(
+        server.api(),
+        &signed_orders(&caller, settings.instances)?,
+        16,
+        RUN_LIMIT,
+    )?;
     ensure!(
         made.answers == settings.instances,
         "only {} instances were made",
@@ -159,20 +200,24 @@ fn list(workspace: &Workspace, binary: &Path, settings: &Settings) -> Result<f64
 
 fn moto(workspace: &Workspace, settings: &Settings) -> Result<Measured> {
     println!(
-        "beside: moto's create_cluster (nothing durable, nothing started), the same generator"
+        "beside: moto's create_cluster (nothing durable, nothing started), the same generator, {} s a run, median of {}",
+        MOTO_LIMIT.as_secs(),
+        settings.runs
     );
-    let mut last = None;
-    for connections in CONNECTIONS {
-        // A server of its own for each load: it slows down with what it keeps.
+    medians("clusters", settings.runs, |Load { connections, .. }| {
+        // A fresh one for each run here as well: it slows down with what it keeps.
         let moto = Moto::start(workspace)?;
-        let prepare = |count| Ok(moto.create_cluster(count));
-        let measured = median_load(settings, moto.address(), connections, prepare)?;
-        println!(
-            "  {connections:>2} connections: {:>7.0} clusters a second, p99 {:.2} ms",
-            measured.per_second,
-            ms(measured.p99)
-        );
-        last = Some(measured);
-    }
-    last.context("no load")
+        load(
+            moto.address(),
+            &moto.create_cluster(WARM_UP),
+            *connections,
+            MOTO_LIMIT,
+        )?;
+        load(
+            moto.address(),
+            &moto.create_cluster(settings.orders),
+            *connections,
+            MOTO_LIMIT,
+        )
+    })
 }
