@@ -32,7 +32,29 @@ pub fn resource_parts(resource: &str) -> Option<(InstanceId, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn the_resource_id_of_any_topic_gives_back_its_parts(
+            seed in any::<u64>(),
+            prepaid in any::<bool>(),
+            topic in "[A-Za-z0-9._-]{1,64}",
+        ) {
+            let id = instance_id(&Chance::seeded(seed), prepaid);
+            let resource = format!("Kafka_{id}_{topic}");
+            prop_assert_eq!(resource_parts(&resource), Some((id, topic.as_str())));
+        }
+
+        #[test]
+        fn any_text_is_a_resource_id_or_none(text in "[Kafk_a-]{0,24}") {
+            if let Some((id, name)) = resource_parts(&text) {
+                prop_assert_eq!(format!("Kafka_{id}_{name}"), text);
+            }
+        }
+    }
 
     #[test]
     fn a_resource_id_is_taken_apart() {

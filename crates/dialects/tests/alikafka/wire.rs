@@ -48,6 +48,11 @@ fn transports() -> Vec<(&'static str, Scheme, WireRequest)> {
             post(&format!("/?{all}"), &json_headers, ""),
         ),
         (
+            "ACS3 is JSON, whatever is said",
+            Scheme::Acs3,
+            post(&format!("/?Format=XML&{all}"), &ACTION_HEADERS, ""),
+        ),
+        (
             "Tea with a form body",
             Scheme::Acs3,
             post("/", &form_headers, &all),
