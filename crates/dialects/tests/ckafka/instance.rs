@@ -572,3 +572,52 @@ async fn of_a_standard_edition_only_the_disk_grows() {
     )
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_can_name_one_instance() {
+    let plane = Plane::sandbox().await;
+    let (mine, other) = (running(&plane).await, running(&plane).await);
+    let account = plane.context("ckafka", "").await.principal.account_id;
+    let policy: Policy = serde_json::from_value(json!({ "statements": [{
+        "effect": "allow",
+        "actions": ["ckafka:*", "tag:*"],
+        "resources": [format!("qcs::ckafka:*:*:ckafkaId/{mine}")],
+    }] }))
+    .unwrap();
+    let key = (String::from("AKIDone"), String::from("secret-of-one"));
+    let new = brokerage_control::access_key::NewKey {
+        id: Some(brokerage_domain::id::AccessKeyId::new(key.0.as_str())),
+        secret: Some(key.1.as_str().into()),
+        session_token: None,
+        policy,
+    };
+    plane
+        .control
+        .access_key_create(&account, new)
+        .await
+        .unwrap();
+    for (action, request) in [
+        ("DescribeInstanceAttributes", json!({})),
+        ("ModifyInstanceAttributes", json!({ "InstanceName": "x" })),
+        (
+            "CreateTopic",
+            json!({ "TopicName": "t", "PartitionNum": 1, "ReplicaNum": 1 }),
+        ),
+        ("DescribeTopicDetail", json!({})),
+        ("DeleteTopic", json!({ "TopicName": "t" })),
+        (
+            "InstanceScalingDown",
+            json!({ "UpgradeStrategy": 1, "DiskSize": 300 }),
+        ),
+        ("DeleteInstancePost", json!({})),
+    ] {
+        for (id, expected) in [(&other, "UnauthorizedOperation"), (&mine, "")] {
+            let request = crate::calls::changed(request.clone(), &json!({ "InstanceId": id }));
+            let answer = call_as(&plane, &key, action, request).await;
+            assert_eq!(code(&answer), expected, "{action} {id}: {}", answer.body);
+            if action == "InstanceScalingDown" {
+                plane.wait_for("ckafka", id, Phase::Running).await;
+            }
+        }
+    }
+}

@@ -4,6 +4,7 @@ use brokerage_domain::id::InstanceId;
 use serde::Deserialize;
 
 use crate::ckafka::answer::{Answered, Operated};
+use crate::ckafka::ids;
 use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
 
@@ -27,7 +28,7 @@ impl Operation for DeleteTopic {
     type Response = Answered<Operated>;
 
     fn resource(request: &Request) -> Option<String> {
-        Some(request.instance_id.clone())
+        Some(ids::instance_resource(&request.instance_id))
     }
 
     async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::ckafka::answer::Answered;
 use crate::ckafka::convert::{self, Tag, VipEntity, attribute};
+use crate::ckafka::ids;
 use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
 
@@ -99,6 +100,10 @@ impl Operation for DescribeInstanceAttributes {
     const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Answered<Attributes>;
+
+    fn resource(request: &Request) -> Option<String> {
+        Some(ids::instance_resource(&request.instance_id))
+    }
 
     async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
         let Call { control, cx } = call;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::{Answered, Page};
 use crate::ckafka::check::given;
+use crate::ckafka::ids;
 use crate::ckafka::topics;
 use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
@@ -53,7 +54,7 @@ impl Operation for DescribeTopic {
     type Response = Answered<Found>;
 
     fn resource(request: &Request) -> Option<String> {
-        Some(request.instance_id.clone())
+        Some(ids::instance_resource(&request.instance_id))
     }
 
     async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {

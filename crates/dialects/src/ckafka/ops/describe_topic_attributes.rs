@@ -6,6 +6,7 @@ use brokerage_domain::id::InstanceId;
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::Answered;
+use crate::ckafka::ids;
 use crate::ckafka::topics::{self, Config};
 use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
@@ -67,7 +68,7 @@ impl Operation for DescribeTopicAttributes {
     type Response = Answered<Attributes>;
 
     fn resource(request: &Request) -> Option<String> {
-        Some(request.instance_id.clone())
+        Some(ids::instance_resource(&request.instance_id))
     }
 
     async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::ckafka::answer::{Answered, Page};
 use crate::ckafka::check::{self, given};
 use crate::ckafka::convert::Tag;
+use crate::ckafka::ids;
 use crate::ckafka::topics::{self, Config};
 use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
@@ -90,7 +91,7 @@ impl Operation for DescribeTopicDetail {
     type Response = Answered<Found>;
 
     fn resource(request: &Request) -> Option<String> {
-        Some(request.instance_id.clone())
+        Some(ids::instance_resource(&request.instance_id))
     }
 
     async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {

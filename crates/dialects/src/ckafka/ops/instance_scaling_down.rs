@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::ckafka::answer::Answered;
 use crate::ckafka::change::{Sizes, change, plan_changed};
 use crate::ckafka::check;
+use crate::ckafka::ids;
 use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
 
@@ -42,7 +43,7 @@ impl Operation for InstanceScalingDown {
     type Response = Answered<Scaling>;
 
     fn resource(request: &Request) -> Option<String> {
-        Some(request.instance_id.clone())
+        Some(ids::instance_resource(&request.instance_id))
     }
 
     async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {

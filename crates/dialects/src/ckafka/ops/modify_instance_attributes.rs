@@ -95,7 +95,7 @@ impl Operation for ModifyInstanceAttributes {
     type Response = Answered<Operated>;
 
     fn resource(request: &Request) -> Option<String> {
-        Some(request.instance_id.clone())
+        Some(ids::instance_resource(&request.instance_id))
     }
 
     async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ckafka::check;
 use crate::ckafka::convert::Tag;
+use crate::ckafka::ids;
 use crate::ckafka::tag::{RESOURCE_PREFIX, SERVICE};
 use crate::fault::{CallError, invalid};
 use crate::operation::{Call, Mode, Operation};
@@ -46,7 +47,9 @@ impl Operation for ModifyResourceTags {
     type Response = Response;
 
     fn resource(request: &Request) -> Option<String> {
-        Some(request.resource.clone())
+        let id = instance_of(&request.resource).ok();
+        // What names no instance is refused by the call itself.
+        id.map(|id| ids::instance_resource(id.as_str()))
     }
 
     async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
