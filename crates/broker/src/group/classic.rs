@@ -717,3 +717,7 @@ fn metadata_of(protocols: &[(String, Bytes)], protocol: &str) -> Bytes {
         .map(|(_, metadata)| metadata.clone())
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+#[path = "classic_tests.rs"]
+mod tests;

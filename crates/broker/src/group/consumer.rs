@@ -166,14 +166,15 @@ impl ConsumerGroup {
     ) -> Result<Beaten, ErrorCode> {
         match beat.member_epoch {
             EPOCH_LEAVE | EPOCH_LEAVE_STATIC => return self.leave(&beat),
-            EPOCH_JOIN => self.join(&beat, now)?,
+            EPOCH_JOIN => {}
             _ => self.check_beat(&beat)?,
         }
+        let is_new = beat.member_epoch == EPOCH_JOIN && self.join(&beat, now)?;
         let id = beat.member_id.clone();
         let is_join = beat.member_epoch == EPOCH_JOIN;
         let is_full = is_join
             || (beat.rebalance_timeout.is_some() && beat.topics.is_some() && beat.owned.is_some());
-        self.update(&id, &beat, now);
+        self.update(&id, &beat, is_new, now);
         self.retarget(topics);
         let owned = if is_join {
             Some(Assigned::new())
@@ -189,7 +190,8 @@ impl ConsumerGroup {
         })
     }
 
-    fn join(&mut self, beat: &Beat, now: Instant) -> Result<(), ErrorCode> {
+    /// Takes a member in, or back. Returns whether it is new.
+    fn join(&mut self, beat: &Beat, now: Instant) -> Result<bool, ErrorCode> {
         let former = beat
             .instance_id
             .as_ref()
@@ -222,12 +224,11 @@ impl ConsumerGroup {
             member.previous_epoch = 0;
             member.revoking = Assigned::new();
             member.is_away = false;
-            return Ok(());
+            return Ok(false);
         }
         if self.members.len() >= MEMBERS_MAX {
             return Err(ErrorCode::GroupMaxSizeReached);
         }
-        self.epoch += 1;
         let member = ConsumerMember {
             instance_id: beat.instance_id.clone(),
             rack_id: beat.rack_id.clone(),
@@ -248,7 +249,7 @@ impl ConsumerGroup {
             is_away: false,
         };
         self.members.insert(beat.member_id.clone(), member);
-        Ok(())
+        Ok(true)
     }
 
     fn check_beat(&self, beat: &Beat) -> Result<(), ErrorCode> {
@@ -314,7 +315,7 @@ impl ConsumerGroup {
         }
     }
 
-    fn update(&mut self, id: &str, beat: &Beat, now: Instant) {
+    fn update(&mut self, id: &str, beat: &Beat, is_new: bool, now: Instant) {
         let Some(member) = self.members.get_mut(id) else {
             return;
         };
@@ -327,7 +328,7 @@ impl ConsumerGroup {
         if beat.rack_id.is_some() {
             member.rack_id.clone_from(&beat.rack_id);
         }
-        let mut is_changed = false;
+        let mut is_changed = is_new;
         if let Some(topics) = &beat.topics {
             is_changed |= member.topics != *topics;
             member.topics.clone_from(topics);
@@ -487,3 +488,7 @@ impl ConsumerGroup {
         late.iter().for_each(|id| self.remove(id));
     }
 }
+
+#[cfg(test)]
+#[path = "consumer_tests.rs"]
+mod tests;

@@ -232,3 +232,7 @@ impl<S: JournaledState> Journal<S> {
         self.file.sync()
     }
 }
+
+#[cfg(test)]
+#[path = "journal_tests.rs"]
+mod tests;

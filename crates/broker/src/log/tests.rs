@@ -278,7 +278,7 @@ fn sequences_are_checked_and_survive_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("t-0");
     let mut log = open(&path);
-    let mut append = |log: &mut Log, sequence, epoch| {
+    let append = |log: &mut Log, sequence, epoch| {
         log.append(&sequenced(sequence, epoch), 0, &OPTIONS)
             .map(|info| (info.base_offset, info.is_duplicate))
     };

@@ -1,8 +1,7 @@
 //! Every version of every request that is told to clients gets an answer that they can read, whether it
 //! is a success or a refusal.
 
-mod support;
-
+use crate::support::{Client, batch, host_at, spec, topic};
 use brokerage_broker::{Durability, Host};
 use kafka_protocol::{
     messages::{
@@ -11,7 +10,6 @@ use kafka_protocol::{
     },
     protocol::{Request, StrBytes},
 };
-use support::{Client, batch, host_at, spec, topic};
 use uuid::Uuid;
 
 fn name(text: &str) -> TopicName {

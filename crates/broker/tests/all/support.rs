@@ -146,6 +146,28 @@ impl Client {
 
 /// A batch of records with these values and no keys.
 pub fn batch(values: &[&str]) -> Bytes {
+    producer_batch(
+        values,
+        ProducerBatch {
+            producer_id: -1,
+            epoch: -1,
+            sequence: -1,
+            is_transactional: false,
+        },
+    )
+}
+
+/// What an idempotent or transactional producer writes into its batches.
+#[derive(Debug, Clone, Copy)]
+pub struct ProducerBatch {
+    pub producer_id: i64,
+    pub epoch: i16,
+    pub sequence: i32,
+    pub is_transactional: bool,
+}
+
+/// The same from a producer that has an id.
+pub fn producer_batch(values: &[&str], producer: ProducerBatch) -> Bytes {
     let mut records = Vec::new();
     let varint = |out: &mut Vec<u8>, value: usize| {
         let mut value = (value as u64) << 1;
@@ -167,13 +189,13 @@ pub fn batch(values: &[&str]) -> Bytes {
     }
     let count = values.len() as i32;
     let mut tail = BytesMut::new();
-    tail.put_i16(0);
+    tail.put_i16(if producer.is_transactional { 0x10 } else { 0 });
     tail.put_i32(count - 1);
     tail.put_i64(NOW_MS);
     tail.put_i64(NOW_MS);
-    tail.put_i64(-1);
-    tail.put_i16(-1);
-    tail.put_i32(-1);
+    tail.put_i64(producer.producer_id);
+    tail.put_i16(producer.epoch);
+    tail.put_i32(producer.sequence);
     tail.put_i32(count);
     tail.put_slice(&records);
     let mut out = BytesMut::new();

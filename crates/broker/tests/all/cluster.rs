@@ -1,9 +1,8 @@
 //! Clusters as their owner and their clients see them.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
+use crate::support::{Client, batch, host_at, spec, topic};
 use brokerage_broker::{ClusterLimits, Durability, Host, HostError, TopicSpec};
 use bytes::Bytes;
 use kafka_protocol::{
@@ -14,7 +13,6 @@ use kafka_protocol::{
     },
     protocol::StrBytes,
 };
-use support::{Client, batch, host_at, spec, topic};
 
 fn name(text: &str) -> TopicName {
     TopicName(StrBytes::from_string(text.to_owned()))
@@ -459,7 +457,7 @@ async fn a_port_that_is_taken_is_told_apart_and_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let host = host_at(dir.path(), Durability::Process);
     host.ensure_cluster(spec("a", 1)).await.unwrap();
-    let taken = support::address(&host, "a", 0);
+    let taken = crate::support::address(&host, "a", 0);
     let mut other = spec("b", 2);
     other.brokers[1].listeners[0].bind = taken;
     match host.ensure_cluster(other.clone()).await {
@@ -469,7 +467,7 @@ async fn a_port_that_is_taken_is_told_apart_and_changes_nothing() {
     assert!(host.observe("b").is_none());
     host.drop_cluster("a").await.unwrap();
     host.ensure_cluster(other).await.unwrap();
-    assert_eq!(support::address(&host, "b", 1), taken);
+    assert_eq!(crate::support::address(&host, "b", 1), taken);
     let bad = host.ensure_cluster(spec("../b", 1)).await;
     assert!(matches!(bad, Err(HostError::InvalidClusterId { .. })));
     let old = brokerage_broker::ClusterSpec {

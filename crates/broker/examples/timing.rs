@@ -1,0 +1,124 @@
+//! Measures what a newcomer waits for: `cargo run --release -p brokerage-broker --example timing -- DATA_DIR`.
+//!
+//! Prints medians of starting a cluster of three brokers and of its first acknowledged record, in both
+//! durabilities, and the time to open 1,000 clusters that were there before.
+
+#[path = "../tests/all/support.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
+mod support;
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use brokerage_broker::{Durability, Host, TopicSpec};
+use kafka_protocol::messages::{
+    ProduceRequest, TopicName,
+    produce_request::{PartitionProduceData, TopicProduceData},
+};
+use support::{Client, batch, host_at, spec, topic};
+
+/// Runs of each measurement.
+const RUNS: usize = 51;
+/// Clusters in the measurement of opening.
+const CLUSTERS: usize = 1_000;
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+async fn first_ack(host: &Host, id: &str) {
+    let data = PartitionProduceData::default().with_records(Some(batch(&["first"])));
+    let data = TopicProduceData::default()
+        .with_name(TopicName("t".into()))
+        .with_partition_data(vec![data]);
+    let request = ProduceRequest::default()
+        .with_acks(-1)
+        .with_topic_data(vec![data]);
+    // The first topic of a cluster is led by broker 0.
+    let mut client = Client::connect(host, id, 0).await;
+    let answer = client.call(request, 9).await;
+    assert_eq!(answer.responses[0].partition_responses[0].error_code, 0);
+}
+
+async fn measure(dir: &Path, durability: Durability) {
+    let host = host_at(dir, durability);
+    let (mut ensure, mut ack, mut more) = (Vec::new(), Vec::new(), Vec::new());
+    for at in 0..RUNS {
+        let id = format!("run{at}");
+        let started = Instant::now();
+        host.ensure_cluster(spec(&id, 3)).await.unwrap();
+        ensure.push(started.elapsed());
+        let started = Instant::now();
+        host.create_topic(
+            &id,
+            TopicSpec {
+                replication_factor: 3,
+                ..topic("t", 3)
+            },
+        )
+        .await
+        .unwrap();
+        first_ack(&host, &id).await;
+        ack.push(started.elapsed());
+        let started = Instant::now();
+        first_ack(&host, &id).await;
+        more.push(started.elapsed());
+    }
+    host.shutdown().await;
+    let (ensure, ack, more) = (median(ensure), median(ack), median(more));
+    println!(
+        "{durability:?}: ensure_cluster {ensure:?}, create_topic to first ack {ack:?}, connect to next ack {more:?}"
+    );
+}
+
+async fn measure_opening(dir: &Path) {
+    let host = host_at(dir, Durability::Process);
+    for at in 0..CLUSTERS {
+        let id = format!("idle{at}");
+        host.ensure_cluster(spec(&id, 3)).await.unwrap();
+        host.create_topic(&id, topic("t", 6)).await.unwrap();
+    }
+    host.shutdown().await;
+    drop(host);
+    let before = resident_bytes();
+    let host = host_at(dir, Durability::Process);
+    let started = Instant::now();
+    for id in host.cluster_ids_on_disk().unwrap() {
+        host.ensure_cluster(spec(&id, 3)).await.unwrap();
+    }
+    let elapsed = started.elapsed();
+    let each = resident_bytes().saturating_sub(before) / CLUSTERS as u64;
+    println!(
+        "{CLUSTERS} clusters of 3 brokers and 6 partitions: open after {elapsed:?}, {each} bytes more in memory for each"
+    );
+    host.shutdown().await;
+}
+
+fn resident_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| {
+        line.trim()
+            .trim_end_matches("kB")
+            .trim()
+            .parse::<u64>()
+            .ok()
+    })
+    .unwrap_or(0)
+        << 10
+}
+
+#[tokio::main]
+async fn main() {
+    let dir = std::env::args().nth(1).expect("usage: timing DATA_DIR");
+    for (name, durability) in [
+        ("process", Durability::Process),
+        ("power", Durability::Power),
+    ] {
+        measure(&Path::new(&dir).join(name), durability).await;
+    }
+    measure_opening(&Path::new(&dir).join("idle")).await;
+}
