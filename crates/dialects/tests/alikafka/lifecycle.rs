@@ -407,3 +407,82 @@ async fn name_and_settings_can_be_changed() {
     ];
     assert_eq!(refused(&plane, "UpdateInstanceConfig", &bad).await.1, FIELD);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_repeat_their_inner_name_in_xml() {
+    let plane = Plane::sandbox().await;
+    let tagged = with(
+        &EXAMPLE,
+        &[
+            ("Tag.1.Key", Some("a")),
+            ("Tag.1.Value", Some("<1>")),
+            ("Tag.2.Key", Some("b")),
+        ],
+    );
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let (_, id) = bought(&plane, &tagged).await;
+        started(
+            &plane,
+            &id,
+            &[
+                ("VSwitchIds.1", Some("vsw-a")),
+                ("VSwitchIds.2", Some("vsw-b")),
+            ],
+        )
+        .await;
+        ids.push(id);
+    }
+    let answer = plane
+        .aliyun_as(
+            "XML",
+            "GetInstanceList",
+            super::VERSION,
+            &[("RegionId", super::REGION)],
+        )
+        .await;
+    ids.sort();
+    let between = |from: &str| {
+        answer
+            .body
+            .split_once(from)
+            .map_or("", |(_, rest)| rest)
+            .to_owned()
+    };
+    let list = between("<GetInstanceListResponse>");
+    assert!(
+        list.contains("<Message>operation success.</Message><InstanceList><InstanceVO>"),
+        "{list}"
+    );
+    for id in &ids {
+        assert!(
+            list.contains(&format!("<InstanceVO><InstanceId>{id}</InstanceId>")),
+            "{id}: {list}"
+        );
+    }
+    for (part, times) in [
+        (
+            "<VSwitchIds><VSwitchIds>vsw-a</VSwitchIds><VSwitchIds>vsw-b</VSwitchIds></VSwitchIds>",
+            2,
+        ),
+        (
+            "<TagVO><Key>a</Key><Value>&lt;1&gt;</Value></TagVO><TagVO><Key>b</Key><Value></Value></TagVO>",
+            2,
+        ),
+        (
+            "<ScheduledRetirement>false</ScheduledRetirement></InstanceVO>",
+            2,
+        ),
+        (
+            "</InstanceVO></InstanceList><Code>200</Code><Success>true</Success></GetInstanceListResponse>",
+            1,
+        ),
+    ] {
+        assert_eq!(
+            answer.body.matches(part).count(),
+            times,
+            "{part}: {}",
+            answer.body
+        );
+    }
+}
