@@ -10,5 +10,6 @@ mod price;
 mod purchase;
 mod region;
 mod tag;
+mod terraform;
 mod topic;
 mod transport;

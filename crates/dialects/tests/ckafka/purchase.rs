@@ -114,6 +114,14 @@ async fn the_multi_zone_example_shows_its_three_zones() {
         detail(&plane, &id).await["ZoneIds"],
         json!([450001, 450002])
     );
+    // Of a list alone it is the zone of the subnet.
+    let list =
+        json!({ "ZoneId": null, "MultiZoneFlag": true, "ZoneIds": [450002, 450003, 450001] });
+    let id = bought(&plane, &with(list)).await;
+    assert_eq!(
+        detail(&plane, &id).await["ZoneIds"],
+        json!([450001, 450002, 450003])
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

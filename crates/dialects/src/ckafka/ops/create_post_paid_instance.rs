@@ -128,7 +128,11 @@ pub(super) async fn place(call: &Call, request: Request) -> Result<OrderPlaced, 
     let Call { control, cx } = call;
     let catalog = control.catalog(cx.profile)?;
     let count = instance_count(&request, catalog.batch_max())?;
-    let plan = catalog.plan(&plan_request(&request, &cx.region)?)?;
+    let mut wanted = plan_request(&request, &cx.region)?;
+    if request.zone_id.is_none() && wanted.zones.len() > 1 {
+        subnet_zone_first(call, &request.subnet_id, &mut wanted.zones).await?;
+    }
+    let plan = catalog.plan(&wanted)?;
     let name = request.instance_name.as_deref().unwrap_or_default();
     let order = OrderRequest {
         order_id: ids::deal_name(control.now(), control.chance()),
@@ -258,6 +262,23 @@ fn zones(request: &Request) -> Result<Vec<String>, CallError> {
         .chain(others)
         .map(|zone| zone.to_string())
         .collect())
+}
+
+/// Of a list of zones alone, the access point's is that of the subnet.
+async fn subnet_zone_first(
+    call: &Call,
+    subnet_id: &str,
+    zones: &mut [String],
+) -> Result<(), CallError> {
+    let subnets = call.control.subnet_list(&call.cx).await?;
+    let subnet = subnets
+        .iter()
+        .find(|subnet| subnet.id.as_str() == subnet_id);
+    let at = subnet.and_then(|subnet| zones.iter().position(|zone| *zone == subnet.zone));
+    if let Some(at) = at {
+        zones[..=at].rotate_right(1);
+    }
+    Ok(())
 }
 
 fn attributes(request: &Request) -> BTreeMap<String, String> {

@@ -1,8 +1,7 @@
 //! DescribeResourceTagsByResourceIds: the tags of some instances, page by page.
 
-use std::collections::BTreeMap;
-
-use brokerage_control::Context;
+use brokerage_domain::Error;
+use brokerage_domain::id::InstanceId;
 use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
 
@@ -75,23 +74,17 @@ impl Operation for DescribeResourceTagsByResourceIds {
         let ours = request.service_type == SERVICE && request.resource_prefix == RESOURCE_PREFIX;
         let region = check::given(request.resource_region.as_ref());
         let mut found = Vec::new();
-        if ours {
-            // The instances may be in another region than the call.
-            let cx = Context {
-                region: region.unwrap_or_default().to_owned(),
-                ..cx.clone()
+        for id in request.resource_ids.iter().filter(|_| ours) {
+            let instance = match control
+                .instance_view(cx, &InstanceId::new(id.as_str()))
+                .await
+            {
+                Ok(instance) if region.is_none_or(|region| instance.region == region) => instance,
+                Ok(_) | Err(Error::NotFound { .. }) => continue,
+                Err(error) => return Err(error.into()),
             };
-            let instances = control.instance_list(&cx).await?.into_iter();
-            let mut of_instance: BTreeMap<String, BTreeMap<String, String>> = instances
-                .map(|instance| (instance.id.to_string(), instance.tags))
-                .collect();
-            for id in &request.resource_ids {
-                let tags = of_instance.remove(id).unwrap_or_default();
-                found.extend(
-                    tags.into_iter()
-                        .map(|(key, value)| tag_resource(id, key, value)),
-                );
-            }
+            let tags = instance.tags.into_iter();
+            found.extend(tags.map(|(key, value)| tag_resource(id, key, value)));
         }
         let total_count = found.len();
         let page = Page::of(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX);
