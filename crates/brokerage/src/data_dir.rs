@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use brokerage_control::seal::MasterKey;
 use brokerage_domain::id::Chance;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 const LOCK_FILE: &str = "lock";
 const MASTER_KEY_FILE: &str = "master.key";
+const NODE_FILE: &str = "node";
 const STORE_FILE: &str = "brokerage.sqlite";
 const SOCKET_FILE: &str = "brokerage.sock";
 const CLUSTERS_DIR: &str = "clusters";
@@ -68,14 +69,31 @@ impl DataDir {
 
     /// The key that seals secrets: read, or drawn at the first start. Readable by its owner only.
     pub fn master_key(&self, chance: &Chance) -> anyhow::Result<MasterKey> {
-        let path = self.path.join(MASTER_KEY_FILE);
+        let draw = || MasterKey::draw(chance).to_text();
+        let text = self.kept(MASTER_KEY_FILE, draw)?;
+        MasterKey::from_text(text.expose_secret())
+            .with_context(|| format!("{MASTER_KEY_FILE} holds no key"))
+    }
+
+    /// The name of this directory's owner, which outlives the process: drawn at the first start.
+    pub fn node(&self, chance: &Chance) -> anyhow::Result<String> {
+        let name = self.kept(NODE_FILE, || SecretString::from(chance.uuid()))?;
+        Ok(name.expose_secret().trim().to_owned())
+    }
+
+    /// The text of a file, drawn when there is none.
+    fn kept(
+        &self,
+        name: &str,
+        draw: impl FnOnce() -> SecretString,
+    ) -> anyhow::Result<SecretString> {
+        let path = self.path.join(name);
         match fs::read_to_string(&path) {
-            Ok(text) => MasterKey::from_text(&text)
-                .with_context(|| format!("{} holds no key", path.display())),
+            Ok(text) => Ok(SecretString::from(text)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let key = MasterKey::draw(chance);
-                write_new(&path, key.to_text().expose_secret())?;
-                Ok(key)
+                let text = draw();
+                write_new(&path, text.expose_secret())?;
+                Ok(text)
             }
             Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
         }

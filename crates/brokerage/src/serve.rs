@@ -33,6 +33,7 @@ pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
     let data = DataDir::own(&config.data)?;
     let chance = Chance::from_system();
     let master_key = data.master_key(&chance)?;
+    let node = data.node(&chance)?;
     let clocks = Clocks::system();
     // The setting is about records of Kafka; money is always safe from a power cut.
     let durability = brokerage_store::Durability::Power;
@@ -64,6 +65,7 @@ pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
         chance,
         engine: engine.clone(),
         master_key,
+        node,
     });
     Ok(Plane {
         control,

@@ -1,6 +1,7 @@
 //! The control plane's one value: settings, store, catalogs, clocks, engine and the bounded memories.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use brokerage_domain::catalog::{Catalog, Catalogs};
 use brokerage_domain::clock::{Clocks, Moment};
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access_key::KeyCache;
+use crate::background::lease::NO_LEASE;
 use crate::context::Context;
 use crate::rate::RateLimiter;
 use crate::replay::ReplayMemory;
@@ -67,6 +69,8 @@ pub struct Parts {
     pub engine: Arc<dyn Engine>,
     /// Seals access-key secrets.
     pub master_key: MasterKey,
+    /// Names the owner of the engine's data over restarts: who reconciles. Never empty.
+    pub node: String,
 }
 
 /// The control plane.
@@ -82,6 +86,9 @@ pub struct Control {
     pub(crate) rates: RateLimiter,
     pub(crate) replays: ReplayMemory,
     pub(crate) requests: RequestLog,
+    pub(crate) node: String,
+    /// Generation of the right to reconcile that this process holds.
+    pub(crate) lease: AtomicI64,
     /// Shortens the reconciler's wait; a lost wake-up costs time, never work.
     pub(crate) wake: Notify,
     pub(crate) stopping: CancellationToken,
@@ -114,6 +121,7 @@ impl Control {
             chance,
             engine,
             master_key,
+            node,
         } = parts;
         Arc::new(Self {
             settings,
@@ -127,6 +135,8 @@ impl Control {
             rates: RateLimiter::default(),
             replays: ReplayMemory::default(),
             requests: RequestLog::default(),
+            node,
+            lease: AtomicI64::new(NO_LEASE),
             wake: Notify::new(),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),

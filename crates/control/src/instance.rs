@@ -1,6 +1,7 @@
 //! Instances: looking at them, starting, changing and releasing them.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
@@ -13,6 +14,7 @@ use brokerage_store::instance::{
     instance_update,
 };
 
+use crate::background::lease::lease_fence;
 use crate::context::Context;
 use crate::control::{Abort, Control};
 use crate::failpoints::crash_point;
@@ -299,7 +301,9 @@ impl Control {
             + 'static,
     {
         let wanted = id.clone();
+        let generation = self.lease.load(Ordering::SeqCst);
         self.write(label, move |tx| {
+            lease_fence(tx, generation)?;
             let missing = || Abort::from(Error::not_found(Kind::Instance, wanted.as_str()));
             let mut instance = instance_by_id(tx, &wanted)?.ok_or_else(missing)?;
             if let Some(attention) = apply(tx, &mut instance)? {

@@ -39,6 +39,10 @@ pub struct PlaneOptions {
     pub seed: u64,
     /// When its clocks stand.
     pub beginning: Moment,
+    /// A store to share with another plane; one of its own otherwise.
+    pub store: Option<Store>,
+    /// Who it is among planes on one store.
+    pub node: String,
 }
 
 impl Default for PlaneOptions {
@@ -52,6 +56,8 @@ impl Default for PlaneOptions {
             settings,
             seed: 1,
             beginning: BEGINNING,
+            store: None,
+            node: "test".to_owned(),
         }
     }
 }
@@ -94,13 +100,17 @@ impl Plane {
             settings,
             seed,
             beginning,
+            store,
+            node,
         } = options;
         let clock = Arc::new(FrozenClock::at(beginning));
         let engine = Arc::new(FakeEngine::new());
         let chance = Chance::seeded(seed);
         let control = Control::new(Parts {
             settings,
-            store: Store::open_sqlite_in_memory().expect("an in-memory store opens"),
+            store: store.unwrap_or_else(|| {
+                Store::open_sqlite_in_memory().expect("an in-memory store opens")
+            }),
             catalogs: Catalogs::embedded(),
             clocks: Clocks {
                 business: clock.clone(),
@@ -109,6 +119,7 @@ impl Plane {
             master_key: MasterKey::draw(&chance),
             chance,
             engine: engine.clone(),
+            node,
         });
         control
             .sandbox_prepare()

@@ -20,7 +20,9 @@ const PERIOD: Duration = Duration::from_secs(15);
 impl Control {
     pub(super) async fn housekeep_forever(self: Arc<Self>) {
         loop {
-            if let Err(error) = self.housekeep().await {
+            if self.lease_held()
+                && let Err(error) = self.housekeep().await
+            {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
                     "housekeeping failed; the next round tries again"

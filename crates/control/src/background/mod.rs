@@ -10,6 +10,7 @@ use brokerage_domain::Result;
 use crate::control::Control;
 
 mod housekeeping;
+pub(crate) mod lease;
 mod reconcile;
 
 impl Control {
@@ -27,7 +28,12 @@ impl Control {
             )?)
         })
         .await?;
-        self.reconcile_all().await?;
+        if self.lease_take().await? {
+            self.reconcile_all().await?;
+        } else {
+            tracing::warn!("another process reconciles; this one waits for its turn");
+        }
+        self.tasks.spawn(self.clone().lease_keep_forever());
         self.tasks.spawn(self.clone().reconcile_forever());
         self.tasks.spawn(self.clone().housekeep_forever());
         Ok(())
@@ -43,6 +49,7 @@ impl Control {
         self.stopping.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+        self.lease_give_up().await;
     }
 
     /// Closes the store: nothing can be asked of the control plane after it.

@@ -66,7 +66,11 @@ impl Control {
 
     pub(super) async fn reconcile_forever(self: Arc<Self>) {
         loop {
-            let wait = match self.reconcile_unsettled().await {
+            let looked = match self.lease_held() {
+                true => self.reconcile_unsettled().await,
+                false => Ok(LOOK_PERIOD),
+            };
+            let wait = match looked {
                 Ok(wait) => wait,
                 Err(error) => {
                     tracing::error!(

@@ -7,14 +7,12 @@ use brokerage_engine::Engine;
 use brokerage_engine::fake::Fault;
 use brokerage_testkit::{Plane, PlaneOptions};
 
-mod purchase;
-
-use purchase::{buy, release, start_over};
+use crate::purchase::{buy, release, start_over};
 
 /// What a delivery that met `faults` comes to.
 async fn check(faults: &[Fault], expected: Phase) {
     let plane = Plane::sandbox().await;
-    let before = purchase::available(&plane).await;
+    let before = crate::purchase::available(&plane).await;
     plane.engine.script_ensure(faults.iter().cloned());
     let placed = buy(&plane, 1).await.expect("the order is accepted");
     let id = placed.instance_ids[0].as_str();
@@ -26,7 +24,7 @@ async fn check(faults: &[Fault], expected: Phase) {
         .await
         .unwrap();
     let clusters = plane.engine.list_clusters().await.unwrap();
-    let after = purchase::available(&plane).await;
+    let after = crate::purchase::available(&plane).await;
     match expected {
         Phase::Running => {
             assert_eq!(order.state(), OrderState::Fulfilled, "{faults:?}");
@@ -146,7 +144,7 @@ async fn what_ran_runs_again_after_a_start_on_its_own_ports() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_spends_no_more_than_it_has_however_many_ask() {
     let plane = Plane::sandbox().await;
-    let price = purchase::price(&plane);
+    let price = crate::purchase::price(&plane);
     let account = plane.control.account_create("poor").await.unwrap();
     let money = price.checked_mul(5).unwrap();
     plane
@@ -155,11 +153,11 @@ async fn an_account_spends_no_more_than_it_has_however_many_ask() {
         .await
         .unwrap();
     let buyers: Vec<_> = (0..16)
-        .map(|_| purchase::buy_as(&plane, &account, 1))
+        .map(|_| crate::purchase::buy_as(&plane, &account, 1))
         .collect();
     let outcomes = futures_util::future::join_all(buyers).await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 5);
-    let batch = purchase::buy_as(&plane, &account, 2).await;
+    let batch = crate::purchase::buy_as(&plane, &account, 2).await;
     assert!(matches!(
         batch,
         Err(brokerage_domain::Error::InsufficientFunds { .. })

@@ -1,0 +1,109 @@
+//! The right to reconcile: one process at a time has it, and a process that was paused past it can write no step.
+//!
+//! The holder is the node that owns the data directory, so a restart takes the right back at once. Other processes
+//! on the same store serve callers and wait.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use brokerage_domain::{Error, Result};
+use brokerage_store::Tx;
+use brokerage_store::lease::{lease_acquire, lease_check, lease_release, lease_renew};
+
+use crate::control::{Abort, Control};
+
+/// Name of the lease.
+const RECONCILER: &str = "reconciler";
+/// How long the right lasts without being renewed, in microseconds of real time.
+const LEASE_US: i64 = 15_000_000;
+/// How often it is renewed, or asked for by those who wait.
+const RENEW_PERIOD: Duration = Duration::from_secs(5);
+/// The generation of nobody.
+pub(crate) const NO_LEASE: i64 = 0;
+
+impl Control {
+    /// Whether this process has the right to reconcile, as far as it knows.
+    pub(super) fn lease_held(&self) -> bool {
+        self.lease.load(Ordering::SeqCst) != NO_LEASE
+    }
+
+    /// Takes the right, if nobody else has it.
+    pub(super) async fn lease_take(&self) -> Result<bool> {
+        let (holder, now_us) = (self.node.clone(), self.real_now().micros());
+        let taken = self
+            .write("lease_take", move |tx| {
+                Ok(lease_acquire(tx, RECONCILER, &holder, now_us, LEASE_US)?)
+            })
+            .await?;
+        self.lease
+            .store(taken.unwrap_or(NO_LEASE), Ordering::SeqCst);
+        Ok(taken.is_some())
+    }
+
+    /// Keeps the right, or waits for it and begins where its last holder ended.
+    pub(super) async fn lease_keep_forever(self: Arc<Self>) {
+        loop {
+            tokio::select! {
+                () = self.stopping.cancelled() => return,
+                () = tokio::time::sleep(RENEW_PERIOD) => {}
+            }
+            if let Err(error) = self.lease_keep().await {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the right to reconcile could not be renewed"
+                );
+            }
+        }
+    }
+
+    async fn lease_keep(self: &Arc<Self>) -> Result<()> {
+        let generation = self.lease.load(Ordering::SeqCst);
+        if generation != NO_LEASE {
+            let now_us = self.real_now().micros();
+            let kept = self
+                .write("lease_renew", move |tx| {
+                    Ok(lease_renew(tx, RECONCILER, generation, now_us, LEASE_US)?)
+                })
+                .await?;
+            if kept {
+                return Ok(());
+            }
+            tracing::warn!("another process reconciles now");
+            self.lease.store(NO_LEASE, Ordering::SeqCst);
+        }
+        if self.lease_take().await? {
+            tracing::info!("this process reconciles now");
+            self.reconcile_all().await?;
+        }
+        Ok(())
+    }
+
+    /// Gives the right up, so that the next holder need not wait for its end.
+    pub(super) async fn lease_give_up(&self) {
+        let generation = self.lease.swap(NO_LEASE, Ordering::SeqCst);
+        if generation == NO_LEASE {
+            return;
+        }
+        let given = self
+            .write("lease_release", move |tx| {
+                Ok(lease_release(tx, RECONCILER, generation)?)
+            })
+            .await;
+        if let Err(error) = given {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the right to reconcile runs out by itself"
+            );
+        }
+    }
+}
+
+/// Refuses a step of a process that has lost the right: to be called in the step's own transaction.
+pub(crate) fn lease_fence(tx: &mut dyn Tx, generation: i64) -> std::result::Result<(), Abort> {
+    if lease_check(tx, RECONCILER, generation)? {
+        Ok(())
+    } else {
+        Err(Error::internal("the right to reconcile was lost").into())
+    }
+}
