@@ -1,13 +1,16 @@
 //! Between CKafka's topic parameters and Kafka's topic configuration.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use brokerage_control::topic::TopicView;
+use brokerage_domain::Error;
 use brokerage_domain::instance::Instance;
 use serde::Serialize;
 
 use crate::ckafka::convert::{self, Tag};
-use crate::ckafka::ids;
+use crate::ckafka::{check, ids};
+use crate::fault::CallError;
 
 /// Kafka's names of the topic settings that CKafka has parameters for.
 pub mod setting {
@@ -37,12 +40,14 @@ pub mod attribute {
     pub const TOPIC_ID: &str = "TopicId";
     /// `EnableWhiteList`, 0 or 1.
     pub const WHITE_LIST_ENABLED: &str = "EnableWhiteList";
-    /// `IpWhiteList`, a JSON list.
-    pub const WHITE_LIST: &str = "IpWhiteList";
+    /// `IpWhiteList`: what precedes each address.
+    pub const WHITE_LIST: &str = "IpWhiteList/";
     /// `Tags`, a JSON object.
     pub const TAGS: &str = "Tags";
 }
 
+/// Most entries of `IpWhiteList`; ours, the page names no number.
+const WHITE_LIST_MAX: usize = 100;
 /// Kafka's defaults of what no broker setting of an instance changes.
 const SEGMENT_MS_DEFAULT: i64 = 604_800_000;
 const SEGMENT_BYTES_DEFAULT: i64 = 1_073_741_824;
@@ -127,11 +132,61 @@ pub fn white_list_enabled(view: &TopicView) -> bool {
     attribute(view, attribute::WHITE_LIST_ENABLED).is_some_and(|text| text == "1")
 }
 
-/// `IpWhiteList`.
+/// `IpWhiteList`, sorted.
 pub fn white_list(view: &TopicView) -> Vec<String> {
-    attribute(view, attribute::WHITE_LIST)
-        .and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or_default()
+    let names = view
+        .record
+        .iter()
+        .flat_map(|record| record.attributes.keys());
+    names
+        .filter_map(|name| name.strip_prefix(attribute::WHITE_LIST))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The names of the attributes that hold an `IpWhiteList`: one an address, so that two changes at once lose none.
+pub fn white_list_names(white_list: &[String]) -> impl Iterator<Item = String> {
+    let name = |address| format!("{}{address}", attribute::WHITE_LIST);
+    white_list.iter().map(name)
+}
+
+/// Checks an `IpWhiteList`: addresses, or addresses with the length of a prefix.
+///
+/// # Errors
+/// The refusal of a list that is too long or holds something else.
+pub fn check_white_list(white_list: &[String]) -> Result<(), CallError> {
+    check_white_list_length(white_list.len())?;
+    match white_list.iter().find(|entry| !is_address_range(entry)) {
+        Some(entry) => {
+            let reason = format!("holds {entry:?}, which is no address");
+            Err(check::value("IpWhiteList", reason))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Checks how many addresses an `IpWhiteList` has.
+///
+/// # Errors
+/// [`Error::LimitReached`].
+pub fn check_white_list_length(count: usize) -> Result<(), CallError> {
+    if count <= WHITE_LIST_MAX {
+        return Ok(());
+    }
+    let reached = Error::LimitReached {
+        what: "addresses of a white list",
+        max: i64::try_from(WHITE_LIST_MAX).unwrap_or(i64::MAX),
+    };
+    Err(reached.into())
+}
+
+fn is_address_range(text: &str) -> bool {
+    let (address, prefix) = text.split_once('/').unwrap_or((text, "0"));
+    let Ok(address) = address.parse::<IpAddr>() else {
+        return false;
+    };
+    let bits: u8 = if address.is_ipv4() { 32 } else { 128 };
+    prefix.parse::<u8>().is_ok_and(|length| length <= bits)
 }
 
 /// `Tags`.

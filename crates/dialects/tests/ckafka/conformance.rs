@@ -78,6 +78,11 @@ async fn every_key_of_the_model_is_answered_or_listed() {
     )
     .await;
     let larger = json!({ "InstanceId": id, "UpgradeStrategy": 1, "DiskSize": 300 });
+    let listed = json!({ "InstanceId": id, "TopicName": "t", "IpWhiteList": ["10.0.0.2"] });
+    record("CreateTopicIpWhiteList", listed.clone()).await;
+    record("DeleteTopicIpWhiteList", listed).await;
+    record("DescribeTypeInstances", json!({})).await;
+    record("DescribeCkafkaVersion", instance.clone()).await;
     record("InstanceScalingDown", larger).await;
     plane.wait_for("ckafka", &id, Phase::Running).await;
     for (action, request) in [

@@ -367,6 +367,70 @@ async fn topic_lists_are_narrowed_sorted_and_paged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_white_list_grows_and_shrinks() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane).await;
+    result(
+        &plane,
+        "CreateTopic",
+        changed(topic(&id, "t"), &json!({ "EnableWhiteList": 1 })),
+    )
+    .await;
+    let of = |list: Value| json!({ "InstanceId": id, "TopicName": "t", "IpWhiteList": list });
+    let shown = async || {
+        let one = json!({ "InstanceId": id, "TopicName": "t" });
+        let one = result(&plane, "DescribeTopicAttributes", one).await;
+        (one["IpWhiteList"].clone(), one["Note"].clone())
+    };
+    result(
+        &plane,
+        "CreateTopicIpWhiteList",
+        of(json!(["10.0.0.1", "10.0.0.2"])),
+    )
+    .await;
+    result(
+        &plane,
+        "CreateTopicIpWhiteList",
+        of(json!(["10.0.0.2", "10.1.0.0/16"])),
+    )
+    .await;
+    assert_eq!(
+        shown().await.0,
+        json!(["10.0.0.1", "10.0.0.2", "10.1.0.0/16"])
+    );
+    result(
+        &plane,
+        "DeleteTopicIpWhiteList",
+        of(json!(["10.0.0.1", "10.9.9.9"])),
+    )
+    .await;
+    assert_eq!(shown().await.0, json!(["10.0.0.2", "10.1.0.0/16"]));
+    let many: Vec<String> = (0..99).map(|n| format!("10.2.0.{n}")).collect();
+    let elsewhere = changed(of(json!(["10.0.0.1"])), &json!({ "TopicName": "none" }));
+    for action in ["CreateTopicIpWhiteList", "DeleteTopicIpWhiteList"] {
+        let cases = vec![
+            (of(json!([])), "InvalidParameterValue.NotAllowedEmpty"),
+            (elsewhere.clone(), "ResourceNotFound"),
+            (
+                json!({ "InstanceId": id, "TopicName": "t" }),
+                "MissingParameter",
+            ),
+        ];
+        check_refused(&plane, action, cases).await;
+    }
+    let cases = vec![
+        (of(json!(["here"])), "InvalidParameterValue"),
+        (of(json!(many)), "LimitExceeded"),
+    ];
+    check_refused(&plane, "CreateTopicIpWhiteList", cases).await;
+    assert_eq!(
+        shown().await.0,
+        json!(["10.0.0.2", "10.1.0.0/16"]),
+        "a refused list changes nothing"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_topic_is_gone() {
     let plane = Plane::sandbox().await;
     let id = running(&plane).await;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::Answered;
 use crate::ckafka::convert::Tag;
-use crate::ckafka::topics::{attribute, setting};
+use crate::ckafka::topics::{self, attribute, setting};
 use crate::ckafka::{check, ids};
 use crate::fault::{CallError, Fault};
 use crate::operation::{Call, Mode, Operation};
@@ -21,8 +21,6 @@ const PARTITIONS: RangeInclusive<i64> = 1..=3_000;
 const REPLICAS: RangeInclusive<i64> = 1..=3;
 /// Longest `Note`, in characters.
 const NOTE_CHARS_MAX: usize = 64;
-/// Most entries of `IpWhiteList`; ours, the page names no number.
-const WHITE_LIST_MAX: usize = 100;
 /// `RetentionMs`: a minute to 90 days.
 const RETENTION_MS: RangeInclusive<i64> = 60_000..=7_776_000_000;
 /// `SegmentMs`: the page says a day, Terraform lets an hour through.
@@ -208,42 +206,17 @@ fn configs(request: &Request) -> Result<BTreeMap<String, String>, CallError> {
 fn attributes(request: &Request, topic_id: String) -> Result<BTreeMap<String, String>, CallError> {
     let enabled = check::switch("EnableWhiteList", request.enable_white_list.unwrap_or(0))?;
     let white_list = request.ip_white_list.as_deref().unwrap_or_default();
-    if white_list.len() > WHITE_LIST_MAX {
-        return Err(check::value(
-            "IpWhiteList",
-            format!("has more than {WHITE_LIST_MAX} entries"),
-        ));
-    }
-    if let Some(entry) = white_list.iter().find(|entry| !is_address_range(entry)) {
-        return Err(check::value(
-            "IpWhiteList",
-            format!("holds {entry:?}, which is no address"),
-        ));
-    }
+    topics::check_white_list(white_list)?;
     let tags = check::tags("Tags", request.tags.clone())?;
-    Ok(BTreeMap::from([
-        (attribute::TOPIC_ID.to_owned(), topic_id),
+    let addresses = topics::white_list_names(white_list).map(|name| (name, String::new()));
+    let others = [
+        (attribute::TOPIC_ID, topic_id),
         (
-            attribute::WHITE_LIST_ENABLED.to_owned(),
+            attribute::WHITE_LIST_ENABLED,
             i64::from(enabled).to_string(),
         ),
-        (
-            attribute::WHITE_LIST.to_owned(),
-            serde_json::json!(white_list).to_string(),
-        ),
-        (
-            attribute::TAGS.to_owned(),
-            serde_json::json!(tags).to_string(),
-        ),
-    ]))
-}
-
-/// An address, or an address and the length of a prefix.
-fn is_address_range(text: &str) -> bool {
-    let (address, prefix) = text.split_once('/').unwrap_or((text, "0"));
-    let Ok(address) = address.parse::<std::net::IpAddr>() else {
-        return false;
-    };
-    let bits: u8 = if address.is_ipv4() { 32 } else { 128 };
-    prefix.parse::<u8>().is_ok_and(|length| length <= bits)
+        (attribute::TAGS, serde_json::json!(tags).to_string()),
+    ];
+    let others = others.map(|(name, value)| (name.to_owned(), value));
+    Ok(addresses.chain(others).collect())
 }

@@ -1,0 +1,61 @@
+//! CreateTopicIpWhiteList: adds addresses to the white list of a topic.
+
+use brokerage_control::topic_edit::TopicEdit;
+use brokerage_domain::id::InstanceId;
+use serde::Deserialize;
+
+use crate::ckafka::answer::{Answered, Operated};
+use crate::ckafka::{check, ids, topics};
+use crate::fault::CallError;
+use crate::operation::{Call, Mode, Operation};
+
+/// The operation.
+pub struct CreateTopicIpWhiteList;
+
+/// Parameters.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    instance_id: String,
+    topic_name: String,
+    ip_white_list: Vec<String>,
+}
+
+impl Operation for CreateTopicIpWhiteList {
+    const NAME: &'static str = "CreateTopicIpWhiteList";
+    const ACTION: &'static str = "ckafka:CreateTopicIpWhiteList";
+    const MODE: Mode = Mode::Write;
+    const CALLS_PER_SECOND: u32 = 20;
+    type Request = Request;
+    type Response = Answered<Operated>;
+
+    fn resource(request: &Request) -> Option<String> {
+        Some(ids::instance_resource(&request.instance_id))
+    }
+
+    async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
+        let Call { control, cx } = call;
+        if request.ip_white_list.is_empty() {
+            return Err(check::not_allowed_empty("IpWhiteList"));
+        }
+        topics::check_white_list(&request.ip_white_list)?;
+        let id = InstanceId::new(request.instance_id);
+        let listed = control.topic_list(cx, &id).await?;
+        let topic = listed
+            .iter()
+            .find(|view| view.topic.name == request.topic_name);
+        let known = topic.map(topics::white_list).unwrap_or_default();
+        let new = request.ip_white_list.iter();
+        let new = new.filter(|address| !known.contains(address)).count();
+        topics::check_white_list_length(known.len() + new)?;
+        let names = topics::white_list_names(&request.ip_white_list);
+        let edit = TopicEdit {
+            attributes: names.map(|name| (name, String::new())).collect(),
+            ..TopicEdit::default()
+        };
+        control
+            .topic_edit(cx, &id, &request.topic_name, edit)
+            .await?;
+        Ok(Answered::new(Operated::done()))
+    }
+}

@@ -1,0 +1,51 @@
+//! DeleteTopicIpWhiteList: takes addresses off the white list of a topic. Older SDKs call it.
+
+use brokerage_control::topic_edit::TopicEdit;
+use brokerage_domain::id::InstanceId;
+use serde::Deserialize;
+
+use crate::ckafka::answer::{Answered, Operated};
+use crate::ckafka::{check, ids, topics};
+use crate::fault::CallError;
+use crate::operation::{Call, Mode, Operation};
+
+/// The operation.
+pub struct DeleteTopicIpWhiteList;
+
+/// Parameters.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    instance_id: String,
+    topic_name: String,
+    ip_white_list: Vec<String>,
+}
+
+impl Operation for DeleteTopicIpWhiteList {
+    const NAME: &'static str = "DeleteTopicIpWhiteList";
+    const ACTION: &'static str = "ckafka:DeleteTopicIpWhiteList";
+    const MODE: Mode = Mode::Write;
+    const CALLS_PER_SECOND: u32 = 20;
+    type Request = Request;
+    type Response = Answered<Operated>;
+
+    fn resource(request: &Request) -> Option<String> {
+        Some(ids::instance_resource(&request.instance_id))
+    }
+
+    async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
+        let Call { control, cx } = call;
+        if request.ip_white_list.is_empty() {
+            return Err(check::not_allowed_empty("IpWhiteList"));
+        }
+        let id = InstanceId::new(request.instance_id);
+        let edit = TopicEdit {
+            attributes_dropped: topics::white_list_names(&request.ip_white_list).collect(),
+            ..TopicEdit::default()
+        };
+        control
+            .topic_edit(cx, &id, &request.topic_name, edit)
+            .await?;
+        Ok(Answered::new(Operated::done()))
+    }
+}

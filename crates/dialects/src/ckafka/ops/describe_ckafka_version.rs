@@ -1,0 +1,69 @@
+//! DescribeCkafkaVersion: which Kafka a cluster runs as.
+
+use brokerage_domain::id::InstanceId;
+use serde::{Deserialize, Serialize};
+
+use crate::ckafka::answer::Answered;
+use crate::ckafka::ids;
+use crate::fault::CallError;
+use crate::operation::{Call, Mode, Operation};
+
+/// The operation.
+pub struct DescribeCkafkaVersion;
+
+/// Parameters.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    instance_id: String,
+}
+
+/// `InstanceVersion`. A bought version is honoured for good: there is nothing to upgrade to.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct InstanceVersion {
+    kafka_version: String,
+    cur_broker_version: String,
+    latest_broker_version: Vec<BrokerVersion>,
+    allow_upgrade_high_version: bool,
+    high_version_set: Vec<String>,
+    allow_auto_delete_timestamp: bool,
+    allow_modify_txn_id_expiration: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct BrokerVersion {
+    kafka_version: String,
+    broker_version: String,
+}
+
+impl Operation for DescribeCkafkaVersion {
+    const NAME: &'static str = "DescribeCkafkaVersion";
+    const ACTION: &'static str = "ckafka:DescribeCkafkaVersion";
+    const MODE: Mode = Mode::Read;
+    const CALLS_PER_SECOND: u32 = 20;
+    type Request = Request;
+    type Response = Answered<InstanceVersion>;
+
+    fn resource(request: &Request) -> Option<String> {
+        Some(ids::instance_resource(&request.instance_id))
+    }
+
+    async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
+        let id = InstanceId::new(request.instance_id);
+        let plan = call.control.instance_view(&call.cx, &id).await?.plan;
+        Ok(Answered::new(InstanceVersion {
+            latest_broker_version: vec![BrokerVersion {
+                kafka_version: plan.version.clone(),
+                broker_version: plan.kafka_version.clone(),
+            }],
+            kafka_version: plan.version,
+            cur_broker_version: plan.kafka_version,
+            allow_upgrade_high_version: false,
+            high_version_set: Vec::new(),
+            allow_auto_delete_timestamp: false,
+            allow_modify_txn_id_expiration: true,
+        }))
+    }
+}

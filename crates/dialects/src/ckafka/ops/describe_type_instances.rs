@@ -1,0 +1,22 @@
+//! DescribeTypeInstances: as DescribeInstances, for clusters of one kind; there is one kind.
+
+use super::describe_instances::{DescribeInstances, Found, Request};
+use crate::ckafka::answer::Answered;
+use crate::fault::CallError;
+use crate::operation::{Call, Mode, Operation};
+
+/// The operation.
+pub struct DescribeTypeInstances;
+
+impl Operation for DescribeTypeInstances {
+    const NAME: &'static str = "DescribeTypeInstances";
+    const ACTION: &'static str = "ckafka:DescribeTypeInstances";
+    const MODE: Mode = Mode::Read;
+    const CALLS_PER_SECOND: u32 = 20;
+    type Request = Request;
+    type Response = Answered<Found>;
+
+    async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
+        DescribeInstances::call(call, request).await
+    }
+}
