@@ -86,8 +86,10 @@ impl Cluster {
                     },
                 }
             })?;
-        // From here on a crash leaves unclean logs.
-        let _ = std::fs::remove_file(dir.join(CLEAN_SHUTDOWN_FILE));
+        // From here on a crash leaves unclean logs. The marker tells people and Kafka's own tools; recovery
+        // does not need it, since it reads what no index vouches for in any case.
+        let is_clean = std::fs::remove_file(dir.join(CLEAN_SHUTDOWN_FILE)).is_ok();
+        tracing::debug!(cluster = %spec.id, is_clean, "opening");
         let stored_bytes = Arc::new(AtomicI64::new(0));
         let topics = Topics::open(&dir, &journal, &shared, &stored_bytes, &spec.defaults)
             .map_err(storage)?;
@@ -312,10 +314,16 @@ impl Cluster {
             })
     }
 
+    /// Returns when housekeeping has left the cluster alone for good; blocks. To be called after
+    /// [`Cluster::halt`].
+    pub(crate) fn wait_for_housekeeping(&self) {
+        drop(self.housekeeping.lock());
+    }
+
     fn write_out(&self) -> std::io::Result<()> {
         let _turn = self.housekeeping.lock();
         for partition in self.topics.all_partitions() {
-            partition.checkpoint()?;
+            partition.checkpoint(self.shared.now_ms())?;
         }
         self.journal.sync()?;
         std::fs::write(self.dir.join(CLEAN_SHUTDOWN_FILE), b"{\"version\":0}")
@@ -329,6 +337,9 @@ impl Cluster {
             return;
         }
         let _turn = self.housekeeping.lock();
+        if self.stop.is_cancelled() {
+            return;
+        }
         if is_thorough {
             self.thorough_ms
                 .store(now_ms + THOROUGH_INTERVAL_MS, Ordering::Relaxed);

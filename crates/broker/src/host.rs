@@ -213,8 +213,16 @@ impl Host {
             return cluster.adapt(spec).await;
         }
         let id = spec.id.clone();
-        let cluster = Cluster::open(self.0.shared.clone(), self.cluster_dir(&id), spec)?;
-        cluster.listen()?;
+        let dir = self.cluster_dir(&id);
+        let is_new = !dir.exists();
+        let cluster = Cluster::open(self.0.shared.clone(), dir.clone(), spec)?;
+        if let Err(error) = cluster.listen() {
+            if is_new {
+                // Best effort: what is left is an empty cluster that nobody asks for.
+                let _ = std::fs::remove_dir_all(&dir);
+            }
+            return Err(error);
+        }
         cluster.transactions.resume();
         self.0.clusters.write().insert(id, cluster);
         Ok(())
@@ -248,7 +256,7 @@ impl Host {
         let turn = self.turn(id);
         let _turn = turn.lock().await;
         let cluster = self.0.clusters.write().remove(id);
-        if let Some(cluster) = cluster {
+        if let Some(cluster) = &cluster {
             cluster.halt().await;
         }
         let dir = self.cluster_dir(id);
@@ -258,7 +266,13 @@ impl Host {
             .options
             .data_dir
             .join(format!("{id}.{}.gone", self.0.shared.uuid().simple()));
-        let result = tokio::task::spawn_blocking(move || remove_dir(&dir, &gone)).await;
+        let result = tokio::task::spawn_blocking(move || {
+            if let Some(cluster) = cluster {
+                cluster.wait_for_housekeeping();
+            }
+            remove_dir(&dir, &gone)
+        })
+        .await;
         result
             .unwrap_or_else(|_| Err(io::Error::other("the removal was cancelled")))
             .map_err(|source| HostError::Storage {

@@ -34,6 +34,8 @@ const FRAME_TIME_MAX: Duration = Duration::from_secs(120);
 const WRITE_TIME_MAX: Duration = Duration::from_secs(120);
 /// Buffer of a connection at rest.
 const READ_BUFFER_BYTES: usize = 2 << 10;
+/// Room made for a request before its bytes have come.
+const READ_STEP_BYTES: usize = 1 << 20;
 /// A pause after accepting failed for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -253,9 +255,10 @@ async fn read_frame(
         .ok()
         .filter(|size| *size <= FRAME_BYTES_MAX);
     let size = size.ok_or(ConnectionError::FrameSize(length))?;
-    buffer.reserve(size.saturating_sub(buffer.len()));
     let fill = async {
         while buffer.len() < size {
+            // Room grows with what has come, not with what was announced.
+            buffer.reserve((size - buffer.len()).min(buffer.len().max(READ_STEP_BYTES)));
             if stream.read_buf(buffer).await? == 0 {
                 return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
             }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
-use crate::error::HostError;
+use crate::{error::HostError, topic_config};
 
 /// Longest cluster id.
 const CLUSTER_ID_CHARS_MAX: usize = 128;
@@ -173,6 +173,9 @@ impl ClusterSpec {
         }
         if self.defaults.partitions < 1 || self.defaults.replication_factor < 1 {
             return invalid("default partitions and replication factor are at least 1");
+        }
+        if let Err(reason) = topic_config::check_overrides(&self.defaults.configs) {
+            return invalid(&reason);
         }
         if usize::try_from(self.defaults.replication_factor)
             .is_ok_and(|factor| factor > self.brokers.len())

@@ -279,7 +279,10 @@ fn keep_partition(
             now_ms,
         })?;
     }
-    partition.checkpoint()
+    if partition.wants_checkpoint(now_ms) {
+        partition.checkpoint(now_ms)?;
+    }
+    Ok(())
 }
 
 /// Kafka's rules for topic names.

@@ -5,11 +5,12 @@
 //! since all partitions are in this process.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Weak},
     time::Duration,
 };
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::{
@@ -50,6 +51,15 @@ pub(crate) struct Claim<'a> {
 /// Transactional ids of one cluster.
 pub(crate) struct Transactions {
     cluster: Weak<Cluster>,
+    /// Transactions with an alarm, by transactional id.
+    watched: Mutex<HashMap<String, Watched>>,
+}
+
+/// A transaction that is aborted if it is still open at `at`.
+#[derive(Debug, Clone, Copy)]
+struct Watched {
+    started_ms: i64,
+    at: Instant,
 }
 
 /// What ending a transaction comes to.
@@ -133,7 +143,10 @@ fn bumped(epoch: i16) -> Option<i16> {
 
 impl Transactions {
     pub(crate) fn new(cluster: Weak<Cluster>) -> Self {
-        Self { cluster }
+        Self {
+            cluster,
+            watched: Mutex::default(),
+        }
     }
 
     fn cluster(&self) -> Result<Arc<Cluster>, ErrorCode> {
@@ -169,7 +182,7 @@ impl Transactions {
         });
         let ((answer, alarm), position) = written.map_err(|failure| failure.0)?;
         if let Some((started_ms, timeout_ms, true)) = alarm {
-            self.set_alarm(&cluster, id, started_ms, timeout_ms);
+            self.watch(&cluster, id, started_ms, timeout_ms);
         }
         cluster
             .journal
@@ -451,13 +464,43 @@ impl Transactions {
             });
     }
 
-    fn set_alarm(&self, cluster: &Arc<Cluster>, id: &str, started_ms: i64, timeout_ms: i32) {
+    /// Has the transaction that began at `started_ms` aborted when its time is over. One alarm is set for
+    /// each transactional id, however many transactions it makes.
+    fn watch(&self, cluster: &Arc<Cluster>, id: &str, started_ms: i64, timeout_ms: i32) {
         let left_ms = (started_ms + i64::from(timeout_ms) - cluster.shared.now_ms()).max(0);
         let at = Instant::now() + Duration::from_millis(left_ms as u64);
+        let mut watched = self.watched.lock();
+        let former = watched.insert(id.to_owned(), Watched { started_ms, at });
+        if former.is_none_or(|former| at < former.at) {
+            self.set_alarm(cluster, id, at);
+        }
+    }
+
+    fn set_alarm(&self, cluster: &Arc<Cluster>, id: &str, at: Instant) {
         let (weak, id) = (self.cluster.clone(), id.to_owned());
         cluster.shared.timers.at(at, move || {
-            let Some(cluster) = weak.upgrade() else { return };
-            let runtime = cluster.shared.runtime.clone();
+            if let Some(cluster) = weak.upgrade() {
+                cluster.transactions.ring(&cluster, id);
+            }
+        });
+    }
+
+    fn ring(&self, cluster: &Arc<Cluster>, id: String) {
+        let mut watched = self.watched.lock();
+        let Some(Watched { started_ms, at }) = watched.get(&id).copied() else {
+            return;
+        };
+        let is_open = cluster.journal.read(|state| {
+            state.transactions.get(&id).is_some_and(|record| {
+                record.status == TransactionStatus::Ongoing && record.started_ms == started_ms
+            })
+        });
+        if is_open && Instant::now() < at {
+            return self.set_alarm(cluster, &id, at);
+        }
+        watched.remove(&id);
+        if is_open {
+            let (cluster, runtime) = (cluster.clone(), cluster.shared.runtime.clone());
             cluster.tasks.clone().spawn_on(
                 async move {
                     if let Err(code) = cluster.transactions.time_out(&id, started_ms).await {
@@ -466,7 +509,7 @@ impl Transactions {
                 },
                 &runtime,
             );
-        });
+        }
     }
 
     /// Aborts the transaction that began at `started_ms` if it is still open, and fences its producer.
@@ -499,7 +542,7 @@ impl Transactions {
         for (id, record) in open {
             match record.status {
                 TransactionStatus::Ongoing => {
-                    self.set_alarm(&cluster, &id, record.started_ms, record.timeout_ms)
+                    self.watch(&cluster, &id, record.started_ms, record.timeout_ms)
                 }
                 TransactionStatus::PrepareCommit | TransactionStatus::PrepareAbort => {
                     spawn_complete(&self.cluster, id);

@@ -140,6 +140,12 @@ impl CachedFile {
     }
 
     fn file(&self) -> io::Result<Arc<File>> {
+        if self.is_retired() {
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "the file was replaced or removed",
+            ));
+        }
         self.0.cache.get(self.0.id, &self.0.path)
     }
 

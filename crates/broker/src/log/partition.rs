@@ -6,7 +6,7 @@ use std::{
     io,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering},
     },
 };
@@ -24,6 +24,12 @@ use crate::{error::ErrorCode, host::Durability};
 /// The segment being written to is not removed by retention while the last append is younger: records
 /// with old timestamps can be read before they go.
 const QUIET_MS: i64 = 60_000;
+/// A partition without appends for so long gets a checkpoint.
+const CHECKPOINT_QUIET_MS: i64 = 1_000;
+/// A busy partition gets a checkpoint so often …
+const CHECKPOINT_INTERVAL_MS: i64 = 30_000;
+/// … or after so many bytes: recovery after a crash reads little more than that.
+const CHECKPOINT_BYTES: u64 = 256 << 20;
 /// A producer that was silent this long is forgotten (Kafka's `producer.id.expiration.ms`).
 const PRODUCER_EXPIRATION_MS: i64 = 86_400_000;
 
@@ -79,10 +85,12 @@ pub(crate) struct Partition {
     resting_oldest_ms: AtomicI64,
     /// Records below were compacted.
     clean_offset: AtomicI64,
+    /// When the last checkpoint was written.
+    checkpoint_ms: AtomicI64,
     /// When something was appended last.
     appended_ms: AtomicI64,
     flush_turn: tokio::sync::Mutex<()>,
-    waiters: Mutex<Vec<Waiter>>,
+    waiters: Mutex<Vec<Weak<Notify>>>,
     leader_epoch: AtomicI32,
     is_deleted: AtomicBool,
     /// Set by use, cleared by housekeeping: a partition that was not used is put to rest.
@@ -105,6 +113,7 @@ impl Partition {
             index_interval_bytes: AtomicU64::new(4096),
             resting_oldest_ms: AtomicI64::new(i64::MAX),
             clean_offset: AtomicI64::new(0),
+            checkpoint_ms: AtomicI64::new(i64::MIN / 2),
             appended_ms: AtomicI64::new(i64::MIN / 2),
             flush_turn: tokio::sync::Mutex::new(()),
             waiters: Mutex::new(Vec::new()),
@@ -133,6 +142,10 @@ impl Partition {
         }
         self.is_used.store(true, Ordering::Relaxed);
         let mut slot = self.log.lock();
+        // Asked again under the lock: a partition being deleted must not be opened anew.
+        if self.is_deleted.load(Ordering::Acquire) {
+            return Err(ErrorCode::UnknownTopicOrPartition);
+        }
         if slot.is_none() {
             let start = self.start_offset.load(Ordering::Acquire);
             let interval = self.index_interval_bytes.load(Ordering::Relaxed);
@@ -312,13 +325,13 @@ impl Partition {
     /// Has a waiting fetch woken by the next change.
     pub(crate) fn register(&self, waiter: &Waiter) {
         let mut waiters = self.waiters.lock();
-        waiters.retain(|waiting| Arc::strong_count(waiting) > 1);
-        waiters.push(waiter.clone());
+        waiters.retain(|waiting| waiting.strong_count() > 0);
+        waiters.push(Arc::downgrade(waiter));
     }
 
     fn wake(&self) {
         let waiters = std::mem::take(&mut *self.waiters.lock());
-        for waiter in waiters {
+        for waiter in waiters.iter().filter_map(Weak::upgrade) {
             waiter.notify_one();
         }
     }
@@ -376,8 +389,21 @@ impl Partition {
         log.expire_producers(now_ms - PRODUCER_EXPIRATION_MS);
     }
 
+    /// Whether it is time for a checkpoint: the partition is quiet, or much was written since the last.
+    pub(crate) fn wants_checkpoint(&self, now_ms: i64) -> bool {
+        let slot = self.log.lock();
+        let Some(log) = slot.as_ref().filter(|log| log.is_dirty()) else {
+            return false;
+        };
+        let quiet_ms = now_ms - self.appended_ms.load(Ordering::Relaxed);
+        let since_ms = now_ms - self.checkpoint_ms.load(Ordering::Relaxed);
+        quiet_ms >= CHECKPOINT_QUIET_MS
+            || since_ms >= CHECKPOINT_INTERVAL_MS
+            || log.dirty_bytes() >= CHECKPOINT_BYTES
+    }
+
     /// Writes what the next opening needs. Blocks on the disk.
-    pub(crate) fn checkpoint(&self) -> io::Result<()> {
+    pub(crate) fn checkpoint(&self, now_ms: i64) -> io::Result<()> {
         let checkpoint = match self.log.lock().as_ref() {
             Some(log) => log.checkpoint(),
             None => None,
@@ -389,9 +415,12 @@ impl Partition {
             return Ok(());
         }
         checkpoint.save()?;
+        self.checkpoint_ms.store(now_ms, Ordering::Relaxed);
         if let Some(log) = self.log.lock().as_mut() {
             log.note_checkpoint(&checkpoint);
         }
+        // In `power`, what the checkpoint made durable may be seen now.
+        self.wake();
         Ok(())
     }
 
@@ -403,7 +432,7 @@ impl Partition {
         let Some(log) = slot.as_mut() else {
             return false;
         };
-        if is_used || log.is_failed() || log.checkpoint().is_some() {
+        if is_used || log.is_failed() || log.is_dirty() {
             log.unload_indexes();
             return true;
         }
@@ -430,6 +459,7 @@ impl Partition {
     pub(crate) fn delete(&self) -> PathBuf {
         self.is_deleted.store(true, Ordering::Release);
         if let Some(log) = self.log.lock().take() {
+            log.retire();
             self.context
                 .stored_bytes
                 .fetch_sub(log.size_bytes() as i64, Ordering::Relaxed);

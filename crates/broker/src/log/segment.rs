@@ -55,8 +55,6 @@ pub(crate) struct SegmentCheckpoint {
     dir: PathBuf,
     offsets: Vec<OffsetEntry>,
     times: Vec<TimeEntry>,
-    offsets_total: usize,
-    times_total: usize,
     offsets_saved: usize,
     times_saved: usize,
 }
@@ -143,6 +141,19 @@ impl Segment {
             .offsets
             .last()
             .map_or(0, |entry| u64::from(entry.position))
+    }
+
+    /// How much of the file the index on disk vouches for.
+    pub(crate) fn saved_bytes(&self) -> u64 {
+        if !self.index.is_loaded {
+            return self.size_bytes;
+        }
+        let last = self
+            .index
+            .offsets_saved
+            .checked_sub(1)
+            .map(|at| self.index.offsets[at]);
+        last.map_or(0, |entry| u64::from(entry.position))
     }
 
     /// Forgets the entries of a segment at rest; they are read again when needed.
@@ -269,22 +280,30 @@ impl Segment {
     }
 
     pub(crate) fn checkpoint(&self) -> SegmentCheckpoint {
+        let index = &self.index;
+        // A segment whose entries are on disk only has nothing to add.
         SegmentCheckpoint {
             base_offset: self.base_offset,
             file: self.file.clone(),
             dir: self.dir.clone(),
-            offsets: self.index.offsets[self.index.offsets_saved..].to_vec(),
-            times: self.index.times[self.index.times_saved..].to_vec(),
-            offsets_total: self.index.offsets.len(),
-            times_total: self.index.times.len(),
-            offsets_saved: self.index.offsets_saved,
-            times_saved: self.index.times_saved,
+            offsets: index
+                .offsets
+                .get(index.offsets_saved..)
+                .unwrap_or_default()
+                .to_vec(),
+            times: index
+                .times
+                .get(index.times_saved..)
+                .unwrap_or_default()
+                .to_vec(),
+            offsets_saved: index.offsets_saved,
+            times_saved: index.times_saved,
         }
     }
 
     pub(crate) fn note_saved(&mut self, checkpoint: &SegmentCheckpoint) {
-        self.index.offsets_saved = checkpoint.offsets_total;
-        self.index.times_saved = checkpoint.times_total;
+        self.index.offsets_saved = checkpoint.offsets_saved + checkpoint.offsets.len();
+        self.index.times_saved = checkpoint.times_saved + checkpoint.times.len();
     }
 
     /// Removes the files.
@@ -304,6 +323,9 @@ impl SegmentCheckpoint {
     /// recovery believes the index.
     pub(crate) fn save(&self) -> io::Result<()> {
         self.file.sync()?;
+        if self.file.is_retired() {
+            return Ok(());
+        }
         let write = |extension, saved_bytes: usize, bytes: Vec<u8>| {
             let path = self.dir.join(file_name(self.base_offset, extension));
             let file = std::fs::OpenOptions::new()

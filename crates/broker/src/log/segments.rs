@@ -204,8 +204,10 @@ impl Log {
         if let Some(active) = self.segments.last_mut() {
             active.seal()?;
         }
-        self.segments
-            .push(Segment::create(&self.dir, &self.files, self.end_offset));
+        let segment = Segment::create(&self.dir, &self.files, self.end_offset);
+        // The file is there from now on: its name keeps the end of the log when all before it is removed.
+        segment.file().size_bytes()?;
+        self.segments.push(segment);
         Ok(())
     }
 
@@ -284,6 +286,7 @@ impl Log {
         }
         if self.segments.len() == 1 && start == self.end_offset && self.segments[0].size_bytes > 0 {
             self.roll()?;
+            super::file::sync_dir(&self.dir)?;
             freed += self.remove_first()?;
         }
         self.aborted.retain(|aborted| aborted.last_offset >= start);
@@ -368,6 +371,25 @@ impl Log {
         out
     }
 
+    /// Whether something was appended that no checkpoint covers.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.first_dirty_segment.is_some()
+    }
+
+    /// Bytes that recovery would have to read; an upper bound of what changed since the last checkpoint.
+    pub(crate) fn dirty_bytes(&self) -> u64 {
+        let Some(first) = self.first_dirty_segment else {
+            return 0;
+        };
+        let dirty = self
+            .segments
+            .iter()
+            .filter(|segment| segment.base_offset >= first);
+        dirty
+            .map(|segment| segment.size_bytes - segment.saved_bytes())
+            .sum()
+    }
+
     /// Takes note of a checkpoint that was written.
     pub(crate) fn note_checkpoint(&mut self, checkpoint: &LogCheckpoint) {
         for saved in &checkpoint.segments {
@@ -415,6 +437,13 @@ impl Log {
                 self.is_failed = true;
             }
         }
+    }
+
+    /// Makes sure that nobody uses the files by their names any more.
+    pub(crate) fn retire(&self) {
+        self.segments
+            .iter()
+            .for_each(|segment| segment.file().retire());
     }
 
     pub(crate) fn is_failed(&self) -> bool {

@@ -24,10 +24,13 @@ const RULES: BatchRules = BatchRules {
     keys_required: false,
 };
 
+/// Key or value of a record.
+type Field = Option<Vec<u8>>;
+
 /// What a producer would send: records with these keys and values, and increasing timestamps.
 #[derive(Debug, Clone)]
 pub(super) struct Draft {
-    pub records: Vec<(Option<Vec<u8>>, Option<Vec<u8>>)>,
+    pub records: Vec<(Field, Field)>,
     pub timestamp_ms: i64,
     pub producer: Option<(i64, i16, i32)>,
     pub is_transactional: bool,
@@ -147,7 +150,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => (1..6usize).prop_map(|records| Step::Append { records }),
         1 => Just(Step::Checkpoint),
         1 => Just(Step::Reopen),
-        1 => (0..100u8).prop_map(|percent| Step::DeleteBefore { percent }),
+        1 => (0..=100u8).prop_map(|percent| Step::DeleteBefore { percent }),
     ];
     proptest::collection::vec(step, 1..60)
 }
@@ -263,6 +266,61 @@ fn segments_behind_a_torn_one_are_removed() {
     let log = open(&path);
     assert_eq!(log.segments.len(), 2);
     assert!(log.end_offset() > second);
+}
+
+#[test]
+fn a_log_without_records_keeps_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t-0");
+    let mut log = open(&path);
+    for clock in 0..20 {
+        log.append(&valid(&plain(3, clock)), 0, &OPTIONS).unwrap();
+    }
+    assert!(
+        log.expire(Some(1_000), None, log.end_offset(), false)
+            .unwrap()
+            > 0
+    );
+    assert_eq!(
+        log.segments.len(),
+        1,
+        "the segment in use stays while it is not quiet"
+    );
+    log.expire(Some(1_000), None, log.end_offset(), true)
+        .unwrap();
+    assert_eq!(log.size_bytes(), 0);
+    for _ in 0..2 {
+        assert_eq!((log.log_start_offset(), log.end_offset()), (60, 60));
+        drop(log);
+        log = open(&path);
+    }
+    assert_eq!(
+        log.append(&valid(&plain(1, 50)), 0, &OPTIONS)
+            .unwrap()
+            .base_offset,
+        60
+    );
+}
+
+#[test]
+fn a_checkpoint_follows_one_after_which_indexes_were_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t-0");
+    let mut log = open(&path);
+    for clock in 0..40 {
+        log.append(&valid(&plain(3, clock)), 0, &OPTIONS).unwrap();
+        if clock % 3 == 0 {
+            let checkpoint = log.checkpoint().unwrap();
+            checkpoint.save().unwrap();
+            log.note_checkpoint(&checkpoint);
+            assert!(!log.is_dirty());
+        }
+        log.unload_indexes();
+    }
+    let before = read_all(&mut log, 0);
+    drop(log);
+    assert_eq!(read_all(&mut open(&path), 0), before);
+    assert_eq!(before.len(), 40);
 }
 
 fn sequenced(sequence: i32, epoch: i16) -> Batch {
@@ -482,8 +540,10 @@ mod compaction {
         now_ms: 1_000_000,
     };
 
+    type Contents = BTreeMap<Vec<u8>, Field>;
+
     /// Key to value, and all offsets, as a reader from the start sees them.
-    fn contents(log: &mut Log) -> (BTreeMap<Vec<u8>, Option<Vec<u8>>>, Vec<i64>) {
+    fn contents(log: &mut Log) -> (Contents, Vec<i64>) {
         let (mut latest, mut offsets) = (BTreeMap::new(), Vec::new());
         let mut target = 0;
         while let Some(plan) = log.plan(target).unwrap() {
@@ -541,7 +601,7 @@ mod compaction {
                     }
                     let (after, offsets_after) = contents(&mut log);
                     // Tombstones may go; nothing else changes for a reader.
-                    let alive = |map: &BTreeMap<Vec<u8>, Option<Vec<u8>>>| {
+                    let alive = |map: &Contents| {
                         map.iter().filter(|(_, value)| value.is_some()).map(|(key, _)| key.clone()).collect::<Vec<_>>()
                     };
                     prop_assert_eq!(alive(&before), alive(&after));

@@ -56,6 +56,7 @@ pub(crate) async fn produce(
                 Err((ErrorCode::InvalidRequiredAcks, None))
             };
             if let Ok((log, info)) = &appended {
+                counters::add(&context.cluster.counters.bytes_in, info.size_bytes);
                 flushes.push((
                     answers.len(),
                     partitions.len(),
@@ -83,7 +84,6 @@ pub(crate) async fn produce(
             answers[topic].partition_responses[partition].base_offset = -1;
         }
     }
-    counters::add(&context.cluster.counters.bytes_in, bytes);
     let throttle = context.cluster.ingress.charge(bytes, Instant::now());
     note_throttle(context, throttle);
     if acks == 0 {

@@ -1,5 +1,7 @@
 //! Everything that is tested through the wire, in one binary.
 
+#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 mod cluster;
 mod support;
 mod transactions;
