@@ -47,8 +47,6 @@ pub struct Attributes {
     healthy: i64,
     healthy_message: String,
     create_time: i64,
-    msg_retention_time: i64,
-    config: Option<Value>,
     remainder_partitions: i64,
     remainder_topics: i64,
     created_partitions: i64,
@@ -61,20 +59,30 @@ pub struct Attributes {
     cvm: i64,
     instance_type: String,
     features: Vec<String>,
-    retention_time_config: Value,
     max_connection: i64,
     public_network: i64,
     delete_route_timestamp: &'static str,
     remaining_partitions: i64,
     remaining_topics: i64,
-    dynamic_disk_config: DynamicDisk,
     system_maintenance_time: &'static str,
-    max_message_byte: i64,
     instance_charge_type: &'static str,
-    elastic_bandwidth_switch: i64,
-    elastic_bandwidth_open_status: i64,
     cluster_type: &'static str,
     free_partition_number: i64,
+    #[serde(flatten)]
+    set: Set,
+}
+
+/// What is set of an instance, in the same object.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Set {
+    msg_retention_time: i64,
+    config: Option<Value>,
+    retention_time_config: Value,
+    dynamic_disk_config: DynamicDisk,
+    max_message_byte: i64,
+    elastic_bandwidth_switch: i64,
+    elastic_bandwidth_open_status: i64,
     elastic_float_bandwidth: i64,
     custom_cert_id: String,
     unclean_leader_election_enable: i64,
@@ -137,20 +145,8 @@ fn attributes(instance: &Instance, host: &str, used: TopicUsage, included: i64) 
     let first = vip_list.first().cloned();
     let zone_ids = convert::zone_ids(instance);
     let placement = instance.placement.as_ref();
-    let elastic = number(instance, attribute::ELASTIC_BANDWIDTH).unwrap_or(0);
     let partitions_left = convert::count(usable.partitions_max.saturating_sub(used.partitions));
     let topics_left = convert::count(usable.topics_max.saturating_sub(used.topics));
-    let no_dynamic_retention = || {
-        let keys = [
-            "Enable",
-            "DiskQuotaPercentage",
-            "StepForwardPercentage",
-            "BottomRetention",
-        ];
-        keys.into_iter()
-            .map(|key| (key.to_owned(), Value::from(0)))
-            .collect()
-    };
     Attributes {
         instance_id: instance.id.to_string(),
         instance_name: instance.name.clone(),
@@ -173,8 +169,6 @@ fn attributes(instance: &Instance, host: &str, used: TopicUsage, included: i64) 
         healthy: convert::healthy(instance.phase),
         healthy_message: instance.failure.clone().unwrap_or_default(),
         create_time: instance.created_at.seconds(),
-        msg_retention_time: convert::retention_minutes(instance),
-        config: document(instance, attribute::CONFIG),
         remainder_partitions: partitions_left,
         remainder_topics: topics_left,
         created_partitions: convert::count(used.partitions),
@@ -187,25 +181,45 @@ fn attributes(instance: &Instance, host: &str, used: TopicUsage, included: i64) 
         cvm: convert::cvm(instance),
         instance_type: convert::instance_type(instance).to_owned(),
         features: Vec::new(),
-        retention_time_config: document(instance, attribute::DYNAMIC_RETENTION)
-            .unwrap_or_else(|| Value::Object(no_dynamic_retention())),
         max_connection: convert::count(usable.connections_max),
         public_network: convert::public_network(instance),
         delete_route_timestamp: convert::NO_TIME,
         remaining_partitions: partitions_left,
         remaining_topics: topics_left,
-        dynamic_disk_config: DynamicDisk::default(),
         system_maintenance_time: "",
-        max_message_byte: convert::message_bytes(instance),
         instance_charge_type: convert::charge_type(instance),
+        cluster_type: convert::CLUSTER_TYPE,
+        free_partition_number: included,
+        set: set(instance),
+    }
+}
+
+fn set(instance: &Instance) -> Set {
+    let elastic = number(instance, attribute::ELASTIC_BANDWIDTH).unwrap_or(0);
+    let no_dynamic_retention = || {
+        let keys = [
+            "Enable",
+            "DiskQuotaPercentage",
+            "StepForwardPercentage",
+            "BottomRetention",
+        ];
+        keys.into_iter()
+            .map(|key| (key.to_owned(), Value::from(0)))
+            .collect()
+    };
+    Set {
+        msg_retention_time: convert::retention_minutes(instance),
+        config: document(instance, attribute::CONFIG),
+        retention_time_config: document(instance, attribute::DYNAMIC_RETENTION)
+            .unwrap_or_else(|| Value::Object(no_dynamic_retention())),
+        dynamic_disk_config: DynamicDisk::default(),
+        max_message_byte: convert::message_bytes(instance),
         elastic_bandwidth_switch: elastic,
         elastic_bandwidth_open_status: if elastic == 1 {
             ELASTIC_ON
         } else {
             ELASTIC_OFF
         },
-        cluster_type: convert::CLUSTER_TYPE,
-        free_partition_number: included,
         elastic_float_bandwidth: 0,
         custom_cert_id: instance
             .attributes
