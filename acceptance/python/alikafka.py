@@ -213,7 +213,7 @@ def the_current_sdk_buys_by_partitions_and_its_cluster_keeps_ten_thousand_record
             deploy_type=4,
             eip_max=3,
             disk_type="0",
-            disk_size=500,
+            disk_size=800,
             io_max_spec="alikafka.hw.3xlarge",
             spec_type="professional",
             partition_num=100,

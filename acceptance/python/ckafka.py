@@ -260,7 +260,8 @@ def defaults_of_the_page() -> None:
 def every_signature_method_of_the_sdk_is_accepted() -> None:
     for method in ("TC3-HMAC-SHA256", "HmacSHA256", "HmacSHA1"):
         call("DescribeInstances", {"Limit": 1}, signMethod=method)
-    unsigned = _profile(unsignedPayload=True)
+    unsigned = _profile()
+    unsigned.unsignedPayload = True
     connection = CkafkaClient(Credential(SANDBOX.key_id, SANDBOX.secret), REGION, unsigned)
     connection.DescribeInstances(models.DescribeInstancesRequest())
     query = _profile()

@@ -27,8 +27,12 @@ _checks: list[Callable[[], None]] = []
 
 
 def check(function: Callable[[], None]) -> Callable[[], None]:
-    """Registers a check; its name is the sentence that it proves."""
-    _checks.append(function)
+    """Registers a check of the suite that runs; its name is the sentence that it proves.
+
+    A suite may use another's functions; the other's checks are not run with it.
+    """
+    if function.__module__ == "__main__":
+        _checks.append(function)
     return function
 
 

@@ -1,5 +1,7 @@
 //! Everything that has to hold before a change lands, in order: one table.
 
+use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -22,6 +24,8 @@ pub(crate) struct Run {
     pub(crate) workspace: Workspace,
     /// In CI nothing may be skipped.
     pub(crate) ci: bool,
+    /// The product's binary, and the one with failpoints, once built.
+    pub(crate) binaries: [OnceLock<PathBuf>; 2],
 }
 
 /// What a step came to.
@@ -150,6 +154,7 @@ pub fn steps_run(workspace: &Workspace, choice: &Choice) -> Result<bool> {
     let run = Run {
         workspace: workspace.clone(),
         ci,
+        binaries: Default::default(),
     };
     let chosen =
         |step: &&Step| choice.only.is_empty() || choice.only.iter().any(|name| name == step.name);

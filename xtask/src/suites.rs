@@ -21,8 +21,17 @@ const BUILD_LIMIT: Duration = Duration::from_secs(2_400);
 /// How long buying one cluster may take.
 const BUY_LIMIT: Duration = Duration::from_secs(60);
 
-/// Builds the product and returns its binary. With failpoints it is another binary, beside the plain one.
-pub(crate) fn binary(run: &Run, failpoints: bool) -> Result<PathBuf> {
+/// The product's binary, built once a run. With failpoints it is another one, beside the plain one.
+fn binary(run: &Run, failpoints: bool) -> Result<PathBuf> {
+    let built = &run.binaries[usize::from(failpoints)];
+    if let Some(binary) = built.get() {
+        return Ok(binary.clone());
+    }
+    let binary = build(run, failpoints)?;
+    Ok(built.get_or_init(|| binary).clone())
+}
+
+fn build(run: &Run, failpoints: bool) -> Result<PathBuf> {
     let name = if failpoints {
         "brokerage-failpoints"
     } else {
