@@ -17,14 +17,22 @@ use std::{
 };
 
 use brokerage_broker::{Durability, Host, TopicSpec};
+use bytes::Bytes;
 use kafka_protocol::messages::{
-    ProduceRequest, TopicName,
+    FetchRequest, ProduceRequest, TopicName,
+    fetch_request::{FetchPartition, FetchTopic},
     produce_request::{PartitionProduceData, TopicProduceData},
 };
 use support::{Client, batch, host_at, spec, topic};
 
 /// Runs of each measurement.
 const RUNS: usize = 51;
+/// Records of 1 KiB in each batch of the measurement of throughput.
+const RECORDS_PER_BATCH: usize = 64;
+/// Batches in it: half a GiB.
+const BATCHES: usize = 8_192;
+/// Requests in flight in it.
+const IN_FLIGHT: usize = 5;
 /// Clusters in the measurement of opening.
 const CLUSTERS: usize = 1_000;
 
@@ -34,13 +42,7 @@ fn median(mut times: Vec<Duration>) -> Duration {
 }
 
 async fn first_ack(host: &Host, id: &str) {
-    let data = PartitionProduceData::default().with_records(Some(batch(&["first"])));
-    let data = TopicProduceData::default()
-        .with_name(TopicName("t".into()))
-        .with_partition_data(vec![data]);
-    let request = ProduceRequest::default()
-        .with_acks(-1)
-        .with_topic_data(vec![data]);
+    let request = produce_request(batch(&["first"]));
     // The first topic of a cluster is led by broker 0.
     let mut client = Client::connect(host, id, 0).await;
     let answer = client.call(request, 9).await;
@@ -101,6 +103,64 @@ async fn measure_opening(dir: &Path) {
     host.shutdown().await;
 }
 
+fn produce_request(records: Bytes) -> ProduceRequest {
+    let data = PartitionProduceData::default().with_records(Some(records));
+    let data = TopicProduceData::default()
+        .with_name(TopicName("t".into()))
+        .with_partition_data(vec![data]);
+    ProduceRequest::default()
+        .with_acks(-1)
+        .with_topic_data(vec![data])
+}
+
+/// One connection with a few requests in flight, as producers have, then everything read back.
+async fn measure_throughput(dir: &Path, durability: Durability) {
+    let host = host_at(dir, durability);
+    host.ensure_cluster(spec("flow", 1)).await.unwrap();
+    host.create_topic("flow", topic("t", 1)).await.unwrap();
+    let mut client = Client::connect(&host, "flow", 0).await;
+    let value = "x".repeat(1024);
+    let records = batch(&vec![value.as_str(); RECORDS_PER_BATCH]);
+    let request = produce_request(records.clone());
+    let frame = client.frame(&request, 9);
+    let bytes = (frame.len() * BATCHES) as f64 / f64::from(1 << 20);
+    let started = Instant::now();
+    for at in 0..BATCHES + IN_FLIGHT {
+        if at < BATCHES {
+            client.send_raw(&frame).await;
+        }
+        if at >= IN_FLIGHT {
+            client.receive_raw().await.unwrap();
+        }
+    }
+    let produce = bytes / started.elapsed().as_secs_f64();
+    let started = Instant::now();
+    let (mut offset, mut fetched) = (0, 0);
+    while offset < (BATCHES * RECORDS_PER_BATCH) as i64 {
+        let wanted = FetchPartition::default()
+            .with_fetch_offset(offset)
+            .with_partition_max_bytes(1 << 20);
+        let wanted = FetchTopic::default()
+            .with_topic(TopicName("t".into()))
+            .with_partitions(vec![wanted]);
+        let request = FetchRequest::default()
+            .with_max_bytes(50 << 20)
+            .with_topics(vec![wanted]);
+        let answer = client.call(request, 11).await;
+        let length = answer.responses[0].partitions[0]
+            .records
+            .as_ref()
+            .map_or(0, Bytes::len);
+        fetched += length;
+        offset += (length / records.len() * RECORDS_PER_BATCH) as i64;
+    }
+    let fetch = fetched as f64 / f64::from(1 << 20) / started.elapsed().as_secs_f64();
+    println!(
+        "{durability:?}: one connection, 1 KiB records in batches of {RECORDS_PER_BATCH}: produced {produce:.0} MiB/s, fetched {fetch:.0} MiB/s"
+    );
+    host.shutdown().await;
+}
+
 fn resident_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -123,6 +183,7 @@ async fn main() {
         ("power", Durability::Power),
     ] {
         measure(&Path::new(&dir).join(name), durability).await;
+        measure_throughput(&Path::new(&dir).join(format!("{name}-flow")), durability).await;
     }
     measure_opening(&Path::new(&dir).join("idle")).await;
 }

@@ -7,7 +7,8 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesOrdered};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -18,7 +19,7 @@ use crate::{
     cluster::Cluster,
     counters,
     error::HostError,
-    protocol::{self, Context},
+    protocol::{self, Context, ProtocolError, Reply},
     spec::ListenerSpec,
 };
 
@@ -34,6 +35,10 @@ const FRAME_TIME_MAX: Duration = Duration::from_secs(120);
 const WRITE_TIME_MAX: Duration = Duration::from_secs(120);
 /// Buffer of a connection at rest.
 const READ_BUFFER_BYTES: usize = 2 << 10;
+/// Requests of one connection whose answers wait for the disk; clients keep fewer in flight.
+const PENDING_MAX: usize = 16;
+/// A request is preceded by its length.
+const LENGTH_BYTES: usize = 4;
 /// Room made for a request before its bytes have come.
 const READ_STEP_BYTES: usize = 1 << 20;
 /// A pause after accepting failed for want of descriptors.
@@ -197,45 +202,72 @@ enum ConnectionError {
     #[error("no request came in time")]
     Idle,
     #[error(transparent)]
-    Protocol(#[from] protocol::ProtocolError),
+    Protocol(#[from] ProtocolError),
 }
+
+/// Answers that wait for the disk, in the order of their requests.
+type Pending = FuturesOrdered<BoxFuture<'static, Result<Option<Bytes>, ProtocolError>>>;
 
 async fn serve(
     cluster: &Arc<Cluster>,
-    stream: TcpStream,
+    mut stream: TcpStream,
     peer: SocketAddr,
     broker_id: i32,
     listener: Arc<str>,
 ) -> Result<(), ConnectionError> {
     stream.set_nodelay(true)?;
     let mut context = Context::new(cluster.clone(), broker_id, listener, peer);
-    let mut stream = stream;
     let mut buffer = BytesMut::new();
+    let mut pending = Pending::new();
     loop {
-        let Some(frame) = read_frame(&mut stream, &mut buffer).await? else {
-            return Ok(());
+        let frame = tokio::select! {
+            biased;
+            Some(answer) = pending.next() => {
+                write(&mut stream, answer?).await?;
+                continue;
+            }
+            frame = read_frame(&mut stream, &mut buffer), if pending.len() < PENDING_MAX => frame?,
         };
+        let Some(frame) = frame else { return Ok(()) };
         cluster.note_use();
-        let answer = protocol::handle(&mut context, frame)
+        if !protocol::is_produce(&frame) {
+            drain(&mut stream, &mut pending).await?;
+        }
+        let reply = protocol::handle(&mut context, frame)
             .await
             .inspect_err(|_| {
                 counters::add(&cluster.counters.connections_malformed, 1);
             })?;
         counters::add(&cluster.counters.requests, 1);
-        if let Some(answer) = answer {
-            tokio::time::timeout(WRITE_TIME_MAX, stream.write_all(&answer))
-                .await
-                .map_err(|_| ConnectionError::Idle)??;
+        match reply {
+            Reply::Now(answer) if pending.is_empty() => write(&mut stream, answer).await?,
+            Reply::Now(answer) => pending.push_back(std::future::ready(Ok(answer)).boxed()),
+            Reply::Later(answer) => pending.push_back(answer),
         }
         // KIP-219: the client was told; until then the channel is mute.
         let throttle = std::mem::take(&mut context.throttle);
         if !throttle.is_zero() {
+            drain(&mut stream, &mut pending).await?;
             tokio::time::sleep(throttle).await;
         }
     }
 }
 
-/// The next request without its length; `None` when the client has closed.
+async fn drain(stream: &mut TcpStream, pending: &mut Pending) -> Result<(), ConnectionError> {
+    while let Some(answer) = pending.next().await {
+        write(stream, answer?).await?;
+    }
+    Ok(())
+}
+
+async fn write(stream: &mut TcpStream, answer: Option<Bytes>) -> Result<(), ConnectionError> {
+    let Some(answer) = answer else { return Ok(()) };
+    let written = tokio::time::timeout(WRITE_TIME_MAX, stream.write_all(&answer)).await;
+    Ok(written.map_err(|_| ConnectionError::Idle)??)
+}
+
+/// The next request without its length; `None` when the client has closed. What has come stays in
+/// `buffer` if the call is given up.
 async fn read_frame(
     stream: &mut TcpStream,
     buffer: &mut BytesMut,
@@ -244,21 +276,21 @@ async fn read_frame(
         // A large buffer is not kept by a connection at rest.
         *buffer = BytesMut::with_capacity(READ_BUFFER_BYTES);
     }
-    while buffer.len() < 4 {
+    while buffer.len() < LENGTH_BYTES {
         let read = tokio::time::timeout(IDLE_MAX, stream.read_buf(buffer)).await;
         if read.map_err(|_| ConnectionError::Idle)?? == 0 {
             return Ok(None);
         }
     }
-    let length = buffer.get_i32();
+    let length = i32::from_be_bytes([buffer[0], buffer[1], buffer[2], buffer[3]]);
     let size = usize::try_from(length)
         .ok()
         .filter(|size| *size <= FRAME_BYTES_MAX);
-    let size = size.ok_or(ConnectionError::FrameSize(length))?;
+    let end = LENGTH_BYTES + size.ok_or(ConnectionError::FrameSize(length))?;
     let fill = async {
-        while buffer.len() < size {
+        while buffer.len() < end {
             // Room grows with what has come, not with what was announced.
-            buffer.reserve((size - buffer.len()).min(buffer.len().max(READ_STEP_BYTES)));
+            buffer.reserve((end - buffer.len()).min(buffer.len().max(READ_STEP_BYTES)));
             if stream.read_buf(buffer).await? == 0 {
                 return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
             }
@@ -268,5 +300,5 @@ async fn read_frame(
     tokio::time::timeout(FRAME_TIME_MAX, fill)
         .await
         .map_err(|_| ConnectionError::Idle)??;
-    Ok(Some(buffer.split_to(size).freeze()))
+    Ok(Some(buffer.split_to(end).freeze().slice(LENGTH_BYTES..)))
 }

@@ -16,7 +16,7 @@ mod shape;
 mod topic;
 mod transaction;
 
-pub(crate) use api::{ProtocolError, check_version, handle};
+pub(crate) use api::{ProtocolError, Reply, check_version, handle, is_produce};
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

@@ -214,6 +214,16 @@ impl Partition {
         Ok(info)
     }
 
+    /// Whether everything below `offset` is as durable as the host promises.
+    pub(crate) fn is_flushed(&self, offset: i64) -> bool {
+        self.context.durability == Durability::Process
+            || self
+                .log
+                .lock()
+                .as_ref()
+                .is_some_and(|log| log.flushed_offset() >= offset)
+    }
+
     /// Returns when everything below `offset` is as durable as the host promises. Those who come while
     /// a flush runs share the next one.
     pub(crate) async fn flush(self: &Arc<Self>, offset: i64) -> Result<(), ErrorCode> {

@@ -1,6 +1,7 @@
 //! The table of requests, and the way from a frame to an answer.
 
 use bytes::{Bytes, BytesMut};
+use futures_util::{FutureExt, future::BoxFuture};
 use kafka_protocol::{
     messages::{
         ApiKey, ApiVersionsRequest, ApiVersionsResponse, RequestHeader, ResponseHeader,
@@ -112,11 +113,26 @@ pub(crate) fn check_version(version: &str) -> Result<(), HostError> {
     }
 }
 
-/// Serves one request. `None`: the client wants no answer (acks=0).
-pub(crate) async fn handle(
-    context: &mut Context,
-    frame: Bytes,
-) -> Result<Option<Bytes>, ProtocolError> {
+/// What becomes of a request. An answer of `None`: the client wants none (acks=0).
+pub(crate) enum Reply {
+    Now(Option<Bytes>),
+    /// The answer waits for the disk; the connection may go on with other requests to produce.
+    Later(BoxFuture<'static, Result<Option<Bytes>, ProtocolError>>),
+}
+
+impl Reply {
+    fn some(answer: Bytes) -> Self {
+        Self::Now(Some(answer))
+    }
+}
+
+/// Whether a frame holds a request to produce: only those may be served while others wait for the disk.
+pub(crate) fn is_produce(frame: &[u8]) -> bool {
+    frame.starts_with(&(ApiKey::Produce as i16).to_be_bytes())
+}
+
+/// Serves one request.
+pub(crate) async fn handle(context: &mut Context, frame: Bytes) -> Result<Reply, ProtocolError> {
     if frame.len() < 8 {
         return Err(ProtocolError::Header);
     }
@@ -132,7 +148,7 @@ pub(crate) async fn handle(
         if served.key == ApiKey::ApiVersions {
             // KIP-511: the newest answer that every client can read.
             let answer = api_versions().with_error_code(ErrorCode::UnsupportedVersion.code());
-            return encode(&answer, key, 0, correlation_id).map(Some);
+            return encode(&answer, key, 0, correlation_id).map(Reply::some);
         }
         return Err(unsupported);
     }
@@ -157,21 +173,30 @@ async fn dispatch(
     key: ApiKey,
     mut body: Bytes,
     correlation_id: i32,
-) -> Result<Option<Bytes>, ProtocolError> {
+) -> Result<Reply, ProtocolError> {
     let version = context.version;
     macro_rules! serve {
         ($handler:path) => {{
             let request = decode(&mut body, key as i16, version)?;
             let answer = $handler(context, request).await;
-            encode(&answer, key as i16, version, correlation_id).map(Some)
+            encode(&answer, key as i16, version, correlation_id).map(Reply::some)
         }};
     }
     match key {
         ApiKey::Produce => {
             let request = decode(&mut body, key as i16, version)?;
-            match super::produce::produce(context, request).await {
-                Some(answer) => encode(&answer, key as i16, version, correlation_id).map(Some),
-                None => Ok(None),
+            let produced = super::produce::produce(context, request).await;
+            let is_pending = produced.is_pending();
+            let answer = async move {
+                match produced.finish().await {
+                    Some(answer) => encode(&answer, key as i16, version, correlation_id).map(Some),
+                    None => Ok(None),
+                }
+            };
+            if is_pending {
+                Ok(Reply::Later(answer.boxed()))
+            } else {
+                answer.await.map(Reply::Now)
             }
         }
         ApiKey::Fetch => serve!(super::fetch::fetch),
@@ -193,7 +218,7 @@ async fn dispatch(
         ApiKey::DeleteGroups => serve!(super::group::delete_groups),
         ApiKey::ApiVersions => {
             let _: ApiVersionsRequest = decode(&mut body, key as i16, version)?;
-            encode(&api_versions(), key as i16, version, correlation_id).map(Some)
+            encode(&api_versions(), key as i16, version, correlation_id).map(Reply::some)
         }
         ApiKey::CreateTopics => serve!(super::topic::create_topics),
         ApiKey::DeleteTopics => serve!(super::topic::delete_topics),

@@ -24,11 +24,44 @@ use crate::{
     transaction::{Claim, Producer},
 };
 
-/// Appends, waits for durability, answers; `None` with acks=0.
-pub(crate) async fn produce(
-    context: &mut Context,
-    request: ProduceRequest,
-) -> Option<ProduceResponse> {
+/// A produced request: appended, but maybe not durable yet.
+pub(crate) struct Produced {
+    answer: ProduceResponse,
+    flushes: Vec<Flush>,
+    wants_answer: bool,
+}
+
+/// What has to be durable before a partition of the answer may say so.
+struct Flush {
+    topic: usize,
+    partition: usize,
+    log: Arc<Partition>,
+    end_offset: i64,
+}
+
+impl Produced {
+    /// Whether the answer has to wait for the disk.
+    pub(crate) fn is_pending(&self) -> bool {
+        !self.flushes.is_empty()
+    }
+
+    /// Waits for durability; `None` with acks=0.
+    pub(crate) async fn finish(mut self) -> Option<ProduceResponse> {
+        for flush in self.flushes {
+            if let Err(code) = flush.log.flush(flush.end_offset).await {
+                let answer =
+                    &mut self.answer.responses[flush.topic].partition_responses[flush.partition];
+                answer.error_code = code.code();
+                answer.base_offset = -1;
+            }
+        }
+        self.wants_answer.then_some(self.answer)
+    }
+}
+
+/// Appends in the order of arrival. Durability is waited for in [`Produced::finish`], so that requests of
+/// one connection share a flush.
+pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> Produced {
     let acks = request.acks;
     let transactional_id = request.transactional_id.map(|id| id.to_string());
     let mut bytes = 0;
@@ -57,12 +90,15 @@ pub(crate) async fn produce(
             };
             if let Ok((log, info)) = &appended {
                 counters::add(&context.cluster.counters.bytes_in, info.size_bytes);
-                flushes.push((
-                    answers.len(),
-                    partitions.len(),
-                    log.clone(),
-                    info.end_offset,
-                ));
+                if !log.is_flushed(info.end_offset) {
+                    let (topic, partition) = (answers.len(), partitions.len());
+                    flushes.push(Flush {
+                        topic,
+                        partition,
+                        log: log.clone(),
+                        end_offset: info.end_offset,
+                    });
+                }
             }
             partitions.push(answer_partition(
                 context,
@@ -78,24 +114,18 @@ pub(crate) async fn produce(
                 .with_partition_responses(partitions),
         );
     }
-    for (topic, partition, log, end_offset) in flushes {
-        if let Err(code) = log.flush(end_offset).await {
-            answers[topic].partition_responses[partition].error_code = code.code();
-            answers[topic].partition_responses[partition].base_offset = -1;
-        }
-    }
     let throttle = context.cluster.ingress.charge(bytes, Instant::now());
     note_throttle(context, throttle);
-    if acks == 0 {
-        return None;
-    }
     let endpoints = redirects(context, &answers);
-    Some(
-        ProduceResponse::default()
-            .with_responses(answers)
-            .with_throttle_time_ms(throttle_ms(throttle))
-            .with_node_endpoints(endpoints),
-    )
+    let answer = ProduceResponse::default()
+        .with_responses(answers)
+        .with_throttle_time_ms(throttle_ms(throttle))
+        .with_node_endpoints(endpoints);
+    Produced {
+        answer,
+        flushes,
+        wants_answer: acks != 0,
+    }
 }
 
 pub(super) fn note_throttle(context: &mut Context, throttle: std::time::Duration) {

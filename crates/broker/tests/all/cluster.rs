@@ -525,3 +525,32 @@ async fn many_idle_clusters_open_quickly_and_hold_no_files() {
     assert_eq!(host.list_topics("c42").unwrap().len(), 1);
     host.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_in_flight_are_answered_in_their_order() {
+    for durability in [Durability::Process, Durability::Power] {
+        let dir = tempfile::tempdir().unwrap();
+        let host = host_at(dir.path(), durability);
+        host.ensure_cluster(spec("c", 1)).await.unwrap();
+        host.create_topic("c", topic("t", 1)).await.unwrap();
+        let mut client = Client::connect(&host, "c", 0).await;
+        let mut records = 0;
+        for at in 0..60 {
+            let frame = if at % 13 == 12 {
+                client.frame(&MetadataRequest::default().with_topics(None), 8)
+            } else if at % 7 == 6 {
+                client.frame(&produce_request("nowhere", 0, batch(&["a"])), 9)
+            } else {
+                records += 1;
+                client.frame(&produce_request("t", 0, batch(&["a"])), 9)
+            };
+            client.send_raw(&frame).await;
+        }
+        for at in 1..=60i32 {
+            let answer = client.receive_raw().await.unwrap();
+            assert_eq!(answer[..4], at.to_be_bytes(), "{durability:?}");
+        }
+        let (code, high_watermark, _) = fetched(&fetch(&mut client, "t", 0, 0, 0).await);
+        assert_eq!((code, high_watermark), (0, records));
+    }
+}
