@@ -148,9 +148,7 @@ impl Host {
             path: options.data_dir.clone(),
             source,
         })?;
-        let chance = options
-            .seed
-            .map_or_else(StdRng::from_os_rng, StdRng::seed_from_u64);
+        let chance = seeded(options.seed);
         let interval = options.housekeeping_interval;
         let shared = Arc::new(Shared {
             files: FileCache::new(options.open_files_max),
@@ -363,6 +361,14 @@ impl Host {
         self.0.tasks.close();
         self.0.tasks.wait().await;
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the library stands alone: without a seed it asks the system"
+)]
+fn seeded(seed: Option<u64>) -> StdRng {
+    seed.map_or_else(StdRng::from_os_rng, StdRng::seed_from_u64)
 }
 
 /// Renames first, so that a half-removed directory is never taken for a cluster.

@@ -20,6 +20,7 @@ use kafka_protocol::{
 use super::Context;
 use crate::{
     error::{ErrorCode, TopicError},
+    spec::ClusterSpec,
     topic_config::{self, ConfigKind, TOPIC_CONFIGS},
 };
 
@@ -75,29 +76,33 @@ pub(super) fn topic_rows(context: &Context, overrides: &BTreeMap<String, String>
     TOPIC_CONFIGS.iter().map(row).collect()
 }
 
+/// Name, type and value.
+type Setting = (&'static str, ConfigKind, String);
+
 /// The broker's settings that clients ask for, with the names of "Broker Configs".
 fn broker_rows(context: &Context, broker_id: i32) -> Vec<Row> {
     let spec = context.cluster.spec();
-    let listeners = spec
-        .brokers
-        .iter()
-        .filter(|broker| broker.id == broker_id)
-        .flat_map(|broker| broker.listeners.iter());
-    let advertised: Vec<String> = listeners
-        .filter_map(|listener| context.cluster.endpoint(&listener.name, broker_id))
-        .map(|endpoint| {
-            format!(
-                "{}://{}:{}",
-                endpoint.listener, endpoint.host, endpoint.port
-            )
-        })
-        .collect();
-    let effective = |name: &str| {
-        topic_config::definition(name)
-            .map(|found| topic_config::default_value(found, &spec.defaults).0)
-            .unwrap_or_default()
+    let mut settings = identity_settings(context, &spec, broker_id);
+    settings.extend(topic_default_settings(&spec));
+    settings.sort_by_key(|(name, ..)| *name);
+    let row = |(name, kind, value): Setting| Row {
+        name,
+        beneath: (value.clone(), SOURCE_STATIC_BROKER),
+        value,
+        source: SOURCE_STATIC_BROKER,
+        kind,
     };
-    let fixed: [(&'static str, ConfigKind, String); 15] = [
+    settings.into_iter().map(row).collect()
+}
+
+fn identity_settings(context: &Context, spec: &ClusterSpec, broker_id: i32) -> Vec<Setting> {
+    let own = spec.brokers.iter().filter(|broker| broker.id == broker_id);
+    let advertised: Vec<String> = own
+        .flat_map(|broker| broker.listeners.iter())
+        .filter_map(|listener| context.cluster.endpoint(&listener.name, broker_id))
+        .map(|found| format!("{}://{}:{}", found.listener, found.host, found.port))
+        .collect();
+    vec![
         (
             "advertised.listeners",
             ConfigKind::String,
@@ -110,70 +115,43 @@ fn broker_rows(context: &Context, broker_id: i32) -> Vec<Row> {
         ),
         ("broker.id", ConfigKind::Int, broker_id.to_string()),
         (
-            "compression.type",
-            ConfigKind::String,
-            effective("compression.type"),
-        ),
-        (
-            "default.replication.factor",
-            ConfigKind::Int,
-            spec.defaults.replication_factor.to_string(),
-        ),
-        (
             "delete.topic.enable",
             ConfigKind::Boolean,
             "true".to_owned(),
         ),
-        (
-            "log.cleanup.policy",
-            ConfigKind::List,
-            effective("cleanup.policy"),
-        ),
-        (
-            "log.message.timestamp.type",
-            ConfigKind::String,
-            effective("message.timestamp.type"),
-        ),
-        (
-            "log.retention.bytes",
-            ConfigKind::Long,
-            effective("retention.bytes"),
-        ),
-        (
-            "log.retention.ms",
-            ConfigKind::Long,
-            effective("retention.ms"),
-        ),
-        (
-            "log.segment.bytes",
-            ConfigKind::Int,
-            effective("segment.bytes"),
-        ),
-        (
-            "message.max.bytes",
-            ConfigKind::Int,
-            effective("max.message.bytes"),
-        ),
-        (
-            "min.insync.replicas",
-            ConfigKind::Int,
-            effective("min.insync.replicas"),
-        ),
         ("node.id", ConfigKind::Int, broker_id.to_string()),
-        (
-            "num.partitions",
-            ConfigKind::Int,
-            spec.defaults.partitions.to_string(),
-        ),
+    ]
+}
+
+/// What holds for topics that do not say otherwise, under the names that brokers give it.
+fn topic_default_settings(spec: &ClusterSpec) -> Vec<Setting> {
+    const NAMES: [(&str, &str); 8] = [
+        ("compression.type", "compression.type"),
+        ("log.cleanup.policy", "cleanup.policy"),
+        ("log.message.timestamp.type", "message.timestamp.type"),
+        ("log.retention.bytes", "retention.bytes"),
+        ("log.retention.ms", "retention.ms"),
+        ("log.segment.bytes", "segment.bytes"),
+        ("message.max.bytes", "max.message.bytes"),
+        ("min.insync.replicas", "min.insync.replicas"),
     ];
-    let row = |(name, kind, value): (&'static str, ConfigKind, String)| Row {
-        name,
-        beneath: (value.clone(), SOURCE_STATIC_BROKER),
-        value,
-        source: SOURCE_STATIC_BROKER,
-        kind,
+    let setting = |(name, topic_name): (&'static str, &str)| {
+        let definition = topic_config::definition(topic_name)?;
+        Some((
+            name,
+            definition.kind,
+            topic_config::default_value(definition, &spec.defaults).0,
+        ))
     };
-    fixed.into_iter().map(row).collect()
+    let mut settings: Vec<Setting> = NAMES.into_iter().filter_map(setting).collect();
+    let factor = spec.defaults.replication_factor.to_string();
+    settings.push(("default.replication.factor", ConfigKind::Int, factor));
+    settings.push((
+        "num.partitions",
+        ConfigKind::Int,
+        spec.defaults.partitions.to_string(),
+    ));
+    settings
 }
 
 fn check_broker(context: &Context, name: &str) -> Result<i32, TopicError> {
