@@ -34,7 +34,7 @@ pub fn coverage_print(workspace: &Workspace) -> Result<()> {
             .as_object()
             .map_or(0, serde_json::Map::len);
         let [unimplemented, ignored, absent] = [0, 1, 2].map(|list| {
-            let folder = format!("crates/dialects/src/{dialect}/{}.txt", LISTS[list]);
+            let folder = format!("crates/dialects/coverage/{dialect}/{}.txt", LISTS[list]);
             entries(&fs::read_to_string(workspace.path(&folder)).unwrap_or_default())
         });
         let served = operations.saturating_sub(unimplemented);

@@ -37,7 +37,7 @@ enum Task {
     },
     /// Measures; closes with one line `result: key=value …`.
     Bench {
-        /// `first-message` or `orders`, and options of that benchmark.
+        /// `first-message`, `orders` or `ready`, and options of that benchmark.
         #[arg(required = true, allow_hyphen_values = true, trailing_var_arg = true)]
         words: Vec<String>,
     },

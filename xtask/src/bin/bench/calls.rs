@@ -104,6 +104,15 @@ impl Caller {
         )
     }
 
+    /// CKafka's DescribeInstances of those that run; its TotalCount counts them all.
+    pub(crate) fn ckafka_running(&self) -> Result<Bytes> {
+        let running = Param::List(vec![Param::Number(1.into())]);
+        self.ckafka(
+            "DescribeInstances",
+            &object([("Status", running), ("Limit", Param::Number(1.into()))]),
+        )
+    }
+
     fn ckafka(&self, action: &str, params: &Param) -> Result<Bytes> {
         let (service, version, region) = ("ckafka", "2019-08-19", "ap-guangzhou");
         let call = TencentCall {

@@ -11,6 +11,7 @@ mod kafka;
 mod load;
 mod moto;
 mod orders;
+mod ready;
 mod stats;
 
 use anyhow::Result;
@@ -24,6 +25,8 @@ enum Bench {
     FirstMessage(first_message::Settings),
     /// Durable signed orders a second and instances listed a second, beside moto's create_cluster.
     Orders(orders::Settings),
+    /// From starting the server to its ready line, with many running instances.
+    Ready(ready::Settings),
 }
 
 fn main() -> Result<()> {
@@ -32,6 +35,7 @@ fn main() -> Result<()> {
     let result = match Bench::parse() {
         Bench::FirstMessage(settings) => first_message::run(&workspace, &settings)?,
         Bench::Orders(settings) => orders::run(&workspace, &settings)?,
+        Bench::Ready(settings) => ready::run(&workspace, &settings)?,
     };
     println!("result: {result}");
     Ok(())
