@@ -233,11 +233,14 @@ async fn serve(
         if !protocol::is_produce(&frame) {
             drain(&mut stream, &mut pending).await?;
         }
-        let reply = protocol::handle(&mut context, frame)
-            .await
-            .inspect_err(|_| {
-                counters::add(&cluster.counters.connections_malformed, 1);
-            })?;
+        let reply = tokio::select! {
+            biased;
+            reply = protocol::handle(&mut context, frame) => reply,
+            () = closed(&stream) => return Ok(()),
+        };
+        let reply = reply.inspect_err(|_| {
+            counters::add(&cluster.counters.connections_malformed, 1);
+        })?;
         counters::add(&cluster.counters.requests, 1);
         match reply {
             Reply::Now(answer) if pending.is_empty() => write(&mut stream, answer).await?,
@@ -250,6 +253,14 @@ async fn serve(
             drain(&mut stream, &mut pending).await?;
             tokio::time::sleep(throttle).await;
         }
+    }
+}
+
+/// Returns when the client has gone: nobody waits for the answer any more, be it a long poll or a join.
+async fn closed(stream: &TcpStream) {
+    if let Ok(1..) = stream.peek(&mut [0]).await {
+        // The next request is here already; a client that sends ahead is noticed when it is read.
+        std::future::pending::<()>().await;
     }
 }
 

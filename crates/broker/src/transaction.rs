@@ -245,7 +245,7 @@ impl Transactions {
             Ok((prepared_abort(known), ()))
         })
         .await?;
-        self.complete(id).await
+        self.completed(id).await
     }
 
     /// AddPartitionsToTxn.
@@ -366,7 +366,7 @@ impl Transactions {
             Ending::Done(producer) => return Ok(producer),
             Ending::Prepared(record) => record,
         };
-        self.complete(claim.transactional_id).await?;
+        self.completed(claim.transactional_id).await?;
         match fresh_id {
             Some(id) => self.renew(claim.transactional_id, id).await,
             None => Ok(Producer {
@@ -397,6 +397,15 @@ impl Transactions {
             ))
         })
         .await
+    }
+
+    /// Has a prepared transaction completed by a task of its own: who waits for it may go away.
+    async fn completed(&self, id: &str) -> Result<(), ErrorCode> {
+        let (cluster, id) = (self.cluster()?, id.to_owned());
+        let tasks = cluster.tasks.clone();
+        let done = tasks.spawn(async move { cluster.transactions.complete(&id).await });
+        done.await
+            .unwrap_or(Err(ErrorCode::CoordinatorNotAvailable))
     }
 
     /// Writes the markers of a prepared transaction, then that it is complete. May be repeated.

@@ -554,3 +554,35 @@ async fn requests_in_flight_are_answered_in_their_order() {
         assert_eq!((code, high_watermark), (0, records));
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_goes_away_while_it_waits_frees_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = host_at(dir.path(), Durability::Process);
+    host.ensure_cluster(spec("c", 1)).await.unwrap();
+    host.create_topic("c", topic("t", 1)).await.unwrap();
+    let mut client = Client::connect(&host, "c", 0).await;
+    let wanted = FetchPartition::default().with_partition_max_bytes(1 << 20);
+    let wanted = FetchTopic::default()
+        .with_topic(name("t"))
+        .with_partitions(vec![wanted]);
+    let request = FetchRequest::default()
+        .with_max_bytes(1 << 20)
+        .with_min_bytes(1)
+        .with_max_wait_ms(300_000)
+        .with_topics(vec![wanted]);
+    let frame = client.frame(&request, 11);
+    client.send_raw(&frame).await;
+    while host.observe("c").unwrap().connections == 0 {
+        tokio::task::yield_now().await;
+    }
+    drop(client);
+    let started = Instant::now();
+    while host.observe("c").unwrap().connections > 0 {
+        assert!(
+            started.elapsed() < Duration::from_secs(20),
+            "the place is still taken"
+        );
+        tokio::task::yield_now().await;
+    }
+}
