@@ -13,6 +13,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    client_quota::ClientQuotas,
     counters::{self, Counters},
     error::{ErrorCode, HostError},
     group::Groups,
@@ -50,6 +51,7 @@ pub(crate) struct Cluster {
     pub stored_bytes: Arc<AtomicI64>,
     pub ingress: TokenBucket,
     pub egress: TokenBucket,
+    pub client_quotas: ClientQuotas,
     pub connections: AtomicU32,
     producer_ids: Mutex<std::ops::Range<i64>>,
     listening: Mutex<Vec<Listening>>,
@@ -93,7 +95,10 @@ impl Cluster {
         let stored_bytes = Arc::new(AtomicI64::new(0));
         let topics = Topics::open(&dir, &journal, &shared, &stored_bytes, &spec.defaults)
             .map_err(storage)?;
+        let client_quotas = ClientQuotas::default();
+        client_quotas.note_change(&journal);
         Ok(Arc::new_cyclic(|cluster| Self {
+            client_quotas,
             id: spec.id.clone(),
             ingress: TokenBucket::new(spec.limits.ingress_bytes_per_second_max),
             egress: TokenBucket::new(spec.limits.egress_bytes_per_second_max),

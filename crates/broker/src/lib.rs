@@ -33,6 +33,7 @@
 //! # }
 //! ```
 
+mod client_quota;
 mod clock;
 mod cluster;
 mod counters;

@@ -1,6 +1,7 @@
 //! The Kafka wire protocol: which requests are served, and one file per family of them.
 
 mod api;
+mod client_quota;
 mod cluster_api;
 mod config;
 mod consumer_group;
@@ -24,6 +25,9 @@ use crate::{cluster::Cluster, error::ErrorCode, log::partition::Partition, topic
 
 /// Told to clients that ask for authorized operations when nobody is authorized (Kafka's default).
 pub(crate) const OPERATIONS_UNKNOWN: i32 = i32::MIN;
+
+/// The user on listeners without authentication.
+pub(crate) const ANONYMOUS: &str = "ANONYMOUS";
 
 /// One connection, and the request that it makes at the moment.
 pub(crate) struct Context {

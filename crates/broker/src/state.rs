@@ -81,8 +81,11 @@ pub(crate) struct TransactionRecord {
     pub groups: BTreeSet<String>,
 }
 
+/// Whom a client quota is for: entity type to name, `None` being the default of that type.
+pub(crate) type QuotaEntity = BTreeMap<String, Option<String>>;
+
 /// One change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "t")]
 pub(crate) enum Record {
     Topic(TopicRecord),
@@ -130,6 +133,11 @@ pub(crate) enum Record {
     TransactionGone {
         id: String,
     },
+    /// All quotas of an entity; none left: it is forgotten.
+    Quota {
+        entity: QuotaEntity,
+        values: BTreeMap<String, f64>,
+    },
 }
 
 /// Offsets of one group.
@@ -141,13 +149,14 @@ pub(crate) struct GroupOffsets {
 }
 
 /// The sum.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct ClusterState {
     pub topics: BTreeMap<String, TopicRecord>,
     pub log_starts: HashMap<(Uuid, i32), i64>,
     pub next_producer_id: i64,
     pub offsets: BTreeMap<String, GroupOffsets>,
     pub transactions: BTreeMap<String, TransactionRecord>,
+    pub quotas: BTreeMap<QuotaEntity, BTreeMap<String, f64>>,
 }
 
 impl JournaledState for ClusterState {
@@ -221,6 +230,12 @@ impl JournaledState for ClusterState {
             Record::TransactionGone { id } => {
                 self.transactions.remove(&id);
             }
+            Record::Quota { entity, values } if values.is_empty() => {
+                self.quotas.remove(&entity);
+            }
+            Record::Quota { entity, values } => {
+                self.quotas.insert(entity, values);
+            }
         }
     }
 
@@ -249,6 +264,10 @@ impl JournaledState for ClusterState {
                     at: at.clone(),
                 }),
         );
+        out.extend(self.quotas.iter().map(|(entity, values)| Record::Quota {
+            entity: entity.clone(),
+            values: values.clone(),
+        }));
         out
     }
 }

@@ -94,6 +94,8 @@ const SERVED: &[Served] = &[
     row(ApiKey::TxnOffsetCommit, 0, 5),
     row(ApiKey::DescribeTransactions, 0, 0),
     row(ApiKey::ListTransactions, 0, 1),
+    row(ApiKey::DescribeClientQuotas, 0, 1),
+    row(ApiKey::AlterClientQuotas, 0, 1),
     row(ApiKey::ConsumerGroupHeartbeat, 0, 1),
     row(ApiKey::ConsumerGroupDescribe, 0, 1),
 ];
@@ -232,6 +234,8 @@ async fn dispatch(
         ApiKey::TxnOffsetCommit => serve!(super::transaction::txn_offset_commit),
         ApiKey::DescribeTransactions => serve!(super::transaction::describe_transactions),
         ApiKey::ListTransactions => serve!(super::transaction::list_transactions),
+        ApiKey::DescribeClientQuotas => serve!(super::client_quota::describe_client_quotas),
+        ApiKey::AlterClientQuotas => serve!(super::client_quota::alter_client_quotas),
         ApiKey::ConsumerGroupHeartbeat => serve!(super::consumer_group::consumer_group_heartbeat),
         ApiKey::ConsumerGroupDescribe => serve!(super::consumer_group::consumer_group_describe),
         ApiKey::DescribeConfigs => serve!(super::config::describe_configs),

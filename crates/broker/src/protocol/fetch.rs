@@ -15,6 +15,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::{Context, check_leader_epoch, produce::note_throttle, throttle_ms};
 use crate::{
+    client_quota::Direction,
     counters,
     error::ErrorCode,
     log::partition::{FetchRange, Partition},
@@ -246,6 +247,7 @@ fn answer(context: &mut Context, read: Read) -> FetchResponse {
                 .with_port(i32::from(found.port))
         });
     let throttle = cluster.egress.charge(read.bytes as u64, Instant::now());
+    let throttle = throttle.max(context.charge_client(Direction::Fetch, read.bytes as u64));
     let answer = FetchResponse::default()
         .with_throttle_time_ms(throttle_ms(throttle))
         .with_node_endpoints(endpoints.collect())

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::{Context, throttle_ms};
 use crate::{
+    client_quota::Direction,
     counters,
     error::ErrorCode,
     log::{
@@ -115,6 +116,7 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
         );
     }
     let throttle = context.cluster.ingress.charge(bytes, Instant::now());
+    let throttle = throttle.max(context.charge_client(Direction::Produce, bytes));
     note_throttle(context, throttle);
     let endpoints = redirects(context, &answers);
     let answer = ProduceResponse::default()

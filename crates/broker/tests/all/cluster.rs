@@ -586,3 +586,43 @@ async fn a_client_that_goes_away_while_it_waits_frees_its_place() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_quota_of_one_client_slows_that_client_and_survives_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = host_at(dir.path(), Durability::Process);
+    host.ensure_cluster(spec("c", 1)).await.unwrap();
+    host.create_topic("c", topic("t", 1)).await.unwrap();
+    let mut client = Client::connect(&host, "c", 0).await;
+    for named in ["test", "somebody else"] {
+        let entity = alter_client_quotas_request::EntityData::default()
+            .with_entity_type("client-id".into())
+            .with_entity_name(Some(named.into()));
+        let op = alter_client_quotas_request::OpData::default()
+            .with_key("producer_byte_rate".into())
+            .with_value(if named == "test" { 100_000.0 } else { 1.0 });
+        let entry = alter_client_quotas_request::EntryData::default()
+            .with_entity(vec![entity])
+            .with_ops(vec![op]);
+        let answer = client
+            .call(
+                AlterClientQuotasRequest::default().with_entries(vec![entry]),
+                1,
+            )
+            .await;
+        assert_eq!(answer.entries[0].error_code, 0);
+    }
+    host.stop_cluster("c").await.unwrap();
+    host.ensure_cluster(spec("c", 1)).await.unwrap();
+    let mut client = Client::connect(&host, "c", 0).await;
+    let text = "x".repeat(75_000);
+    let answer = client
+        .call(produce_request("t", 0, batch(&[&text])), 9)
+        .await;
+    // Three quarters of a second, less the burst of a quarter.
+    assert!(
+        (450..=550).contains(&answer.throttle_time_ms),
+        "{}",
+        answer.throttle_time_ms
+    );
+}

@@ -84,6 +84,7 @@ async fn every_version_of_every_request_is_answered() {
     consumer_groups(&mut bench).await;
     administration(&mut bench).await;
     transactions(&mut bench).await;
+    quotas(&mut bench).await;
     bench.all(0, |_, _| ApiVersionsRequest::default()).await;
     let missing: Vec<i16> = bench
         .told
@@ -605,5 +606,44 @@ async fn transactions(bench: &mut Bench) {
                     .with_committed(true)
             })
             .await;
+    }
+}
+
+async fn quotas(bench: &mut Bench) {
+    for (kind, rate) in [("client-id", 5_000.0), ("ip", 5_000.0), ("user", -1.0)] {
+        let altered = bench
+            .all(0, |_, _| {
+                let entity = alter_client_quotas_request::EntityData::default()
+                    .with_entity_type(kind.into())
+                    .with_entity_name(Some("somebody".into()));
+                let op = alter_client_quotas_request::OpData::default()
+                    .with_key("producer_byte_rate".into())
+                    .with_value(rate);
+                let entry = alter_client_quotas_request::EntryData::default()
+                    .with_entity(vec![entity])
+                    .with_ops(vec![op]);
+                AlterClientQuotasRequest::default().with_entries(vec![entry])
+            })
+            .await;
+        let expected = if kind == "client-id" { 0 } else { 42 };
+        assert!(
+            altered
+                .iter()
+                .all(|answer| answer.entries[0].error_code == expected)
+        );
+        let described = bench
+            .all(0, |_, _| {
+                let component = describe_client_quotas_request::ComponentData::default()
+                    .with_entity_type(kind.into())
+                    .with_match(Some("somebody".into()));
+                DescribeClientQuotasRequest::default()
+                    .with_components(vec![component])
+                    .with_strict(true)
+            })
+            .await;
+        for answer in &described {
+            let found = answer.entries.as_ref().map_or(0, |entries| entries.len());
+            assert_eq!(found, usize::from(kind == "client-id"));
+        }
     }
 }

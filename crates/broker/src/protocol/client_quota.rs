@@ -1,0 +1,185 @@
+//! DescribeClientQuotas and AlterClientQuotas (KIP-546).
+
+use kafka_protocol::{
+    messages::{
+        AlterClientQuotasRequest, AlterClientQuotasResponse, DescribeClientQuotasRequest,
+        DescribeClientQuotasResponse,
+        alter_client_quotas_request::EntryData as Alteration,
+        alter_client_quotas_response::{EntityData as AlteredEntity, EntryData as Altered},
+        describe_client_quotas_request::ComponentData,
+        describe_client_quotas_response::{EntityData, EntryData, ValueData},
+    },
+    protocol::StrBytes,
+};
+
+use super::Context;
+use crate::{
+    client_quota::{CLIENT_ID, Direction, USER},
+    error::{ErrorCode, TopicError},
+    state::{QuotaEntity, Record},
+};
+
+/// Quotas on bytes are kept; those on request time, mutations and connections per address are not.
+const KEYS: [&str; 2] = ["producer_byte_rate", "consumer_byte_rate"];
+/// Entities with a quota in one cluster.
+const ENTITIES_MAX: usize = 10_000;
+
+const MATCH_EXACT: i8 = 0;
+const MATCH_DEFAULT: i8 = 1;
+const MATCH_ANY: i8 = 2;
+
+pub(crate) async fn describe_client_quotas(
+    context: &mut Context,
+    request: DescribeClientQuotasRequest,
+) -> DescribeClientQuotasResponse {
+    let is_known = |component: &ComponentData| {
+        [USER, CLIENT_ID].contains(&component.entity_type.as_str())
+            && (MATCH_EXACT..=MATCH_ANY).contains(&component.match_type)
+    };
+    if !request.components.iter().all(is_known) {
+        return DescribeClientQuotasResponse::default()
+            .with_error_code(ErrorCode::InvalidRequest.code())
+            .with_error_message(Some("Only users and client ids have quotas here.".into()))
+            .with_entries(None);
+    }
+    let entries = context.cluster.journal.read(|state| {
+        let wanted = state
+            .quotas
+            .iter()
+            .filter(|(entity, _)| is_wanted(&request, entity));
+        wanted
+            .map(|(entity, values)| {
+                let entity = entity.iter().map(|(kind, name)| {
+                    EntityData::default()
+                        .with_entity_type(kind.clone().into())
+                        .with_entity_name(name.clone().map(Into::into))
+                });
+                let values = values.iter().map(|(key, value)| {
+                    ValueData::default()
+                        .with_key(key.clone().into())
+                        .with_value(*value)
+                });
+                EntryData::default()
+                    .with_entity(entity.collect())
+                    .with_values(values.collect())
+            })
+            .collect()
+    });
+    DescribeClientQuotasResponse::default().with_entries(Some(entries))
+}
+
+fn is_wanted(request: &DescribeClientQuotasRequest, entity: &QuotaEntity) -> bool {
+    let fits = |component: &ComponentData| match entity.get(component.entity_type.as_str()) {
+        None => false,
+        Some(name) => match component.match_type {
+            MATCH_EXACT => name.as_deref() == component._match.as_deref(),
+            MATCH_DEFAULT => name.is_none(),
+            _ => true,
+        },
+    };
+    let has_others = request.strict && entity.len() != request.components.len();
+    !has_others && request.components.iter().all(fits)
+}
+
+pub(crate) async fn alter_client_quotas(
+    context: &mut Context,
+    request: AlterClientQuotasRequest,
+) -> AlterClientQuotasResponse {
+    let mut answers = Vec::with_capacity(request.entries.len());
+    for entry in request.entries {
+        let altered = alter(context, &entry, request.validate_only).await;
+        let entity = entry.entity.into_iter().map(|part| {
+            AlteredEntity::default()
+                .with_entity_type(part.entity_type)
+                .with_entity_name(part.entity_name)
+        });
+        let answer = Altered::default().with_entity(entity.collect());
+        answers.push(match altered {
+            Ok(()) => answer,
+            Err(error) => answer
+                .with_error_code(error.code)
+                .with_error_message(Some(error.message.into())),
+        });
+    }
+    context
+        .cluster
+        .client_quotas
+        .note_change(&context.cluster.journal);
+    AlterClientQuotasResponse::default().with_entries(answers)
+}
+
+fn read_entity(entry: &Alteration) -> Result<QuotaEntity, TopicError> {
+    let invalid = |message: String| Err(TopicError::new(ErrorCode::InvalidRequest, message));
+    let mut entity = QuotaEntity::new();
+    for part in &entry.entity {
+        let kind = part.entity_type.to_string();
+        if ![USER, CLIENT_ID].contains(&kind.as_str()) {
+            return invalid(format!("{kind:?} has no quotas here"));
+        }
+        if part
+            .entity_name
+            .as_ref()
+            .is_some_and(|name| name.is_empty())
+        {
+            return invalid(format!("the name of a {kind} is empty"));
+        }
+        let name = part.entity_name.as_ref().map(StrBytes::to_string);
+        if entity.insert(kind.clone(), name).is_some() {
+            return invalid(format!("{kind} is named twice"));
+        }
+    }
+    if entity.is_empty() {
+        return invalid("nobody is named".to_owned());
+    }
+    Ok(entity)
+}
+
+async fn alter(
+    context: &Context,
+    entry: &Alteration,
+    validate_only: bool,
+) -> Result<(), TopicError> {
+    let invalid = |message: String| Err(TopicError::new(ErrorCode::InvalidRequest, message));
+    let entity = read_entity(entry)?;
+    for op in &entry.ops {
+        if !KEYS.contains(&op.key.as_str()) {
+            return invalid(format!("a quota on {:?} is not kept here", op.key.as_str()));
+        }
+        let is_rate = op.value.is_finite() && op.value >= 1.0;
+        if !op.remove && !is_rate {
+            return invalid(format!("{} is not a rate in bytes per second", op.value));
+        }
+    }
+    if validate_only {
+        return Ok(());
+    }
+    let ((), position) = context.cluster.journal.change(|state| {
+        let mut values = state.quotas.get(&entity).cloned().unwrap_or_default();
+        if values.is_empty() && state.quotas.len() >= ENTITIES_MAX {
+            let message = format!("there are quotas for {ENTITIES_MAX} entities already");
+            return Err(TopicError::new(ErrorCode::PolicyViolation, message));
+        }
+        for op in &entry.ops {
+            match op.remove {
+                true => values.remove(op.key.as_str()),
+                false => values.insert(op.key.to_string(), op.value),
+            };
+        }
+        Ok((vec![Record::Quota { entity, values }], ()))
+    })?;
+    context.cluster.journal.flush(position).await?;
+    Ok(())
+}
+
+impl Context {
+    /// How long this client has to be silent, for its own quota.
+    pub(super) fn charge_client(&self, direction: Direction, bytes: u64) -> std::time::Duration {
+        let client = crate::client_quota::Client {
+            user: super::ANONYMOUS,
+            client_id: &self.client_id,
+        };
+        self.cluster
+            .client_quotas
+            .charge(&self.cluster.journal, direction, client, bytes)
+    }
+}
