@@ -111,13 +111,8 @@ impl Config {
             "process" => Durability::Process,
             other => bail!("durability: {other:?} is neither power nor process"),
         };
-        let rate_limits = match switch(
-            "rate_limits",
-            flags.rate_limits.or(file.rate_limits).as_deref(),
-        )? {
-            Some(on) => on,
-            None => true,
-        };
+        let rate_limits = flags.rate_limits.or(file.rate_limits);
+        let rate_limits = switch("rate_limits", rate_limits.as_deref())?.unwrap_or(true);
         let store = match text(flags.store, file.store, "sqlite").as_str() {
             "sqlite" => StoreChoice::Sqlite,
             url if url.starts_with("postgres://") || url.starts_with("postgresql://") => {

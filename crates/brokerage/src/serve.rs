@@ -103,7 +103,7 @@ pub fn catalogs(dir: Option<&std::path::Path>) -> anyhow::Result<Catalogs> {
     let texts = files
         .iter()
         .map(|(name, text)| (name.as_str(), text.as_str()));
-    Ok(Catalogs::parse(texts).context("catalog")?)
+    Catalogs::parse(texts).context("catalog")
 }
 
 /// Serves until SIGINT or SIGTERM.

@@ -53,6 +53,10 @@ pub struct Chance(Mutex<StdRng>);
 
 impl Chance {
     /// Seeded by the operating system.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that asks the system for chance"
+    )]
     pub fn from_system() -> Self {
         Self(Mutex::new(StdRng::from_os_rng()))
     }

@@ -2,7 +2,8 @@
 --
 -- One folder serves SQLite and PostgreSQL. Column types are BIGINT, TEXT and BYTEA only (SQLite gives BYTEA no
 -- conversion of its own: bytes stay bytes). Times are microseconds since 1970 UTC. Migrations go forward only:
--- a file that was released is never edited.
+-- a file that was released is never edited. What stands in a `/* sqlite: … */` comment is for SQLite only: there a table
+-- whose rows are small and found by their key is its key's own tree, one tree less to write.
 
 -- Who may act on something, and the fencing generation of that right. Rows outlive their holder, so that the
 -- generation only grows.
@@ -22,7 +23,7 @@ CREATE TABLE idempotency (
     answer TEXT,
     created_at_us BIGINT NOT NULL,
     PRIMARY KEY (account_id, operation, token)
-);
+) /* sqlite: WITHOUT ROWID */;
 CREATE INDEX idempotency_created_at ON idempotency (created_at_us);
 
 -- Nonces of signed calls that changed something.
@@ -31,7 +32,7 @@ CREATE TABLE nonce (
     nonce TEXT NOT NULL,
     seen_at_us BIGINT NOT NULL,
     PRIMARY KEY (access_key_id, nonce)
-);
+) /* sqlite: WITHOUT ROWID */;
 CREATE INDEX nonce_seen_at ON nonce (seen_at_us);
 
 -- Who asked for what, and what was decided. A row is written once; sealing gives it its place in the hash chain.
@@ -48,7 +49,7 @@ CREATE TABLE audit (
     sequence BIGINT CHECK (sequence >= 1),
     hash BYTEA,
     CHECK ((sequence IS NULL) = (hash IS NULL))
-);
+) /* sqlite: WITHOUT ROWID */;
 CREATE UNIQUE INDEX audit_sequence ON audit (sequence) WHERE sequence IS NOT NULL;
 CREATE INDEX audit_unsealed ON audit (at_us) WHERE sequence IS NULL;
 CREATE INDEX audit_account ON audit (account_id, at_us);

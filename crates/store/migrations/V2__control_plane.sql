@@ -34,7 +34,7 @@ CREATE TABLE network (
     cidr TEXT NOT NULL,
     created_at_us BIGINT NOT NULL,
     PRIMARY KEY (account_id, profile, id)
-);
+) /* sqlite: WITHOUT ROWID */;
 CREATE TABLE subnet (
     account_id TEXT NOT NULL,
     profile TEXT NOT NULL,
@@ -46,7 +46,7 @@ CREATE TABLE subnet (
     cidr TEXT NOT NULL,
     created_at_us BIGINT NOT NULL,
     PRIMARY KEY (account_id, profile, id)
-);
+) /* sqlite: WITHOUT ROWID */;
 
 -- Customers' money. The house's own balances are sums over transfers, so that no row is hot for everybody.
 CREATE TABLE ledger_account (
@@ -71,7 +71,7 @@ CREATE TABLE transfer (
     amount BIGINT NOT NULL CHECK (amount >= 0),
     at_us BIGINT NOT NULL,
     CHECK ((pending_id IS NOT NULL) = (kind IN ('post_pending', 'void_pending')))
-);
+) /* sqlite: WITHOUT ROWID */;
 CREATE UNIQUE INDEX transfer_pending ON transfer (pending_id) WHERE pending_id IS NOT NULL;
 
 -- Purchases, and their lines: one for each instance bought.
@@ -88,7 +88,7 @@ CREATE TABLE orders (
     catalog_version TEXT NOT NULL,
     catalog_hash TEXT NOT NULL,
     created_at_us BIGINT NOT NULL
-);
+) /* sqlite: WITHOUT ROWID */;
 CREATE INDEX orders_account ON orders (account_id, created_at_us);
 CREATE TABLE order_line (
     order_id TEXT NOT NULL,
@@ -97,7 +97,7 @@ CREATE TABLE order_line (
     amount BIGINT NOT NULL,
     state TEXT NOT NULL,
     PRIMARY KEY (order_id, line)
-);
+) /* sqlite: WITHOUT ROWID */;
 
 -- Bought clusters: intent and what was last recorded of them.
 CREATE TABLE instance (
@@ -144,7 +144,7 @@ CREATE TABLE topic (
     attributes TEXT NOT NULL,
     created_at_us BIGINT NOT NULL,
     PRIMARY KEY (instance_id, name)
-);
+) /* sqlite: WITHOUT ROWID */;
 
 -- The ports that listeners may use. A port belongs to one instance or to none; a blocked one is in use by another
 -- program of the host.

@@ -16,7 +16,7 @@ crate::statements! {
     INSERT = "INSERT INTO account (id, number, name, created_at_us) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
     SELECT = "SELECT id, number, name, created_at_us FROM account WHERE id = $1";
     SELECT_BY_NAME = "SELECT id, number, name, created_at_us FROM account WHERE name = $1";
-    SELECT_PAGE = "SELECT id, number, name, created_at_us FROM account WHERE id > $1 ORDER BY id LIMIT $2";
+    SELECT_PAGE = "SELECT id, number, name, created_at_us FROM account WHERE id > $1 ORDER BY id LIMIT CAST($2 AS BIGINT)";
 }
 
 fn read(row: &Row) -> Result<Account, StoreError> {

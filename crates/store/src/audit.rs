@@ -27,7 +27,7 @@ crate::statements! {
         decision, decided_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     /// Rows that are not in the chain yet, oldest first.
     pub SELECT_UNSEALED = "SELECT id, at_us, account_id, access_key_id, request_id, action, resource, decision, \
-        decided_by FROM audit WHERE sequence IS NULL ORDER BY at_us, id LIMIT $1";
+        decided_by FROM audit WHERE sequence IS NULL ORDER BY at_us, id LIMIT CAST($1 AS BIGINT)";
     /// The end of the chain, locked until the transaction ends; made at its first use.
     pub LOCK_HEAD = "INSERT INTO audit_head (id, sequence, hash) VALUES (1, 0, $1) \
         ON CONFLICT (id) DO UPDATE SET id = audit_head.id RETURNING sequence, hash";
@@ -39,10 +39,10 @@ crate::statements! {
     pub MOVE_HEAD = "UPDATE audit_head SET sequence = $1, hash = $2 WHERE id = 1";
     /// A page of the chain.
     pub SELECT_SEALED = "SELECT id, at_us, account_id, access_key_id, request_id, action, resource, decision, \
-        decided_by, sequence, hash FROM audit WHERE sequence > $1 ORDER BY sequence LIMIT $2";
+        decided_by, sequence, hash FROM audit WHERE sequence > $1 ORDER BY sequence LIMIT CAST($2 AS BIGINT)";
     /// Newest rows of an account before a time.
     pub SELECT_BY_ACCOUNT = "SELECT id, at_us, account_id, access_key_id, request_id, action, resource, decision, \
-        decided_by FROM audit WHERE account_id = $1 AND at_us < $2 ORDER BY at_us DESC, id DESC LIMIT $3";
+        decided_by FROM audit WHERE account_id = $1 AND at_us < $2 ORDER BY at_us DESC, id DESC LIMIT CAST($3 AS BIGINT)";
 }
 
 /// One decision about one call.

@@ -12,7 +12,7 @@ crate::statements! {
     DELETE_OUTSIDE = "DELETE FROM broker_port WHERE instance_id IS NULL AND (port < $1 OR port > $2)";
     UNBLOCK = "UPDATE broker_port SET blocked = 0 WHERE blocked = 1";
     TAKE = "UPDATE broker_port SET instance_id = $1 WHERE port IN (SELECT port FROM broker_port \
-            WHERE instance_id IS NULL AND blocked = 0 ORDER BY port LIMIT $2) AND instance_id IS NULL RETURNING port";
+            WHERE instance_id IS NULL AND blocked = 0 ORDER BY port LIMIT CAST($2 AS BIGINT)) AND instance_id IS NULL RETURNING port";
     BLOCK = "UPDATE broker_port SET instance_id = NULL, blocked = 1 WHERE port = $1 AND instance_id = $2";
     GIVE_BACK = "UPDATE broker_port SET instance_id = NULL WHERE port = $1 AND instance_id = $2";
     FREE = "UPDATE broker_port SET instance_id = NULL WHERE instance_id = $1";

@@ -30,7 +30,7 @@ crate::statements! {
     /// Forgets a slice of old tokens.
     pub PRUNE = "DELETE FROM idempotency WHERE (account_id, operation, token) IN \
         (SELECT account_id, operation, token FROM idempotency WHERE created_at_us < $1 \
-        ORDER BY created_at_us LIMIT $2)";
+        ORDER BY created_at_us LIMIT CAST($2 AS BIGINT))";
 }
 
 /// What a token is looked up by. Tokens of different accounts and operations are independent.

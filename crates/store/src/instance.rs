@@ -34,11 +34,11 @@ crate::statements! {
     SELECT = concat!("SELECT ", columns!(), " FROM instance WHERE id = $1");
     SELECT_OWNED = concat!("SELECT ", columns!(), " FROM instance WHERE id = $1 AND account_id = $2");
     SELECT_OWNED_PAGE = concat!("SELECT ", columns!(), " FROM instance WHERE account_id = $1 AND profile = $2 \
-                         AND id > $3 AND phase <> 'gone' ORDER BY id LIMIT $4");
-    SELECT_PAGE = concat!("SELECT ", columns!(), " FROM instance WHERE id > $1 ORDER BY id LIMIT $2");
-    SELECT_BY_ORDER = concat!("SELECT ", columns!(), " FROM instance WHERE order_id = $1 ORDER BY order_line LIMIT $2");
+                         AND id > $3 AND phase <> 'gone' ORDER BY id LIMIT CAST($4 AS BIGINT)");
+    SELECT_PAGE = concat!("SELECT ", columns!(), " FROM instance WHERE id > $1 ORDER BY id LIMIT CAST($2 AS BIGINT)");
+    SELECT_BY_ORDER = concat!("SELECT ", columns!(), " FROM instance WHERE order_id = $1 ORDER BY order_line LIMIT CAST($2 AS BIGINT)");
     SELECT_UNSETTLED = concat!("SELECT ", columns!(), " FROM instance WHERE unsettled = 1 AND retry_at_us <= $1 \
-                        ORDER BY retry_at_us, id LIMIT $2");
+                        ORDER BY retry_at_us, id LIMIT CAST($2 AS BIGINT)");
     COUNT_SPEC = "SELECT COUNT(*) FROM instance WHERE account_id = $1 AND spec = $2";
     NEXT_RETRY = "SELECT MIN(retry_at_us) FROM instance WHERE unsettled = 1";
 }

@@ -21,14 +21,14 @@ crate::statements! {
     RECEIVE = "UPDATE ledger_account SET posted = posted + $2 WHERE name = $1";
     END_HOLD = "UPDATE ledger_account SET posted = posted - $2, held = held - $3 WHERE name = $1";
     SELECT_BALANCE = "SELECT posted, held, credit_limit FROM ledger_account WHERE name = $1";
-    SELECT_BALANCES = "SELECT name, posted, held, credit_limit FROM ledger_account WHERE name > $1 ORDER BY name LIMIT $2";
+    SELECT_BALANCES = "SELECT name, posted, held, credit_limit FROM ledger_account WHERE name > $1 ORDER BY name LIMIT CAST($2 AS BIGINT)";
     INSERT = "INSERT INTO transfer (id, kind, pending_id, debit, credit, currency, amount, at_us) \
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
     SELECT = "SELECT id, kind, pending_id, debit, credit, currency, amount, at_us FROM transfer WHERE id = $1";
     SELECT_BEGINNINGS = "SELECT id, kind, pending_id, debit, credit, currency, amount, at_us FROM transfer \
-                         WHERE id > $1 AND pending_id IS NULL ORDER BY id LIMIT $2";
+                         WHERE id > $1 AND pending_id IS NULL ORDER BY id LIMIT CAST($2 AS BIGINT)";
     SELECT_ENDS = "SELECT id, kind, pending_id, debit, credit, currency, amount, at_us FROM transfer \
-                   WHERE id > $1 AND pending_id IS NOT NULL ORDER BY id LIMIT $2";
+                   WHERE id > $1 AND pending_id IS NOT NULL ORDER BY id LIMIT CAST($2 AS BIGINT)";
 }
 
 /// What became of a transfer that was asked for.

@@ -22,9 +22,9 @@ crate::statements! {
     SELECT_SUBNET = "SELECT id, network_id, profile, region, zone, name, cidr, created_at_us FROM subnet \
                      WHERE account_id = $1 AND profile = $2 AND id = $3";
     SELECT_NETWORKS = "SELECT id, profile, region, name, cidr, created_at_us FROM network \
-                       WHERE account_id = $1 AND profile = $2 ORDER BY created_at_us, id LIMIT $3";
+                       WHERE account_id = $1 AND profile = $2 ORDER BY created_at_us, id LIMIT CAST($3 AS BIGINT)";
     SELECT_SUBNETS = "SELECT id, network_id, profile, region, zone, name, cidr, created_at_us FROM subnet \
-                      WHERE account_id = $1 AND profile = $2 ORDER BY created_at_us, id LIMIT $3";
+                      WHERE account_id = $1 AND profile = $2 ORDER BY created_at_us, id LIMIT CAST($3 AS BIGINT)";
     COUNT_NETWORKS = "SELECT (SELECT COUNT(*) FROM network WHERE account_id = $1 AND profile = $2), \
                       (SELECT COUNT(*) FROM subnet WHERE account_id = $1 AND profile = $2)";
 }

@@ -15,7 +15,7 @@ crate::statements! {
         ON CONFLICT (access_key_id, nonce) DO NOTHING";
     /// Forgets a slice of old nonces.
     pub PRUNE = "DELETE FROM nonce WHERE (access_key_id, nonce) IN \
-        (SELECT access_key_id, nonce FROM nonce WHERE seen_at_us < $1 ORDER BY seen_at_us LIMIT $2)";
+        (SELECT access_key_id, nonce FROM nonce WHERE seen_at_us < $1 ORDER BY seen_at_us LIMIT CAST($2 AS BIGINT))";
 }
 
 /// Remembers a nonce of an access key, seen at `seen_at_us` (real time). `false`: it was seen before, so the call is a

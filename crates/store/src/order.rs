@@ -23,12 +23,12 @@ crate::statements! {
     SELECT_LINES = "SELECT line, instance_id, amount, state FROM order_line WHERE order_id = $1 ORDER BY line";
     SELECT_PAGE = "SELECT id, account_id, profile, region, kind, charge, payment, currency, total, catalog_version, \
                    catalog_hash, created_at_us FROM orders WHERE account_id = $1 AND profile = $2 AND created_at_us >= $3 \
-                   AND created_at_us < $4 ORDER BY created_at_us DESC, id LIMIT $5 OFFSET $6";
+                   AND created_at_us < $4 ORDER BY created_at_us DESC, id LIMIT CAST($5 AS BIGINT) OFFSET CAST($6 AS BIGINT)";
     COUNT = "SELECT COUNT(*) FROM orders WHERE account_id = $1 AND profile = $2 AND created_at_us >= $3 \
              AND created_at_us < $4";
     UPDATE_LINE = "UPDATE order_line SET state = $3 WHERE order_id = $1 AND line = $2 AND state = $4";
     SELECT_LINES_AFTER = "SELECT order_id, line, instance_id, amount, state FROM order_line \
-                          WHERE order_id > $1 OR (order_id = $1 AND line > $2) ORDER BY order_id, line LIMIT $3";
+                          WHERE order_id > $1 OR (order_id = $1 AND line > $2) ORDER BY order_id, line LIMIT CAST($3 AS BIGINT)";
 }
 
 fn read(row: &Row, lines: Vec<OrderLine>) -> Result<Order, StoreError> {

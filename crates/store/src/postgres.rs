@@ -168,7 +168,7 @@ impl Session {
                 .map_err(|error| open_error(&error))
         };
         lock(&mut session, "pg_advisory_lock")?;
-        migrations::run(&mut session.client)?;
+        migrations::run(&mut session.client, migrations::Database::Postgres)?;
         lock(&mut session, "pg_advisory_unlock")?;
         Ok(session)
     }

@@ -99,7 +99,7 @@ impl Sqlite {
         )
         .map_err(|error| open_error(&error))?;
         configure(&writer, durability)?;
-        migrations::run(&mut writer)?;
+        migrations::run(&mut writer, migrations::Database::Sqlite)?;
 
         let writes = Arc::new(Jobs::new(WRITE_QUEUE_MAX));
         let reads = Arc::new(Jobs::new(READ_QUEUE_MAX));
@@ -122,7 +122,7 @@ impl Sqlite {
     pub(crate) fn open_in_memory() -> Result<Self, StoreError> {
         let mut writer = Connection::open_in_memory().map_err(|error| open_error(&error))?;
         configure(&writer, Durability::Process)?;
-        migrations::run(&mut writer)?;
+        migrations::run(&mut writer, migrations::Database::Sqlite)?;
         let writes = Arc::new(Jobs::new(WRITE_QUEUE_MAX));
         let threads = vec![spawn_writer(writer, &writes)?];
         Ok(Self {

@@ -16,7 +16,7 @@ pub const TOPIC_RECORDS_MAX: u32 = 10_000;
 crate::statements! {
     UPSERT = "INSERT INTO topic (instance_id, name, remark, attributes, created_at_us) VALUES ($1, $2, $3, $4, $5) \
               ON CONFLICT (instance_id, name) DO UPDATE SET remark = $3, attributes = $4, created_at_us = $5";
-    SELECT = "SELECT name, remark, attributes, created_at_us FROM topic WHERE instance_id = $1 ORDER BY name LIMIT $2";
+    SELECT = "SELECT name, remark, attributes, created_at_us FROM topic WHERE instance_id = $1 ORDER BY name LIMIT CAST($2 AS BIGINT)";
     DELETE = "DELETE FROM topic WHERE instance_id = $1 AND name = $2";
     DELETE_ALL = "DELETE FROM topic WHERE instance_id = $1";
 }

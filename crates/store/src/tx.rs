@@ -5,6 +5,8 @@
 //! - Its statements are bounded; background work goes in slices of at most 200 rows.
 //! - Any statement error ends it, on both databases. An expected conflict is `ON CONFLICT DO NOTHING` and a row count.
 //! - A rule stands in the statement (`UPDATE … WHERE available >= $1`, zero rows means refused), with a CHECK behind it.
+//! - A LIMIT or OFFSET is `CAST($n AS BIGINT)`: SQLite plans by the value of a bare one and prepares the statement again
+//!   at every call (measured: a fifth of an order's time).
 //! - A check of a count begins by updating the row that the count belongs to: PostgreSQL races otherwise.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

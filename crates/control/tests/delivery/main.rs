@@ -1,5 +1,7 @@
 //! From an accepted order to a running cluster, over an engine without Kafka and with scripted faults.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod crash;
 mod lease;
 mod purchase;
