@@ -362,7 +362,11 @@ impl TopicSettings {
             delete_retention_ms: long("delete.retention.ms"),
             log: LogOptions {
                 segment_bytes: u64::try_from(long("segment.bytes")).unwrap_or(1 << 30),
-                segment_ms: long("segment.ms"),
+                // Records are compacted in sealed segments only.
+                segment_ms: match has("compact") {
+                    true => long("segment.ms").min(long("max.compaction.lag.ms")),
+                    false => long("segment.ms"),
+                },
                 index_interval_bytes: u64::try_from(long("index.interval.bytes")).unwrap_or(4096),
             },
         }

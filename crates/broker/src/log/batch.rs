@@ -132,7 +132,13 @@ pub(crate) struct BatchRules {
     pub log_append_time_ms: Option<i64>,
     /// Compacted topics refuse records without a key.
     pub keys_required: bool,
+    /// Timestamps that producers may give; not asked of batches that are stamped here.
+    pub timestamp_min_ms: i64,
+    pub timestamp_max_ms: i64,
 }
+
+/// Timestamp of records that have none.
+const NO_TIMESTAMP: i64 = -1;
 
 /// Checks what a producer sent for one partition: exactly one batch of format 2, checksum right,
 /// not larger than the topic takes, offsets and count agreeing.
@@ -170,8 +176,15 @@ pub(crate) fn validate(bytes: Bytes, rules: BatchRules) -> Result<Batch, ErrorCo
     if header.producer_id >= 0 && header.base_sequence < 0 && !header.is_control() {
         return Err(ErrorCode::InvalidRecord);
     }
-    if rules.keys_required && header.compression() == 0 && !super::record::all_have_keys(&bytes) {
+    if rules.keys_required && !super::record::all_have_keys(&bytes) {
         return Err(ErrorCode::InvalidRecord);
+    }
+    let is_early =
+        header.base_timestamp != NO_TIMESTAMP && header.base_timestamp < rules.timestamp_min_ms;
+    if rules.log_append_time_ms.is_none()
+        && (is_early || header.max_timestamp > rules.timestamp_max_ms)
+    {
+        return Err(ErrorCode::InvalidTimestamp);
     }
     match rules.log_append_time_ms {
         Some(now_ms) => Ok(stamp(&bytes, now_ms)),

@@ -212,7 +212,7 @@ fn decode_one(records: &Bytes, cursor: &mut Cursor<'_>, header: &BatchHeader) ->
     })
 }
 
-/// Whether every record of an uncompressed batch has a key (compacted topics ask for it).
+/// Whether every record of a batch has a key (compacted topics ask for it).
 pub(crate) fn all_have_keys(batch: &[u8]) -> bool {
     decode(batch).is_ok_and(|records| records.iter().all(|record| record.key.is_some()))
 }

@@ -22,6 +22,8 @@ const RULES: BatchRules = BatchRules {
     message_bytes_max: 1 << 20,
     log_append_time_ms: None,
     keys_required: false,
+    timestamp_min_ms: i64::MIN,
+    timestamp_max_ms: i64::MAX,
 };
 
 /// Key or value of a record.
@@ -454,6 +456,16 @@ fn batches_are_refused_with_kafkas_codes() {
         },
         ErrorCode::MessageTooLarge,
     );
+    let late = BatchRules {
+        timestamp_max_ms: 1,
+        ..RULES
+    };
+    check(&|_| {}, late, ErrorCode::InvalidTimestamp);
+    let early = BatchRules {
+        timestamp_min_ms: 2,
+        ..RULES
+    };
+    check(&|_| {}, early, ErrorCode::InvalidTimestamp);
     let keyless = build(&Draft {
         records: vec![(None, Some(vec![1]))],
         ..plain(1, 1)

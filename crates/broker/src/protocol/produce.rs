@@ -229,23 +229,19 @@ fn append(
             .min(cluster.spec().limits.message_bytes_max as usize),
         log_append_time_ms: settings.is_log_append_time.then_some(now_ms),
         keys_required: settings.is_compacted,
+        timestamp_min_ms: now_ms.saturating_sub(settings.message_timestamp_before_max_ms),
+        timestamp_max_ms: now_ms.saturating_add(settings.message_timestamp_after_max_ms),
     };
     let batch = batch::validate(data.records.unwrap_or_default(), rules).map_err(|code| {
         if code == ErrorCode::MessageTooLarge {
             counters::add(&cluster.counters.messages_too_large, 1);
         }
-        plain(code)
+        let is_timestamp = code == ErrorCode::InvalidTimestamp;
+        (
+            code,
+            is_timestamp.then(|| "a timestamp is out of the range that the topic takes".to_owned()),
+        )
     })?;
-    if !settings.is_log_append_time
-        && batch.header.max_timestamp
-            > now_ms.saturating_add(settings.message_timestamp_after_max_ms)
-    {
-        let message = format!(
-            "Timestamp {} of a message is out of range",
-            batch.header.max_timestamp
-        );
-        return Err((ErrorCode::InvalidTimestamp, Some(message)));
-    }
     let key = (topic.name.clone(), data.index);
     let verify = || {
         cluster
