@@ -67,8 +67,8 @@ fn main() -> Result<ExitCode> {
             println!("{}", report.counts);
             Ok(exit_code(report.counts.failed == 0))
         }
-        Task::Golden { files } => own_program(&workspace, "golden", &files),
-        Task::Bench { words } => own_program(&workspace, "bench", &words),
+        Task::Golden { files } => own_program(&workspace, "golden", "dev", &files),
+        Task::Bench { words } => own_program(&workspace, "bench", "release", &words),
         Task::Coverage => {
             coverage_print(&workspace)?;
             Ok(ExitCode::SUCCESS)
@@ -84,15 +84,16 @@ fn exit_code(good: bool) -> ExitCode {
     }
 }
 
-/// Runs one of this package's other programs in its place, optimised.
+/// Runs one of this package's other programs in its place.
 fn own_program<A: AsRef<std::ffi::OsStr>>(
     workspace: &Workspace,
     name: &str,
+    profile: &str,
     words: &[A],
 ) -> Result<ExitCode> {
     let mut command = Command::new("cargo");
     command
-        .args(["run", "--quiet", "--release", "--manifest-path"])
+        .args(["run", "--quiet", "--profile", profile, "--manifest-path"])
         .arg(workspace.path("xtask/Cargo.toml"))
         .args(["--features", name, "--bin", name, "--"])
         .args(words);
