@@ -55,7 +55,10 @@ impl Gateway {
         };
         let mut trace = Trace::default();
         let outcome = match &routed {
-            Ok(route) => self.call(vendor, request, route, &request_id, &mut trace).await,
+            Ok(route) => {
+                self.call(vendor, request, route, &request_id, &mut trace)
+                    .await
+            }
             // Strangers are not told which operations there are.
             Err(fault) => match self.authenticate(vendor, request, &unavailable).await {
                 Ok(_) => Err(fault.clone()),
@@ -70,7 +73,14 @@ impl Gateway {
                 response
             }
         };
-        self.log(request, route, request_id, trace, response.status().as_u16(), began);
+        self.log(
+            request,
+            route,
+            request_id,
+            trace,
+            response.status().as_u16(),
+            began,
+        );
         response
     }
 
@@ -103,7 +113,9 @@ impl Gateway {
                 .nonce_remember(&claim.access_key_id, nonce)
                 .map_err(refuse_domain)?;
         }
-        let params = vendor.params(request, route).map_err(|e| refuse(&e.into()))?;
+        let params = vendor
+            .params(request, route)
+            .map_err(|e| refuse(&e.into()))?;
         let region = vendor.region(request, &params);
         let prepared = (row.prepare)(&params, table.index_base).map_err(|e| refuse(&e.into()))?;
         if table.deny_unknown
@@ -121,15 +133,20 @@ impl Gateway {
             nonce: nonce.filter(|_| row.mode == Mode::Write),
         };
         let conditions = prepared.conditions();
-        let conditions: Vec<(&str, &str)> =
-            conditions.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        let conditions: Vec<(&str, &str)> = conditions
+            .iter()
+            .map(|(key, value)| (*key, value.as_str()))
+            .collect();
         let resource = prepared.resource();
         let attempt = Attempt {
             action: row.action,
             resource: resource.as_deref().unwrap_or("*"),
             conditions: &conditions,
         };
-        self.control.authorize(&cx, &attempt).await.map_err(refuse_domain)?;
+        self.control
+            .authorize(&cx, &attempt)
+            .await
+            .map_err(refuse_domain)?;
         self.control
             .rate_take(cx.account(), row.name, row.calls_per_second)
             .map_err(refuse_domain)?;
@@ -165,7 +182,11 @@ impl Gateway {
             return Err(vendor.signature_fault(&SignatureFault::UnsupportedAlgorithm { algorithm }));
         }
         check_clock(&claim, self.control.real_now().seconds()).map_err(signature_fault)?;
-        let key = self.control.access_key_open(&claim.access_key_id).await.map_err(refuse)?;
+        let key = self
+            .control
+            .access_key_open(&claim.access_key_id)
+            .await
+            .map_err(refuse)?;
         let secret = key.as_ref().map_or(&*self.nobody, |key| &key.secret);
         let verified = verify(request, &claim, secret);
         let Some(key) = key else {
@@ -196,7 +217,10 @@ impl Gateway {
             at: now.iso(),
             request_id,
             dialect: route.map_or("", |route| route.table.dialect),
-            operation: route.map_or_else(|| request.path().to_owned(), |route| route.row.name.to_owned()),
+            operation: route.map_or_else(
+                || request.path().to_owned(),
+                |route| route.row.name.to_owned(),
+            ),
             access_key_id: trace.key_id,
             status,
             outcome,
@@ -214,8 +238,15 @@ fn vendor_of(request: &WireRequest) -> &'static dyn VendorWire {
 
 /// The refusal when the store cannot tell who asks, before any dialect is chosen. Every cloud has this code.
 fn unavailable(error: brokerage_domain::Error) -> Fault {
-    tracing::error!(error = &error as &dyn std::error::Error, "a caller could not be looked up");
-    Fault::new("InternalError", 500, "The request processing has failed due to some unknown error.")
+    tracing::error!(
+        error = &error as &dyn std::error::Error,
+        "a caller could not be looked up"
+    );
+    Fault::new(
+        "InternalError",
+        500,
+        "The request processing has failed due to some unknown error.",
+    )
 }
 
 /// Temporary keys come with their token; a token with any other key is as wrong as the wrong token.

@@ -131,10 +131,7 @@ where
     }
 }
 
-fn prepare<O: Operation>(
-    params: &Param,
-    base: IndexBase,
-) -> Result<Box<dyn Prepared>, ParamError>
+fn prepare<O: Operation>(params: &Param, base: IndexBase) -> Result<Box<dyn Prepared>, ParamError>
 where
     O::Request: Sync,
 {
