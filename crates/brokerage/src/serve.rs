@@ -10,6 +10,7 @@ use brokerage_domain::clock::Clocks;
 use brokerage_domain::id::Chance;
 use brokerage_engine_embedded::EmbeddedEngine;
 use brokerage_store::Store;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -109,6 +110,7 @@ pub fn catalogs(dir: Option<&std::path::Path>) -> anyhow::Result<Catalogs> {
 /// Serves until SIGINT or SIGTERM.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     telemetry::start(&config.log)?;
+    raise_descriptor_limit();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let Plane {
@@ -141,6 +143,15 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     engine.shutdown().await;
     control.close().await;
     Ok(())
+}
+
+/// Every listener is a descriptor, and every instance has several: the process may have as many as the system lets it.
+fn raise_descriptor_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open descriptors stays as it is");
+    }
 }
 
 /// One line that names every address that was really bound.

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicI64;
 
 use brokerage_domain::catalog::{Catalog, Catalogs};
 use brokerage_domain::clock::{Clocks, Moment};
-use brokerage_domain::id::{Chance, LOWER_ALPHANUMERIC};
+use brokerage_domain::id::{Chance, LOWER_ALPHANUMERIC, base36};
 use brokerage_domain::{Error, Result};
 use brokerage_engine::Engine;
 use brokerage_store::audit::{AuditEntry, audit_append};
@@ -162,6 +162,11 @@ impl Control {
         &self.chance
     }
 
+    /// A number for a new id, greater than all before.
+    pub fn serial(&self) -> u64 {
+        self.chance.serial(self.real_now())
+    }
+
     /// Business time now.
     pub fn now(&self) -> Moment {
         self.clocks.business.now()
@@ -257,7 +262,11 @@ impl Control {
         let at_us = self.real_now().micros();
         AuditEntry {
             // Rows of one time stand together, so that a busy second writes few pages.
-            id: format!("{at_us:016x}{}", self.chance.text(LOWER_ALPHANUMERIC, 12)),
+            id: format!(
+                "{}{}",
+                base36(self.serial(), 11),
+                self.chance.text(LOWER_ALPHANUMERIC, 8)
+            ),
             at_us,
             account_id: cx.account().as_str().to_owned(),
             access_key_id: cx

@@ -1,10 +1,12 @@
 //! The embedded engine keeps the contract.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use brokerage_domain::catalog::{Catalogs, PlanRequest};
+use brokerage_domain::catalog::{Catalogs, NodeGroup, PlanRequest};
 use brokerage_domain::clock::SystemClock;
 use brokerage_domain::id::InstanceId;
 use brokerage_engine::{ClusterSpec, Engine, EngineError, Listener};
@@ -29,6 +31,10 @@ fn spec(id: &str, ports: &[u16]) -> ClusterSpec {
     let request = PlanRequest {
         zones: zones.collect(),
         version: Some("1.0.2".into()),
+        nodes: vec![NodeGroup {
+            role: "broker".into(),
+            ..NodeGroup::default()
+        }],
         region: region.clone(),
         ..PlanRequest::default()
     };

@@ -77,7 +77,7 @@ impl Change {
             .plan(&self.plan_request(&before))?;
         check_direction(&before.plan, &plan, direction)?;
         let modify = InstanceModify {
-            order_id: ids::order_id(control.chance()),
+            order_id: ids::order_id(control.serial()),
             plan,
             payment: if prepaid {
                 Payment::AtOrder

@@ -1,24 +1,26 @@
 //! The forms of AliKafka's identifiers.
 
-use brokerage_domain::id::{Chance, InstanceId, LOWER_ALPHANUMERIC, OrderId};
+use brokerage_domain::id::{InstanceId, OrderId, base36};
 
 /// Letters and digits at the end of an instance id.
 const INSTANCE_CHARS: usize = 11;
-/// Digits of an order id. BSS answers some of them as integers, so that they stay below 2^53.
-const ORDER_DIGITS: usize = 15;
+/// Spreads a serial number over all eleven characters; the product stays below 2^64 and in order.
+const INSTANCE_STEP: u64 = 31;
 
-/// A new instance id: how it is paid for, the site, and eleven of `[a-z0-9]`.
-pub fn instance_id(chance: &Chance, prepaid: bool) -> InstanceId {
+/// The instance id of a serial number: how it is paid for, the site, and eleven of `[a-z0-9]`.
+pub fn instance_id(serial: u64, prepaid: bool) -> InstanceId {
     let kind = if prepaid { "pre" } else { "post" };
+    let number = serial.saturating_mul(INSTANCE_STEP);
     InstanceId::new(format!(
         "alikafka_{kind}-cn-{}",
-        chance.text(LOWER_ALPHANUMERIC, INSTANCE_CHARS)
+        base36(number, INSTANCE_CHARS)
     ))
 }
 
-/// A new order id.
-pub fn order_id(chance: &Chance) -> OrderId {
-    OrderId::new(chance.digits(ORDER_DIGITS))
+/// The order id of a serial number: digits. BSS answers some of them as integers, and JSON readers keep those exact
+/// up to 2^53, which serial numbers reach in the year 2255.
+pub fn order_id(serial: u64) -> OrderId {
+    OrderId::new(serial.to_string())
 }
 
 /// The instance and the topic or group of a tag's resource id, `Kafka_<instance>_<name>`. Instance ids hold one
@@ -39,11 +41,11 @@ mod tests {
     proptest! {
         #[test]
         fn the_resource_id_of_any_topic_gives_back_its_parts(
-            seed in any::<u64>(),
+            serial in 0u64..1 << 53,
             prepaid in any::<bool>(),
             topic in "[A-Za-z0-9._-]{1,64}",
         ) {
-            let id = instance_id(&Chance::seeded(seed), prepaid);
+            let id = instance_id(serial, prepaid);
             let resource = format!("Kafka_{id}_{topic}");
             prop_assert_eq!(resource_parts(&resource), Some((id, topic.as_str())));
         }

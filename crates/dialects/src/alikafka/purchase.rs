@@ -147,9 +147,9 @@ impl Purchase {
             .catalog(cx.profile)?
             .plan(&self.plan_request(prepaid)?)?;
         let order = OrderRequest {
-            order_id: ids::order_id(control.chance()),
+            order_id: ids::order_id(control.serial()),
             instances: vec![NewInstance {
-                id: ids::instance_id(control.chance(), prepaid),
+                id: ids::instance_id(control.serial(), prepaid),
                 name: String::new(),
             }],
             settings: BTreeMap::from([retention_setting(plan.usable.retention_ms)]),

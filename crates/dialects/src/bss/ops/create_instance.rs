@@ -105,9 +105,9 @@ impl Operation for CreateInstance {
             .plan(&plan_request)
             .map_err(brokerage_domain::Error::from)?;
         let order = OrderRequest {
-            order_id: ids::order_id(control.chance()),
+            order_id: ids::order_id(control.serial()),
             instances: vec![NewInstance {
-                id: ids::instance_id(control.chance(), charge.is_prepaid()),
+                id: ids::instance_id(control.serial(), charge.is_prepaid()),
                 name: String::new(),
             }],
             settings: BTreeMap::from([retention_setting(plan.usable.retention_ms)]),
