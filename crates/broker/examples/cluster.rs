@@ -61,6 +61,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         PathBuf::from(data_dir),
         durability,
         Arc::new(SystemClock),
+        u64::from(std::process::id()),
     ))?;
     let started = Instant::now();
     host.ensure_cluster(spec(port.parse()?, brokers.parse()?))

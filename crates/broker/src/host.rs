@@ -41,8 +41,8 @@ pub struct HostOptions {
     pub durability: Durability,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
-    /// Seed of ids and member names; `None` takes one from the operating system.
-    pub seed: Option<u64>,
+    /// Seed of ids and member names: the library draws no chance of its own.
+    pub seed: u64,
     /// Descriptors kept open for segments and journals of all clusters.
     pub open_files_max: usize,
     /// How often retention, checkpoints and closing of idle files are looked after.
@@ -51,12 +51,17 @@ pub struct HostOptions {
 
 impl HostOptions {
     /// The usual bounds: 1,024 open files, housekeeping every second.
-    pub fn new(data_dir: PathBuf, durability: Durability, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        data_dir: PathBuf,
+        durability: Durability,
+        clock: Arc<dyn Clock>,
+        seed: u64,
+    ) -> Self {
         Self {
             data_dir,
             durability,
             clock,
-            seed: None,
+            seed,
             open_files_max: 1024,
             housekeeping_interval: Duration::from_secs(1),
         }
@@ -148,7 +153,7 @@ impl Host {
             path: options.data_dir.clone(),
             source,
         })?;
-        let chance = seeded(options.seed);
+        let chance = StdRng::seed_from_u64(options.seed);
         let interval = options.housekeeping_interval;
         let shared = Arc::new(Shared {
             files: FileCache::new(options.open_files_max),
@@ -361,14 +366,6 @@ impl Host {
         self.0.tasks.close();
         self.0.tasks.wait().await;
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the library stands alone: without a seed it asks the system"
-)]
-fn seeded(seed: Option<u64>) -> StdRng {
-    seed.map_or_else(StdRng::from_os_rng, StdRng::seed_from_u64)
 }
 
 /// Renames first, so that a half-removed directory is never taken for a cluster.

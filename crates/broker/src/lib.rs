@@ -11,7 +11,7 @@
 //! # use std::{path::PathBuf, sync::Arc};
 //! # use brokerage_broker::*;
 //! # async fn run(clock: Arc<dyn Clock>) -> Result<(), HostError> {
-//! let host = Host::open(HostOptions::new(PathBuf::from("data"), Durability::Process, clock))?;
+//! let host = Host::open(HostOptions::new(PathBuf::from("data"), Durability::Process, clock, 1))?;
 //! host.ensure_cluster(ClusterSpec {
 //!     id: "orders".to_owned(),
 //!     kafka_version: "4.1.0".to_owned(),

@@ -46,10 +46,13 @@ pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
                 .await??
         }
     };
+    let mut seed = [0; 8];
+    chance.fill(&mut seed);
     let engine = Arc::new(EmbeddedEngine::open(
         data.clusters(),
         config.durability,
         clocks.real.clone(),
+        u64::from_le_bytes(seed),
     )?);
     let control = Control::new(Parts {
         settings: Settings {

@@ -40,7 +40,7 @@ impl brokerage_broker::Clock for BrokerClock {
 }
 
 impl EmbeddedEngine {
-    /// Opens the engine over `data_dir`. Nothing runs before a cluster is ensured. Call it inside a runtime.
+    /// Opens the engine over `data_dir`; `seed` is what brokers draw ids from. Nothing runs before a cluster is ensured. Call it inside a runtime.
     ///
     /// # Errors
     /// [`OpenError`] when the directory cannot be used.
@@ -48,9 +48,10 @@ impl EmbeddedEngine {
         data_dir: PathBuf,
         durability: Durability,
         real_clock: Arc<dyn Clock>,
+        seed: u64,
     ) -> Result<Self, OpenError> {
         let clock = Arc::new(BrokerClock(real_clock));
-        let host = Host::open(HostOptions::new(data_dir.clone(), durability, clock))?;
+        let host = Host::open(HostOptions::new(data_dir.clone(), durability, clock, seed))?;
         Ok(Self {
             host,
             data_dir,

@@ -56,7 +56,7 @@ fn spec(id: &str, ports: &[u16]) -> ClusterSpec {
 
 fn open(dir: &tempfile::TempDir) -> EmbeddedEngine {
     let path = dir.path().to_owned();
-    EmbeddedEngine::open(path, Durability::Process, Arc::new(SystemClock)).unwrap()
+    EmbeddedEngine::open(path, Durability::Process, Arc::new(SystemClock), 1).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

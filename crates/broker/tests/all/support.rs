@@ -28,11 +28,8 @@ impl Clock for FixedClock {
 pub const NOW_MS: i64 = 1_700_000_000_000;
 
 pub fn host_at(dir: &Path, durability: Durability) -> Host {
-    let options = HostOptions {
-        seed: Some(1),
-        ..HostOptions::new(dir.to_owned(), durability, Arc::new(FixedClock(NOW_MS)))
-    };
-    Host::open(options).unwrap()
+    let clock = Arc::new(FixedClock(NOW_MS));
+    Host::open(HostOptions::new(dir.to_owned(), durability, clock, 1)).unwrap()
 }
 
 /// Brokers on ports that the system chooses.

@@ -397,8 +397,10 @@ mod tests {
         check("DeployType:4", (true, None));
     }
 
+    type Pairs = Vec<(String, String)>;
+
     /// An order's properties, each with a spelling and a case, in some order.
-    fn spelt() -> impl Strategy<Value = (Vec<(String, String)>, Vec<(String, String)>)> {
+    fn spelt() -> impl Strategy<Value = (Pairs, Pairs)> {
         const VALUES: [(Property, &str); 8] = [
             (Property::Region, "cn-hangzhou"),
             (Property::SpecType, "professional"),

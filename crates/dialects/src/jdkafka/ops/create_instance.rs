@@ -224,7 +224,7 @@ mod tests {
         #[test]
         fn a_name_is_what_the_page_says(name in "[a-zA-Z0-9_é .-]{0,34}") {
             let mut letters = name.chars();
-            let first_is_letter = letters.next().is_some_and(|first| matches!(first, 'a'..='z' | 'A'..='Z'));
+            let first_is_letter = letters.next().is_some_and(|first| first.is_ascii_alphabetic());
             let rest = letters.all(|letter| matches!(letter, 'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-'));
             prop_assert_eq!(name_is_valid(&name), first_is_letter && rest && name.chars().count() <= 32);
         }
