@@ -123,6 +123,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     } = compose(&config).await?;
     if config.sandbox {
         control.sandbox_prepare().await?;
+        control.sandbox_networks_prepare().await?;
     }
     let listeners = listener::bind(&config.listen).await?;
     let api = listeners

@@ -2,9 +2,11 @@
 
 use brokerage_domain::access::Policy;
 use brokerage_domain::error::Kind;
-use brokerage_domain::id::AccessKeyId;
+use brokerage_domain::id::{AccessKeyId, NetworkId, SubnetId};
 use brokerage_domain::money::{Currency, Money};
+use brokerage_domain::network::{Network, Subnet};
 use brokerage_domain::{Error, Result};
+use brokerage_store::network::{network_insert, subnet_insert};
 use secrecy::SecretString;
 
 use crate::access_key::NewKey;
@@ -18,6 +20,8 @@ pub const SANDBOX_KEY_ID: &str = "BROKERAGESANDBOX";
 pub const SANDBOX_SECRET: &str = "brokerage-sandbox-secret";
 /// What it starts with, in whole units of every currency.
 pub const SANDBOX_UNITS: i64 = 100_000_000;
+/// Subnets that a region begins with: as many as its address range has room for.
+const SANDBOX_SUBNETS_MAX: usize = 256;
 
 impl Control {
     /// Makes what sandbox mode brings, as far as it is not there yet.
@@ -57,5 +61,51 @@ impl Control {
             }) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Makes a network in every region of every catalog, with a subnet in every zone, as far as they are not there.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the store fails.
+    pub async fn sandbox_networks_prepare(&self) -> Result<()> {
+        let account = self.account_view(SANDBOX_ACCOUNT).await?.id;
+        let mut networks = Vec::new();
+        let mut subnets = Vec::new();
+        let now = self.now();
+        for catalog in self.catalogs.current() {
+            for region in catalog.regions() {
+                let network = Network {
+                    id: NetworkId::new(format!("net-sandbox-{}", region.id)),
+                    profile: catalog.profile().to_owned(),
+                    region: region.id.clone(),
+                    name: SANDBOX_ACCOUNT.to_owned(),
+                    cidr: "10.0.0.0/16".to_owned(),
+                    created_at: now,
+                };
+                let zones = catalog.zones(&region.id).take(SANDBOX_SUBNETS_MAX);
+                subnets.extend(zones.enumerate().map(|(at, zone)| Subnet {
+                    id: SubnetId::new(format!("subnet-sandbox-{}", zone.id)),
+                    network_id: network.id.clone(),
+                    profile: network.profile.clone(),
+                    region: network.region.clone(),
+                    zone: zone.id.clone(),
+                    name: zone.name.clone(),
+                    cidr: format!("10.0.{at}.0/24"),
+                    created_at: now,
+                }));
+                networks.push(network);
+            }
+        }
+        self.write("sandbox_networks", move |tx| {
+            for network in &networks {
+                network_insert(tx, &account, network)?;
+            }
+            // A zone that several regions share has its subnet in the first of them.
+            for subnet in &subnets {
+                subnet_insert(tx, &account, subnet)?;
+            }
+            Ok(())
+        })
+        .await
     }
 }

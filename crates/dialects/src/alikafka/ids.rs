@@ -18,7 +18,7 @@ pub fn instance_id(serial: u64, prepaid: bool) -> InstanceId {
 }
 
 /// The order id of a serial number: digits. BSS answers some of them as integers, and JSON readers keep those exact
-/// up to 2^53, which serial numbers reach in the year 2255.
+/// up to 2^53, far beyond serial numbers.
 pub fn order_id(serial: u64) -> OrderId {
     OrderId::new(serial.to_string())
 }

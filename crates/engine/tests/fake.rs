@@ -1,0 +1,36 @@
+//! The fake engine keeps the contract, so that what is tested over it holds over a real one.
+
+use std::collections::BTreeMap;
+
+use brokerage_domain::catalog::{Catalogs, PlanRequest};
+use brokerage_domain::id::InstanceId;
+use brokerage_engine::fake::FakeEngine;
+use brokerage_engine::{ClusterSpec, Listener};
+
+#[tokio::test]
+async fn the_fake_engine_passes_the_suite() {
+    let catalogs = Catalogs::embedded();
+    let catalog = catalogs.get("ckafka").expect("the catalog is embedded");
+    let region = catalog.regions()[0].id.clone();
+    let zone = catalog.zones(&region).next().map(|zone| zone.id.clone());
+    let request = PlanRequest {
+        zones: zone.into_iter().collect(),
+        region: region.clone(),
+        ..PlanRequest::default()
+    };
+    let plan = catalog.plan(&request).expect("defaults are sold");
+    let listener = |broker_id: i32| Listener {
+        broker_id,
+        bind_host: "127.0.0.1".into(),
+        advertised_host: "127.0.0.1".into(),
+        port: 20_000,
+    };
+    let spec = ClusterSpec {
+        id: InstanceId::new("fake-1"),
+        kafka_version: plan.kafka_version,
+        listeners: vec![listener(0)],
+        limits: plan.usable,
+        settings: BTreeMap::new(),
+    };
+    brokerage_engine::conformance::run(&FakeEngine::new(), &spec).await;
+}
