@@ -226,7 +226,8 @@ fn run_group(
     }
     // Begins when the queue is empty for the first time.
     let mut deadline = None;
-    let mut ran = Vec::with_capacity(GROUP_JOBS_MAX);
+    let mut ran: Vec<Box<dyn Job>> = Vec::with_capacity(GROUP_JOBS_MAX);
+    let mut apart = false;
     while ran.len() < GROUP_JOBS_MAX {
         let waiting = taken.pop_front().or_else(|| {
             queue.try_take().or_else(|| {
@@ -240,7 +241,11 @@ fn run_group(
         if job.is_abandoned() {
             continue;
         }
-        let lost = run_in_savepoint(session, &mut *job).err();
+        let lost = if apart {
+            run_in_savepoint(session, &mut *job).err()
+        } else {
+            run_together(session, &mut ran, &mut *job, &mut apart).err()
+        };
         ran.push(job);
         if let Some(error) = lost {
             session.roll_back_if_open();
@@ -258,6 +263,33 @@ fn run_group(
         }
     }
     group
+}
+
+/// Runs one job without a savepoint, as long as every job of the group succeeds: nearly all do, and a savepoint makes
+/// SQLite copy every page that the job touches. The first that fails takes the whole transaction back; the jobs
+/// before it run once more, each in a savepoint, and the group goes on so (`apart`). What failed is not run again:
+/// it saw what the others did, and they do the same again.
+///
+/// An error means that the whole transaction is lost.
+fn run_together(
+    session: &mut Session<'_>,
+    before: &mut [Box<dyn Job>],
+    job: &mut dyn Job,
+    apart: &mut bool,
+) -> rusqlite::Result<()> {
+    let (verdict, failure) = run_job(session, job);
+    if session.connection.is_autocommit() {
+        return Err(failure.unwrap_or_else(|| sqlite_failure(ffi::SQLITE_ABORT)));
+    }
+    if verdict == Verdict::Keep {
+        return Ok(());
+    }
+    *apart = true;
+    session.control(&ROLLBACK)?;
+    session.control(&BEGIN_WRITE)?;
+    before
+        .iter_mut()
+        .try_for_each(|job| run_in_savepoint(session, &mut **job))
 }
 
 /// Runs one job. An error means that the whole transaction is lost; a job's own failure is none.
