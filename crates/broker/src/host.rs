@@ -23,6 +23,9 @@ use crate::{
     timers::Timers,
 };
 
+/// Clusters that are stopped at once when the host shuts down.
+const STOPS_AT_ONCE: usize = 32;
+
 /// What an acknowledgement promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
@@ -357,11 +360,20 @@ impl Host {
     /// Stops all clusters gracefully: listeners closed, data written out, marked as closed cleanly.
     pub async fn shutdown(&self) {
         let ids: Vec<String> = self.0.clusters.read().keys().cloned().collect();
+        let mut stopping = tokio::task::JoinSet::new();
         for id in ids {
-            if let Err(error) = self.stop_cluster(&id).await {
-                tracing::error!(%error, cluster = %id, "cannot stop cleanly");
+            // What a stop waits for is the disk: several at once wait together.
+            if stopping.len() >= STOPS_AT_ONCE {
+                stopping.join_next().await;
             }
+            let host = self.clone();
+            stopping.spawn(async move {
+                if let Err(error) = host.stop_cluster(&id).await {
+                    tracing::error!(%error, cluster = %id, "cannot stop cleanly");
+                }
+            });
         }
+        while stopping.join_next().await.is_some() {}
         self.0.stop.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;

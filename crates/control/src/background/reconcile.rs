@@ -57,7 +57,7 @@ impl Control {
             let live = page
                 .into_iter()
                 .filter(|instance| instance.want != Want::Nothing && instance.phase != Phase::Gone);
-            self.reconcile_each(live.collect()).await;
+            self.reconcile_each(live.collect(), AtRest::Leave).await;
             if !full {
                 return Ok(());
             }
@@ -98,7 +98,7 @@ impl Control {
             if due.is_empty() || self.stopping.is_cancelled() {
                 break;
             }
-            self.reconcile_each(due).await;
+            self.reconcile_each(due, AtRest::Settle).await;
         }
         let next = self
             .read("reconcile_next", |tx| Ok(instance_next_retry(tx)?))
@@ -111,11 +111,11 @@ impl Control {
     }
 
     /// No instance is worked on twice at once: a batch holds each once, and batches follow one another.
-    async fn reconcile_each(self: &Arc<Self>, instances: Vec<Instance>) {
+    async fn reconcile_each(self: &Arc<Self>, instances: Vec<Instance>, at_rest: AtRest) {
         stream::iter(instances)
             .for_each_concurrent(self.settings.reconcile_parallel, |instance| async move {
                 let id = instance.id.clone();
-                if let Err(error) = self.reconcile_one(instance).await {
+                if let Err(error) = self.reconcile_one(instance, at_rest).await {
                     tracing::error!(instance = %id, error = &error as &dyn std::error::Error, "a step could not be recorded");
                     self.postpone(&id).await;
                 }
@@ -123,7 +123,7 @@ impl Control {
             .await;
     }
 
-    async fn reconcile_one(&self, mut instance: Instance) -> Result<()> {
+    async fn reconcile_one(&self, mut instance: Instance, at_rest: AtRest) -> Result<()> {
         crash_point("reconcile_begin");
         for _ in 0..STEPS_MAX {
             let spec = self.cluster_spec(&instance);
@@ -146,7 +146,10 @@ impl Control {
                 },
             );
             let Some(step) = steps.first() else {
-                return self.settle(&instance).await;
+                return match at_rest {
+                    AtRest::Settle => self.settle(&instance).await,
+                    AtRest::Leave => Ok(()),
+                };
             };
             match self.take_step(*step, &instance, &spec).await {
                 Ok(Some(recorded)) => instance = recorded,
@@ -306,6 +309,15 @@ impl Control {
             settings: instance.settings.clone(),
         }
     }
+}
+
+/// What to do with an instance that has come to rest.
+#[derive(Clone, Copy)]
+enum AtRest {
+    /// Its record asked for attention: it is told that nothing is to be done.
+    Settle,
+    /// It was looked at because the process started: its record is left alone.
+    Leave,
 }
 
 enum StepError {
