@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use brokerage_control::sandbox::{SANDBOX_KEY_ID, SANDBOX_SECRET};
-use brokerage_dialects::client::{AlibabaCall, JdCloudCall, TencentCall};
+use brokerage_dialects::client::{AlibabaCall, ClientFault, JdCloudCall, TencentCall};
 use brokerage_dialects::params::{Param, from_dotted};
 use brokerage_dialects::signing::{Credentials, SigningMoment};
 use brokerage_dialects::wire::WireRequest;
@@ -75,6 +75,9 @@ const BSS_VERSION: &str = "2017-12-14";
 const CKAFKA_VERSION: &str = "2019-08-19";
 /// First and longest pause between two looks at an instance.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(3));
+/// How often a throttled call is sent, and the pause in between.
+const THROTTLED_TRIES_MAX: u32 = 20;
+const THROTTLED_PAUSE: Duration = Duration::from_millis(300);
 /// Longest wait for one answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -323,7 +326,7 @@ impl Buyer {
             version,
             params,
         };
-        let answer = self.send(call.request(&self.credentials, &self.moment())?)?;
+        let answer = self.send_patiently(|moment| call.request(&self.credentials, moment))?;
         match answer["Success"].as_bool() {
             Some(true) => Ok(answer),
             _ => bail!(
@@ -343,7 +346,7 @@ impl Buyer {
             region: &self.region,
             params,
         };
-        let answer = self.send(call.request(&self.credentials, &self.moment())?)?;
+        let answer = self.send_patiently(|moment| call.request(&self.credentials, moment))?;
         match &answer["Response"]["Error"] {
             Value::Null => Ok(answer),
             error => bail!(
@@ -364,7 +367,7 @@ impl Buyer {
             path: &path,
             params,
         };
-        let answer = self.send(call.request(&self.credentials, &self.moment())?)?;
+        let answer = self.send_patiently(|moment| call.request(&self.credentials, moment))?;
         match &answer["error"] {
             Value::Null => Ok(answer),
             error => bail!(
@@ -374,6 +377,22 @@ impl Buyer {
                 plain(&error["message"])
             ),
         }
+    }
+
+    /// Signs and sends; again after a pause while the vendor says that calls come too fast. A throttled call was not
+    /// carried out, so that a purchase is never made twice.
+    fn send_patiently(
+        &self,
+        sign: impl Fn(&SigningMoment) -> Result<WireRequest, ClientFault>,
+    ) -> anyhow::Result<Value> {
+        for _ in 1..THROTTLED_TRIES_MAX {
+            let answer = self.send(sign(&self.moment())?)?;
+            if !is_throttled(&answer) {
+                return Ok(answer);
+            }
+            std::thread::sleep(THROTTLED_PAUSE);
+        }
+        self.send(sign(&self.moment())?)
     }
 
     fn send(&self, request: WireRequest) -> anyhow::Result<Value> {
@@ -512,6 +531,19 @@ fn text(answer: &Value, pointer: &str) -> anyhow::Result<String> {
     found
         .map(str::to_owned)
         .with_context(|| format!("the answer has no {pointer}: {answer}"))
+}
+
+/// Whether an answer says, in any cloud's words, that calls come too fast.
+fn is_throttled(answer: &Value) -> bool {
+    const CODES: [&str; 3] = ["Throttling", "RequestLimitExceeded", "RESOURCE_EXHAUSTED"];
+    [
+        &answer["Code"],
+        &answer["Response"]["Error"]["Code"],
+        &answer["error"]["status"],
+    ]
+    .into_iter()
+    .filter_map(Value::as_str)
+    .any(|code| CODES.iter().any(|throttled| code.starts_with(throttled)))
 }
 
 fn plain(value: &Value) -> String {

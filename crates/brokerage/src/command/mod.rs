@@ -55,7 +55,7 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Failpoints => {
             brokerage_control::failpoints::NAMES
                 .iter()
-                .for_each(|name| println!("{name}"));
+                .for_each(print::line);
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -185,12 +185,12 @@ fn ledger_check(target: &TargetFlags) -> anyhow::Result<ExitCode> {
         print::value(&report, true);
     } else {
         for finding in report["findings"].as_array().into_iter().flatten() {
-            println!("{}", finding.as_str().unwrap_or_default());
+            print::line(finding.as_str().unwrap_or_default());
         }
-        println!(
+        print::line(format!(
             "{} transfers, {} order lines: {findings} findings",
             report["transfers"], report["lines"]
-        );
+        ));
     }
     Ok(if findings == 0 {
         ExitCode::SUCCESS
@@ -202,14 +202,14 @@ fn ledger_check(target: &TargetFlags) -> anyhow::Result<ExitCode> {
 fn catalog_check(dir: Option<&Path>) -> anyhow::Result<ExitCode> {
     let catalogs = serve::catalogs(dir)?;
     for catalog in catalogs.current() {
-        println!(
+        print::line(format!(
             "{} {} {}",
             catalog.profile(),
             catalog.version(),
             catalog.hash()
-        );
+        ));
         for default in catalog.defaults_report() {
-            println!("  ours: {} = {}", default.key, default.value);
+            print::line(format!("  ours: {} = {}", default.key, default.value));
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -218,18 +218,18 @@ fn catalog_check(dir: Option<&Path>) -> anyhow::Result<ExitCode> {
 /// The coverage page, from the tables that serve.
 fn operations() {
     for table in TABLES {
-        println!(
+        print::line(format!(
             "{} {} ({} operations)",
             table.dialect,
             table.version,
             table.rows.len()
-        );
+        ));
         for row in table.rows {
             let mode = format!("{:?}", row.mode).to_lowercase();
-            println!(
+            print::line(format!(
                 "  {:<36} {:<5} {:>3}/s  {}",
                 row.name, mode, row.calls_per_second, row.action
-            );
+            ));
         }
     }
 }

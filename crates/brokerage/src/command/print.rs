@@ -1,16 +1,29 @@
 //! Answers for people (aligned text) or programs (JSON).
 
+use std::fmt::Display;
+use std::io::Write;
+
 use serde_json::Value;
+
+/// Exit code of a program whose reader went away, as the shell counts signals.
+const BROKEN_PIPE: i32 = 141;
+
+/// Prints a line. When nobody reads any more (`| head`), the command has said enough.
+pub fn line(text: impl Display) {
+    if writeln!(std::io::stdout(), "{text}").is_err() {
+        std::process::exit(BROKEN_PIPE);
+    }
+}
 
 /// Prints an answer: JSON on one line, an object as `key: value` lines, a list of objects as a table.
 pub fn value(value: &Value, json: bool) {
     match value {
-        _ if json => println!("{value}"),
+        _ if json => line(value),
         Value::Array(rows) => table(rows),
         Value::Object(fields) => fields
             .iter()
-            .for_each(|(key, value)| println!("{key}: {}", text(value))),
-        other => println!("{}", text(other)),
+            .for_each(|(key, value)| line(format!("{key}: {}", text(value)))),
+        other => line(text(other)),
     }
 }
 
@@ -41,16 +54,16 @@ fn table(rows: &[Value]) {
             .unwrap_or(0)
     };
     let widths: Vec<usize> = (0..heads.len()).map(width).collect();
-    let line = |texts: Vec<&str>| {
+    let row = |texts: Vec<&str>| {
         let padded: Vec<String> = texts
             .iter()
             .zip(&widths)
             .map(|(text, width)| format!("{text:<width$}"))
             .collect();
-        println!("{}", padded.join("  ").trim_end());
+        line(padded.join("  ").trim_end());
     };
-    line(heads.iter().map(|head| head.as_str()).collect());
+    row(heads.iter().map(|head| head.as_str()).collect());
     cells
         .iter()
-        .for_each(|row| line(row.iter().map(String::as_str).collect()));
+        .for_each(|cells| row(cells.iter().map(String::as_str).collect()));
 }
