@@ -166,11 +166,19 @@ pub struct Table {
     pub deny_unknown: bool,
     /// The operations.
     pub rows: &'static [Row],
+    /// The committed list of the operations of the vendor's model that are not served; empty where no model is kept.
+    pub unimplemented: &'static str,
     /// Turns what went wrong into the vendor's words.
     pub fault: fn(&CallError) -> Fault,
 }
 
 impl Table {
+    /// Names of the operations of the vendor's model that are not served.
+    pub fn unimplemented_names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let names = self.unimplemented.lines().map(str::trim);
+        names.filter(|line| !line.is_empty() && !line.starts_with('#'))
+    }
+
     /// The row of an operation.
     pub fn row(&self, name: &str) -> Option<&'static Row> {
         self.rows.iter().find(|row| row.name == name)

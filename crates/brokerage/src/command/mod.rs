@@ -215,21 +215,28 @@ fn catalog_check(dir: Option<&Path>) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The coverage page, from the tables that serve.
+/// The coverage page: what the tables serve, and what of the vendors' models they do not.
 fn operations() {
     for table in TABLES {
-        print::line(format!(
-            "{} {} ({} operations)",
-            table.dialect,
-            table.version,
-            table.rows.len()
-        ));
+        let served = table.rows.len();
+        let missing: Vec<&str> = table.unimplemented_names().collect();
+        let all = served + missing.len();
+        let (dialect, version) = (table.dialect, table.version);
+        // Without a list there is no model: a companion service, of which only what Kafka's callers need is served.
+        let of = match table.unimplemented {
+            "" => "for Kafka's callers".to_owned(),
+            _ => format!("of {all}"),
+        };
+        print::line(format!("{dialect} {version}: {served} {of}"));
         for row in table.rows {
             let mode = format!("{:?}", row.mode).to_lowercase();
+            let (name, per_second, action) = (row.name, row.calls_per_second, row.action);
             print::line(format!(
-                "  {:<36} {:<5} {:>3}/s  {}",
-                row.name, mode, row.calls_per_second, row.action
+                "  {name:<36} {mode:<5} {per_second:>3}/s  {action}"
             ));
+        }
+        for name in missing {
+            print::line(format!("  {name:<36} not served"));
         }
     }
 }

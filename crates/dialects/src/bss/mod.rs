@@ -27,6 +27,7 @@ pub static TABLE: Table = Table {
     index_base: IndexBase::One,
     deny_unknown: false,
     rows: ROWS,
+    unimplemented: include_str!("../../coverage/bss/unimplemented.txt"),
     fault: fault::fault,
 };
 

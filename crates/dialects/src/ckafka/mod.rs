@@ -27,6 +27,7 @@ pub static TABLE: Table = Table {
     index_base: IndexBase::Zero,
     deny_unknown: true,
     rows: ROWS,
+    unimplemented: include_str!("../../coverage/ckafka/unimplemented.txt"),
     fault: fault::fault,
 };
 

@@ -17,6 +17,7 @@ pub static TABLE: Table = Table {
     index_base: IndexBase::One,
     deny_unknown: false,
     rows: ROWS,
+    unimplemented: "",
     fault: fault::fault,
 };
 

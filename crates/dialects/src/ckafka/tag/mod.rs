@@ -20,6 +20,7 @@ pub static TABLE: Table = Table {
     index_base: IndexBase::Zero,
     deny_unknown: false,
     rows: ROWS,
+    unimplemented: "",
     fault: fault::companion_fault,
 };
 

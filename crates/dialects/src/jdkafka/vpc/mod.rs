@@ -15,6 +15,7 @@ pub static TABLE: Table = Table {
     index_base: IndexBase::One,
     deny_unknown: false,
     rows: ROWS,
+    unimplemented: include_str!("../../../coverage/jdvpc/unimplemented.txt"),
     fault: super::fault::fault,
 };
 
