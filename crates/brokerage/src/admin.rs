@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use brokerage_control::Control;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -27,6 +29,14 @@ use crate::data_dir;
 const REQUEST_BYTES_MAX: u64 = 256 * 1024;
 /// Longest answer that the client reads, in bytes.
 const ANSWER_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Asks that are answered at once.
+const CONNECTIONS_MAX: usize = 64;
+/// Longest time from the connection to the end of the answer.
+const ASK_TIMEOUT: Duration = Duration::from_secs(600);
+/// Pause after a failed accept (no descriptors left, say).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Longest wait for the request line.
+const LINE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Fewest decimals of an amount that people read.
 const DECIMALS: usize = 2;
 
@@ -293,23 +303,31 @@ pub async fn serve(
     owner_only(&path)?;
     let tasks = TaskTracker::new();
     let of_connections = tasks.clone();
+    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     tasks.spawn(async move {
         loop {
+            let Ok(permit) = room.clone().acquire_owned().await else {
+                break;
+            };
             let accepted = tokio::select! {
                 () = stop.cancelled() => break,
                 accepted = listener.accept() => accepted,
             };
-            match accepted {
-                Ok((stream, _)) => {
-                    let (control, api) = (control.clone(), api.clone());
-                    of_connections.spawn(async move {
-                        if let Err(error) = converse(&control, &api, stream).await {
-                            tracing::debug!("an operator's connection ended: {error:#}");
-                        }
-                    });
+            let Ok((stream, _)) = accepted.inspect_err(
+                |error| tracing::warn!(%error, "the operator's socket does not accept"),
+            ) else {
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            };
+            let (control, api) = (control.clone(), api.clone());
+            of_connections.spawn(async move {
+                let _permit = permit;
+                match tokio::time::timeout(ASK_TIMEOUT, converse(&control, &api, stream)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::debug!("an operator's connection ended: {error:#}"),
+                    Err(_) => tracing::debug!("an operator's connection took too long"),
                 }
-                Err(error) => tracing::warn!(%error, "the operator's socket does not accept"),
-            }
+            });
         }
         drop(std::fs::remove_file(path));
     });
@@ -326,9 +344,8 @@ fn owner_only(path: &Path) -> anyhow::Result<()> {
 async fn converse(control: &Control, api: &[String], stream: UnixStream) -> anyhow::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
-    BufReader::new(read.take(REQUEST_BYTES_MAX))
-        .read_line(&mut line)
-        .await?;
+    let mut reader = BufReader::new(read.take(REQUEST_BYTES_MAX));
+    tokio::time::timeout(LINE_TIMEOUT, reader.read_line(&mut line)).await??;
     let answered = match serde_json::from_str(&line) {
         Ok(ask) => answer(control, api, ask).await,
         Err(error) => Err(error.into()),

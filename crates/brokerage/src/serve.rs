@@ -1,6 +1,7 @@
 //! The composition root: the one place that names every crate and puts them together.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use brokerage_control::{Control, Parts, Settings};
@@ -19,6 +20,8 @@ use crate::config::{Config, StoreChoice};
 use crate::data_dir::DataDir;
 use crate::{admin, listener, telemetry};
 
+/// Longest wait for answers under way when the server stops: a peer that sends half a request is not waited for.
+const ANSWERS_LIMIT: Duration = Duration::from_secs(10);
 /// Connections to a PostgreSQL store.
 const POSTGRES_CONNECTIONS: usize = 16;
 
@@ -141,8 +144,14 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     }
     // First no new work, then the work under way, then what it stands on.
     stop.cancel();
-    callers.wait().await;
-    operators.wait().await;
+    for (who, answers) in [("callers", callers), ("operators", operators)] {
+        if tokio::time::timeout(ANSWERS_LIMIT, answers.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(who, "answers under way are given up");
+        }
+    }
     control.background_stop().await;
     engine.shutdown().await;
     control.close().await;
