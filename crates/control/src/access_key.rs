@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use brokerage_domain::access::{AccessKey, Attempt, Policy, decide};
+use brokerage_domain::access::{AccessKey, Attempt, Policy, STATEMENTS_MAX, decide};
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::{AccessKeyId, AccountId};
 use brokerage_domain::{Error, Result};
@@ -121,12 +121,18 @@ impl Control {
     /// Makes a key for an account and returns it with its secret: the only time that it is shown.
     ///
     /// # Errors
-    /// [`Error::Exists`] when the id is taken.
+    /// [`Error::Exists`] when the id is taken, [`Error::LimitReached`] for a policy of too many statements.
     pub async fn access_key_create(
         &self,
         account: &AccountId,
         new: NewKey,
     ) -> Result<(AccessKeyId, SecretString)> {
+        if new.policy.statements.len() > STATEMENTS_MAX {
+            return Err(Error::LimitReached {
+                what: "statements in a policy",
+                max: STATEMENTS_MAX as i64,
+            });
+        }
         let NewKey {
             id,
             secret,

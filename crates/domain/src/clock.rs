@@ -1,7 +1,6 @@
 //! The only place where time is read.
 //!
-//! *Business time* stamps orders, charges, expiry and timers and can be moved in sandbox mode. *Real time*
-//! is for signatures, leases, time-outs and the Kafka log; only tests freeze it. See [`Clocks`].
+//! *Business time* stamps orders, charges, expiry and timers. *Real time* is for signatures, leases, time-outs and the Kafka log; only tests freeze it. See [`Clocks`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -165,38 +164,6 @@ impl FrozenClock {
 impl Clock for FrozenClock {
     fn now(&self) -> Moment {
         Moment(self.0.load(Ordering::SeqCst))
-    }
-}
-
-/// A clock that runs a movable distance ahead of another: business time in sandbox mode.
-pub struct ShiftedClock {
-    base: Arc<dyn Clock>,
-    ahead_us: AtomicI64,
-}
-
-impl ShiftedClock {
-    /// Runs `ahead_us` microseconds ahead of `base`.
-    pub fn new(base: Arc<dyn Clock>, ahead_us: i64) -> Self {
-        Self {
-            base,
-            ahead_us: AtomicI64::new(ahead_us),
-        }
-    }
-
-    /// How far ahead of its base the clock runs, in microseconds.
-    pub fn ahead_us(&self) -> i64 {
-        self.ahead_us.load(Ordering::SeqCst)
-    }
-
-    /// Moves the clock on; time never goes back, so a negative distance is ignored.
-    pub fn advance(&self, by_us: i64) {
-        self.ahead_us.fetch_add(by_us.max(0), Ordering::SeqCst);
-    }
-}
-
-impl Clock for ShiftedClock {
-    fn now(&self) -> Moment {
-        Moment(self.base.now().0.saturating_add(self.ahead_us()))
     }
 }
 

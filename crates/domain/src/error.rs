@@ -52,7 +52,6 @@ impl Kind {
 
 /// Why a request was refused or failed.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum Error {
     /// The purchase does not fit what the catalog sells.
     #[error(transparent)]

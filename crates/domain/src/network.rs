@@ -5,9 +5,6 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Moment;
 use crate::id::{NetworkId, SubnetId};
 
-/// Longest list of networks or subnets that one call returns.
-pub const NETWORK_PAGE_MAX: u32 = 100;
-
 /// A private network of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Network {

@@ -155,9 +155,3 @@ CREATE TABLE broker_port (
 );
 CREATE INDEX broker_port_free ON broker_port (port) WHERE instance_id IS NULL AND blocked = 0;
 CREATE INDEX broker_port_instance ON broker_port (instance_id) WHERE instance_id IS NOT NULL;
-
--- Facts about this installation: the master key's check value, the sandbox clock's distance.
-CREATE TABLE setting (
-    name TEXT PRIMARY KEY,
-    value TEXT NOT NULL
-);

@@ -16,7 +16,6 @@ crate::statements! {
     BLOCK = "UPDATE broker_port SET instance_id = NULL, blocked = 1 WHERE port = $1 AND instance_id = $2";
     GIVE_BACK = "UPDATE broker_port SET instance_id = NULL WHERE port = $1 AND instance_id = $2";
     FREE = "UPDATE broker_port SET instance_id = NULL WHERE instance_id = $1";
-    COUNT_FREE = "SELECT COUNT(*) FROM broker_port WHERE instance_id IS NULL AND blocked = 0";
 }
 
 /// Makes the free ports those of `first..=last`. Ports that instances hold stay theirs wherever they are; blocked
@@ -83,13 +82,4 @@ pub fn broker_port_give_back(
 pub fn broker_port_free(tx: &mut dyn Tx, instance: &InstanceId) -> Result<(), StoreError> {
     tx.execute(&FREE, params![instance.as_str()])?;
     Ok(())
-}
-
-/// How many ports are free.
-///
-/// # Errors
-/// As [`Tx::query`].
-pub fn broker_port_count_free(tx: &mut dyn Tx) -> Result<i64, StoreError> {
-    tx.query_first(&COUNT_FREE, params![])?
-        .map_or(Ok(0), |row| row.int(0))
 }

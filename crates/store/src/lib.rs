@@ -46,7 +46,6 @@ pub mod ledger;
 pub mod network;
 pub mod nonce;
 pub mod order;
-pub mod setting;
 pub mod statements;
 pub mod topic;
 pub mod tx;

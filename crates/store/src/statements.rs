@@ -52,7 +52,6 @@ pub const ALL_MODULES: &[(&str, &[&Statement])] = &[
     ("network", crate::network::ALL),
     ("nonce", crate::nonce::ALL),
     ("order", crate::order::ALL),
-    ("setting", crate::setting::ALL),
     ("topic", crate::topic::ALL),
 ];
 

@@ -99,12 +99,11 @@ fn code(error: &Error) -> &'static str {
         Error::Kafka { code, .. } if INVALID_TOPIC_CODES.contains(code) => FIELD,
         // Clients try this one again.
         Error::Kafka { .. } => "ONS_SYSTEM_ERROR",
-        // The gateway's own, answered before; and whatever the domain adds.
+        // The gateway's own, answered before.
         Error::Replayed
         | Error::Forbidden { .. }
         | Error::Throttled { .. }
-        | Error::Internal(_)
-        | _ => "ONS_SYSTEM_ERROR",
+        | Error::Internal(_) => "ONS_SYSTEM_ERROR",
     }
 }
 

@@ -38,7 +38,20 @@ pub fn gateway_fault(error: &Error) -> Option<Fault> {
             500,
             "The request processing has failed due to some unknown error.".to_owned(),
         ),
-        _ => return None,
+        Error::Plan(_)
+        | Error::Rate(_)
+        | Error::Missing { .. }
+        | Error::Invalid { .. }
+        | Error::NotFound { .. }
+        | Error::Exists { .. }
+        | Error::SubnetElsewhere { .. }
+        | Error::WrongPhase { .. }
+        | Error::InsufficientFunds { .. }
+        | Error::SoldOut { .. }
+        | Error::LimitReached { .. }
+        | Error::TokenReused
+        | Error::Unsupported { .. }
+        | Error::Kafka { .. } => return None,
     };
     Some(Fault::new(code, status, message))
 }

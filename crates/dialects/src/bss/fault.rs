@@ -88,7 +88,6 @@ fn domain_fault(error: &Error) -> Fault {
         | Error::Forbidden { .. }
         | Error::Throttled { .. }
         | Error::Internal(_) => internal(),
-        _ => internal(),
     }
 }
 

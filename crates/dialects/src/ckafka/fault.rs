@@ -109,7 +109,6 @@ fn domain_code(error: &Error) -> &'static str {
         Error::Kafka { code, .. } if INVALID_TOPIC_CODES.contains(code) => "InvalidParameterValue",
         Error::Kafka { .. } => "FailedOperation",
         Error::Internal(_) => "InternalError",
-        _ => "InternalError",
     }
 }
 

@@ -75,7 +75,6 @@ fn domain_code(error: &Error) -> (u16, &'static str) {
         Error::Forbidden { .. } => PERMISSION_DENIED,
         Error::Throttled { .. } => RESOURCE_EXHAUSTED,
         Error::Internal(_) => INTERNAL_SERVER_ERROR,
-        _ => INTERNAL_SERVER_ERROR,
     }
 }
 

@@ -8,7 +8,7 @@ use super::load::Catalog;
 use super::plan::Plan;
 use super::price::Column;
 use super::request::Site;
-use super::schema::{AddonKind, Model, TermUnit};
+use super::schema::{AddonKind, TermUnit};
 use crate::money::{Currency, Money, MoneyError};
 
 /// What is paid for at once.
@@ -424,11 +424,5 @@ impl Catalog {
     ) -> Option<&super::schema::Spec> {
         self.specs(edition)
             .find(|spec| spec.code == code && spec.site.is_none_or(|only| only == site))
-    }
-
-    /// Whether an edition is priced by nodes.
-    pub fn sells_nodes(&self, edition: &str) -> bool {
-        self.edition(edition)
-            .is_some_and(|edition| edition.model == Model::Nodes)
     }
 }

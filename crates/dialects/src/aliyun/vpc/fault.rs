@@ -26,6 +26,23 @@ fn code(error: &Error) -> &'static str {
             ..
         } => "InvalidVpcId.NotFound",
         // Ours: three operations that only look have nothing else to refuse.
-        _ => "InvalidParameter",
+        Error::Plan(_)
+        | Error::Rate(_)
+        | Error::Missing { .. }
+        | Error::Invalid { .. }
+        | Error::NotFound { .. }
+        | Error::Exists { .. }
+        | Error::SubnetElsewhere { .. }
+        | Error::WrongPhase { .. }
+        | Error::InsufficientFunds { .. }
+        | Error::SoldOut { .. }
+        | Error::LimitReached { .. }
+        | Error::TokenReused
+        | Error::Unsupported { .. }
+        | Error::Kafka { .. }
+        | Error::Replayed
+        | Error::Forbidden { .. }
+        | Error::Throttled { .. }
+        | Error::Internal(_) => "InvalidParameter",
     }
 }
