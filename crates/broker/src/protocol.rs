@@ -36,6 +36,8 @@ pub(crate) struct Context {
     pub broker_id: i32,
     pub listener: Arc<str>,
     pub peer: SocketAddr,
+    /// Who authenticated; [`ANONYMOUS`] where nobody is asked.
+    pub user: Arc<str>,
     pub client_id: String,
     pub version: i16,
     /// How long the connection has to be silent after the answer.
@@ -54,6 +56,7 @@ impl Context {
             broker_id,
             listener,
             peer,
+            user: ANONYMOUS.into(),
             client_id: String::new(),
             version: 0,
             throttle: Duration::ZERO,
