@@ -175,7 +175,7 @@ impl Context {
     /// How long this client has to be silent, for its own quota.
     pub(super) fn charge_client(&self, direction: Direction, bytes: u64) -> std::time::Duration {
         let client = crate::client_quota::Client {
-            user: super::ANONYMOUS,
+            user: &self.user,
             client_id: &self.client_id,
         };
         self.cluster
