@@ -7,7 +7,7 @@ use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use brokerage_broker::{
     BrokerSpec, Clock, ClusterLimits, ClusterSpec, Durability, Host, HostOptions, ListenerSpec,
-    TopicDefaults,
+    SaslSpec, SecurityProtocol, TopicDefaults,
 };
 
 struct SystemClock;
@@ -31,6 +31,8 @@ fn spec(port: u16, brokers: u16) -> ClusterSpec {
             advertised_host: "127.0.0.1".to_owned(),
             advertised_port: port + id,
             name: "PLAINTEXT".to_owned(),
+            security: SecurityProtocol::Plaintext,
+            sasl: SaslSpec::default(),
         }],
     };
     ClusterSpec {

@@ -136,31 +136,29 @@ impl Cluster {
         let mut endpoints = Vec::new();
         for broker in &spec.brokers {
             for wanted in &broker.listeners {
-                let known = listening.iter().find(|known| {
-                    known.broker_id == broker.id
-                        && known.bind == wanted.bind
-                        && *known.name == *wanted.name
-                });
-                let (open, is_new) = match known {
-                    Some(known) => (known.clone(), false),
-                    None => (Listening::bind(broker.id, wanted)?, true),
+                let known = listening
+                    .iter()
+                    .find_map(|known| known.adapt(broker.id, wanted));
+                let open = match known {
+                    Some(known) => known,
+                    None => Listening::bind(broker.id, wanted)?,
                 };
                 endpoints.push(open.endpoint(wanted));
-                next.push((open, is_new));
+                next.push(open);
             }
         }
         *self.endpoints.write() = Arc::new(endpoints);
-        for (open, is_new) in &next {
-            if *is_new {
-                listener::accept(self, open);
-            }
-        }
         for old in listening.iter() {
-            if !next.iter().any(|(open, _)| open.is_same(old)) {
+            if !next.iter().any(|open| open.is_same(old)) {
                 old.close();
             }
         }
-        *listening = next.into_iter().map(|(open, _)| open).collect();
+        for open in &next {
+            if !listening.iter().any(|old| open.is_same(old)) {
+                listener::accept(self, open);
+            }
+        }
+        *listening = next;
         Ok(())
     }
 

@@ -22,6 +22,8 @@
 //!             advertised_host: "127.0.0.1".to_owned(),
 //!             advertised_port: 9092,
 //!             name: "PLAINTEXT".to_owned(),
+//!             security: SecurityProtocol::Plaintext,
+//!             sasl: SaslSpec::default(),
 //!         }],
 //!     }],
 //!     limits: ClusterLimits::default(),
@@ -44,8 +46,10 @@ mod listener;
 mod log;
 mod protocol;
 mod quota;
+mod security;
 mod spec;
 mod state;
+mod stream;
 mod timers;
 mod topic;
 mod topic_config;
@@ -55,6 +59,7 @@ pub use clock::Clock;
 pub use counters::CounterValues;
 pub use error::{HostError, TopicError};
 pub use host::{ClusterObservation, Durability, Host, HostOptions, ListenerObservation};
+pub use security::{SaslMechanism, SaslSpec, SecurityProtocol, UnknownName};
 pub use spec::{
     BrokerSpec, ClusterLimits, ClusterSpec, ListenerSpec, TopicDefaults, TopicDescription,
     TopicSpec,

@@ -20,7 +20,9 @@ use crate::{
     counters,
     error::HostError,
     protocol::{self, Context, ProtocolError, Reply},
+    security::{SaslSpec, SecurityProtocol},
     spec::ListenerSpec,
+    stream::Stream,
 };
 
 /// Largest request in bytes (Kafka's `socket.request.max.bytes`).
@@ -54,15 +56,22 @@ pub(crate) struct Endpoint {
     pub local_address: SocketAddr,
 }
 
+/// What connections of one listener have in common.
+pub(crate) struct Door {
+    broker_id: i32,
+    name: Arc<str>,
+    bind: SocketAddr,
+    local_address: SocketAddr,
+    security: SecurityProtocol,
+    sasl: SaslSpec,
+    stop: CancellationToken,
+}
+
 /// A bound listener.
 #[derive(Clone)]
 pub(crate) struct Listening {
-    pub broker_id: i32,
-    pub bind: SocketAddr,
-    pub name: Arc<str>,
-    local_address: SocketAddr,
+    door: Arc<Door>,
     socket: Arc<TcpListener>,
-    stop: CancellationToken,
 }
 
 fn bind_socket(address: SocketAddr) -> io::Result<TcpListener> {
@@ -90,43 +99,71 @@ impl Listening {
         };
         let socket = bind_socket(spec.bind).map_err(failed)?;
         let local_address = socket.local_addr().map_err(failed)?;
-        Ok(Self {
+        Ok(Self::new(broker_id, spec, socket.into(), local_address))
+    }
+
+    fn new(
+        broker_id: i32,
+        spec: &ListenerSpec,
+        socket: Arc<TcpListener>,
+        local_address: SocketAddr,
+    ) -> Self {
+        let door = Door {
             broker_id,
-            bind: spec.bind,
             name: spec.name.as_str().into(),
+            bind: spec.bind,
             local_address,
-            socket: Arc::new(socket),
+            security: spec.security,
+            sasl: spec.sasl.clone(),
             stop: CancellationToken::new(),
-        })
+        };
+        Self {
+            door: Arc::new(door),
+            socket,
+        }
+    }
+
+    /// This listener if it is as specified, or one that takes over its socket; `None` if it listens
+    /// elsewhere.
+    pub(crate) fn adapt(&self, broker_id: i32, spec: &ListenerSpec) -> Option<Self> {
+        let door = &self.door;
+        if door.broker_id != broker_id || door.bind != spec.bind || *door.name != *spec.name {
+            return None;
+        }
+        if door.security == spec.security && door.sasl == spec.sasl {
+            return Some(self.clone());
+        }
+        let socket = self.socket.clone();
+        Some(Self::new(broker_id, spec, socket, door.local_address))
     }
 
     pub(crate) fn endpoint(&self, spec: &ListenerSpec) -> Endpoint {
         Endpoint {
-            broker_id: self.broker_id,
-            listener: self.name.clone(),
+            broker_id: self.door.broker_id,
+            listener: self.door.name.clone(),
             host: spec.advertised_host.clone(),
             port: if spec.advertised_port == 0 {
-                self.local_address.port()
+                self.door.local_address.port()
             } else {
                 spec.advertised_port
             },
-            local_address: self.local_address,
+            local_address: self.door.local_address,
         }
     }
 
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.socket, &other.socket)
+        Arc::ptr_eq(&self.door, &other.door)
     }
 
     /// Stops accepting and closes the connections that came through it.
     pub(crate) fn close(&self) {
-        self.stop.cancel();
+        self.door.stop.cancel();
     }
 }
 
 /// Starts taking connections.
 pub(crate) fn accept(cluster: &Arc<Cluster>, listening: &Listening) {
-    let stop = listening.stop.clone();
+    let stop = listening.door.stop.clone();
     let accepting = accept_all(Arc::downgrade(cluster), listening.clone());
     cluster.tasks.spawn_on(
         async move {
@@ -141,7 +178,7 @@ async fn accept_all(cluster: std::sync::Weak<Cluster>, listening: Listening) {
         let (stream, peer) = match listening.socket.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%error, address = %listening.local_address, "cannot accept");
+                tracing::warn!(%error, address = %listening.door.local_address, "cannot accept");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
@@ -152,13 +189,12 @@ async fn accept_all(cluster: std::sync::Weak<Cluster>, listening: Listening) {
         if !take_place(&cluster) {
             continue;
         }
-        let stop = listening.stop.clone();
-        let (broker_id, name) = (listening.broker_id, listening.name.clone());
+        let door = listening.door.clone();
         let tasks = cluster.tasks.clone();
         tasks.spawn(async move {
             let place = Place(cluster);
-            let connection = serve(&place.0, stream, peer, broker_id, name);
-            if let Some(Err(error)) = stop.run_until_cancelled(connection).await {
+            let connection = serve(&place.0, &door, stream, peer);
+            if let Some(Err(error)) = door.stop.run_until_cancelled(connection).await {
                 tracing::debug!(%error, %peer, "connection closed");
             }
         });
@@ -210,13 +246,13 @@ type Pending = FuturesOrdered<BoxFuture<'static, Result<Option<Bytes>, ProtocolE
 
 async fn serve(
     cluster: &Arc<Cluster>,
-    mut stream: TcpStream,
+    door: &Door,
+    stream: TcpStream,
     peer: SocketAddr,
-    broker_id: i32,
-    listener: Arc<str>,
 ) -> Result<(), ConnectionError> {
     stream.set_nodelay(true)?;
-    let mut context = Context::new(cluster.clone(), broker_id, listener, peer);
+    let mut stream = Stream::Plain(stream);
+    let mut context = Context::new(cluster.clone(), door.broker_id, door.name.clone(), peer);
     let mut buffer = BytesMut::new();
     let mut pending = Pending::new();
     loop {
@@ -236,7 +272,7 @@ async fn serve(
         let reply = tokio::select! {
             biased;
             reply = protocol::handle(&mut context, frame) => reply,
-            () = closed(&stream) => return Ok(()),
+            () = stream.closed(&mut buffer) => return Ok(()),
         };
         let reply = reply.inspect_err(|_| {
             counters::add(&cluster.counters.connections_malformed, 1);
@@ -256,31 +292,28 @@ async fn serve(
     }
 }
 
-/// Returns when the client has gone: nobody waits for the answer any more, be it a long poll or a join.
-async fn closed(stream: &TcpStream) {
-    if let Ok(1..) = stream.peek(&mut [0]).await {
-        // The next request is here already; a client that sends ahead is noticed when it is read.
-        std::future::pending::<()>().await;
-    }
-}
-
-async fn drain(stream: &mut TcpStream, pending: &mut Pending) -> Result<(), ConnectionError> {
+async fn drain(stream: &mut Stream, pending: &mut Pending) -> Result<(), ConnectionError> {
     while let Some(answer) = pending.next().await {
         write(stream, answer?).await?;
     }
     Ok(())
 }
 
-async fn write(stream: &mut TcpStream, answer: Option<Bytes>) -> Result<(), ConnectionError> {
+async fn write(stream: &mut Stream, answer: Option<Bytes>) -> Result<(), ConnectionError> {
     let Some(answer) = answer else { return Ok(()) };
-    let written = tokio::time::timeout(WRITE_TIME_MAX, stream.write_all(&answer)).await;
+    let written = async {
+        stream.write_all(&answer).await?;
+        // TLS may keep the end of what was written.
+        stream.flush().await
+    };
+    let written = tokio::time::timeout(WRITE_TIME_MAX, written).await;
     Ok(written.map_err(|_| ConnectionError::Idle)??)
 }
 
 /// The next request without its length; `None` when the client has closed. What has come stays in
 /// `buffer` if the call is given up.
 async fn read_frame(
-    stream: &mut TcpStream,
+    stream: &mut Stream,
     buffer: &mut BytesMut,
 ) -> Result<Option<Bytes>, ConnectionError> {
     if buffer.is_empty() {

@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
-use crate::{error::HostError, topic_config};
+use crate::{
+    error::HostError,
+    security::{SaslSpec, SecurityProtocol},
+    topic_config,
+};
 
 /// Longest cluster id.
 const CLUSTER_ID_CHARS_MAX: usize = 128;
@@ -44,6 +48,10 @@ pub struct ListenerSpec {
     pub advertised_port: u16,
     /// E.g. `PLAINTEXT`.
     pub name: String,
+    /// What is spoken there.
+    pub security: SecurityProtocol,
+    /// How users authenticate, where `security` says that they do.
+    pub sasl: SaslSpec,
 }
 
 /// What was bought. Refusals use Kafka's own error codes.
@@ -170,6 +178,10 @@ impl ClusterSpec {
             .any(|(at, broker)| usize::try_from(broker.id) != Ok(at))
         {
             return invalid("broker ids count from 0 in order");
+        }
+        let mut listeners = self.brokers.iter().flat_map(|broker| &broker.listeners);
+        if listeners.any(|listener| listener.security != SecurityProtocol::Plaintext) {
+            return invalid("only PLAINTEXT is served yet");
         }
         if self.defaults.partitions < 1 || self.defaults.replication_factor < 1 {
             return invalid("default partitions and replication factor are at least 1");

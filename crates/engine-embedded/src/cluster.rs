@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use brokerage_broker::{
-    BrokerSpec, ClusterLimits, ClusterSpec as HostSpec, ListenerSpec, TopicDefaults,
+    BrokerSpec, ClusterLimits, ClusterSpec as HostSpec, ListenerSpec, SaslSpec, SecurityProtocol,
+    TopicDefaults,
 };
 use brokerage_domain::catalog::UsableLimits;
 use brokerage_engine::{ClusterSpec, EngineError, Listener};
@@ -47,6 +48,8 @@ fn broker(listener: &Listener) -> Result<BrokerSpec, EngineError> {
             advertised_host: listener.advertised_host.clone(),
             advertised_port: listener.port,
             name: LISTENER_NAME.to_owned(),
+            security: SecurityProtocol::Plaintext,
+            sasl: SaslSpec::default(),
         }],
     })
 }

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use brokerage_broker::{
     BrokerSpec, Clock, ClusterLimits, ClusterSpec, Durability, Host, HostOptions, ListenerSpec,
-    TopicDefaults, TopicSpec,
+    SaslSpec, SecurityProtocol, TopicDefaults, TopicSpec,
 };
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::{
@@ -41,6 +41,8 @@ pub fn spec(id: &str, brokers: i32) -> ClusterSpec {
             advertised_host: "127.0.0.1".to_owned(),
             advertised_port: 0,
             name: "PLAINTEXT".to_owned(),
+            security: SecurityProtocol::Plaintext,
+            sasl: SaslSpec::default(),
         }],
     };
     ClusterSpec {

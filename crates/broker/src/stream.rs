@@ -1,0 +1,85 @@
+//! The bytes of a connection: as they are, or through TLS.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::BytesMut;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+use tokio_rustls::server::TlsStream;
+
+/// Bytes that are read ahead through TLS to learn whether the client is still there.
+const READ_AHEAD_BYTES: usize = 2 << 10;
+
+/// Both ends of a connection.
+pub(crate) enum Stream {
+    /// Nothing between the socket and the protocol; files may be sent to it directly.
+    Plain(TcpStream),
+    #[expect(dead_code, reason = "listeners do not shake hands yet")]
+    /// Behind a TLS handshake. Boxed: it is many times as large as a socket.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    /// Returns when the client has gone: nobody waits for the answer any more, be it a long poll or a
+    /// join. What has to be read to find that out is left in `buffer`.
+    pub(crate) async fn closed(&mut self, buffer: &mut BytesMut) {
+        let seen = match self {
+            Self::Plain(stream) => stream.peek(&mut [0]).await,
+            // An encrypted end looks like data until it is read.
+            Self::Tls(stream) => {
+                buffer.reserve(READ_AHEAD_BYTES);
+                stream.read_buf(buffer).await
+            }
+        };
+        if let Ok(1..) = seen {
+            // The next request is here already; a client that sends ahead is noticed when it is read.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}
