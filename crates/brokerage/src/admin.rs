@@ -1,6 +1,7 @@
 //! The operator's door: one JSON line in, one JSON line out, over a socket in the data directory that only the
 //! directory's owner can open.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -269,6 +270,7 @@ fn known_region(control: &Control, profile: &str, region: &str) -> anyhow::Resul
 async fn instances(control: &Control) -> anyhow::Result<Value> {
     let list = control.instance_list_all().await?;
     let value = |instance: &brokerage_domain::instance::Instance| {
+        let listeners = control.instance_bootstraps(instance);
         json!({
             "instance_id": instance.id.as_str(),
             "account_id": instance.account_id.as_str(),
@@ -276,7 +278,11 @@ async fn instances(control: &Control) -> anyhow::Result<Value> {
             "name": instance.name,
             "order_id": instance.order_id.as_str(),
             "phase": instance.phase.word(),
-            "bootstrap": control.instance_bootstrap(instance),
+            "bootstrap": listeners.first().map_or("", |(_, addresses)| addresses),
+            "listeners": listeners
+                .iter()
+                .map(|(protocol, addresses)| (protocol.name(), addresses))
+                .collect::<BTreeMap<_, _>>(),
             "failure": instance.failure,
         })
     };

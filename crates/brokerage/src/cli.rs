@@ -69,6 +69,12 @@ pub struct ServeFlags {
     /// Address that brokers bind [default: 127.0.0.1]
     #[arg(long, env = "BROKERAGE_BROKER_BIND", value_name = "ADDRESS")]
     pub broker_bind: Option<String>,
+    /// How listeners are told apart: `port`, `loopback` (own 127.x addresses, Linux) or `server-name` (one TLS port) [default: port]
+    #[arg(long, env = "BROKERAGE_BROKER_ADDRESSING", value_name = "KIND")]
+    pub broker_addressing: Option<String>,
+    /// Security protocols of new instances' listeners, separated by commas [default: PLAINTEXT]
+    #[arg(long, env = "BROKERAGE_BROKER_SECURITY", value_name = "PROTOCOLS")]
+    pub broker_security: Option<String>,
     /// First and last port of brokers [default: 20000-32767]
     #[arg(long, env = "BROKERAGE_BROKER_PORTS", value_name = "FIRST-LAST")]
     pub broker_ports: Option<String>,

@@ -3,11 +3,12 @@
 //! Clap reads flags and environment; this module reads the file and turns texts into values. A wrong value names
 //! its key.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
+use brokerage_domain::listener::{Listeners, SecurityProtocol};
 use brokerage_engine_embedded::Durability;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -28,8 +29,9 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     pub data: PathBuf,
     pub broker_host: String,
-    pub broker_bind: String,
+    pub broker_bind: IpAddr,
     pub broker_ports: (u16, u16),
+    pub listeners: Listeners,
     pub durability: Durability,
     pub rate_limits: bool,
     pub catalog: Option<PathBuf>,
@@ -57,6 +59,8 @@ struct File {
     broker_host: Option<String>,
     broker_bind: Option<String>,
     broker_ports: Option<String>,
+    broker_addressing: Option<String>,
+    broker_security: Option<String>,
     durability: Option<String>,
     rate_limits: Option<String>,
     catalog: Option<String>,
@@ -93,12 +97,12 @@ impl Config {
         .unwrap_or(false);
         let listen = addresses(&text(flags.listen, file.listen, LISTEN_DEFAULT))?;
         let broker_bind = text(flags.broker_bind, file.broker_bind, HOST_DEFAULT);
-        let bind_address: std::net::IpAddr = broker_bind
+        let broker_bind: IpAddr = broker_bind
             .parse()
             .with_context(|| format!("broker_bind: {broker_bind:?} is not an address"))?;
         if sandbox
             && !everywhere
-            && !(bind_address.is_loopback() && listen.iter().all(|a| a.ip().is_loopback()))
+            && !(broker_bind.is_loopback() && listen.iter().all(|a| a.ip().is_loopback()))
         {
             bail!(
                 "listen: sandbox mode has a public key, so it binds loopback only (or say sandbox_on_all_interfaces)"
@@ -120,8 +124,13 @@ impl Config {
             }
             _ => bail!("store: neither sqlite nor a postgres:// URL"),
         };
+        let listeners = listeners(
+            &text(flags.broker_addressing, file.broker_addressing, "port"),
+            &text(flags.broker_security, file.broker_security, "PLAINTEXT"),
+        )?;
         Ok(Self {
             sandbox,
+            listeners,
             listen,
             data: PathBuf::from(text(flags.data, file.data, DATA_DEFAULT)),
             broker_host: text(flags.broker_host, file.broker_host, HOST_DEFAULT),
@@ -159,6 +168,17 @@ fn addresses(text: &str) -> anyhow::Result<Vec<SocketAddr>> {
         bail!("listen: more than {LISTEN_MAX} addresses");
     }
     Ok(list)
+}
+
+fn listeners(addressing: &str, protocols: &str) -> anyhow::Result<Listeners> {
+    let reason = |reason: String| anyhow!("broker_addressing: {reason}");
+    let addressing = addressing.parse().map_err(reason)?;
+    let protocols = protocols
+        .split(',')
+        .map(|one| one.trim().parse::<SecurityProtocol>())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|reason| anyhow!("broker_security: {reason}"))?;
+    Listeners::new(addressing, protocols).map_err(|reason| anyhow!("broker_security: {reason}"))
 }
 
 fn ports(text: &str) -> anyhow::Result<(u16, u16)> {
@@ -215,6 +235,20 @@ mod tests {
             ServeFlags::default(),
             "broker_ports = '9-1'",
             Err("broker_ports"),
+        );
+        check(
+            ServeFlags::default(),
+            "broker_addressing = 'somewhere'",
+            Err("broker_addressing"),
+        );
+        for wrong in ["TLS", "SSL,SSL", ""] {
+            let file = format!("broker_security = '{wrong}'");
+            check(ServeFlags::default(), &file, Err("broker_security"));
+        }
+        check(
+            ServeFlags::default(),
+            "broker_addressing = 'server-name'",
+            Err("broker_security"),
         );
         check(
             ServeFlags::default(),

@@ -60,9 +60,10 @@ pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
     let control = Control::new(Parts {
         settings: Settings {
             sandbox: config.sandbox,
-            broker_bind: config.broker_bind.clone(),
+            broker_bind: config.broker_bind,
             broker_host: config.broker_host.clone(),
             broker_ports: config.broker_ports,
+            listeners: config.listeners.clone(),
             rate_limits: config.rate_limits,
             ..Settings::default()
         },

@@ -9,14 +9,13 @@ use brokerage_domain::instance::{Instance, Phase, PlanChange, Want};
 use brokerage_domain::order::{LineState, Order, OrderKind, OrderLine, Payment, change_amount};
 use brokerage_domain::{Error, Result};
 use brokerage_store::Tx;
-use brokerage_store::broker_port::broker_port_take;
 use brokerage_store::instance::Attention;
 use brokerage_store::order::order_insert;
 
 use crate::context::Context;
 use crate::control::{Abort, Control};
 use crate::instance::wrong_phase;
-use crate::order::{OrderPlaced, take_money};
+use crate::order::{OrderPlaced, ports_take, take_money};
 
 /// A change of what was bought, translated by a dialect.
 #[derive(Debug, Clone)]
@@ -131,11 +130,16 @@ fn begin_change(
 ) -> std::result::Result<(), Abort> {
     for line in &order.lines {
         take_money(tx, order, line)?;
+        // A change is one of size; how clients connect stays as it is.
+        let plan = Plan {
+            listeners: instance.plan.listeners.clone(),
+            ..plan.clone()
+        };
         instance.change = Some(PlanChange {
             order_id: order.id.clone(),
             order_line: line.line,
-            plan: plan.clone(),
-            ports: ports_for(tx, instance, plan.brokers)?,
+            ports: ports_take(tx, instance, &plan)?,
+            plan,
         });
     }
     order_insert(tx, order)?;
@@ -143,26 +147,4 @@ fn begin_change(
     instance.attempts = 0;
     instance.failure = None;
     Ok(())
-}
-
-/// The ports of so many brokers: those that the instance has, and new ones for what it grows by.
-fn ports_for(
-    tx: &mut dyn Tx,
-    instance: &Instance,
-    brokers: u32,
-) -> std::result::Result<Vec<u16>, Abort> {
-    let mut ports = instance.ports.clone();
-    ports.truncate(brokers as usize);
-    let held = u32::try_from(ports.len()).map_err(Error::internal)?;
-    if held < brokers {
-        ports.extend(broker_port_take(tx, &instance.id, brokers - held)?);
-    }
-    if ports.len() == brokers as usize {
-        Ok(ports)
-    } else {
-        Err(Error::SoldOut {
-            what: "ports for brokers",
-        }
-        .into())
-    }
 }

@@ -1,11 +1,13 @@
 //! The control plane's one value: settings, store, catalogs, clocks, engine and the bounded memories.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use brokerage_domain::catalog::{Catalog, Catalogs};
 use brokerage_domain::clock::{Clocks, Moment};
 use brokerage_domain::id::{Chance, LOWER_ALPHANUMERIC, base36};
+use brokerage_domain::listener::Listeners;
 use brokerage_domain::{Error, Result};
 use brokerage_engine::Engine;
 use brokerage_store::audit::{AuditEntry, audit_append};
@@ -29,11 +31,15 @@ pub struct Settings {
     /// Sandbox mode: unknown networks are made when they are named.
     pub sandbox: bool,
     /// Address that brokers bind.
-    pub broker_bind: String,
-    /// Host that Kafka clients are told.
+    pub broker_bind: IpAddr,
+    /// Host that Kafka clients are told; where a shared port is told apart by names, the domain that they end in.
     pub broker_host: String,
-    /// First and last port of listeners.
+    /// First and last port of listeners, or number of loopback addresses.
     pub broker_ports: (u16, u16),
+    /// The port that listeners share which are told apart by name.
+    pub broker_shared_port: u16,
+    /// What the brokers of new instances listen with.
+    pub listeners: Listeners,
     /// Whether the vendors' limits on calls a second apply.
     pub rate_limits: bool,
     /// Instances that are worked on at once.
@@ -44,9 +50,11 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             sandbox: false,
-            broker_bind: "127.0.0.1".into(),
+            broker_bind: Ipv4Addr::LOCALHOST.into(),
             broker_host: "127.0.0.1".into(),
             broker_ports: (20_000, 32_767),
+            broker_shared_port: 0,
+            listeners: Listeners::default(),
             rate_limits: true,
             reconcile_parallel: 32,
         }

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
+use brokerage_domain::catalog::Plan;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::{INSTANCE_NAME_CHARS_MAX, Instance, Phase, Want};
+use brokerage_domain::listener::{Addressing, Listeners, SecurityProtocol, loopback_address};
 use brokerage_domain::{Error, Result};
 use brokerage_engine::{ClusterObservation, Listener};
 use brokerage_store::Tx;
@@ -123,33 +125,96 @@ impl Control {
             .map_err(Error::internal)
     }
 
-    /// Where the instance's brokers listen.
+    /// Where the instance's brokers listen; nowhere after its end.
     pub fn instance_listeners(&self, instance: &Instance) -> Vec<Listener> {
-        self.listeners_at(&instance.ports)
+        if matches!(
+            instance.phase,
+            Phase::Failed | Phase::Released | Phase::Gone
+        ) {
+            return Vec::new();
+        }
+        self.listeners_of(&instance.id, &instance.plan, &instance.ports)
     }
 
-    /// The listeners of brokers at these ports, by broker id from 0.
-    pub(crate) fn listeners_at(&self, ports: &[u16]) -> Vec<Listener> {
-        (0..)
-            .zip(ports)
-            .map(|(broker_id, &port)| Listener {
-                broker_id,
-                bind_host: self.settings.broker_bind.clone(),
-                advertised_host: self.settings.broker_host.clone(),
-                port,
-            })
-            .collect()
+    /// The listeners of brokers that hold these ports, by broker id from 0.
+    pub(crate) fn listeners_of(
+        &self,
+        id: &InstanceId,
+        plan: &Plan,
+        ports: &[u16],
+    ) -> Vec<Listener> {
+        let Listeners {
+            addressing,
+            security_protocols,
+        } = &plan.listeners;
+        let listener = |broker_id, security_protocol| Listener {
+            broker_id,
+            security_protocol,
+            bind: None,
+            advertised_host: String::new(),
+            port: 0,
+        };
+        match addressing {
+            Addressing::Port => {
+                let protocols = security_protocols.iter().cycle();
+                let brokers =
+                    (0..).flat_map(|broker| security_protocols.iter().map(move |_| broker));
+                let at = |((broker_id, &protocol), &port)| Listener {
+                    bind: Some(self.settings.broker_bind),
+                    advertised_host: self.settings.broker_host.clone(),
+                    port,
+                    ..listener(broker_id, protocol)
+                };
+                brokers.zip(protocols).zip(ports).map(at).collect()
+            }
+            Addressing::Loopback => (0..)
+                .zip(ports)
+                .flat_map(|(broker_id, &number)| {
+                    let address = loopback_address(number);
+                    security_protocols.iter().map(move |&protocol| Listener {
+                        bind: Some(address.into()),
+                        advertised_host: address.to_string(),
+                        port: protocol.port(),
+                        ..listener(broker_id, protocol)
+                    })
+                })
+                .collect(),
+            Addressing::ServerName => {
+                let brokers = i32::try_from(plan.brokers).unwrap_or(i32::MAX);
+                let domain = &self.settings.broker_host;
+                // Host names have no underscores, and some clients insist.
+                let id = id.as_str().replace('_', "-");
+                let at = |broker_id, &protocol| Listener {
+                    // One label, so that one wildcard certificate and one DNS record cover all.
+                    advertised_host: format!("b{broker_id}-{id}.{domain}"),
+                    port: self.settings.broker_shared_port,
+                    ..listener(broker_id, protocol)
+                };
+                (0..brokers)
+                    .flat_map(|broker_id| {
+                        security_protocols
+                            .iter()
+                            .map(move |protocol| at(broker_id, protocol))
+                    })
+                    .collect()
+            }
+        }
     }
 
-    /// `host:port` of each broker, joined by commas; empty where no ports are held.
-    pub fn instance_bootstrap(&self, instance: &Instance) -> String {
-        let host = &self.settings.broker_host;
-        let addresses: Vec<String> = instance
-            .ports
-            .iter()
-            .map(|port| format!("{host}:{port}"))
-            .collect();
-        addresses.join(",")
+    /// What clients begin with, for each security protocol of the instance in its order: `host:port` of each broker,
+    /// joined by commas. Empty after its end.
+    pub fn instance_bootstraps(&self, instance: &Instance) -> Vec<(SecurityProtocol, String)> {
+        let listeners = self.instance_listeners(instance);
+        let of = |protocol: SecurityProtocol| {
+            let addresses: Vec<String> = listeners
+                .iter()
+                .filter(|listener| listener.security_protocol == protocol)
+                .map(|listener| format!("{}:{}", listener.advertised_host, listener.port))
+                .collect();
+            (!addresses.is_empty()).then(|| (protocol, addresses.join(",")))
+        };
+        let protocols = &instance.plan.listeners.security_protocols;
+        protocols.iter().copied().filter_map(of).collect()
     }
 
     /// Starts an instance of a two-step purchase: says where it is and lets the reconciler make it.

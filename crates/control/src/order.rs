@@ -199,7 +199,10 @@ impl Control {
                 name,
                 order_id: order_id.clone(),
                 order_line: line,
-                plan: plan.clone(),
+                plan: Plan {
+                    listeners: self.settings.listeners.clone(),
+                    ..plan.clone()
+                },
                 charge: charge.clone(),
                 placement: None,
                 phase,
@@ -369,13 +372,7 @@ fn admit(tx: &mut dyn Tx, admission: &Admission) -> std::result::Result<OrderPla
     for instance in instances {
         let mut instance = instance.clone();
         instance.placement.clone_from(&placement);
-        instance.ports = broker_port_take(tx, &instance.id, instance.plan.brokers)?;
-        if instance.ports.len() != instance.plan.brokers as usize {
-            return Err(Error::SoldOut {
-                what: "ports for brokers",
-            }
-            .into());
-        }
+        instance.ports = ports_take(tx, &instance, &instance.plan)?;
         instance_insert(tx, &instance, *attention)?;
     }
     crash_point("order_in_transaction");
@@ -384,6 +381,30 @@ fn admit(tx: &mut dyn Tx, admission: &Admission) -> std::result::Result<OrderPla
         claim.bind(tx, &text)?;
     }
     Ok(answer.clone())
+}
+
+/// The ports that a plan's brokers hold: those that the instance has, and new ones for what it lacks.
+pub(crate) fn ports_take(
+    tx: &mut dyn Tx,
+    instance: &Instance,
+    plan: &Plan,
+) -> std::result::Result<Vec<u16>, Abort> {
+    let wanted = plan
+        .brokers
+        .saturating_mul(plan.listeners.ports_per_broker());
+    let mut ports = instance.ports.clone();
+    ports.truncate(wanted as usize);
+    let held = u32::try_from(ports.len()).map_err(Error::internal)?;
+    if held < wanted {
+        ports.extend(broker_port_take(tx, &instance.id, wanted - held)?);
+    }
+    if ports.len() != wanted as usize {
+        return Err(Error::SoldOut {
+            what: "ports for brokers",
+        }
+        .into());
+    }
+    Ok(ports)
 }
 
 /// Some plans are sold to each account a few times only.

@@ -12,6 +12,7 @@ pub mod error;
 pub mod id;
 pub mod instance;
 pub mod ledger;
+pub mod listener;
 pub mod money;
 pub mod network;
 pub mod order;

@@ -1,31 +1,38 @@
 //! From the control plane's description of a cluster to the broker library's.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use brokerage_broker::{
     BrokerSpec, ClusterLimits, ClusterSpec as HostSpec, ListenerSpec, SaslSpec, SecurityProtocol,
     TopicDefaults,
 };
 use brokerage_domain::catalog::UsableLimits;
+use brokerage_domain::listener;
 use brokerage_engine::{ClusterSpec, EngineError, Listener};
 
 /// Copies of a topic that does not say how many, when there are brokers for them: what managed clusters give.
 const REPLICATION_FACTOR_DEFAULT: usize = 3;
 const MS_PER_HOUR: i64 = 3_600_000;
-/// The one listener that every instance has.
-const LISTENER_NAME: &str = "PLAINTEXT";
 
 /// The broker library's description of a cluster.
 ///
 /// # Errors
 /// [`EngineError::Refused`] for an address or a setting that cannot be read.
 pub(crate) fn host_spec(spec: &ClusterSpec) -> Result<HostSpec, EngineError> {
-    let brokers = spec
-        .listeners
-        .iter()
-        .map(broker)
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut brokers: Vec<BrokerSpec> = Vec::new();
+    for listener in &spec.listeners {
+        let id = listener.broker_id;
+        if brokers.last().is_none_or(|broker| broker.id != id) {
+            brokers.push(BrokerSpec {
+                id,
+                listeners: Vec::new(),
+            });
+        }
+        if let Some(broker) = brokers.last_mut() {
+            broker.listeners.push(listener_spec(listener)?);
+        }
+    }
     Ok(HostSpec {
         id: spec.id.as_str().to_owned(),
         kafka_version: spec.kafka_version.clone(),
@@ -36,22 +43,29 @@ pub(crate) fn host_spec(spec: &ClusterSpec) -> Result<HostSpec, EngineError> {
     })
 }
 
-fn broker(listener: &Listener) -> Result<BrokerSpec, EngineError> {
-    let refused = || EngineError::Refused {
-        reason: format!("{} is not an address to bind", listener.bind_host),
+fn listener_spec(listener: &Listener) -> Result<ListenerSpec, EngineError> {
+    let Some(address) = listener.bind else {
+        return Err(EngineError::Refused {
+            reason: "no port is shared by clusters".to_owned(),
+        });
     };
-    let address: IpAddr = listener.bind_host.parse().map_err(|_| refused())?;
-    Ok(BrokerSpec {
-        id: listener.broker_id,
-        listeners: vec![ListenerSpec {
-            bind: SocketAddr::new(address, listener.port),
-            advertised_host: listener.advertised_host.clone(),
-            advertised_port: listener.port,
-            name: LISTENER_NAME.to_owned(),
-            security: SecurityProtocol::Plaintext,
-            sasl: SaslSpec::default(),
-        }],
+    Ok(ListenerSpec {
+        bind: SocketAddr::new(address, listener.port),
+        advertised_host: listener.advertised_host.clone(),
+        advertised_port: listener.port,
+        name: listener.security_protocol.name().to_owned(),
+        security: security(listener.security_protocol),
+        sasl: SaslSpec::default(),
     })
+}
+
+fn security(protocol: listener::SecurityProtocol) -> SecurityProtocol {
+    match protocol {
+        listener::SecurityProtocol::Plaintext => SecurityProtocol::Plaintext,
+        listener::SecurityProtocol::SaslPlaintext => SecurityProtocol::SaslPlaintext,
+        listener::SecurityProtocol::Ssl => SecurityProtocol::Ssl,
+        listener::SecurityProtocol::SaslSsl => SecurityProtocol::SaslSsl,
+    }
 }
 
 fn limits(limits: &UsableLimits) -> ClusterLimits {

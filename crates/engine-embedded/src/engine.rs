@@ -67,9 +67,7 @@ impl EmbeddedEngine {
 
 fn host_error(error: HostError) -> EngineError {
     match error {
-        HostError::AddressInUse { address } => EngineError::PortTaken {
-            port: address.port(),
-        },
+        HostError::AddressInUse { address } => EngineError::AddressTaken { address },
         HostError::InvalidClusterId { .. }
         | HostError::InvalidSpec { .. }
         | HostError::UnsupportedVersion { .. } => EngineError::Refused {

@@ -3,12 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 
 use brokerage_domain::catalog::{Catalogs, NodeGroup, PlanRequest};
 use brokerage_domain::clock::SystemClock;
 use brokerage_domain::id::InstanceId;
+use brokerage_domain::listener::SecurityProtocol;
 use brokerage_engine::{ClusterSpec, Engine, EngineError, Listener};
 use brokerage_engine_embedded::{Durability, EmbeddedEngine};
 
@@ -41,7 +42,8 @@ fn spec(id: &str, ports: &[u16]) -> ClusterSpec {
     let plan = catalog.plan(&request).unwrap();
     let listener = |(broker_id, &port): (i32, &u16)| Listener {
         broker_id,
-        bind_host: "127.0.0.1".into(),
+        security_protocol: SecurityProtocol::Plaintext,
+        bind: Some(Ipv4Addr::LOCALHOST.into()),
         advertised_host: "127.0.0.1".into(),
         port,
     };
@@ -75,7 +77,7 @@ async fn a_port_of_another_program_is_named() {
     let port = stranger.local_addr().unwrap().port();
     let refused = engine.ensure_cluster(&spec("taken-1", &[port])).await;
     assert!(
-        matches!(refused, Err(EngineError::PortTaken { port: named }) if named == port),
+        matches!(refused, Err(EngineError::AddressTaken { address }) if address.port() == port),
         "{refused:?}"
     );
     engine.shutdown().await;

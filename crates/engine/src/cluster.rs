@@ -1,10 +1,12 @@
 //! Clusters: what an engine is asked for and what it reports.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 
 use async_trait::async_trait;
 use brokerage_domain::catalog::UsableLimits;
 use brokerage_domain::id::InstanceId;
+use brokerage_domain::listener::SecurityProtocol;
 use brokerage_domain::topic::Topic;
 
 /// Something that runs real Kafka.
@@ -51,7 +53,7 @@ pub struct ClusterSpec {
     pub id: InstanceId,
     /// The Kafka version that was bought: its age decides which protocol versions are offered.
     pub kafka_version: String,
-    /// One for each broker, by broker id from 0.
+    /// Those of each broker, by broker id from 0; every broker has the same security protocols.
     pub listeners: Vec<Listener>,
     /// What was bought, as it is enforced.
     pub limits: UsableLimits,
@@ -64,8 +66,10 @@ pub struct ClusterSpec {
 pub struct Listener {
     /// The broker, counted from 0.
     pub broker_id: i32,
-    /// Address to bind.
-    pub bind_host: String,
+    /// How it is secured; names the listener.
+    pub security_protocol: SecurityProtocol,
+    /// Address to bind; `None`: the port that all clusters share, where TLS tells `advertised_host`.
+    pub bind: Option<IpAddr>,
     /// Host that clients are told.
     pub advertised_host: String,
     /// TCP port, the same inside and outside.
@@ -96,11 +100,11 @@ pub struct ClusterObservation {
 /// Why an engine could not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// A port is in use by something else; another one may work.
-    #[error("port {port} is taken")]
-    PortTaken {
-        /// The port.
-        port: u16,
+    /// An address is in use by something else; another one may work.
+    #[error("{address} is taken")]
+    AddressTaken {
+        /// Address and port.
+        address: SocketAddr,
     },
     /// Trying again with the same arguments cannot help.
     #[error("{reason}")]

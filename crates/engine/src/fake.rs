@@ -1,6 +1,7 @@
 //! An engine without Kafka, with scripted faults: for tests of everything above it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use async_trait::async_trait;
 use brokerage_domain::id::InstanceId;
@@ -23,8 +24,15 @@ pub enum Fault {
     FailAfter,
     /// Refuses for good.
     Refuse,
-    /// Finds this port in use.
-    PortTaken(u16),
+    /// Finds this address in use.
+    AddressTaken(SocketAddr),
+}
+
+impl Fault {
+    /// Finds this port of 127.0.0.1 in use.
+    pub fn port_taken(port: u16) -> Self {
+        Self::AddressTaken((Ipv4Addr::LOCALHOST, port).into())
+    }
 }
 
 #[derive(Debug, Default)]
@@ -78,7 +86,9 @@ impl Engine for FakeEngine {
                     reason: "scripted".into(),
                 });
             }
-            Some(Fault::PortTaken(port)) => return Err(EngineError::PortTaken { port }),
+            Some(Fault::AddressTaken(address)) => {
+                return Err(EngineError::AddressTaken { address });
+            }
             Some(Fault::FailAfter) | None => {}
         }
         state.clusters.entry(spec.id.clone()).or_default().running = Some(spec.clone());

@@ -1,9 +1,11 @@
 //! The fake engine keeps the contract, so that what is tested over it holds over a real one.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use brokerage_domain::catalog::{Catalogs, PlanRequest};
 use brokerage_domain::id::InstanceId;
+use brokerage_domain::listener::SecurityProtocol;
 use brokerage_engine::fake::FakeEngine;
 use brokerage_engine::{ClusterSpec, Listener};
 
@@ -21,7 +23,8 @@ async fn the_fake_engine_passes_the_suite() {
     let plan = catalog.plan(&request).expect("defaults are sold");
     let listener = |broker_id: i32| Listener {
         broker_id,
-        bind_host: "127.0.0.1".into(),
+        security_protocol: SecurityProtocol::Plaintext,
+        bind: Some(Ipv4Addr::LOCALHOST.into()),
         advertised_host: "127.0.0.1".into(),
         port: 20_000,
     };

@@ -261,7 +261,11 @@ impl Buyer {
                 };
                 Ok(Seen {
                     phase,
-                    bootstrap: instance["EndPoint"].as_str().unwrap_or_default().to_owned(),
+                    bootstrap: ["EndPoint", "SslEndPoint", "SaslEndPoint"]
+                        .iter()
+                        .find_map(|name| instance[name].as_str())
+                        .unwrap_or_default()
+                        .to_owned(),
                 })
             }
             BuyDialect::Ckafka => {

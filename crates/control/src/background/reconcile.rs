@@ -1,5 +1,6 @@
 //! The reconciler: makes every instance what its record says.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use brokerage_domain::clock::Moment;
 use brokerage_domain::id::{InstanceId, OrderId};
 use brokerage_domain::instance::{Instance, Phase, Want};
 use brokerage_domain::ledger::{Transfer, TransferKind};
+use brokerage_domain::listener::{Addressing, loopback_number};
 use brokerage_domain::order::{
     Charge, LineState, Order, Payment, line_resolution_id, line_transfer_id,
 };
@@ -261,8 +263,8 @@ impl Control {
             }
             current.attempts = current.attempts.saturating_add(1);
             current.failure = Some(reason.clone());
-            if let EngineError::PortTaken { port } = error
-                && port_is_undelivered(current, port)
+            if let EngineError::AddressTaken { address } = error
+                && let Some(port) = port_to_replace(current, address)
             {
                 if !replace_port(tx, current, port)? {
                     give_up(tx, current, now)?;
@@ -304,7 +306,11 @@ impl Control {
         ClusterSpec {
             id: instance.id.clone(),
             kafka_version: instance.plan_intended().kafka_version.clone(),
-            listeners: self.listeners_at(instance.ports_intended()),
+            listeners: self.listeners_of(
+                &instance.id,
+                instance.plan_intended(),
+                instance.ports_intended(),
+            ),
             limits: instance.plan_intended().usable.clone(),
             settings: instance.settings.clone(),
         }
@@ -363,12 +369,22 @@ fn change_order(instance: &Instance) -> Option<OrderId> {
         .map(|change| change.order_id.clone())
 }
 
-/// Whether no client has been told of the port yet: of an instance that never ran, or of a change under way.
-fn port_is_undelivered(instance: &Instance, port: u16) -> bool {
-    match &instance.change {
+/// The port behind an address, if no client has been told of it yet: of an instance that never ran, or of a change
+/// under way.
+fn port_to_replace(instance: &Instance, address: SocketAddr) -> Option<u16> {
+    let port = match (instance.plan_intended().listeners.addressing, address.ip()) {
+        (Addressing::Port, _) => address.port(),
+        // One program that listens at a usual port everywhere takes it at all addresses: trying has an end.
+        (Addressing::Loopback, IpAddr::V4(ip)) if instance.attempts < DELIVERY_ATTEMPTS_MAX => {
+            loopback_number(ip)?
+        }
+        (Addressing::Loopback | Addressing::ServerName, _) => return None,
+    };
+    let is_undelivered = match &instance.change {
         Some(change) => change.ports.contains(&port) && !instance.ports.contains(&port),
         None => instance.running_since.is_none() && instance.ports.contains(&port),
-    }
+    };
+    is_undelivered.then_some(port)
 }
 
 /// Another program of the host has the port: the instance gets the next free one; `false` when there is none.

@@ -58,7 +58,7 @@ async fn deliveries_survive_passing_faults_and_give_the_money_back_otherwise() {
     )
     .await;
     check(
-        &[Fault::PortTaken(20_001), Fault::PortTaken(20_000)],
+        &[Fault::port_taken(20_001), Fault::port_taken(20_000)],
         Phase::Running,
     )
     .await;
@@ -70,7 +70,7 @@ async fn deliveries_survive_passing_faults_and_give_the_money_back_otherwise() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_port_in_use_is_replaced_and_not_given_again() {
     let plane = Plane::sandbox().await;
-    plane.engine.script_ensure([Fault::PortTaken(20_001)]);
+    plane.engine.script_ensure([Fault::port_taken(20_001)]);
     let placed = buy(&plane, 1).await.unwrap();
     plane
         .let_time_pass_until("ckafka", placed.instance_ids[0].as_str(), Phase::Running)

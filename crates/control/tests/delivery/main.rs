@@ -5,4 +5,5 @@
 mod access_key;
 mod crash;
 mod lease;
+mod listener;
 mod purchase;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use brokerage_control::Control;
 use brokerage_domain::catalog::Site;
 use brokerage_domain::clock::Moment;
 use brokerage_domain::instance::{Instance, Phase};
@@ -143,12 +144,17 @@ pub fn expire_time(instance: &Instance) -> i64 {
 }
 
 /// The addresses that clients connect to, the first broker's first.
-pub fn vips(host: &str, instance: &Instance) -> Vec<VipEntity> {
-    let vip = |port: &u16| VipEntity {
-        vip: host.to_owned(),
-        vport: port.to_string(),
-    };
-    instance.ports.iter().map(vip).collect()
+pub fn vips(control: &Control, instance: &Instance) -> Vec<VipEntity> {
+    let first = instance.plan.listeners.security_protocols.first();
+    control
+        .instance_listeners(instance)
+        .into_iter()
+        .filter(|listener| Some(&listener.security_protocol) == first)
+        .map(|listener| VipEntity {
+            vip: listener.advertised_host,
+            vport: listener.port.to_string(),
+        })
+        .collect()
 }
 
 /// The zones of an instance, the access point's first, as numbers.

@@ -268,7 +268,7 @@ async fn a_change_that_fails_gives_its_money_and_ports_back_and_keeps_the_plan()
 async fn a_new_broker_whose_port_is_taken_gets_another() {
     let plane = Plane::sandbox().await;
     let id = running(&plane, &example()).await;
-    plane.engine.script_ensure([Fault::PortTaken(20_003)]);
+    plane.engine.script_ensure([Fault::port_taken(20_003)]);
     assert_eq!(
         modify(&plane, &id, json!({ "role": "broker", "nodeCount": 4 }))
             .await

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::listener::Listeners;
+
 use super::draft::{Draft, Traffic, asked_in, not_offered};
 use super::load::Catalog;
 use super::rate::{Module, RateFault, Term};
@@ -138,6 +140,9 @@ pub struct Plan {
     pub kafka_version: String,
     /// Brokers of the cluster.
     pub brokers: u32,
+    /// How clients reach them: what the operator offers when it is ordered.
+    #[serde(default)]
+    pub listeners: Listeners,
     /// Features of the edition.
     pub features: Features,
     /// What was bought.
@@ -239,6 +244,7 @@ impl Catalog {
             version: version.id.clone(),
             kafka_version: version.kafka.clone(),
             brokers: draft.brokers,
+            listeners: Listeners::default(),
             features: edition.features,
             usable: usable(edition, &draft, retention_minutes)?,
             spec: draft.spec,

@@ -1,9 +1,12 @@
 //! GetInstanceList: the caller's instances, all of them in one answer. Clients find a new one by its order.
 
+use std::collections::BTreeMap;
+
 use brokerage_domain::Error;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::{InstanceId, OrderId};
 use brokerage_domain::instance::{Instance, Phase};
+use brokerage_domain::listener::SecurityProtocol;
 use serde::{Deserialize, Serialize};
 
 use crate::alikafka::config;
@@ -71,6 +74,10 @@ struct InstanceVo {
     all_config: String,
     end_point: Option<String>,
     domain_endpoint: Option<String>,
+    ssl_end_point: Option<String>,
+    ssl_domain_endpoint: Option<String>,
+    sasl_end_point: Option<String>,
+    sasl_domain_endpoint: Option<String>,
     vpc_id: Option<String>,
     v_switch_id: Option<String>,
     v_switch_ids: Option<VSwitchIds>,
@@ -203,9 +210,15 @@ async fn shown(call: &Call, instance: Instance) -> Result<InstanceVo, CallError>
     };
     let placement = instance.placement.as_ref();
     let zones = placement.map_or(&[][..], |placement| placement.zones.as_slice());
-    let endpoint = placement
-        .map(|_| call.control.instance_bootstrap(&instance))
-        .filter(|text| !text.is_empty());
+    let endpoints: BTreeMap<_, _> = match placement {
+        Some(_) => call
+            .control
+            .instance_bootstraps(&instance)
+            .into_iter()
+            .collect(),
+        None => BTreeMap::new(),
+    };
+    let endpoint = |protocol| endpoints.get(&protocol).cloned();
     let kept = |name: &str| instance.attributes.get(name).cloned();
     let subnets = kept(attribute::SUBNETS).map(|list| VSwitchIds {
         ids: list.split(',').map(str::to_owned).collect(),
@@ -229,8 +242,12 @@ async fn shown(call: &Call, instance: Instance) -> Result<InstanceVo, CallError>
         topic_num_limit: usable.topics_max,
         msg_retain: config::retention_hours(&instance),
         all_config: config::all(&instance),
-        domain_endpoint: endpoint.clone(),
-        end_point: endpoint,
+        domain_endpoint: endpoint(SecurityProtocol::Plaintext),
+        end_point: endpoint(SecurityProtocol::Plaintext),
+        ssl_domain_endpoint: endpoint(SecurityProtocol::SaslSsl),
+        ssl_end_point: endpoint(SecurityProtocol::SaslSsl),
+        sasl_domain_endpoint: endpoint(SecurityProtocol::SaslPlaintext),
+        sasl_end_point: endpoint(SecurityProtocol::SaslPlaintext),
         vpc_id: placement.map(|placement| placement.network_id.to_string()),
         v_switch_id: placement.map(|placement| placement.subnet_id.to_string()),
         v_switch_ids: subnets,

@@ -1,5 +1,6 @@
 //! DescribeInstanceAttributes: one cluster with what was bought, what is set and what is used.
 
+use brokerage_control::Control;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Instance;
 use brokerage_domain::topic::TopicUsage;
@@ -122,10 +123,7 @@ impl Operation for DescribeInstanceAttributes {
         let bandwidth = instance.plan.bought.bandwidth_mbps.unwrap_or_default();
         let included = control.catalog(cx.profile)?.partitions_included(bandwidth);
         Ok(Answered::new(attributes(
-            &instance,
-            &control.settings().broker_host,
-            used,
-            included,
+            control, &instance, used, included,
         )))
     }
 }
@@ -138,10 +136,15 @@ fn document(instance: &Instance, name: &str) -> Option<Value> {
     serde_json::from_str(instance.attributes.get(name)?).ok()
 }
 
-fn attributes(instance: &Instance, host: &str, used: TopicUsage, included: i64) -> Attributes {
+fn attributes(
+    control: &Control,
+    instance: &Instance,
+    used: TopicUsage,
+    included: i64,
+) -> Attributes {
     let figures = convert::figures(instance);
     let usable = &instance.plan.usable;
-    let vip_list = convert::vips(host, instance);
+    let vip_list = convert::vips(control, instance);
     let first = vip_list.first().cloned();
     let zone_ids = convert::zone_ids(instance);
     let placement = instance.placement.as_ref();

@@ -182,7 +182,7 @@ async fn detail(call: &Call, instance: Instance) -> Result<Detail, CallError> {
     let control = &call.control;
     let used = control.topic_usage(&instance).await?;
     let figures = convert::figures(&instance);
-    let vip_list = convert::vips(&control.settings().broker_host, &instance);
+    let vip_list = convert::vips(control, &instance);
     let zone_ids = convert::zone_ids(&instance);
     let placement = instance.placement.as_ref();
     Ok(Detail {
