@@ -1,7 +1,7 @@
 //! One Kafka cluster: its topics, groups, limits and listeners.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -56,6 +56,10 @@ pub(crate) struct Cluster {
     producer_ids: Mutex<std::ops::Range<i64>>,
     listening: Mutex<Vec<Listening>>,
     endpoints: RwLock<Arc<Vec<Endpoint>>>,
+    /// Brokers that were taken away.
+    pub stopped: RwLock<Arc<BTreeSet<i32>>>,
+    /// When leaders go back to the first replicas.
+    pub balance_ms: AtomicI64,
     is_dirty: AtomicBool,
     /// When the next thorough look is due.
     thorough_ms: AtomicI64,
@@ -115,6 +119,8 @@ impl Cluster {
             producer_ids: Mutex::new(0..0),
             listening: Mutex::new(Vec::new()),
             endpoints: RwLock::new(Arc::default()),
+            stopped: RwLock::default(),
+            balance_ms: AtomicI64::new(i64::MIN),
             is_dirty: AtomicBool::new(true),
             thorough_ms: AtomicI64::new(i64::MIN),
             housekeeping: Mutex::new(()),
@@ -128,13 +134,18 @@ impl Cluster {
     }
 
     /// Starts listening at the addresses of the specification that it does not listen at yet, and stops
-    /// at those that are no longer in it. All or nothing.
+    /// at those that are no longer in it or whose broker is stopped. All or nothing.
     pub(crate) fn listen(self: &Arc<Self>) -> Result<(), HostError> {
         let spec = self.spec();
         let mut listening = self.listening.lock();
         let mut next = Vec::new();
         let mut endpoints = Vec::new();
-        for broker in &spec.brokers {
+        let stopped = self.stopped.read().clone();
+        let live = spec
+            .brokers
+            .iter()
+            .filter(|broker| !stopped.contains(&broker.id));
+        for broker in live {
             for wanted in &broker.listeners {
                 let known = listening
                     .iter()
@@ -187,6 +198,9 @@ impl Cluster {
             })
         };
         self.topics.set_defaults(&spec.defaults, configs_of);
+        if old.brokers.len() != spec.brokers.len() {
+            self.elect()?;
+        }
         Ok(())
     }
 
@@ -206,31 +220,6 @@ impl Cluster {
             .iter()
             .find(|endpoint| *endpoint.listener == *listener && endpoint.broker_id == broker_id)
             .cloned()
-    }
-
-    /// The broker that coordinates a group or a transactional id.
-    pub(crate) fn coordinator(&self, key: &str) -> i32 {
-        let brokers = self.spec().brokers.len() as u32;
-        (crc32c::crc32c(key.as_bytes()) % brokers) as i32
-    }
-
-    /// The replicas of a partition, its leader first.
-    pub(crate) fn replicas(
-        &self,
-        first_leader: i32,
-        partition: i32,
-        replication_factor: i16,
-    ) -> Vec<i32> {
-        let brokers = self.spec().brokers.len() as i32;
-        let first = (first_leader.wrapping_add(partition)).rem_euclid(brokers);
-        let count = i32::from(replication_factor).clamp(1, brokers);
-        (0..count).map(|at| (first + at) % brokers).collect()
-    }
-
-    /// Whether this broker may answer for the partition.
-    pub(crate) fn is_leader(&self, broker_id: i32, first_leader: i32, partition: i32) -> bool {
-        let brokers = self.spec().brokers.len() as i32;
-        (first_leader.wrapping_add(partition)).rem_euclid(brokers) == broker_id
     }
 
     /// A producer id that was never given before.
@@ -289,6 +278,7 @@ impl Cluster {
             connections: self.connections.load(Ordering::Relaxed),
             topics,
             partitions,
+            stopped_brokers: self.stopped.read().iter().copied().collect(),
             groups: self.groups.count(&self.journal) as u32,
         }
     }
@@ -348,6 +338,7 @@ impl Cluster {
                 .store(now_ms + THOROUGH_INTERVAL_MS, Ordering::Relaxed);
             self.topics.rouse_expired(now_ms);
             self.forget_expired(now_ms);
+            self.balance_leaders(now_ms);
         }
         self.groups.keep_house(&self.journal);
         if self.topics.keep_house(now_ms) {

@@ -20,6 +20,14 @@ pub enum HostError {
         /// The id as given.
         id: String,
     },
+    /// The cluster has no broker of this id.
+    #[error("cluster {id:?} has no broker {broker_id}")]
+    BrokerNotFound {
+        /// The cluster.
+        id: String,
+        /// The broker as given.
+        broker_id: i32,
+    },
     /// The specification contradicts itself.
     #[error("the cluster specification is not valid: {reason}")]
     InvalidSpec {

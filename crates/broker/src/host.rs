@@ -113,7 +113,7 @@ pub struct ListenerObservation {
 pub struct ClusterObservation {
     /// Whether it accepts connections.
     pub is_running: bool,
-    /// Its listeners.
+    /// The listeners of brokers that run.
     pub listeners: Vec<ListenerObservation>,
     /// Totals since the process started.
     pub counters: CounterValues,
@@ -121,6 +121,8 @@ pub struct ClusterObservation {
     pub stored_bytes: u64,
     /// Connections open now.
     pub connections: u32,
+    /// Brokers that were taken away by [`Host::stop_broker`].
+    pub stopped_brokers: Vec<i32>,
     /// Topics.
     pub topics: u32,
     /// Partitions, as the limits count them.
@@ -222,6 +224,7 @@ impl Host {
         let dir = self.cluster_dir(&id);
         let is_new = !dir.exists();
         let cluster = Cluster::open(self.0.shared.clone(), dir.clone(), spec)?;
+        cluster.elect()?;
         if let Err(error) = cluster.listen() {
             if is_new {
                 // Best effort: what is left is an empty cluster that nobody asks for.
@@ -232,6 +235,35 @@ impl Host {
         cluster.transactions.resume();
         self.0.clusters.write().insert(id, cluster);
         Ok(())
+    }
+
+    /// Takes one broker of a running cluster away, as a drill: its listeners and connections close, the next
+    /// in-sync replicas become leaders, its groups are coordinated by another. It stays away, also when the
+    /// cluster is started anew, until [`Host::start_broker`]. May be repeated.
+    ///
+    /// # Errors
+    /// [`HostError::ClusterNotFound`] if the cluster does not run, [`HostError::BrokerNotFound`] if it has
+    /// no such broker.
+    pub async fn stop_broker(&self, id: &str, broker_id: i32) -> Result<(), HostError> {
+        let turn = self.turn(id);
+        let _turn = turn.lock().await;
+        self.running_cluster(id)?.stop_broker(broker_id).await
+    }
+
+    /// Brings a broker back that [`Host::stop_broker`] took away. Its replicas are in sync at once; what
+    /// others lead meanwhile comes back some minutes later, or by an ElectLeaders request. May be repeated.
+    ///
+    /// # Errors
+    /// As [`Host::stop_broker`]; [`HostError::AddressInUse`] if somebody else took its port meanwhile.
+    pub async fn start_broker(&self, id: &str, broker_id: i32) -> Result<(), HostError> {
+        let turn = self.turn(id);
+        let _turn = turn.lock().await;
+        self.running_cluster(id)?.start_broker(broker_id).await
+    }
+
+    fn running_cluster(&self, id: &str) -> Result<Arc<Cluster>, HostError> {
+        self.cluster(id)
+            .ok_or_else(|| HostError::ClusterNotFound { id: id.to_owned() })
     }
 
     /// Closes the listeners and connections; data stays. May be repeated.
@@ -335,7 +367,10 @@ impl Host {
     /// # Errors
     /// With the code and text that a client would have been given.
     pub async fn create_topic(&self, id: &str, topic: TopicSpec) -> Result<(), TopicError> {
-        self.running(id)?.create_topic(topic).await.map(|_| ())
+        self.running(id)?
+            .create_topic(topic, Vec::new())
+            .await
+            .map(|_| ())
     }
 
     /// Deletes a topic and its records.
@@ -351,10 +386,7 @@ impl Host {
     /// # Errors
     /// If it does not run.
     pub fn list_topics(&self, id: &str) -> Result<Vec<TopicDescription>, HostError> {
-        let cluster = self
-            .cluster(id)
-            .ok_or_else(|| HostError::ClusterNotFound { id: id.to_owned() })?;
-        Ok(cluster.describe_topics())
+        Ok(self.running_cluster(id)?.describe_topics())
     }
 
     /// Stops all clusters gracefully: listeners closed, data written out, marked as closed cleanly.

@@ -35,6 +35,7 @@
 //! # }
 //! ```
 
+mod broker;
 mod client_quota;
 mod clock;
 mod cluster;
@@ -42,6 +43,7 @@ mod counters;
 mod error;
 mod group;
 mod host;
+mod leadership;
 mod listener;
 mod log;
 mod protocol;

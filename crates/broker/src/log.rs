@@ -5,6 +5,7 @@ pub(crate) mod compaction;
 pub(crate) mod file;
 pub(crate) mod index;
 pub(crate) mod journal;
+mod leader_epoch;
 pub(crate) mod partition;
 pub(crate) mod producer_state;
 pub(crate) mod record;

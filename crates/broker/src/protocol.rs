@@ -5,6 +5,7 @@ mod client_quota;
 mod cluster_api;
 mod config;
 mod consumer_group;
+mod election;
 mod fetch;
 mod group;
 mod list_offsets;
@@ -63,20 +64,25 @@ impl Context {
         }
     }
 
-    /// The partition, if this broker leads it.
+    /// The partition, if this broker leads it and the client knows its leader epoch or names none (KIP-320).
     fn led_partition(
         &self,
         topic: Option<&Arc<Topic>>,
         index: i32,
+        known_epoch: Option<i32>,
     ) -> Result<Arc<Partition>, ErrorCode> {
         let topic = topic.ok_or(ErrorCode::UnknownTopicOrPartition)?;
         let partition = topic
             .partition(index)
             .ok_or(ErrorCode::UnknownTopicOrPartition)?;
-        if !self
-            .cluster
-            .is_leader(self.broker_id, topic.first_leader, index)
+        let (leader_id, leader_epoch) = partition.leader();
+        // A broker without a replica does not know of epochs.
+        if leader_id == self.broker_id
+            || self.cluster.replicas(&partition).contains(&self.broker_id)
         {
+            check_leader_epoch(known_epoch.unwrap_or(-1), leader_epoch)?;
+        }
+        if leader_id != self.broker_id {
             return Err(ErrorCode::NotLeaderOrFollower);
         }
         Ok(partition)
@@ -98,11 +104,11 @@ impl Context {
 }
 
 /// Compares the leader epoch that a client knows with the real one (KIP-320).
-fn check_leader_epoch(known: i32, partition: &Partition) -> Result<(), ErrorCode> {
+fn check_leader_epoch(known: i32, leader_epoch: i32) -> Result<(), ErrorCode> {
     match known {
         -1 => Ok(()),
-        known if known < partition.leader_epoch() => Err(ErrorCode::FencedLeaderEpoch),
-        known if known > partition.leader_epoch() => Err(ErrorCode::UnknownLeaderEpoch),
+        known if known < leader_epoch => Err(ErrorCode::FencedLeaderEpoch),
+        known if known > leader_epoch => Err(ErrorCode::UnknownLeaderEpoch),
         _ => Ok(()),
     }
 }

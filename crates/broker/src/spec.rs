@@ -161,6 +161,15 @@ pub(crate) fn check_cluster_id(id: &str) -> Result<(), HostError> {
 }
 
 impl ClusterSpec {
+    /// Whether the cluster behaves as this release (major, minor) or a later one.
+    pub(crate) fn is_at_least(&self, release: (u32, u32)) -> bool {
+        let mut parts = self
+            .kafka_version
+            .split('.')
+            .map(|part| part.parse().unwrap_or(0));
+        (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= release
+    }
+
     pub(crate) fn check(&self) -> Result<(), HostError> {
         check_cluster_id(&self.id)?;
         let invalid = |reason: &str| {

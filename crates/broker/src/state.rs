@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::log::journal::JournaledState;
+use crate::{
+    leadership::{Leadership, Live, spread},
+    log::journal::JournaledState,
+};
 
 /// A topic as the journal keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,8 +19,32 @@ pub(crate) struct TopicRecord {
     pub replication_factor: i16,
     /// Which broker leads partition 0; the others follow in turn.
     pub first_leader: i32,
+    /// How many brokers there were when it was made: those it is spread over.
+    #[serde(default)]
+    pub brokers: i32,
+    /// Replicas of each partition where they do not simply follow each other: placed by hand, or made
+    /// while a broker was stopped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assignments: Vec<Vec<i32>>,
     pub configs: BTreeMap<String, String>,
     pub created_ms: i64,
+}
+
+impl TopicRecord {
+    /// The brokers that have a replica of a partition, the preferred leader first.
+    pub(crate) fn replicas(&self, partition: i32) -> Vec<i32> {
+        let listed = usize::try_from(partition).map(|at| self.assignments.get(at));
+        if let Ok(Some(listed)) = listed {
+            return listed.clone();
+        }
+        let live = Live {
+            brokers: self.brokers.max(1),
+            stopped: &BTreeSet::new(),
+        };
+        let range = partition..partition + 1;
+        let mut spread = spread(self.first_leader, range, self.replication_factor, live);
+        spread.pop().unwrap_or_default()
+    }
 }
 
 /// An offset that a group committed.
@@ -133,6 +160,17 @@ pub(crate) enum Record {
     TransactionGone {
         id: String,
     },
+    /// A broker was stopped or started.
+    Broker {
+        id: i32,
+        is_stopped: bool,
+    },
+    /// A partition got another leader, or lost it.
+    Leader {
+        topic: Uuid,
+        partition: i32,
+        at: Leadership,
+    },
     /// All quotas of an entity; none left: it is forgotten.
     Quota {
         entity: QuotaEntity,
@@ -157,6 +195,9 @@ pub(crate) struct ClusterState {
     pub offsets: BTreeMap<String, GroupOffsets>,
     pub transactions: BTreeMap<String, TransactionRecord>,
     pub quotas: BTreeMap<QuotaEntity, BTreeMap<String, f64>>,
+    pub stopped_brokers: BTreeSet<i32>,
+    /// Partitions that ever had another leader than their first replica.
+    pub leaderships: BTreeMap<(Uuid, i32), Leadership>,
 }
 
 impl JournaledState for ClusterState {
@@ -230,6 +271,19 @@ impl JournaledState for ClusterState {
             Record::TransactionGone { id } => {
                 self.transactions.remove(&id);
             }
+            Record::Broker { id, is_stopped } => {
+                match is_stopped {
+                    true => self.stopped_brokers.insert(id),
+                    false => self.stopped_brokers.remove(&id),
+                };
+            }
+            Record::Leader {
+                topic,
+                partition,
+                at,
+            } => {
+                self.leaderships.insert((topic, partition), at);
+            }
             Record::Quota { entity, values } if values.is_empty() => {
                 self.quotas.remove(&entity);
             }
@@ -264,6 +318,19 @@ impl JournaledState for ClusterState {
                     at: at.clone(),
                 }),
         );
+        out.extend(self.stopped_brokers.iter().map(|id| Record::Broker {
+            id: *id,
+            is_stopped: true,
+        }));
+        out.extend(
+            self.leaderships
+                .iter()
+                .map(|((topic, partition), at)| Record::Leader {
+                    topic: *topic,
+                    partition: *partition,
+                    at: *at,
+                }),
+        );
         out.extend(self.quotas.iter().map(|(entity, values)| Record::Quota {
             entity: entity.clone(),
             values: values.clone(),
@@ -278,6 +345,7 @@ impl ClusterState {
             return;
         };
         self.log_starts.retain(|(id, _), _| *id != topic.id);
+        self.leaderships.retain(|(id, _), _| *id != topic.id);
         for offsets in self.offsets.values_mut() {
             offsets.committed.retain(|(topic, _), _| topic != name);
             for pending in offsets.pending.values_mut() {

@@ -15,6 +15,7 @@ use crate::{
     error::{ErrorCode, TopicError},
     group::consumer::TopicSizes,
     host::Shared,
+    leadership::{Leadership, Live, spread},
     log::{
         compaction::CompactionRules,
         journal::Journal,
@@ -37,7 +38,6 @@ pub(crate) struct Topic {
     pub name: String,
     pub id: Uuid,
     pub replication_factor: i16,
-    pub first_leader: i32,
     partitions: RwLock<Arc<Vec<Arc<Partition>>>>,
     settings: RwLock<Arc<TopicSettings>>,
 }
@@ -139,7 +139,8 @@ impl Topics {
                 let name = partition_dir_name(&record.name, index);
                 let start = found.starts.get(&(record.id, index)).copied().unwrap_or(0);
                 let partition =
-                    Partition::new(index, self.dir.join(&name), self.context.clone(), start);
+                    Partition::new(index, self.dir.join(&name), self.context.clone(), start)
+                        .with_replicas(record.replicas(index));
                 let has_data = found.sizes.get(&name).is_some_and(|bytes| *bytes > 0);
                 Arc::new(if has_data {
                     partition.with_data()
@@ -155,7 +156,6 @@ impl Topics {
             name: record.name.clone(),
             id: record.id,
             replication_factor: record.replication_factor,
-            first_leader: record.first_leader,
             partitions: RwLock::new(Arc::new(self.new_partitions(record, 0, found))),
             settings: RwLock::new(Arc::new(TopicSettings::new(&record.configs, defaults))),
         });
@@ -319,6 +319,54 @@ impl From<std::io::Error> for TopicError {
 }
 
 impl Cluster {
+    /// Kafka's rules for replicas that are chosen by hand. Which brokers lead is part of it: the first of
+    /// each list that runs.
+    pub(crate) fn check_assignments(
+        &self,
+        assignments: &[Vec<i32>],
+        replication_factor: Option<i16>,
+    ) -> Result<(), TopicError> {
+        let invalid = |message: String| {
+            Err(TopicError::new(
+                ErrorCode::InvalidReplicaAssignment,
+                message,
+            ))
+        };
+        let brokers = self.spec().brokers.len() as i32;
+        let wanted = replication_factor.map(|factor| factor as usize);
+        let wanted = wanted.unwrap_or_else(|| assignments.first().map_or(0, Vec::len));
+        for (partition, replicas) in assignments.iter().enumerate() {
+            let distinct: HashSet<i32> = replicas.iter().copied().collect();
+            if replicas.is_empty() {
+                return invalid(
+                    "The manual partition assignment includes an empty replica list.".to_owned(),
+                );
+            }
+            if distinct.len() != replicas.len() {
+                return invalid(
+                    "The manual partition assignment includes a broker twice.".to_owned(),
+                );
+            }
+            if let Some(unknown) = replicas.iter().find(|id| !(0..brokers).contains(*id)) {
+                return invalid(format!(
+                    "The manual partition assignment includes broker {unknown}, but no such broker is registered."
+                ));
+            }
+            if replicas.len() != wanted {
+                return invalid(format!(
+                    "The manual partition assignment includes a partition with {} replica(s), but this is not consistent with previous partitions, which have {wanted} replica(s).",
+                    replicas.len()
+                ));
+            }
+            if !self.with_live(|live| replicas.iter().any(|id| live.has(*id))) {
+                return invalid(format!(
+                    "All brokers specified in the manual partition assignment for partition {partition} are fenced or in controlled shutdown."
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Fills in defaults and checks what does not depend on other topics.
     fn resolve(&self, topic: &TopicSpec) -> Result<TopicRecord, TopicError> {
         let spec = self.spec();
@@ -373,6 +421,8 @@ impl Cluster {
             partitions,
             replication_factor: factor,
             first_leader: 0,
+            brokers: spec.brokers.len() as i32,
+            assignments: Vec::new(),
             configs: topic.configs.clone(),
             created_ms: self.shared.now_ms(),
         })
@@ -458,25 +508,60 @@ impl Cluster {
         self.check_room(state, 1, record.partitions, record.replication_factor)
     }
 
-    /// Creates a topic; it is durable when this returns.
-    pub(crate) async fn create_topic(&self, topic: TopicSpec) -> Result<Arc<Topic>, TopicError> {
+    /// Creates a topic; it is durable when this returns. `assignments`: the replicas of each partition, if
+    /// they were chosen by hand.
+    pub(crate) async fn create_topic(
+        &self,
+        topic: TopicSpec,
+        assignments: Vec<Vec<i32>>,
+    ) -> Result<Arc<Topic>, TopicError> {
         let mut record = self.resolve(&topic)?;
-        let (topic, position) = self
-            .journal
-            .change(|state| {
-                self.check_against(state, &record)?;
-                record.first_leader = (state.topics.len() % self.spec().brokers.len()) as i32;
-                Ok::<_, TopicError>((vec![Record::Topic(record.clone())], ()))
-            })
-            .map(|((), position)| {
-                (
-                    self.topics
-                        .add(&record, &Found::default(), &self.spec().defaults),
-                    position,
-                )
-            })?;
+        let ((), position) = self.journal.change(|state| {
+            self.check_against(state, &record)?;
+            record.first_leader = (state.topics.len() % self.spec().brokers.len()) as i32;
+            record.assignments.clone_from(&assignments);
+            Ok::<_, TopicError>((self.place(state, &mut record, 0), ()))
+        })?;
+        let topic = self
+            .topics
+            .add(&record, &Found::default(), &self.spec().defaults);
+        self.take_up_leaders(std::slice::from_ref(&topic));
         self.journal.flush(position).await?;
         Ok(topic)
+    }
+
+    /// Places the partitions from `from` on that are not placed by hand, and says what the journal has to
+    /// know of the topic. They simply follow each other while all brokers run.
+    fn place(&self, state: &ClusterState, record: &mut TopicRecord, from: i32) -> Vec<Record> {
+        let live = Live {
+            brokers: self.spec().brokers.len() as i32,
+            stopped: &state.stopped_brokers,
+        };
+        let is_listed = !record.assignments.is_empty();
+        let is_spread_as_before = live.stopped.is_empty() && record.brokers == live.brokers;
+        if is_listed || !is_spread_as_before {
+            let before = (0..from).map(|partition| record.replicas(partition));
+            let mut listed: Vec<_> = before.collect();
+            listed.extend(record.assignments.drain(..).skip(listed.len()));
+            let open = listed.len() as i32..record.partitions;
+            let factor = record.replication_factor;
+            listed.extend(spread(record.first_leader, open, factor, live));
+            record.assignments = listed;
+        }
+        let mut records = vec![Record::Topic(record.clone())];
+        for partition in from..record.partitions {
+            let replicas = record.replicas(partition);
+            let at = Leadership::initial(&replicas, live);
+            if replicas.first() != Some(&at.leader_id) {
+                let topic = record.id;
+                records.push(Record::Leader {
+                    topic,
+                    partition,
+                    at,
+                });
+            }
+        }
+        records
     }
 
     /// Deletes a topic; its name is free when this returns.
@@ -529,6 +614,7 @@ impl Cluster {
         &self,
         name: &str,
         count: i32,
+        assignments: &[Vec<i32>],
         validate_only: bool,
     ) -> Result<(), TopicError> {
         let decide = |state: &ClusterState| {
@@ -550,21 +636,39 @@ impl Cluster {
                 count - record.partitions,
                 record.replication_factor,
             )?;
+            let from = record.partitions;
             record.partitions = count;
-            Ok(record)
+            if !assignments.is_empty() {
+                let added = (count - from) as usize;
+                if assignments.len() != added {
+                    let message = format!(
+                        "Attempted to add {added} additional partition(s), but only {} assignment(s) were specified.",
+                        assignments.len()
+                    );
+                    return Err(TopicError::new(
+                        ErrorCode::InvalidReplicaAssignment,
+                        message,
+                    ));
+                }
+                self.check_assignments(assignments, Some(record.replication_factor))?;
+                let before = (0..from).map(|partition| record.replicas(partition));
+                record.assignments = before.chain(assignments.iter().cloned()).collect();
+            }
+            let records = self.place(state, &mut record, from);
+            Ok((records, record))
         };
         if validate_only {
             return self.journal.read(decide).map(|_| ());
         }
-        let (record, position) = self.journal.change(|state| {
-            decide(state).map(|record| (vec![Record::Topic(record.clone())], record))
-        })?;
+        let (record, position) = self.journal.change(decide)?;
         if let Some(topic) = self.topics.get(name) {
             let mut partitions = topic.partitions.write();
             let from = partitions.len() as i32;
             let mut grown: Vec<_> = partitions.iter().cloned().collect();
             grown.extend(self.topics.new_partitions(&record, from, &Found::default()));
             *partitions = Arc::new(grown);
+            drop(partitions);
+            self.take_up_leaders(&[topic]);
         }
         self.topics.note_change();
         self.journal.flush(position).await?;

@@ -7,7 +7,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Weak,
-        atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
 };
 
@@ -91,7 +91,10 @@ pub(crate) struct Partition {
     appended_ms: AtomicI64,
     flush_turn: tokio::sync::Mutex<()>,
     waiters: Mutex<Vec<Weak<Notify>>>,
-    leader_epoch: AtomicI32,
+    /// Leader id and leader epoch, 32 bits each.
+    leadership: AtomicU64,
+    /// The brokers that have a replica, the preferred leader first.
+    pub replicas: Box<[i32]>,
     is_deleted: AtomicBool,
     /// Set by use, cleared by housekeeping: a partition that was not used is put to rest.
     is_used: AtomicBool,
@@ -117,7 +120,8 @@ impl Partition {
             appended_ms: AtomicI64::new(i64::MIN / 2),
             flush_turn: tokio::sync::Mutex::new(()),
             waiters: Mutex::new(Vec::new()),
-            leader_epoch: AtomicI32::new(0),
+            leadership: AtomicU64::new(0),
+            replicas: Box::new([0]),
             is_deleted: AtomicBool::new(false),
             is_used: AtomicBool::new(false),
         }
@@ -131,8 +135,31 @@ impl Partition {
         }
     }
 
+    /// Says who has replicas; the first of them leads until [`Partition::set_leader`].
+    pub(crate) fn with_replicas(self, replicas: Vec<i32>) -> Self {
+        self.set_leader(replicas.first().copied().unwrap_or(0), 0);
+        Self {
+            replicas: replicas.into(),
+            ..self
+        }
+    }
+
+    /// Leader id (-1: none) and leader epoch, as one.
+    pub(crate) fn leader(&self) -> (i32, i32) {
+        let packed = self.leadership.load(Ordering::Acquire);
+        ((packed >> 32) as u32 as i32, packed as u32 as i32)
+    }
+
     pub(crate) fn leader_epoch(&self) -> i32 {
-        self.leader_epoch.load(Ordering::Relaxed)
+        self.leader().1
+    }
+
+    /// Makes a broker the leader; fetches that wait are woken to learn of it.
+    pub(crate) fn set_leader(&self, leader_id: i32, leader_epoch: i32) {
+        let packed = u64::from(leader_id as u32) << 32 | u64::from(leader_epoch as u32);
+        if self.leadership.swap(packed, Ordering::AcqRel) != packed {
+            self.wake();
+        }
     }
 
     /// Locks the log, opening it if it is at rest.

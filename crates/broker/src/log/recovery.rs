@@ -13,6 +13,7 @@ use std::{
 use super::{
     batch::{self, BatchHeader, Marker},
     file::FileCache,
+    leader_epoch::LeaderEpochs,
     producer_state::{AbortedTransaction, ProducerStates},
     segment::{self, Segment, file_name},
     segments::{ABORTED_ENTRY_BYTES, Log},
@@ -57,6 +58,7 @@ pub(crate) fn open(
     log.has_dir = true;
     log.end_offset = *first;
     load_producers(&mut log)?;
+    log.epochs = LeaderEpochs::load(&log.dir)?;
     for (at, base_offset) in bases.iter().enumerate() {
         if at > 0 && *base_offset < log.end_offset {
             // Compaction had put its records into the segment before, and was interrupted.
@@ -73,6 +75,7 @@ pub(crate) fn open(
         }
     }
     log.end_offset = log.end_offset.max(log.log_start_offset);
+    log.epochs.truncate(log.end_offset);
     log.aborted.sort_by_key(|aborted| aborted.last_offset);
     log.aborted.dedup_by_key(|aborted| aborted.last_offset);
     log.flushed_offset = log.end_offset;
@@ -117,6 +120,14 @@ fn recover_segment(log: &mut Log, base_offset: i64, index_interval_bytes: u64) -
     };
     let start = scan_start.min(producers_start);
     let file = segment.file().clone();
+    if start > 0 && log.epochs == LeaderEpochs::default() {
+        // No file: all that the index vouches for is of one epoch.
+        let mut first = [0; batch::HEADER_BYTES];
+        file.read_at(&mut first, 0)?;
+        if let Some(first) = BatchHeader::parse(&first) {
+            log.epochs.note(first.leader_epoch, first.base_offset);
+        }
+    }
     segment.size_bytes = scan_start;
     let mut end_offset = log.end_offset.max(base_offset);
     let sound = segment::scan(&file, start, file_bytes, |header, position, bytes| {
@@ -127,6 +138,7 @@ fn recover_segment(log: &mut Log, base_offset: i64, index_interval_bytes: u64) -
             segment.note(header, index_interval_bytes);
         }
         end_offset = end_offset.max(header.last_offset() + 1);
+        log.epochs.note(header.leader_epoch, header.base_offset);
         if header.base_offset >= log.checkpoint_offset {
             note_producer(&mut log.producers, &mut log.aborted, header, bytes);
         }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use super::{
     batch::{self, Batch, BatchHeader, HEADER_BYTES},
     file::{CachedFile, FileCache},
+    leader_epoch::LeaderEpochs,
     producer_state::{AbortedTransaction, ProducerStates, SequenceCheck},
     record,
     segment::{Segment, SegmentCheckpoint, file_name},
@@ -53,6 +54,7 @@ pub(crate) struct Log {
     pub(super) flushed_offset: i64,
     pub(super) producers: ProducerStates,
     pub(super) aborted: Vec<AbortedTransaction>,
+    pub(super) epochs: LeaderEpochs,
     /// Offset of the newest producer snapshot on disk; -1 if there is none.
     pub(super) checkpoint_offset: i64,
     /// Base offset of the first segment that changed since the last checkpoint.
@@ -74,6 +76,7 @@ impl Log {
             flushed_offset: start_offset,
             producers: ProducerStates::default(),
             aborted: Vec::new(),
+            epochs: LeaderEpochs::default(),
             checkpoint_offset: -1,
             first_dirty_segment: None,
             has_dir: false,
@@ -95,6 +98,22 @@ impl Log {
 
     pub(crate) fn producers(&self) -> &ProducerStates {
         &self.producers
+    }
+
+    /// The leader epoch of the record at `offset`.
+    pub(crate) fn epoch_at(&self, offset: i64) -> Option<i32> {
+        self.epochs.epoch_at(offset)
+    }
+
+    /// The newest epoch that is not newer than `epoch`, and where it ended: see [`LeaderEpochs::end_of`].
+    pub(crate) fn end_of_epoch(
+        &self,
+        epoch: i32,
+        current: i32,
+        end_offset: i64,
+    ) -> Option<(i32, i64)> {
+        self.epochs
+            .end_of(epoch, current, self.log_start_offset, end_offset)
     }
 
     pub(crate) fn size_bytes(&self) -> u64 {
@@ -160,6 +179,7 @@ impl Log {
                 last_offset,
             });
         }
+        self.epochs.note(leader_epoch, header.base_offset);
         self.end_offset = header.last_offset() + 1;
         Ok(AppendInfo {
             base_offset: header.base_offset,
@@ -350,6 +370,7 @@ impl Log {
                 .map_or(0, |segment| segment.base_offset),
             producers: self.producers.encode(),
             aborted: self.aborted_by_segment(first_dirty),
+            epochs: self.epochs.clone(),
         })
     }
 
@@ -524,10 +545,12 @@ pub(crate) struct LogCheckpoint {
     active_base_offset: i64,
     producers: Vec<u8>,
     aborted: Vec<(i64, Vec<AbortedTransaction>)>,
+    epochs: LeaderEpochs,
 }
 
 impl LogCheckpoint {
     pub(crate) fn save(&self) -> io::Result<()> {
+        self.epochs.save(&self.dir)?;
         for segment in &self.segments {
             segment.save()?;
         }

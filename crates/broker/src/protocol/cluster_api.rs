@@ -24,22 +24,50 @@ pub(crate) async fn describe_cluster(
             .with_error_message(Some(code.to_string().into()))
             .with_endpoint_type(request.endpoint_type);
     }
-    let brokers = context
-        .cluster
-        .endpoints(&context.listener)
+    let running = context.cluster.endpoints(&context.listener);
+    let mut brokers: Vec<_> = running
         .into_iter()
         .map(|endpoint| {
             DescribeClusterBroker::default()
                 .with_broker_id(endpoint.broker_id.into())
                 .with_host(endpoint.host.into())
                 .with_port(i32::from(endpoint.port))
-        });
+        })
+        .collect();
+    if request.include_fenced_brokers {
+        brokers.extend(stopped_brokers(context));
+    }
     DescribeClusterResponse::default()
         .with_endpoint_type(1)
         .with_cluster_id(context.cluster.id.clone().into())
-        .with_controller_id(BrokerId(0))
-        .with_brokers(brokers.collect())
+        .with_controller_id(context.cluster.controller().into())
+        .with_brokers(brokers)
         .with_cluster_authorized_operations(OPERATIONS_UNKNOWN)
+}
+
+/// Brokers that were taken away, which Kafka calls fenced (KIP-1073).
+fn stopped_brokers(context: &Context) -> Vec<DescribeClusterBroker> {
+    let stopped = context.cluster.stopped.read().clone();
+    let spec = context.cluster.spec();
+    let mut out = Vec::new();
+    for broker in spec
+        .brokers
+        .iter()
+        .filter(|broker| stopped.contains(&broker.id))
+    {
+        let mut listeners = broker.listeners.iter();
+        let Some(found) = listeners.find(|found| *found.name == *context.listener) else {
+            continue;
+        };
+        out.push(
+            DescribeClusterBroker::default()
+                .with_broker_id(broker.id.into())
+                .with_host(found.advertised_host.clone().into())
+                .with_port(i32::from(found.advertised_port))
+                .with_is_fenced(true),
+        );
+    }
+    out
 }
 
 /// Key types: groups and transactional ids. Share groups are not served.

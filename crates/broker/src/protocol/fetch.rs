@@ -13,11 +13,12 @@ use kafka_protocol::messages::{
 };
 use tokio::{sync::Notify, time::Instant};
 
-use super::{Context, check_leader_epoch, produce::note_throttle, throttle_ms};
+use super::{Context, produce::note_throttle, throttle_ms};
 use crate::{
     client_quota::Direction,
     counters,
     error::ErrorCode,
+    leadership::NO_LEADER,
     log::partition::{FetchRange, Partition},
     topic::Topic,
 };
@@ -151,23 +152,20 @@ fn read_one(
     let Some(topic) = topic else {
         return failed(missing);
     };
-    let partition = match context.led_partition(Some(topic), wanted.partition) {
+    let known_epoch = Some(wanted.current_leader_epoch);
+    let partition = match context.led_partition(Some(topic), wanted.partition, known_epoch) {
         Ok(partition) => partition,
         Err(ErrorCode::NotLeaderOrFollower) => {
-            return elsewhere(
-                context,
-                topic,
-                wanted,
-                failed(ErrorCode::NotLeaderOrFollower),
-            );
+            return elsewhere(topic, wanted, failed(ErrorCode::NotLeaderOrFollower));
         }
         Err(code) => return failed(code),
     };
-    if let Err(code) = check_leader_epoch(wanted.current_leader_epoch, &partition) {
-        return failed(code);
-    }
-    if wanted.last_fetched_epoch >= 0 && wanted.last_fetched_epoch > partition.leader_epoch() {
-        return diverging(&partition, empty);
+    if wanted.last_fetched_epoch >= 0 {
+        match diverging(&partition, wanted) {
+            Ok(None) => {}
+            Ok(Some(end)) => return empty.with_diverging_epoch(end),
+            Err(code) => return failed(code),
+        }
     }
     let range = FetchRange {
         offset: wanted.fetch_offset,
@@ -192,30 +190,29 @@ fn read_one(
         .with_records(Some(fetched.records))
 }
 
-/// The client followed a leader that never was: it is told where the logs part (KIP-595).
-fn diverging(partition: &Partition, answer: PartitionData) -> PartitionData {
-    let end = partition
-        .watermarks()
-        .map_or(-1, |marks| marks.high_watermark);
-    answer.with_diverging_epoch(
-        EpochEndOffset::default()
-            .with_epoch(partition.leader_epoch())
-            .with_end_offset(end),
-    )
+/// Where the log parts from what the client fetched before, if it does (KIP-595).
+fn diverging(
+    partition: &Partition,
+    wanted: &FetchPartition,
+) -> Result<Option<EpochEndOffset>, ErrorCode> {
+    let current = partition.leader_epoch();
+    let end = partition.ask(|log, marks| {
+        if wanted.fetch_offset < marks.log_start_offset {
+            return Ok(None);
+        }
+        Ok(log.end_of_epoch(wanted.last_fetched_epoch, current, marks.high_watermark))
+    })?;
+    let (epoch, end_offset) = end.ok_or(ErrorCode::OffsetOutOfRange)?;
+    let is_parted = epoch < wanted.last_fetched_epoch || end_offset < wanted.fetch_offset;
+    let end = EpochEndOffset::default()
+        .with_epoch(epoch)
+        .with_end_offset(end_offset);
+    Ok(is_parted.then_some(end))
 }
 
-fn elsewhere(
-    context: &Context,
-    topic: &Topic,
-    wanted: &FetchPartition,
-    answer: PartitionData,
-) -> PartitionData {
-    let leader = context
-        .cluster
-        .replicas(topic.first_leader, wanted.partition, 1)[0];
-    let epoch = topic
-        .partition(wanted.partition)
-        .map_or(-1, |partition| partition.leader_epoch());
+fn elsewhere(topic: &Topic, wanted: &FetchPartition, answer: PartitionData) -> PartitionData {
+    let partition = topic.partition(wanted.partition);
+    let (leader, epoch) = partition.map_or((NO_LEADER, -1), |partition| partition.leader());
     answer.with_current_leader(
         LeaderIdAndEpoch::default()
             .with_leader_id(leader.into())

@@ -8,7 +8,7 @@ use kafka_protocol::messages::{
     offset_for_leader_epoch_response::{EpochEndOffset, OffsetForLeaderTopicResult},
 };
 
-use super::{Context, check_leader_epoch};
+use super::Context;
 use crate::{error::ErrorCode, log::partition::Partition};
 
 const LATEST: i64 = -1;
@@ -32,7 +32,11 @@ pub(crate) async fn list_offsets(
         let topic = context.cluster.topics.get(&wanted.name);
         let partitions = wanted.partitions.iter().map(|partition| {
             let found = context
-                .led_partition(topic.as_ref(), partition.partition_index)
+                .led_partition(
+                    topic.as_ref(),
+                    partition.partition_index,
+                    Some(partition.current_leader_epoch),
+                )
                 .and_then(|log| find(&log, partition, is_read_committed));
             let answer = ListOffsetsPartitionResponse::default()
                 .with_partition_index(partition.partition_index);
@@ -63,7 +67,6 @@ fn find(
     wanted: &ListOffsetsPartition,
     is_read_committed: bool,
 ) -> Result<(i64, i64, i32), ErrorCode> {
-    check_leader_epoch(wanted.current_leader_epoch, partition)?;
     let epoch = partition.leader_epoch();
     partition.ask(|log, marks| {
         let end = if is_read_committed {
@@ -74,22 +77,27 @@ fn find(
         Ok(match wanted.timestamp {
             LATEST => (end, -1, epoch),
             EARLIEST | EARLIEST_LOCAL | EARLIEST_PENDING_UPLOAD => {
-                (marks.log_start_offset, -1, epoch)
+                let start = marks.log_start_offset;
+                // The epoch of a log without records is that of its leader.
+                let written = log.epoch_at(start).filter(|_| start < marks.high_watermark);
+                (start, -1, written.unwrap_or(epoch))
             }
             LATEST_TIERED => (-1, -1, -1),
-            MAX_TIMESTAMP => log.find_max_timestamp()?.map_or((-1, -1, epoch), |found| {
+            MAX_TIMESTAMP => log.find_max_timestamp()?.map_or((-1, -1, -1), |found| {
+                let epoch = log.epoch_at(found.offset).unwrap_or(-1);
                 (found.offset, found.timestamp_ms, epoch)
             }),
             timestamp_ms => log
                 .find_timestamp(timestamp_ms, end)?
                 .map_or((-1, -1, -1), |found| {
+                    let epoch = log.epoch_at(found.offset).unwrap_or(-1);
                     (found.offset, found.timestamp_ms, epoch)
                 }),
         })
     })
 }
 
-/// Where an epoch ended (KIP-320). Epochs start at 0 and the log of each is whole.
+/// Where an epoch ended (KIP-320).
 pub(crate) async fn offset_for_leader_epoch(
     context: &mut Context,
     request: OffsetForLeaderEpochRequest,
@@ -100,18 +108,20 @@ pub(crate) async fn offset_for_leader_epoch(
         let partitions = wanted.partitions.iter().map(|partition| {
             let answer = EpochEndOffset::default().with_partition(partition.partition);
             let found = context
-                .led_partition(topic.as_ref(), partition.partition)
+                .led_partition(
+                    topic.as_ref(),
+                    partition.partition,
+                    Some(partition.current_leader_epoch),
+                )
                 .and_then(|log| {
-                    check_leader_epoch(partition.current_leader_epoch, &log)?;
-                    Ok((log.leader_epoch(), log.watermarks()?))
+                    let (wanted, current) = (partition.leader_epoch, log.leader_epoch());
+                    log.ask(|log, marks| {
+                        Ok(log.end_of_epoch(wanted, current, marks.high_watermark))
+                    })
                 });
             match found {
-                Ok((epoch, marks))
-                    if partition.leader_epoch >= 0 && partition.leader_epoch <= epoch =>
-                {
-                    answer
-                        .with_leader_epoch(partition.leader_epoch)
-                        .with_end_offset(marks.high_watermark)
+                Ok(Some((epoch, end_offset))) if partition.leader_epoch >= 0 => {
+                    answer.with_leader_epoch(epoch).with_end_offset(end_offset)
                 }
                 Ok(_) => answer.with_leader_epoch(-1).with_end_offset(-1),
                 Err(code) => answer

@@ -33,13 +33,8 @@ pub(crate) async fn describe_log_dirs(
             .iter()
             .filter(|partition| wanted.is_none_or(|wanted| wanted.contains(&partition.index)))
             .filter(|partition| {
-                cluster
-                    .replicas(
-                        topic.first_leader,
-                        partition.index,
-                        topic.replication_factor,
-                    )
-                    .contains(&context.broker_id)
+                let replicas = cluster.replicas(partition);
+                replicas.contains(&context.broker_id)
             })
             .filter_map(|partition| {
                 let size = partition.ask(|log, _| Ok(log.size_bytes())).ok()?;

@@ -15,6 +15,8 @@ use kafka_protocol::messages::{
 use super::{Context, OPERATIONS_UNKNOWN};
 use crate::{
     error::ErrorCode,
+    leadership::NO_LEADER,
+    log::partition::Partition,
     spec::TopicSpec,
     topic::{Topic, check_topic_name},
 };
@@ -37,7 +39,7 @@ pub(crate) async fn metadata(context: &mut Context, request: MetadataRequest) ->
     let mut answer = MetadataResponse::default()
         .with_brokers(brokers.collect())
         .with_cluster_id(Some(cluster.id.clone().into()))
-        .with_controller_id(BrokerId(0))
+        .with_controller_id(cluster.controller().into())
         .with_cluster_authorized_operations(OPERATIONS_UNKNOWN);
     let wanted = match request.topics {
         Some(topics) if context.version > 0 || !topics.is_empty() => Some(topics),
@@ -97,7 +99,7 @@ async fn find(
         replication_factor: -1,
         configs: Default::default(),
     };
-    match cluster.create_topic(spec).await {
+    match cluster.create_topic(spec, Vec::new()).await {
         Ok(topic) => describe(context, &topic),
         // Somebody else may have been faster.
         Err(error) => match cluster.topics.get(name) {
@@ -110,29 +112,60 @@ async fn find(
 }
 
 fn describe(context: &Context, topic: &Arc<Topic>) -> MetadataResponseTopic {
+    describe_all(context, topic, context.version == 0)
+}
+
+fn describe_all(
+    context: &Context,
+    topic: &Arc<Topic>,
+    hides_offline: bool,
+) -> MetadataResponseTopic {
     let partitions = topic
         .partitions()
         .iter()
-        .map(|partition| {
-            let replicas = context.cluster.replicas(
-                topic.first_leader,
-                partition.index,
-                topic.replication_factor,
-            );
-            let nodes: Vec<BrokerId> = replicas.iter().copied().map(BrokerId).collect();
-            MetadataResponsePartition::default()
-                .with_partition_index(partition.index)
-                .with_leader_id(nodes[0])
-                .with_leader_epoch(partition.leader_epoch())
-                .with_replica_nodes(nodes.clone())
-                .with_isr_nodes(nodes)
-        })
+        .map(|partition| describe_partition(context, topic, partition, hides_offline))
         .collect();
     MetadataResponseTopic::default()
         .with_name(Some(TopicName(topic.name.clone().into())))
         .with_topic_id(topic.id)
         .with_partitions(partitions)
         .with_topic_authorized_operations(OPERATIONS_UNKNOWN)
+}
+
+/// `hides_offline`: only brokers that run are named, as the first version of Metadata wants it.
+fn describe_partition(
+    context: &Context,
+    topic: &Topic,
+    partition: &Partition,
+    hides_offline: bool,
+) -> MetadataResponsePartition {
+    let cluster = &context.cluster;
+    let (leader_id, leader_epoch) = partition.leader();
+    let mut replicas = cluster.replicas(partition);
+    let mut in_sync = cluster.in_sync_replicas(topic, partition);
+    let offline: Vec<i32> = cluster.with_live(|live| {
+        let offline = replicas.iter().copied().filter(|id| !live.has(*id));
+        offline.collect()
+    });
+    let mut code = 0;
+    if leader_id == NO_LEADER {
+        code = ErrorCode::LeaderNotAvailable.code();
+    } else if hides_offline && !offline.is_empty() {
+        code = ErrorCode::ReplicaNotAvailable.code();
+    }
+    if hides_offline {
+        replicas.retain(|id| !offline.contains(id));
+        in_sync.retain(|id| !offline.contains(id));
+    }
+    let nodes = |ids: Vec<i32>| ids.into_iter().map(BrokerId).collect::<Vec<_>>();
+    MetadataResponsePartition::default()
+        .with_error_code(code)
+        .with_partition_index(partition.index)
+        .with_leader_id(leader_id.into())
+        .with_leader_epoch(leader_epoch)
+        .with_replica_nodes(nodes(replicas))
+        .with_isr_nodes(nodes(in_sync))
+        .with_offline_replicas(nodes(offline))
 }
 
 /// The same by pages (KIP-966).
@@ -209,15 +242,17 @@ fn describe_page(
         };
         return (answer.with_error_code(code.code()), None);
     };
-    let all = describe(context, &topic).partitions;
+    let all = describe_all(context, &topic, false).partitions;
     let next = (all.len() > skip + limit).then_some((skip + limit) as i32);
     let partitions = all.into_iter().skip(skip).take(limit).map(|partition| {
         DescribeTopicPartitionsResponsePartition::default()
+            .with_error_code(partition.error_code)
             .with_partition_index(partition.partition_index)
             .with_leader_id(partition.leader_id)
             .with_leader_epoch(partition.leader_epoch)
             .with_replica_nodes(partition.replica_nodes)
             .with_isr_nodes(partition.isr_nodes)
+            .with_offline_replicas(partition.offline_replicas)
             .with_eligible_leader_replicas(Some(Vec::new()))
             .with_last_known_elr(Some(Vec::new()))
     });

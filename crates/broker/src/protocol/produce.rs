@@ -16,6 +16,7 @@ use crate::{
     client_quota::Direction,
     counters,
     error::ErrorCode,
+    leadership::NO_LEADER,
     log::{
         AppendInfo,
         batch::{self, BatchHeader, BatchRules},
@@ -172,7 +173,7 @@ async fn join_transaction(
     };
     let key = (topic.name.clone(), data.index);
     let transactions = &context.cluster.transactions;
-    let is_led = context.led_partition(Some(topic), data.index).is_ok();
+    let is_led = context.led_partition(Some(topic), data.index, None).is_ok();
     if context.version < 12
         || !is_led
         || transactions
@@ -208,11 +209,10 @@ fn append(
     let plain = |code| (code, None);
     let topic = topic.as_ref().map_err(|code| plain(*code))?;
     let partition = context
-        .led_partition(Some(topic), data.index)
+        .led_partition(Some(topic), data.index, None)
         .map_err(plain)?;
     let settings = topic.settings();
-    let replicas = cluster.replicas(topic.first_leader, data.index, topic.replication_factor);
-    if acks == -1 && replicas.len() < settings.min_insync_replicas {
+    if acks == -1 && !cluster.has_enough_replicas(&partition, settings.min_insync_replicas) {
         return Err(plain(ErrorCode::NotEnoughReplicas));
     }
     if cluster.is_disk_full() {
@@ -290,10 +290,9 @@ fn answer_partition(
             if code == ErrorCode::NotLeaderOrFollower
                 && let Ok(topic) = topic
             {
-                let leader = context.cluster.replicas(topic.first_leader, index, 1)[0];
-                let epoch = topic
-                    .partition(index)
-                    .map_or(-1, |partition| partition.leader_epoch());
+                let partition = topic.partition(index);
+                let (leader, epoch) =
+                    partition.map_or((NO_LEADER, -1), |partition| partition.leader());
                 answer.current_leader = LeaderIdAndEpoch::default()
                     .with_leader_id(leader.into())
                     .with_leader_epoch(epoch);

@@ -59,7 +59,7 @@ pub(crate) async fn describe_producers(
         let partitions = wanted.partition_indexes.iter().map(|index| {
             let answer = PartitionResponse::default().with_partition_index(*index);
             let states = context
-                .led_partition(topic.as_ref(), *index)
+                .led_partition(topic.as_ref(), *index, None)
                 .and_then(|partition| partition.ask(|log, _| Ok(producers(log))));
             match states {
                 Ok(states) => answer.with_active_producers(states),

@@ -61,42 +61,42 @@ pub(crate) async fn create_topics(
     CreateTopicsResponse::default().with_topics(answers)
 }
 
-/// Partition count and replication factor of assignments made by hand. The brokers named have to be
-/// there; which of them leads is this cluster's own choice.
-fn from_assignments(context: &Context, topic: &CreatableTopic) -> Result<(i32, i16), TopicError> {
-    let invalid = |message: &str| TopicError::new(ErrorCode::InvalidReplicaAssignment, message);
+/// The replicas of each partition as they were chosen by hand.
+fn from_assignments(
+    context: &Context,
+    topic: &CreatableTopic,
+) -> Result<Vec<Vec<i32>>, TopicError> {
     if topic.num_partitions != -1 || topic.replication_factor != -1 {
         let message = "A manual partition assignment was specified, but numPartitions or replicationFactor was not set to -1.";
         return Err(TopicError::new(ErrorCode::InvalidRequest, message));
     }
-    let brokers = context.cluster.spec().brokers.len() as i32;
-    let factor = topic.assignments[0].broker_ids.len();
-    for (at, assignment) in topic.assignments.iter().enumerate() {
-        let distinct: HashSet<i32> = assignment.broker_ids.iter().map(|id| id.0).collect();
-        if !topic
-            .assignments
-            .iter()
-            .any(|other| usize::try_from(other.partition_index) == Ok(at))
+    let mut placed: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
+    for assignment in &topic.assignments {
+        let replicas = assignment.broker_ids.iter().map(|id| id.0).collect();
+        if placed
+            .insert(assignment.partition_index, replicas)
+            .is_some()
         {
-            return Err(invalid(
-                "partitions should be a consecutive 0-based integer sequence",
-            ));
-        }
-        if distinct.len() != assignment.broker_ids.len()
-            || assignment.broker_ids.len() != factor
-            || factor == 0
-        {
-            return Err(invalid(
-                "replicas of the partitions are not distinct, or differ in number",
-            ));
-        }
-        if distinct.iter().any(|id| !(0..brokers).contains(id)) {
-            return Err(invalid(
-                "the assignment includes a broker that is not registered",
+            let message = format!(
+                "Found multiple manual partition assignments for partition {}",
+                assignment.partition_index
+            );
+            return Err(TopicError::new(
+                ErrorCode::InvalidReplicaAssignment,
+                message,
             ));
         }
     }
-    Ok((topic.assignments.len() as i32, factor as i16))
+    if !placed.keys().copied().eq(0..placed.len() as i32) {
+        let message = "partitions should be a consecutive 0-based integer sequence";
+        return Err(TopicError::new(
+            ErrorCode::InvalidReplicaAssignment,
+            message,
+        ));
+    }
+    let assignments: Vec<_> = placed.into_values().collect();
+    context.cluster.check_assignments(&assignments, None)?;
+    Ok(assignments)
 }
 
 async fn create(
@@ -105,9 +105,13 @@ async fn create(
     validate_only: bool,
 ) -> Result<CreatableTopicResult, TopicError> {
     let cluster = &context.cluster;
-    let (partitions, replication_factor) = match topic.assignments.is_empty() {
-        true => (topic.num_partitions, topic.replication_factor),
-        false => from_assignments(context, &topic)?,
+    let (assignments, partitions, replication_factor) = match topic.assignments.is_empty() {
+        true => (Vec::new(), topic.num_partitions, topic.replication_factor),
+        false => {
+            let assignments = from_assignments(context, &topic)?;
+            let (count, factor) = (assignments.len() as i32, assignments[0].len() as i16);
+            (assignments, count, factor)
+        }
     };
     let mut configs = BTreeMap::new();
     for config in topic.configs {
@@ -132,7 +136,7 @@ async fn create(
         let record = cluster.check_new_topic(&spec)?;
         (Uuid::nil(), record.partitions, record.replication_factor)
     } else {
-        let created = cluster.create_topic(spec.clone()).await?;
+        let created = cluster.create_topic(spec.clone(), assignments).await?;
         (
             created.id,
             created.partitions().len() as i32,
@@ -204,9 +208,20 @@ pub(crate) async fn create_partitions(
     let mut results = Vec::with_capacity(request.topics.len());
     for wanted in request.topics {
         let answer = CreatePartitionsTopicResult::default().with_name(wanted.name.clone());
+        let assignments: Vec<Vec<i32>> = wanted
+            .assignments
+            .iter()
+            .flatten()
+            .map(|assignment| assignment.broker_ids.iter().map(|id| id.0).collect())
+            .collect();
         let grown = context
             .cluster
-            .grow_topic(&wanted.name, wanted.count, request.validate_only)
+            .grow_topic(
+                &wanted.name,
+                wanted.count,
+                &assignments,
+                request.validate_only,
+            )
             .await;
         results.push(match grown {
             Ok(()) => answer,
@@ -230,7 +245,7 @@ pub(crate) async fn delete_records(
             let index = partition.partition_index;
             let answer = DeleteRecordsPartitionResult::default().with_partition_index(index);
             let deleted = context
-                .led_partition(topic.as_ref(), index)
+                .led_partition(topic.as_ref(), index, None)
                 .and_then(|log| log.delete_records(partition.offset));
             match deleted {
                 Ok(start) => {

@@ -14,11 +14,11 @@ use kafka_protocol::{
     protocol::StrBytes,
 };
 
-fn name(text: &str) -> TopicName {
+pub fn name(text: &str) -> TopicName {
     TopicName(StrBytes::from_string(text.to_owned()))
 }
 
-fn produce_request(topic: &str, partition: i32, records: Bytes) -> ProduceRequest {
+pub fn produce_request(topic: &str, partition: i32, records: Bytes) -> ProduceRequest {
     let data = PartitionProduceData::default()
         .with_index(partition)
         .with_records(Some(records));
@@ -32,7 +32,12 @@ fn produce_request(topic: &str, partition: i32, records: Bytes) -> ProduceReques
 }
 
 /// Error code and base offset.
-async fn produce(client: &mut Client, topic: &str, partition: i32, records: Bytes) -> (i16, i64) {
+pub async fn produce(
+    client: &mut Client,
+    topic: &str,
+    partition: i32,
+    records: Bytes,
+) -> (i16, i64) {
     let answer = client
         .call(produce_request(topic, partition, records), 9)
         .await;
@@ -40,7 +45,7 @@ async fn produce(client: &mut Client, topic: &str, partition: i32, records: Byte
     (partition.error_code, partition.base_offset)
 }
 
-async fn fetch(
+pub async fn fetch(
     client: &mut Client,
     topic: &str,
     partition: i32,
@@ -63,7 +68,7 @@ async fn fetch(
 }
 
 /// Error code, high watermark and bytes.
-fn fetched(answer: &FetchResponse) -> (i16, i64, usize) {
+pub fn fetched(answer: &FetchResponse) -> (i16, i64, usize) {
     let partition = &answer.responses[0].partitions[0];
     (
         partition.error_code,
@@ -230,26 +235,6 @@ async fn a_broker_answers_for_the_partitions_that_it_leads_only() {
         )
         .await;
     assert_eq!(refused.unwrap_err().code, 38);
-    let strict = [("min.insync.replicas".to_owned(), "2".to_owned())].into();
-    host.create_topic(
-        "c",
-        TopicSpec {
-            configs: strict,
-            ..topic("strict", 1)
-        },
-    )
-    .await
-    .unwrap();
-    let mut codes = Vec::new();
-    for client in &mut clients {
-        codes.push(produce(client, "strict", 0, batch(&["a"])).await.0);
-    }
-    codes.sort_unstable();
-    assert_eq!(
-        codes,
-        [6, 6, 19],
-        "one replica is less than min.insync.replicas"
-    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -453,6 +453,20 @@ async fn consumer_groups(bench: &mut Bench) {
 }
 
 async fn administration(bench: &mut Bench) {
+    for topics in [None, Some("t"), Some("nowhere")] {
+        bench
+            .all(0, |_, _| {
+                let wanted = |topic: &str| {
+                    vec![
+                        elect_leaders_request::TopicPartitions::default()
+                            .with_topic(name(topic))
+                            .with_partitions(vec![0, 9]),
+                    ]
+                };
+                ElectLeadersRequest::default().with_topic_partitions(topics.map(wanted))
+            })
+            .await;
+    }
     for _ in 0..2 {
         // The second round is refused: the topics are there.
         bench

@@ -1,0 +1,210 @@
+//! Who leads a partition, and which replicas are in sync, while brokers come and go.
+//!
+//! There is one physical copy of a partition, so a replica is in sync as long as its broker runs, and it
+//! has caught up the moment that the broker is back. The rules are those of Kafka's controller: the first
+//! live replica in sync becomes leader; the last one that was in sync stays the only one that may lead
+//! again, unless `unclean.leader.election.enable` says otherwise; each change of leader, also to none,
+//! makes a new leader epoch.
+
+use std::{collections::BTreeSet, ops::Range};
+
+use serde::{Deserialize, Serialize};
+
+/// Told to clients as the leader of a partition that has none.
+pub(crate) const NO_LEADER: i32 = -1;
+
+/// Who leads a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Leadership {
+    /// [`NO_LEADER`] while no replica that may lead is there.
+    pub leader_id: i32,
+    /// Counts changes of the leader.
+    pub leader_epoch: i32,
+    /// Who led last: the only in-sync replica of a partition without leader.
+    pub last_leader_id: i32,
+}
+
+/// The brokers of a cluster that run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Live<'a> {
+    /// Ids count from 0.
+    pub brokers: i32,
+    pub stopped: &'a BTreeSet<i32>,
+}
+
+impl Live<'_> {
+    pub(crate) fn has(&self, broker_id: i32) -> bool {
+        (0..self.brokers).contains(&broker_id) && !self.stopped.contains(&broker_id)
+    }
+
+    fn first(&self, replicas: &[i32]) -> Option<i32> {
+        replicas.iter().copied().find(|id| self.has(*id))
+    }
+}
+
+impl Leadership {
+    /// How a new partition starts: epoch 0.
+    pub(crate) fn initial(replicas: &[i32], live: Live<'_>) -> Self {
+        let preferred = replicas.first().copied().unwrap_or(NO_LEADER);
+        let leader_id = live.first(replicas);
+        Self {
+            leader_id: leader_id.unwrap_or(NO_LEADER),
+            leader_epoch: 0,
+            last_leader_id: leader_id.unwrap_or(preferred),
+        }
+    }
+
+    fn lead_by(self, leader_id: Option<i32>) -> Self {
+        Self {
+            leader_id: leader_id.unwrap_or(NO_LEADER),
+            leader_epoch: self.leader_epoch + 1,
+            last_leader_id: leader_id.unwrap_or(self.last_leader_id),
+        }
+    }
+
+    /// What holds after brokers stopped or started. `is_unclean`: any live replica may lead a partition
+    /// whose in-sync replicas are all gone.
+    pub(crate) fn elect(self, replicas: &[i32], live: Live<'_>, is_unclean: bool) -> Self {
+        let may_stay = |id: i32| replicas.contains(&id) && live.has(id);
+        if self.leader_id != NO_LEADER {
+            return match may_stay(self.leader_id) {
+                true => self,
+                false => self.lead_by(live.first(replicas)),
+            };
+        }
+        if may_stay(self.last_leader_id) {
+            return self.lead_by(Some(self.last_leader_id));
+        }
+        match live.first(replicas) {
+            Some(other) if is_unclean || !replicas.contains(&self.last_leader_id) => {
+                self.lead_by(Some(other))
+            }
+            _ => self,
+        }
+    }
+
+    /// Gives the partition back to its first replica, if that one is in sync.
+    pub(crate) fn elect_preferred(self, replicas: &[i32], live: Live<'_>) -> Self {
+        let preferred = replicas.first().copied().filter(|id| live.has(*id));
+        match preferred {
+            Some(preferred) if self.leader_id != NO_LEADER && self.leader_id != preferred => {
+                self.lead_by(Some(preferred))
+            }
+            _ => self,
+        }
+    }
+
+    /// The in-sync replicas, in the order of the assignment.
+    pub(crate) fn in_sync(self, replicas: &[i32], live: Live<'_>) -> Vec<i32> {
+        if self.leader_id == NO_LEADER {
+            return vec![self.last_leader_id];
+        }
+        let in_sync = replicas.iter().copied().filter(|id| live.has(*id));
+        in_sync.collect()
+    }
+}
+
+/// Replicas for partitions that are not placed by hand: leaders in turn, the others behind them. Stopped
+/// brokers come last, so that they lead nothing while another could.
+pub(crate) fn spread(
+    first_leader: i32,
+    partitions: Range<i32>,
+    replication_factor: i16,
+    live: Live<'_>,
+) -> Vec<Vec<i32>> {
+    let (running, stopped): (Vec<i32>, Vec<i32>) = (0..live.brokers).partition(|id| live.has(*id));
+    let count = usize::try_from(replication_factor).unwrap_or(1).max(1);
+    let place = |partition: i32| {
+        let turned = |ids: &[i32]| {
+            let first = first_leader
+                .wrapping_add(partition)
+                .rem_euclid(ids.len().max(1) as i32);
+            let (behind, front) = ids.split_at(first as usize);
+            front.iter().chain(behind).copied().collect::<Vec<_>>()
+        };
+        let mut replicas = turned(&running);
+        replicas.extend(turned(&stopped));
+        replicas.truncate(count);
+        replicas
+    };
+    partitions.map(place).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(leader_id: i32, leader_epoch: i32, last_leader_id: i32) -> Leadership {
+        Leadership {
+            leader_id,
+            leader_epoch,
+            last_leader_id,
+        }
+    }
+
+    #[test]
+    fn leaders_move_to_the_next_replica_and_the_last_one_alone_may_come_back() {
+        let check = |was: Leadership, stopped: &[i32], is_unclean, expected: Leadership| {
+            let stopped = stopped.iter().copied().collect();
+            let live = Live {
+                brokers: 3,
+                stopped: &stopped,
+            };
+            assert_eq!(was.elect(&[1, 2], live, is_unclean), expected, "{was:?}");
+        };
+        check(at(1, 0, 1), &[], false, at(1, 0, 1));
+        check(at(1, 0, 1), &[0, 2], false, at(1, 0, 1));
+        check(at(1, 0, 1), &[1], false, at(2, 1, 2));
+        check(at(2, 1, 2), &[], false, at(2, 1, 2));
+        check(at(2, 1, 2), &[1, 2], false, at(-1, 2, 2));
+        check(at(-1, 2, 2), &[2], false, at(-1, 2, 2));
+        check(at(-1, 2, 2), &[2], true, at(1, 3, 1));
+        check(at(-1, 2, 2), &[1], false, at(2, 3, 2));
+    }
+
+    #[test]
+    fn replicas_are_spread_over_all_brokers_and_stopped_ones_come_last() {
+        let check = |stopped: &[i32], factor, expected: &[&[i32]]| {
+            let stopped = stopped.iter().copied().collect();
+            let live = Live {
+                brokers: 3,
+                stopped: &stopped,
+            };
+            assert_eq!(spread(1, 0..expected.len() as i32, factor, live), expected);
+        };
+        check(&[], 2, &[&[1, 2], &[2, 0], &[0, 1], &[1, 2]]);
+        check(&[], 1, &[&[1], &[2], &[0]]);
+        check(&[1], 3, &[&[2, 0, 1], &[0, 2, 1], &[2, 0, 1]]);
+        check(&[1], 1, &[&[2], &[0], &[2]]);
+        check(&[0, 1, 2], 1, &[&[1], &[2]]);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_brokers_do_the_leader_is_in_sync_and_epochs_never_go_back(
+            first in 0..4i32,
+            factor in 1..5i16,
+            switches in prop::collection::vec((0..4i32, any::<bool>()), 0..40),
+        ) {
+            let mut stopped = BTreeSet::new();
+            let all = Live { brokers: 4, stopped: &BTreeSet::new() };
+            let replicas = &spread(first, 0..1, factor, all)[0];
+            let mut now = Leadership::initial(replicas, all);
+            for (broker, is_start) in switches {
+                if is_start { stopped.remove(&broker); } else { stopped.insert(broker); }
+                let live = Live { brokers: 4, stopped: &stopped };
+                let next = now.elect(replicas, live, false);
+                prop_assert_eq!(next.leader_epoch, now.leader_epoch + i32::from(next.leader_id != now.leader_id));
+                let in_sync = next.in_sync(replicas, live);
+                prop_assert!(!in_sync.is_empty());
+                prop_assert_eq!(next.leader_id == NO_LEADER, !in_sync.iter().all(|id| live.has(*id)));
+                prop_assert!(next.leader_id == NO_LEADER || in_sync.contains(&next.leader_id));
+                now = next;
+            }
+            let settled = now.elect(replicas, all, false).elect_preferred(replicas, all);
+            prop_assert_eq!(settled.leader_id, replicas[0]);
+        }
+    }
+}
