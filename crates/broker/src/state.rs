@@ -94,11 +94,22 @@ impl TransactionStatus {
     }
 }
 
+/// No epoch of a producer.
+pub(crate) const NO_PRODUCER_EPOCH: i16 = -1;
+
+fn no_producer_epoch() -> i16 {
+    NO_PRODUCER_EPOCH
+}
+
 /// One transactional id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TransactionRecord {
     pub producer_id: i64,
     pub producer_epoch: i16,
+    /// The epoch from which the producer itself came to this one, so that it may ask again (KIP-360);
+    /// [`NO_PRODUCER_EPOCH`] if somebody else took its place.
+    #[serde(default = "no_producer_epoch")]
+    pub last_producer_epoch: i16,
     pub timeout_ms: i32,
     pub status: TransactionStatus,
     pub started_ms: i64,

@@ -18,7 +18,8 @@ use crate::{
     error::ErrorCode,
     log::batch::{self, BatchHeader, Marker},
     state::{
-        ClusterState, CommittedOffset, Record, TopicPartition, TransactionRecord, TransactionStatus,
+        ClusterState, CommittedOffset, NO_PRODUCER_EPOCH, Record, TopicPartition,
+        TransactionRecord, TransactionStatus,
     },
 };
 
@@ -210,13 +211,15 @@ impl Transactions {
         let status = cluster
             .journal
             .read(|state| state.transactions.get(id).map(|record| record.status));
-        if status == Some(TransactionStatus::Ongoing) {
-            self.abort_former(id, former, fenced).await?;
-        }
+        // Whoever takes this producer's place while its transaction is being aborted fences it.
+        let expected = match status {
+            Some(TransactionStatus::Ongoing) => self.abort_former(id, former, fenced).await?,
+            _ => former,
+        };
         let fresh_id = cluster.next_producer_id().await?;
         let now_ms = cluster.shared.now_ms();
         self.change(id, |state| {
-            let record = initialized(state, id, former, fenced, fresh_id)?;
+            let record = initialized(state, id, expected, fenced, fresh_id)?;
             let record = TransactionRecord {
                 timeout_ms,
                 updated_ms: now_ms,
@@ -231,21 +234,31 @@ impl Transactions {
         .await
     }
 
+    /// Aborts what is open; returns what a producer that named itself is from then on.
     async fn abort_former(
         &self,
         id: &str,
         former: Option<Producer>,
         fenced: ErrorCode,
-    ) -> Result<(), ErrorCode> {
-        self.change(id, |state| {
-            let Some(known) = state.transactions.get(id) else {
-                return Ok((None, ()));
-            };
-            check_former(known, former, fenced)?;
-            Ok((prepared_abort(known), ()))
-        })
-        .await?;
-        self.completed(id).await
+    ) -> Result<Option<Producer>, ErrorCode> {
+        let expected = self
+            .change(id, |state| {
+                let Some(known) = state.transactions.get(id) else {
+                    return Ok((None, former));
+                };
+                check_former(known, former, fenced)?;
+                let aborted = prepared_abort(known);
+                let expected = former.map(|former| Producer {
+                    epoch: aborted
+                        .as_ref()
+                        .map_or(former.epoch, |aborted| aborted.producer_epoch),
+                    ..former
+                });
+                Ok((aborted, expected))
+            })
+            .await?;
+        self.completed(id).await?;
+        Ok(expected)
     }
 
     /// AddPartitionsToTxn.
@@ -386,6 +399,7 @@ impl Transactions {
             let record = TransactionRecord {
                 producer_id,
                 producer_epoch: 0,
+                last_producer_epoch: NO_PRODUCER_EPOCH,
                 ..known.clone()
             };
             Ok((
@@ -577,7 +591,7 @@ fn spawn_complete(cluster: &Weak<Cluster>, id: String) {
     );
 }
 
-/// KIP-360: a producer that names its former self must be the current one, or have just been bumped.
+/// KIP-360: a producer that names its former self must be the current one.
 fn check_former(
     known: &TransactionRecord,
     former: Option<Producer>,
@@ -596,6 +610,7 @@ fn prepared_abort(known: &TransactionRecord) -> Option<TransactionRecord> {
         status: TransactionStatus::PrepareAbort,
         // The marker carries the new epoch, so that partitions refuse what the old one still sends.
         producer_epoch: bumped(known.producer_epoch).unwrap_or(i16::MAX),
+        last_producer_epoch: NO_PRODUCER_EPOCH,
         ..known.clone()
     })
 }
@@ -610,6 +625,7 @@ fn initialized(
     let fresh = TransactionRecord {
         producer_id: fresh_id,
         producer_epoch: 0,
+        last_producer_epoch: NO_PRODUCER_EPOCH,
         timeout_ms: 0,
         status: TransactionStatus::Empty,
         started_ms: -1,
@@ -629,21 +645,23 @@ fn initialized(
         | TransactionStatus::PrepareAbort => {
             return Err(ErrorCode::ConcurrentTransactions);
         }
-        // What was aborted on behalf of this very call has its epoch bumped already.
         TransactionStatus::Empty
         | TransactionStatus::CompleteCommit
         | TransactionStatus::CompleteAbort => {}
     }
-    let is_just_aborted = former.is_some_and(|former| {
-        former.id == known.producer_id && bumped(former.epoch) == Some(known.producer_epoch)
+    let is_repeated = former.is_some_and(|former| {
+        former.id == known.producer_id && former.epoch == known.last_producer_epoch
     });
-    if !is_just_aborted {
-        check_former(known, former, fenced)?;
+    if is_repeated {
+        // The answer was lost.
+        return Ok(known.clone());
     }
+    check_former(known, former, fenced)?;
     Ok(match bumped(known.producer_epoch) {
         Some(producer_epoch) => TransactionRecord {
             producer_id: known.producer_id,
             producer_epoch,
+            last_producer_epoch: former.map_or(NO_PRODUCER_EPOCH, |former| former.epoch),
             ..fresh
         },
         None => fresh,
@@ -710,16 +728,15 @@ fn prepare(
     status: TransactionStatus,
     bumps_epoch: bool,
 ) -> TransactionRecord {
-    let epoch = known.producer_epoch;
-    let producer_epoch = if bumps_epoch {
-        bumped(epoch).unwrap_or(i16::MAX)
-    } else {
-        epoch
-    };
+    let known = known.clone();
+    if !bumps_epoch {
+        return TransactionRecord { status, ..known };
+    }
     TransactionRecord {
         status,
-        producer_epoch,
-        ..known.clone()
+        producer_epoch: bumped(known.producer_epoch).unwrap_or(i16::MAX),
+        last_producer_epoch: known.producer_epoch,
+        ..known
     }
 }
 

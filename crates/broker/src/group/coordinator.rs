@@ -246,31 +246,46 @@ impl Groups {
         });
     }
 
-    /// Whether this member may commit offsets for the group now.
+    /// Whether this member may commit offsets for the group now. Commits within a transaction may come from
+    /// producers that do not know their group's members (KIP-447), and while a rebalance completes.
     pub(crate) fn check_commit(
         &self,
         id: &str,
         speaker: Speaker<'_>,
         generation: i32,
+        is_transactional: bool,
     ) -> Result<(), ErrorCode> {
+        let is_anonymous =
+            generation < 0 && speaker.member_id.is_empty() && speaker.instance_id.is_none();
         let checked = self.find_group_and(id, |group, now| {
-            if group.is_consumer && !group.consumer.members.is_empty() {
-                return group.consumer.check(speaker.member_id, generation);
+            // Somebody who assigns partitions by hand, or an administrator.
+            let is_outsider = generation < 0 && group.is_empty();
+            if is_outsider || (is_transactional && is_anonymous) {
+                return Ok(());
             }
-            let group = &mut group.classic;
-            if generation < 0 && speaker.member_id.is_empty() {
-                // Somebody who assigns partitions by hand, or an administrator.
-                return if group.members.is_empty() {
-                    Ok(())
-                } else {
-                    Err(ErrorCode::UnknownMemberId)
+            if group.is_consumer && !group.consumer.members.is_empty() {
+                let checked = group.consumer.check(speaker.member_id, generation);
+                return match checked {
+                    Err(ErrorCode::StaleMemberEpoch) if is_transactional => {
+                        Err(ErrorCode::IllegalGeneration)
+                    }
+                    checked => checked,
                 };
             }
+            if is_anonymous {
+                return Err(ErrorCode::UnknownMemberId);
+            }
+            let group = &mut group.classic;
             group.check(speaker, generation)?;
             group.note_commit(speaker.member_id, now);
             match group.phase {
-                Phase::CompletingRebalance => Err(ErrorCode::RebalanceInProgress),
-                Phase::Empty | Phase::PreparingRebalance | Phase::Stable => Ok(()),
+                Phase::CompletingRebalance if !is_transactional => {
+                    Err(ErrorCode::RebalanceInProgress)
+                }
+                Phase::CompletingRebalance
+                | Phase::Empty
+                | Phase::PreparingRebalance
+                | Phase::Stable => Ok(()),
             }
         });
         match checked {

@@ -38,10 +38,9 @@ pub(crate) async fn offset_commit(
         instance_id: instance_id.as_deref(),
     };
     let allowed = context.check_coordinator(&group).and_then(|()| {
-        context
-            .cluster
-            .groups
-            .check_commit(&group, speaker, request.generation_id_or_member_epoch)
+        let generation = request.generation_id_or_member_epoch;
+        let groups = &context.cluster.groups;
+        groups.check_commit(&group, speaker, generation, false)
     });
     let mut records = Vec::new();
     let mut topics = Vec::with_capacity(request.topics.len());

@@ -233,12 +233,9 @@ async fn commit_offsets(
         member_id: &request.member_id,
         instance_id: instance_id.as_deref(),
     };
-    // Producers that do not know their generation say -1 (KIP-447).
-    if request.generation_id >= 0 || !request.member_id.is_empty() || instance_id.is_some() {
-        cluster
-            .groups
-            .check_commit(group, speaker, request.generation_id)?;
-    }
+    cluster
+        .groups
+        .check_commit(group, speaker, request.generation_id, true)?;
     if context.version >= 5 {
         // KIP-890: committing offsets makes the group part of the transaction.
         cluster.transactions.add_group(claim, group).await?;

@@ -238,3 +238,165 @@ async fn an_open_transaction_survives_a_restart_and_can_be_committed() {
     let (stable, high, _, aborted) = read_committed(&host).await;
     assert_eq!((stable, high, aborted), (3, 3, 0));
 }
+
+/// InitProducerId of a producer that names its former self, or of a fresh one: code and epoch.
+async fn init(client: &mut Client, former: Option<(i64, i16)>) -> (i16, i64, i16) {
+    let (producer_id, epoch) = former.unwrap_or((-1, -1));
+    let request = InitProducerIdRequest::default()
+        .with_transactional_id(Some(id()))
+        .with_transaction_timeout_ms(60_000)
+        .with_producer_id(producer_id.into())
+        .with_producer_epoch(epoch);
+    let given = client.call(request, 4).await;
+    (given.error_code, given.producer_id.0, given.producer_epoch)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_producer_that_asks_for_its_next_epoch_twice_gets_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = cluster(dir.path()).await;
+    let mut client = Client::connect(&host, "c", 0).await;
+    let (_, producer_id, first) = init(&mut client, None).await;
+    let next = (0, producer_id, first + 1);
+    assert_eq!(init(&mut client, Some((producer_id, first))).await, next);
+    assert_eq!(init(&mut client, Some((producer_id, first))).await, next);
+    let after = (0, producer_id, first + 2);
+    assert_eq!(
+        init(&mut client, Some((producer_id, first + 1))).await,
+        after
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_producer_whose_place_was_taken_does_not_get_it_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = cluster(dir.path()).await;
+    let mut client = Client::connect(&host, "c", 0).await;
+    let (_, producer_id, first) = init(&mut client, None).await;
+    assert_eq!(
+        init(&mut client, None).await,
+        (0, producer_id, first + 1),
+        "another one with the same transactional id"
+    );
+    assert_eq!(init(&mut client, Some((producer_id, first))).await.0, 90);
+    assert_eq!(
+        init(&mut client, Some((producer_id + 1, first))).await.0,
+        90
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_producer_may_take_its_own_place_while_its_transaction_is_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = cluster(dir.path()).await;
+    let mut producer = Producer::new(&host, 60_000).await;
+    assert_eq!(producer.add_partition().await, 0);
+    let (code, producer_id, epoch) = init(
+        &mut producer.client,
+        Some((producer.producer_id, producer.epoch)),
+    )
+    .await;
+    assert_eq!((code, producer_id), (0, producer.producer_id));
+    assert!(epoch > producer.epoch);
+    assert_eq!(producer.end(true, 3).await, 90);
+}
+
+/// Commits offset 1 of the topic for the group "g", within a transaction and without.
+async fn commit(producer: &mut Producer, member_id: &str, generation: i32) -> (i16, i16) {
+    let group = GroupId("g".into());
+    let member_id = StrBytes::from_string(member_id.to_owned());
+    let request = AddOffsetsToTxnRequest::default()
+        .with_transactional_id(id())
+        .with_producer_id(producer.producer_id.into())
+        .with_producer_epoch(producer.epoch)
+        .with_group_id(group.clone());
+    assert_eq!(producer.client.call(request, 3).await.error_code, 0);
+    let at = txn_offset_commit_request::TxnOffsetCommitRequestPartition::default()
+        .with_committed_offset(1);
+    let at = txn_offset_commit_request::TxnOffsetCommitRequestTopic::default()
+        .with_name(name("t"))
+        .with_partitions(vec![at]);
+    let request = TxnOffsetCommitRequest::default()
+        .with_transactional_id(id())
+        .with_group_id(group.clone())
+        .with_producer_id(producer.producer_id.into())
+        .with_producer_epoch(producer.epoch)
+        .with_generation_id(generation)
+        .with_member_id(member_id.clone())
+        .with_topics(vec![at]);
+    let within = producer.client.call(request, 3).await;
+    let at =
+        offset_commit_request::OffsetCommitRequestPartition::default().with_committed_offset(1);
+    let at = offset_commit_request::OffsetCommitRequestTopic::default()
+        .with_name(name("t"))
+        .with_partitions(vec![at]);
+    let request = OffsetCommitRequest::default()
+        .with_group_id(group)
+        .with_generation_id_or_member_epoch(generation)
+        .with_member_id(member_id)
+        .with_topics(vec![at]);
+    let without = producer.client.call(request, 9).await;
+    (
+        within.topics[0].partitions[0].error_code,
+        without.topics[0].partitions[0].error_code,
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_may_commit_offsets_while_a_rebalance_completes() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = cluster(dir.path()).await;
+    let mut producer = Producer::new(&host, 60_000).await;
+    let join = |member_id: StrBytes| {
+        let protocol =
+            join_group_request::JoinGroupRequestProtocol::default().with_name("range".into());
+        JoinGroupRequest::default()
+            .with_group_id(GroupId("g".into()))
+            .with_session_timeout_ms(30_000)
+            .with_rebalance_timeout_ms(30_000)
+            .with_protocol_type("consumer".into())
+            .with_member_id(member_id)
+            .with_protocols(vec![protocol])
+    };
+    let asked = producer.client.call(join(StrBytes::default()), 5).await;
+    let joined = producer.client.call(join(asked.member_id.clone()), 5).await;
+    assert_eq!(joined.error_code, 0);
+    let member_id = joined.member_id.to_string();
+    // (member, generation, within a transaction, without)
+    let cases = [
+        (member_id.as_str(), joined.generation_id, 0, 27),
+        (member_id.as_str(), joined.generation_id + 1, 22, 22),
+        ("nobody", joined.generation_id, 25, 25),
+        ("", -1, 0, 25),
+    ];
+    for (member_id, generation, within, without) in cases {
+        assert_eq!(
+            commit(&mut producer, member_id, generation).await,
+            (within, without),
+            "member {member_id:?}, generation {generation}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stale_member_of_a_consumer_group_is_told_so_in_the_words_of_the_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = cluster(dir.path()).await;
+    let mut producer = Producer::new(&host, 60_000).await;
+    let beat = ConsumerGroupHeartbeatRequest::default()
+        .with_group_id(GroupId("g".into()))
+        .with_member_id("m".into())
+        .with_rebalance_timeout_ms(30_000)
+        .with_subscribed_topic_names(Some(vec![name("t")]))
+        .with_topic_partitions(Some(Vec::new()));
+    let beaten = producer.client.call(beat, 1).await;
+    assert_eq!(beaten.error_code, 0);
+    assert_eq!(
+        commit(&mut producer, "m", beaten.member_epoch).await,
+        (0, 0)
+    );
+    assert_eq!(
+        commit(&mut producer, "m", beaten.member_epoch + 1).await,
+        (22, 113)
+    );
+}
