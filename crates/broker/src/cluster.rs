@@ -13,6 +13,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    attempts::Attempts,
     client_quota::ClientQuotas,
     counters::{self, Counters},
     error::{ErrorCode, HostError},
@@ -52,6 +53,7 @@ pub(crate) struct Cluster {
     pub ingress: TokenBucket,
     pub egress: TokenBucket,
     pub client_quotas: ClientQuotas,
+    pub attempts: Attempts,
     pub connections: AtomicU32,
     producer_ids: Mutex<std::ops::Range<i64>>,
     listening: Mutex<Vec<Listening>>,
@@ -103,6 +105,7 @@ impl Cluster {
         client_quotas.note_change(&journal);
         Ok(Arc::new_cyclic(|cluster| Self {
             client_quotas,
+            attempts: Attempts::default(),
             id: spec.id.clone(),
             ingress: TokenBucket::new(spec.limits.ingress_bytes_per_second_max),
             egress: TokenBucket::new(spec.limits.egress_bytes_per_second_max),

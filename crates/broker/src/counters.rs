@@ -39,6 +39,16 @@ counters! {
     connections_refused,
     /// Connections closed because of what was sent.
     connections_malformed,
+    /// TLS handshakes that failed, by plaintext clients among others.
+    handshakes_failed,
+    /// Users who authenticated or renewed their session.
+    authentications,
+    /// Users who were refused.
+    authentications_failed,
+    /// Users who were refused unseen, because there were too many failures from their address.
+    authentications_limited,
+    /// Connections closed because their session was not renewed in time.
+    sessions_expired,
     /// Topics or partitions refused because of the limits.
     topics_refused,
     /// Groups refused because of the limits.

@@ -34,6 +34,12 @@ pub enum HostError {
         /// What is wrong.
         reason: String,
     },
+    /// Name or password of a user cannot be used.
+    #[error("the user is not valid: {reason}")]
+    InvalidUser {
+        /// What is wrong.
+        reason: String,
+    },
     /// The version that was asked for is not served.
     #[error("kafka version {version:?} is not served")]
     UnsupportedVersion {

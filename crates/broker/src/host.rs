@@ -8,8 +8,10 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use parking_lot::{Mutex, RwLock};
 use rand::{RngCore, SeedableRng, rngs::StdRng};
+use ring::rand::SecureRandom;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
@@ -23,6 +25,8 @@ use crate::{
     timers::Timers,
 };
 
+/// Randomness in the nonce of a SCRAM exchange.
+const NONCE_BYTES: usize = 24;
 /// Clusters that are stopped at once when the host shuts down.
 const STOPS_AT_ONCE: usize = 32;
 
@@ -78,6 +82,8 @@ pub(crate) struct Shared {
     pub timers: Arc<Timers>,
     pub runtime: tokio::runtime::Handle,
     chance: Mutex<StdRng>,
+    /// Turns for deriving keys from passwords, which takes a core for milliseconds.
+    derivations: tokio::sync::Semaphore,
 }
 
 impl Shared {
@@ -90,6 +96,29 @@ impl Shared {
         let mut bytes = [0; 16];
         self.chance.lock().fill_bytes(&mut bytes);
         uuid::Builder::from_random_bytes(bytes).into_uuid()
+    }
+
+    /// Bytes that nobody can know who knows the seed: they make salts and nonces.
+    pub(crate) fn secret(&self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        ring::rand::SystemRandom::new()
+            .fill(&mut bytes)
+            .expect("the operating system has randomness");
+        bytes
+    }
+
+    /// Printable text that is never used twice.
+    pub(crate) fn nonce(&self) -> String {
+        BASE64.encode(self.secret(NONCE_BYTES))
+    }
+
+    /// Derives keys from passwords on a blocking thread, a few at a time. `None` if the host stops.
+    pub(crate) async fn derive_keys<T: Send + 'static>(
+        &self,
+        derive: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let _turn = self.derivations.acquire().await.ok()?;
+        tokio::task::spawn_blocking(derive).await.ok()
     }
 }
 
@@ -165,6 +194,7 @@ impl Host {
             timers: Arc::new(Timers::default()),
             runtime: tokio::runtime::Handle::current(),
             chance: Mutex::new(chance),
+            derivations: tokio::sync::Semaphore::new(derivations_at_once()),
             options,
         });
         let inner = Arc::new(Inner {
@@ -410,6 +440,11 @@ impl Host {
         self.0.tasks.close();
         self.0.tasks.wait().await;
     }
+}
+
+/// As many keys are derived at a time as there are cores: more would only wait for each other.
+fn derivations_at_once() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// Renames first, so that a half-removed directory is never taken for a cluster.

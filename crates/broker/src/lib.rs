@@ -35,6 +35,8 @@
 //! # }
 //! ```
 
+mod attempts;
+mod authentication;
 mod broker;
 mod client_quota;
 mod clock;
@@ -48,6 +50,8 @@ mod listener;
 mod log;
 mod protocol;
 mod quota;
+mod sasl;
+mod scram;
 mod security;
 mod spec;
 mod state;
@@ -56,6 +60,7 @@ mod timers;
 mod topic;
 mod topic_config;
 mod transaction;
+mod user;
 
 pub use clock::Clock;
 pub use counters::CounterValues;

@@ -12,14 +12,16 @@ use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesOrder
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    authentication::{Renewal, authenticate},
     cluster::Cluster,
     counters,
     error::HostError,
-    protocol::{self, Context, ProtocolError, Reply},
+    protocol::{self, AuthenticationError, Context, ProtocolError, Reply},
     security::{SaslSpec, SecurityProtocol},
     spec::ListenerSpec,
     stream::Stream,
@@ -230,13 +232,17 @@ impl Drop for Place {
 
 /// Why a connection was closed by the broker.
 #[derive(Debug, thiserror::Error)]
-enum ConnectionError {
+pub(crate) enum ConnectionError {
     #[error("the connection failed")]
     Io(#[from] io::Error),
-    #[error("a request of {0} bytes is larger than {FRAME_BYTES_MAX}")]
+    #[error("a request of {0} bytes is too large")]
     FrameSize(i32),
     #[error("no request came in time")]
     Idle,
+    #[error("the session was not renewed in time")]
+    Expired,
+    #[error("the client was not let in")]
+    Authentication(#[from] AuthenticationError),
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
 }
@@ -255,6 +261,13 @@ async fn serve(
     let mut context = Context::new(cluster.clone(), door.broker_id, door.name.clone(), peer);
     let mut buffer = BytesMut::new();
     let mut pending = Pending::new();
+    let mut session = None;
+    if door.security.has_sasl() {
+        session = authenticate(&mut context, &mut stream, &mut buffer, &door.sasl, None).await?;
+        if session.is_none() {
+            return Ok(());
+        }
+    }
     loop {
         let frame = tokio::select! {
             biased;
@@ -262,10 +275,31 @@ async fn serve(
                 write(&mut stream, answer?).await?;
                 continue;
             }
-            frame = read_frame(&mut stream, &mut buffer), if pending.len() < PENDING_MAX => frame?,
+            frame = read_frame(&mut stream, &mut buffer, FRAME_BYTES_MAX), if pending.len() < PENDING_MAX => frame?,
         };
         let Some(frame) = frame else { return Ok(()) };
         cluster.note_use();
+        if let Some(old) = &session {
+            let now = Instant::now();
+            if protocol::is_handshake(&frame) && old.may_renew(now) {
+                drain(&mut stream, &mut pending).await?;
+                let renewal = Renewal {
+                    session: old,
+                    frame,
+                };
+                let (sasl, renewal) = (&door.sasl, Some(renewal));
+                session =
+                    authenticate(&mut context, &mut stream, &mut buffer, sasl, renewal).await?;
+                if session.is_none() {
+                    return Ok(());
+                }
+                continue;
+            }
+            if old.is_expired(now) {
+                counters::add(&cluster.counters.sessions_expired, 1);
+                return Err(ConnectionError::Expired);
+            }
+        }
         if !protocol::is_produce(&frame) {
             drain(&mut stream, &mut pending).await?;
         }
@@ -299,7 +333,10 @@ async fn drain(stream: &mut Stream, pending: &mut Pending) -> Result<(), Connect
     Ok(())
 }
 
-async fn write(stream: &mut Stream, answer: Option<Bytes>) -> Result<(), ConnectionError> {
+pub(crate) async fn write(
+    stream: &mut Stream,
+    answer: Option<Bytes>,
+) -> Result<(), ConnectionError> {
     let Some(answer) = answer else { return Ok(()) };
     let written = async {
         stream.write_all(&answer).await?;
@@ -312,9 +349,10 @@ async fn write(stream: &mut Stream, answer: Option<Bytes>) -> Result<(), Connect
 
 /// The next request without its length; `None` when the client has closed. What has come stays in
 /// `buffer` if the call is given up.
-async fn read_frame(
+pub(crate) async fn read_frame(
     stream: &mut Stream,
     buffer: &mut BytesMut,
+    frame_bytes_max: usize,
 ) -> Result<Option<Bytes>, ConnectionError> {
     if buffer.is_empty() {
         // A large buffer is not kept by a connection at rest.
@@ -329,7 +367,7 @@ async fn read_frame(
     let length = i32::from_be_bytes([buffer[0], buffer[1], buffer[2], buffer[3]]);
     let size = usize::try_from(length)
         .ok()
-        .filter(|size| *size <= FRAME_BYTES_MAX);
+        .filter(|size| *size <= frame_bytes_max);
     let end = LENGTH_BYTES + size.ok_or(ConnectionError::FrameSize(length))?;
     let fill = async {
         while buffer.len() < end {

@@ -14,11 +14,14 @@ mod metadata;
 mod offset;
 mod produce;
 mod producer;
+mod sasl;
+mod scram;
 mod shape;
 mod topic;
 mod transaction;
 
 pub(crate) use api::{ProtocolError, Reply, check_version, handle, is_produce};
+pub(crate) use sasl::{AuthenticationError, Authenticator, Session, Step, is_handshake};
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

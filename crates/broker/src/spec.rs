@@ -189,8 +189,14 @@ impl ClusterSpec {
             return invalid("broker ids count from 0 in order");
         }
         let mut listeners = self.brokers.iter().flat_map(|broker| &broker.listeners);
-        if listeners.any(|listener| listener.security != SecurityProtocol::Plaintext) {
-            return invalid("only PLAINTEXT is served yet");
+        let is_shut = |listener: &ListenerSpec| {
+            listener.security.has_sasl() && listener.sasl.mechanisms.is_empty()
+        };
+        if listeners.clone().any(is_shut) {
+            return invalid("a listener with SASL needs a mechanism");
+        }
+        if listeners.any(|listener| listener.security.has_tls()) {
+            return invalid("TLS is not served yet");
         }
         if self.defaults.partitions < 1 || self.defaults.replication_factor < 1 {
             return invalid("default partitions and replication factor are at least 1");

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::{
     leadership::{Leadership, Live, spread},
     log::journal::JournaledState,
+    scram::{ScramCredential, ScramMechanism, SecretBytes},
 };
 
 /// A topic as the journal keeps it.
@@ -187,6 +188,19 @@ pub(crate) enum Record {
         entity: QuotaEntity,
         values: BTreeMap<String, f64>,
     },
+    Scram {
+        user: String,
+        mechanism: ScramMechanism,
+        credential: ScramCredential,
+    },
+    ScramGone {
+        user: String,
+        mechanism: ScramMechanism,
+    },
+    /// What the salts of users who do not exist are derived from.
+    ImaginarySecret {
+        secret: SecretBytes,
+    },
 }
 
 /// Offsets of one group.
@@ -209,6 +223,9 @@ pub(crate) struct ClusterState {
     pub stopped_brokers: BTreeSet<i32>,
     /// Partitions that ever had another leader than their first replica.
     pub leaderships: BTreeMap<(Uuid, i32), Leadership>,
+    /// What is kept of passwords, by user and mechanism.
+    pub users: BTreeMap<String, BTreeMap<ScramMechanism, ScramCredential>>,
+    pub imaginary_secret: Option<SecretBytes>,
 }
 
 impl JournaledState for ClusterState {
@@ -301,6 +318,23 @@ impl JournaledState for ClusterState {
             Record::Quota { entity, values } => {
                 self.quotas.insert(entity, values);
             }
+            Record::Scram {
+                user,
+                mechanism,
+                credential,
+            } => {
+                let credentials = self.users.entry(user).or_default();
+                credentials.insert(mechanism, credential);
+            }
+            Record::ScramGone { user, mechanism } => {
+                if let Some(credentials) = self.users.get_mut(&user) {
+                    credentials.remove(&mechanism);
+                    if credentials.is_empty() {
+                        self.users.remove(&user);
+                    }
+                }
+            }
+            Record::ImaginarySecret { secret } => self.imaginary_secret = Some(secret),
         }
     }
 
@@ -346,6 +380,18 @@ impl JournaledState for ClusterState {
             entity: entity.clone(),
             values: values.clone(),
         }));
+        for (user, credentials) in &self.users {
+            let records = credentials
+                .iter()
+                .map(|(mechanism, credential)| Record::Scram {
+                    user: user.clone(),
+                    mechanism: *mechanism,
+                    credential: credential.clone(),
+                });
+            out.extend(records);
+        }
+        let secret = self.imaginary_secret.clone();
+        out.extend(secret.map(|secret| Record::ImaginarySecret { secret }));
         out
     }
 }

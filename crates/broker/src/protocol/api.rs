@@ -20,6 +20,8 @@ pub(crate) enum ProtocolError {
     Header,
     #[error("request key {key} version {version} is not served")]
     Unsupported { key: i16, version: i16 },
+    #[error("request key {key} came from a client that has not authenticated")]
+    Unauthenticated { key: i16 },
     #[error("request key {key} version {version} cannot be read: {reason}")]
     Malformed {
         key: i16,
@@ -72,6 +74,7 @@ const SERVED: &[Served] = &[
     row(ApiKey::SyncGroup, 0, 5),
     row(ApiKey::DescribeGroups, 0, 6),
     row(ApiKey::ListGroups, 0, 5),
+    row(ApiKey::SaslHandshake, 0, 1),
     row(ApiKey::ApiVersions, 0, 4),
     row(ApiKey::CreateTopics, 2, 7),
     row(ApiKey::DeleteTopics, 1, 6),
@@ -81,6 +84,7 @@ const SERVED: &[Served] = &[
     row(ApiKey::DescribeConfigs, 1, 4),
     row(ApiKey::AlterConfigs, 0, 2),
     row(ApiKey::DescribeLogDirs, 1, 4),
+    row(ApiKey::SaslAuthenticate, 0, 2),
     row(ApiKey::CreatePartitions, 0, 3),
     row(ApiKey::DeleteGroups, 0, 2),
     row(ApiKey::ElectLeaders, 0, 2),
@@ -97,6 +101,8 @@ const SERVED: &[Served] = &[
     row(ApiKey::ListTransactions, 0, 1),
     row(ApiKey::DescribeClientQuotas, 0, 1),
     row(ApiKey::AlterClientQuotas, 0, 1),
+    row(ApiKey::DescribeUserScramCredentials, 0, 0),
+    row(ApiKey::AlterUserScramCredentials, 0, 0),
     row(ApiKey::ConsumerGroupHeartbeat, 0, 1),
     row(ApiKey::ConsumerGroupDescribe, 0, 1),
 ];
@@ -134,41 +140,91 @@ pub(crate) fn is_produce(frame: &[u8]) -> bool {
     frame.starts_with(&(ApiKey::Produce as i16).to_be_bytes())
 }
 
+/// What a request is, and how it is answered.
+pub(super) struct At {
+    key: i16,
+    pub(super) version: i16,
+    correlation_id: i32,
+}
+
+impl At {
+    fn of(frame: &[u8]) -> Result<Self, ProtocolError> {
+        let header: &[u8; 8] = frame.first_chunk().ok_or(ProtocolError::Header)?;
+        let [k0, k1, v0, v1, c0, c1, c2, c3] = *header;
+        Ok(Self {
+            key: i16::from_be_bytes([k0, k1]),
+            version: i16::from_be_bytes([v0, v1]),
+            correlation_id: i32::from_be_bytes([c0, c1, c2, c3]),
+        })
+    }
+
+    fn served(&self) -> Result<&'static Served, ProtocolError> {
+        let (key, version) = (self.key, self.version);
+        let served = SERVED.iter().find(|served| served.key as i16 == key);
+        served.ok_or(ProtocolError::Unsupported { key, version })
+    }
+
+    /// The body of the request, if its version is served; notes version and client id.
+    fn open(
+        &self,
+        context: &mut Context,
+        served: &Served,
+        frame: Bytes,
+    ) -> Result<Bytes, ProtocolError> {
+        let (key, version) = (self.key, self.version);
+        if version < served.served_min || version > served.max {
+            return Err(ProtocolError::Unsupported { key, version });
+        }
+        let mut body = frame;
+        let header = RequestHeader::decode(&mut body, served.key.request_header_version(version))
+            .map_err(|_| ProtocolError::Header)?;
+        super::shape::check(served.key, version, &body).map_err(|error| {
+            ProtocolError::Malformed {
+                key,
+                version,
+                reason: error.to_string(),
+            }
+        })?;
+        context.version = version;
+        context.client_id = header
+            .client_id
+            .map(|id| id.to_string())
+            .unwrap_or_default();
+        Ok(body)
+    }
+
+    /// The answer as it is sent.
+    pub(super) fn encode<A: Encodable + HeaderVersion>(
+        &self,
+        answer: &A,
+    ) -> Result<Bytes, ProtocolError> {
+        encode(answer, self.key, self.version, self.correlation_id)
+    }
+}
+
+/// Reads one request that is not served by [`handle`].
+pub(super) fn read<R: Decodable>(
+    context: &mut Context,
+    frame: Bytes,
+) -> Result<(R, At), ProtocolError> {
+    let at = At::of(&frame)?;
+    let mut body = at.open(context, at.served()?, frame)?;
+    let request = decode(&mut body, at.key, at.version)?;
+    Ok((request, at))
+}
+
 /// Serves one request.
 pub(crate) async fn handle(context: &mut Context, frame: Bytes) -> Result<Reply, ProtocolError> {
-    if frame.len() < 8 {
-        return Err(ProtocolError::Header);
+    let at = At::of(&frame)?;
+    let served = at.served()?;
+    let is_served = (served.served_min..=served.max).contains(&at.version);
+    if served.key == ApiKey::ApiVersions && !is_served {
+        // KIP-511: the newest answer that every client can read.
+        let answer = api_versions().with_error_code(ErrorCode::UnsupportedVersion.code());
+        return encode(&answer, at.key, 0, at.correlation_id).map(Reply::some);
     }
-    let key = i16::from_be_bytes([frame[0], frame[1]]);
-    let version = i16::from_be_bytes([frame[2], frame[3]]);
-    let correlation_id = i32::from_be_bytes([frame[4], frame[5], frame[6], frame[7]]);
-    let unsupported = ProtocolError::Unsupported { key, version };
-    let served = SERVED.iter().find(|served| served.key as i16 == key);
-    let Some(served) = served else {
-        return Err(unsupported);
-    };
-    if version < served.served_min || version > served.max {
-        if served.key == ApiKey::ApiVersions {
-            // KIP-511: the newest answer that every client can read.
-            let answer = api_versions().with_error_code(ErrorCode::UnsupportedVersion.code());
-            return encode(&answer, key, 0, correlation_id).map(Reply::some);
-        }
-        return Err(unsupported);
-    }
-    let mut body = frame;
-    let header = RequestHeader::decode(&mut body, served.key.request_header_version(version))
-        .map_err(|_| ProtocolError::Header)?;
-    super::shape::check(served.key, version, &body).map_err(|error| ProtocolError::Malformed {
-        key,
-        version,
-        reason: error.to_string(),
-    })?;
-    context.version = version;
-    context.client_id = header
-        .client_id
-        .map(|id| id.to_string())
-        .unwrap_or_default();
-    dispatch(context, served.key, body, correlation_id).await
+    let body = at.open(context, served, frame)?;
+    dispatch(context, served.key, body, at.correlation_id).await
 }
 
 async fn dispatch(
@@ -238,6 +294,12 @@ async fn dispatch(
         ApiKey::ListTransactions => serve!(super::transaction::list_transactions),
         ApiKey::DescribeClientQuotas => serve!(super::client_quota::describe_client_quotas),
         ApiKey::AlterClientQuotas => serve!(super::client_quota::alter_client_quotas),
+        ApiKey::SaslHandshake => serve!(super::sasl::sasl_handshake),
+        ApiKey::SaslAuthenticate => serve!(super::sasl::sasl_authenticate),
+        ApiKey::DescribeUserScramCredentials => {
+            serve!(super::scram::describe_user_scram_credentials)
+        }
+        ApiKey::AlterUserScramCredentials => serve!(super::scram::alter_user_scram_credentials),
         ApiKey::ConsumerGroupHeartbeat => serve!(super::consumer_group::consumer_group_heartbeat),
         ApiKey::ConsumerGroupDescribe => serve!(super::consumer_group::consumer_group_describe),
         ApiKey::DescribeConfigs => serve!(super::config::describe_configs),

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 mod brokers;
+mod client_scram;
 mod cluster;
+mod sasl;
 mod support;
 mod transactions;
 mod versions;

@@ -12,7 +12,7 @@ use kafka_protocol::{
     protocol::{Decodable, Encodable, HeaderVersion, Request},
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
 };
 
@@ -73,9 +73,13 @@ pub fn address(host: &Host, id: &str, broker_id: i32) -> SocketAddr {
         .local_address
 }
 
+/// Both ends of a connection, with or without TLS.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
 /// One connection.
 pub struct Client {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     correlation_id: i32,
 }
 
@@ -85,18 +89,22 @@ impl Client {
             .await
             .unwrap();
         stream.set_nodelay(true).unwrap();
+        Self::over(stream)
+    }
+
+    pub fn over(stream: impl Stream + 'static) -> Self {
         Self {
-            stream,
+            stream: Box::new(stream),
             correlation_id: 0,
         }
     }
 
+    /// Sends a frame. The broker may have closed already; the answer tells.
     pub async fn send_raw(&mut self, frame: &[u8]) {
-        self.stream
-            .write_all(&(frame.len() as u32).to_be_bytes())
-            .await
-            .unwrap();
-        self.stream.write_all(frame).await.unwrap();
+        let mut whole = (frame.len() as u32).to_be_bytes().to_vec();
+        whole.extend(frame);
+        let _ = self.stream.write_all(&whole).await;
+        let _ = self.stream.flush().await;
     }
 
     /// The next answer without its length; `None` if the broker closed the connection.

@@ -85,6 +85,7 @@ async fn every_version_of_every_request_is_answered() {
     administration(&mut bench).await;
     transactions(&mut bench).await;
     quotas(&mut bench).await;
+    authentication(&mut bench).await;
     bench.all(0, |_, _| ApiVersionsRequest::default()).await;
     let missing: Vec<i16> = bench
         .told
@@ -660,4 +661,34 @@ async fn quotas(bench: &mut Bench) {
             assert_eq!(found, usize::from(kind == "client-id"));
         }
     }
+}
+
+/// On a listener that asks nobody who he is.
+async fn authentication(bench: &mut Bench) {
+    const ILLEGAL_SASL_STATE: i16 = 34;
+    let handshakes = bench
+        .all(0, |_, _| {
+            SaslHandshakeRequest::default().with_mechanism("PLAIN".into())
+        })
+        .await;
+    let codes = handshakes.iter().map(|answer| answer.error_code);
+    assert!(codes.clone().all(|code| code == ILLEGAL_SASL_STATE) && codes.len() == 2);
+    let tokens = bench
+        .all(0, |_, _| SaslAuthenticateRequest::default())
+        .await;
+    let codes = tokens.iter().map(|answer| answer.error_code);
+    assert!(codes.clone().all(|code| code == ILLEGAL_SASL_STATE) && codes.len() == 3);
+    let deletion = alter_user_scram_credentials_request::ScramCredentialDeletion::default()
+        .with_name("nobody".into())
+        .with_mechanism(1);
+    let request = AlterUserScramCredentialsRequest::default().with_deletions(vec![deletion]);
+    let altered = bench.all(0, |_, _| request.clone()).await;
+    assert_eq!(altered[0].results[0].error_code, 91);
+    let described = bench
+        .all(0, |_, _| DescribeUserScramCredentialsRequest::default())
+        .await;
+    assert_eq!(
+        (described[0].error_code, described[0].results.len()),
+        (0, 0)
+    );
 }
