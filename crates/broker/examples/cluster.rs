@@ -41,6 +41,7 @@ fn spec(port: u16, brokers: u16) -> ClusterSpec {
         brokers: (0..brokers).map(broker).collect(),
         limits: ClusterLimits::default(),
         auto_create_topics: false,
+        authorization: Default::default(),
         defaults: TopicDefaults::default(),
     }
 }

@@ -14,6 +14,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     attempts::Attempts,
+    authorizer::Authorizer,
     client_quota::ClientQuotas,
     counters::{self, Counters},
     error::{ErrorCode, HostError},
@@ -54,6 +55,7 @@ pub(crate) struct Cluster {
     pub egress: TokenBucket,
     pub client_quotas: ClientQuotas,
     pub attempts: Attempts,
+    pub authorizer: Authorizer,
     pub connections: AtomicU32,
     producer_ids: Mutex<std::ops::Range<i64>>,
     listening: Mutex<Vec<Listening>>,
@@ -103,9 +105,11 @@ impl Cluster {
             .map_err(storage)?;
         let client_quotas = ClientQuotas::default();
         client_quotas.note_change(&journal);
+        let authorizer = Authorizer::new(&journal, spec.authorization.clone());
         Ok(Arc::new_cyclic(|cluster| Self {
             client_quotas,
             attempts: Attempts::default(),
+            authorizer,
             id: spec.id.clone(),
             ingress: TokenBucket::new(spec.limits.ingress_bytes_per_second_max),
             egress: TokenBucket::new(spec.limits.egress_bytes_per_second_max),
@@ -203,6 +207,9 @@ impl Cluster {
         self.topics.set_defaults(&spec.defaults, configs_of);
         if old.brokers.len() != spec.brokers.len() {
             self.elect()?;
+        }
+        if spec.authorization != old.authorization {
+            self.authorizer.set_authorization(spec.authorization);
         }
         Ok(())
     }

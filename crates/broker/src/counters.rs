@@ -53,6 +53,8 @@ counters! {
     topics_refused,
     /// Groups refused because of the limits.
     groups_refused,
+    /// Refusals because of missing permission.
+    authorizations_refused,
     /// Batches refused because of their size.
     messages_too_large,
     /// Batches refused because the disk quota was used up.

@@ -16,6 +16,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use crate::{
+    acl::{Acl, AclFilter},
     clock::Clock,
     cluster::Cluster,
     counters::CounterValues,
@@ -417,6 +418,32 @@ impl Host {
     /// If it does not run.
     pub fn list_topics(&self, id: &str) -> Result<Vec<TopicDescription>, HostError> {
         Ok(self.running_cluster(id)?.describe_topics())
+    }
+
+    /// Makes ACLs; those that are there already are fine. The first that is refused ends it.
+    ///
+    /// # Errors
+    /// With the code and text that a client would have been given.
+    pub async fn create_acls(&self, id: &str, acls: Vec<Acl>) -> Result<(), TopicError> {
+        let created = self.running(id)?.create_acls(acls).await?;
+        created.into_iter().collect()
+    }
+
+    /// Deletes the ACLs that a filter chooses and returns them.
+    ///
+    /// # Errors
+    /// With the code and text that a client would have been given.
+    pub async fn delete_acls(&self, id: &str, filter: AclFilter) -> Result<Vec<Acl>, TopicError> {
+        let deleted = self.running(id)?.delete_acls(&[filter]).await?;
+        Ok(deleted.into_iter().flatten().collect())
+    }
+
+    /// The ACLs that a filter chooses, in order.
+    ///
+    /// # Errors
+    /// If the cluster does not run.
+    pub fn list_acls(&self, id: &str, filter: &AclFilter) -> Result<Vec<Acl>, TopicError> {
+        Ok(self.running(id)?.list_acls(filter))
     }
 
     /// Stops all clusters gracefully: listeners closed, data written out, marked as closed cleanly.

@@ -29,14 +29,17 @@
 //!     limits: ClusterLimits::default(),
 //!     auto_create_topics: true,
 //!     defaults: TopicDefaults::default(),
+//!     authorization: Authorization::default(),
 //! })
 //! .await?;
 //! # Ok(())
 //! # }
 //! ```
 
+mod acl;
 mod attempts;
 mod authentication;
+mod authorizer;
 mod broker;
 mod client_quota;
 mod clock;
@@ -62,12 +65,15 @@ mod topic_config;
 mod transaction;
 mod user;
 
+pub use acl::{
+    Acl, AclFilter, AclOperation, AclPermission, PatternFilter, PatternType, ResourceType,
+};
 pub use clock::Clock;
 pub use counters::CounterValues;
 pub use error::{HostError, TopicError};
 pub use host::{ClusterObservation, Durability, Host, HostOptions, ListenerObservation};
 pub use security::{SaslMechanism, SaslSpec, SecurityProtocol, UnknownName};
 pub use spec::{
-    BrokerSpec, ClusterLimits, ClusterSpec, ListenerSpec, TopicDefaults, TopicDescription,
-    TopicSpec,
+    Authorization, BrokerSpec, ClusterLimits, ClusterSpec, ListenerSpec, TopicDefaults,
+    TopicDescription, TopicSpec,
 };

@@ -1,6 +1,8 @@
 //! The Kafka wire protocol: which requests are served, and one file per family of them.
 
+mod acl;
 mod api;
+mod authorization;
 mod client_quota;
 mod cluster_api;
 mod config;
@@ -20,15 +22,16 @@ mod shape;
 mod topic;
 mod transaction;
 
+use authorization::OPERATIONS_UNKNOWN;
+
 pub(crate) use api::{ProtocolError, Reply, check_version, handle, is_produce};
 pub(crate) use sasl::{AuthenticationError, Authenticator, Session, Step, is_handshake};
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use crate::{cluster::Cluster, error::ErrorCode, log::partition::Partition, topic::Topic};
-
-/// Told to clients that ask for authorized operations when nobody is authorized (Kafka's default).
-pub(crate) const OPERATIONS_UNKNOWN: i32 = i32::MIN;
+use crate::{
+    authorizer::Access, cluster::Cluster, error::ErrorCode, log::partition::Partition, topic::Topic,
+};
 
 /// The user on listeners without authentication.
 pub(crate) const ANONYMOUS: &str = "ANONYMOUS";
@@ -42,6 +45,8 @@ pub(crate) struct Context {
     pub peer: SocketAddr,
     /// Who authenticated; [`ANONYMOUS`] where nobody is asked.
     pub user: Arc<str>,
+    /// What the user may do; brought up to date before each request.
+    pub access: Access,
     pub client_id: String,
     pub version: i16,
     /// How long the connection has to be silent after the answer.
@@ -61,6 +66,7 @@ impl Context {
             listener,
             peer,
             user: ANONYMOUS.into(),
+            access: Access::default(),
             client_id: String::new(),
             version: 0,
             throttle: Duration::ZERO,

@@ -1,6 +1,9 @@
 //! What a cluster should be.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
 
 use crate::{
     error::HostError,
@@ -26,6 +29,27 @@ pub struct ClusterSpec {
     pub auto_create_topics: bool,
     /// Settings of topics that do not say otherwise.
     pub defaults: TopicDefaults,
+    /// Who may do what where no ACL says it.
+    pub authorization: Authorization,
+}
+
+/// What Kafka's `StandardAuthorizer` is told besides the ACLs, which clients make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authorization {
+    /// Principals (`User:NAME`) that may do everything (Kafka's `super.users`).
+    pub super_users: BTreeSet<String>,
+    /// Whether a resource without ACLs is open to everybody (Kafka's `allow.everyone.if.no.acl.found`).
+    pub allow_everyone_if_no_acl_found: bool,
+}
+
+impl Default for Authorization {
+    /// Open until ACLs are made, as the clusters that vendors sell are.
+    fn default() -> Self {
+        Self {
+            super_users: BTreeSet::new(),
+            allow_everyone_if_no_acl_found: true,
+        }
+    }
 }
 
 /// One broker id.
@@ -208,6 +232,14 @@ impl ClusterSpec {
             .is_ok_and(|factor| factor > self.brokers.len())
         {
             return invalid("the default replication factor exceeds the number of brokers");
+        }
+        if !self
+            .authorization
+            .super_users
+            .iter()
+            .all(|principal| principal.contains(':'))
+        {
+            return invalid("a super user is a principal, e.g. User:admin");
         }
         Ok(())
     }

@@ -1,11 +1,15 @@
 //! What a cluster knows besides its logs, as the sum of journal records.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    acl::{Acl, AclSet},
     leadership::{Leadership, Live, spread},
     log::journal::JournaledState,
     scram::{ScramCredential, ScramMechanism, SecretBytes},
@@ -201,6 +205,8 @@ pub(crate) enum Record {
     ImaginarySecret {
         secret: SecretBytes,
     },
+    Acl(Acl),
+    AclGone(Acl),
 }
 
 /// Offsets of one group.
@@ -226,6 +232,8 @@ pub(crate) struct ClusterState {
     /// What is kept of passwords, by user and mechanism.
     pub users: BTreeMap<String, BTreeMap<ScramMechanism, ScramCredential>>,
     pub imaginary_secret: Option<SecretBytes>,
+    /// Shared with those who ask it; copied when it changes while they do.
+    pub acls: Arc<AclSet>,
 }
 
 impl JournaledState for ClusterState {
@@ -335,6 +343,8 @@ impl JournaledState for ClusterState {
                 }
             }
             Record::ImaginarySecret { secret } => self.imaginary_secret = Some(secret),
+            Record::Acl(acl) => Arc::make_mut(&mut self.acls).insert(acl),
+            Record::AclGone(acl) => Arc::make_mut(&mut self.acls).remove(&acl),
         }
     }
 
@@ -392,6 +402,7 @@ impl JournaledState for ClusterState {
         }
         let secret = self.imaginary_secret.clone();
         out.extend(secret.map(|secret| Record::ImaginarySecret { secret }));
+        out.extend(self.acls.iter().map(Record::Acl));
         out
     }
 }

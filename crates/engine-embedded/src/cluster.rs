@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use brokerage_broker::{
-    BrokerSpec, ClusterLimits, ClusterSpec as HostSpec, ListenerSpec, SaslSpec, SecurityProtocol,
-    TopicDefaults,
+    Authorization, BrokerSpec, ClusterLimits, ClusterSpec as HostSpec, ListenerSpec, SaslSpec,
+    SecurityProtocol, TopicDefaults,
 };
 use brokerage_domain::catalog::UsableLimits;
 use brokerage_domain::listener;
@@ -39,6 +39,7 @@ pub(crate) fn host_spec(spec: &ClusterSpec) -> Result<HostSpec, EngineError> {
         limits: limits(&spec.limits),
         auto_create_topics: setting(spec, "auto.create.topics.enable")?.unwrap_or(false),
         defaults: defaults(spec, brokers.len())?,
+        authorization: authorization(spec)?,
         brokers,
     })
 }
@@ -99,6 +100,20 @@ fn defaults(spec: &ClusterSpec, brokers: usize) -> Result<TopicDefaults, EngineE
         min_insync_replicas: setting(spec, "min.insync.replicas")?.unwrap_or(1),
         configs: BTreeMap::from([("max.message.bytes".to_owned(), message_bytes.to_string())]),
         ..TopicDefaults::default()
+    })
+}
+
+/// Access under Kafka's own names; open until ACLs are made.
+fn authorization(spec: &ClusterSpec) -> Result<Authorization, EngineError> {
+    let super_users: Option<String> = setting(spec, "super.users")?;
+    let principals = super_users.iter().flat_map(|users| users.split(';'));
+    Ok(Authorization {
+        super_users: principals
+            .map(|principal| principal.trim().to_owned())
+            .filter(|principal| !principal.is_empty())
+            .collect(),
+        allow_everyone_if_no_acl_found: setting(spec, "allow.everyone.if.no.acl.found")?
+            .unwrap_or(true),
     })
 }
 

@@ -46,6 +46,8 @@ pub(crate) struct Beat {
     pub pattern: Option<(String, Option<regex_lite::Regex>)>,
     pub assignor: Option<Assignor>,
     pub owned: Option<Assigned>,
+    /// Topics that the member may not describe: its pattern does not match them.
+    pub hidden_topics: BTreeSet<String>,
 }
 
 /// Answer to a heartbeat.
@@ -72,6 +74,7 @@ pub(crate) struct ConsumerMember {
     pub topics: BTreeSet<String>,
     pub pattern: String,
     matcher: Option<regex_lite::Regex>,
+    hidden_topics: BTreeSet<String>,
     assignor: Option<Assignor>,
     pub assigned: Assigned,
     /// What the member still holds but has to give up.
@@ -88,9 +91,10 @@ impl ConsumerMember {
     fn subscribes(&self, topic: &str) -> bool {
         self.topics.contains(topic)
             || self.matcher.as_ref().is_some_and(|matcher| {
-                matcher
-                    .find(topic)
-                    .is_some_and(|found| found.start() == 0 && found.end() == topic.len())
+                let found = matcher.find(topic);
+                let is_whole =
+                    found.is_some_and(|found| found.start() == 0 && found.end() == topic.len());
+                is_whole && !self.hidden_topics.contains(topic)
             })
     }
 }
@@ -155,6 +159,12 @@ impl ConsumerGroup {
         } else {
             Assignor::Uniform
         }
+    }
+
+    /// Whether the member subscribes, or subscribed before, by a pattern.
+    pub(crate) fn has_pattern(&self, beat: &Beat) -> bool {
+        let known = self.members.get(&beat.member_id);
+        beat.pattern.is_some() || known.is_some_and(|member| member.matcher.is_some())
     }
 
     /// ConsumerGroupHeartbeat.
@@ -239,6 +249,7 @@ impl ConsumerGroup {
             topics: BTreeSet::new(),
             pattern: String::new(),
             matcher: None,
+            hidden_topics: BTreeSet::new(),
             assignor: None,
             assigned: Assigned::new(),
             revoking: Assigned::new(),
@@ -338,6 +349,8 @@ impl ConsumerGroup {
             member.pattern.clone_from(text);
             member.matcher.clone_from(matcher);
         }
+        is_changed |= member.hidden_topics != beat.hidden_topics;
+        member.hidden_topics.clone_from(&beat.hidden_topics);
         if beat.assignor.is_some() {
             is_changed |= member.assignor != beat.assignor;
             member.assignor = beat.assignor;

@@ -20,6 +20,7 @@ fn beat(member_id: &str, member_epoch: i32, owned: Option<Assigned>) -> Beat {
         pattern: None,
         assignor: None,
         owned,
+        hidden_topics: BTreeSet::new(),
     }
 }
 

@@ -105,6 +105,9 @@ const SERVED: &[Served] = &[
     row(ApiKey::AlterUserScramCredentials, 0, 0),
     row(ApiKey::ConsumerGroupHeartbeat, 0, 1),
     row(ApiKey::ConsumerGroupDescribe, 0, 1),
+    row(ApiKey::DescribeAcls, 1, 3),
+    row(ApiKey::CreateAcls, 1, 3),
+    row(ApiKey::DeleteAcls, 1, 3),
 ];
 
 /// Refuses versions that cannot be sold: not of the form `1.2.3`, or outside of 1.0 to 4.1.
@@ -224,6 +227,7 @@ pub(crate) async fn handle(context: &mut Context, frame: Bytes) -> Result<Reply,
         return encode(&answer, at.key, 0, at.correlation_id).map(Reply::some);
     }
     let body = at.open(context, served, frame)?;
+    context.refresh_access();
     dispatch(context, served.key, body, at.correlation_id).await
 }
 
@@ -302,6 +306,9 @@ async fn dispatch(
         ApiKey::AlterUserScramCredentials => serve!(super::scram::alter_user_scram_credentials),
         ApiKey::ConsumerGroupHeartbeat => serve!(super::consumer_group::consumer_group_heartbeat),
         ApiKey::ConsumerGroupDescribe => serve!(super::consumer_group::consumer_group_describe),
+        ApiKey::DescribeAcls => serve!(super::acl::describe_acls),
+        ApiKey::CreateAcls => serve!(super::acl::create_acls),
+        ApiKey::DeleteAcls => serve!(super::acl::delete_acls),
         ApiKey::DescribeConfigs => serve!(super::config::describe_configs),
         ApiKey::AlterConfigs => serve!(super::config::alter_configs),
         ApiKey::IncrementalAlterConfigs => serve!(super::config::incremental_alter_configs),

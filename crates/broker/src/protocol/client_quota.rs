@@ -14,6 +14,7 @@ use kafka_protocol::{
 
 use super::Context;
 use crate::{
+    acl::AclOperation,
     client_quota::{CLIENT_ID, Direction, USER},
     error::{ErrorCode, TopicError},
     state::{QuotaEntity, Record},
@@ -32,6 +33,12 @@ pub(crate) async fn describe_client_quotas(
     context: &mut Context,
     request: DescribeClientQuotasRequest,
 ) -> DescribeClientQuotasResponse {
+    if let Err(error) = context.check_cluster_or_say(AclOperation::DescribeConfigs) {
+        return DescribeClientQuotasResponse::default()
+            .with_error_code(error.code)
+            .with_error_message(Some(error.message.into()))
+            .with_entries(None);
+    }
     let is_known = |component: &ComponentData| {
         [USER, CLIENT_ID].contains(&component.entity_type.as_str())
             && (MATCH_EXACT..=MATCH_ANY).contains(&component.match_type)
@@ -85,9 +92,13 @@ pub(crate) async fn alter_client_quotas(
     context: &mut Context,
     request: AlterClientQuotasRequest,
 ) -> AlterClientQuotasResponse {
+    let allowed = context.check_cluster_or_say(AclOperation::AlterConfigs);
     let mut answers = Vec::with_capacity(request.entries.len());
     for entry in request.entries {
-        let altered = alter(context, &entry, request.validate_only).await;
+        let altered = match &allowed {
+            Ok(()) => alter(context, &entry, request.validate_only).await,
+            Err(error) => Err(error.clone()),
+        };
         let entity = entry.entity.into_iter().map(|part| {
             AlteredEntity::default()
                 .with_entity_type(part.entity_type)

@@ -7,7 +7,7 @@ use kafka_protocol::messages::{
 };
 
 use super::{Context, OPERATIONS_UNKNOWN};
-use crate::error::ErrorCode;
+use crate::{acl::AclOperation, error::ErrorCode};
 
 /// The brokers of the cluster (KIP-700); endpoint type 2 asks for controllers, which clients cannot reach.
 pub(crate) async fn describe_cluster(
@@ -42,7 +42,10 @@ pub(crate) async fn describe_cluster(
         .with_cluster_id(context.cluster.id.clone().into())
         .with_controller_id(context.cluster.controller().into())
         .with_brokers(brokers)
-        .with_cluster_authorized_operations(OPERATIONS_UNKNOWN)
+        .with_cluster_authorized_operations(match request.include_cluster_authorized_operations {
+            true => context.cluster_operations(),
+            false => OPERATIONS_UNKNOWN,
+        })
 }
 
 /// Brokers that were taken away, which Kafka calls fenced (KIP-1073).
@@ -70,8 +73,9 @@ fn stopped_brokers(context: &Context) -> Vec<DescribeClusterBroker> {
     out
 }
 
-/// Key types: groups and transactional ids. Share groups are not served.
-const KEY_TYPES: [i8; 2] = [0, 1];
+/// Key types. Share groups are not served.
+const KEY_GROUP: i8 = 0;
+const KEY_TRANSACTION: i8 = 1;
 
 pub(crate) async fn find_coordinator(
     context: &mut Context,
@@ -103,8 +107,13 @@ fn coordinator(context: &Context, key: &str, key_type: i8) -> Coordinator {
             .with_error_code(code.code())
             .with_error_message(Some(code.to_string().into()))
     };
-    if !KEY_TYPES.contains(&key_type) {
-        return failed(ErrorCode::InvalidRequest);
+    let allowed = match key_type {
+        KEY_GROUP => context.check_group(AclOperation::Describe, key),
+        KEY_TRANSACTION => context.check_transactional_id(AclOperation::Describe, key),
+        _ => Err(ErrorCode::InvalidRequest),
+    };
+    if let Err(code) = allowed {
+        return failed(code);
     }
     let node = context.cluster.coordinator(key);
     match context.cluster.endpoint(&context.listener, node) {

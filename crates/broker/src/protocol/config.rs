@@ -17,8 +17,9 @@ use kafka_protocol::{
     protocol::StrBytes,
 };
 
-use super::Context;
+use super::{Context, authorization::refused};
 use crate::{
+    acl::AclOperation,
     error::{ErrorCode, TopicError},
     spec::ClusterSpec,
     topic_config::{self, ConfigKind, TOPIC_CONFIGS},
@@ -180,7 +181,13 @@ pub(crate) async fn describe_configs(
         let answer = DescribeConfigsResult::default()
             .with_resource_type(resource.resource_type)
             .with_resource_name(resource.resource_name.clone());
-        match rows(context, &resource) {
+        let allowed = check_resource(
+            context,
+            AclOperation::DescribeConfigs,
+            resource.resource_type,
+            &resource.resource_name,
+        );
+        match allowed.and_then(|()| rows(context, &resource)) {
             Ok((rows, read_only)) => {
                 let shown = rows
                     .into_iter()
@@ -201,6 +208,22 @@ pub(crate) async fn describe_configs(
     });
     let results = results.collect();
     DescribeConfigsResponse::default().with_results(results)
+}
+
+/// Settings of topics belong to the topic, all others to the cluster. Kinds that are not served are
+/// refused where they are looked at.
+fn check_resource(
+    context: &Context,
+    operation: AclOperation,
+    resource_type: i8,
+    name: &str,
+) -> Result<(), TopicError> {
+    let allowed = match resource_type {
+        RESOURCE_TOPIC => context.check_topic(operation, name),
+        RESOURCE_BROKER => context.check_cluster(operation),
+        _ => Ok(()),
+    };
+    allowed.map_err(refused)
 }
 
 fn rows(
@@ -283,7 +306,15 @@ pub(crate) async fn alter_configs(
                     .map(|value| (config.name.to_string(), value.to_string()))
             })
             .collect();
-        let changed = if resource.resource_type == RESOURCE_TOPIC {
+        let allowed = check_resource(
+            context,
+            AclOperation::AlterConfigs,
+            resource.resource_type,
+            &name,
+        );
+        let changed = if let Err(error) = allowed {
+            Err(error)
+        } else if resource.resource_type == RESOURCE_TOPIC {
             let replace = |configs: &mut BTreeMap<String, String>| {
                 *configs = wanted.clone();
                 Ok(())
@@ -315,7 +346,15 @@ pub(crate) async fn incremental_alter_configs(
     let mut responses = Vec::with_capacity(request.resources.len());
     for resource in request.resources {
         let name = resource.resource_name.to_string();
-        let changed = if resource.resource_type == RESOURCE_TOPIC {
+        let allowed = check_resource(
+            context,
+            AclOperation::AlterConfigs,
+            resource.resource_type,
+            &name,
+        );
+        let changed = if let Err(error) = allowed {
+            Err(error)
+        } else if resource.resource_type == RESOURCE_TOPIC {
             let defaults = context.cluster.spec().defaults.clone();
             let change = |configs: &mut BTreeMap<String, String>| {
                 resource

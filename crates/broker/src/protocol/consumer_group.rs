@@ -19,8 +19,9 @@ use kafka_protocol::{
 };
 use uuid::Uuid;
 
-use super::{Context, OPERATIONS_UNKNOWN};
+use super::{Context, OPERATIONS_UNKNOWN, authorization::refused};
 use crate::{
+    acl::{AclOperation, ResourceType},
     error::ErrorCode,
     group::{
         Group,
@@ -32,6 +33,9 @@ use crate::{
 
 /// Longest pattern of a subscription in bytes.
 const PATTERN_BYTES_MAX: usize = 4096;
+/// Told instead of a group whose members read what the client may not describe.
+const HIDDEN_TOPICS_TEXT: &str =
+    "The group has described topic(s) that the client is not authorized to describe.";
 /// `member_type` of a member that speaks the consumer protocol.
 const MEMBER_TYPE_CONSUMER: i8 = 1;
 
@@ -72,7 +76,11 @@ pub(crate) async fn consumer_group_heartbeat(
 
 fn beat(context: &Context, request: ConsumerGroupHeartbeatRequest) -> Result<Beaten, ErrorCode> {
     let id = request.group_id.to_string();
-    let beat = read_beat(context, request)?;
+    context.check_group(AclOperation::Read, &id)?;
+    for topic in request.subscribed_topic_names.iter().flatten() {
+        context.check_topic(AclOperation::Describe, topic)?;
+    }
+    let mut beat = read_beat(context, request)?;
     context.check_coordinator(&id)?;
     let topics = context.cluster.topics.sizes();
     let groups = &context.cluster.groups;
@@ -83,6 +91,10 @@ fn beat(context: &Context, request: ConsumerGroupHeartbeatRequest) -> Result<Bea
                 return Err(ErrorCode::GroupIdNotFound);
             }
             group.is_consumer = true;
+        }
+        if group.consumer.has_pattern(&beat) {
+            let is_hidden = |name: &&String| !context.may_see_topic(name);
+            beat.hidden_topics = topics.keys().filter(is_hidden).cloned().collect();
         }
         group.consumer.heartbeat(beat, &topics, now)
     };
@@ -162,6 +174,7 @@ fn read_beat(context: &Context, request: ConsumerGroupHeartbeatRequest) -> Resul
         pattern,
         assignor,
         owned,
+        hidden_topics: BTreeSet::new(),
     })
 }
 
@@ -173,20 +186,38 @@ pub(crate) async fn consumer_group_describe(
         let answer = DescribedGroup::default()
             .with_group_id(id.clone())
             .with_authorized_operations(OPERATIONS_UNKNOWN);
+        let shown = match request.include_authorized_operations {
+            true => answer.clone().with_authorized_operations(
+                context.authorized_operations(ResourceType::Group, &id),
+            ),
+            false => answer.clone(),
+        };
         let failed = |code: ErrorCode, message: String| {
             answer
                 .clone()
                 .with_error_code(code.code())
                 .with_error_message(Some(message.into()))
         };
+        if let Err(code) = context.check_group(AclOperation::Describe, &id) {
+            return failed(code, refused(code).message);
+        }
         if let Err(code) = context.check_coordinator(&id) {
             return failed(code, code.to_string());
         }
         let described = context.cluster.groups.find_group_and(&id, |group, _| {
             group
                 .is_consumer
-                .then(|| describe(context, answer.clone(), group))
+                .then(|| describe(context, shown.clone(), group))
         });
+        let may_see = |topic: &DescribedPartitions| context.may_see_topic(&topic.topic_name);
+        if let Some(Some(described)) = &described
+            && !described_topics(described).all(may_see)
+        {
+            return failed(
+                ErrorCode::TopicAuthorizationFailed,
+                HIDDEN_TOPICS_TEXT.to_owned(),
+            );
+        }
         match described {
             Some(Some(described)) => described,
             Some(None) => failed(
@@ -201,6 +232,14 @@ pub(crate) async fn consumer_group_describe(
     });
     let groups = groups.collect();
     ConsumerGroupDescribeResponse::default().with_groups(groups)
+}
+
+/// The topics that the members of a described group have, or shall have.
+fn described_topics(group: &DescribedGroup) -> impl Iterator<Item = &DescribedPartitions> {
+    group.members.iter().flat_map(|member| {
+        let assigned = member.assignment.topic_partitions.iter();
+        assigned.chain(member.target_assignment.topic_partitions.iter())
+    })
 }
 
 fn describe(context: &Context, answer: DescribedGroup, group: &Group) -> DescribedGroup {

@@ -15,6 +15,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::{Context, produce::note_throttle, throttle_ms};
 use crate::{
+    acl::AclOperation,
     client_quota::Direction,
     counters,
     error::ErrorCode,
@@ -69,6 +70,17 @@ fn find_topic(context: &Context, wanted: &FetchTopic) -> Option<Arc<Topic>> {
     }
 }
 
+/// The topic, if the client may read it. A name is refused whether it is there or not.
+fn readable_topic(context: &Context, wanted: &FetchTopic) -> Result<Arc<Topic>, ErrorCode> {
+    if context.version < 13 {
+        context.check_topic(AclOperation::Read, &wanted.topic)?;
+        return find_topic(context, wanted).ok_or(ErrorCode::UnknownTopicOrPartition);
+    }
+    let topic = find_topic(context, wanted).ok_or(ErrorCode::UnknownTopicId)?;
+    context.check_topic(AclOperation::Read, &topic.name)?;
+    Ok(topic)
+}
+
 fn register(context: &Context, request: &FetchRequest, waiter: &Arc<Notify>) {
     for wanted in &request.topics {
         let Some(topic) = find_topic(context, wanted) else {
@@ -97,13 +109,13 @@ fn read_all(context: &Context, request: &FetchRequest) -> Read {
         is_final: request.topics.is_empty(),
     };
     for wanted in &request.topics {
-        let topic = find_topic(context, wanted);
+        let topic = readable_topic(context, wanted);
         let mut partitions = Vec::with_capacity(wanted.partitions.len());
         for partition in &wanted.partitions {
             let at_least_one = read.bytes == 0;
             let data = read_one(
                 context,
-                topic.as_ref(),
+                &topic,
                 partition,
                 request.isolation_level == 1,
                 left,
@@ -127,17 +139,12 @@ fn read_all(context: &Context, request: &FetchRequest) -> Read {
 
 fn read_one(
     context: &Context,
-    topic: Option<&Arc<Topic>>,
+    topic: &Result<Arc<Topic>, ErrorCode>,
     wanted: &FetchPartition,
     is_read_committed: bool,
     left: usize,
     at_least_one: bool,
 ) -> PartitionData {
-    let missing = if context.version >= 13 {
-        ErrorCode::UnknownTopicId
-    } else {
-        ErrorCode::UnknownTopicOrPartition
-    };
     let empty = PartitionData::default()
         .with_partition_index(wanted.partition)
         .with_records(Some(Bytes::new()));
@@ -149,8 +156,9 @@ fn read_one(
             .with_last_stable_offset(-1)
             .with_log_start_offset(-1)
     };
-    let Some(topic) = topic else {
-        return failed(missing);
+    let topic = match topic {
+        Ok(topic) => topic,
+        Err(code) => return failed(*code),
     };
     let known_epoch = Some(wanted.current_leader_epoch);
     let partition = match context.led_partition(Some(topic), wanted.partition, known_epoch) {

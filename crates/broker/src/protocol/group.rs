@@ -19,6 +19,7 @@ use kafka_protocol::{
 
 use super::{Context, OPERATIONS_UNKNOWN, code_of};
 use crate::{
+    acl::{AclOperation, CLUSTER_NAME, ResourceType},
     error::ErrorCode,
     group::{
         Group,
@@ -40,7 +41,8 @@ fn optional(text: &Option<StrBytes>) -> Option<String> {
 }
 
 /// Everything that is refused before the group is looked at.
-fn check_group(context: &Context, group: &str) -> Result<(), ErrorCode> {
+fn check_group(context: &Context, operation: AclOperation, group: &str) -> Result<(), ErrorCode> {
+    context.check_group(operation, group)?;
     if group.is_empty() {
         return Err(ErrorCode::InvalidGroupId);
     }
@@ -93,7 +95,7 @@ pub(crate) async fn join_group(
 }
 
 fn join_step(context: &Context, request: JoinGroupRequest) -> Result<Step<JoinAnswer>, ErrorCode> {
-    check_group(context, &request.group_id)?;
+    check_group(context, AclOperation::Read, &request.group_id)?;
     if !(SESSION_TIMEOUT_MS_MIN..=SESSION_TIMEOUT_MS_MAX).contains(&request.session_timeout_ms) {
         return Err(ErrorCode::InvalidSessionTimeout);
     }
@@ -162,7 +164,7 @@ pub(crate) async fn sync_group(
 }
 
 fn sync_step(context: &Context, request: SyncGroupRequest) -> Result<Step<SyncAnswer>, ErrorCode> {
-    check_group(context, &request.group_id)?;
+    check_group(context, AclOperation::Read, &request.group_id)?;
     let assignments = request
         .assignments
         .into_iter()
@@ -195,7 +197,7 @@ pub(crate) async fn heartbeat(
         member_id: &request.member_id,
         instance_id: instance_id.as_deref(),
     };
-    let beat = check_group(context, &request.group_id).and_then(|()| {
+    let beat = check_group(context, AclOperation::Read, &request.group_id).and_then(|()| {
         context
             .cluster
             .groups
@@ -211,7 +213,7 @@ pub(crate) async fn leave_group(
     context: &mut Context,
     request: LeaveGroupRequest,
 ) -> LeaveGroupResponse {
-    if let Err(code) = check_group(context, &request.group_id) {
+    if let Err(code) = check_group(context, AclOperation::Read, &request.group_id) {
         return LeaveGroupResponse::default().with_error_code(code.code());
     }
     let leave = |member_id: &str, instance_id: Option<&str>| {
@@ -251,9 +253,18 @@ pub(crate) async fn describe_groups(
         let answer = DescribedGroup::default()
             .with_group_id(id.clone())
             .with_authorized_operations(OPERATIONS_UNKNOWN);
-        if let Err(code) = context.check_coordinator(&id) {
+        let allowed = context
+            .check_group(AclOperation::Describe, &id)
+            .and_then(|()| context.check_coordinator(&id));
+        if let Err(code) = allowed {
             return answer.with_error_code(code.code());
         }
+        let answer = match request.include_authorized_operations {
+            true => answer.with_authorized_operations(
+                context.authorized_operations(ResourceType::Group, &id),
+            ),
+            false => answer,
+        };
         let described = context.cluster.groups.find_group_and(&id, |group, _| {
             (!group.is_consumer).then(|| describe(answer.clone(), &group.classic))
         });
@@ -318,6 +329,7 @@ pub(crate) async fn list_groups(
                 .iter()
                 .any(|wanted| wanted.eq_ignore_ascii_case(value))
     };
+    let may_see_all = context.may(AclOperation::Describe, ResourceType::Cluster, CLUSTER_NAME);
     let groups = context
         .cluster
         .groups
@@ -328,6 +340,9 @@ pub(crate) async fn list_groups(
             is_in(&request.states_filter, group.state) && is_in(&request.types_filter, group.kind)
         })
         .filter(|group| context.check_coordinator(&group.id).is_ok())
+        .filter(|group| {
+            may_see_all || context.may(AclOperation::Describe, ResourceType::Group, &group.id)
+        })
         .map(|group| {
             ListedGroup::default()
                 .with_group_id(GroupId(group.id.into()))
@@ -353,7 +368,7 @@ pub(crate) async fn delete_groups(
 ) -> DeleteGroupsResponse {
     let mut results = Vec::with_capacity(request.groups_names.len());
     for id in request.groups_names {
-        let deleted = match check_group(context, &id) {
+        let deleted = match check_group(context, AclOperation::Delete, &id) {
             Ok(()) => {
                 context
                     .cluster

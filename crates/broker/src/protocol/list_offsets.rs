@@ -9,7 +9,11 @@ use kafka_protocol::messages::{
 };
 
 use super::Context;
-use crate::{error::ErrorCode, log::partition::Partition};
+use crate::{
+    acl::{AclOperation, CLUSTER_NAME, ResourceType},
+    error::ErrorCode,
+    log::partition::Partition,
+};
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
@@ -29,14 +33,17 @@ pub(crate) async fn list_offsets(
     let is_read_committed = request.isolation_level == 1;
     let mut topics = Vec::with_capacity(request.topics.len());
     for wanted in request.topics {
+        let allowed = context.check_topic(AclOperation::Describe, &wanted.name);
         let topic = context.cluster.topics.get(&wanted.name);
         let partitions = wanted.partitions.iter().map(|partition| {
-            let found = context
-                .led_partition(
-                    topic.as_ref(),
-                    partition.partition_index,
-                    Some(partition.current_leader_epoch),
-                )
+            let found = allowed
+                .and_then(|()| {
+                    context.led_partition(
+                        topic.as_ref(),
+                        partition.partition_index,
+                        Some(partition.current_leader_epoch),
+                    )
+                })
                 .and_then(|log| find(&log, partition, is_read_committed));
             let answer = ListOffsetsPartitionResponse::default()
                 .with_partition_index(partition.partition_index);
@@ -102,17 +109,29 @@ pub(crate) async fn offset_for_leader_epoch(
     context: &mut Context,
     request: OffsetForLeaderEpochRequest,
 ) -> OffsetForLeaderEpochResponse {
+    // Brokers ask this of each other, and so do programs that act as one.
+    let may_all = context.may(
+        AclOperation::ClusterAction,
+        ResourceType::Cluster,
+        CLUSTER_NAME,
+    );
     let mut topics = Vec::with_capacity(request.topics.len());
     for wanted in request.topics {
+        let allowed = match may_all {
+            true => Ok(()),
+            false => context.check_topic(AclOperation::Describe, &wanted.topic),
+        };
         let topic = context.cluster.topics.get(&wanted.topic);
         let partitions = wanted.partitions.iter().map(|partition| {
             let answer = EpochEndOffset::default().with_partition(partition.partition);
-            let found = context
-                .led_partition(
-                    topic.as_ref(),
-                    partition.partition,
-                    Some(partition.current_leader_epoch),
-                )
+            let found = allowed
+                .and_then(|()| {
+                    context.led_partition(
+                        topic.as_ref(),
+                        partition.partition,
+                        Some(partition.current_leader_epoch),
+                    )
+                })
                 .and_then(|log| {
                     let (wanted, current) = (partition.leader_epoch, log.leader_epoch());
                     log.ask(|log, marks| {

@@ -8,7 +8,7 @@ use kafka_protocol::messages::{
 };
 
 use super::Context;
-use crate::counters;
+use crate::{acl::AclOperation, counters};
 
 /// The directory that is told to clients; where the data really lies is nobody's business.
 const LOG_DIR: &str = "/kafka-logs";
@@ -18,6 +18,11 @@ pub(crate) async fn describe_log_dirs(
     context: &mut Context,
     request: DescribeLogDirsRequest,
 ) -> DescribeLogDirsResponse {
+    if let Err(code) = context.check_cluster(AclOperation::Describe) {
+        // The field came with version 3; older clients are shown that there is nothing.
+        let code = if context.version >= 3 { code.code() } else { 0 };
+        return DescribeLogDirsResponse::default().with_error_code(code);
+    }
     let cluster = &context.cluster;
     let mut topics = Vec::new();
     for topic in cluster.topics.all() {

@@ -14,6 +14,7 @@ use kafka_protocol::messages::{
 
 use super::{Context, OPERATIONS_UNKNOWN};
 use crate::{
+    acl::{AclOperation, ResourceType},
     error::ErrorCode,
     leadership::NO_LEADER,
     log::partition::Partition,
@@ -40,7 +41,10 @@ pub(crate) async fn metadata(context: &mut Context, request: MetadataRequest) ->
         .with_brokers(brokers.collect())
         .with_cluster_id(Some(cluster.id.clone().into()))
         .with_controller_id(cluster.controller().into())
-        .with_cluster_authorized_operations(OPERATIONS_UNKNOWN);
+        .with_cluster_authorized_operations(match request.include_cluster_authorized_operations {
+            true => context.cluster_operations(),
+            false => OPERATIONS_UNKNOWN,
+        });
     let wanted = match request.topics {
         Some(topics) if context.version > 0 || !topics.is_empty() => Some(topics),
         _ => None,
@@ -50,6 +54,7 @@ pub(crate) async fn metadata(context: &mut Context, request: MetadataRequest) ->
             .topics
             .all()
             .iter()
+            .filter(|topic| context.may_see_topic(&topic.name))
             .map(|topic| describe(context, topic))
             .collect(),
         Some(wanted) => {
@@ -62,6 +67,14 @@ pub(crate) async fn metadata(context: &mut Context, request: MetadataRequest) ->
             topics
         }
     };
+    if request.include_topic_authorized_operations {
+        for topic in answer.topics.iter_mut() {
+            if let Some(name) = &topic.name {
+                topic.topic_authorized_operations =
+                    context.authorized_operations(ResourceType::Topic, name);
+            }
+        }
+    }
     answer
 }
 
@@ -80,10 +93,17 @@ async fn find(
     };
     let Some(name) = &wanted.name else {
         return match cluster.topics.by_id(&wanted.topic_id) {
-            Some(topic) => describe(context, &topic),
+            Some(topic) => match context.check_topic(AclOperation::Describe, &topic.name) {
+                Ok(()) => describe(context, &topic),
+                Err(code) => failed(code),
+            },
             None => failed(ErrorCode::UnknownTopicId),
         };
     };
+    // Whether the topic is there is not told to those who may not describe it.
+    if let Err(code) = context.check_topic(AclOperation::Describe, name) {
+        return failed(code);
+    }
     if let Some(topic) = cluster.topics.get(name) {
         return describe(context, &topic);
     }
@@ -92,6 +112,9 @@ async fn find(
     }
     if !may_create {
         return failed(ErrorCode::UnknownTopicOrPartition);
+    }
+    if let Err(code) = context.check_create(name) {
+        return failed(code);
     }
     let spec = TopicSpec {
         name: name.to_string(),
@@ -181,6 +204,7 @@ pub(crate) async fn describe_topic_partitions(
             .topics
             .all()
             .iter()
+            .filter(|topic| context.may_see_topic(&topic.name))
             .map(|topic| topic.name.clone())
             .collect()
     } else {
@@ -235,6 +259,11 @@ fn describe_page(
     let answer = DescribeTopicPartitionsResponseTopic::default()
         .with_name(Some(TopicName(name.to_owned().into())))
         .with_topic_authorized_operations(OPERATIONS_UNKNOWN);
+    if let Err(code) = context.check_topic(AclOperation::Describe, name) {
+        return (answer.with_error_code(code.code()), None);
+    }
+    let answer = answer
+        .with_topic_authorized_operations(context.authorized_operations(ResourceType::Topic, name));
     let Some(topic) = context.cluster.topics.get(name) else {
         let code = match check_topic_name(name) {
             Ok(()) => ErrorCode::UnknownTopicOrPartition,

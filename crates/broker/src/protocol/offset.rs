@@ -19,6 +19,7 @@ use kafka_protocol::{
 
 use super::{Context, code_of};
 use crate::{
+    acl::AclOperation,
     error::ErrorCode,
     group::{Group, classic::Speaker},
     state::{ClusterState, CommittedOffset, Record},
@@ -42,10 +43,13 @@ pub(crate) async fn offset_commit(
         let groups = &context.cluster.groups;
         groups.check_commit(&group, speaker, generation, false)
     });
+    let may_commit = context.check_group(AclOperation::Read, &group);
     let mut records = Vec::new();
     let mut topics = Vec::with_capacity(request.topics.len());
     for wanted in request.topics {
         let name = wanted.name.to_string();
+        let may_read = context.check_topic(AclOperation::Read, &name);
+        let allowed = may_commit.and(may_read).and(allowed);
         let partitions = wanted.partitions.into_iter().map(|partition| {
             let index = partition.partition_index;
             let checked = allowed.and_then(|()| committed(context, &name, partition));
@@ -197,36 +201,30 @@ pub(crate) async fn offset_fetch(
     if context.version >= 8 {
         let groups = request.groups.into_iter().map(|group| {
             let answer = OffsetFetchResponseGroup::default().with_group_id(group.group_id.clone());
-            if let Err(code) = context.check_coordinator(&group.group_id) {
-                return answer.with_error_code(code.code());
-            }
             let member = group
                 .member_id
                 .as_deref()
-                .filter(|_| group.member_epoch >= 0);
-            if let Some(member) = member
-                && let Err(code) =
-                    check_member(context, &group.group_id, member, group.member_epoch)
-            {
-                return answer.with_error_code(code.code());
-            }
+                .filter(|_| group.member_epoch >= 0)
+                .map(|member| (member, group.member_epoch));
             let wanted = group.topics.map(|topics| {
                 topics
                     .into_iter()
                     .map(|topic| (topic.name, topic.partition_indexes))
                     .collect()
             });
-            let found = context
-                .cluster
-                .journal
-                .read(|state| look_up(state, &group.group_id, wanted, request.require_stable));
-            answer.with_topics(by_topic(found))
+            let wanted = Wanted {
+                group: &group.group_id,
+                member,
+                topics: wanted,
+                require_stable: request.require_stable,
+            };
+            match fetch_group(context, wanted) {
+                Ok(found) => answer.with_topics(by_topic(found)),
+                Err(code) => answer.with_error_code(code.code()),
+            }
         });
         let groups = groups.collect();
         return OffsetFetchResponse::default().with_groups(groups);
-    }
-    if let Err(code) = context.check_coordinator(&request.group_id) {
-        return OffsetFetchResponse::default().with_error_code(code.code());
     }
     let wanted = request.topics.map(|topics| {
         topics
@@ -234,11 +232,53 @@ pub(crate) async fn offset_fetch(
             .map(|topic| (topic.name, topic.partition_indexes))
             .collect()
     });
-    let found = context
+    let wanted = Wanted {
+        group: &request.group_id,
+        member: None,
+        topics: wanted,
+        require_stable: request.require_stable,
+    };
+    let answer = OffsetFetchResponse::default();
+    match fetch_group(context, wanted) {
+        Ok(found) => answer.with_topics(by_topic(found).into_iter().map(older).collect()),
+        Err(code) => answer.with_error_code(code.code()),
+    }
+}
+
+/// What is asked about one group.
+struct Wanted<'a> {
+    group: &'a str,
+    /// A member with its epoch.
+    member: Option<(&'a str, i32)>,
+    /// `None`: all that have offsets.
+    topics: Option<Vec<(TopicName, Vec<i32>)>>,
+    require_stable: bool,
+}
+
+fn fetch_group(context: &Context, wanted: Wanted<'_>) -> Result<Vec<Found>, ErrorCode> {
+    context.check_group(AclOperation::Describe, wanted.group)?;
+    context.check_coordinator(wanted.group)?;
+    if let Some((member, epoch)) = wanted.member {
+        check_member(context, wanted.group, member, epoch)?;
+    }
+    let is_all = wanted.topics.is_none();
+    let mut found = context
         .cluster
         .journal
-        .read(|state| look_up(state, &request.group_id, wanted, request.require_stable));
-    OffsetFetchResponse::default().with_topics(by_topic(found).into_iter().map(older).collect())
+        .read(|state| look_up(state, wanted.group, wanted.topics, wanted.require_stable));
+    if is_all {
+        found.retain(|found| context.may_see_topic(&found.topic));
+        return Ok(found);
+    }
+    for found in &mut found {
+        if let Err(code) = context.check_topic(AclOperation::Describe, &found.topic) {
+            found.offset = -1;
+            found.leader_epoch = -1;
+            found.metadata = StrBytes::default();
+            found.code = code.code();
+        }
+    }
+    Ok(found)
 }
 
 /// A member of a KIP-848 group says which epoch it is in (version 9).
@@ -305,7 +345,10 @@ pub(crate) async fn offset_delete(
         .journal
         .read(|state| state.offsets.contains_key(&group));
     let subscribed = context.cluster.groups.subscribed_topics(&group);
-    let refused = match context.check_coordinator(&group) {
+    let allowed = context
+        .check_group(AclOperation::Delete, &group)
+        .and_then(|()| context.check_coordinator(&group));
+    let refused = match allowed {
         Err(code) => Some(code),
         Ok(()) if !is_known && subscribed.is_none() => Some(ErrorCode::GroupIdNotFound),
         Ok(()) => None,
@@ -318,9 +361,12 @@ pub(crate) async fn offset_delete(
     let mut topics = Vec::with_capacity(request.topics.len());
     for wanted in request.topics {
         let name = wanted.name.to_string();
+        let may_read = context.check_topic(AclOperation::Read, &name);
         let partitions = wanted.partitions.iter().map(|partition| {
             let index = partition.partition_index;
-            let code = if subscribed.contains(&name) {
+            let code = if let Err(code) = may_read {
+                code.code()
+            } else if subscribed.contains(&name) {
                 ErrorCode::GroupSubscribedToTopic.code()
             } else {
                 records.push(Record::OffsetGone {

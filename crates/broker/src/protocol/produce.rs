@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::{Context, throttle_ms};
 use crate::{
+    acl::AclOperation,
     client_quota::Direction,
     counters,
     error::ErrorCode,
@@ -65,12 +66,13 @@ impl Produced {
 /// one connection share a flush.
 pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> Produced {
     let acks = request.acks;
+    let allowed = check_transactional(context, &request);
     let transactional_id = request.transactional_id.map(|id| id.to_string());
     let mut bytes = 0;
     let mut answers = Vec::with_capacity(request.topic_data.len());
     let mut flushes = Vec::new();
     for data in request.topic_data {
-        let topic = find_topic(context, &data);
+        let topic = allowed.and_then(|()| find_topic(context, &data));
         let mut partitions = Vec::with_capacity(data.partition_data.len());
         for partition in data.partition_data {
             bytes += partition
@@ -145,13 +147,31 @@ pub(super) fn note_throttle(context: &mut Context, throttle: std::time::Duration
 fn find_topic(context: &Context, data: &TopicProduceData) -> Result<Arc<Topic>, ErrorCode> {
     let topics = &context.cluster.topics;
     if context.version >= 13 {
-        topics
-            .by_id(&data.topic_id)
-            .ok_or(ErrorCode::UnknownTopicId)
-    } else {
-        topics
-            .get(&data.name)
-            .ok_or(ErrorCode::UnknownTopicOrPartition)
+        let topic = topics.by_id(&data.topic_id);
+        let topic = topic.ok_or(ErrorCode::UnknownTopicId)?;
+        context.check_topic(AclOperation::Write, &topic.name)?;
+        return Ok(topic);
+    }
+    context.check_topic(AclOperation::Write, &data.name)?;
+    topics
+        .get(&data.name)
+        .ok_or(ErrorCode::UnknownTopicOrPartition)
+}
+
+/// Transactional batches need permission for their transactional id, before anything else is looked at.
+fn check_transactional(context: &Context, request: &ProduceRequest) -> Result<(), ErrorCode> {
+    let mut data = request
+        .topic_data
+        .iter()
+        .flat_map(|topic| topic.partition_data.iter());
+    let is_transactional = data.any(|data| {
+        let header = data.records.as_ref().and_then(|at| BatchHeader::parse(at));
+        header.is_some_and(|header| header.is_transactional())
+    });
+    match &request.transactional_id {
+        _ if !is_transactional => Ok(()),
+        Some(id) => context.check_transactional_id(AclOperation::Write, id),
+        None => Err(ErrorCode::TransactionalIdAuthorizationFailed),
     }
 }
 

@@ -7,7 +7,7 @@ use kafka_protocol::messages::{
 };
 
 use super::Context;
-use crate::{error::ErrorCode, transaction::Producer};
+use crate::{acl::AclOperation, error::ErrorCode, transaction::Producer};
 
 pub(crate) async fn init_producer_id(
     context: &mut Context,
@@ -15,11 +15,14 @@ pub(crate) async fn init_producer_id(
 ) -> InitProducerIdResponse {
     let given = match &request.transactional_id {
         Some(id) => init_transactional(context, id, &request).await,
-        None => context
-            .cluster
-            .next_producer_id()
-            .await
-            .map(|id| Producer { id, epoch: 0 }),
+        None => match context.check_idempotent_write() {
+            Ok(()) => context
+                .cluster
+                .next_producer_id()
+                .await
+                .map(|id| Producer { id, epoch: 0 }),
+            Err(code) => Err(code),
+        },
     };
     match given {
         Ok(Producer { id, epoch }) => InitProducerIdResponse::default()
@@ -37,6 +40,7 @@ async fn init_transactional(
     id: &str,
     request: &InitProducerIdRequest,
 ) -> Result<Producer, ErrorCode> {
+    context.check_transactional_id(AclOperation::Write, id)?;
     context.check_coordinator(id)?;
     let former = (request.producer_id.0 >= 0).then_some(Producer {
         id: request.producer_id.0,
@@ -55,11 +59,12 @@ pub(crate) async fn describe_producers(
     request: DescribeProducersRequest,
 ) -> DescribeProducersResponse {
     let topics = request.topics.into_iter().map(|wanted| {
+        let allowed = context.check_topic(AclOperation::Read, &wanted.name);
         let topic = context.cluster.topics.get(&wanted.name);
         let partitions = wanted.partition_indexes.iter().map(|index| {
             let answer = PartitionResponse::default().with_partition_index(*index);
-            let states = context
-                .led_partition(topic.as_ref(), *index, None)
+            let states = allowed
+                .and_then(|()| context.led_partition(topic.as_ref(), *index, None))
                 .and_then(|partition| partition.ask(|log, _| Ok(producers(log))));
             match states {
                 Ok(states) => answer.with_active_producers(states),

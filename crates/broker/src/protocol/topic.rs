@@ -18,8 +18,9 @@ use kafka_protocol::{
 };
 use uuid::Uuid;
 
-use super::{Context, config};
+use super::{Context, authorization::refused, config};
 use crate::{
+    acl::{AclOperation, CLUSTER_NAME, ResourceType},
     error::{ErrorCode, TopicError},
     spec::TopicSpec,
     state::Record,
@@ -44,6 +45,8 @@ pub(crate) async fn create_topics(
                 ErrorCode::InvalidRequest,
                 "Duplicate topic name.",
             ))
+        } else if let Err(code) = context.check_create(&name) {
+            Err(refused(code))
         } else {
             create(context, topic, request.validate_only).await
         };
@@ -143,6 +146,18 @@ async fn create(
             created.replication_factor,
         )
     };
+    let answer = CreatableTopicResult::default()
+        .with_name(topic.name)
+        .with_topic_id(id);
+    let describe = AclOperation::DescribeConfigs;
+    if !context.may(describe, ResourceType::Topic, &spec.name) {
+        // The topic is made all the same; how is not told (KIP-525).
+        return Ok(answer
+            .with_topic_config_error_code(ErrorCode::TopicAuthorizationFailed.code())
+            .with_num_partitions(-1)
+            .with_replication_factor(-1)
+            .with_configs(Some(Vec::new())));
+    }
     let shown = config::topic_rows(context, &spec.configs)
         .into_iter()
         .map(|row| {
@@ -151,12 +166,24 @@ async fn create(
                 .with_value(Some(row.value.into()))
                 .with_config_source(row.source)
         });
-    Ok(CreatableTopicResult::default()
-        .with_name(topic.name)
-        .with_topic_id(id)
+    Ok(answer
         .with_num_partitions(partitions)
         .with_replication_factor(replication_factor)
         .with_configs(Some(shown.collect())))
+}
+
+/// Topics are deleted by those who may delete anything in the cluster, or may delete that one. To those
+/// who may not even describe it nothing is told.
+fn check_delete(context: &Context, name: &str) -> Result<(), ErrorCode> {
+    let delete = AclOperation::Delete;
+    if context.may(delete, ResourceType::Cluster, CLUSTER_NAME) {
+        return Ok(());
+    }
+    context.check_topic(AclOperation::Describe, name)?;
+    if context.cluster.topics.get(name).is_none() {
+        return Err(ErrorCode::UnknownTopicOrPartition);
+    }
+    context.check_topic(delete, name)
 }
 
 pub(crate) async fn delete_topics(
@@ -182,13 +209,21 @@ pub(crate) async fn delete_topics(
                 .map(|topic| topic.name.clone())
                 .ok_or(ErrorCode::UnknownTopicId),
         };
+        let mut answer = DeletableTopicResult::default()
+            .with_name(wanted.name.clone())
+            .with_topic_id(wanted.topic_id);
         let deleted = match name {
-            Ok(name) => context.cluster.delete_topic(&name).await,
+            Ok(name) => match check_delete(context, &name) {
+                Ok(()) => context.cluster.delete_topic(&name).await,
+                Err(code) => {
+                    if wanted.name.is_none() && context.may_see_topic(&name) {
+                        answer.name = Some(TopicName(name.into()));
+                    }
+                    Err(refused(code))
+                }
+            },
             Err(code) => Err(code.into()),
         };
-        let answer = DeletableTopicResult::default()
-            .with_name(wanted.name)
-            .with_topic_id(wanted.topic_id);
         answers.push(match deleted {
             Ok(topic) => answer
                 .with_name(Some(TopicName(topic.name.clone().into())))
@@ -214,15 +249,16 @@ pub(crate) async fn create_partitions(
             .flatten()
             .map(|assignment| assignment.broker_ids.iter().map(|id| id.0).collect())
             .collect();
-        let grown = context
-            .cluster
-            .grow_topic(
-                &wanted.name,
-                wanted.count,
-                &assignments,
-                request.validate_only,
-            )
-            .await;
+        let grown = match context.check_topic(AclOperation::Alter, &wanted.name) {
+            Ok(()) => {
+                let (name, count) = (&wanted.name, wanted.count);
+                context
+                    .cluster
+                    .grow_topic(name, count, &assignments, request.validate_only)
+                    .await
+            }
+            Err(code) => Err(refused(code)),
+        };
         results.push(match grown {
             Ok(()) => answer,
             Err(error) => answer
@@ -240,12 +276,13 @@ pub(crate) async fn delete_records(
     let mut records = Vec::new();
     let mut topics = Vec::with_capacity(request.topics.len());
     for wanted in request.topics {
+        let allowed = context.check_topic(AclOperation::Delete, &wanted.name);
         let topic = context.cluster.topics.get(&wanted.name);
         let partitions = wanted.partitions.iter().map(|partition| {
             let index = partition.partition_index;
             let answer = DeleteRecordsPartitionResult::default().with_partition_index(index);
-            let deleted = context
-                .led_partition(topic.as_ref(), index, None)
+            let deleted = allowed
+                .and_then(|()| context.led_partition(topic.as_ref(), index, None))
                 .and_then(|log| log.delete_records(partition.offset));
             match deleted {
                 Ok(start) => {

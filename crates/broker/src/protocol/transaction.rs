@@ -24,6 +24,7 @@ use kafka_protocol::{
 
 use super::{Context, code_of, offset::check_offset};
 use crate::{
+    acl::{AclOperation, ResourceType},
     error::ErrorCode,
     group::classic::Speaker,
     log::batch::Marker,
@@ -97,36 +98,46 @@ async fn add_topics(
                 .map(|partition| (topic.name.to_string(), *partition))
         })
         .collect();
-    let are_all_known = wanted
-        .iter()
-        .all(|(topic, partition)| is_known(topic, *partition));
-    let added = match context.check_coordinator(id) {
-        Err(code) => Err(code),
-        Ok(()) if !are_all_known => Err(ErrorCode::OperationNotAttempted),
-        Ok(()) => {
-            let claim = Claim {
-                transactional_id: id,
-                producer,
-                fenced: fenced(context.version, 2),
-            };
-            context
-                .cluster
-                .transactions
-                .add_partitions(claim, wanted)
-                .await
+    let check = |topic: &str, partition: i32| {
+        context.check_topic(AclOperation::Write, topic)?;
+        match is_known(topic, partition) {
+            true => Ok(()),
+            false => Err(ErrorCode::UnknownTopicOrPartition),
         }
+    };
+    let are_all_sound = wanted
+        .iter()
+        .all(|(topic, partition)| check(topic, *partition).is_ok());
+    let allowed = context.check_transactional_id(AclOperation::Write, id);
+    let added = match allowed {
+        Err(code) => Err(code),
+        Ok(()) if !are_all_sound => Err(ErrorCode::OperationNotAttempted),
+        Ok(()) => match context.check_coordinator(id) {
+            Err(code) => Err(code),
+            Ok(()) => {
+                let claim = Claim {
+                    transactional_id: id,
+                    producer,
+                    fenced: fenced(context.version, 2),
+                };
+                context
+                    .cluster
+                    .transactions
+                    .add_partitions(claim, wanted)
+                    .await
+            }
+        },
     };
     let result = |topic: AddPartitionsToTxnTopic| {
         let partitions = topic.partitions.iter().map(|partition| {
-            let code = match added {
-                Err(ErrorCode::OperationNotAttempted) if !is_known(&topic.name, *partition) => {
-                    ErrorCode::UnknownTopicOrPartition.code()
-                }
-                _ => code_of(&added),
+            // Where one partition fails all do; which one is told.
+            let result = match added {
+                Err(ErrorCode::OperationNotAttempted) => check(&topic.name, *partition).and(added),
+                _ => added,
             };
             AddPartitionsToTxnPartitionResult::default()
                 .with_partition_index(*partition)
-                .with_partition_error_code(code)
+                .with_partition_error_code(code_of(&result))
         });
         let partitions = partitions.collect();
         AddPartitionsToTxnTopicResult::default()
@@ -150,7 +161,11 @@ pub(crate) async fn add_offsets_to_txn(
         producer,
         fenced: fenced(context.version, 2),
     };
-    let added = match context.check_coordinator(&id) {
+    let allowed = context
+        .check_transactional_id(AclOperation::Write, &id)
+        .and_then(|()| context.check_group(AclOperation::Read, &request.group_id))
+        .and_then(|()| context.check_coordinator(&id));
+    let added = match allowed {
         Ok(()) => {
             context
                 .cluster
@@ -178,16 +193,22 @@ pub(crate) async fn txn_offset_commit(
         producer,
         fenced: ErrorCode::InvalidProducerEpoch,
     };
+    let allowed = context
+        .check_transactional_id(AclOperation::Write, &id)
+        .and_then(|()| context.check_group(AclOperation::Read, &group));
     let mut offsets = Vec::new();
     let mut topics = Vec::with_capacity(request.topics.len());
     for wanted in &request.topics {
+        let allowed = allowed.and_then(|()| context.check_topic(AclOperation::Read, &wanted.name));
         let partitions = wanted.partitions.iter().map(|partition| {
             let metadata = partition
                 .committed_metadata
                 .as_ref()
                 .map(|text| text.to_string())
                 .unwrap_or_default();
-            let checked = check_offset(context, &wanted.name, partition.partition_index, &metadata);
+            let checked = allowed.and_then(|()| {
+                check_offset(context, &wanted.name, partition.partition_index, &metadata)
+            });
             if checked.is_ok() {
                 let at = CommittedOffset {
                     offset: partition.committed_offset,
@@ -207,6 +228,10 @@ pub(crate) async fn txn_offset_commit(
                 .with_name(wanted.name.clone())
                 .with_partitions(partitions),
         );
+    }
+    // Nothing to commit: the refusals are in the answer already.
+    if offsets.is_empty() {
+        return TxnOffsetCommitResponse::default().with_topics(topics);
     }
     if let Err(code) = commit_offsets(context, &request, &group, claim, offsets).await {
         let partitions = topics
@@ -263,7 +288,10 @@ pub(crate) async fn end_txn(context: &mut Context, request: EndTxnRequest) -> En
         Marker::Abort
     };
     let bumps_epoch = context.version >= 5;
-    let ended = match context.check_coordinator(&id) {
+    let allowed = context
+        .check_transactional_id(AclOperation::Write, &id)
+        .and_then(|()| context.check_coordinator(&id));
+    let ended = match allowed {
         Ok(()) => {
             context
                 .cluster
@@ -288,7 +316,10 @@ pub(crate) async fn describe_transactions(
 ) -> DescribeTransactionsResponse {
     let states = request.transactional_ids.into_iter().map(|id| {
         let answer = TransactionState::default().with_transactional_id(id.clone());
-        if let Err(code) = context.check_coordinator(&id) {
+        let allowed = context
+            .check_transactional_id(AclOperation::Describe, &id)
+            .and_then(|()| context.check_coordinator(&id));
+        if let Err(code) = allowed {
             return answer.with_error_code(code.code());
         }
         match context
@@ -296,7 +327,7 @@ pub(crate) async fn describe_transactions(
             .journal
             .read(|state| state.transactions.get(id.as_str()).cloned())
         {
-            Some(record) => describe(answer, &record),
+            Some(record) => describe(context, answer, &record),
             None => answer.with_error_code(ErrorCode::TransactionalIdNotFound.code()),
         }
     });
@@ -304,9 +335,17 @@ pub(crate) async fn describe_transactions(
     DescribeTransactionsResponse::default().with_transaction_states(states)
 }
 
-fn describe(answer: TransactionState, record: &TransactionRecord) -> TransactionState {
+fn describe(
+    context: &Context,
+    answer: TransactionState,
+    record: &TransactionRecord,
+) -> TransactionState {
     let mut topics: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
-    for (topic, partition) in &record.partitions {
+    let shown = record
+        .partitions
+        .iter()
+        .filter(|(topic, _)| context.may_see_topic(topic));
+    for (topic, partition) in shown {
         topics.entry(topic).or_default().push(*partition);
     }
     let topics = topics.into_iter().map(|(topic, partitions)| {
@@ -366,6 +405,7 @@ pub(crate) async fn list_transactions(
             is_wanted(record)
                 && pattern.is_none_or(|pattern| *id == pattern.as_str())
                 && context.check_coordinator(id).is_ok()
+                && context.may(AclOperation::Describe, ResourceType::TransactionalId, id)
         });
         listed
             .map(|(id, record)| {

@@ -3,8 +3,8 @@
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use brokerage_broker::{
-    BrokerSpec, Clock, ClusterLimits, ClusterSpec, Durability, Host, HostOptions, ListenerSpec,
-    SaslSpec, SecurityProtocol, TopicDefaults, TopicSpec,
+    Authorization, BrokerSpec, Clock, ClusterLimits, ClusterSpec, Durability, Host, HostOptions,
+    ListenerSpec, SaslSpec, SecurityProtocol, TopicDefaults, TopicSpec,
 };
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::{
@@ -51,6 +51,7 @@ pub fn spec(id: &str, brokers: i32) -> ClusterSpec {
         brokers: (0..brokers).map(broker).collect(),
         limits: ClusterLimits::default(),
         auto_create_topics: false,
+        authorization: Authorization::default(),
         defaults: TopicDefaults::default(),
     }
 }

@@ -86,6 +86,7 @@ async fn every_version_of_every_request_is_answered() {
     transactions(&mut bench).await;
     quotas(&mut bench).await;
     authentication(&mut bench).await;
+    acls(&mut bench).await;
     bench.all(0, |_, _| ApiVersionsRequest::default()).await;
     let missing: Vec<i16> = bench
         .told
@@ -691,4 +692,51 @@ async fn authentication(bench: &mut Bench) {
         (described[0].error_code, described[0].results.len()),
         (0, 0)
     );
+}
+
+async fn acls(bench: &mut Bench) {
+    let created = bench
+        .all(0, |_, _| {
+            let creation = create_acls_request::AclCreation::default()
+                .with_resource_type(3)
+                .with_resource_name("g".into())
+                .with_resource_pattern_type(3)
+                .with_principal("User:x".into())
+                .with_host("*".into())
+                .with_operation(3)
+                .with_permission_type(3);
+            CreateAclsRequest::default().with_creations(vec![creation])
+        })
+        .await;
+    assert!(created.iter().all(|one| one.results[0].error_code == 0));
+    let described = bench
+        .all(0, |_, _| {
+            DescribeAclsRequest::default()
+                .with_resource_type_filter(3)
+                .with_resource_name_filter(Some("g".into()))
+                .with_pattern_type_filter(3)
+                .with_principal_filter(None)
+                .with_host_filter(None)
+                .with_operation(1)
+                .with_permission_type(1)
+        })
+        .await;
+    assert!(described.iter().all(|one| one.resources[0].acls.len() == 1));
+    let deleted = bench
+        .all(0, |_, _| {
+            let filter = delete_acls_request::DeleteAclsFilter::default()
+                .with_resource_type_filter(3)
+                .with_resource_name_filter(None)
+                .with_pattern_type_filter(3)
+                .with_principal_filter(None)
+                .with_host_filter(None)
+                .with_operation(1)
+                .with_permission_type(1);
+            DeleteAclsRequest::default().with_filters(vec![filter])
+        })
+        .await;
+    let counts = deleted
+        .iter()
+        .map(|one| one.filter_results[0].matching_acls.len());
+    assert_eq!(counts.sum::<usize>(), 1, "the first version deletes it");
 }
