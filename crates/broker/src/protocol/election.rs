@@ -7,8 +7,8 @@ use kafka_protocol::messages::{
     elect_leaders_response::{PartitionResult, ReplicaElectionResult},
 };
 
-use super::Context;
-use crate::{broker::Election, error::ErrorCode};
+use super::{Context, code_of};
+use crate::{acl::AclOperation, broker::Election, error::ErrorCode};
 
 const PREFERRED: i8 = 0;
 const UNCLEAN: i8 = 1;
@@ -19,6 +19,7 @@ pub(crate) async fn elect_leaders(
     context: &mut Context,
     request: ElectLeadersRequest,
 ) -> ElectLeadersResponse {
+    let allowed = context.check_cluster(AclOperation::Alter);
     let election = match request.election_type {
         PREFERRED => Election::Preferred,
         UNCLEAN => Election::Unclean,
@@ -29,8 +30,12 @@ pub(crate) async fn elect_leaders(
     };
     let is_all = request.topic_partitions.is_none();
     let mut results: BTreeMap<String, Vec<PartitionResult>> = BTreeMap::new();
+    if is_all && allowed.is_err() {
+        return ElectLeadersResponse::default().with_error_code(code_of(&allowed));
+    }
     for (name, partition) in wanted(context, request) {
         let elected = match context.cluster.topics.get(&name) {
+            _ if allowed.is_err() => allowed,
             Some(topic) => {
                 let cluster = &context.cluster;
                 cluster.elect_leader(&topic, partition, election).await
@@ -54,7 +59,9 @@ pub(crate) async fn elect_leaders(
             .with_topic(TopicName(name.into()))
             .with_partition_result(partitions)
     });
-    ElectLeadersResponse::default().with_replica_election_results(results.collect())
+    ElectLeadersResponse::default()
+        .with_error_code(code_of(&allowed))
+        .with_replica_election_results(results.collect())
 }
 
 fn wanted(context: &Context, request: ElectLeadersRequest) -> Vec<(String, i32)> {

@@ -14,6 +14,7 @@ use kafka_protocol::messages::{
 
 use super::Context;
 use crate::{
+    acl::AclOperation,
     error::{ErrorCode, TopicError},
     scram::{ITERATIONS_MAX, ITERATIONS_MIN, ScramCredential, ScramMechanism},
     state::{ClusterState, Record},
@@ -28,6 +29,11 @@ pub(crate) async fn describe_user_scram_credentials(
     context: &mut Context,
     request: DescribeUserScramCredentialsRequest,
 ) -> DescribeUserScramCredentialsResponse {
+    if let Err(error) = context.check_cluster_or_say(AclOperation::Describe) {
+        return DescribeUserScramCredentialsResponse::default()
+            .with_error_code(error.code)
+            .with_error_message(Some(error.message.into()));
+    }
     let asked = request.users.unwrap_or_default();
     let results = context.cluster.journal.read(|state| {
         // How often each user was asked for.
@@ -82,24 +88,20 @@ pub(crate) async fn alter_user_scram_credentials(
     context: &mut Context,
     request: AlterUserScramCredentialsRequest,
 ) -> AlterUserScramCredentialsResponse {
-    let cluster = context.cluster.clone();
-    let changed = cluster.journal.change(|state| {
-        let alterations = decide(state, &request);
-        let records = alterations.values().flatten().cloned().collect();
-        Ok::<_, std::io::Error>((records, alterations))
-    });
-    let written = match changed {
-        Ok((alterations, position)) => cluster.journal.flush(position).await.map(|()| alterations),
-        Err(error) => Err(error),
-    };
-    let alterations = written.unwrap_or_else(|error| {
-        tracing::error!(%error, cluster = %cluster.id, "the journal cannot be written");
+    let refuse_all = |error: TopicError| -> Alterations {
         let names = request.deletions.iter().map(|deletion| &deletion.name);
         let names = names.chain(request.upsertions.iter().map(|upsertion| &upsertion.name));
         names
-            .map(|name| (name.to_string(), Err(ErrorCode::KafkaStorageError.into())))
+            .map(|name| (name.to_string(), Err(error.clone())))
             .collect()
-    });
+    };
+    let alterations = match context.check_cluster_or_say(AclOperation::Alter) {
+        Ok(()) => alter(context, &request).await.unwrap_or_else(|error| {
+            tracing::error!(%error, cluster = %context.cluster.id, "the journal cannot be written");
+            refuse_all(ErrorCode::KafkaStorageError.into())
+        }),
+        Err(error) => refuse_all(error),
+    };
     let results = alterations.into_iter().map(|(user, altered)| {
         let answer = AlterUserScramCredentialsResult::default().with_user(user.into());
         match altered {
@@ -110,6 +112,20 @@ pub(crate) async fn alter_user_scram_credentials(
         }
     });
     AlterUserScramCredentialsResponse::default().with_results(results.collect())
+}
+
+async fn alter(
+    context: &Context,
+    request: &AlterUserScramCredentialsRequest,
+) -> std::io::Result<Alterations> {
+    let journal = &context.cluster.journal;
+    let (alterations, position) = journal.change(|state| {
+        let alterations = decide(state, request);
+        let records = alterations.values().flatten().cloned().collect();
+        Ok::<_, std::io::Error>((records, alterations))
+    })?;
+    journal.flush(position).await?;
+    Ok(alterations)
 }
 
 /// Deletions first, then what is set; a user named twice is refused as a whole.

@@ -2,11 +2,12 @@
 
 use brokerage_broker::{
     Acl, AclFilter, AclOperation as Op, AclPermission, Authorization, Durability, Host,
-    PatternFilter, PatternType, ResourceType as On,
+    PatternFilter, PatternType, ResourceType as On, SaslMechanism, SaslSpec,
 };
 use kafka_protocol::{messages::*, protocol::Request};
 use uuid::Uuid;
 
+use crate::sasl::{PASSWORD, log_in, sasl_spec};
 use crate::support::{Client, ProducerBatch, batch, host_at, producer_batch, spec, topic};
 
 const TOPIC: i16 = 29;
@@ -143,6 +144,16 @@ fn produce_request(records: bytes::Bytes) -> ProduceRequest {
         .with_topic_data(vec![data])
 }
 
+fn fetch_by_name() -> FetchRequest {
+    let partition = fetch_request::FetchPartition::default().with_partition_max_bytes(1 << 20);
+    let wanted = fetch_request::FetchTopic::default()
+        .with_topic(name("t"))
+        .with_partitions(vec![partition]);
+    FetchRequest::default()
+        .with_max_bytes(1 << 20)
+        .with_topics(vec![wanted])
+}
+
 fn produced(answer: &ProduceResponse) -> i16 {
     answer.responses[0].partition_responses[0].error_code
 }
@@ -174,13 +185,7 @@ async fn records_are_written_and_read_with_permission_only() {
         .await;
 
     let partition = fetch_request::FetchPartition::default().with_partition_max_bytes(1 << 20);
-    let wanted = fetch_request::FetchTopic::default()
-        .with_topic(name("t"))
-        .with_partitions(vec![partition.clone()]);
-    let request = FetchRequest::default()
-        .with_max_bytes(1 << 20)
-        .with_topics(vec![wanted]);
-    at.check(request, 11, fetched, TOPIC, &[on_topic(Op::Read)])
+    at.check(fetch_by_name(), 11, fetched, TOPIC, &[on_topic(Op::Read)])
         .await;
     let id = at.host.list_topics("c").unwrap()[0].topic_id;
     let by_id = |id: Uuid| {
@@ -529,19 +534,49 @@ async fn settings_and_the_cluster_are_looked_at_and_changed_with_permission_only
     at.check(request, 3, |answer| answer.error_code, CLUSTER, &describe)
         .await;
     let request = DescribeClientQuotasRequest::default();
-    let describe = [on_cluster(Op::DescribeConfigs)];
-    at.check(request, 0, |answer| answer.error_code, CLUSTER, &describe)
-        .await;
+    let describe_configs = [on_cluster(Op::DescribeConfigs)];
+    at.check(
+        request,
+        0,
+        |answer| answer.error_code,
+        CLUSTER,
+        &describe_configs,
+    )
+    .await;
     let request = AlterClientQuotasRequest::default()
         .with_entries(vec![alter_client_quotas_request::EntryData::default()]);
     let code = |answer: &AlterClientQuotasResponse| answer.entries[0].error_code;
     at.check(request, 0, code, CLUSTER, &[on_cluster(Op::AlterConfigs)])
         .await;
 
-    let any = || describe_acls_any();
-    let describe = [on_cluster(Op::Describe)];
-    at.check(any(), 3, |answer| answer.error_code, CLUSTER, &describe)
+    let user = || "user".into();
+    let wanted = describe_user_scram_credentials_request::UserName::default().with_name(user());
+    let request = DescribeUserScramCredentialsRequest::default().with_users(Some(vec![wanted]));
+    at.check(request, 0, |answer| answer.error_code, CLUSTER, &describe)
         .await;
+    let deletion = alter_user_scram_credentials_request::ScramCredentialDeletion::default()
+        .with_name(user())
+        .with_mechanism(1);
+    let request = AlterUserScramCredentialsRequest::default().with_deletions(vec![deletion]);
+    let code = |answer: &AlterUserScramCredentialsResponse| answer.results[0].error_code;
+    let alter = [on_cluster(Op::Alter)];
+    at.check(request, 0, code, CLUSTER, &alter).await;
+    let wanted = elect_leaders_request::TopicPartitions::default()
+        .with_topic(TopicName("t".into()))
+        .with_partitions(vec![0]);
+    for wanted in [Some(vec![wanted]), None] {
+        let request = ElectLeadersRequest::default().with_topic_partitions(wanted);
+        at.check(request, 1, |answer| answer.error_code, CLUSTER, &alter)
+            .await;
+    }
+    at.check(
+        describe_acls_any(),
+        3,
+        |answer| answer.error_code,
+        CLUSTER,
+        &describe,
+    )
+    .await;
     let request = CreateAclsRequest::default()
         .with_creations(vec![create_acls_request::AclCreation::default()]);
     let code = |answer: &CreateAclsResponse| answer.results[0].error_code;
@@ -919,4 +954,41 @@ async fn a_pattern_matches_only_topics_that_may_be_described() {
         .await
         .unwrap();
     assert_eq!(code(client.call(request, 1).await), GROUP);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_user_has_what_its_own_acls_give() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = host_at(dir.path(), Durability::Process);
+    let mut spec = sasl_spec(SaslSpec::default());
+    spec.authorization = Authorization {
+        super_users: ["User:admin".to_owned()].into(),
+        allow_everyone_if_no_acl_found: false,
+    };
+    host.ensure_cluster(spec).await.unwrap();
+    host.create_topic("c", topic("t", 1)).await.unwrap();
+    for (user, operation) in [
+        ("writer", Some(Op::Write)),
+        ("reader", Some(Op::Read)),
+        ("admin", None),
+    ] {
+        host.ensure_user("c", user, PASSWORD.into()).await.unwrap();
+        let granted = operation.map(|operation| Acl {
+            principal: format!("User:{user}"),
+            ..on_topic(operation)
+        });
+        host.create_acls("c", granted.into_iter().collect())
+            .await
+            .unwrap();
+    }
+    let expected = [("writer", 0, TOPIC), ("reader", TOPIC, 0), ("admin", 0, 0)];
+    for (user, writes, reads) in expected {
+        let mut client = Client::connect(&host, "c", 0).await;
+        let answer = log_in(&mut client, SaslMechanism::ScramSha256, user, PASSWORD).await;
+        assert_eq!(answer.error_code, 0);
+        let written = client.call(produce_request(batch(&["a"])), 9).await;
+        assert_eq!(produced(&written), writes, "{user} writes");
+        let read = client.call(fetch_by_name(), 11).await;
+        assert_eq!(fetched(&read), reads, "{user} reads");
+    }
 }

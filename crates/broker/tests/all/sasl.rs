@@ -15,9 +15,9 @@ use crate::{
     support::{Client, batch, host_at, spec, topic},
 };
 
-const PASSWORD: &str = "correct horse";
+pub const PASSWORD: &str = "correct horse";
 
-fn sasl_spec(sasl: SaslSpec) -> ClusterSpec {
+pub fn sasl_spec(sasl: SaslSpec) -> ClusterSpec {
     let mut spec = spec("c", 1);
     let listener = &mut spec.brokers[0].listeners[0];
     listener.security = SecurityProtocol::SaslPlaintext;
@@ -48,7 +48,7 @@ async fn token(client: &mut Client, token: Bytes) -> SaslAuthenticateResponse {
 }
 
 /// Logs in by requests; the last answer.
-async fn log_in(
+pub async fn log_in(
     client: &mut Client,
     mechanism: SaslMechanism,
     user: &str,
