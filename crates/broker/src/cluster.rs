@@ -19,9 +19,12 @@ use crate::{
     counters::{self, Counters},
     error::{ErrorCode, HostError},
     group::Groups,
-    host::{ClusterObservation, ListenerObservation, Shared},
+    host::{ClusterObservation, Durability, ListenerObservation, Shared},
     listener::{self, Endpoint, Listening},
-    log::journal::{Journal, JournalError},
+    log::{
+        disk::Disk,
+        journal::{Journal, JournalError},
+    },
     quota::TokenBucket,
     spec::ClusterSpec,
     state::{ClusterState, Record},
@@ -85,7 +88,13 @@ impl Cluster {
             source,
         };
         let durability = shared.options.durability;
-        std::fs::create_dir_all(&dir).map_err(storage)?;
+        let disk = shared.files.disk();
+        disk.create_dir_all(&dir).map_err(storage)?;
+        if durability == Durability::Power
+            && let Some(parent) = dir.parent()
+        {
+            disk.sync_dir(parent).map_err(storage)?;
+        }
         let journal =
             Journal::open(dir.join(JOURNAL_FILE), &shared.files, durability).map_err(|error| {
                 match error {
@@ -98,7 +107,7 @@ impl Cluster {
             })?;
         // From here on a crash leaves unclean logs. The marker tells people and Kafka's own tools; recovery
         // does not need it, since it reads what no index vouches for in any case.
-        let is_clean = std::fs::remove_file(dir.join(CLEAN_SHUTDOWN_FILE)).is_ok();
+        let is_clean = disk.remove_file(&dir.join(CLEAN_SHUTDOWN_FILE)).is_ok();
         tracing::debug!(cluster = %spec.id, is_clean, "opening");
         let stored_bytes = Arc::new(AtomicI64::new(0));
         let topics = Topics::open(&dir, &journal, &shared, &stored_bytes, &spec.defaults)
@@ -329,7 +338,9 @@ impl Cluster {
             partition.checkpoint(self.shared.now_ms())?;
         }
         self.journal.sync()?;
-        std::fs::write(self.dir.join(CLEAN_SHUTDOWN_FILE), b"{\"version\":0}")
+        let marker = self.dir.join(CLEAN_SHUTDOWN_FILE);
+        let disk = self.shared.files.disk();
+        disk.write_file(&marker, b"{\"version\":0}").map(drop)
     }
 
     /// Retention, checkpoints and rest for what is idle. Blocks on the disk.
@@ -382,12 +393,15 @@ impl Cluster {
     }
 }
 
-/// Removes directories that belong to no topic: those of topics deleted before a crash.
+/// Removes directories that belong to no topic: those of topics deleted before a crash. It is for good when
+/// this returns, so that a topic of the same name does not find them.
 pub(crate) fn remove_orphans(
     dir: &Path,
+    disk: &Disk,
     is_known: impl Fn(&str) -> bool,
 ) -> std::io::Result<BTreeMap<String, u64>> {
     let mut sizes = BTreeMap::new();
+    let mut has_orphans = false;
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -395,7 +409,8 @@ pub(crate) fn remove_orphans(
             continue;
         }
         if !is_known(&name) {
-            std::fs::remove_dir_all(entry.path())?;
+            disk.remove_dir_all(&entry.path())?;
+            has_orphans = true;
             continue;
         }
         let mut bytes = 0;
@@ -410,6 +425,9 @@ pub(crate) fn remove_orphans(
             }
         }
         sizes.insert(name, bytes);
+    }
+    if has_orphans {
+        disk.sync_dir(dir)?;
     }
     Ok(sizes)
 }

@@ -21,7 +21,7 @@ use crate::{
     cluster::Cluster,
     counters::CounterValues,
     error::{ErrorCode, HostError, TopicError},
-    log::file::FileCache,
+    log::{disk::Disk, file::FileCache},
     spec::{ClusterSpec, TopicDescription, TopicSpec, check_cluster_id},
     timers::Timers,
 };
@@ -88,6 +88,18 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    pub(crate) fn new(options: HostOptions, files: Arc<FileCache>) -> Arc<Self> {
+        let chance = StdRng::seed_from_u64(options.seed);
+        Arc::new(Self {
+            files,
+            timers: Arc::new(Timers::default()),
+            runtime: tokio::runtime::Handle::current(),
+            chance: Mutex::new(chance),
+            derivations: tokio::sync::Semaphore::new(derivations_at_once()),
+            options,
+        })
+    }
+
     pub(crate) fn now_ms(&self) -> i64 {
         self.options.clock.now_ms()
     }
@@ -184,20 +196,17 @@ impl Host {
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn open(options: HostOptions) -> Result<Self, HostError> {
-        std::fs::create_dir_all(&options.data_dir).map_err(|source| HostError::Storage {
-            path: options.data_dir.clone(),
-            source,
-        })?;
-        let chance = StdRng::seed_from_u64(options.seed);
+        let files = FileCache::new(options.open_files_max);
+        let data_dir = &options.data_dir;
+        files
+            .disk()
+            .create_dir_all(data_dir)
+            .map_err(|source| HostError::Storage {
+                path: data_dir.clone(),
+                source,
+            })?;
         let interval = options.housekeeping_interval;
-        let shared = Arc::new(Shared {
-            files: FileCache::new(options.open_files_max),
-            timers: Arc::new(Timers::default()),
-            runtime: tokio::runtime::Handle::current(),
-            chance: Mutex::new(chance),
-            derivations: tokio::sync::Semaphore::new(derivations_at_once()),
-            options,
-        });
+        let shared = Shared::new(options, files);
         let inner = Arc::new(Inner {
             shared: shared.clone(),
             clusters: RwLock::new(HashMap::new()),
@@ -259,7 +268,7 @@ impl Host {
         if let Err(error) = cluster.listen() {
             if is_new {
                 // Best effort: what is left is an empty cluster that nobody asks for.
-                let _ = std::fs::remove_dir_all(&dir);
+                let _ = self.0.shared.files.disk().remove_dir_all(&dir);
             }
             return Err(error);
         }
@@ -335,11 +344,12 @@ impl Host {
             .options
             .data_dir
             .join(format!("{id}.{}.gone", self.0.shared.uuid().simple()));
+        let disk = self.0.shared.files.disk().clone();
         let result = tokio::task::spawn_blocking(move || {
             if let Some(cluster) = cluster {
                 cluster.wait_for_housekeeping();
             }
-            remove_dir(&dir, &gone)
+            remove_dir(&disk, &dir, &gone)
         })
         .await;
         result
@@ -474,13 +484,15 @@ fn derivations_at_once() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-/// Renames first, so that a half-removed directory is never taken for a cluster.
-fn remove_dir(dir: &Path, gone: &Path) -> io::Result<()> {
-    match std::fs::rename(dir, gone) {
+/// Renames first, for good, so that a half-removed directory is never taken for a cluster.
+fn remove_dir(disk: &Disk, dir: &Path, gone: &Path) -> io::Result<()> {
+    match disk.rename(dir, gone) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         other => other?,
     }
-    std::fs::remove_dir_all(gone)
+    dir.parent()
+        .map_or(Ok(()), |parent| disk.sync_dir(parent))?;
+    disk.remove_dir_all(gone)
 }
 
 /// Looks after all clusters, one after the other, on a blocking thread.

@@ -45,6 +45,8 @@ mod client_quota;
 mod clock;
 mod cluster;
 mod counters;
+#[cfg(test)]
+mod crash_tests;
 mod error;
 mod group;
 mod host;

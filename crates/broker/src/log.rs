@@ -2,6 +2,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod compaction;
+pub(crate) mod disk;
 pub(crate) mod file;
 pub(crate) mod index;
 pub(crate) mod journal;
@@ -14,6 +15,6 @@ pub(crate) mod segment;
 
 mod segments;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use segments::{AppendInfo, Log, LogOptions};

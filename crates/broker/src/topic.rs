@@ -14,7 +14,7 @@ use crate::{
     counters,
     error::{ErrorCode, TopicError},
     group::consumer::TopicSizes,
-    host::Shared,
+    host::{Durability, Shared},
     leadership::{Leadership, Live, spread},
     log::{
         compaction::CompactionRules,
@@ -70,6 +70,8 @@ pub(crate) struct Topics {
     maps: RwLock<Maps>,
     /// Made anew when asked for after a change.
     sizes: Mutex<Option<Arc<TopicSizes>>>,
+    /// Names of topics whose directories are about to go: not free yet.
+    deleting: Mutex<HashSet<String>>,
     dir: PathBuf,
     context: PartitionContext,
 }
@@ -99,6 +101,7 @@ impl Topics {
         let topics = Self {
             maps: RwLock::default(),
             sizes: Mutex::default(),
+            deleting: Mutex::default(),
             dir: dir.to_owned(),
             context: PartitionContext {
                 files: shared.files.clone(),
@@ -118,7 +121,7 @@ impl Topics {
                 (0..topic.partitions).map(|index| partition_dir_name(&topic.name, index))
             })
             .collect();
-        let sizes = remove_orphans(dir, |name| known.contains(name))?;
+        let sizes = remove_orphans(dir, shared.files.disk(), |name| known.contains(name))?;
         let total: u64 = sizes.values().sum();
         stored_bytes.store(total as i64, std::sync::atomic::Ordering::Relaxed);
         let found = Found { starts, sizes };
@@ -491,6 +494,10 @@ impl Cluster {
     }
 
     fn check_against(&self, state: &ClusterState, record: &TopicRecord) -> Result<(), TopicError> {
+        if self.topics.deleting.lock().contains(&record.name) {
+            let message = format!("Topic '{}' is marked for deletion.", record.name);
+            return Err(TopicError::new(ErrorCode::TopicAlreadyExists, message));
+        }
         if state.topics.contains_key(&record.name) {
             let message = format!("Topic '{}' already exists.", record.name);
             return Err(TopicError::new(ErrorCode::TopicAlreadyExists, message));
@@ -565,19 +572,25 @@ impl Cluster {
     }
 
     /// Deletes a topic; its name is free when this returns.
-    pub(crate) async fn delete_topic(&self, name: &str) -> Result<Arc<Topic>, TopicError> {
+    pub(crate) async fn delete_topic(
+        self: &Arc<Self>,
+        name: &str,
+    ) -> Result<Arc<Topic>, TopicError> {
         let unknown = || TopicError::from(ErrorCode::UnknownTopicOrPartition);
         let topic = self.topics.get(name).ok_or_else(unknown)?;
-        let ((), position) = self.journal.change(|state| {
+        let mut is_marked = false;
+        let written = self.journal.change(|state| {
             if !state.topics.contains_key(name) {
                 return Err(unknown());
             }
-            Ok((
-                vec![Record::TopicGone {
-                    name: name.to_owned(),
-                }],
-                (),
-            ))
+            is_marked = self.topics.deleting.lock().insert(name.to_owned());
+            let name = name.to_owned();
+            Ok((vec![Record::TopicGone { name }], ()))
+        });
+        let ((), position) = written.inspect_err(|_| {
+            if is_marked {
+                self.topics.deleting.lock().remove(name);
+            }
         })?;
         {
             let mut maps = self.topics.maps.write();
@@ -585,28 +598,56 @@ impl Cluster {
             maps.by_id.remove(&topic.id);
         }
         self.topics.note_change();
-        let mut gone = Vec::new();
-        for partition in topic.partitions().iter() {
-            let dir = partition.delete();
-            let renamed = self.dir.join(format!(
-                "{}.{}-delete",
-                partition.index,
-                self.shared.uuid().simple()
-            ));
-            if std::fs::rename(&dir, &renamed).is_ok() {
-                gone.push(renamed);
+        let partitions = topic.partitions();
+        let dirs = partitions.iter().map(|partition| partition.delete());
+        let (cluster, name, dirs) = (self.clone(), name.to_owned(), dirs.collect());
+        // A task of its own: it goes on when the client does not wait.
+        let cleared = self.tasks.spawn(async move {
+            // Records go when it is settled that the topic does.
+            cluster.journal.flush(position).await?;
+            cluster.clear_topic(name, dirs).await
+        });
+        cleared
+            .await
+            .unwrap_or_else(|_| Err(std::io::Error::other("the deletion was cancelled")))?;
+        Ok(topic)
+    }
+
+    /// Takes the directories of a deleted topic out of the way, for good, and frees its name; they are
+    /// removed afterwards.
+    async fn clear_topic(
+        self: &Arc<Self>,
+        name: String,
+        dirs: Vec<PathBuf>,
+    ) -> std::io::Result<()> {
+        let cluster = self.clone();
+        let renamed = tokio::task::spawn_blocking(move || {
+            let disk = cluster.shared.files.disk();
+            let mut gone = Vec::new();
+            for (index, dir) in dirs.iter().enumerate().filter(|(_, dir)| dir.exists()) {
+                let name = format!("{index}.{}-delete", cluster.shared.uuid().simple());
+                gone.push(cluster.dir.join(name));
+                disk.rename(dir, &gone[gone.len() - 1])?;
             }
-        }
+            if !gone.is_empty() && cluster.shared.options.durability == Durability::Power {
+                disk.sync_dir(&cluster.dir)?;
+            }
+            cluster.topics.deleting.lock().remove(&name);
+            Ok(gone)
+        });
+        let gone: Vec<PathBuf> = renamed
+            .await
+            .unwrap_or_else(|_| Err(std::io::Error::other("the deletion was cancelled")))?;
+        let disk = self.shared.files.disk().clone();
         // What is left after a crash is removed when the cluster is opened.
         self.tasks.spawn_blocking(move || {
             for dir in gone {
-                if let Err(error) = std::fs::remove_dir_all(&dir) {
+                if let Err(error) = disk.remove_dir_all(&dir) {
                     tracing::warn!(%error, dir = %dir.display(), "cannot remove a deleted partition");
                 }
             }
         });
-        self.journal.flush(position).await?;
-        Ok(topic)
+        Ok(())
     }
 
     /// Adds partitions so that there are `count`.

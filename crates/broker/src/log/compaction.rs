@@ -5,7 +5,6 @@
 
 use std::{
     collections::HashMap,
-    fs::File,
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
     sync::Arc,
@@ -15,6 +14,7 @@ use bytes::Bytes;
 
 use super::{
     batch::{self, BatchHeader},
+    disk::{Disk, DiskWriter},
     file::FileCache,
     producer_state::AbortedTransaction,
     record,
@@ -43,6 +43,7 @@ pub(crate) struct CompactionRules {
 
 /// Segments to be compacted, taken down under the partition's lock; worked on without it.
 pub(crate) struct CompactionPlan {
+    disk: Disk,
     dir: PathBuf,
     sources: Vec<Source>,
     /// Records below were compacted before.
@@ -68,10 +69,51 @@ struct Cleaned {
 
 /// What a run made.
 pub(crate) struct Compacted {
+    disk: Disk,
+    dir: PathBuf,
     segments: Vec<Cleaned>,
     sizes: Vec<(i64, u64)>,
     /// Records below are compacted now.
     pub clean_offset: i64,
+}
+
+/// What is left to do when new segments have taken the place of old ones.
+#[derive(Default)]
+pub(crate) struct Installed {
+    pub freed_bytes: u64,
+    /// Base offsets of segments whose records are in others now.
+    leftovers: Vec<i64>,
+}
+
+impl Compacted {
+    /// Removes the indexes of what is replaced, for good: they vouch for positions in the old files. They
+    /// are made anew when the log is opened, should this go no further.
+    pub(crate) fn prepare(&self) -> io::Result<()> {
+        for (base_offset, _) in &self.sizes {
+            self.remove(*base_offset, &["index", "timeindex"])?;
+        }
+        self.disk.sync_dir(&self.dir)
+    }
+
+    /// Removes what was replaced, when the new names are durable: until then the old files may be all
+    /// that is left after a loss of power.
+    pub(crate) fn finish(&self, installed: &Installed) -> io::Result<()> {
+        if self.segments.is_empty() {
+            return Ok(());
+        }
+        self.disk.sync_dir(&self.dir)?;
+        for base_offset in &installed.leftovers {
+            self.remove(*base_offset, &["log", "txnindex"])?;
+        }
+        Ok(())
+    }
+
+    fn remove(&self, base_offset: i64, extensions: &[&str]) -> io::Result<()> {
+        extensions.iter().try_for_each(|extension| {
+            let path = self.dir.join(file_name(base_offset, extension));
+            self.disk.remove_file_if_there(&path)
+        })
+    }
 }
 
 impl Log {
@@ -111,6 +153,7 @@ impl Log {
             return None;
         }
         Some(CompactionPlan {
+            disk: self.files.disk().clone(),
             dir: self.dir.clone(),
             end_offset: self.segments[sources.len()].base_offset,
             sources,
@@ -120,13 +163,13 @@ impl Log {
         })
     }
 
-    /// Puts the new segments in the place of the old ones. Returns the bytes freed; nothing happens if the
-    /// old ones are not there any more.
+    /// Puts the new segments in the place of the old ones, between [`Compacted::prepare`] and
+    /// [`Compacted::finish`]. Nothing happens if the old ones are not there any more.
     pub(crate) fn install(
         &mut self,
         compacted: &Compacted,
         index_interval_bytes: u64,
-    ) -> io::Result<u64> {
+    ) -> io::Result<Installed> {
         let is_same = |(base, size): &(i64, u64)| {
             self.segments
                 .iter()
@@ -134,15 +177,20 @@ impl Log {
         };
         if !compacted.sizes.iter().all(is_same) {
             for cleaned in &compacted.segments {
-                std::fs::remove_file(&cleaned.path)?;
+                self.files.disk().remove_file(&cleaned.path)?;
             }
-            return Ok(0);
+            return Ok(Installed::default());
         }
-        let mut freed = 0;
+        let mut installed = Installed::default();
         for cleaned in &compacted.segments {
-            freed += self.replace(cleaned, index_interval_bytes)?;
+            installed.freed_bytes += self.replace(cleaned, index_interval_bytes)?;
+            let leftovers = cleaned
+                .replaces
+                .iter()
+                .filter(|base| **base != cleaned.base_offset);
+            installed.leftovers.extend(leftovers);
         }
-        Ok(freed)
+        Ok(installed)
     }
 
     fn replace(&mut self, cleaned: &Cleaned, index_interval_bytes: u64) -> io::Result<u64> {
@@ -158,22 +206,11 @@ impl Log {
             .partition_point(|segment| segment.base_offset < cleaned.base_offset);
         for segment in self.segments.iter().filter(|segment| is_replaced(segment)) {
             segment.file().retire();
-            // The indexes vouch for positions in the old file: they go first.
-            for extension in ["index", "timeindex"] {
-                remove_if_there(&self.dir.join(file_name(segment.base_offset, extension)))?;
-            }
         }
-        std::fs::rename(
+        self.files.disk().rename(
             &cleaned.path,
-            self.dir.join(file_name(cleaned.base_offset, "log")),
+            &self.dir.join(file_name(cleaned.base_offset, "log")),
         )?;
-        for base_offset in cleaned
-            .replaces
-            .iter()
-            .filter(|base| **base != cleaned.base_offset)
-        {
-            remove_if_there(&self.dir.join(file_name(*base_offset, "log")))?;
-        }
         self.segments
             .retain(|segment| !cleaned.replaces.contains(&segment.base_offset));
         let segment = read_anew(
@@ -189,13 +226,6 @@ impl Log {
         );
         self.segments.insert(at, segment);
         Ok(before.saturating_sub(after))
-    }
-}
-
-fn remove_if_there(path: &Path) -> io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }
 
@@ -223,6 +253,8 @@ impl CompactionPlan {
     pub(crate) fn run(&self) -> io::Result<Compacted> {
         let (latest, end_offset) = self.latest_offsets()?;
         let mut out = Compacted {
+            disk: self.disk.clone(),
+            dir: self.dir.clone(),
             segments: Vec::new(),
             sizes: Vec::new(),
             clean_offset: end_offset,
@@ -305,8 +337,7 @@ impl CompactionPlan {
     ) -> io::Result<()> {
         let base_offset = group[0].base_offset;
         let path = self.dir.join(file_name(base_offset, "log.cleaned"));
-        let file = File::create(&path)?;
-        let mut writer = BufWriter::new(file);
+        let mut writer = BufWriter::new(DiskWriter::create(&self.disk, &path)?);
         for source in group {
             let mut failed = None;
             segment::scan(&source.file, 0, source.size_bytes, |header, _, bytes| {
@@ -322,7 +353,7 @@ impl CompactionPlan {
         writer
             .into_inner()
             .map_err(io::IntoInnerError::into_error)?
-            .sync_data()?;
+            .sync()?;
         let replaces = group.iter().map(|source| source.base_offset).collect();
         out.segments.push(Cleaned {
             base_offset,

@@ -5,8 +5,8 @@
 
 use std::{
     collections::HashMap,
-    fs::{File, OpenOptions},
-    io::{self, IoSlice},
+    fs::File,
+    io,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::{
@@ -16,6 +16,8 @@ use std::{
 };
 
 use parking_lot::Mutex;
+
+use super::disk::Disk;
 
 /// The table is split so that requests for different files rarely wait for each other.
 const SHARDS: usize = 16;
@@ -28,6 +30,7 @@ struct Entry {
 
 /// The open descriptors.
 pub(crate) struct FileCache {
+    disk: Disk,
     shards: [Mutex<HashMap<u64, Entry>>; SHARDS],
     shard_capacity: usize,
     next_id: AtomicU64,
@@ -38,7 +41,13 @@ pub(crate) struct FileCache {
 impl FileCache {
     /// A cache of about `capacity` descriptors.
     pub(crate) fn new(capacity: usize) -> Arc<Self> {
+        Self::on(Disk::default(), capacity)
+    }
+
+    /// The same on a disk that is watched.
+    pub(crate) fn on(disk: Disk, capacity: usize) -> Arc<Self> {
         Arc::new(Self {
+            disk,
             shards: std::array::from_fn(|_| Mutex::new(HashMap::new())),
             shard_capacity: capacity.div_ceil(SHARDS).max(1),
             next_id: AtomicU64::new(0),
@@ -46,24 +55,23 @@ impl FileCache {
         })
     }
 
+    /// Where the files are.
+    pub(crate) fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
     fn shard(&self, id: u64) -> &Mutex<HashMap<u64, Entry>> {
         &self.shards[(id % SHARDS as u64) as usize]
     }
 
-    fn get(&self, id: u64, path: &Path) -> io::Result<Arc<File>> {
+    fn get(&self, id: u64, open: impl FnOnce(&Disk) -> io::Result<File>) -> io::Result<Arc<File>> {
         let tick = self.tick.load(Ordering::Relaxed);
         let mut shard = self.shard(id).lock();
         if let Some(entry) = shard.get_mut(&id) {
             entry.used = tick;
             return Ok(entry.file.clone());
         }
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)?;
-        let file = Arc::new(file);
+        let file = Arc::new(open(&self.disk)?);
         if shard.len() >= self.shard_capacity {
             let oldest = shard
                 .iter()
@@ -115,7 +123,7 @@ impl Drop for Inner {
 }
 
 impl CachedFile {
-    /// Names a file; it is created at first use.
+    /// Names a file. It has to be there when it is used, or be made by [`CachedFile::create`].
     pub(crate) fn new(cache: &Arc<FileCache>, path: PathBuf) -> Self {
         let id = cache.next_id.fetch_add(1, Ordering::Relaxed);
         Self(Arc::new(Inner {
@@ -135,6 +143,10 @@ impl CachedFile {
         self.0.is_retired.load(Ordering::SeqCst)
     }
 
+    pub(crate) fn disk(&self) -> &Disk {
+        &self.0.cache.disk
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.0.path
     }
@@ -146,7 +158,17 @@ impl CachedFile {
                 "the file was replaced or removed",
             ));
         }
-        self.0.cache.get(self.0.id, &self.0.path)
+        self.0
+            .cache
+            .get(self.0.id, |disk| disk.open_file(&self.0.path))
+    }
+
+    /// Makes the file, empty, if it is not there.
+    pub(crate) fn create(&self) -> io::Result<()> {
+        self.0
+            .cache
+            .get(self.0.id, |disk| disk.create_file(&self.0.path))
+            .map(drop)
     }
 
     /// Fills `buffer` from `position`; fewer bytes only at the end of the file.
@@ -171,31 +193,26 @@ impl CachedFile {
     /// Writes both parts one after the other at `position`, in one system call when the kernel can.
     pub(crate) fn write_parts_at(&self, parts: [&[u8]; 2], position: u64) -> io::Result<()> {
         let file = self.file()?;
-        let total = parts[0].len() + parts[1].len();
-        let slices = [IoSlice::new(parts[0]), IoSlice::new(parts[1])];
-        let written = match rustix::io::pwritev(&*file, &slices, position) {
-            Ok(written) => written,
-            Err(rustix::io::Errno::INTR) => 0,
-            Err(error) => return Err(error.into()),
-        };
-        if written == total {
-            return Ok(());
+        let disk = &self.0.cache.disk;
+        disk.write_parts_at(&file, &self.0.path, parts, position)
+    }
+
+    /// Makes the data durable. A file that was removed or replaced meanwhile needs it no more.
+    pub(crate) fn sync_if_there(&self) -> io::Result<()> {
+        match self.sync() {
+            Err(_) if self.is_retired() => Ok(()),
+            other => other,
         }
-        let first = parts[0].len();
-        if written < first {
-            file.write_all_at(&parts[0][written..], position + written as u64)?;
-            return file.write_all_at(parts[1], position + first as u64);
-        }
-        file.write_all_at(&parts[1][written - first..], position + written as u64)
     }
 
     /// Makes the data durable.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        self.file()?.sync_data()
+        self.0.cache.disk.sync_file(&*self.file()?, &self.0.path)
     }
 
     pub(crate) fn truncate(&self, size_bytes: u64) -> io::Result<()> {
-        self.file()?.set_len(size_bytes)
+        let file = self.file()?;
+        self.0.cache.disk.truncate(&file, &self.0.path, size_bytes)
     }
 
     /// Closes the descriptor; the next use opens the path anew.
@@ -206,25 +223,4 @@ impl CachedFile {
     pub(crate) fn size_bytes(&self) -> io::Result<u64> {
         Ok(self.file()?.metadata()?.len())
     }
-}
-
-/// Makes the entries of a directory durable.
-pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
-/// Writes a whole file so that a reader finds the old or the new content, never a part.
-pub(crate) fn write_atomically(path: &Path, content: &[u8], durable: bool) -> io::Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
-    let temporary = PathBuf::from(temporary);
-    std::fs::write(&temporary, content)?;
-    if durable {
-        File::open(&temporary)?.sync_data()?;
-    }
-    std::fs::rename(&temporary, path)?;
-    if durable && let Some(dir) = path.parent() {
-        sync_dir(dir)?;
-    }
-    Ok(())
 }

@@ -9,7 +9,7 @@ use std::{io, marker::PhantomData, path::PathBuf, sync::Arc};
 use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::file::{CachedFile, FileCache, sync_dir, write_atomically};
+use super::file::{CachedFile, FileCache};
 use crate::host::Durability;
 
 /// A journal below this size is never rewritten.
@@ -48,6 +48,9 @@ struct Inner<S> {
     flushed_bytes: u64,
     /// Counts rewrites: positions before one are durable.
     generation: u64,
+    /// Set when the disk refused to make something durable: what it holds is not known any more, and
+    /// changes are refused until the journal is opened anew.
+    is_failed: bool,
 }
 
 /// Place behind a record, to wait for its durability.
@@ -64,6 +67,10 @@ pub(crate) struct Journal<S: JournaledState> {
     inner: Mutex<Inner<S>>,
     flush_turn: tokio::sync::Mutex<()>,
     marker: PhantomData<S>,
+}
+
+fn failed() -> io::Error {
+    io::Error::other("the journal is out of service until it is opened anew")
 }
 
 fn encode<R: Serialize>(records: &[R]) -> io::Result<Vec<u8>> {
@@ -111,12 +118,7 @@ impl<S: JournaledState> Journal<S> {
     ) -> Result<Self, JournalError> {
         let bytes = match std::fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                std::fs::write(&path, b"")?;
-                if durability == Durability::Power
-                    && let Some(dir) = path.parent()
-                {
-                    sync_dir(dir)?;
-                }
+                files.disk().create_file(&path)?;
                 Vec::new()
             }
             other => other?,
@@ -127,6 +129,12 @@ impl<S: JournaledState> Journal<S> {
             tracing::warn!(file = %file.path().display(), cut_bytes = bytes.len() - sound, "torn tail is cut off");
             file.truncate(sound as u64)?;
         }
+        if durability == Durability::Power {
+            // The process may have been killed before it did so, and what is read here is told to clients.
+            file.sync()?;
+            let dir = file.path().parent();
+            dir.map_or(Ok(()), |dir| files.disk().sync_dir(dir))?;
+        }
         let mut state = S::default();
         records.into_iter().for_each(|record| state.apply(record));
         let base_bytes = encode(&state.snapshot())?.len() as u64;
@@ -136,6 +144,7 @@ impl<S: JournaledState> Journal<S> {
             base_bytes,
             flushed_bytes: sound as u64,
             generation: 0,
+            is_failed: false,
         };
         Ok(Self {
             file,
@@ -158,6 +167,9 @@ impl<S: JournaledState> Journal<S> {
     ) -> Result<(T, Position), E> {
         let mut inner = self.inner.lock();
         let (records, answer) = decide(&inner.state)?;
+        if inner.is_failed && !records.is_empty() {
+            return Err(failed().into());
+        }
         if !records.is_empty() {
             let bytes = encode(&records)?;
             self.file.write_parts_at([&bytes, &[]], inner.size_bytes)?;
@@ -165,7 +177,7 @@ impl<S: JournaledState> Journal<S> {
             records
                 .into_iter()
                 .for_each(|record| inner.state.apply(record));
-            self.rewrite_if_large(&mut inner)?;
+            self.rewrite_if_large(&mut inner);
         }
         Ok((
             answer,
@@ -182,20 +194,27 @@ impl<S: JournaledState> Journal<S> {
             .map(|(_, position)| position)
     }
 
-    fn rewrite_if_large(&self, inner: &mut Inner<S>) -> io::Result<()> {
+    /// The records are written in any case: what goes wrong here is told to those who wait for them.
+    fn rewrite_if_large(&self, inner: &mut Inner<S>) {
         if inner.size_bytes < REWRITE_BYTES_MIN
             || inner.size_bytes < inner.base_bytes * REWRITE_GROWTH
         {
-            return Ok(());
+            return;
         }
+        if let Err(error) = self.rewrite(inner) {
+            tracing::error!(%error, file = %self.file.path().display(), "cannot rewrite the journal");
+            // Which of the two files will be found under the name is not known.
+            inner.is_failed = true;
+        }
+    }
+
+    fn rewrite(&self, inner: &mut Inner<S>) -> io::Result<()> {
         let bytes = encode(&inner.state.snapshot())?;
-        write_atomically(
-            self.file.path(),
-            &bytes,
-            self.durability == Durability::Power,
-        )?;
+        let (path, disk) = (self.file.path(), self.file.disk());
+        disk.replace_file(path, &bytes)?;
         // The descriptor still names the old file.
         self.file.close();
+        path.parent().map_or(Ok(()), |dir| disk.sync_dir(dir))?;
         inner.size_bytes = bytes.len() as u64;
         inner.base_bytes = inner.size_bytes;
         inner.flushed_bytes = inner.size_bytes;
@@ -214,21 +233,30 @@ impl<S: JournaledState> Journal<S> {
             if position.generation < inner.generation || position.bytes <= inner.flushed_bytes {
                 return Ok(());
             }
+            if inner.is_failed {
+                return Err(failed());
+            }
             (inner.generation, inner.size_bytes)
         };
         let file = self.file.clone();
-        tokio::task::spawn_blocking(move || file.sync())
+        let result = tokio::task::spawn_blocking(move || file.sync())
             .await
-            .unwrap_or_else(|_| Err(io::Error::other("the flush was cancelled")))?;
+            .unwrap_or_else(|_| Err(io::Error::other("the flush was cancelled")));
         let mut inner = self.inner.lock();
-        if inner.generation == generation {
+        if result.is_err() {
+            // The kernel tells of a page that it could not write once, and forgets it.
+            inner.is_failed = true;
+        } else if inner.generation == generation {
             inner.flushed_bytes = inner.flushed_bytes.max(end);
         }
-        Ok(())
+        result
     }
 
     /// Makes everything durable, whatever the setting: used at a graceful stop.
     pub(crate) fn sync(&self) -> io::Result<()> {
+        if self.inner.lock().is_failed {
+            return Err(failed());
+        }
         self.file.sync()
     }
 }

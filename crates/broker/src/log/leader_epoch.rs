@@ -4,6 +4,8 @@
 
 use std::{io, path::Path};
 
+use super::disk::Disk;
+
 /// Kafka's name for the file.
 const FILE_NAME: &str = "leader-epoch-checkpoint";
 /// Format of the file.
@@ -77,7 +79,7 @@ impl LeaderEpochs {
     }
 
     /// Writes the file if there is something that the first batch does not tell.
-    pub(crate) fn save(&self, dir: &Path) -> io::Result<()> {
+    pub(crate) fn save(&self, disk: &Disk, dir: &Path) -> io::Result<()> {
         if self.0.len() < 2 {
             return Ok(());
         }
@@ -86,7 +88,8 @@ impl LeaderEpochs {
             text.push_str(&format!("{epoch} {start}\n"));
         }
         // Durable before the index that is written next vouches for the batches that it speaks of.
-        super::file::write_atomically(&dir.join(FILE_NAME), text.as_bytes(), true)
+        disk.replace_file(&dir.join(FILE_NAME), text.as_bytes())?;
+        disk.sync_dir(dir)
     }
 
     /// Reads the file; no epochs if there is none or it makes no sense.
@@ -162,7 +165,7 @@ mod tests {
     fn epochs_are_read_back_from_kafkas_file_and_cut_with_the_log() {
         let dir = tempfile::tempdir().unwrap();
         let mut known = epochs(&[(0, 0), (2, 10), (3, 15)]);
-        known.save(dir.path()).unwrap();
+        known.save(&Disk::default(), dir.path()).unwrap();
         let text = std::fs::read_to_string(dir.path().join(FILE_NAME)).unwrap();
         assert_eq!(text, "0\n3\n0 0\n2 10\n3 15\n");
         assert_eq!(LeaderEpochs::load(dir.path()).unwrap(), known);

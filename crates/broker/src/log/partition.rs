@@ -176,14 +176,20 @@ impl Partition {
         if slot.is_none() {
             let start = self.start_offset.load(Ordering::Acquire);
             let interval = self.index_interval_bytes.load(Ordering::Relaxed);
-            let log = recovery::open(
+            let mut log = recovery::open(
                 self.dir.clone(),
                 self.context.files.clone(),
                 start,
                 interval,
             )
             .map_err(|error| storage_error(&error))?;
+            if self.context.durability == Durability::Power {
+                log.make_durable().map_err(|error| storage_error(&error))?;
+            }
             *slot = Some(Box::new(log));
+        }
+        if slot.as_ref().is_some_and(|log| log.is_failed()) {
+            return Err(ErrorCode::KafkaStorageError);
         }
         Ok(OpenLog(slot))
     }
@@ -260,19 +266,16 @@ impl Partition {
         let _turn = self.flush_turn.lock().await;
         let plan = {
             let log = self.open()?;
-            if log.is_failed() {
-                return Err(ErrorCode::KafkaStorageError);
-            }
             if log.flushed_offset() >= offset {
                 return Ok(());
             }
             log.flush_plan()
         };
-        let end_offset = plan.end_offset;
+        let flushed = plan.covers();
         let result = tokio::task::spawn_blocking(move || plan.run())
             .await
             .unwrap_or_else(|_| Err(io::Error::other("the flush was cancelled")));
-        self.open()?.note_flush(end_offset, &result);
+        self.open()?.note_flush(flushed, &result);
         self.wake();
         result.map_err(|error| storage_error(&error))
     }
@@ -346,17 +349,21 @@ impl Partition {
         };
         let Some(plan) = plan else { return Ok(()) };
         let compacted = plan.run()?;
-        let mut slot = self.log.lock();
-        let Some(log) = slot.as_mut() else {
-            return Ok(());
+        compacted.prepare()?;
+        let installed = match self.log.lock().as_mut() {
+            None => return Ok(()),
+            Some(log) => {
+                let installed = log.install(&compacted, rules.index_interval_bytes);
+                // What is half done is found out when the log is opened anew.
+                installed.inspect_err(|_| log.fail())?
+            }
         };
-        let freed = log.install(&compacted, rules.index_interval_bytes)?;
         self.clean_offset
             .fetch_max(compacted.clean_offset, Ordering::Relaxed);
         self.context
             .stored_bytes
-            .fetch_sub(freed as i64, Ordering::Relaxed);
-        Ok(())
+            .fetch_sub(installed.freed_bytes as i64, Ordering::Relaxed);
+        compacted.finish(&installed)
     }
 
     /// Has a waiting fetch woken by the next change.
@@ -451,13 +458,18 @@ impl Partition {
         if self.is_deleted.load(Ordering::Acquire) {
             return Ok(());
         }
-        checkpoint.save()?;
+        let synced = checkpoint.sync();
+        if let Some(log) = self.log.lock().as_mut() {
+            log.note_flush(checkpoint.covers(), &synced);
+        }
+        // In `power`, what became durable may be seen now.
+        self.wake();
+        synced?;
+        checkpoint.write()?;
         self.checkpoint_ms.store(now_ms, Ordering::Relaxed);
         if let Some(log) = self.log.lock().as_mut() {
             log.note_checkpoint(&checkpoint);
         }
-        // In `power`, what the checkpoint made durable may be seen now.
-        self.wake();
         Ok(())
     }
 

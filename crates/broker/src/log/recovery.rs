@@ -12,6 +12,7 @@ use std::{
 
 use super::{
     batch::{self, BatchHeader, Marker},
+    disk::Disk,
     file::FileCache,
     leader_epoch::LeaderEpochs,
     producer_state::{AbortedTransaction, ProducerStates},
@@ -24,18 +25,31 @@ pub(crate) fn base_offset_of(path: &Path) -> Option<i64> {
     path.file_stem()?.to_str()?.parse().ok()
 }
 
-fn files_with(dir: &Path, extension: &str) -> io::Result<Vec<i64>> {
-    let mut out = Vec::new();
+/// What is in the directory of a partition.
+#[derive(Default)]
+struct Found {
+    /// Base offsets of segments, ascending.
+    segments: Vec<i64>,
+    /// Offsets of producer snapshots, ascending.
+    snapshots: Vec<i64>,
+}
+
+/// Looks into the directory; what an interrupted compaction or checkpoint left half-written is removed.
+fn look_into(dir: &Path, disk: &Disk) -> io::Result<Found> {
+    let mut found = Found::default();
     for entry in std::fs::read_dir(dir)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|found| found == extension)
-            && let Some(offset) = base_offset_of(&path)
-        {
-            out.push(offset);
+        let offset = base_offset_of(&path);
+        match (path.extension().and_then(|name| name.to_str()), offset) {
+            (Some("log"), Some(offset)) => found.segments.push(offset),
+            (Some("snapshot"), Some(offset)) => found.snapshots.push(offset),
+            (Some("cleaned" | "tmp"), _) => disk.remove_file_if_there(&path)?,
+            _ => {}
         }
     }
-    out.sort_unstable();
-    Ok(out)
+    found.segments.sort_unstable();
+    found.snapshots.sort_unstable();
+    Ok(found)
 }
 
 /// Opens the log in `dir`. `log_start_offset` is the offset below which records were deleted on request.
@@ -48,7 +62,8 @@ pub(crate) fn open(
     if !dir.exists() {
         return Ok(Log::empty(dir, files, log_start_offset));
     }
-    let bases = files_with(&dir, "log")?;
+    let found = look_into(&dir, files.disk())?;
+    let bases = &found.segments;
     let Some(first) = bases.first() else {
         let mut log = Log::empty(dir, files, log_start_offset);
         log.has_dir = true;
@@ -57,28 +72,32 @@ pub(crate) fn open(
     let mut log = Log::empty(dir, files, log_start_offset.max(*first));
     log.has_dir = true;
     log.end_offset = *first;
-    load_producers(&mut log)?;
+    load_producers(&mut log, &found.snapshots)?;
     log.epochs = LeaderEpochs::load(&log.dir)?;
-    for (at, base_offset) in bases.iter().enumerate() {
-        if at > 0 && *base_offset < log.end_offset {
-            // Compaction had put its records into the segment before, and was interrupted.
-            Segment::create(&log.dir, &log.files, *base_offset).delete()?;
-            continue;
-        }
-        let is_whole = recover_segment(&mut log, *base_offset, index_interval_bytes)?;
-        if !is_whole {
-            for lost in &bases[at + 1..] {
-                tracing::warn!(dir = %log.dir.display(), base_offset = lost, "segment behind a torn one is removed");
-                Segment::create(&log.dir, &log.files, *lost).delete()?;
-            }
-            break;
-        }
+    read_segments(&mut log, bases, index_interval_bytes)?;
+    if log.checkpoint_offset > log.end_offset {
+        // The snapshot knows of batches that are not there: it must not call their repetition a duplicate.
+        log = Log::empty(log.dir, log.files, log_start_offset.max(*first));
+        log.has_dir = true;
+        log.end_offset = *first;
+        log.epochs = LeaderEpochs::load(&log.dir)?;
+        remove_snapshots(&log, &found.snapshots)?;
+        let bases = look_into(&log.dir, log.files.disk())?.segments;
+        read_segments(&mut log, &bases, index_interval_bytes)?;
     }
     log.end_offset = log.end_offset.max(log.log_start_offset);
     log.epochs.truncate(log.end_offset);
     log.aborted.sort_by_key(|aborted| aborted.last_offset);
     log.aborted.dedup_by_key(|aborted| aborted.last_offset);
     log.flushed_offset = log.end_offset;
+    if log
+        .segments
+        .last()
+        .is_some_and(|active| active.size_bytes == 0)
+    {
+        // Made a moment before the process was killed, maybe: its name is durable with the next flush.
+        log.dir_changes += 1;
+    }
     if log.end_offset > log.checkpoint_offset {
         // What lies behind the last checkpoint may be in the page cache only: the next one covers it.
         let at = log
@@ -92,9 +111,36 @@ pub(crate) fn open(
     Ok(log)
 }
 
+/// Opens the segments one after the other, up to the first that is torn.
+fn read_segments(log: &mut Log, bases: &[i64], index_interval_bytes: u64) -> io::Result<()> {
+    for (at, base_offset) in bases.iter().enumerate() {
+        if at > 0 && *base_offset < log.end_offset {
+            // Compaction had put its records into the segment before, and was interrupted.
+            Segment::create(&log.dir, &log.files, *base_offset).delete()?;
+            continue;
+        }
+        let is_whole = recover_segment(log, *base_offset, index_interval_bytes)?;
+        if !is_whole {
+            for lost in &bases[at + 1..] {
+                tracing::warn!(dir = %log.dir.display(), base_offset = lost, "segment behind a torn one is removed");
+                Segment::create(&log.dir, &log.files, *lost).delete()?;
+            }
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn remove_snapshots(log: &Log, snapshots: &[i64]) -> io::Result<()> {
+    let path = |offset: &i64| log.dir.join(file_name(*offset, "snapshot"));
+    snapshots
+        .iter()
+        .try_for_each(|offset| log.files.disk().remove_file_if_there(&path(offset)))
+}
+
 /// Starts from the newest producer snapshot that can be read.
-fn load_producers(log: &mut Log) -> io::Result<()> {
-    for offset in files_with(&log.dir, "snapshot")?.into_iter().rev() {
+fn load_producers(log: &mut Log, snapshots: &[i64]) -> io::Result<()> {
+    for offset in snapshots.iter().rev().copied() {
         let bytes = std::fs::read(log.dir.join(file_name(offset, "snapshot")))?;
         if let Some(states) = ProducerStates::decode(&bytes) {
             log.producers = states;
@@ -132,7 +178,8 @@ fn recover_segment(log: &mut Log, base_offset: i64, index_interval_bytes: u64) -
     let mut end_offset = log.end_offset.max(base_offset);
     let sound = segment::scan(&file, start, file_bytes, |header, position, bytes| {
         if position >= scan_start {
-            if !batch::crc_is_valid(bytes, header) || header.base_offset < base_offset {
+            // Behind the tail there may be remains of what was written there once.
+            if !batch::crc_is_valid(bytes, header) || header.base_offset < end_offset {
                 return false;
             }
             segment.note(header, index_interval_bytes);

@@ -272,10 +272,31 @@ impl Segment {
         scan(&self.file, position, self.size_bytes, visit)
     }
 
-    /// Cuts the file behind the last sound batch.
+    /// Cuts the file behind the last sound batch, for good: what was there must not come back behind
+    /// batches that are written in its place.
     pub(crate) fn truncate(&mut self, size_bytes: u64) -> io::Result<()> {
         self.file.truncate(size_bytes)?;
+        self.file.sync()?;
         self.size_bytes = size_bytes;
+        let index = &mut self.index;
+        let kept = index
+            .offsets
+            .partition_point(|entry| u64::from(entry.position) < size_bytes);
+        if kept < index.offsets.len() {
+            // The index vouched for what is not there: nothing of it is believed any more.
+            let last = kept.checked_sub(1).map(|at| index.offsets[at]);
+            let last_relative = last.map_or(0, |entry| entry.relative_offset);
+            index.offsets.truncate(kept);
+            index
+                .times
+                .retain(|entry| last.is_some() && entry.relative_offset <= last_relative);
+            index.offsets_saved = 0;
+            index.times_saved = 0;
+            for extension in ["index", "timeindex"] {
+                let path = self.dir.join(file_name(self.base_offset, extension));
+                self.file.disk().remove_file_if_there(&path)?;
+            }
+        }
         Ok(())
     }
 
@@ -308,44 +329,49 @@ impl Segment {
 
     /// Removes the files.
     pub(crate) fn delete(&self) -> io::Result<()> {
+        // Whoever reads it still has planned to do so before.
+        self.file.retire();
         for extension in ["log", "index", "timeindex", "txnindex", "snapshot"] {
-            match std::fs::remove_file(self.dir.join(file_name(self.base_offset, extension))) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+            let path = self.dir.join(file_name(self.base_offset, extension));
+            self.file.disk().remove_file_if_there(&path)?;
         }
         Ok(())
     }
 }
 
 impl SegmentCheckpoint {
-    /// Makes the batches durable, then writes the entries that vouch for them: in this order, since
-    /// recovery believes the index.
-    pub(crate) fn save(&self) -> io::Result<()> {
-        self.file.sync()?;
+    /// Makes the batches durable.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.file.sync_if_there()
+    }
+
+    /// Writes the entries that vouch for batches that are durable, since recovery believes the index:
+    /// what it vouches for is not read again, so the timestamps have to be known from the other index,
+    /// which therefore is durable before.
+    pub(crate) fn write(&self) -> io::Result<()> {
         if self.file.is_retired() {
             return Ok(());
         }
+        let disk = self.file.disk();
         let write = |extension, saved_bytes: usize, bytes: Vec<u8>| {
             let path = self.dir.join(file_name(self.base_offset, extension));
-            let file = std::fs::OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(path)?;
-            std::os::unix::fs::FileExt::write_all_at(&file, &bytes, saved_bytes as u64)?;
-            file.set_len((saved_bytes + bytes.len()) as u64)
+            let file = disk.create_file(&path)?;
+            disk.write_parts_at(&file, &path, [&bytes, &[]], saved_bytes as u64)?;
+            disk.truncate(&file, &path, (saved_bytes + bytes.len()) as u64)?;
+            Ok::<_, io::Error>((file, path))
         };
+        let (times, path) = write(
+            "timeindex",
+            self.times_saved * index::TIME_ENTRY_BYTES,
+            index::encode_times(&self.times),
+        )?;
+        disk.sync_file(&times, &path)?;
         write(
             "index",
             self.offsets_saved * index::OFFSET_ENTRY_BYTES,
             index::encode_offsets(&self.offsets),
-        )?;
-        write(
-            "timeindex",
-            self.times_saved * index::TIME_ENTRY_BYTES,
-            index::encode_times(&self.times),
         )
+        .map(drop)
     }
 }
 

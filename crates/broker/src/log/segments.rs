@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::{
     batch::{self, Batch, BatchHeader, HEADER_BYTES},
+    disk::Disk,
     file::{CachedFile, FileCache},
     leader_epoch::LeaderEpochs,
     producer_state::{AbortedTransaction, ProducerStates, SequenceCheck},
@@ -60,6 +61,10 @@ pub(crate) struct Log {
     /// Base offset of the first segment that changed since the last checkpoint.
     pub(super) first_dirty_segment: Option<i64>,
     pub(super) has_dir: bool,
+    /// How often names in the directory have changed in a way that has to be durable …
+    pub(super) dir_changes: u64,
+    /// … and how many of these changes are.
+    dir_changes_durable: u64,
     /// Set when the disk refused something: the log answers KAFKA_STORAGE_ERROR until it is opened anew.
     pub(super) is_failed: bool,
 }
@@ -80,6 +85,8 @@ impl Log {
             checkpoint_offset: -1,
             first_dirty_segment: None,
             has_dir: false,
+            dir_changes: 0,
+            dir_changes_durable: 0,
             is_failed: false,
         }
     }
@@ -196,8 +203,9 @@ impl Log {
         options: &LogOptions,
     ) -> io::Result<()> {
         if !self.has_dir {
-            std::fs::create_dir_all(&self.dir)?;
+            self.files.disk().create_dir_all(&self.dir)?;
             self.has_dir = true;
+            self.dir_changes += 1;
         }
         self.roll_if_needed(header, options)?;
         let segment = self.segments.last_mut().expect("rolling made a segment");
@@ -226,7 +234,8 @@ impl Log {
         }
         let segment = Segment::create(&self.dir, &self.files, self.end_offset);
         // The file is there from now on: its name keeps the end of the log when all before it is removed.
-        segment.file().size_bytes()?;
+        segment.file().create()?;
+        self.dir_changes += 1;
         self.segments.push(segment);
         Ok(())
     }
@@ -306,7 +315,7 @@ impl Log {
         }
         if self.segments.len() == 1 && start == self.end_offset && self.segments[0].size_bytes > 0 {
             self.roll()?;
-            super::file::sync_dir(&self.dir)?;
+            self.files.disk().sync_dir(&self.dir)?;
             freed += self.remove_first()?;
         }
         self.aborted.retain(|aborted| aborted.last_offset >= start);
@@ -352,11 +361,14 @@ impl Log {
 
     /// What has to be written so that the next opening reads the tail only; `None` if nothing changed.
     pub(crate) fn checkpoint(&self) -> Option<LogCheckpoint> {
-        let first_dirty = self.first_dirty_segment?;
+        let first_dirty = self.first_dirty_segment.filter(|_| !self.is_failed)?;
         let dirty =
             |segment: &&Segment| segment.base_offset >= first_dirty && segment.size_bytes > 0;
         Some(LogCheckpoint {
+            disk: self.files.disk().clone(),
             dir: self.dir.clone(),
+            dir_changes: self.dir_changes,
+            is_dir_durable: self.dir_changes_durable == self.dir_changes,
             segments: self
                 .segments
                 .iter()
@@ -422,7 +434,6 @@ impl Log {
                 segment.note_saved(saved);
             }
         }
-        self.flushed_offset = self.flushed_offset.max(checkpoint.end_offset);
         self.checkpoint_offset = checkpoint.end_offset;
         self.first_dirty_segment =
             (self.end_offset > checkpoint.end_offset).then_some(checkpoint.active_base_offset);
@@ -430,34 +441,52 @@ impl Log {
 
     /// The files that hold what is not durable yet, and the offset they reach.
     pub(crate) fn flush_plan(&self) -> FlushPlan {
-        let from = self.flushed_offset;
-        let at = self.segment_at(from).unwrap_or(0);
-        let is_new_file = self
-            .segments
-            .iter()
-            .skip(at)
-            .any(|segment| segment.base_offset >= from);
+        let at = self.segment_at(self.flushed_offset).unwrap_or(0);
+        let is_dir_durable = self.dir_changes_durable == self.dir_changes;
         FlushPlan {
+            disk: self.files.disk().clone(),
             files: self
                 .segments
                 .iter()
                 .skip(at)
                 .map(|segment| segment.file().clone())
                 .collect(),
-            dir: is_new_file.then(|| self.dir.clone()),
+            dir: (!is_dir_durable).then(|| self.dir.clone()),
+            dir_changes: self.dir_changes,
             end_offset: self.end_offset,
         }
     }
 
     /// Takes note of a finished (or failed) flush.
-    pub(crate) fn note_flush(&mut self, end_offset: i64, result: &io::Result<()>) {
+    pub(crate) fn note_flush(&mut self, flushed: Flushed, result: &io::Result<()>) {
         match result {
-            Ok(()) => self.flushed_offset = self.flushed_offset.max(end_offset),
+            Ok(()) => {
+                self.flushed_offset = self.flushed_offset.max(flushed.end_offset);
+                self.dir_changes_durable = self.dir_changes_durable.max(flushed.dir_changes);
+            }
             Err(error) => {
                 tracing::error!(%error, dir = %self.dir.display(), "cannot flush: the log is taken out of service");
                 self.is_failed = true;
             }
         }
+    }
+
+    /// Makes durable what recovery found behind the last checkpoint: the process may have been killed
+    /// before it did, and from now on it is told to clients.
+    pub(super) fn make_durable(&mut self) -> io::Result<()> {
+        let Some(first) = self.first_dirty_segment else {
+            return Ok(());
+        };
+        self.segments
+            .iter()
+            .filter(|segment| segment.base_offset >= first)
+            .try_for_each(|segment| segment.file().sync())?;
+        sync_names(self.files.disk(), &self.dir)
+    }
+
+    /// Takes the log out of service: the disk refused something and nobody knows what it holds.
+    pub(crate) fn fail(&mut self) {
+        self.is_failed = true;
     }
 
     /// Makes sure that nobody uses the files by their names any more.
@@ -513,33 +542,52 @@ fn first_record(
     }
 }
 
+/// Makes the names of a partition's files durable, and the name of its directory.
+fn sync_names(disk: &Disk, dir: &Path) -> io::Result<()> {
+    disk.sync_dir(dir)?;
+    dir.parent().map_or(Ok(()), |parent| disk.sync_dir(parent))
+}
+
+/// What a flush covers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Flushed {
+    pub end_offset: i64,
+    dir_changes: u64,
+}
+
 /// Files to make durable, outside of the partition's lock.
 pub(crate) struct FlushPlan {
+    disk: Disk,
     files: Vec<CachedFile>,
     dir: Option<PathBuf>,
-    pub end_offset: i64,
+    dir_changes: u64,
+    end_offset: i64,
 }
 
 impl FlushPlan {
+    /// What is durable when the plan has run.
+    pub(crate) fn covers(&self) -> Flushed {
+        Flushed {
+            end_offset: self.end_offset,
+            dir_changes: self.dir_changes,
+        }
+    }
+
     pub(crate) fn run(&self) -> io::Result<()> {
-        for file in &self.files {
-            if file.path().exists() {
-                file.sync()?;
-            }
+        self.files.iter().try_for_each(CachedFile::sync_if_there)?;
+        match &self.dir {
+            Some(dir) => sync_names(&self.disk, dir),
+            None => Ok(()),
         }
-        if let Some(dir) = &self.dir {
-            super::file::sync_dir(dir)?;
-            if let Some(parent) = dir.parent() {
-                super::file::sync_dir(parent)?;
-            }
-        }
-        Ok(())
     }
 }
 
 /// What a checkpoint writes, outside of the partition's lock.
 pub(crate) struct LogCheckpoint {
+    disk: Disk,
     dir: PathBuf,
+    dir_changes: u64,
+    is_dir_durable: bool,
     segments: Vec<SegmentCheckpoint>,
     end_offset: i64,
     active_base_offset: i64,
@@ -549,22 +597,51 @@ pub(crate) struct LogCheckpoint {
 }
 
 impl LogCheckpoint {
-    pub(crate) fn save(&self) -> io::Result<()> {
-        self.epochs.save(&self.dir)?;
-        for segment in &self.segments {
-            segment.save()?;
+    /// What is durable when [`LogCheckpoint::sync`] has returned.
+    pub(crate) fn covers(&self) -> Flushed {
+        Flushed {
+            end_offset: self.end_offset,
+            dir_changes: self.dir_changes,
         }
+    }
+
+    /// Makes the batches durable, and the names of their files.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.segments.iter().try_for_each(SegmentCheckpoint::sync)?;
+        if self.is_dir_durable {
+            Ok(())
+        } else {
+            sync_names(&self.disk, &self.dir)
+        }
+    }
+
+    /// Writes what vouches for batches that are durable. The snapshot comes last: what is before its
+    /// offset is not asked for aborted transactions again.
+    pub(crate) fn write(&self) -> io::Result<()> {
+        self.epochs.save(&self.disk, &self.dir)?;
+        self.segments
+            .iter()
+            .try_for_each(SegmentCheckpoint::write)?;
         for (base_offset, aborted) in &self.aborted {
             let path = self.dir.join(file_name(*base_offset, "txnindex"));
-            super::file::write_atomically(&path, &encode_aborted(aborted), false)?;
+            self.disk.replace_file(&path, &encode_aborted(aborted))?;
+        }
+        if !self.aborted.is_empty() {
+            self.disk.sync_dir(&self.dir)?;
         }
         let snapshot = self.dir.join(file_name(self.end_offset, "snapshot"));
-        super::file::write_atomically(&snapshot, &self.producers, false)?;
-        remove_older_snapshots(&self.dir, self.end_offset)
+        self.disk.replace_file(&snapshot, &self.producers)?;
+        remove_older_snapshots(&self.disk, &self.dir, self.end_offset)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn save(&self) -> io::Result<()> {
+        self.sync()?;
+        self.write()
     }
 }
 
-fn remove_older_snapshots(dir: &Path, keep: i64) -> io::Result<()> {
+fn remove_older_snapshots(disk: &Disk, dir: &Path, keep: i64) -> io::Result<()> {
     for entry in std::fs::read_dir(dir)? {
         let path = entry?.path();
         if path
@@ -572,7 +649,7 @@ fn remove_older_snapshots(dir: &Path, keep: i64) -> io::Result<()> {
             .is_some_and(|extension| extension == "snapshot")
             && super::recovery::base_offset_of(&path).is_some_and(|offset| offset < keep)
         {
-            std::fs::remove_file(path)?;
+            disk.remove_file_if_there(&path)?;
         }
     }
     Ok(())

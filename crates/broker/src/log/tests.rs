@@ -31,7 +31,7 @@ type Field = Option<Vec<u8>>;
 
 /// What a producer would send: records with these keys and values, and increasing timestamps.
 #[derive(Debug, Clone)]
-pub(super) struct Draft {
+pub(crate) struct Draft {
     pub records: Vec<(Field, Field)>,
     pub timestamp_ms: i64,
     pub producer: Option<(i64, i16, i32)>,
@@ -57,7 +57,7 @@ fn put_optional(out: &mut Vec<u8>, value: Option<&Vec<u8>>) {
     }
 }
 
-pub(super) fn build(draft: &Draft) -> Bytes {
+pub(crate) fn build(draft: &Draft) -> Bytes {
     let mut records = Vec::new();
     for (at, (key, value)) in draft.records.iter().enumerate() {
         let mut body = vec![0];
@@ -604,7 +604,9 @@ mod compaction {
                     let (before, offsets_before) = contents(&mut log);
                     if let Some(plan) = log.compaction_plan(clean_offset, log.end_offset(), RULES) {
                         let done = plan.run().unwrap();
-                        log.install(&done, RULES.index_interval_bytes).unwrap();
+                        done.prepare().unwrap();
+                        let installed = log.install(&done, RULES.index_interval_bytes).unwrap();
+                        done.finish(&installed).unwrap();
                         clean_offset = done.clean_offset;
                     }
                     if reopen {

@@ -1,0 +1,156 @@
+//! Nothing that was acknowledged is lost, whenever the process is killed or power goes away.
+//!
+//! A workload runs once on a disk that writes down every change. Then, for every change, the disk is set
+//! back to what a crash at that moment may leave, a cluster is opened on it, and what clients were told
+//! before is looked for; producers repeat what they sent, and power goes away once more.
+//!
+//! `CRASH_SEEDS=n` tries `n` random losses of power at every point instead of one.
+
+mod cluster;
+mod expectation;
+mod refusal;
+mod trace;
+mod workload;
+
+use cluster::Running;
+use expectation::Expectation;
+use trace::{Crash, Event, Recorder, Storage};
+
+use crate::{host::Durability, log::disk::Disk};
+
+/// Temporary directories in memory, where there is such a place: thousands are written.
+fn scratch() -> tempfile::TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    match memory.is_dir() {
+        true => tempfile::tempdir_in(memory).unwrap(),
+        false => tempfile::tempdir().unwrap(),
+    }
+}
+
+async fn recorded(durability: Durability) -> Vec<Event> {
+    let dir = scratch();
+    let recorder = Recorder::new(dir.path());
+    let running = Running::open(dir.path(), Disk::watched(recorder.clone()), durability);
+    let mut workload = workload::Workload::new(running, recorder.clone());
+    workload.run().await.unwrap();
+    workload.running.close().await;
+    recorder.take()
+}
+
+/// Opens what a crash left, looks for what was promised, lets producers repeat themselves, and takes power
+/// away (in `power`) or kills the process once more.
+async fn check_after(
+    storage: &Storage,
+    expectation: &Expectation,
+    durability: Durability,
+    what: &str,
+) {
+    let dir = scratch();
+    storage.write_to(dir.path());
+    let recorder = Recorder::new(dir.path());
+    let running = Running::open(dir.path(), Disk::watched(recorder.clone()), durability);
+    running.settle().await;
+    let mut expectation = expectation.clone();
+    expectation.check(&running, what);
+    expectation.repeat(&running, what).await;
+    expectation.check(&running, &format!("{what}, repeated"));
+    running.abandon().await;
+    let mut storage = storage.clone();
+    recorder
+        .take()
+        .iter()
+        .for_each(|event| storage.apply(event));
+    let again = match durability {
+        Durability::Power => storage.after(Crash::Nothing),
+        Durability::Process => storage.after(Crash::Kill),
+    };
+    let dir = scratch();
+    again.write_to(dir.path());
+    let running = Running::open(dir.path(), Disk::default(), durability);
+    running.settle().await;
+    expectation.check(&running, &format!("{what}, repeated, then again"));
+    running.abandon().await;
+}
+
+/// Every crash point `at` with `at % parts == part`, so that the test threads share the work.
+async fn check_every_point(
+    durability: Durability,
+    crashes: fn(u64) -> Vec<Crash>,
+    parts: usize,
+    part: usize,
+) {
+    let events = recorded(durability).await;
+    let mut storage = Storage::new();
+    let mut expectation = std::sync::Arc::new(Expectation::default());
+    let is_short = std::env::var_os("CRASH_SEEDS").is_none();
+    let mut points = 0;
+    for (at, event) in events.iter().enumerate() {
+        let is_passed_over = is_short && expectation.is_repetitive;
+        if at % parts == part && !matches!(event, Event::Expect(_)) && !is_passed_over {
+            points += 1;
+            for crash in crashes(at as u64) {
+                let what = format!(
+                    "{durability:?}, {crash:?} before change {at} {}",
+                    brief(event)
+                );
+                check_after(&storage.after(crash), &expectation, durability, &what).await;
+            }
+        }
+        match event {
+            Event::Expect(next) => expectation = next.clone(),
+            change => storage.apply(change),
+        }
+    }
+    assert!(points > 100, "the workload did only {points} things");
+}
+
+fn brief(event: &Event) -> String {
+    match event {
+        Event::Write(path, position, bytes) => {
+            format!(
+                "Write {} bytes at {position} of {}",
+                bytes.len(),
+                path.display()
+            )
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+fn losses(at: u64) -> Vec<Crash> {
+    let seeds: u64 = std::env::var("CRASH_SEEDS").map_or(1, |seeds| seeds.parse().unwrap());
+    let fixed = [
+        Crash::Kill,
+        Crash::Nothing,
+        Crash::NamesOnly,
+        Crash::ContentOnly,
+    ];
+    let chances = (0..seeds).map(|seed| Crash::Chance(at + (seed << 32)));
+    // Each point sees two of the fixed ones in a short run.
+    let fixed = fixed
+        .into_iter()
+        .enumerate()
+        .filter(|(turn, _)| seeds > 1 || (*turn as u64 + at).is_multiple_of(2));
+    fixed.map(|(_, crash)| crash).chain(chances).collect()
+}
+
+macro_rules! crash_points {
+    ($($name:ident: $part:expr,)*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+        async fn $name() {
+            check_every_point(Durability::Power, losses, 4, $part).await;
+        }
+    )*};
+}
+
+crash_points! {
+    nothing_acknowledged_is_lost_with_power_first_quarter: 0,
+    nothing_acknowledged_is_lost_with_power_second_quarter: 1,
+    nothing_acknowledged_is_lost_with_power_third_quarter: 2,
+    nothing_acknowledged_is_lost_with_power_last_quarter: 3,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
+    check_every_point(Durability::Process, |_| vec![Crash::Kill], 1, 0).await;
+}

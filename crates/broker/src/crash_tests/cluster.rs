@@ -1,0 +1,202 @@
+//! A cluster without sockets: requests go in as frames, answers come out.
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::{Buf, Bytes, BytesMut};
+use kafka_protocol::{
+    messages::{RequestHeader, ResponseHeader},
+    protocol::{Decodable, Encodable, HeaderVersion, Request},
+    records::RecordBatchDecoder,
+};
+
+use crate::{
+    clock::Clock,
+    cluster::Cluster,
+    host::{Durability, HostOptions, Shared},
+    log::{
+        disk::Disk,
+        file::FileCache,
+        partition::{FetchRange, Partition},
+    },
+    protocol::{self, Context, Reply},
+    spec::{Authorization, BrokerSpec, ClusterLimits, ClusterSpec, TopicDefaults},
+    state::TransactionStatus,
+};
+
+const CLUSTER: &str = "c";
+
+/// A clock that is moved by hand.
+struct HandClock(AtomicI64);
+
+impl Clock for HandClock {
+    fn now_ms(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// When a test begins.
+pub(super) const NOW_MS: i64 = 1_700_000_000_000;
+
+/// One record as a consumer sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub offset: i64,
+    pub key: Option<String>,
+    pub value: Option<String>,
+}
+
+pub(super) struct Running {
+    pub cluster: Arc<Cluster>,
+    clock: Arc<HandClock>,
+}
+
+impl Running {
+    pub(super) fn open(dir: &Path, disk: Disk, durability: Durability) -> Self {
+        let clock = Arc::new(HandClock(AtomicI64::new(NOW_MS)));
+        let options = HostOptions::new(dir.to_owned(), durability, clock.clone(), 1);
+        let shared = Shared::new(options, FileCache::on(disk, 64));
+        let spec = ClusterSpec {
+            id: CLUSTER.to_owned(),
+            kafka_version: "4.1.0".to_owned(),
+            brokers: vec![BrokerSpec {
+                id: 0,
+                listeners: Vec::new(),
+            }],
+            limits: ClusterLimits::default(),
+            auto_create_topics: false,
+            defaults: TopicDefaults::default(),
+            authorization: Authorization::default(),
+        };
+        let cluster = Cluster::open(shared, dir.join(CLUSTER), spec).unwrap();
+        Self { cluster, clock }
+    }
+
+    /// One request on a connection of its own.
+    pub(super) async fn call<R: Request>(&self, request: R, version: i16) -> R::Response {
+        let header = RequestHeader::default()
+            .with_request_api_key(R::KEY)
+            .with_request_api_version(version)
+            .with_client_id(Some("test".into()));
+        let mut frame = BytesMut::new();
+        header
+            .encode(&mut frame, R::header_version(version))
+            .unwrap();
+        request.encode(&mut frame, version).unwrap();
+        let mut answer = self.answer(frame.freeze()).await.unwrap().unwrap();
+        answer.advance(4);
+        ResponseHeader::decode(&mut answer, R::Response::header_version(version)).unwrap();
+        R::Response::decode(&mut answer, version).unwrap()
+    }
+
+    /// What a frame is answered with.
+    pub(super) async fn answer(
+        &self,
+        frame: Bytes,
+    ) -> Result<Option<Bytes>, protocol::ProtocolError> {
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        let mut context = Context::new(self.cluster.clone(), 0, "PLAINTEXT".into(), peer);
+        match protocol::handle(&mut context, frame).await? {
+            Reply::Now(answer) => Ok(answer),
+            Reply::Later(answer) => answer.await,
+        }
+    }
+
+    pub(super) fn partition(&self, topic: &str, partition: i32) -> Option<Arc<Partition>> {
+        self.cluster.topics.get(topic)?.partition(partition)
+    }
+
+    /// Moves the clock and looks after everything.
+    pub(super) async fn keep_house(&self, later_ms: i64) {
+        self.clock.0.fetch_add(later_ms, Ordering::SeqCst);
+        self.cluster.note_use();
+        let cluster = self.cluster.clone();
+        tokio::task::spawn_blocking(move || cluster.keep_house())
+            .await
+            .unwrap();
+    }
+
+    /// Has what a crash interrupted completed.
+    pub(super) async fn settle(&self) {
+        self.cluster.transactions.resume();
+        let is_settled = || {
+            self.cluster.journal.read(|state| {
+                !state.transactions.values().any(|record| {
+                    matches!(
+                        record.status,
+                        TransactionStatus::PrepareCommit | TransactionStatus::PrepareAbort
+                    )
+                })
+            })
+        };
+        while !is_settled() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// All that a consumer sees of a partition, with the start of its log.
+    pub(super) fn read(
+        &self,
+        topic: &str,
+        partition: i32,
+        is_read_committed: bool,
+    ) -> (i64, Vec<Seen>) {
+        let log = self.partition(topic, partition).unwrap();
+        let marks = log.watermarks().unwrap();
+        let mut out = Vec::new();
+        let mut offset = marks.log_start_offset;
+        loop {
+            let range = FetchRange {
+                offset,
+                max_bytes: 1 << 20,
+                at_least_one: true,
+                is_read_committed,
+            };
+            let fetched = log.fetch(range).unwrap();
+            if fetched.records.is_empty() {
+                return (marks.log_start_offset, out);
+            }
+            let mut bytes = fetched.records.clone();
+            for set in RecordBatchDecoder::decode_all(&mut bytes).unwrap() {
+                for record in set.records {
+                    let is_old = record.offset < offset;
+                    offset = offset.max(record.offset + 1);
+                    let is_aborted = record.transactional
+                        && fetched.aborted.iter().any(|aborted| {
+                            aborted.producer_id == record.producer_id
+                                && (aborted.first_offset..=aborted.last_offset)
+                                    .contains(&record.offset)
+                        });
+                    if record.control || is_old || (is_read_committed && is_aborted) {
+                        continue;
+                    }
+                    let text = |bytes: Option<Bytes>| {
+                        bytes.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap())
+                    };
+                    out.push(Seen {
+                        offset: record.offset,
+                        key: text(record.key),
+                        value: text(record.value),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Stops as a process does that is asked to.
+    pub(super) async fn close(&self) {
+        self.cluster.stop().await.unwrap();
+    }
+
+    /// Goes away without writing anything more.
+    pub(super) async fn abandon(&self) {
+        self.cluster.halt().await;
+    }
+}

@@ -1,0 +1,370 @@
+//! What clients were told, and so may rely on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use kafka_protocol::{
+    messages::{
+        ProduceRequest, TopicName, TransactionalId,
+        produce_request::{PartitionProduceData, TopicProduceData},
+    },
+    protocol::StrBytes,
+};
+
+use super::cluster::Running;
+
+pub(super) fn topic_name(name: &str) -> TopicName {
+    TopicName(StrBytes::from_string(name.to_owned()))
+}
+
+/// A request to produce one batch.
+pub(super) fn produce(
+    topic: &str,
+    partition: i32,
+    batch: &Bytes,
+    transactional_id: Option<&str>,
+) -> ProduceRequest {
+    let data = PartitionProduceData::default()
+        .with_index(partition)
+        .with_records(Some(batch.clone()));
+    let data = TopicProduceData::default()
+        .with_name(topic_name(topic))
+        .with_partition_data(vec![data]);
+    ProduceRequest::default()
+        .with_transactional_id(transactional_id.map(|id| TransactionalId(id.to_owned().into())))
+        .with_acks(-1)
+        .with_topic_data(vec![data])
+}
+
+/// Whether a thing is settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// Asked for, not answered.
+    Maybe,
+    Yes,
+    /// It was there; its end was asked for, but not answered.
+    MaybeNoMore,
+    No,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct ExpectedTopic {
+    pub known: Known,
+    /// Numbers of partitions that are possible.
+    pub partitions: BTreeSet<usize>,
+    /// Values of `max.message.bytes` that are possible.
+    pub message_bytes_max: BTreeSet<Option<String>>,
+    /// Only the last value of a key has to be there.
+    pub is_compacted: bool,
+}
+
+/// How the transaction of a batch stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The batch belongs to none.
+    None,
+    Open,
+    Committing,
+    Committed,
+    Aborted,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct ExpectedBatch {
+    /// Key and value of each record.
+    pub records: Vec<(String, String)>,
+    /// Where it was acknowledged to be.
+    pub offset: Option<i64>,
+    pub transaction: Option<usize>,
+    /// The bytes that an idempotent producer may repeat.
+    pub bytes: Bytes,
+    pub is_idempotent: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct ExpectedPartition {
+    pub batches: Vec<ExpectedBatch>,
+    /// The log starts here or later …
+    pub start_min: i64,
+    /// … but not behind this.
+    pub start_max: i64,
+}
+
+/// An offset: acknowledged, and those asked for since.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ExpectedOffset {
+    pub acknowledged: Option<i64>,
+    pub possible: BTreeSet<i64>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Expectation {
+    pub topics: BTreeMap<String, ExpectedTopic>,
+    pub partitions: BTreeMap<(String, i32), ExpectedPartition>,
+    pub offsets: BTreeMap<(String, String, i32), ExpectedOffset>,
+    pub transactions: Vec<Outcome>,
+    /// Offset that a transaction commits for a group.
+    pub pending_offsets: BTreeMap<usize, ((String, String, i32), i64)>,
+    /// The workload does again what it did before: a short run passes over this.
+    pub is_repetitive: bool,
+    /// Producer ids given out.
+    pub producer_ids: BTreeSet<i64>,
+}
+
+impl Expectation {
+    fn outcome(&self, batch: &ExpectedBatch) -> Outcome {
+        batch
+            .transaction
+            .map_or(Outcome::None, |at| self.transactions[at])
+    }
+
+    pub(super) fn check(&self, running: &Running, what: &str) {
+        self.check_topics(running, what);
+        let mut committing: BTreeMap<usize, BTreeSet<bool>> = BTreeMap::new();
+        for ((topic, partition), expected) in &self.partitions {
+            let is_there = running.cluster.topics.get(topic).is_some();
+            match self.topics[topic].known {
+                Known::Yes | Known::MaybeNoMore | Known::Maybe if is_there => {
+                    let compacted = self.topics[topic].is_compacted;
+                    let place = (topic.as_str(), *partition);
+                    self.check_partition(
+                        running,
+                        place,
+                        expected,
+                        compacted,
+                        &mut committing,
+                        what,
+                    );
+                }
+                Known::Yes => panic!("{what}: topic {topic} is gone"),
+                _ => {}
+            }
+        }
+        for (transaction, seen) in &committing {
+            assert!(
+                seen.len() == 1,
+                "{what}: transaction {transaction} is seen in part"
+            );
+        }
+        self.check_offsets(running, &committing, what);
+    }
+
+    fn check_topics(&self, running: &Running, what: &str) {
+        for (name, expected) in &self.topics {
+            let found = running.cluster.topics.get(name);
+            match expected.known {
+                Known::Yes => assert!(found.is_some(), "{what}: topic {name} is gone"),
+                Known::No => assert!(found.is_none(), "{what}: topic {name} is back"),
+                Known::Maybe | Known::MaybeNoMore => {}
+            }
+            let Some(found) = found else { continue };
+            let partitions = found.partitions().len();
+            assert!(
+                expected.partitions.contains(&partitions),
+                "{what}: {name} has {partitions} partitions, not {:?}",
+                expected.partitions
+            );
+            let value = running
+                .cluster
+                .journal
+                .read(|state| state.topics[name].configs.get("max.message.bytes").cloned());
+            assert!(
+                expected.message_bytes_max.contains(&value),
+                "{what}: max.message.bytes of {name} is {value:?}, not {:?}",
+                expected.message_bytes_max
+            );
+        }
+    }
+
+    fn check_partition(
+        &self,
+        running: &Running,
+        place: (&str, i32),
+        expected: &ExpectedPartition,
+        is_compacted: bool,
+        committing: &mut BTreeMap<usize, BTreeSet<bool>>,
+        what: &str,
+    ) {
+        let what = format!("{what}: {}-{}", place.0, place.1);
+        if running.partition(place.0, place.1).is_none() {
+            // Not grown yet; which numbers of partitions are possible was checked before.
+            assert!(expected.batches.iter().all(|batch| batch.offset.is_none()));
+            return;
+        }
+        let (start, seen) = running.read(place.0, place.1, false);
+        let (_, committed) = running.read(place.0, place.1, true);
+        assert!(
+            (expected.start_min..=expected.start_max.max(expected.start_min)).contains(&start),
+            "{what} starts at {start}, not in {}..={}",
+            expected.start_min,
+            expected.start_max
+        );
+        let mut places: BTreeMap<(&str, &str), Vec<i64>> = BTreeMap::new();
+        for record in &seen {
+            let key = record.key.as_deref().unwrap_or_default();
+            let value = record.value.as_deref().unwrap_or_default();
+            places.entry((key, value)).or_default().push(record.offset);
+        }
+        let visible: BTreeSet<i64> = committed.iter().map(|record| record.offset).collect();
+        let mut known = BTreeSet::new();
+        let last_of: BTreeMap<&str, usize> = expected
+            .batches
+            .iter()
+            .enumerate()
+            .filter(|(_, batch)| batch.offset.is_some())
+            .flat_map(|(at, batch)| batch.records.iter().map(move |(key, _)| (key.as_str(), at)))
+            .collect();
+        let has_open_end = expected.batches.iter().any(|batch| batch.offset.is_none());
+        for (at, batch) in expected.batches.iter().enumerate() {
+            for (index, (key, value)) in batch.records.iter().enumerate() {
+                known.insert((key.as_str(), value.as_str()));
+                let found = places.get(&(key.as_str(), value.as_str()));
+                let found = found.map_or(&[][..], Vec::as_slice);
+                assert!(
+                    found.len() <= 1,
+                    "{what}: {value} is there twice: {found:?}"
+                );
+                let Some(offset) = batch.offset.map(|offset| offset + index as i64) else {
+                    continue;
+                };
+                let is_needed = offset >= expected.start_max.max(start)
+                    && (!is_compacted || (last_of[key.as_str()] == at && !has_open_end));
+                assert!(
+                    !is_needed || found == [offset],
+                    "{what}: {value} was acknowledged at {offset}, is at {found:?}; start {start}"
+                );
+                assert!(
+                    found.is_empty() || found == [offset],
+                    "{what}: {value} has moved from {offset} to {found:?}"
+                );
+                if offset < expected.start_max.max(start) || is_compacted {
+                    continue;
+                }
+                let is_visible = visible.contains(&offset);
+                match self.outcome(batch) {
+                    Outcome::None => {}
+                    Outcome::Open | Outcome::Aborted => {
+                        assert!(
+                            !is_visible,
+                            "{what}: {value} was not committed, but is seen"
+                        );
+                    }
+                    Outcome::Committed => {
+                        assert!(is_visible, "{what}: {value} was committed, but is not seen")
+                    }
+                    Outcome::Committing => {
+                        committing
+                            .entry(batch.transaction.unwrap())
+                            .or_default()
+                            .insert(is_visible);
+                    }
+                }
+            }
+        }
+        for place in places.keys() {
+            assert!(known.contains(place), "{what}: nobody has sent {place:?}");
+        }
+    }
+
+    fn check_offsets(
+        &self,
+        running: &Running,
+        committing: &BTreeMap<usize, BTreeSet<bool>>,
+        what: &str,
+    ) {
+        for ((group, topic, partition), expected) in &self.offsets {
+            let found = running.cluster.journal.read(|state| {
+                let offsets = state.offsets.get(group)?;
+                offsets
+                    .committed
+                    .get(&(topic.clone(), *partition))
+                    .map(|at| at.offset)
+            });
+            let is_fine = found == expected.acknowledged
+                || found.is_some_and(|found| expected.possible.contains(&found));
+            assert!(
+                is_fine,
+                "{what}: {group} of {topic}-{partition} is at {found:?}, not {expected:?}"
+            );
+        }
+        for (transaction, ((group, topic, partition), offset)) in &self.pending_offsets {
+            let found = running.cluster.journal.read(|state| {
+                let offsets = state.offsets.get(group)?;
+                offsets
+                    .committed
+                    .get(&(topic.clone(), *partition))
+                    .map(|at| at.offset)
+            });
+            let is_seen = found == Some(*offset);
+            match self.transactions[*transaction] {
+                Outcome::None | Outcome::Open | Outcome::Aborted => {
+                    assert!(
+                        !is_seen,
+                        "{what}: offset of transaction {transaction} counts"
+                    );
+                }
+                Outcome::Committed => assert!(
+                    is_seen,
+                    "{what}: offset of transaction {transaction} is {found:?}"
+                ),
+                Outcome::Committing => {
+                    if let Some(visible) = committing.get(transaction) {
+                        assert!(
+                            visible.contains(&is_seen),
+                            "{what}: offset and records of transaction {transaction} differ"
+                        );
+                    }
+                }
+            }
+        }
+        let next = running.cluster.journal.read(|state| state.next_producer_id);
+        assert!(
+            self.producer_ids.iter().all(|id| *id < next),
+            "{what}: producer ids are given twice"
+        );
+    }
+
+    /// Idempotent producers send again what was acknowledged last, and what was not acknowledged.
+    pub(super) async fn repeat(&mut self, running: &Running, what: &str) {
+        let mut again = Vec::new();
+        for ((topic, partition), expected) in &self.partitions {
+            if running.partition(topic, *partition).is_none()
+                || self.topics[topic].known != Known::Yes
+            {
+                continue;
+            }
+            let repeatable =
+                |batch: &&ExpectedBatch| batch.is_idempotent && batch.transaction.is_none();
+            let last = expected
+                .batches
+                .iter()
+                .rposition(|batch| repeatable(&batch) && batch.offset.is_some());
+            let open = expected
+                .batches
+                .iter()
+                .rposition(|batch| repeatable(&batch) && batch.offset.is_none());
+            again.extend(
+                last.into_iter()
+                    .chain(open)
+                    .map(|at| (topic.clone(), *partition, at)),
+            );
+        }
+        for (topic, partition, at) in again {
+            let batch = self.partitions[&(topic.clone(), partition)].batches[at].clone();
+            let answer = running
+                .call(produce(&topic, partition, &batch.bytes, None), 9)
+                .await;
+            let answer = &answer.responses[0].partition_responses[0];
+            assert_eq!(answer.error_code, 0, "{what}: {:?} repeated", batch.records);
+            if let Some(offset) = batch.offset {
+                assert_eq!(
+                    answer.base_offset, offset,
+                    "{what}: {:?} repeated",
+                    batch.records
+                );
+            }
+            let expected = self.partitions.get_mut(&(topic, partition)).unwrap();
+            expected.batches[at].offset = Some(answer.base_offset);
+        }
+    }
+}
