@@ -26,62 +26,29 @@ public class KafkaClient {
   // What a phase writes and reads of the topic that lives through restarts.
   static final int WRITTEN = 1_000;
   static final int READ = 600;
-  static final long WAIT_SECONDS = 60;
-  static final int REASON_CHARS_MAX = 600;
-  static final int PHASE = Integer.parseInt(env("PHASE", "0"));
-
-  interface Check {
-    void run() throws Exception;
-  }
-
-  static int passed;
-  static int failed;
+  static final long WAIT_SECONDS = Suite.WAIT_SECONDS;
+  static final int PHASE = Integer.parseInt(Suite.env("PHASE", "0"));
 
   public static void main(String[] arguments) throws Exception {
     if (PHASE == 0) {
-      check("a_topic_cannot_be_created_twice", KafkaClient::createdTwice);
+      Suite.check("a_topic_cannot_be_created_twice", KafkaClient::createdTwice);
       for (String codec : List.of("none", "gzip", "snappy", "lz4", "zstd")) {
-        check("records_travel_with_" + codec, () -> roundTrip(codec, Map.of("compression.type", codec)));
+        Suite.check("records_travel_with_" + codec, () -> roundTrip(codec, Map.of("compression.type", codec)));
       }
-      check("records_travel_without_idempotence", () -> roundTrip("plain", Map.of("enable.idempotence", "false")));
-      check("a_group_goes_on_where_it_committed", KafkaClient::groupGoesOn);
-      check("offsets_are_listed", KafkaClient::offsetsAreListed);
+      Suite.check("records_travel_without_idempotence", () -> roundTrip("plain", Map.of("enable.idempotence", "false")));
+      Suite.check("a_group_goes_on_where_it_committed", KafkaClient::groupGoesOn);
+      Suite.check("offsets_are_listed", KafkaClient::offsetsAreListed);
     }
-    check("records_and_commits_outlive_a_restart", KafkaClient::outliveRestart);
-    System.out.printf("%d passed, %d failed, 0 skipped%n", passed, failed);
-    System.exit(failed == 0 ? 0 : 1);
-  }
-
-  static void check(String name, Check body) {
-    long started = System.nanoTime();
-    try {
-      body.run();
-      passed++;
-      System.out.printf("PASS %s (%.1f s)%n", name, (System.nanoTime() - started) / 1e9);
-    } catch (Exception | AssertionError error) {
-      failed++;
-      String reason = error.toString().replaceAll("\\s+", " ");
-      System.out.printf("FAIL %s: %s%n", name, reason.substring(0, Math.min(reason.length(), REASON_CHARS_MAX)));
-    }
-  }
-
-  static String env(String name, String otherwise) {
-    String value = System.getenv(name);
-    return value == null || value.isEmpty() ? otherwise : value;
+    Suite.check("records_and_commits_outlive_a_restart", KafkaClient::outliveRestart);
+    Suite.close();
   }
 
   static String nameOf(String part) {
-    return "java-" + env("RUN", "run") + "-" + part;
-  }
-
-  static void equal(String what, Object got, Object wanted) {
-    if (!got.equals(wanted)) {
-      throw new AssertionError(what + ": got " + got + ", wanted " + wanted);
-    }
+    return "java-" + Suite.env("RUN", "run") + "-" + part;
   }
 
   static Map<String, Object> settings(Map<String, Object> more) {
-    Map<String, Object> all = new HashMap<>(Map.of("bootstrap.servers", env("BOOTSTRAP", "127.0.0.1:9092")));
+    Map<String, Object> all = new HashMap<>(Map.of("bootstrap.servers", Suite.env("BOOTSTRAP", "127.0.0.1:9092")));
     all.putAll(more);
     return all;
   }
@@ -102,7 +69,7 @@ public class KafkaClient {
     try {
       create(nameOf("twice"));
     } catch (ExecutionException error) {
-      equal("second time", error.getCause().getClass(), TopicExistsException.class);
+      Suite.equal("second time", error.getCause().getClass(), TopicExistsException.class);
       return;
     }
     throw new AssertionError("created twice");
@@ -141,11 +108,11 @@ public class KafkaClient {
       while (seen.size() < count && System.nanoTime() < deadline) {
         consumer.poll(Duration.ofMillis(500)).forEach(seen::add);
       }
-      equal("records read", seen.size(), count);
+      Suite.equal("records read", seen.size(), count);
       for (int i = 0; i < count; i++) {
-        equal("offset", seen.get(i).offset(), (long) (first + i));
-        equal("value", seen.get(i).value(), Integer.toString(first + i));
-        equal("header", new String(seen.get(i).headers().lastHeader("index").value()), seen.get(i).value());
+        Suite.equal("offset", seen.get(i).offset(), (long) (first + i));
+        Suite.equal("value", seen.get(i).value(), Integer.toString(first + i));
+        Suite.equal("header", new String(seen.get(i).headers().lastHeader("index").value()), seen.get(i).value());
       }
       consumer.commitSync(Duration.ofSeconds(WAIT_SECONDS));
     }
@@ -169,8 +136,8 @@ public class KafkaClient {
     write(topic, 0, 70, Map.of());
     TopicPartition place = new TopicPartition(topic, 0);
     try (Admin admin = Admin.create(settings(Map.of()))) {
-      equal("earliest", get(admin.listOffsets(Map.of(place, OffsetSpec.earliest())).all()).get(place).offset(), 0L);
-      equal("latest", get(admin.listOffsets(Map.of(place, OffsetSpec.latest())).all()).get(place).offset(), 70L);
+      Suite.equal("earliest", get(admin.listOffsets(Map.of(place, OffsetSpec.earliest())).all()).get(place).offset(), 0L);
+      Suite.equal("latest", get(admin.listOffsets(Map.of(place, OffsetSpec.latest())).all()).get(place).offset(), 70L);
     }
   }
 

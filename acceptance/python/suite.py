@@ -26,6 +26,11 @@ REASON_CHARS_MAX = 600
 _checks: list[Callable[[], None]] = []
 
 
+class Skip(Exception):
+    """A check that cannot be made here; its text is the reason."""
+
+
+
 def check(function: Callable[[], None]) -> Callable[[], None]:
     """Registers a check of the suite that runs; its name is the sentence that it proves.
 
@@ -36,17 +41,24 @@ def check(function: Callable[[], None]) -> Callable[[], None]:
     return function
 
 
+def _names(variable: str) -> set[str]:
+    return {name for name in os.environ.get(variable, "").split(",") if name}
+
+
 def run() -> None:
-    """Runs every check in order of definition and leaves with 1 if any failed. ONLY=a,b chooses some."""
-    only = {name for name in os.environ.get("ONLY", "").split(",") if name}
-    passed = failed = 0
+    """Runs every check in order of definition and leaves with 1 if any failed. ONLY=a,b chooses some, SKIP=c leaves out."""
+    only, left_out = _names("ONLY"), _names("SKIP")
+    passed = failed = skipped = 0
     for function in _checks:
         name = function.__name__
-        if only and name not in only:
+        if (only and name not in only) or name in left_out:
             continue
         started = time.monotonic()
         try:
             function()
+        except Skip as reason:
+            skipped += 1
+            print(f"SKIP {name}: {reason}", flush=True)
         except Exception as error:  # every failure of a check is a result, not an end
             failed += 1
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:REASON_CHARS_MAX]
@@ -56,7 +68,7 @@ def run() -> None:
         else:
             passed += 1
             print(f"PASS {name} ({time.monotonic() - started:.1f} s)", flush=True)
-    print(f"{passed} passed, {failed} failed, 0 skipped", flush=True)
+    print(f"{passed} passed, {failed} failed, {skipped} skipped", flush=True)
     sys.exit(1 if failed else 0)
 
 

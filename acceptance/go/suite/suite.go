@@ -3,6 +3,7 @@
 package suite
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"reflect"
@@ -37,24 +38,50 @@ type Check struct {
 	Body func() error
 }
 
+// Skip is the error of a check that cannot be made here: the reason.
+type Skip string
+
+func (reason Skip) Error() string { return string(reason) }
+
+func names(variable string) map[string]bool {
+	set := map[string]bool{}
+	for _, name := range strings.Split(os.Getenv(variable), ",") {
+		if name != "" {
+			set[name] = true
+		}
+	}
+	return set
+}
+
 // Run runs the checks in order, prints one line each and the counts, and leaves with 1 if any failed.
+// ONLY=a,b chooses some, SKIP=c leaves out.
 func Run(checks []Check) {
-	passed, failed := 0, 0
+	only, leftOut := names("ONLY"), names("SKIP")
+	passed, failed, skipped := 0, 0, 0
 	for _, check := range checks {
+		if len(only) > 0 && !only[check.Name] || leftOut[check.Name] {
+			continue
+		}
 		started := time.Now()
-		if err := check.Body(); err != nil {
+		err := check.Body()
+		var skip Skip
+		switch {
+		case err == nil:
+			passed++
+			fmt.Printf("PASS %s (%.1f s)\n", check.Name, time.Since(started).Seconds())
+		case errors.As(err, &skip):
+			skipped++
+			fmt.Printf("SKIP %s: %s\n", check.Name, skip)
+		default:
 			failed++
 			reason := strings.Join(strings.Fields(err.Error()), " ")
 			if len(reason) > reasonCharsMax {
 				reason = reason[:reasonCharsMax]
 			}
 			fmt.Printf("FAIL %s: %s\n", check.Name, reason)
-			continue
 		}
-		passed++
-		fmt.Printf("PASS %s (%.1f s)\n", check.Name, time.Since(started).Seconds())
 	}
-	fmt.Printf("%d passed, %d failed, 0 skipped\n", passed, failed)
+	fmt.Printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped)
 	if failed > 0 {
 		os.Exit(1)
 	}
