@@ -7,6 +7,7 @@
 //! This crate knows the product from outside only: its binary, its command line, its wire.
 
 mod broker_ports;
+mod conformance;
 mod counts;
 mod coverage;
 mod golden;
@@ -19,6 +20,7 @@ mod tools;
 mod workspace;
 
 pub use broker_ports::{BROKER_PORTS, broker_ports_find};
+pub use conformance::{ConformanceSettings, EngineName, conformance_run, restart_ask};
 pub use counts::Counts;
 pub use coverage::coverage_print;
 pub(crate) use golden::golden_program;

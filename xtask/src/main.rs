@@ -6,7 +6,8 @@ use std::process::{Command, ExitCode};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::{
-    Choice, STEPS, Workspace, coverage_print, end_children_on_signal, steps_run, tidy_check,
+    Choice, ConformanceSettings, STEPS, Workspace, conformance_run, coverage_print,
+    end_children_on_signal, restart_ask, steps_run, tidy_check,
 };
 
 #[derive(Debug, Parser)]
@@ -41,8 +42,22 @@ enum Task {
         #[arg(required = true, allow_hyphen_values = true, trailing_var_arg = true)]
         words: Vec<String>,
     },
+    /// What clients ask of a cluster; closes with one line `N passed, N failed, N skipped`.
+    Conformance {
+        #[command(subcommand)]
+        of: Conformance,
+    },
     /// How much of each vendor's interface is served.
     Coverage,
+    /// What RESTART_CMD runs: asks the conformance run behind a socket to restart its server.
+    #[command(hide = true)]
+    Restart { socket: PathBuf },
+}
+
+#[derive(Debug, Subcommand)]
+enum Conformance {
+    /// Five Kafka clients, at every door and replication factor.
+    Kafka(ConformanceSettings),
 }
 
 fn main() -> Result<ExitCode> {
@@ -51,7 +66,7 @@ fn main() -> Result<ExitCode> {
         Task::Test { list: true, .. } => {
             STEPS
                 .iter()
-                .for_each(|step| println!("{:<16} {}", step.name, step.about));
+                .for_each(|step| println!("{:<18} {}", step.name, step.about));
             Ok(ExitCode::SUCCESS)
         }
         Task::Test { only, .. } => {
@@ -69,6 +84,18 @@ fn main() -> Result<ExitCode> {
         }
         Task::Golden { files } => own_program(&workspace, "golden", "dev", &files),
         Task::Bench { words } => own_program(&workspace, "bench", "release", &words),
+        Task::Conformance {
+            of: Conformance::Kafka(settings),
+        } => {
+            end_children_on_signal()?;
+            let counts = conformance_run(&workspace, &settings)?;
+            println!("{counts}");
+            Ok(exit_code(counts.failed == 0))
+        }
+        Task::Restart { socket } => {
+            restart_ask(&socket)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Task::Coverage => {
             coverage_print(&workspace)?;
             Ok(ExitCode::SUCCESS)

@@ -25,6 +25,14 @@ pub enum Install<T> {
 }
 
 impl<T> Install<T> {
+    /// What can be used, made into something else.
+    pub(crate) fn map<U>(self, with: impl FnOnce(T) -> U) -> Install<U> {
+        match self {
+            Self::Ready(ready) => Install::Ready(with(ready)),
+            Self::Missing(reason) => Install::Missing(reason),
+        }
+    }
+
     fn of(result: Result<T>) -> Self {
         match result {
             Ok(ready) => Self::Ready(ready),
@@ -138,7 +146,7 @@ pub(crate) fn go_suites(workspace: &Workspace) -> Install<PathBuf> {
         Program::new("go", INSTALL_LIMIT, workspace.log("go-build")?)
             .args(["build", "-mod=readonly", "-o"])
             .args([&programs])
-            .args(["./franz", "./vendors"])
+            .args(["./conformance", "./franz", "./vendors"])
             .folder(&workspace.path("acceptance/go"))
             .succeed()?;
         Ok(programs)
@@ -167,18 +175,16 @@ pub(crate) fn java_suite(workspace: &Workspace) -> Install<String> {
         maven_copy(workspace, &source.join("pom.xml"), &libs)?;
         let classes = workspace.scratch("java-classes")?;
         let class_path = format!("{}/*:{}", libs.display(), classes.display());
-        let main = source.join("KafkaClient.java");
-        install_once(
-            std::slice::from_ref(&main),
-            &classes.join("installed"),
-            || {
-                Program::new("javac", INSTALL_LIMIT, workspace.log("javac")?)
-                    .args(["-cp", &class_path, "-d"])
-                    .args([&classes, &main])
-                    .succeed()?;
-                Ok(())
-            },
-        )?;
+        let sources = ["Suite.java", "KafkaClient.java", "KafkaConformance.java"]
+            .map(|name| source.join(name));
+        install_once(&sources, &classes.join("installed"), || {
+            Program::new("javac", INSTALL_LIMIT, workspace.log("javac")?)
+                .args(["-cp", &class_path, "-d"])
+                .args([&classes])
+                .args(&sources)
+                .succeed()?;
+            Ok(())
+        })?;
         Ok(class_path)
     })())
 }
