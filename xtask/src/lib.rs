@@ -11,6 +11,7 @@ mod conformance;
 mod counts;
 mod coverage;
 mod golden;
+mod kill;
 mod program;
 mod server;
 mod steps;
@@ -24,6 +25,7 @@ pub use conformance::{ConformanceSettings, EngineName, conformance_run, restart_
 pub use counts::Counts;
 pub use coverage::coverage_print;
 pub(crate) use golden::golden_program;
+pub use kill::{Kills, kill_run};
 pub use program::{Ended, Program, end_children_on_signal};
 pub use server::{Server, ServerSettings};
 pub use steps::{Choice, STEPS, Step, steps_run};

@@ -6,8 +6,8 @@ use std::process::{Command, ExitCode};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::{
-    Choice, ConformanceSettings, STEPS, Workspace, conformance_run, coverage_print,
-    end_children_on_signal, restart_ask, steps_run, tidy_check,
+    Choice, ConformanceSettings, Install, Kills, STEPS, Workspace, conformance_run, coverage_print,
+    end_children_on_signal, kill_run, restart_ask, steps_run, tidy_check,
 };
 
 #[derive(Debug, Parser)]
@@ -35,6 +35,19 @@ enum Task {
         /// Files of one JSON object a line.
         #[arg(required = true)]
         files: Vec<PathBuf>,
+    },
+    /// Kills the broker under load and looks for what it acknowledged; the same for every point at which power
+    /// may go away.
+    Kill {
+        /// How often, in each durability.
+        #[arg(long, default_value_t = 200)]
+        kills: u32,
+        /// Decides when.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Random losses of power at every crash point.
+        #[arg(long, default_value_t = 2)]
+        crash_seeds: u32,
     },
     /// Measures; closes with one line `result: key=value …`.
     Bench {
@@ -81,6 +94,25 @@ fn main() -> Result<ExitCode> {
                 .for_each(|finding| println!("{finding}"));
             println!("{}", report.counts);
             Ok(exit_code(report.counts.failed == 0))
+        }
+        Task::Kill {
+            kills,
+            seed,
+            crash_seeds,
+        } => {
+            end_children_on_signal()?;
+            let kills = Kills {
+                kills,
+                seed,
+                crash_seeds,
+            };
+            match kill_run(&workspace, kills)? {
+                Install::Missing(reason) => anyhow::bail!("{reason}"),
+                Install::Ready(counts) => {
+                    println!("{counts}");
+                    Ok(exit_code(counts.failed == 0))
+                }
+            }
         }
         Task::Golden { files } => own_program(&workspace, "golden", "dev", &files),
         Task::Bench { words } => own_program(&workspace, "bench", "release", &words),

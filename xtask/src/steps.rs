@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::counts::Counts;
+use crate::kill::{Kills, kill_run};
 use crate::program::Program;
+use crate::tools::Install;
 use crate::workspace::Workspace;
 use crate::{conformance, suites, tidy};
 
@@ -120,6 +122,11 @@ pub const STEPS: &[Step] = &[
         name: "kafka-conformance",
         about: "what five Kafka clients ask of three brokers, at two doors",
         run: conformance::kafka_conformance,
+    },
+    Step {
+        name: "kill",
+        about: "the broker is killed under load; nothing acknowledged is lost",
+        run: kill,
     },
     Step {
         name: "crash",
@@ -314,6 +321,18 @@ fn golden(run: &Run) -> Result<Outcome> {
         Some(counts) if ended.success == (counts.failed == 0) => Ok(Outcome::Counted(counts)),
         _ => bail!("golden: {}\n{}", ended.how, ended.tail(30)),
     }
+}
+
+fn kill(run: &Run) -> Result<Outcome> {
+    let short = Kills {
+        kills: 10,
+        seed: 1,
+        crash_seeds: 0,
+    };
+    Ok(match kill_run(&run.workspace, short)? {
+        Install::Missing(reason) => Outcome::Skipped(reason),
+        Install::Ready(counts) => Outcome::Counted(counts),
+    })
 }
 
 fn deny(run: &Run) -> Result<Outcome> {

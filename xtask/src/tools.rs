@@ -146,7 +146,7 @@ pub(crate) fn go_suites(workspace: &Workspace) -> Install<PathBuf> {
         Program::new("go", INSTALL_LIMIT, workspace.log("go-build")?)
             .args(["build", "-mod=readonly", "-o"])
             .args([&programs])
-            .args(["./conformance", "./franz", "./vendors"])
+            .args(["./conformance", "./franz", "./kill", "./vendors"])
             .folder(&workspace.path("acceptance/go"))
             .succeed()?;
         Ok(programs)

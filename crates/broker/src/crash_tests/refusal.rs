@@ -7,8 +7,8 @@ use crate::{host::Durability, log::disk::Disk};
 
 /// KAFKA_STORAGE_ERROR: all that clients may be told of it.
 const STORAGE_ERROR: i16 = 56;
-/// Every so many changes one is refused, each in a run of its own; `REFUSALS=all` refuses each.
-const STEP: usize = 13;
+/// In a short run every so many changes one is refused, each in a run of its own.
+const SHORT_STEP: usize = 73;
 
 /// Runs the workload on a disk that refuses one change. Returns whether it came to that.
 async fn check(durability: Durability, refused: usize) -> bool {
@@ -41,8 +41,8 @@ async fn check(durability: Durability, refused: usize) -> bool {
 }
 
 async fn check_all(durability: Durability, first: usize) {
-    let step = match std::env::var_os("REFUSALS") {
-        None => STEP,
+    let step = match std::env::var_os("CRASH_SEEDS") {
+        None => SHORT_STEP,
         Some(_) => 2,
     };
     let mut refused = first;
