@@ -1,64 +1,178 @@
-//! What is counted per cluster, for metering and metrics.
+//! What is counted per cluster, topic and user, for metering and metrics.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+};
+
+use parking_lot::RwLock;
 
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
-        /// Running totals of one cluster.
+    (
+        $(#[$live_doc:meta])* $live:ident,
+        $(#[$values_doc:meta])* $values:ident {
+            $($(#[doc = $doc:literal])+ $name:ident,)+
+        }
+    ) => {
+        $(#[$live_doc])*
         #[derive(Debug, Default)]
-        pub(crate) struct Counters { $($(#[$doc])* pub(crate) $name: AtomicU64,)+ }
+        pub(crate) struct $live { $($(#[doc = $doc])+ pub(crate) $name: AtomicU64,)+ }
 
-        /// Totals since the process started.
+        $(#[$values_doc])*
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-        pub struct CounterValues { $($(#[$doc])* pub $name: u64,)+ }
+        pub struct $values { $($(#[doc = $doc])+ pub $name: u64,)+ }
 
-        impl Counters {
-            pub(crate) fn values(&self) -> CounterValues {
-                CounterValues { $($name: self.$name.load(Ordering::Relaxed),)+ }
+        impl $live {
+            pub(crate) fn values(&self) -> $values {
+                $values { $($name: self.$name.load(Ordering::Relaxed),)+ }
+            }
+        }
+
+        impl $values {
+            /// Name, meaning and value of each, always in the same order.
+            pub fn described(&self) -> Vec<(&'static str, &'static str, u64)> {
+                vec![$((stringify!($name), concat!($($doc),+).trim(), self.$name),)+]
             }
         }
     };
 }
 
 counters! {
-    /// Record bytes that were appended.
-    bytes_in,
-    /// Record bytes that were fetched.
-    bytes_out,
-    /// Requests answered.
-    requests,
-    /// Answers that carried an error code for a whole request or a partition.
-    errors,
-    /// Requests that were told to wait because of bandwidth.
-    throttled_requests,
-    /// Milliseconds that clients were told to wait.
-    throttled_ms,
-    /// Connections taken.
-    connections_accepted,
-    /// Connections closed at once because there were too many.
-    connections_refused,
-    /// Connections closed because of what was sent.
-    connections_malformed,
-    /// TLS handshakes that failed, by plaintext clients among others.
-    handshakes_failed,
-    /// Users who authenticated or renewed their session.
-    authentications,
-    /// Users who were refused.
-    authentications_failed,
-    /// Users who were refused unseen, because there were too many failures from their address.
-    authentications_limited,
-    /// Connections closed because their session was not renewed in time.
-    sessions_expired,
-    /// Topics or partitions refused because of the limits.
-    topics_refused,
-    /// Groups refused because of the limits.
-    groups_refused,
-    /// Refusals because of missing permission.
-    authorizations_refused,
-    /// Batches refused because of their size.
-    messages_too_large,
-    /// Batches refused because the disk quota was used up.
-    disk_refused,
+    /// Running totals of one cluster.
+    Counters,
+    /// Totals of a cluster since it was started.
+    CounterValues {
+        /// Record bytes that were appended.
+        bytes_in,
+        /// Record bytes that were fetched.
+        bytes_out,
+        /// Requests answered.
+        requests,
+        /// Answers that carried an error code for a whole request or a partition.
+        errors,
+        /// Requests that were told to wait because of bandwidth.
+        throttled_requests,
+        /// Milliseconds that clients were told to wait.
+        throttled_ms,
+        /// Connections taken.
+        connections_accepted,
+        /// Connections closed at once because there were too many.
+        connections_refused,
+        /// Connections closed because of what was sent.
+        connections_malformed,
+        /// TLS handshakes that failed, by plaintext clients among others.
+        handshakes_failed,
+        /// Users who authenticated or renewed their session.
+        authentications,
+        /// Users who were refused.
+        authentications_failed,
+        /// Users who were refused unseen, because there were too many failures from their address.
+        authentications_limited,
+        /// Connections closed because their session was not renewed in time.
+        sessions_expired,
+        /// Topics or partitions refused because of the limits.
+        topics_refused,
+        /// Groups refused because of the limits.
+        groups_refused,
+        /// Refusals because of missing permission.
+        authorizations_refused,
+        /// Batches refused because of their size.
+        messages_too_large,
+        /// Batches refused because the disk quota was used up.
+        disk_refused,
+    }
+}
+
+counters! {
+    /// Running totals of one topic.
+    TopicCounters,
+    /// Totals of a topic since its cluster was started.
+    TopicCounterValues {
+        /// Record bytes that were appended.
+        bytes_in,
+        /// Record bytes that were fetched.
+        bytes_out,
+        /// Requests to produce to the topic.
+        produce_requests,
+        /// Fetches from the topic that were answered.
+        fetch_requests,
+        /// Partitions that an answer had an error code for.
+        errors,
+    }
+}
+
+counters! {
+    /// Running totals of one user.
+    UserCounters,
+    /// Totals of a user since the cluster was started.
+    UserCounterValues {
+        /// Record bytes that were appended.
+        bytes_in,
+        /// Record bytes that were fetched.
+        bytes_out,
+        /// Requests answered.
+        requests,
+        /// Partitions that an answer had an error code for.
+        errors,
+        /// Requests that were told to wait because of bandwidth.
+        throttled_requests,
+        /// Milliseconds that the user's clients were told to wait.
+        throttled_ms,
+        /// Refusals because of missing permission.
+        authorizations_refused,
+    }
+}
+
+/// Users with counters of their own; further ones share one entry with an empty name.
+const USERS_COUNTED_MAX: usize = 1_000;
+
+/// What each user of a cluster did. A connection asks once and keeps what it gets.
+#[derive(Debug, Default)]
+pub(crate) struct UserTable(RwLock<BTreeMap<Arc<str>, Arc<UserCounters>>>);
+
+impl UserTable {
+    pub(crate) fn of(&self, user: &Arc<str>) -> Arc<UserCounters> {
+        if let Some(known) = self.0.read().get(user) {
+            return known.clone();
+        }
+        let mut users = self.0.write();
+        let is_full = users.len() >= USERS_COUNTED_MAX && !users.contains_key(user);
+        let name = if is_full { "".into() } else { user.clone() };
+        users.entry(name).or_default().clone()
+    }
+
+    pub(crate) fn values(&self) -> Vec<(String, UserCounterValues)> {
+        let users = self.0.read();
+        let values = users
+            .iter()
+            .map(|(user, counters)| (user.to_string(), counters.values()));
+        values.collect()
+    }
+}
+
+/// Counters that take no room before something is counted.
+#[derive(Debug)]
+pub(crate) struct Lazy<T>(OnceLock<Box<T>>);
+
+impl<T> Default for Lazy<T> {
+    fn default() -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+impl<T: Default> Lazy<T> {
+    /// To count something.
+    pub(crate) fn used(&self) -> &T {
+        self.0.get_or_init(Box::default)
+    }
+
+    /// To read them; `None`: nothing was counted.
+    pub(crate) fn get(&self) -> Option<&T> {
+        self.0.get().map(|counters| &**counters)
+    }
 }
 
 pub(crate) fn add(counter: &AtomicU64, amount: u64) {
@@ -67,4 +181,40 @@ pub(crate) fn add(counter: &AtomicU64, amount: u64) {
 
 pub(crate) fn stored(counter: &AtomicI64) -> u64 {
     u64::try_from(counter.load(Ordering::Relaxed)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_beyond_the_bound_are_counted_together() {
+        let table = UserTable::default();
+        for at in 0..USERS_COUNTED_MAX + 5 {
+            add(&table.of(&format!("u{at}").into()).requests, 1);
+        }
+        add(&table.of(&"u0".into()).requests, 1);
+        let values = table.values();
+        assert_eq!(values.len(), USERS_COUNTED_MAX + 1);
+        let of = |user: &str| values.iter().find(|(name, _)| name == user).unwrap().1;
+        assert_eq!(of("").requests, 5);
+        assert_eq!(of("u0").requests, 2);
+    }
+
+    #[test]
+    fn counters_describe_themselves() {
+        let values = TopicCounterValues {
+            bytes_out: 7,
+            ..TopicCounterValues::default()
+        };
+        let described = values.described();
+        assert_eq!(
+            described[0],
+            ("bytes_in", "Record bytes that were appended.", 0)
+        );
+        assert_eq!(
+            described[1],
+            ("bytes_out", "Record bytes that were fetched.", 7)
+        );
+    }
 }

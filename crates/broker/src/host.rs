@@ -22,6 +22,7 @@ use crate::{
     counters::CounterValues,
     error::{ErrorCode, HostError, TopicError},
     log::{disk::Disk, file::FileCache},
+    observation::{GroupObservation, TopicObservation, UserObservation},
     spec::{ClusterSpec, TopicDescription, TopicSpec, check_cluster_id},
     timers::Timers,
 };
@@ -387,6 +388,30 @@ impl Host {
     /// What is seen of a running cluster.
     pub fn observe(&self, id: &str) -> Option<ClusterObservation> {
         self.cluster(id).map(|cluster| cluster.observe())
+    }
+
+    /// Ids of the clusters that run, in order.
+    pub fn running_cluster_ids(&self) -> Vec<String> {
+        let mut ids: Vec<String> = self.0.clusters.read().keys().cloned().collect();
+        ids.sort();
+        ids
+    }
+
+    /// What is seen of the topics of a running cluster, by name.
+    pub fn observe_topics(&self, id: &str) -> Option<Vec<TopicObservation>> {
+        self.cluster(id).map(|cluster| cluster.observe_topics())
+    }
+
+    /// What is seen of the users of a running cluster, by name: those with a connection since it was
+    /// started. Users beyond the first 1,000 are counted together under the empty name.
+    pub fn observe_users(&self, id: &str) -> Option<Vec<UserObservation>> {
+        self.cluster(id).map(|cluster| cluster.observe_users())
+    }
+
+    /// The groups of a running cluster, by id, and how far behind each is. Computed when asked; reads the
+    /// disk where partitions are at rest.
+    pub fn observe_groups(&self, id: &str) -> Option<Vec<GroupObservation>> {
+        self.cluster(id).map(|cluster| cluster.observe_groups())
     }
 
     /// How many files are open for segments and journals.

@@ -53,6 +53,7 @@ mod host;
 mod leadership;
 mod listener;
 mod log;
+mod observation;
 mod protocol;
 mod quota;
 mod sasl;
@@ -71,9 +72,10 @@ pub use acl::{
     Acl, AclFilter, AclOperation, AclPermission, PatternFilter, PatternType, ResourceType,
 };
 pub use clock::Clock;
-pub use counters::CounterValues;
+pub use counters::{CounterValues, TopicCounterValues, UserCounterValues};
 pub use error::{HostError, TopicError};
 pub use host::{ClusterObservation, Durability, Host, HostOptions, ListenerObservation};
+pub use observation::{GroupObservation, PartitionLag, TopicObservation, UserObservation};
 pub use security::{SaslMechanism, SaslSpec, SecurityProtocol, UnknownName};
 pub use spec::{
     Authorization, BrokerSpec, ClusterLimits, ClusterSpec, ListenerSpec, TopicDefaults,

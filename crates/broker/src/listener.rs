@@ -311,7 +311,7 @@ async fn serve(
         let reply = reply.inspect_err(|_| {
             counters::add(&cluster.counters.connections_malformed, 1);
         })?;
-        counters::add(&cluster.counters.requests, 1);
+        context.count_request();
         match reply {
             Reply::Now(answer) if pending.is_empty() => write(&mut stream, answer).await?,
             Reply::Now(answer) => pending.push_back(std::future::ready(Ok(answer)).boxed()),

@@ -21,8 +21,10 @@ mod scram;
 mod shape;
 mod topic;
 mod transaction;
+mod usage;
 
 use authorization::OPERATIONS_UNKNOWN;
+use usage::Usage;
 
 pub(crate) use api::{ProtocolError, Reply, check_version, handle, is_produce};
 pub(crate) use sasl::{AuthenticationError, Authenticator, Session, Step, is_handshake};
@@ -47,6 +49,8 @@ pub(crate) struct Context {
     pub user: Arc<str>,
     /// What the user may do; brought up to date before each request.
     pub access: Access,
+    /// The counters of the user; `None` before the first request.
+    pub usage: Option<Usage>,
     pub client_id: String,
     pub version: i16,
     /// How long the connection has to be silent after the answer.
@@ -67,6 +71,7 @@ impl Context {
             peer,
             user: ANONYMOUS.into(),
             access: Access::default(),
+            usage: None,
             client_id: String::new(),
             version: 0,
             throttle: Duration::ZERO,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     cluster::{Cluster, remove_orphans},
-    counters,
+    counters::{self, Lazy, TopicCounters},
     error::{ErrorCode, TopicError},
     group::consumer::TopicSizes,
     host::{Durability, Shared},
@@ -40,6 +40,7 @@ pub(crate) struct Topic {
     pub replication_factor: i16,
     partitions: RwLock<Arc<Vec<Arc<Partition>>>>,
     settings: RwLock<Arc<TopicSettings>>,
+    pub counters: Lazy<TopicCounters>,
 }
 
 impl Topic {
@@ -144,11 +145,9 @@ impl Topics {
                 let partition =
                     Partition::new(index, self.dir.join(&name), self.context.clone(), start)
                         .with_replicas(record.replicas(index));
-                let has_data = found.sizes.get(&name).is_some_and(|bytes| *bytes > 0);
-                Arc::new(if has_data {
-                    partition.with_data()
-                } else {
-                    partition
+                Arc::new(match found.sizes.get(&name) {
+                    Some(bytes) if *bytes > 0 => partition.with_data(*bytes),
+                    _ => partition,
                 })
             })
             .collect()
@@ -161,6 +160,7 @@ impl Topics {
             replication_factor: record.replication_factor,
             partitions: RwLock::new(Arc::new(self.new_partitions(record, 0, found))),
             settings: RwLock::new(Arc::new(TopicSettings::new(&record.configs, defaults))),
+            counters: Lazy::default(),
         });
         let mut maps = self.maps.write();
         maps.by_name.insert(record.name.clone(), topic.clone());

@@ -42,6 +42,8 @@ pub(crate) struct ListedGroup {
     pub state: &'static str,
     /// `classic` or `consumer`.
     pub kind: &'static str,
+    /// Members that it has.
+    pub members: usize,
 }
 
 impl Group {
@@ -65,6 +67,7 @@ impl Group {
                 protocol_type: "consumer".to_owned(),
                 state,
                 kind: "consumer",
+                members: self.consumer.members.len(),
             };
         }
         let protocol_type = self.classic.protocol_type.clone().unwrap_or_default();
@@ -73,6 +76,7 @@ impl Group {
             protocol_type,
             state: self.classic.phase.name(),
             kind: "classic",
+            members: self.classic.members.len(),
         }
     }
 }

@@ -19,7 +19,7 @@ use super::{
     AppendInfo, Log, LogOptions, batch::Batch, compaction::CompactionRules, file::FileCache,
     producer_state::AbortedTransaction, recovery,
 };
-use crate::{error::ErrorCode, host::Durability};
+use crate::{counters, error::ErrorCode, host::Durability};
 
 /// The segment being written to is not removed by retention while the last append is younger: records
 /// with old timestamps can be read before they go.
@@ -96,6 +96,8 @@ pub(crate) struct Partition {
     /// The brokers that have a replica, the preferred leader first.
     pub replicas: Box<[i32]>,
     is_deleted: AtomicBool,
+    /// Bytes of segments, open or at rest.
+    stored_bytes: AtomicI64,
     /// Set by use, cleared by housekeeping: a partition that was not used is put to rest.
     is_used: AtomicBool,
 }
@@ -123,14 +125,16 @@ impl Partition {
             leadership: AtomicU64::new(0),
             replicas: Box::new([0]),
             is_deleted: AtomicBool::new(false),
+            stored_bytes: AtomicI64::new(0),
             is_used: AtomicBool::new(false),
         }
     }
 
-    /// Says that there is data on disk that was not looked at yet.
-    pub(crate) fn with_data(self) -> Self {
+    /// Says that there is data on disk that was not looked at yet; the cluster's sum has it already.
+    pub(crate) fn with_data(self, stored_bytes: u64) -> Self {
         Self {
             resting_oldest_ms: AtomicI64::new(i64::MIN),
+            stored_bytes: AtomicI64::new(stored_bytes as i64),
             ..self
         }
     }
@@ -194,6 +198,19 @@ impl Partition {
         Ok(OpenLog(slot))
     }
 
+    /// Counts bytes that came to the disk, or went.
+    fn note_stored(&self, change: i64) {
+        self.stored_bytes.fetch_add(change, Ordering::Relaxed);
+        self.context
+            .stored_bytes
+            .fetch_add(change, Ordering::Relaxed);
+    }
+
+    /// Bytes of segments, without opening anything.
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        counters::stored(&self.stored_bytes)
+    }
+
     fn high_watermark(&self, log: &Log) -> i64 {
         match self.context.durability {
             Durability::Power => log.flushed_offset(),
@@ -238,9 +255,7 @@ impl Partition {
             log.append(batch, self.leader_epoch(), options)?
         };
         self.appended_ms.store(now_ms, Ordering::Relaxed);
-        self.context
-            .stored_bytes
-            .fetch_add(info.size_bytes as i64, Ordering::Relaxed);
+        self.note_stored(info.size_bytes as i64);
         if self.context.durability == Durability::Process {
             self.wake();
         }
@@ -360,9 +375,7 @@ impl Partition {
         };
         self.clean_offset
             .fetch_max(compacted.clean_offset, Ordering::Relaxed);
-        self.context
-            .stored_bytes
-            .fetch_sub(installed.freed_bytes as i64, Ordering::Relaxed);
+        self.note_stored(-(installed.freed_bytes as i64));
         compacted.finish(&installed)
     }
 
@@ -406,9 +419,7 @@ impl Partition {
                 .fetch_max(log.log_start_offset(), Ordering::AcqRel);
             (log.log_start_offset(), freed)
         };
-        self.context
-            .stored_bytes
-            .fetch_sub(freed as i64, Ordering::Relaxed);
+        self.note_stored(-(freed as i64));
         Ok(start)
     }
 
@@ -421,11 +432,7 @@ impl Partition {
         let limit = self.high_watermark(log);
         let is_quiet = now_ms - self.appended_ms.load(Ordering::Relaxed) >= QUIET_MS;
         match log.expire(oldest_ms, retention_bytes, limit, is_quiet) {
-            Ok(freed) => {
-                self.context
-                    .stored_bytes
-                    .fetch_sub(freed as i64, Ordering::Relaxed);
-            }
+            Ok(freed) => self.note_stored(-(freed as i64)),
             Err(error) => {
                 tracing::error!(%error, dir = %self.dir.display(), "cannot apply retention")
             }
@@ -509,10 +516,8 @@ impl Partition {
         self.is_deleted.store(true, Ordering::Release);
         if let Some(log) = self.log.lock().take() {
             log.retire();
-            self.context
-                .stored_bytes
-                .fetch_sub(log.size_bytes() as i64, Ordering::Relaxed);
         }
+        self.note_stored(-self.stored_bytes.load(Ordering::Relaxed));
         self.wake();
         self.dir.clone()
     }

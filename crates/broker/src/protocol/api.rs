@@ -228,6 +228,7 @@ pub(crate) async fn handle(context: &mut Context, frame: Bytes) -> Result<Reply,
     }
     let body = at.open(context, served, frame)?;
     context.refresh_access();
+    context.refresh_usage();
     dispatch(context, served.key, body, at.correlation_id).await
 }
 

@@ -3,7 +3,6 @@
 use super::Context;
 use crate::{
     acl::{AclOperation, CLUSTER_NAME, ResourceType},
-    counters,
     error::{ErrorCode, TopicError},
 };
 
@@ -73,7 +72,7 @@ impl Context {
         if self.access.allows(operation, resource_type, name) {
             return Ok(());
         }
-        counters::add(&self.cluster.counters.authorizations_refused, 1);
+        self.count_refusal();
         Err(refusal(resource_type))
     }
 

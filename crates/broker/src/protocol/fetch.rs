@@ -13,11 +13,10 @@ use kafka_protocol::messages::{
 };
 use tokio::{sync::Notify, time::Instant};
 
-use super::{Context, produce::note_throttle, throttle_ms};
+use super::{Context, throttle_ms, usage::count_topic};
 use crate::{
     acl::AclOperation,
     client_quota::Direction,
-    counters,
     error::ErrorCode,
     leadership::NO_LEADER,
     log::partition::{FetchRange, Partition},
@@ -97,8 +96,16 @@ fn register(context: &Context, request: &FetchRequest, waiter: &Arc<Notify>) {
 struct Read {
     topics: Vec<FetchableTopicResponse>,
     bytes: usize,
+    /// What is counted for each topic when this is answered.
+    touched: Vec<Touched>,
     /// Whether an error has to be told at once.
     is_final: bool,
+}
+
+struct Touched {
+    topic: Option<Arc<Topic>>,
+    bytes: usize,
+    errors: u64,
 }
 
 fn read_all(context: &Context, request: &FetchRequest) -> Read {
@@ -106,10 +113,16 @@ fn read_all(context: &Context, request: &FetchRequest) -> Read {
     let mut read = Read {
         topics: Vec::with_capacity(request.topics.len()),
         bytes: 0,
+        touched: Vec::with_capacity(request.topics.len()),
         is_final: request.topics.is_empty(),
     };
     for wanted in &request.topics {
         let topic = readable_topic(context, wanted);
+        let mut touched = Touched {
+            topic: topic.as_ref().ok().cloned(),
+            bytes: 0,
+            errors: 0,
+        };
         let mut partitions = Vec::with_capacity(wanted.partitions.len());
         for partition in &wanted.partitions {
             let at_least_one = read.bytes == 0;
@@ -123,10 +136,13 @@ fn read_all(context: &Context, request: &FetchRequest) -> Read {
             );
             let size = data.records.as_ref().map_or(0, Bytes::len);
             read.bytes += size;
+            touched.bytes += size;
+            touched.errors += u64::from(data.error_code != 0);
             left = left.saturating_sub(size);
             read.is_final |= data.error_code != 0 || data.diverging_epoch.end_offset >= 0;
             partitions.push(data);
         }
+        read.touched.push(touched);
         read.topics.push(
             FetchableTopicResponse::default()
                 .with_topic(wanted.topic.clone())
@@ -230,12 +246,15 @@ fn elsewhere(topic: &Topic, wanted: &FetchPartition, answer: PartitionData) -> P
 
 fn answer(context: &mut Context, read: Read) -> FetchResponse {
     let cluster = context.cluster.clone();
-    counters::add(&cluster.counters.bytes_out, read.bytes as u64);
+    for touched in &read.touched {
+        if let Some(topic) = &touched.topic {
+            count_topic(topic, |counters| &counters.fetch_requests);
+            context.count_fetched(topic, touched.bytes as u64);
+        }
+        context.count_errors(touched.topic.as_deref(), touched.errors);
+    }
     let mut leaders = Vec::new();
     for partition in read.topics.iter().flat_map(|topic| topic.partitions.iter()) {
-        if partition.error_code != 0 {
-            counters::add(&cluster.counters.errors, 1);
-        }
         if partition.error_code == ErrorCode::NotLeaderOrFollower.code() {
             leaders.push(partition.current_leader.leader_id.0);
         }
@@ -257,6 +276,6 @@ fn answer(context: &mut Context, read: Read) -> FetchResponse {
         .with_throttle_time_ms(throttle_ms(throttle))
         .with_node_endpoints(endpoints.collect())
         .with_responses(read.topics);
-    note_throttle(context, throttle);
+    context.note_throttle(throttle);
     answer
 }

@@ -11,7 +11,7 @@ use kafka_protocol::messages::{
 };
 use tokio::time::Instant;
 
-use super::{Context, throttle_ms};
+use super::{Context, throttle_ms, usage::count_topic};
 use crate::{
     acl::AclOperation,
     client_quota::Direction,
@@ -73,6 +73,9 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
     let mut flushes = Vec::new();
     for data in request.topic_data {
         let topic = allowed.and_then(|()| find_topic(context, &data));
+        if let Ok(topic) = &topic {
+            count_topic(topic, |counters| &counters.produce_requests);
+        }
         let mut partitions = Vec::with_capacity(data.partition_data.len());
         for partition in data.partition_data {
             bytes += partition
@@ -92,8 +95,8 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
             } else {
                 Err((ErrorCode::InvalidRequiredAcks, None))
             };
-            if let Ok((log, info)) = &appended {
-                counters::add(&context.cluster.counters.bytes_in, info.size_bytes);
+            if let (Ok((log, info)), Ok(topic)) = (&appended, &topic) {
+                context.count_produced(topic, info.size_bytes);
                 if !log.is_flushed(info.end_offset) {
                     let (topic, partition) = (answers.len(), partitions.len());
                     flushes.push(Flush {
@@ -120,7 +123,7 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
     }
     let throttle = context.cluster.ingress.charge(bytes, Instant::now());
     let throttle = throttle.max(context.charge_client(Direction::Produce, bytes));
-    note_throttle(context, throttle);
+    context.note_throttle(throttle);
     let endpoints = redirects(context, &answers);
     let answer = ProduceResponse::default()
         .with_responses(answers)
@@ -130,17 +133,6 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
         answer,
         flushes,
         wants_answer: acks != 0,
-    }
-}
-
-pub(super) fn note_throttle(context: &mut Context, throttle: std::time::Duration) {
-    if !throttle.is_zero() {
-        counters::add(&context.cluster.counters.throttled_requests, 1);
-        counters::add(
-            &context.cluster.counters.throttled_ms,
-            throttle.as_millis() as u64,
-        );
-        context.throttle = context.throttle.max(throttle);
     }
 }
 
@@ -300,7 +292,7 @@ fn answer_partition(
                 .with_log_start_offset(start)
         }
         Err((code, message)) => {
-            counters::add(&context.cluster.counters.errors, 1);
+            context.count_errors(topic.as_deref().ok(), 1);
             let mut answer = answer
                 .with_error_code(code.code())
                 .with_base_offset(-1)
