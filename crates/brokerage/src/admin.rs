@@ -12,10 +12,10 @@ use brokerage_control::access_key::NewKey;
 use brokerage_domain::Error;
 use brokerage_domain::access::Policy;
 use brokerage_domain::account::Account;
-use brokerage_domain::id::{NetworkId, SubnetId};
+use brokerage_domain::id::{InstanceId, NetworkId, SubnetId};
 use brokerage_domain::money::{Currency, Money};
 use brokerage_domain::network::{Network, Subnet};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -75,12 +75,40 @@ pub enum Ask {
         zone: String,
     },
     Instances,
+    UserPut {
+        instance: String,
+        name: String,
+        password: Option<Password>,
+    },
+    UserDelete {
+        instance: String,
+        name: String,
+    },
+    UserList {
+        instance: String,
+    },
     LedgerCheck,
     Requests {
         last: usize,
     },
     /// Where the API listens.
     Addresses,
+}
+
+/// A password on its way over the socket; never printed.
+#[derive(Debug)]
+pub struct Password(pub SecretString);
+
+impl<'de> Deserialize<'de> for Password {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(text.into()))
+    }
+}
+
+impl Serialize for Password {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.expose_secret())
+    }
 }
 
 /// A network or subnet to make.
@@ -140,6 +168,30 @@ pub async fn answer(control: &Control, api: &[String], ask: Ask) -> anyhow::Resu
             zone,
         } => subnet_create(control, &account, subnet, network_id, zone).await,
         Ask::Instances => instances(control).await,
+        Ask::UserPut {
+            instance,
+            name,
+            password,
+        } => {
+            let (id, chosen) = (InstanceId::new(instance), password.map(|given| given.0));
+            let is_drawn = chosen.is_none();
+            let password = control.user_put(&id, &name, chosen).await?;
+            Ok(match is_drawn {
+                true => json!({ "user": name, "password": password.expose_secret() }),
+                false => json!({ "user": name }),
+            })
+        }
+        Ask::UserDelete { instance, name } => {
+            control
+                .user_delete(&InstanceId::new(instance), &name)
+                .await?;
+            Ok(json!({ "user": name, "deleted": true }))
+        }
+        Ask::UserList { instance } => {
+            let users = control.user_list(&InstanceId::new(instance)).await?;
+            let row = |name| json!({ "user": name });
+            Ok(Value::Array(users.into_iter().map(row).collect()))
+        }
         Ask::LedgerCheck => {
             let report = control.ledger_check().await?;
             let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();

@@ -26,6 +26,9 @@ pub enum Command {
     /// Access keys
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Kafka users of an instance, for its SASL listeners
+    #[command(subcommand)]
+    User(UserCommand),
     /// Add money to an account
     TopUp(TopUpFlags),
     /// Networks and subnets
@@ -188,6 +191,38 @@ pub enum KeyCommand {
     Enable {
         /// The key
         id: String,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Make a user or give it another password
+    Put {
+        /// The instance
+        instance: String,
+        /// The user
+        name: String,
+        /// Take the password from standard input (one line); without it one is drawn and shown once
+        #[arg(long)]
+        password_stdin: bool,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
+    /// Take a user away
+    Delete {
+        /// The instance
+        instance: String,
+        /// The user
+        name: String,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
+    /// List the users of an instance
+    List {
+        /// The instance
+        instance: String,
         #[command(flatten)]
         target: TargetFlags,
     },

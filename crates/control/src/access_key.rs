@@ -22,7 +22,7 @@ pub const KEYS_CACHED_MAX: usize = 10_000;
 pub const KEY_ID_BYTES_MAX: usize = 128;
 const KEY_ID_CHARS: usize = 24;
 const SECRET_CHARS: usize = 40;
-const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+pub(crate) const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /// A key with its open secret, ready to check a signature.
 pub struct OpenKey {

@@ -23,6 +23,7 @@ pub mod sandbox;
 pub mod seal;
 pub mod topic;
 pub mod topic_edit;
+pub mod user;
 
 pub use context::{Context, Principal};
 pub use control::{Control, Parts, Settings};

@@ -11,6 +11,7 @@ use brokerage_domain::id::InstanceId;
 use brokerage_domain::topic::Topic;
 use brokerage_engine::{ClusterObservation, ClusterSpec, Engine, EngineError};
 use parking_lot::Mutex;
+use secrecy::SecretString;
 
 use crate::cluster::host_spec;
 
@@ -67,6 +68,7 @@ impl EmbeddedEngine {
 
 fn host_error(error: HostError) -> EngineError {
     match error {
+        HostError::InvalidUser { reason } => EngineError::Refused { reason },
         HostError::AddressInUse { address } => EngineError::AddressTaken { address },
         HostError::InvalidClusterId { .. }
         | HostError::InvalidSpec { .. }
@@ -182,5 +184,28 @@ impl Engine for EmbeddedEngine {
             .collect();
         topics.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(topics)
+    }
+
+    async fn ensure_user(
+        &self,
+        id: &InstanceId,
+        name: &str,
+        password: &SecretString,
+    ) -> Result<(), EngineError> {
+        self.host
+            .ensure_user(id.as_str(), name, password.clone())
+            .await
+            .map_err(host_error)
+    }
+
+    async fn drop_user(&self, id: &InstanceId, name: &str) -> Result<(), EngineError> {
+        self.host
+            .drop_user(id.as_str(), name)
+            .await
+            .map_err(host_error)
+    }
+
+    async fn list_users(&self, id: &InstanceId) -> Result<Vec<String>, EngineError> {
+        self.host.list_users(id.as_str()).map_err(host_error)
     }
 }

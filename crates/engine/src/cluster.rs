@@ -8,6 +8,7 @@ use brokerage_domain::catalog::UsableLimits;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::listener::SecurityProtocol;
 use brokerage_domain::topic::Topic;
+use secrecy::SecretString;
 
 /// Something that runs real Kafka.
 ///
@@ -44,6 +45,21 @@ pub trait Engine: Send + Sync {
 
     /// The cluster's topics, sorted by name, internal ones left out.
     async fn list_topics(&self, id: &InstanceId) -> Result<Vec<Topic>, EngineError>;
+
+    /// Makes a user of a running cluster have this password for every SASL mechanism. The password is not kept, only
+    /// what can check it.
+    async fn ensure_user(
+        &self,
+        id: &InstanceId,
+        name: &str,
+        password: &SecretString,
+    ) -> Result<(), EngineError>;
+
+    /// Forgets a user. Nothing happens where there is none.
+    async fn drop_user(&self, id: &InstanceId, name: &str) -> Result<(), EngineError>;
+
+    /// Names of the cluster's users, sorted.
+    async fn list_users(&self, id: &InstanceId) -> Result<Vec<String>, EngineError>;
 }
 
 /// What a cluster should be.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use brokerage_domain::topic::Topic;
+use secrecy::SecretString;
 
 use crate::cluster::{ClusterSpec, Engine, EngineError};
 
@@ -59,6 +60,20 @@ pub async fn run(engine: &dyn Engine, spec: &ClusterSpec) {
         "topics and partitions are counted"
     );
 
+    let password = SecretString::from("a password");
+    for name in ["second", "first", "second"] {
+        engine
+            .ensure_user(id, name, &password)
+            .await
+            .expect("ensure user");
+    }
+    let nobody = engine.ensure_user(id, "", &password).await;
+    assert!(
+        matches!(nobody, Err(EngineError::Refused { .. })),
+        "a user has a name: {nobody:?}"
+    );
+    engine.drop_user(id, "third").await.expect("drop nobody");
+
     let mut changed = spec.clone();
     changed
         .settings
@@ -100,6 +115,10 @@ pub async fn run(engine: &dyn Engine, spec: &ClusterSpec) {
         .map(|t| t.name)
         .collect();
     assert_eq!(names, ["first", "second"], "topics outlive a stop");
+    let users = engine.list_users(id).await.expect("users");
+    assert_eq!(users, ["first", "second"], "users outlive a stop");
+    engine.drop_user(id, "first").await.expect("drop user");
+    assert_eq!(engine.list_users(id).await.expect("users"), ["second"]);
     engine
         .delete_topic(id, "first")
         .await

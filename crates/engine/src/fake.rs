@@ -1,12 +1,13 @@
 //! An engine without Kafka, with scripted faults: for tests of everything above it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 
 use async_trait::async_trait;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::topic::Topic;
 use parking_lot::Mutex;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::cluster::{ClusterObservation, ClusterSpec, Engine, EngineError};
 
@@ -39,6 +40,7 @@ impl Fault {
 struct Cluster {
     running: Option<ClusterSpec>,
     topics: BTreeMap<String, Topic>,
+    users: BTreeSet<String>,
 }
 
 #[derive(Debug, Default)]
@@ -175,5 +177,40 @@ impl Engine for FakeEngine {
             .get(id)
             .ok_or_else(|| EngineError::failed("no such cluster"))?;
         Ok(cluster.topics.values().cloned().collect())
+    }
+
+    async fn ensure_user(
+        &self,
+        id: &InstanceId,
+        name: &str,
+        password: &SecretString,
+    ) -> Result<(), EngineError> {
+        let mut state = self.0.lock();
+        let cluster = state
+            .clusters
+            .get_mut(id)
+            .ok_or_else(|| EngineError::failed("no such cluster"))?;
+        if name.is_empty() || password.expose_secret().is_empty() {
+            let reason = "a name and a password are needed".to_owned();
+            return Err(EngineError::Refused { reason });
+        }
+        cluster.users.insert(name.to_owned());
+        Ok(())
+    }
+
+    async fn drop_user(&self, id: &InstanceId, name: &str) -> Result<(), EngineError> {
+        if let Some(cluster) = self.0.lock().clusters.get_mut(id) {
+            cluster.users.remove(name);
+        }
+        Ok(())
+    }
+
+    async fn list_users(&self, id: &InstanceId) -> Result<Vec<String>, EngineError> {
+        let state = self.0.lock();
+        let cluster = state
+            .clusters
+            .get(id)
+            .ok_or_else(|| EngineError::failed("no such cluster"))?;
+        Ok(cluster.users.iter().cloned().collect())
     }
 }

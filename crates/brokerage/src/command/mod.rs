@@ -4,20 +4,25 @@
 mod buy;
 mod print;
 
+use std::io::{BufRead as _, Read as _};
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use brokerage_dialects::vendor::TABLES;
+use secrecy::SecretString;
 use serde_json::Value;
 
-use crate::admin::{self, Ask, PlaceAsk};
+use crate::admin::{self, Ask, Password, PlaceAsk};
 use crate::cli::{
     AccountCommand, CatalogCommand, Command, KeyCommand, LedgerCommand, NetworkCommand, PlaceFlags,
-    ServeFlags, TargetFlags,
+    ServeFlags, TargetFlags, UserCommand,
 };
 use crate::config::Config;
 use crate::serve;
+
+/// Longest line that is read as a password, in bytes.
+const PASSWORD_BYTES_MAX: u64 = 4096;
 
 /// Runs one command.
 pub fn run(command: Command) -> anyhow::Result<ExitCode> {
@@ -31,6 +36,7 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Instances(target) => ask(&target, Ask::Instances),
         Command::Account(command) => account(command),
         Command::Key(command) => key(command),
+        Command::User(command) => user(command),
         Command::TopUp(flags) => {
             let (account, amount, currency, reference) =
                 (flags.account, flags.amount, flags.currency, flags.reference);
@@ -126,6 +132,47 @@ fn key(command: KeyCommand) -> anyhow::Result<ExitCode> {
         KeyCommand::Disable { id, target } => ask(&target, Ask::KeySetActive { id, active: false }),
         KeyCommand::Enable { id, target } => ask(&target, Ask::KeySetActive { id, active: true }),
     }
+}
+
+fn user(command: UserCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        UserCommand::Put {
+            instance,
+            name,
+            password_stdin,
+            target,
+        } => {
+            let password = match password_stdin {
+                true => Some(Password(line_of_input()?)),
+                false => None,
+            };
+            ask(
+                &target,
+                Ask::UserPut {
+                    instance,
+                    name,
+                    password,
+                },
+            )
+        }
+        UserCommand::Delete {
+            instance,
+            name,
+            target,
+        } => ask(&target, Ask::UserDelete { instance, name }),
+        UserCommand::List { instance, target } => ask(&target, Ask::UserList { instance }),
+    }
+}
+
+/// One line of standard input, without its end.
+fn line_of_input() -> anyhow::Result<SecretString> {
+    let mut line = String::new();
+    std::io::stdin()
+        .lock()
+        .take(PASSWORD_BYTES_MAX)
+        .read_line(&mut line)
+        .context("standard input")?;
+    Ok(SecretString::from(line.trim_end_matches(['\r', '\n'])))
 }
 
 fn network(command: NetworkCommand) -> anyhow::Result<ExitCode> {
