@@ -379,9 +379,13 @@ impl Transactions {
             Ending::Done(producer) => return Ok(producer),
             Ending::Prepared(record) => record,
         };
-        self.completed(claim.transactional_id).await?;
+        let completed = self.completed(claim.transactional_id).await;
         match fresh_id {
-            Some(id) => self.renew(claim.transactional_id, id).await,
+            Some(id) => {
+                completed?;
+                self.renew(claim.transactional_id, id).await
+            }
+            // The decision is durable, and what follows from it is tried until it is done.
             None => Ok(Producer {
                 id: record.producer_id,
                 epoch: record.producer_epoch,
@@ -422,59 +426,14 @@ impl Transactions {
             .unwrap_or(Err(ErrorCode::CoordinatorNotAvailable))
     }
 
-    /// Writes the markers of a prepared transaction, then that it is complete. May be repeated.
+    /// Completes a prepared transaction; if the disk refuses, it is tried again until it is done.
     async fn complete(&self, id: &str) -> Result<(), ErrorCode> {
         let cluster = self.cluster()?;
-        let known = cluster
-            .journal
-            .read(|state| state.transactions.get(id).cloned());
-        let Some(record) = known else { return Ok(()) };
-        let marker = match record.status {
-            TransactionStatus::PrepareCommit => Marker::Commit,
-            TransactionStatus::PrepareAbort => Marker::Abort,
-            _ => return Ok(()),
-        };
-        let done = write_markers(&cluster, &record, marker).await;
-        if let Err(code) = done {
+        let done = complete_once(&cluster, id).await;
+        if done.is_err() {
             self.retry_later(&cluster, id);
-            return Err(code);
         }
-        let is_committed = marker == Marker::Commit;
-        let now_ms = cluster.shared.now_ms();
-        let mut records: Vec<Record> = record
-            .groups
-            .iter()
-            .map(|group| Record::PendingEnd {
-                group: group.clone(),
-                producer_id: record.producer_id,
-                is_committed,
-            })
-            .collect();
-        let status = if is_committed {
-            TransactionStatus::CompleteCommit
-        } else {
-            TransactionStatus::CompleteAbort
-        };
-        let at = TransactionRecord {
-            status,
-            updated_ms: now_ms,
-            partitions: BTreeSet::new(),
-            groups: BTreeSet::new(),
-            ..record
-        };
-        records.push(Record::Transaction {
-            id: id.to_owned(),
-            at,
-        });
-        let position = cluster
-            .journal
-            .append(records)
-            .map_err(|error| storage(&error))?;
-        cluster
-            .journal
-            .flush(position)
-            .await
-            .map_err(|error| storage(&error))
+        done
     }
 
     fn retry_later(&self, cluster: &Arc<Cluster>, id: &str) {
@@ -738,6 +697,56 @@ fn prepare(
         last_producer_epoch: known.producer_epoch,
         ..known
     }
+}
+
+/// Writes the markers of a prepared transaction, then that it is complete. May be repeated.
+async fn complete_once(cluster: &Cluster, id: &str) -> Result<(), ErrorCode> {
+    let known = cluster
+        .journal
+        .read(|state| state.transactions.get(id).cloned());
+    let Some(record) = known else { return Ok(()) };
+    let marker = match record.status {
+        TransactionStatus::PrepareCommit => Marker::Commit,
+        TransactionStatus::PrepareAbort => Marker::Abort,
+        _ => return Ok(()),
+    };
+    write_markers(cluster, &record, marker).await?;
+    let is_committed = marker == Marker::Commit;
+    let now_ms = cluster.shared.now_ms();
+    let mut records: Vec<Record> = record
+        .groups
+        .iter()
+        .map(|group| Record::PendingEnd {
+            group: group.clone(),
+            producer_id: record.producer_id,
+            is_committed,
+        })
+        .collect();
+    let status = if is_committed {
+        TransactionStatus::CompleteCommit
+    } else {
+        TransactionStatus::CompleteAbort
+    };
+    let at = TransactionRecord {
+        status,
+        updated_ms: now_ms,
+        partitions: BTreeSet::new(),
+        groups: BTreeSet::new(),
+        ..record
+    };
+    records.push(Record::Transaction {
+        id: id.to_owned(),
+        at,
+    });
+    let position = cluster
+        .journal
+        .append(records)
+        .map_err(|error| storage(&error))?;
+    cluster
+        .journal
+        .flush(position)
+        .await
+        .map_err(|error| storage(&error))
 }
 
 async fn write_markers(
