@@ -1,3 +1,4 @@
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Callable;
 
@@ -68,12 +69,33 @@ final class Suite {
     }
   }
 
+  /** Reads a setting that there is no default for. */
+  static String needed(String name) {
+    String value = env(name, "");
+    if (value.isEmpty()) {
+      throw new IllegalStateException(name + " is not set");
+    }
+    return value;
+  }
+
+  /** Fails if it is not so. */
+  static void holds(String what, boolean condition) {
+    if (!condition) {
+      throw new AssertionError(what);
+    }
+  }
+
   /** Asks again until the probe answers true. */
   static void until(String what, Callable<Boolean> probe) throws Exception {
-    long deadline = System.nanoTime() + WAIT_SECONDS * 1_000_000_000L;
+    until(what, Duration.ofSeconds(WAIT_SECONDS), probe);
+  }
+
+  /** Asks again until the probe answers true, for so long. */
+  static void until(String what, Duration limit, Callable<Boolean> probe) throws Exception {
+    long deadline = System.nanoTime() + limit.toNanos();
     while (!probe.call()) {
       if (System.nanoTime() > deadline) {
-        throw new AssertionError(what + ": not within " + WAIT_SECONDS + " s");
+        throw new AssertionError(what + ": not within " + limit.toSeconds() + " s");
       }
       Thread.sleep(50);
     }

@@ -299,7 +299,7 @@ fn counts_of(name: &str, ended: &Ended, took: Duration) -> Counts {
 }
 
 /// The broker's own program that serves one cluster.
-fn broker_build(workspace: &Workspace) -> Result<PathBuf> {
+pub(crate) fn broker_build(workspace: &Workspace) -> Result<PathBuf> {
     let log = workspace.log("build-cluster")?;
     Program::new("cargo", BUILD_LIMIT, log)
         .args([

@@ -10,6 +10,7 @@ mod broker_ports;
 mod conformance;
 mod counts;
 mod coverage;
+mod ecosystem;
 mod golden;
 mod kill;
 mod program;

@@ -11,7 +11,7 @@ use crate::kill::{Kills, kill_run};
 use crate::program::Program;
 use crate::tools::Install;
 use crate::workspace::Workspace;
-use crate::{conformance, suites, tidy};
+use crate::{conformance, ecosystem, suites, tidy};
 
 /// How long formatting may take to check.
 const FMT_LIMIT: Duration = Duration::from_secs(120);
@@ -127,6 +127,16 @@ pub const STEPS: &[Step] = &[
         name: "kill",
         about: "the broker is killed under load; nothing acknowledged is lost",
         run: kill,
+    },
+    Step {
+        name: "streams",
+        about: "Kafka Streams with exactly-once, killed with its brokers",
+        run: ecosystem::streams,
+    },
+    Step {
+        name: "connect",
+        about: "Kafka Connect and MirrorMaker, killed with their brokers",
+        run: ecosystem::connect,
     },
     Step {
         name: "crash",

@@ -59,7 +59,7 @@ fn build(run: &Run, failpoints: bool) -> Result<PathBuf> {
     Ok(copy)
 }
 
-fn fresh_data(run: &Run, suite: &str) -> Result<PathBuf> {
+pub(crate) fn fresh_data(run: &Run, suite: &str) -> Result<PathBuf> {
     let data = run.workspace.scratch("data")?.join(suite);
     if data.exists() {
         fs::remove_dir_all(&data)?;
@@ -80,7 +80,7 @@ fn server(run: &Run, suite: &str) -> Result<Server> {
 }
 
 /// Turns what a suite printed into an outcome: its failed checks are shown at once.
-fn outcome_of(suite: &str, ended: &crate::program::Ended) -> Outcome {
+pub(crate) fn outcome_of(suite: &str, ended: &crate::program::Ended) -> Outcome {
     for line in ended
         .output
         .lines()

@@ -189,6 +189,37 @@ pub(crate) fn java_suite(workspace: &Workspace) -> Install<String> {
     })())
 }
 
+/// The class path of the suite in `acceptance/java/SUITE`, compiled with what the Java suites share.
+pub(crate) fn java_ecosystem(workspace: &Workspace, suite: &str) -> Install<String> {
+    Install::of((|| {
+        let source = workspace.path("acceptance/java");
+        let libs = workspace.scratch(&format!("java-{suite}"))?;
+        maven_copy(workspace, &source.join(suite).join("pom.xml"), &libs)?;
+        let classes = workspace.scratch(&format!("java-{suite}-classes"))?;
+        let class_path = format!("{}/*:{}", libs.display(), classes.display());
+        let mut sources = ["Suite.java", "Child.java", "Cluster.java"]
+            .map(|name| source.join(name))
+            .to_vec();
+        for entry in fs::read_dir(source.join(suite))? {
+            let path = entry?.path();
+            let is_source = path
+                .extension()
+                .is_some_and(|extension| extension == "java");
+            sources.extend(is_source.then_some(path));
+        }
+        sources.sort();
+        install_once(&sources, &classes.join("installed"), || {
+            Program::new("javac", INSTALL_LIMIT, workspace.log("javac")?)
+                .args(["-cp", &class_path, "-d"])
+                .args([&classes])
+                .args(&sources)
+                .succeed()?;
+            Ok(())
+        })?;
+        Ok(class_path)
+    })())
+}
+
 /// The folder with Apache Kafka's jars, for the benchmarks that start one beside the product.
 pub fn kafka_server_libs(workspace: &Workspace) -> Install<PathBuf> {
     Install::of((|| {
