@@ -170,7 +170,7 @@ impl Cluster {
                     .find_map(|known| known.adapt(broker.id, wanted));
                 let open = match known {
                     Some(known) => known,
-                    None => Listening::bind(broker.id, wanted)?,
+                    None => Listening::bind(broker.id, wanted, self.shared.shared_port.as_ref())?,
                 };
                 endpoints.push(open.endpoint(wanted));
                 next.push(open);

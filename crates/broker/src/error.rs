@@ -61,6 +61,20 @@ pub enum HostError {
         #[source]
         source: std::io::Error,
     },
+    /// Another listener is reached by this name through the shared port.
+    #[error("the shared port leads {name:?} elsewhere")]
+    NameInUse {
+        /// The host name.
+        name: String,
+    },
+    /// A certificate or its key cannot be used.
+    #[error("cannot use {path}: {reason}", path = path.display())]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The data directory cannot be read or written.
     #[error("cannot use {path}", path = path.display())]
     Storage {

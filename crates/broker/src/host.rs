@@ -17,14 +17,17 @@ use uuid::Uuid;
 
 use crate::{
     acl::{Acl, AclFilter},
+    certificate::CA_FILE,
     clock::Clock,
     cluster::Cluster,
     counters::CounterValues,
     error::{ErrorCode, HostError, TopicError},
     log::{disk::Disk, file::FileCache},
     observation::{GroupObservation, TopicObservation, UserObservation},
+    shared_port::{SharedPort, SharedPortObservation, SharedPortSpec},
     spec::{ClusterSpec, TopicDescription, TopicSpec, check_cluster_id},
     timers::Timers,
+    tls::{Tls, TlsFiles},
 };
 
 /// Randomness in the nonce of a SCRAM exchange.
@@ -54,6 +57,11 @@ pub struct HostOptions {
     pub seed: u64,
     /// Descriptors kept open for segments and journals of all clusters.
     pub open_files_max: usize,
+    /// A certificate for all TLS listeners. `None`: the host makes certificates for their advertised hosts,
+    /// signed by an authority of its own ([`Host::ca_path`]).
+    pub tls_files: Option<TlsFiles>,
+    /// One TLS port for listeners of many clusters.
+    pub shared_port: Option<SharedPortSpec>,
     /// How often retention, checkpoints and closing of idle files are looked after.
     pub housekeeping_interval: Duration,
 }
@@ -72,6 +80,8 @@ impl HostOptions {
             clock,
             seed,
             open_files_max: 1024,
+            tls_files: None,
+            shared_port: None,
             housekeeping_interval: Duration::from_secs(1),
         }
     }
@@ -83,18 +93,28 @@ pub(crate) struct Shared {
     pub files: Arc<FileCache>,
     pub timers: Arc<Timers>,
     pub runtime: tokio::runtime::Handle,
+    /// `None` where a test has no listeners.
+    pub tls: Option<Arc<Tls>>,
+    pub shared_port: Option<Arc<SharedPort>>,
     chance: Mutex<StdRng>,
     /// Turns for deriving keys from passwords, which takes a core for milliseconds.
     derivations: tokio::sync::Semaphore,
 }
 
 impl Shared {
-    pub(crate) fn new(options: HostOptions, files: Arc<FileCache>) -> Arc<Self> {
+    pub(crate) fn new(
+        options: HostOptions,
+        files: Arc<FileCache>,
+        tls: Option<Arc<Tls>>,
+        shared_port: Option<Arc<SharedPort>>,
+    ) -> Arc<Self> {
         let chance = StdRng::seed_from_u64(options.seed);
         Arc::new(Self {
             files,
             timers: Arc::new(Timers::default()),
             runtime: tokio::runtime::Handle::current(),
+            tls,
+            shared_port,
             chance: Mutex::new(chance),
             derivations: tokio::sync::Semaphore::new(derivations_at_once()),
             options,
@@ -188,11 +208,11 @@ struct Inner {
 pub struct Host(Arc<Inner>);
 
 impl Host {
-    /// Prepares the data directory and starts the shared tasks on the ambient tokio runtime. Clusters
+    /// Prepares the data directory (with the certificate authority, if it is the host's own) and starts the shared tasks on the ambient tokio runtime. Clusters
     /// are started by [`Host::ensure_cluster`].
     ///
     /// # Errors
-    /// If the data directory cannot be made.
+    /// If the data directory cannot be made, certificates cannot be used, or the shared port is taken.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -207,7 +227,11 @@ impl Host {
                 source,
             })?;
         let interval = options.housekeeping_interval;
-        let shared = Shared::new(options, files);
+        let tls = Tls::open(&options, files.disk())?;
+        let shared_port = options.shared_port.as_ref().map(SharedPort::bind);
+        let shared_port = shared_port.transpose()?;
+        let port = shared_port.as_ref().map(|(port, _)| port.clone());
+        let shared = Shared::new(options, files, Some(tls), port);
         let inner = Arc::new(Inner {
             shared: shared.clone(),
             clusters: RwLock::new(HashMap::new()),
@@ -220,6 +244,13 @@ impl Host {
         inner
             .tasks
             .spawn(async move { stop.run_until_cancelled(timers.run()).await });
+        if let Some((port, socket)) = shared_port {
+            let stop = inner.stop.clone();
+            let taking = port.run(socket);
+            inner
+                .tasks
+                .spawn(async move { stop.run_until_cancelled(taking).await });
+        }
         let stop = inner.stop.clone();
         let weak = Arc::downgrade(&inner);
         inner
@@ -302,7 +333,7 @@ impl Host {
         self.running_cluster(id)?.start_broker(broker_id).await
     }
 
-    fn running_cluster(&self, id: &str) -> Result<Arc<Cluster>, HostError> {
+    pub(crate) fn running_cluster(&self, id: &str) -> Result<Arc<Cluster>, HostError> {
         self.cluster(id)
             .ok_or_else(|| HostError::ClusterNotFound { id: id.to_owned() })
     }
@@ -412,6 +443,20 @@ impl Host {
     /// disk where partitions are at rest.
     pub fn observe_groups(&self, id: &str) -> Option<Vec<GroupObservation>> {
         self.cluster(id).map(|cluster| cluster.observe_groups())
+    }
+
+    /// The certificate that clients of TLS listeners have to trust: the host's own authority. `None` if
+    /// [`HostOptions::tls_files`] were given.
+    pub fn ca_path(&self) -> Option<PathBuf> {
+        let options = &self.0.shared.options;
+        let is_own = options.tls_files.is_none();
+        is_own.then(|| options.data_dir.join(CA_FILE))
+    }
+
+    /// What is seen of the shared port, if there is one.
+    pub fn observe_shared_port(&self) -> Option<SharedPortObservation> {
+        let port = self.0.shared.shared_port.as_ref();
+        port.map(|port| port.observe())
     }
 
     /// How many files are open for segments and journals.

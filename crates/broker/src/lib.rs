@@ -5,6 +5,9 @@
 //! real traffic, and its records in Apache Kafka's own on-disk format, one physical copy of each
 //! partition whatever replication factor is shown.
 //!
+//! Listeners speak PLAINTEXT, SASL_PLAINTEXT, SSL or SASL_SSL, on ports of their own or on one TLS port that
+//! all clusters share ([`SharedPortSpec`]); users are made by [`Host::ensure_user`] or by Kafka clients.
+//!
 //! The library knows nothing of clouds, accounts or money.
 //!
 //! ```no_run
@@ -41,6 +44,7 @@ mod attempts;
 mod authentication;
 mod authorizer;
 mod broker;
+mod certificate;
 mod client_quota;
 mod clock;
 mod cluster;
@@ -59,10 +63,12 @@ mod quota;
 mod sasl;
 mod scram;
 mod security;
+mod shared_port;
 mod spec;
 mod state;
 mod stream;
 mod timers;
+mod tls;
 mod topic;
 mod topic_config;
 mod transaction;
@@ -77,7 +83,9 @@ pub use error::{HostError, TopicError};
 pub use host::{ClusterObservation, Durability, Host, HostOptions, ListenerObservation};
 pub use observation::{GroupObservation, PartitionLag, TopicObservation, UserObservation};
 pub use security::{SaslMechanism, SaslSpec, SecurityProtocol, UnknownName};
+pub use shared_port::{SharedPortObservation, SharedPortSpec};
 pub use spec::{
-    Authorization, BrokerSpec, ClusterLimits, ClusterSpec, ListenerSpec, TopicDefaults,
+    Authorization, Bind, BrokerSpec, ClusterLimits, ClusterSpec, ListenerSpec, TopicDefaults,
     TopicDescription, TopicSpec,
 };
+pub use tls::TlsFiles;

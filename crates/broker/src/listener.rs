@@ -23,8 +23,10 @@ use crate::{
     error::HostError,
     protocol::{self, AuthenticationError, Context, ProtocolError, Reply},
     security::{SaslSpec, SecurityProtocol},
-    spec::ListenerSpec,
+    shared_port::{Registration, SharedPort},
+    spec::{Bind, ListenerSpec},
     stream::Stream,
+    tls::{self, Names, TlsError},
 };
 
 /// Largest request in bytes (Kafka's `socket.request.max.bytes`).
@@ -46,7 +48,7 @@ const LENGTH_BYTES: usize = 4;
 /// Room made for a request before its bytes have come.
 const READ_STEP_BYTES: usize = 1 << 20;
 /// A pause after accepting failed for want of descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Where clients reach a broker through one listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,21 +64,37 @@ pub(crate) struct Endpoint {
 pub(crate) struct Door {
     broker_id: i32,
     name: Arc<str>,
-    bind: SocketAddr,
+    bind: Bind,
     local_address: SocketAddr,
     security: SecurityProtocol,
     sasl: SaslSpec,
+    names: Names,
     stop: CancellationToken,
+}
+
+impl Door {
+    /// Names that the certificate is for.
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+}
+
+/// What connections come from.
+#[derive(Clone)]
+enum Socket {
+    Own(Arc<TcpListener>),
+    Shared(Arc<Registration>),
 }
 
 /// A bound listener.
 #[derive(Clone)]
 pub(crate) struct Listening {
     door: Arc<Door>,
-    socket: Arc<TcpListener>,
+    socket: Socket,
+    advertised_host: Arc<str>,
 }
 
-fn bind_socket(address: SocketAddr) -> io::Result<TcpListener> {
+fn bind_socket(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     let socket = socket2::Socket::new(
         socket2::Domain::for_address(address),
         socket2::Type::STREAM.nonblocking(),
@@ -86,30 +104,49 @@ fn bind_socket(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
+    let socket = TcpListener::from_std(socket.into())?;
+    let local_address = socket.local_addr()?;
+    Ok((socket, local_address))
+}
+
+/// Listens; also says where.
+pub(crate) fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), HostError> {
+    bind_socket(address).map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => HostError::AddressInUse { address },
+        _ => HostError::Bind { address, source },
+    })
 }
 
 impl Listening {
     /// Binds; nothing is accepted before [`accept`].
-    pub(crate) fn bind(broker_id: i32, spec: &ListenerSpec) -> Result<Self, HostError> {
-        let failed = |source: io::Error| match source.kind() {
-            io::ErrorKind::AddrInUse => HostError::AddressInUse { address: spec.bind },
-            _ => HostError::Bind {
-                address: spec.bind,
-                source,
-            },
-        };
-        let socket = bind_socket(spec.bind).map_err(failed)?;
-        let local_address = socket.local_addr().map_err(failed)?;
-        Ok(Self::new(broker_id, spec, socket.into(), local_address))
-    }
-
-    fn new(
+    pub(crate) fn bind(
         broker_id: i32,
         spec: &ListenerSpec,
-        socket: Arc<TcpListener>,
-        local_address: SocketAddr,
-    ) -> Self {
+        shared_port: Option<&Arc<SharedPort>>,
+    ) -> Result<Self, HostError> {
+        let (socket, local_address) = match (spec.bind, shared_port) {
+            (Bind::Address(address), _) => {
+                let (socket, local_address) = bind(address)?;
+                (Socket::Own(Arc::new(socket)), local_address)
+            }
+            (Bind::SharedPort, Some(port)) => {
+                let registration = port.register(&spec.advertised_host)?;
+                (Socket::Shared(Arc::new(registration)), port.local_address)
+            }
+            (Bind::SharedPort, None) => {
+                return Err(HostError::InvalidSpec {
+                    reason: "this host has no shared port".to_owned(),
+                });
+            }
+        };
+        Ok(Self::new(broker_id, spec, socket, local_address))
+    }
+
+    fn new(broker_id: i32, spec: &ListenerSpec, socket: Socket, local_address: SocketAddr) -> Self {
+        let address = match spec.bind {
+            Bind::Address(address) => Some(address.ip()),
+            Bind::SharedPort => None,
+        };
         let door = Door {
             broker_id,
             name: spec.name.as_str().into(),
@@ -117,11 +154,16 @@ impl Listening {
             local_address,
             security: spec.security,
             sasl: spec.sasl.clone(),
+            names: match spec.security.has_tls() {
+                true => tls::names(&spec.advertised_host, address),
+                false => Names::default(),
+            },
             stop: CancellationToken::new(),
         };
         Self {
             door: Arc::new(door),
             socket,
+            advertised_host: spec.advertised_host.as_str().into(),
         }
     }
 
@@ -129,26 +171,35 @@ impl Listening {
     /// elsewhere.
     pub(crate) fn adapt(&self, broker_id: i32, spec: &ListenerSpec) -> Option<Self> {
         let door = &self.door;
-        if door.broker_id != broker_id || door.bind != spec.bind || *door.name != *spec.name {
+        let is_named = door.broker_id == broker_id && *door.name == *spec.name;
+        let is_here = match spec.bind {
+            Bind::Address(address) => address.port() != 0 || is_named,
+            Bind::SharedPort => self
+                .advertised_host
+                .eq_ignore_ascii_case(&spec.advertised_host),
+        };
+        if door.bind != spec.bind || !is_here {
             return None;
         }
-        if door.security == spec.security && door.sasl == spec.sasl {
-            return Some(self.clone());
-        }
-        let socket = self.socket.clone();
-        Some(Self::new(broker_id, spec, socket, door.local_address))
+        let next = Self::new(broker_id, spec, self.socket.clone(), door.local_address);
+        let is_unchanged = is_named
+            && door.security == spec.security
+            && door.sasl == spec.sasl
+            && door.names == next.door.names;
+        Some(if is_unchanged { self.clone() } else { next })
     }
 
     pub(crate) fn endpoint(&self, spec: &ListenerSpec) -> Endpoint {
+        let port = match (&self.socket, spec.advertised_port) {
+            (Socket::Own(_), 0) => self.door.local_address.port(),
+            (Socket::Shared(registration), 0) => registration.port().advertised_port,
+            (_, port) => port,
+        };
         Endpoint {
             broker_id: self.door.broker_id,
             listener: self.door.name.clone(),
             host: spec.advertised_host.clone(),
-            port: if spec.advertised_port == 0 {
-                self.door.local_address.port()
-            } else {
-                spec.advertised_port
-            },
+            port,
             local_address: self.door.local_address,
         }
     }
@@ -165,8 +216,13 @@ impl Listening {
 
 /// Starts taking connections.
 pub(crate) fn accept(cluster: &Arc<Cluster>, listening: &Listening) {
-    let stop = listening.door.stop.clone();
-    let accepting = accept_all(Arc::downgrade(cluster), listening.clone());
+    let socket = match &listening.socket {
+        Socket::Own(socket) => socket.clone(),
+        Socket::Shared(registration) => return registration.lead_to(cluster, &listening.door),
+    };
+    let door = listening.door.clone();
+    let stop = door.stop.clone();
+    let accepting = accept_all(Arc::downgrade(cluster), door, socket);
     cluster.tasks.spawn_on(
         async move {
             stop.run_until_cancelled(accepting).await;
@@ -175,12 +231,12 @@ pub(crate) fn accept(cluster: &Arc<Cluster>, listening: &Listening) {
     );
 }
 
-async fn accept_all(cluster: std::sync::Weak<Cluster>, listening: Listening) {
+async fn accept_all(cluster: std::sync::Weak<Cluster>, door: Arc<Door>, socket: Arc<TcpListener>) {
     loop {
-        let (stream, peer) = match listening.socket.accept().await {
+        let (stream, peer) = match socket.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%error, address = %listening.door.local_address, "cannot accept");
+                tracing::warn!(%error, address = %door.local_address, "cannot accept");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
@@ -188,19 +244,60 @@ async fn accept_all(cluster: std::sync::Weak<Cluster>, listening: Listening) {
         let Some(cluster) = cluster.upgrade() else {
             return;
         };
-        if !take_place(&cluster) {
-            continue;
-        }
-        let door = listening.door.clone();
-        let tasks = cluster.tasks.clone();
-        tasks.spawn(async move {
-            let place = Place(cluster);
-            let connection = serve(&place.0, &door, stream, peer);
-            if let Some(Err(error)) = door.stop.run_until_cancelled(connection).await {
-                tracing::debug!(%error, %peer, "connection closed");
-            }
+        admit(cluster, door.clone(), peer, |cluster, door| {
+            open(cluster, door, stream)
         });
     }
+}
+
+async fn open(
+    cluster: Arc<Cluster>,
+    door: Arc<Door>,
+    stream: TcpStream,
+) -> Result<Stream, TlsError> {
+    stream.set_nodelay(true).map_err(TlsError::Handshake)?;
+    if !door.security.has_tls() {
+        return Ok(Stream::Plain(stream));
+    }
+    let shared = &cluster.shared;
+    let tls = shared.tls.as_ref().ok_or(TlsError::Absent)?;
+    // On the heap, so that connections without TLS need no room for it.
+    let accepting = Box::pin(tls.accept(stream, &door.names, shared.now_ms()));
+    Ok(Stream::Tls(Box::new(accepting.await?)))
+}
+
+/// Serves a connection that came through this listener, if there is room for it, once it is open.
+pub(crate) fn admit<F>(
+    cluster: Arc<Cluster>,
+    door: Arc<Door>,
+    peer: SocketAddr,
+    open: impl FnOnce(Arc<Cluster>, Arc<Door>) -> F + Send + 'static,
+) where
+    F: Future<Output = Result<Stream, TlsError>> + Send,
+{
+    if !take_place(&cluster) {
+        return;
+    }
+    let tasks = cluster.tasks.clone();
+    tasks.spawn(async move {
+        let place = Place(cluster);
+        let counters = &place.0.counters;
+        let connection = async {
+            let opened = open(place.0.clone(), door.clone()).await;
+            let mut stream =
+                opened.inspect_err(|_| counters::add(&counters.handshakes_failed, 1))?;
+            let served = serve(&place.0, &door, &mut stream, peer).await;
+            if let Err(ConnectionError::FrameSize(_)) = served {
+                counters::add(&counters.connections_malformed, 1);
+            }
+            stream.close().await;
+            served
+        };
+        if let Some(Err(error)) = door.stop.run_until_cancelled(connection).await {
+            let error = tls::error_text(&error);
+            tracing::debug!(error, %peer, "connection closed");
+        }
+    });
 }
 
 /// Counts a connection in, if there is room.
@@ -241,6 +338,8 @@ pub(crate) enum ConnectionError {
     Idle,
     #[error("the session was not renewed in time")]
     Expired,
+    #[error("there is no TLS")]
+    Tls(#[from] TlsError),
     #[error("the client was not let in")]
     Authentication(#[from] AuthenticationError),
     #[error(transparent)]
@@ -253,17 +352,17 @@ type Pending = FuturesOrdered<BoxFuture<'static, Result<Option<Bytes>, ProtocolE
 async fn serve(
     cluster: &Arc<Cluster>,
     door: &Door,
-    stream: TcpStream,
+    stream: &mut Stream,
     peer: SocketAddr,
 ) -> Result<(), ConnectionError> {
-    stream.set_nodelay(true)?;
-    let mut stream = Stream::Plain(stream);
     let mut context = Context::new(cluster.clone(), door.broker_id, door.name.clone(), peer);
     let mut buffer = BytesMut::new();
     let mut pending = Pending::new();
     let mut session = None;
     if door.security.has_sasl() {
-        session = authenticate(&mut context, &mut stream, &mut buffer, &door.sasl, None).await?;
+        let authenticating = authenticate(&mut context, stream, &mut buffer, &door.sasl, None);
+        // On the heap, so that connections do not keep room for it.
+        session = Box::pin(authenticating).await?;
         if session.is_none() {
             return Ok(());
         }
@@ -272,24 +371,24 @@ async fn serve(
         let frame = tokio::select! {
             biased;
             Some(answer) = pending.next() => {
-                write(&mut stream, answer?).await?;
+                write(stream, answer?).await?;
                 continue;
             }
-            frame = read_frame(&mut stream, &mut buffer, FRAME_BYTES_MAX), if pending.len() < PENDING_MAX => frame?,
+            frame = read_frame(stream, &mut buffer, FRAME_BYTES_MAX), if pending.len() < PENDING_MAX => frame?,
         };
         let Some(frame) = frame else { return Ok(()) };
         cluster.note_use();
         if let Some(old) = &session {
             let now = Instant::now();
             if protocol::is_handshake(&frame) && old.may_renew(now) {
-                drain(&mut stream, &mut pending).await?;
+                drain(stream, &mut pending).await?;
                 let renewal = Renewal {
                     session: old,
                     frame,
                 };
                 let (sasl, renewal) = (&door.sasl, Some(renewal));
-                session =
-                    authenticate(&mut context, &mut stream, &mut buffer, sasl, renewal).await?;
+                let renewing = authenticate(&mut context, stream, &mut buffer, sasl, renewal);
+                session = Box::pin(renewing).await?;
                 if session.is_none() {
                     return Ok(());
                 }
@@ -301,7 +400,7 @@ async fn serve(
             }
         }
         if !protocol::is_produce(&frame) {
-            drain(&mut stream, &mut pending).await?;
+            drain(stream, &mut pending).await?;
         }
         let reply = tokio::select! {
             biased;
@@ -313,14 +412,14 @@ async fn serve(
         })?;
         context.count_request();
         match reply {
-            Reply::Now(answer) if pending.is_empty() => write(&mut stream, answer).await?,
+            Reply::Now(answer) if pending.is_empty() => write(stream, answer).await?,
             Reply::Now(answer) => pending.push_back(std::future::ready(Ok(answer)).boxed()),
             Reply::Later(answer) => pending.push_back(answer),
         }
         // KIP-219: the client was told; until then the channel is mute.
         let throttle = std::mem::take(&mut context.throttle);
         if !throttle.is_zero() {
-            drain(&mut stream, &mut pending).await?;
+            drain(stream, &mut pending).await?;
             tokio::time::sleep(throttle).await;
         }
     }

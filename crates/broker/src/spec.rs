@@ -2,8 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
 };
+
+use rustls::pki_types::{DnsName, ServerName};
 
 use crate::{
     error::HostError,
@@ -61,14 +63,35 @@ pub struct BrokerSpec {
     pub listeners: Vec<ListenerSpec>,
 }
 
+/// Where a listener listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bind {
+    /// At an address of its own. Port 0: the system chooses.
+    Address(SocketAddr),
+    /// At the host's shared port, found by its advertised host name. Needs TLS.
+    SharedPort,
+}
+
+impl From<SocketAddr> for Bind {
+    fn from(address: SocketAddr) -> Self {
+        Self::Address(address)
+    }
+}
+
+impl<I: Into<IpAddr>> From<(I, u16)> for Bind {
+    fn from(address: (I, u16)) -> Self {
+        Self::Address(address.into())
+    }
+}
+
 /// One listener of one broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerSpec {
-    /// Address to listen at. Port 0: the system chooses.
-    pub bind: SocketAddr,
-    /// Host name told to clients.
+    /// Where it listens.
+    pub bind: Bind,
+    /// Host name told to clients. At a shared port it is also how clients find the listener.
     pub advertised_host: String,
-    /// Port told to clients. 0: the port listened at.
+    /// Port told to clients. 0: the port listened at, or what the shared port says.
     pub advertised_port: u16,
     /// E.g. `PLAINTEXT`.
     pub name: String,
@@ -184,6 +207,30 @@ pub(crate) fn check_cluster_id(id: &str) -> Result<(), HostError> {
     Ok(())
 }
 
+impl ListenerSpec {
+    fn check(&self) -> Result<(), HostError> {
+        let invalid = |reason: &str| {
+            Err(HostError::InvalidSpec {
+                reason: format!("listener {:?}: {reason}", self.name),
+            })
+        };
+        if self.security.has_sasl() && self.sasl.mechanisms.is_empty() {
+            return invalid("where users authenticate, there is a mechanism");
+        }
+        let host = self.advertised_host.as_str();
+        if self.security.has_tls() && ServerName::try_from(host).is_err() {
+            return invalid("a certificate cannot be made for its advertised host");
+        }
+        if self.bind == Bind::SharedPort && !self.security.has_tls() {
+            return invalid("only TLS tells listeners of a shared port apart");
+        }
+        if self.bind == Bind::SharedPort && DnsName::try_from(host).is_err() {
+            return invalid("at a shared port its advertised host is a name, not an address");
+        }
+        Ok(())
+    }
+}
+
 impl ClusterSpec {
     /// Whether the cluster behaves as this release (major, minor) or a later one.
     pub(crate) fn is_at_least(&self, release: (u32, u32)) -> bool {
@@ -212,15 +259,8 @@ impl ClusterSpec {
         {
             return invalid("broker ids count from 0 in order");
         }
-        let mut listeners = self.brokers.iter().flat_map(|broker| &broker.listeners);
-        let is_shut = |listener: &ListenerSpec| {
-            listener.security.has_sasl() && listener.sasl.mechanisms.is_empty()
-        };
-        if listeners.clone().any(is_shut) {
-            return invalid("a listener with SASL needs a mechanism");
-        }
-        if listeners.any(|listener| listener.security.has_tls()) {
-            return invalid("TLS is not served yet");
+        for listener in self.brokers.iter().flat_map(|broker| &broker.listeners) {
+            listener.check()?;
         }
         if self.defaults.partitions < 1 || self.defaults.replication_factor < 1 {
             return invalid("default partitions and replication factor are at least 1");

@@ -4,11 +4,12 @@ use std::{
     io,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::BytesMut;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::TcpStream,
 };
 use tokio_rustls::server::TlsStream;
@@ -16,11 +17,13 @@ use tokio_rustls::server::TlsStream;
 /// Bytes that are read ahead through TLS to learn whether the client is still there.
 const READ_AHEAD_BYTES: usize = 2 << 10;
 
+/// A client that does not take the good-bye for this long gets none.
+const CLOSE_TIME_MAX: Duration = Duration::from_secs(1);
+
 /// Both ends of a connection.
 pub(crate) enum Stream {
     /// Nothing between the socket and the protocol; files may be sent to it directly.
     Plain(TcpStream),
-    #[expect(dead_code, reason = "listeners do not shake hands yet")]
     /// Behind a TLS handshake. Boxed: it is many times as large as a socket.
     Tls(Box<TlsStream<TcpStream>>),
 }
@@ -40,6 +43,16 @@ impl Stream {
         if let Ok(1..) = seen {
             // The next request is here already; a client that sends ahead is noticed when it is read.
             std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Stream {
+    /// Says good-bye where the client would otherwise take the end for an attack (TLS `close_notify`).
+    pub(crate) async fn close(&mut self) {
+        if let Self::Tls(stream) = self {
+            // It is closed in any case.
+            let _ = tokio::time::timeout(CLOSE_TIME_MAX, stream.shutdown()).await;
         }
     }
 }

@@ -171,11 +171,6 @@ impl Cluster {
 }
 
 impl Host {
-    fn cluster_of_users(&self, id: &str) -> Result<Arc<Cluster>, HostError> {
-        self.cluster(id)
-            .ok_or_else(|| HostError::ClusterNotFound { id: id.to_owned() })
-    }
-
     /// Makes a user of a running cluster have this password for every mechanism. Only salted keys are
     /// kept. Connections that are open stay so. May be repeated: nothing is written then.
     ///
@@ -193,7 +188,7 @@ impl Host {
                 reason: reason.to_owned(),
             })
         };
-        let cluster = self.cluster_of_users(cluster_id)?;
+        let cluster = self.running_cluster(cluster_id)?;
         let is_printable = name.bytes().all(|byte| (0x20..0x7f).contains(&byte));
         if name.is_empty() || name.len() > NAME_BYTES_MAX || !is_printable {
             return invalid("a name has 1 to 255 bytes of printable ASCII");
@@ -209,7 +204,7 @@ impl Host {
     /// # Errors
     /// If the cluster does not run or its journal cannot be written.
     pub async fn drop_user(&self, cluster_id: &str, name: &str) -> Result<(), HostError> {
-        self.cluster_of_users(cluster_id)?.drop_user(name).await
+        self.running_cluster(cluster_id)?.drop_user(name).await
     }
 
     /// Names of the users of a running cluster who have a password, in order.
@@ -217,7 +212,7 @@ impl Host {
     /// # Errors
     /// If the cluster does not run.
     pub fn list_users(&self, cluster_id: &str) -> Result<Vec<String>, HostError> {
-        let cluster = self.cluster_of_users(cluster_id)?;
+        let cluster = self.running_cluster(cluster_id)?;
         Ok(cluster
             .journal
             .read(|state| state.users.keys().cloned().collect()))

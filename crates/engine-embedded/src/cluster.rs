@@ -51,7 +51,7 @@ fn listener_spec(listener: &Listener) -> Result<ListenerSpec, EngineError> {
         });
     };
     Ok(ListenerSpec {
-        bind: SocketAddr::new(address, listener.port),
+        bind: SocketAddr::new(address, listener.port).into(),
         advertised_host: listener.advertised_host.clone(),
         advertised_port: listener.port,
         name: listener.security_protocol.name().to_owned(),

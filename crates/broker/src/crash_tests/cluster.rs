@@ -62,7 +62,7 @@ impl Running {
     pub(super) fn open(dir: &Path, disk: Disk, durability: Durability) -> Self {
         let clock = Arc::new(HandClock(AtomicI64::new(NOW_MS)));
         let options = HostOptions::new(dir.to_owned(), durability, clock.clone(), 1);
-        let shared = Shared::new(options, FileCache::on(disk, 64));
+        let shared = Shared::new(options, FileCache::on(disk, 64), None, None);
         let spec = ClusterSpec {
             id: CLUSTER.to_owned(),
             kafka_version: "4.1.0".to_owned(),

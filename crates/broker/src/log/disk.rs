@@ -8,10 +8,13 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, IoSlice, Write},
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
+
+/// Files hold other people's records and the keys made of their passwords: only their owner reads them.
+const FILE_MODE: u32 = 0o600;
 
 /// One change, or a request to make earlier ones durable.
 #[derive(Debug, Clone, Copy)]
@@ -105,6 +108,7 @@ impl Disk {
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(FILE_MODE)
             .open(path)
     }
 

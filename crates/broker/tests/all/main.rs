@@ -10,5 +10,6 @@ mod metadata;
 mod observation;
 mod sasl;
 mod support;
+mod tls;
 mod transactions;
 mod versions;
