@@ -1,14 +1,21 @@
 //! Serves one cluster until it is interrupted:
-//! `cargo run -p brokerage-broker --example cluster -- DATA_DIR PORT BROKERS [power]`.
+//! `cargo run -p brokerage-broker --example cluster -- DATA_DIR PORT BROKERS [power] [--door NAME]…
+//! [--user NAME:PASSWORD]…`.
 //!
-//! Broker `n` listens at `127.0.0.1:PORT+n`.
+//! A door is PLAINTEXT (if none is named), SASL_PLAINTEXT, SSL or SASL_SSL. Broker `n` of `BROKERS` listens at
+//! `127.0.0.1:PORT+n` with the first door, at `PORT+BROKERS+n` with the second, and so on. The users that are
+//! named, and ANONYMOUS, may do everything. TLS clients have to trust `DATA_DIR/ca.pem`.
 
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use brokerage_broker::{
-    BrokerSpec, Clock, ClusterLimits, ClusterSpec, Durability, Host, HostOptions, ListenerSpec,
-    SaslSpec, SecurityProtocol, TopicDefaults,
+    Authorization, BrokerSpec, Clock, ClusterLimits, ClusterSpec, Durability, Host, HostOptions,
+    ListenerSpec, SaslSpec, SecurityProtocol, TopicDefaults,
 };
+
+const CLUSTER: &str = "example";
+const USAGE: &str =
+    "usage: cluster DATA_DIR PORT BROKERS [power] [--door NAME]... [--user NAME:PASSWORD]...";
 
 struct SystemClock;
 
@@ -23,26 +30,94 @@ impl Clock for SystemClock {
     }
 }
 
-fn spec(port: u16, brokers: u16) -> ClusterSpec {
-    let broker = |id: u16| BrokerSpec {
-        id: i32::from(id),
-        listeners: vec![ListenerSpec {
-            bind: ([127, 0, 0, 1], port + id).into(),
-            advertised_host: "127.0.0.1".to_owned(),
-            advertised_port: port + id,
-            name: "PLAINTEXT".to_owned(),
-            security: SecurityProtocol::Plaintext,
-            sasl: SaslSpec::default(),
-        }],
-    };
-    ClusterSpec {
-        id: "example".to_owned(),
-        kafka_version: "4.1.0".to_owned(),
-        brokers: (0..brokers).map(broker).collect(),
-        limits: ClusterLimits::default(),
-        auto_create_topics: false,
-        authorization: Default::default(),
-        defaults: TopicDefaults::default(),
+/// What was asked for.
+struct Arguments {
+    data_dir: PathBuf,
+    port: u16,
+    brokers: u16,
+    durability: Durability,
+    doors: Vec<SecurityProtocol>,
+    users: Vec<(String, String)>,
+}
+
+impl Arguments {
+    fn parse(words: &[String]) -> Result<Self, Box<dyn std::error::Error>> {
+        let [data_dir, port, brokers, rest @ ..] = words else {
+            return Err(USAGE.into());
+        };
+        let mut out = Self {
+            data_dir: PathBuf::from(data_dir),
+            port: port.parse()?,
+            brokers: brokers.parse()?,
+            durability: Durability::Process,
+            doors: Vec::new(),
+            users: Vec::new(),
+        };
+        let mut rest = rest.iter();
+        while let Some(word) = rest.next() {
+            match word.as_str() {
+                "power" => out.durability = Durability::Power,
+                "--door" => out.doors.push(rest.next().ok_or(USAGE)?.parse()?),
+                "--user" => {
+                    let user = rest.next().and_then(|user| user.split_once(':'));
+                    let (name, password) = user.ok_or(USAGE)?;
+                    out.users.push((name.to_owned(), password.to_owned()));
+                }
+                _ => return Err(USAGE.into()),
+            }
+        }
+        if out.doors.is_empty() {
+            out.doors.push(SecurityProtocol::Plaintext);
+        }
+        Ok(out)
+    }
+
+    /// Where a broker listens with a door.
+    fn listener_port(&self, door: usize, broker: u16) -> u16 {
+        self.port + door as u16 * self.brokers + broker
+    }
+
+    fn bootstrap(&self, door: usize) -> String {
+        let port = |broker| format!("127.0.0.1:{}", self.listener_port(door, broker));
+        (0..self.brokers).map(port).collect::<Vec<_>>().join(",")
+    }
+
+    fn listeners(&self, broker: u16) -> Vec<ListenerSpec> {
+        let listener = |(at, security): (usize, &SecurityProtocol)| {
+            let port = self.listener_port(at, broker);
+            ListenerSpec {
+                bind: ([127, 0, 0, 1], port).into(),
+                advertised_host: "127.0.0.1".to_owned(),
+                advertised_port: port,
+                name: security.name().to_owned(),
+                security: *security,
+                sasl: SaslSpec::default(),
+            }
+        };
+        self.doors.iter().enumerate().map(listener).collect()
+    }
+
+    fn spec(&self) -> ClusterSpec {
+        let broker = |id: u16| BrokerSpec {
+            id: i32::from(id),
+            listeners: self.listeners(id),
+        };
+        let names = self.users.iter().map(|(name, _)| name.as_str());
+        let principals = names
+            .chain(["ANONYMOUS"])
+            .map(|name| format!("User:{name}"));
+        ClusterSpec {
+            id: CLUSTER.to_owned(),
+            kafka_version: "4.1.0".to_owned(),
+            brokers: (0..self.brokers).map(broker).collect(),
+            limits: ClusterLimits::default(),
+            auto_create_topics: false,
+            authorization: Authorization {
+                super_users: principals.collect(),
+                ..Authorization::default()
+            },
+            defaults: TopicDefaults::default(),
+        }
     }
 }
 
@@ -51,25 +126,27 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .init();
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [data_dir, port, brokers, rest @ ..] = arguments.as_slice() else {
-        return Err("usage: cluster DATA_DIR PORT BROKERS [power]".into());
-    };
-    let durability = if rest.iter().any(|word| word == "power") {
-        Durability::Power
-    } else {
-        Durability::Process
-    };
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let arguments = Arguments::parse(&words)?;
     let host = Host::open(HostOptions::new(
-        PathBuf::from(data_dir),
-        durability,
+        arguments.data_dir.clone(),
+        arguments.durability,
         Arc::new(SystemClock),
         u64::from(std::process::id()),
     ))?;
     let started = Instant::now();
-    host.ensure_cluster(spec(port.parse()?, brokers.parse()?))
-        .await?;
+    host.ensure_cluster(arguments.spec()).await?;
+    for (name, password) in &arguments.users {
+        let password = password.as_str().into();
+        host.ensure_user(CLUSTER, name, password).await?;
+    }
     println!("ready after {:?}", started.elapsed());
+    for (at, door) in arguments.doors.iter().enumerate() {
+        println!("{door} {}", arguments.bootstrap(at));
+    }
+    if let Some(path) = host.ca_path() {
+        println!("certificate authority {}", path.display());
+    }
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
