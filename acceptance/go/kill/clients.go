@@ -105,7 +105,7 @@ func produce(ctx context.Context, s *server, l *ledger, id int) error {
 			}
 			l.with(func() { l.acknowledged[value] = true })
 		})
-		if number%16 == 0 {
+		if number%4 == 0 {
 			time.Sleep(4 * time.Millisecond)
 		}
 	}
@@ -286,7 +286,7 @@ func copySession(ctx context.Context, s *server, l *ledger) error {
 	}
 	defer session.Close()
 	for ctx.Err() == nil {
-		fetches := session.PollRecords(ctx, 500)
+		fetches := session.PollRecords(ctx, 2_000)
 		if fetches.NumRecords() == 0 {
 			continue
 		}

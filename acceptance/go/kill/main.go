@@ -28,7 +28,7 @@ const (
 	// start itself.
 	upMin, upMax = 20, 900
 	// settleWait is how long the clients may take to end, and a topic to be read.
-	settleWait = 120 * time.Second
+	settleWait = 300 * time.Second
 	// shown is how many findings of a kind are printed.
 	shown = 5
 )

@@ -116,7 +116,7 @@ impl Cluster {
         let client_quotas = ClientQuotas::default();
         client_quotas.note_change(&journal);
         let authorizer = Authorizer::new(&journal, spec.authorization.clone());
-        Ok(Arc::new_cyclic(|cluster| Self {
+        let cluster = Arc::new_cyclic(|cluster| Self {
             client_quotas,
             attempts: Attempts::default(),
             authorizer,
@@ -144,7 +144,9 @@ impl Cluster {
             housekeeping: Mutex::new(()),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
-        }))
+        });
+        cluster.groups.restore(&cluster.journal);
+        Ok(cluster)
     }
 
     pub(crate) fn spec(&self) -> Arc<ClusterSpec> {

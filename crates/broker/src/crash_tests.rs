@@ -9,6 +9,7 @@
 
 mod cluster;
 mod expectation;
+mod membership;
 mod refusal;
 mod trace;
 mod workload;

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     acl::{Acl, AclSet},
+    group::record::{ConsumerGroupRecord, ConsumerGroupState, ConsumerMemberRecord, GroupRecord},
     leadership::{Leadership, Live, spread},
     log::journal::JournaledState,
     scram::{ScramCredential, ScramMechanism, SecretBytes},
@@ -154,8 +155,25 @@ pub(crate) enum Record {
         topic: String,
         partition: i32,
     },
+    /// A group with its offsets and members.
     GroupGone {
         group: String,
+    },
+    /// A classic group after a rebalance.
+    Group {
+        group: String,
+        at: GroupRecord,
+    },
+    /// A KIP-848 group after a change of its epochs or topics.
+    ConsumerGroup {
+        group: String,
+        at: ConsumerGroupRecord,
+    },
+    /// A member of a KIP-848 group; `None`: it is gone.
+    ConsumerMember {
+        group: String,
+        member: String,
+        at: Option<Box<ConsumerMemberRecord>>,
     },
     PendingOffset {
         group: String,
@@ -224,6 +242,8 @@ pub(crate) struct ClusterState {
     pub log_starts: HashMap<(Uuid, i32), i64>,
     pub next_producer_id: i64,
     pub offsets: BTreeMap<String, GroupOffsets>,
+    pub groups: BTreeMap<String, GroupRecord>,
+    pub consumer_groups: BTreeMap<String, ConsumerGroupState>,
     pub transactions: BTreeMap<String, TransactionRecord>,
     pub quotas: BTreeMap<QuotaEntity, BTreeMap<String, f64>>,
     pub stopped_brokers: BTreeSet<i32>,
@@ -276,6 +296,21 @@ impl JournaledState for ClusterState {
             }
             Record::GroupGone { group } => {
                 self.offsets.remove(&group);
+                self.groups.remove(&group);
+                self.consumer_groups.remove(&group);
+            }
+            Record::Group { group, at } => {
+                self.groups.insert(group, at);
+            }
+            Record::ConsumerGroup { group, at } => {
+                self.consumer_groups.entry(group).or_default().at = at;
+            }
+            Record::ConsumerMember { group, member, at } => {
+                let members = &mut self.consumer_groups.entry(group).or_default().members;
+                match at {
+                    Some(at) => members.insert(member, *at),
+                    None => members.remove(&member),
+                };
             }
             Record::PendingOffset {
                 group,
@@ -362,6 +397,7 @@ impl JournaledState for ClusterState {
                     offset: *offset,
                 }),
         );
+        out.extend(self.snapshot_members());
         for (group, offsets) in &self.offsets {
             out.extend(snapshot_group(group, offsets));
         }
@@ -408,6 +444,32 @@ impl JournaledState for ClusterState {
 }
 
 impl ClusterState {
+    /// Whether anything is known of the members that a group has or had.
+    pub(crate) fn knows_group(&self, group: &str) -> bool {
+        self.groups.contains_key(group) || self.consumer_groups.contains_key(group)
+    }
+
+    fn snapshot_members(&self) -> Vec<Record> {
+        let classic = self.groups.iter().map(|(group, at)| Record::Group {
+            group: group.clone(),
+            at: at.clone(),
+        });
+        let mut out: Vec<Record> = classic.collect();
+        for (group, state) in &self.consumer_groups {
+            out.push(Record::ConsumerGroup {
+                group: group.clone(),
+                at: state.at.clone(),
+            });
+            let member = |(member, at): (&String, &ConsumerMemberRecord)| Record::ConsumerMember {
+                group: group.clone(),
+                member: member.clone(),
+                at: Some(Box::new(at.clone())),
+            };
+            out.extend(state.members.iter().map(member));
+        }
+        out
+    }
+
     fn drop_topic(&mut self, name: &str) {
         let Some(topic) = self.topics.remove(name) else {
             return;

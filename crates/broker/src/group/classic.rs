@@ -12,6 +12,7 @@ use std::{
 use bytes::Bytes;
 use tokio::{sync::oneshot, time::Instant};
 
+use super::record::{GroupRecord, MemberRecord, Opaque};
 use crate::error::ErrorCode;
 
 /// Members of one group (Kafka's `group.max.size` is unlimited; here a bound on memory).
@@ -143,6 +144,8 @@ pub(crate) struct ClassicGroup {
     /// When a rebalance goes on without those who are missing.
     rebalance_deadline: Option<Instant>,
     next_rank: u64,
+    /// Whether something has to be written down since [`ClassicGroup::take_record`] was asked.
+    is_changed: bool,
 }
 
 impl Default for ClassicGroup {
@@ -158,11 +161,81 @@ impl Default for ClassicGroup {
             pending: HashMap::new(),
             rebalance_deadline: None,
             next_rank: 0,
+            is_changed: false,
         }
     }
 }
 
 impl ClassicGroup {
+    /// The group as it was before a restart: its members have a whole session time-out to speak again.
+    pub(crate) fn restore(record: &GroupRecord, now: Instant) -> Self {
+        let mut group = Self {
+            generation: record.generation,
+            protocol_type: record.protocol_type.clone(),
+            protocol: record.protocol.clone(),
+            leader: record.leader.clone(),
+            next_rank: record.members.len() as u64,
+            ..Self::default()
+        };
+        let protocol = record.protocol.clone().unwrap_or_default();
+        for (member, rank) in record.members.iter().zip(0..) {
+            let session_timeout = Duration::from_millis(member.session_timeout_ms);
+            if let Some(instance) = &member.instance_id {
+                group.statics.insert(instance.clone(), member.id.clone());
+            }
+            let restored = Member {
+                instance_id: member.instance_id.clone(),
+                client_id: member.client_id.clone(),
+                client_host: member.client_host.clone(),
+                session_timeout,
+                rebalance_timeout: Duration::from_millis(member.rebalance_timeout_ms),
+                protocols: vec![(protocol.clone(), member.metadata.0.clone())],
+                assignment: member.assignment.0.clone(),
+                join: None,
+                sync: None,
+                deadline: now + session_timeout,
+                rank,
+            };
+            group.members.insert(member.id.clone(), restored);
+        }
+        if !group.members.is_empty() {
+            group.phase = Phase::Stable;
+        }
+        group
+    }
+
+    pub(crate) fn is_changed(&self) -> bool {
+        self.is_changed
+    }
+
+    /// What has to be written down, if anything has changed: a rebalance is complete, a static member came
+    /// back under another id, or the last member went.
+    pub(crate) fn take_record(&mut self) -> Option<GroupRecord> {
+        if !std::mem::take(&mut self.is_changed) {
+            return None;
+        }
+        let protocol = self.protocol.clone().unwrap_or_default();
+        let mut members: Vec<(&String, &Member)> = self.members.iter().collect();
+        members.sort_by_key(|(_, member)| member.rank);
+        let record = |(id, member): (&String, &Member)| MemberRecord {
+            id: id.clone(),
+            instance_id: member.instance_id.clone(),
+            client_id: member.client_id.clone(),
+            client_host: member.client_host.clone(),
+            session_timeout_ms: member.session_timeout.as_millis() as u64,
+            rebalance_timeout_ms: member.rebalance_timeout.as_millis() as u64,
+            metadata: Opaque(member.metadata(&protocol)),
+            assignment: Opaque(member.assignment.clone()),
+        };
+        Some(GroupRecord {
+            generation: self.generation,
+            protocol_type: self.protocol_type.clone(),
+            protocol: self.protocol.clone(),
+            leader: self.leader.clone(),
+            members: members.into_iter().map(record).collect(),
+        })
+    }
+
     fn refuse(code: ErrorCode, member_id: &str) -> Step<JoinAnswer> {
         Step::Ready(Err(JoinRefusal {
             code,
@@ -264,6 +337,7 @@ impl ClassicGroup {
             self.leader = Some(id.clone());
         }
         if self.phase == Phase::Stable && is_unchanged && self.choose_protocol() == chosen {
+            self.is_changed = true;
             return Step::Ready(Ok(self.rejoined(
                 &id,
                 was_leader,
@@ -435,6 +509,7 @@ impl ClassicGroup {
     }
 
     fn become_empty(&mut self) {
+        self.is_changed = true;
         self.phase = Phase::Empty;
         self.protocol = None;
         self.protocol_type = None;
@@ -544,6 +619,7 @@ impl ClassicGroup {
             }
         }
         self.phase = Phase::Stable;
+        self.is_changed = true;
         let ids: Vec<String> = self.members.keys().cloned().collect();
         let mut is_anyone_missing = false;
         for id in ids {

@@ -12,7 +12,10 @@ use std::{
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::assignor::{self, Assignor};
+use super::{
+    assignor::{self, Assignor},
+    record::{ConsumerGroupRecord, ConsumerGroupState, ConsumerMemberRecord},
+};
 use crate::error::ErrorCode;
 
 /// Told to members (Kafka's `group.consumer.heartbeat.interval.ms`).
@@ -88,6 +91,54 @@ pub(crate) struct ConsumerMember {
 }
 
 impl ConsumerMember {
+    fn record(&self) -> ConsumerMemberRecord {
+        ConsumerMemberRecord {
+            instance_id: self.instance_id.clone(),
+            rack_id: self.rack_id.clone(),
+            client_id: self.client_id.clone(),
+            client_host: self.client_host.clone(),
+            epoch: self.epoch,
+            previous_epoch: self.previous_epoch,
+            topics: self.topics.clone(),
+            pattern: self.pattern.clone(),
+            hidden_topics: self.hidden_topics.clone(),
+            assignor: self.assignor.map(|assignor| assignor.name().to_owned()),
+            assigned: self.assigned.clone(),
+            revoking: self.revoking.clone(),
+            target: self.target.clone(),
+            rebalance_timeout_ms: self.rebalance_timeout.as_millis() as u64,
+            is_away: self.is_away,
+        }
+    }
+
+    fn restore(record: &ConsumerMemberRecord, now: Instant) -> Self {
+        let rebalance_timeout = Duration::from_millis(record.rebalance_timeout_ms);
+        let is_pattern = !record.pattern.is_empty();
+        Self {
+            instance_id: record.instance_id.clone(),
+            rack_id: record.rack_id.clone(),
+            client_id: record.client_id.clone(),
+            client_host: record.client_host.clone(),
+            epoch: record.epoch,
+            previous_epoch: record.previous_epoch,
+            topics: record.topics.clone(),
+            // It was accepted when the member gave it.
+            matcher: is_pattern
+                .then(|| regex_lite::Regex::new(&record.pattern).ok())
+                .flatten(),
+            pattern: record.pattern.clone(),
+            hidden_topics: record.hidden_topics.clone(),
+            assignor: record.assignor.as_deref().and_then(Assignor::from_name),
+            assigned: record.assigned.clone(),
+            revoke_deadline: (!record.revoking.is_empty()).then(|| now + rebalance_timeout),
+            revoking: record.revoking.clone(),
+            target: record.target.clone(),
+            rebalance_timeout,
+            session_deadline: now + SESSION_TIMEOUT,
+            is_away: record.is_away,
+        }
+    }
+
     fn subscribes(&self, topic: &str) -> bool {
         self.topics.contains(topic)
             || self.matcher.as_ref().is_some_and(|matcher| {
@@ -129,9 +180,53 @@ pub(crate) struct ConsumerGroup {
     statics: HashMap<String, String>,
     /// The topics that the target was made for.
     sizes: TopicSizes,
+    /// Members that may have changed, or gone, since [`ConsumerGroup::take_touched`] was asked.
+    touched: BTreeSet<String>,
 }
 
 impl ConsumerGroup {
+    /// The group as it was before a restart: its members have a whole session time-out to speak again.
+    pub(crate) fn restore(state: &ConsumerGroupState, now: Instant) -> Self {
+        let static_id = |(id, member): (&String, &ConsumerMemberRecord)| {
+            Some((member.instance_id.clone()?, id.clone()))
+        };
+        let member = |(id, record): (&String, &ConsumerMemberRecord)| {
+            (id.clone(), ConsumerMember::restore(record, now))
+        };
+        Self {
+            epoch: state.at.epoch,
+            assignment_epoch: state.at.assignment_epoch,
+            members: state.members.iter().map(member).collect(),
+            statics: state.members.iter().filter_map(static_id).collect(),
+            sizes: state.at.topics.clone(),
+            touched: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn is_touched(&self) -> bool {
+        !self.touched.is_empty()
+    }
+
+    /// Members that may have changed since the last call, as they are now; `None`: gone.
+    pub(crate) fn take_touched(&mut self) -> Vec<(String, Option<ConsumerMemberRecord>)> {
+        let touched = std::mem::take(&mut self.touched).into_iter();
+        touched
+            .map(|id| {
+                let record = self.members.get(&id).map(ConsumerMember::record);
+                (id, record)
+            })
+            .collect()
+    }
+
+    /// What has to be known of the group besides its members.
+    pub(crate) fn record(&self) -> ConsumerGroupRecord {
+        ConsumerGroupRecord {
+            epoch: self.epoch,
+            assignment_epoch: self.assignment_epoch,
+            topics: self.sizes.clone(),
+        }
+    }
+
     pub(crate) fn phase(&self) -> ConsumerPhase {
         if self.members.is_empty() {
             ConsumerPhase::Empty
@@ -185,6 +280,7 @@ impl ConsumerGroup {
         let is_full = is_join
             || (beat.rebalance_timeout.is_some() && beat.topics.is_some() && beat.owned.is_some());
         self.update(&id, &beat, is_new, now);
+        self.touched.insert(id.clone());
         self.retarget(topics);
         let owned = if is_join {
             Some(Assigned::new())
@@ -216,6 +312,7 @@ impl ConsumerGroup {
                 return Err(ErrorCode::UnreleasedInstanceId);
             }
             // The static member is back under a new id: it takes over what it had.
+            self.touched.insert(former.clone());
             if let Some(mut member) = self.members.remove(&former) {
                 member.is_away = false;
                 member.epoch = 0;
@@ -307,6 +404,7 @@ impl ConsumerGroup {
             .ok_or(ErrorCode::UnknownMemberId)?;
         if beat.member_epoch == EPOCH_LEAVE_STATIC && beat.instance_id.is_some() {
             member.is_away = true;
+            self.touched.insert(id.clone());
         } else {
             self.remove(&id);
         }
@@ -319,6 +417,7 @@ impl ConsumerGroup {
 
     fn remove(&mut self, id: &str) {
         if let Some(member) = self.members.remove(id) {
+            self.touched.insert(id.to_owned());
             if let Some(instance) = &member.instance_id {
                 self.statics.remove(instance);
             }
@@ -398,7 +497,11 @@ impl ConsumerGroup {
             .collect();
         let mut targets = assignor::assign(self.assignor(), &subscriptions);
         for (id, member) in &mut self.members {
-            member.target = targets.remove(id).unwrap_or_default();
+            let target = targets.remove(id).unwrap_or_default();
+            if member.target != target {
+                member.target = target;
+                self.touched.insert(id.clone());
+            }
         }
         self.assignment_epoch = self.epoch;
     }

@@ -17,7 +17,7 @@ use crate::{
     counters,
     error::ErrorCode,
     host::Shared,
-    log::journal::Journal,
+    log::journal::{Journal, Position},
     state::{ClusterState, Record},
 };
 
@@ -32,6 +32,8 @@ pub(crate) struct Group {
     alarm: Option<Instant>,
     /// Set when the group was deleted while somebody still held it.
     is_gone: bool,
+    /// Where its last change was written down; an error if it was not.
+    written: Option<Result<Position, ErrorCode>>,
 }
 
 /// What a list of groups shows.
@@ -47,6 +49,51 @@ pub(crate) struct ListedGroup {
 }
 
 impl Group {
+    /// The group as the journal knows it.
+    fn restore(state: &ClusterState, id: &str, now: Instant) -> Self {
+        let classic = state.groups.get(id);
+        let consumer = state.consumer_groups.get(id);
+        Self {
+            is_consumer: consumer.is_some_and(|group| !group.members.is_empty())
+                || (classic.is_none() && consumer.is_some()),
+            classic: classic.map_or_else(ClassicGroup::default, |record| {
+                ClassicGroup::restore(record, now)
+            }),
+            consumer: consumer.map_or_else(ConsumerGroup::default, |state| {
+                ConsumerGroup::restore(state, now)
+            }),
+            ..Self::default()
+        }
+    }
+
+    /// What has changed in a way that has to be written down.
+    fn take_records(&mut self, id: &str, state: &ClusterState) -> Vec<Record> {
+        let group = || id.to_owned();
+        let mut records = Vec::new();
+        if let Some(at) = self.classic.take_record() {
+            records.push(Record::Group { group: group(), at });
+        }
+        let touched = self.consumer.take_touched();
+        if touched.is_empty() {
+            return records;
+        }
+        let known = state.consumer_groups.get(id);
+        let at = self.consumer.record();
+        if known.is_none_or(|known| known.at != at) {
+            records.push(Record::ConsumerGroup { group: group(), at });
+        }
+        for (member, at) in touched {
+            if known.and_then(|known| known.members.get(&member)) != at.as_ref() {
+                records.push(Record::ConsumerMember {
+                    group: group(),
+                    member,
+                    at: at.map(Box::new),
+                });
+            }
+        }
+        records
+    }
+
     fn is_empty(&self) -> bool {
         self.classic.phase == Phase::Empty && self.consumer.members.is_empty()
     }
@@ -97,6 +144,72 @@ impl Groups {
         }
     }
 
+    /// Takes up the groups that had members before a restart.
+    pub(crate) fn restore(&self, journal: &Journal<ClusterState>) {
+        let now = Instant::now();
+        let groups: Vec<(String, Group)> = journal.read(|state| {
+            let classic = state
+                .groups
+                .iter()
+                .filter(|(_, group)| !group.members.is_empty())
+                .map(|(id, _)| id);
+            let consumer = state
+                .consumer_groups
+                .iter()
+                .filter(|(_, group)| !group.members.is_empty())
+                .map(|(id, _)| id);
+            let ids: BTreeSet<&String> = classic.chain(consumer).collect();
+            let restore = |id: &String| (id.clone(), Group::restore(state, id, now));
+            ids.into_iter().map(restore).collect()
+        });
+        let mut map = self.map.lock();
+        for (id, mut group) in groups {
+            self.set_alarm(&id, &mut group);
+            map.insert(id, Arc::new(Mutex::new(group)));
+        }
+    }
+
+    /// Writes down what has changed.
+    fn save(&self, id: &str, group: &mut Group) {
+        let Some(cluster) = self.cluster.upgrade() else {
+            return;
+        };
+        if !group.classic.is_changed() && !group.consumer.is_touched() {
+            return;
+        }
+        let written = cluster.journal.change(|state| {
+            let records = group.take_records(id, state);
+            let count = records.len();
+            Ok::<_, std::io::Error>((records, count))
+        });
+        match written {
+            Ok((0, _)) => {}
+            Ok((_, position)) => group.written = Some(Ok(position)),
+            Err(error) => {
+                tracing::error!(%error, group = id, "the journal cannot be written");
+                group.written = Some(Err(ErrorCode::CoordinatorNotAvailable));
+            }
+        }
+    }
+
+    /// Returns when what members of the group were told is as durable as the host promises.
+    ///
+    /// # Errors
+    /// COORDINATOR_NOT_AVAILABLE if it cannot be made so.
+    pub(crate) async fn saved(&self, id: &str) -> Result<(), ErrorCode> {
+        // Who was told has to wait until whoever told it has written it down: both hold the group.
+        let written = self.get(id).and_then(|group| group.lock().written);
+        let Some(position) = written.transpose()? else {
+            return Ok(());
+        };
+        let cluster = self
+            .cluster
+            .upgrade()
+            .ok_or(ErrorCode::CoordinatorNotAvailable)?;
+        let flushed = cluster.journal.flush(position).await;
+        flushed.map_err(|_| ErrorCode::CoordinatorNotAvailable)
+    }
+
     fn get(&self, id: &str) -> Option<Arc<Mutex<Group>>> {
         self.map.lock().get(id).cloned()
     }
@@ -112,7 +225,9 @@ impl Groups {
             return Ok(group.clone());
         }
         self.check_room(&cluster, &map, id)?;
-        let group = Arc::<Mutex<Group>>::default();
+        let now = Instant::now();
+        let group = cluster.journal.read(|state| Group::restore(state, id, now));
+        let group = Arc::new(Mutex::new(group));
         map.insert(id.to_owned(), group.clone());
         Ok(group)
     }
@@ -161,6 +276,7 @@ impl Groups {
     ) -> T {
         let mut group = group.lock();
         let answer = work(&mut group, Instant::now());
+        self.save(id, &mut group);
         self.set_alarm(id, &mut group);
         answer
     }
@@ -188,6 +304,7 @@ impl Groups {
         let now = Instant::now();
         group.classic.tick(now);
         group.consumer.tick(now);
+        self.save(id, &mut group);
         self.set_alarm(id, &mut group);
     }
 
@@ -238,6 +355,7 @@ impl Groups {
 
     /// Forgets groups that have neither members nor offsets.
     pub(crate) fn keep_house(&self, journal: &Journal<ClusterState>) {
+        let mut gone = Vec::new();
         self.map.lock().retain(|id, group| {
             let Some(mut group) = group.try_lock() else {
                 return true;
@@ -246,8 +364,16 @@ impl Groups {
                 || group.next_deadline().is_some()
                 || journal.read(|state| state.offsets.contains_key(id));
             group.is_gone = !is_kept;
+            if !is_kept && journal.read(|state| state.knows_group(id)) {
+                gone.push(Record::GroupGone { group: id.clone() });
+            }
             is_kept
         });
+        if !gone.is_empty()
+            && let Err(error) = journal.append(gone)
+        {
+            tracing::error!(%error, "the journal cannot be written");
+        }
     }
 
     /// Whether this member may commit offsets for the group now. Commits within a transaction may come from

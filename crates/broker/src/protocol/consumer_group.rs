@@ -53,7 +53,10 @@ pub(crate) async fn consumer_group_heartbeat(
 ) -> ConsumerGroupHeartbeatResponse {
     let interval = HEARTBEAT_INTERVAL.as_millis() as i32;
     let answer = ConsumerGroupHeartbeatResponse::default().with_heartbeat_interval_ms(interval);
-    match beat(context, request) {
+    let group = request.group_id.to_string();
+    let beaten = beat(context, request);
+    let saved = context.cluster.groups.saved(&group).await;
+    match beaten.and_then(|beaten| saved.map(|()| beaten)) {
         Ok(beaten) => {
             let assignment = beaten.assignment.map(|assigned| {
                 let topics = by_topic(&assigned).into_iter().map(|(topic, partitions)| {

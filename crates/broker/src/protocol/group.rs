@@ -60,6 +60,7 @@ pub(crate) async fn join_group(
         })
     };
     let given_id = request.member_id.to_string();
+    let group = request.group_id.to_string();
     let answer = match join_step(context, request) {
         Err(code) => refusal(code, &given_id),
         Ok(Step::Ready(answer)) => answer,
@@ -68,7 +69,11 @@ pub(crate) async fn join_group(
             Err(_) => refusal(ErrorCode::UnknownMemberId, &given_id),
         },
     };
-    match answer {
+    let saved = context.cluster.groups.saved(&group).await;
+    match answer.and_then(|joined| match saved {
+        Ok(()) => Ok(joined),
+        Err(code) => refusal(code, &given_id),
+    }) {
         Ok(joined) => {
             let members = joined.members.into_iter().map(|(id, instance, metadata)| {
                 JoinGroupResponseMember::default()
@@ -145,12 +150,15 @@ pub(crate) async fn sync_group(
     context: &mut Context,
     request: SyncGroupRequest,
 ) -> SyncGroupResponse {
+    let group = request.group_id.to_string();
     let answer = match sync_step(context, request) {
         Err(code) => Err(code),
         Ok(Step::Ready(answer)) => answer,
         Ok(Step::Wait(receiver)) => receiver.await.unwrap_or(Err(ErrorCode::UnknownMemberId)),
     };
-    match answer {
+    // Nobody acts on an assignment that a restart would forget.
+    let saved = context.cluster.groups.saved(&group).await;
+    match answer.and_then(|synced| saved.map(|()| synced)) {
         Ok(Synced {
             protocol_type,
             protocol,
