@@ -43,6 +43,8 @@ OFFSETS = "org.apache.kafka.tools.GetOffsetShell"
 TRANSACTIONS = "org.apache.kafka.tools.TransactionsCommand"
 API_VERSIONS = "org.apache.kafka.tools.BrokerApiVersionsCommand"
 CONSOLE_PRODUCER = "org.apache.kafka.tools.ConsoleProducer"
+PRODUCER_PERFORMANCE = "org.apache.kafka.tools.ProducerPerformance"
+DUMP = [*JAVA, "kafka.tools.DumpLogSegments"]
 CONSOLE_CONSUMER = "org.apache.kafka.tools.consumer.ConsoleConsumer"
 
 FOLDER = Path(tempfile.mkdtemp(prefix="kafka-tools-"))
@@ -118,6 +120,14 @@ def drain(name: str, count: int, *words: str) -> list[str]:
     shown = [word for one in ("print.key=true", "print.offset=true") for word in ("--property", one)]
     text = run(CONSOLE_CONSUMER, "--topic", name, *bounds, *shown, *words, config="--consumer.config")
     return text.splitlines()
+
+
+def write_performance(name: str, count: int, setting: str, *words: str) -> None:
+    """Writes so many records of 100 bytes with the tool that measures it."""
+    shape = ["--topic", name, "--num-records", str(count), "--record-size", "100", "--throughput", "-1"]
+    through = ["--producer.config", DOOR, "--producer-props", f"bootstrap.servers={BOOTSTRAP}", setting]
+    text = finish([*JAVA, PRODUCER_PERFORMANCE, *shape, *words, *through])
+    expect(text, rf"^{count} records sent, [\d.]+ records/sec")
 
 
 def table(text: str, first_column: str) -> list[dict[str, str]]:
@@ -259,10 +269,7 @@ def the_verifiable_consumer_sees_what_the_verifiable_producer_sent() -> None:
 @check
 def the_performance_tools_write_and_read_as_many_records() -> None:
     name = topic("performance", 2)
-    words = ["--topic", name, "--num-records", str(4 * RECORDS), "--record-size", "200", "--throughput", "-1"]
-    through = ["--producer-props", f"bootstrap.servers={BOOTSTRAP}", "acks=all", "compression.type=lz4"]
-    producer = [*JAVA, "org.apache.kafka.tools.ProducerPerformance", *words, "--producer.config", DOOR, *through]
-    expect(finish(producer), rf"^{4 * RECORDS} records sent, [\d.]+ records/sec")
+    write_performance(name, 4 * RECORDS, "compression.type=lz4")
     words = ["--topic", name, "--messages", str(4 * RECORDS)]
     text = run("org.apache.kafka.tools.ConsumerPerformance", *words, config="--consumer.config")
     rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines()) if len(row) > 4]
@@ -304,10 +311,8 @@ def sizes_of_logs_are_told() -> None:
 @check
 def transactions_are_listed_and_described() -> None:
     name, transactional_id = topic("transactions"), name_of("transactional-id")
-    words = ["--topic", name, "--num-records", "500", "--record-size", "100", "--throughput", "-1"]
-    words += ["--transactional-id", transactional_id, "--transaction-duration-ms", "100"]
-    through = ["--producer.config", DOOR, "--producer-props", f"bootstrap.servers={BOOTSTRAP}"]
-    expect(finish([*JAVA, "org.apache.kafka.tools.ProducerPerformance", *words, *through]), r"^500 records sent")
+    transactional = ["--transactional-id", transactional_id, "--transaction-duration-ms", "100"]
+    write_performance(name, 500, "acks=all", *transactional)
     # The coordinator still writes the end of a transaction when its producer has been told of it.
     state = lambda: [row["TransactionState"] for row in rows() if row["TransactionalId"] == transactional_id]
     rows = lambda: table(run(TRANSACTIONS, "list"), "TransactionalId")
@@ -329,16 +334,15 @@ def segments_are_read_from_the_disk() -> None:
     found = sorted(path for path in Path(LOG_DIRS).rglob("*.log") if name in str(path.parent))
     if not found:
         raise AssertionError(f"no segment of {name} below {LOG_DIRS}")
-    dump = [*JAVA, "kafka.tools.DumpLogSegments", "--deep-iteration", "--print-data-log", "--files"]
-    text = finish([*dump, str(found[0])])
+    text = finish([*DUMP, "--deep-iteration", "--print-data-log", "--files", str(found[0])])
     payloads = re.findall(r"^\| offset: (\d+) .* key: (\S+) payload: (\S+)$", text, re.MULTILINE)
     equal("records", payloads, [(str(index), f"key-{index}", f"value-{index}") for index in range(50)])
     expect(text, r"isvalid: true")
     expect_absent(text, "isvalid: false")
+    write_performance(name, 2_000, "batch.size=2000")
     index = found[0].with_suffix(".index")
-    if index.exists():
-        sane = finish([*JAVA, "kafka.tools.DumpLogSegments", "--index-sanity-check", "--files", str(index)])
-        expect(sane, "passed sanity check")
+    wait_until("the index has entries", lambda: index.exists() and index.stat().st_size > 0)
+    expect(finish([*DUMP, "--index-sanity-check", "--files", str(index)]), "passed sanity check")
 
 
 @check

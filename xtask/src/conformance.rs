@@ -18,7 +18,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 
 use self::apache::ApacheKafka;
-use self::client::{CLIENTS, Script};
+use self::client::{CLIENTS, Client, Script, TOOLS};
 use self::cluster::{Cluster, Engine};
 use self::door::{DOORS, Door};
 use crate::counts::Counts;
@@ -60,7 +60,7 @@ pub struct ConformanceSettings {
     /// Who is asked.
     #[arg(long, value_enum, default_value = "embedded")]
     pub engine: EngineName,
-    /// confluent-kafka, kafka-python, kafkajs, franz-go or java; may repeat.
+    /// confluent-kafka, kafka-python, kafkajs, franz-go, java, or kafka-tools; may repeat.
     #[arg(long, value_name = "NAME")]
     pub client: Vec<String>,
     /// plaintext, ssl, or sasl-plaintext or sasl-ssl with -plain, -scram-256 or -scram-512; may repeat.
@@ -69,6 +69,9 @@ pub struct ConformanceSettings {
     /// Replication factor, with as many brokers; may repeat.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=9))]
     pub rf: Vec<u16>,
+    /// Asks with Apache Kafka's command-line tools, too.
+    #[arg(long)]
+    pub tools: bool,
     /// Scripts that run at once, each against a cluster of its own.
     #[arg(long, default_value_t = JOBS)]
     pub jobs: usize,
@@ -84,6 +87,7 @@ impl Default for ConformanceSettings {
             client: Vec::new(),
             door: Vec::new(),
             rf: Vec::new(),
+            tools: false,
             jobs: JOBS,
             records: RECORDS,
         }
@@ -119,7 +123,7 @@ impl Cell<'_> {
 /// If a name is unknown, or the engine cannot be had.
 pub fn conformance_run(workspace: &Workspace, settings: &ConformanceSettings) -> Result<Counts> {
     let doors = chosen(&settings.door, &DOORS, |door| door.name, "door")?;
-    let clients = chosen(&settings.client, &CLIENTS, |client| client.name, "client")?;
+    let clients = clients_chosen(settings)?;
     let factors = match settings.rf.as_slice() {
         [] => &REPLICATION_FACTORS,
         named => named,
@@ -161,6 +165,18 @@ pub fn conformance_run(workspace: &Workspace, settings: &ConformanceSettings) ->
         sum += counts;
     }
     Ok(sum)
+}
+
+/// The clients that are named, else all; the tools only if they are named or asked for.
+fn clients_chosen(settings: &ConformanceSettings) -> Result<Vec<Client>> {
+    let table = [CLIENTS.as_slice(), &[TOOLS]].concat();
+    let mut clients = chosen(&settings.client, &table, |client| client.name, "client")?;
+    let tools = settings.tools || settings.client.iter().any(|name| name == TOOLS.name);
+    clients.retain(|client| client.name != TOOLS.name);
+    if tools {
+        clients.push(TOOLS);
+    }
+    Ok(clients)
 }
 
 /// What a script counts that cannot be run here: CI skips nothing.
@@ -253,7 +269,7 @@ fn cell_run(
     let folder = workspace.scratch("conformance")?.join(&name);
     let cluster = Cluster::start(engine, folder.clone(), cell.replication_factor)
         .with_context(|| name.clone())?;
-    let program = cell.script.program(workspace.log(&name)?)?;
+    let program = cell.script.program(workspace.log(&name)?);
     let program = cell.door.tell(program, &cluster.authority());
     let bootstrap = cluster.bootstrap(cell.door.protocol);
     let socket = restart::restart_socket();
@@ -266,6 +282,7 @@ fn cell_run(
             program
                 .env("BOOTSTRAP", bootstrap)
                 .env("RESTART_CMD", restart::restart_command(&socket)?)
+                .env("LOG_DIRS", &folder)
                 .env("RECORDS", settings.records.to_string())
                 .env("REPLICATION_FACTOR", cell.replication_factor.to_string())
                 .run()
@@ -321,6 +338,17 @@ pub(crate) fn broker_build(workspace: &Workspace) -> Result<PathBuf> {
     Ok(copy)
 }
 
+/// The step of `cargo xtask test`: Apache Kafka's tools, through the most guarded door.
+pub(crate) fn kafka_tools(run: &Run) -> Result<Outcome> {
+    let settings = ConformanceSettings {
+        client: vec![TOOLS.name.to_owned()],
+        door: vec!["sasl-ssl-scram-512".to_owned()],
+        rf: vec![3],
+        ..ConformanceSettings::default()
+    };
+    conformance_run(&run.workspace, &settings).map(Outcome::Counted)
+}
+
 /// The step of `cargo xtask test`: all clients at replication factor 3, at the plainest door and the most guarded.
 pub(crate) fn kafka_conformance(run: &Run) -> Result<Outcome> {
     let settings = ConformanceSettings {
@@ -333,7 +361,7 @@ pub(crate) fn kafka_conformance(run: &Run) -> Result<Outcome> {
 
 #[cfg(test)]
 mod tests {
-    use super::{DOORS, chosen};
+    use super::{ConformanceSettings, DOORS, chosen, clients_chosen};
 
     fn check(names: &[&str], expected: Option<&[&str]>) {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
@@ -349,5 +377,24 @@ mod tests {
         check(&["ssl", "back"], None);
         let all: Vec<&str> = DOORS.iter().map(|door| door.name).collect();
         check(&[], Some(&all));
+    }
+
+    #[test]
+    fn the_tools_come_along_when_they_are_asked_for() {
+        for (named, tools, expected) in [
+            (&[][..], false, 5),
+            (&[], true, 6),
+            (&["java"], false, 1),
+            (&["java"], true, 2),
+            (&["kafka-tools"], false, 1),
+        ] {
+            let settings = ConformanceSettings {
+                client: named.iter().map(ToString::to_string).collect(),
+                tools,
+                ..ConformanceSettings::default()
+            };
+            let clients = clients_chosen(&settings).expect("the names are known");
+            assert_eq!(clients.len(), expected, "{named:?} {tools}");
+        }
     }
 }

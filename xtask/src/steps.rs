@@ -124,6 +124,11 @@ pub const STEPS: &[Step] = &[
         run: conformance::kafka_conformance,
     },
     Step {
+        name: "kafka-tools",
+        about: "Apache Kafka's command-line tools against three brokers",
+        run: conformance::kafka_tools,
+    },
+    Step {
         name: "kill",
         about: "the broker is killed under load; nothing acknowledged is lost",
         run: kill,

@@ -220,16 +220,25 @@ pub(crate) fn java_ecosystem(workspace: &Workspace, suite: &str) -> Install<Stri
     })())
 }
 
+/// The folder with Apache Kafka's jars and those of its command-line tools.
+pub(crate) fn kafka_tools_libs(workspace: &Workspace) -> Install<PathBuf> {
+    kafka_libs(
+        workspace,
+        "kafka-tools/libs",
+        "acceptance/java/tools/pom.xml",
+    )
+}
+
 /// The folder with Apache Kafka's jars, for the benchmarks that start one beside the product.
 pub fn kafka_server_libs(workspace: &Workspace) -> Install<PathBuf> {
+    kafka_libs(workspace, "kafka/libs", "acceptance/java/kafka/pom.xml")
+}
+
+fn kafka_libs(workspace: &Workspace, folder: &str, pom: &str) -> Install<PathBuf> {
     Install::of((|| {
         probe(workspace, "java", "-version")?;
-        let libs = workspace.scratch("kafka/libs")?;
-        maven_copy(
-            workspace,
-            &workspace.path("acceptance/java/kafka/pom.xml"),
-            &libs,
-        )?;
+        let libs = workspace.scratch(folder)?;
+        maven_copy(workspace, &workspace.path(pom), &libs)?;
         Ok(libs)
     })())
 }
