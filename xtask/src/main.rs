@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::{
     Choice, ConformanceSettings, Install, Kills, STEPS, Workspace, conformance_run, coverage_print,
-    end_children_on_signal, kill_run, restart_ask, steps_run, tidy_check,
+    end_children_on_signal, kill_run, releases_write, restart_ask, steps_run, tidy_check,
 };
 
 #[derive(Debug, Parser)]
@@ -62,6 +62,8 @@ enum Task {
     },
     /// How much of each vendor's interface is served.
     Coverage,
+    /// Makes the broker's table of releases anew from each release's client library.
+    Releases,
     /// What RESTART_CMD runs: asks the conformance run behind a socket to restart its server.
     #[command(hide = true)]
     Restart { socket: PathBuf },
@@ -130,6 +132,14 @@ fn main() -> Result<ExitCode> {
         }
         Task::Coverage => {
             coverage_print(&workspace)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Releases => {
+            let is_same = releases_write(&workspace)?;
+            println!(
+                "the table {}",
+                if is_same { "is the same" } else { "changed" }
+            );
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -154,6 +154,15 @@ pub(crate) fn go_suites(workspace: &Workspace) -> Install<PathBuf> {
 }
 
 fn maven_copy(workspace: &Workspace, pom: &Path, libs: &Path) -> Result<()> {
+    maven_copy_with(workspace, pom, libs, &[])
+}
+
+fn maven_copy_with(
+    workspace: &Workspace,
+    pom: &Path,
+    libs: &Path,
+    properties: &[String],
+) -> Result<()> {
     probe(workspace, "mvn", "--version")?;
     let marker = libs.with_extension("installed");
     install_once(&[pom.to_path_buf()], &marker, || {
@@ -162,9 +171,24 @@ fn maven_copy(workspace: &Workspace, pom: &Path, libs: &Path) -> Result<()> {
             .args([pom])
             .args(["dependency:copy-dependencies", "-DincludeScope=runtime"])
             .args([format!("-DoutputDirectory={}", libs.display())])
+            .args(properties)
             .succeed()?;
         Ok(())
     })
+}
+
+/// The folder with the Java client of one release of Apache Kafka.
+pub(crate) fn kafka_client_libs(workspace: &Workspace, release: &str) -> Result<PathBuf> {
+    let pom = workspace.path("acceptance/java/releases/pom.xml");
+    // The last dot of a folder's name would be taken for that of an extension.
+    let libs = workspace.scratch(&format!("java-releases/{release}/libs"))?;
+    maven_copy_with(
+        workspace,
+        &pom,
+        &libs,
+        &[format!("-Dkafka.version={release}")],
+    )?;
+    Ok(libs)
 }
 
 /// The class path of `acceptance/java`, compiled.

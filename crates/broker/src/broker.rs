@@ -107,7 +107,7 @@ impl Cluster {
         if min_insync <= 1 {
             return true;
         }
-        let is_capped = self.spec().is_at_least((3, 7));
+        let is_capped = self.spec().release().is_at_least(3, 7);
         let needed = match is_capped {
             true => min_insync.min(partition.replicas.len()),
             false => min_insync,
@@ -141,7 +141,7 @@ impl Cluster {
                 let was = leadership_of(state, topic, partition);
                 let replicas = present(&topic.replicas(partition), live.brokers);
                 let is_unclean = *is_unclean.get_or_insert_with(|| {
-                    TopicSettings::new(&topic.configs, &spec.defaults).is_unclean_election_enabled
+                    TopicSettings::new(&topic.configs, &spec).is_unclean_election_enabled
                 });
                 let at = was.elect(&replicas, live, is_unclean);
                 if at != was {

@@ -111,8 +111,8 @@ impl Cluster {
         let is_clean = disk.remove_file(&dir.join(CLEAN_SHUTDOWN_FILE)).is_ok();
         tracing::debug!(cluster = %spec.id, is_clean, "opening");
         let stored_bytes = Arc::new(AtomicI64::new(0));
-        let topics = Topics::open(&dir, &journal, &shared, &stored_bytes, &spec.defaults)
-            .map_err(storage)?;
+        let topics =
+            Topics::open(&dir, &journal, &shared, &stored_bytes, &spec).map_err(storage)?;
         let client_quotas = ClientQuotas::default();
         client_quotas.note_change(&journal);
         let authorizer = Authorizer::new(&journal, spec.authorization.clone());
@@ -217,7 +217,7 @@ impl Cluster {
                     .unwrap_or_default()
             })
         };
-        self.topics.set_defaults(&spec.defaults, configs_of);
+        self.topics.set_defaults(&spec, configs_of);
         if old.brokers.len() != spec.brokers.len() {
             self.elect()?;
         }

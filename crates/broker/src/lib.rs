@@ -60,6 +60,7 @@ mod log;
 mod observation;
 mod protocol;
 mod quota;
+mod release;
 mod sasl;
 mod scram;
 mod security;
@@ -82,6 +83,7 @@ pub use counters::{CounterValues, TopicCounterValues, UserCounterValues};
 pub use error::{HostError, TopicError};
 pub use host::{ClusterObservation, Durability, Host, HostOptions, ListenerObservation};
 pub use observation::{GroupObservation, PartitionLag, TopicObservation, UserObservation};
+pub use release::serves_version;
 pub use security::{SaslMechanism, SaslSpec, SecurityProtocol, UnknownName};
 pub use shared_port::{SharedPortObservation, SharedPortSpec};
 pub use spec::{

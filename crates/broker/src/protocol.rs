@@ -16,23 +16,28 @@ mod metadata;
 mod offset;
 mod produce;
 mod producer;
+mod retired;
 mod sasl;
 mod scram;
 mod shape;
 mod topic;
 mod transaction;
 mod usage;
+mod version;
 
 use authorization::OPERATIONS_UNKNOWN;
 use usage::Usage;
 
-pub(crate) use api::{ProtocolError, Reply, check_version, handle, is_produce};
+pub(crate) use api::{ProtocolError, Reply, handle, is_produce};
 pub(crate) use sasl::{AuthenticationError, Authenticator, Session, Step, is_handshake};
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use kafka_protocol::messages::RequestHeader;
+
 use crate::{
-    authorizer::Access, cluster::Cluster, error::ErrorCode, log::partition::Partition, topic::Topic,
+    authorizer::Access, cluster::Cluster, error::ErrorCode, log::partition::Partition,
+    release::Release, topic::Topic,
 };
 
 /// The user on listeners without authentication.
@@ -41,6 +46,8 @@ pub(crate) const ANONYMOUS: &str = "ANONYMOUS";
 /// One connection, and the request that it makes at the moment.
 pub(crate) struct Context {
     pub cluster: Arc<Cluster>,
+    /// What the cluster was when the connection was made: what clients were told holds while they stay.
+    pub release: &'static Release,
     /// The broker that was connected to.
     pub broker_id: i32,
     pub listener: Arc<str>,
@@ -65,6 +72,7 @@ impl Context {
         peer: SocketAddr,
     ) -> Self {
         Self {
+            release: cluster.spec().release(),
             cluster,
             broker_id,
             listener,
@@ -76,6 +84,15 @@ impl Context {
             version: 0,
             throttle: Duration::ZERO,
         }
+    }
+
+    /// Takes over what the header of a request says.
+    fn note_header(&mut self, header: RequestHeader, version: i16) {
+        self.version = version;
+        self.client_id = header
+            .client_id
+            .map(|id| id.to_string())
+            .unwrap_or_default();
     }
 
     /// The partition, if this broker leads it and the client knows its leader epoch or names none (KIP-320).

@@ -9,6 +9,7 @@ use rustls::pki_types::{DnsName, ServerName};
 
 use crate::{
     error::HostError,
+    release::Release,
     security::{SaslSpec, SecurityProtocol},
     topic_config,
 };
@@ -232,13 +233,9 @@ impl ListenerSpec {
 }
 
 impl ClusterSpec {
-    /// Whether the cluster behaves as this release (major, minor) or a later one.
-    pub(crate) fn is_at_least(&self, release: (u32, u32)) -> bool {
-        let mut parts = self
-            .kafka_version
-            .split('.')
-            .map(|part| part.parse().unwrap_or(0));
-        (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= release
+    /// The release that the cluster behaves as.
+    pub(crate) fn release(&self) -> &'static Release {
+        Release::find(&self.kafka_version).expect("the version was checked")
     }
 
     pub(crate) fn check(&self) -> Result<(), HostError> {
@@ -248,6 +245,11 @@ impl ClusterSpec {
                 reason: reason.to_owned(),
             })
         };
+        if Release::find(&self.kafka_version).is_none() {
+            return Err(HostError::UnsupportedVersion {
+                version: self.kafka_version.clone(),
+            });
+        }
         if self.brokers.is_empty() {
             return invalid("a cluster needs a broker");
         }
@@ -265,7 +267,7 @@ impl ClusterSpec {
         if self.defaults.partitions < 1 || self.defaults.replication_factor < 1 {
             return invalid("default partitions and replication factor are at least 1");
         }
-        if let Err(reason) = topic_config::check_overrides(&self.defaults.configs) {
+        if let Err(reason) = topic_config::check_overrides(self.release(), &self.defaults.configs) {
             return invalid(&reason);
         }
         if usize::try_from(self.defaults.replication_factor)

@@ -21,7 +21,7 @@ use crate::{
         journal::Journal,
         partition::{Partition, PartitionContext},
     },
-    spec::{TopicDefaults, TopicDescription, TopicSpec},
+    spec::{ClusterSpec, TopicDescription, TopicSpec},
     state::{ClusterState, Record, TopicRecord},
     topic_config::{self, TopicSettings},
 };
@@ -97,7 +97,7 @@ impl Topics {
         journal: &Journal<ClusterState>,
         shared: &Shared,
         stored_bytes: &Arc<AtomicI64>,
-        defaults: &TopicDefaults,
+        spec: &ClusterSpec,
     ) -> std::io::Result<Self> {
         let topics = Self {
             maps: RwLock::default(),
@@ -127,7 +127,7 @@ impl Topics {
         stored_bytes.store(total as i64, std::sync::atomic::Ordering::Relaxed);
         let found = Found { starts, sizes };
         for record in &records {
-            topics.add(record, &found, defaults);
+            topics.add(record, &found, spec);
         }
         Ok(topics)
     }
@@ -153,13 +153,13 @@ impl Topics {
             .collect()
     }
 
-    fn add(&self, record: &TopicRecord, found: &Found, defaults: &TopicDefaults) -> Arc<Topic> {
+    fn add(&self, record: &TopicRecord, found: &Found, spec: &ClusterSpec) -> Arc<Topic> {
         let topic = Arc::new(Topic {
             name: record.name.clone(),
             id: record.id,
             replication_factor: record.replication_factor,
             partitions: RwLock::new(Arc::new(self.new_partitions(record, 0, found))),
-            settings: RwLock::new(Arc::new(TopicSettings::new(&record.configs, defaults))),
+            settings: RwLock::new(Arc::new(TopicSettings::new(&record.configs, spec))),
             counters: Lazy::default(),
         });
         let mut maps = self.maps.write();
@@ -210,15 +210,14 @@ impl Topics {
             .collect()
     }
 
-    /// Recomputes settings after the defaults of the cluster changed.
+    /// Recomputes settings after the specification of the cluster changed.
     pub(crate) fn set_defaults(
         &self,
-        defaults: &TopicDefaults,
+        spec: &ClusterSpec,
         configs_of: impl Fn(&str) -> BTreeMap<String, String>,
     ) {
         for topic in self.all() {
-            *topic.settings.write() =
-                Arc::new(TopicSettings::new(&configs_of(&topic.name), defaults));
+            *topic.settings.write() = Arc::new(TopicSettings::new(&configs_of(&topic.name), spec));
         }
     }
 
@@ -436,7 +435,7 @@ impl Cluster {
         &self,
         configs: &BTreeMap<String, String>,
     ) -> Result<(), TopicError> {
-        topic_config::check_overrides(configs)
+        topic_config::check_overrides(self.spec().release(), configs)
             .map_err(|reason| TopicError::new(ErrorCode::InvalidConfig, reason))?;
         let limit = i64::from(self.spec().limits.message_bytes_max);
         let asked = configs
@@ -529,9 +528,7 @@ impl Cluster {
             record.assignments.clone_from(&assignments);
             Ok::<_, TopicError>((self.place(state, &mut record, 0), ()))
         })?;
-        let topic = self
-            .topics
-            .add(&record, &Found::default(), &self.spec().defaults);
+        let topic = self.topics.add(&record, &Found::default(), &self.spec());
         self.take_up_leaders(std::slice::from_ref(&topic));
         self.journal.flush(position).await?;
         Ok(topic)
@@ -740,8 +737,7 @@ impl Cluster {
             decide(state).map(|record| (vec![Record::Topic(record.clone())], record))
         })?;
         if let Some(topic) = self.topics.get(name) {
-            *topic.settings.write() =
-                Arc::new(TopicSettings::new(&record.configs, &self.spec().defaults));
+            *topic.settings.write() = Arc::new(TopicSettings::new(&record.configs, &self.spec()));
         }
         self.journal.flush(position).await?;
         Ok(())

@@ -1,9 +1,9 @@
-//! Topic settings: one table with names, types and defaults (Apache Kafka 4.1, "Topic Configs"), and the
-//! values that the broker acts on.
+//! Topic settings: one table with names, types and defaults (Apache Kafka 3.9 and 4.1, "Topic Configs"; which
+//! release has which is told by `release.rs`), and the values that the broker acts on.
 
 use std::collections::BTreeMap;
 
-use crate::{log::LogOptions, spec::TopicDefaults};
+use crate::{log::LogOptions, release::Release, spec::ClusterSpec};
 
 /// Type numbers of DescribeConfigs (KIP-569).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,8 +53,11 @@ const fn row(
 const BOOLEANS: &[&str] = &["true", "false"];
 const COMPRESSIONS: &[&str] = &["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"];
 
-/// All settings that a topic may have.
-pub(crate) const TOPIC_CONFIGS: &[ConfigDefinition] = &[
+/// Timestamps may differ so much from the broker's clock: without limit.
+const UNLIMITED_MS: &str = "9223372036854775807";
+
+/// All settings that a topic of any release may have.
+const TOPIC_CONFIGS: &[ConfigDefinition] = &[
     row(
         "cleanup.policy",
         ConfigKind::List,
@@ -206,6 +209,18 @@ pub(crate) const TOPIC_CONFIGS: &[ConfigDefinition] = &[
         Rule::OneOf(BOOLEANS),
     ),
     row(
+        "remote.log.copy.disable",
+        ConfigKind::Boolean,
+        "false",
+        Rule::OneOf(BOOLEANS),
+    ),
+    row(
+        "remote.log.delete.on.disable",
+        ConfigKind::Boolean,
+        "false",
+        Rule::OneOf(BOOLEANS),
+    ),
+    row(
         "remote.storage.enable",
         ConfigKind::Boolean,
         "false",
@@ -249,16 +264,25 @@ pub(crate) const TOPIC_CONFIGS: &[ConfigDefinition] = &[
 /// kept because releases before 4.0 are sold too.
 const SEGMENT_BYTES_MIN: i64 = 14;
 
-/// Looks up a row.
-pub(crate) fn definition(name: &str) -> Option<&'static ConfigDefinition> {
-    TOPIC_CONFIGS
-        .iter()
-        .find(|definition| definition.name == name)
+/// The settings that topics of a release have.
+pub(crate) fn definitions(release: &Release) -> impl Iterator<Item = &'static ConfigDefinition> {
+    let has = |found: &&ConfigDefinition| release.has_topic_config(found.name);
+    TOPIC_CONFIGS.iter().filter(has)
+}
+
+/// One of them.
+pub(crate) fn definition(release: &Release, name: &str) -> Option<&'static ConfigDefinition> {
+    definitions(release).find(|definition| definition.name == name)
+}
+
+/// Whether a release has a value that not all have: zstd came with 2.1 (KIP-110).
+fn has_value(release: &Release, name: &str, value: &str) -> bool {
+    (name, value) != ("compression.type", "zstd") || release.is_at_least(2, 1)
 }
 
 impl ConfigDefinition {
     /// Checks a value.
-    pub(crate) fn check(&self, value: &str) -> Result<(), String> {
+    pub(crate) fn check(&self, release: &Release, value: &str) -> Result<(), String> {
         let is_typed = match self.kind {
             ConfigKind::Int => value.trim().parse::<i32>().is_ok(),
             ConfigKind::Long => value.trim().parse::<i64>().is_ok(),
@@ -272,7 +296,9 @@ impl ConfigDefinition {
                 .trim()
                 .parse::<f64>()
                 .is_ok_and(|value| (min..=max).contains(&value)),
-            Rule::OneOf(allowed) => allowed.contains(&value),
+            Rule::OneOf(allowed) => {
+                allowed.contains(&value) && has_value(release, self.name, value)
+            }
             Rule::SomeOf(allowed) => {
                 !value.is_empty() && value.split(',').all(|item| allowed.contains(&item.trim()))
             }
@@ -289,20 +315,26 @@ impl ConfigDefinition {
 }
 
 /// Checks the settings of a topic by name and value.
-pub(crate) fn check_overrides(overrides: &BTreeMap<String, String>) -> Result<(), String> {
+pub(crate) fn check_overrides(
+    release: &Release,
+    overrides: &BTreeMap<String, String>,
+) -> Result<(), String> {
     for (name, value) in overrides {
-        let definition =
-            definition(name).ok_or_else(|| format!("Unknown topic config name: {name}"))?;
-        definition.check(value)?;
+        let definition = definition(release, name)
+            .ok_or_else(|| format!("Unknown topic config name: {name}"))?;
+        definition.check(release, value)?;
     }
     Ok(())
 }
 
 /// The value of a setting that a topic does not override, and whether the cluster's own defaults gave it.
-pub(crate) fn default_value(
-    definition: &ConfigDefinition,
-    defaults: &TopicDefaults,
-) -> (String, bool) {
+pub(crate) fn default_value(definition: &ConfigDefinition, spec: &ClusterSpec) -> (String, bool) {
+    let defaults = &spec.defaults;
+    // KIP-937 made the limit, KIP-1030 gave it a default.
+    let default = match definition.name {
+        "message.timestamp.after.max.ms" if !spec.release().is_at_least(4, 0) => UNLIMITED_MS,
+        _ => definition.default,
+    };
     let from_spec = match definition.name {
         "retention.ms" => Some(defaults.retention_ms.to_string()),
         "retention.bytes" => Some(defaults.retention_bytes.to_string()),
@@ -310,8 +342,8 @@ pub(crate) fn default_value(
         name => defaults.configs.get(name).cloned(),
     };
     match from_spec {
-        Some(value) if value != definition.default => (value, true),
-        _ => (definition.default.to_owned(), false),
+        Some(value) if value != default => (value, true),
+        _ => (default.to_owned(), false),
     }
 }
 
@@ -326,6 +358,8 @@ pub(crate) struct TopicSettings {
     pub min_insync_replicas: usize,
     pub is_unclean_election_enabled: bool,
     pub is_log_append_time: bool,
+    /// Whether `compression.type` is zstd.
+    pub is_zstd: bool,
     pub message_timestamp_after_max_ms: i64,
     pub message_timestamp_before_max_ms: i64,
     pub min_cleanable_dirty_ratio: f64,
@@ -337,14 +371,19 @@ pub(crate) struct TopicSettings {
 
 impl TopicSettings {
     /// Works out the effective values; the overrides were checked before.
-    pub(crate) fn new(overrides: &BTreeMap<String, String>, defaults: &TopicDefaults) -> Self {
+    pub(crate) fn new(overrides: &BTreeMap<String, String>, spec: &ClusterSpec) -> Self {
+        let release = spec.release();
         let text = |name: &str| match overrides.get(name) {
             Some(value) => value.trim().to_owned(),
-            None => {
-                definition(name).map_or_else(String::new, |found| default_value(found, defaults).0)
-            }
+            None => definition(release, name)
+                .map_or_else(String::new, |found| default_value(found, spec).0),
         };
         let long = |name: &str| text(name).parse::<i64>().unwrap_or(i64::MAX);
+        let timestamp_max_ms = |name: &str| match long(name) {
+            // Until KIP-937 one setting was for both sides; until 4.0 it holds where the newer are not set.
+            i64::MAX => long("message.timestamp.difference.max.ms"),
+            set => set,
+        };
         let policy = text("cleanup.policy");
         let has = |wanted: &str| policy.split(',').any(|item| item.trim() == wanted);
         Self {
@@ -355,9 +394,10 @@ impl TopicSettings {
             message_bytes_max: usize::try_from(long("max.message.bytes")).unwrap_or(0),
             min_insync_replicas: usize::try_from(long("min.insync.replicas")).unwrap_or(1),
             is_unclean_election_enabled: text("unclean.leader.election.enable") == "true",
+            is_zstd: text("compression.type") == "zstd",
             is_log_append_time: text("message.timestamp.type") == "LogAppendTime",
-            message_timestamp_after_max_ms: long("message.timestamp.after.max.ms"),
-            message_timestamp_before_max_ms: long("message.timestamp.before.max.ms"),
+            message_timestamp_after_max_ms: timestamp_max_ms("message.timestamp.after.max.ms"),
+            message_timestamp_before_max_ms: timestamp_max_ms("message.timestamp.before.max.ms"),
             min_cleanable_dirty_ratio: text("min.cleanable.dirty.ratio").parse().unwrap_or(0.5),
             min_compaction_lag_ms: long("min.compaction.lag.ms"),
             max_compaction_lag_ms: long("max.compaction.lag.ms"),

@@ -124,6 +124,9 @@ pub(crate) struct Batch {
     pub bytes: Bytes,
 }
 
+/// The highest number of a compression.
+pub(crate) const COMPRESSION_ZSTD: i16 = 4;
+
 /// What a topic asks of a batch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BatchRules {
@@ -170,7 +173,7 @@ pub(crate) fn validate(bytes: Bytes, rules: BatchRules) -> Result<Batch, ErrorCo
     {
         return Err(ErrorCode::InvalidRecord);
     }
-    if header.compression() > 4 {
+    if header.compression() > COMPRESSION_ZSTD {
         return Err(ErrorCode::UnsupportedCompressionType);
     }
     if header.producer_id >= 0 && header.base_sequence < 0 && !header.is_control() {

@@ -3,15 +3,14 @@
 use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt, future::BoxFuture};
 use kafka_protocol::{
-    messages::{
-        ApiKey, ApiVersionsRequest, ApiVersionsResponse, RequestHeader, ResponseHeader,
-        api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey},
-    },
+    messages::{ApiKey, RequestHeader, ResponseHeader},
     protocol::{Decodable, Encodable, HeaderVersion},
 };
 
-use super::Context;
-use crate::error::{ErrorCode, HostError};
+use super::{
+    Context, retired,
+    version::{self, Told},
+};
 
 /// Why a connection cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -36,12 +35,13 @@ pub(crate) enum ProtocolError {
     },
 }
 
-/// One row: the request, the versions told to clients, and the lowest one that is really served.
-struct Served {
-    key: ApiKey,
-    min: i16,
-    max: i16,
-    served_min: i16,
+/// One row: the request, the versions told to clients, and the lowest one that is really served. Clients are
+/// told what their cluster's release has of it (`version.rs`).
+pub(super) struct Served {
+    pub key: ApiKey,
+    pub min: i16,
+    pub max: i16,
+    pub served_min: i16,
 }
 
 const fn row(key: ApiKey, min: i16, max: i16) -> Served {
@@ -55,14 +55,14 @@ const fn row(key: ApiKey, min: i16, max: i16) -> Served {
 
 /// What is served. Produce is told from 0 although it is served from 3: librdkafka turns compression
 /// off otherwise (KAFKA-18659).
-const SERVED: &[Served] = &[
+pub(super) const SERVED: &[Served] = &[
     Served {
         key: ApiKey::Produce,
         min: 0,
         max: 13,
         served_min: 3,
     },
-    row(ApiKey::Fetch, 4, 17),
+    row(ApiKey::Fetch, 4, 18),
     row(ApiKey::ListOffsets, 1, 10),
     row(ApiKey::Metadata, 0, 13),
     row(ApiKey::OffsetCommit, 2, 9),
@@ -76,14 +76,14 @@ const SERVED: &[Served] = &[
     row(ApiKey::ListGroups, 0, 5),
     row(ApiKey::SaslHandshake, 0, 1),
     row(ApiKey::ApiVersions, 0, 4),
-    row(ApiKey::CreateTopics, 2, 7),
-    row(ApiKey::DeleteTopics, 1, 6),
+    row(ApiKey::CreateTopics, 0, 7),
+    row(ApiKey::DeleteTopics, 0, 6),
     row(ApiKey::DeleteRecords, 0, 2),
     row(ApiKey::InitProducerId, 0, 5),
     row(ApiKey::OffsetForLeaderEpoch, 2, 4),
-    row(ApiKey::DescribeConfigs, 1, 4),
+    row(ApiKey::DescribeConfigs, 0, 4),
     row(ApiKey::AlterConfigs, 0, 2),
-    row(ApiKey::DescribeLogDirs, 1, 4),
+    row(ApiKey::DescribeLogDirs, 0, 4),
     row(ApiKey::SaslAuthenticate, 0, 2),
     row(ApiKey::CreatePartitions, 0, 3),
     row(ApiKey::DeleteGroups, 0, 2),
@@ -105,25 +105,10 @@ const SERVED: &[Served] = &[
     row(ApiKey::AlterUserScramCredentials, 0, 0),
     row(ApiKey::ConsumerGroupHeartbeat, 0, 1),
     row(ApiKey::ConsumerGroupDescribe, 0, 1),
-    row(ApiKey::DescribeAcls, 1, 3),
-    row(ApiKey::CreateAcls, 1, 3),
-    row(ApiKey::DeleteAcls, 1, 3),
+    row(ApiKey::DescribeAcls, 0, 3),
+    row(ApiKey::CreateAcls, 0, 3),
+    row(ApiKey::DeleteAcls, 0, 3),
 ];
-
-/// Refuses versions that cannot be sold: not of the form `1.2.3`, or outside of 1.0 to 4.1.
-pub(crate) fn check_version(version: &str) -> Result<(), HostError> {
-    let unsupported = || HostError::UnsupportedVersion {
-        version: version.to_owned(),
-    };
-    let parts: Option<Vec<u32>> = version.split('.').map(|part| part.parse().ok()).collect();
-    match parts.as_deref() {
-        Some([major, minor] | [major, minor, _]) if (1..4).contains(major) && *minor < 100 => {
-            Ok(())
-        }
-        Some([4, 0 | 1] | [4, 0 | 1, _]) => Ok(()),
-        _ => Err(unsupported()),
-    }
-}
 
 /// What becomes of a request. An answer of `None`: the client wants none (acks=0).
 pub(crate) enum Reply {
@@ -161,38 +146,35 @@ impl At {
         })
     }
 
-    fn served(&self) -> Result<&'static Served, ProtocolError> {
+    fn served(&self, context: &Context) -> Result<&'static Told, ProtocolError> {
         let (key, version) = (self.key, self.version);
-        let served = SERVED.iter().find(|served| served.key as i16 == key);
-        served.ok_or(ProtocolError::Unsupported { key, version })
+        version::find(context.release, key).ok_or(ProtocolError::Unsupported { key, version })
     }
 
     /// The body of the request, if its version is served; notes version and client id.
     fn open(
         &self,
         context: &mut Context,
-        served: &Served,
+        served: &Told,
         frame: Bytes,
     ) -> Result<Bytes, ProtocolError> {
         let (key, version) = (self.key, self.version);
-        if version < served.served_min || version > served.max {
+        if !served.is_served(version) {
             return Err(ProtocolError::Unsupported { key, version });
         }
         let mut body = frame;
         let header = RequestHeader::decode(&mut body, served.key.request_header_version(version))
             .map_err(|_| ProtocolError::Header)?;
-        super::shape::check(served.key, version, &body).map_err(|error| {
-            ProtocolError::Malformed {
-                key,
-                version,
-                reason: error.to_string(),
-            }
-        })?;
-        context.version = version;
-        context.client_id = header
-            .client_id
-            .map(|id| id.to_string())
-            .unwrap_or_default();
+        if !retired::is_retired(served.key, version) {
+            super::shape::check(served.key, version, &body).map_err(|error| {
+                ProtocolError::Malformed {
+                    key,
+                    version,
+                    reason: error.to_string(),
+                }
+            })?;
+        }
+        context.note_header(header, version);
         Ok(body)
     }
 
@@ -211,7 +193,7 @@ pub(super) fn read<R: Decodable>(
     frame: Bytes,
 ) -> Result<(R, At), ProtocolError> {
     let at = At::of(&frame)?;
-    let mut body = at.open(context, at.served()?, frame)?;
+    let mut body = at.open(context, at.served(context)?, frame)?;
     let request = decode(&mut body, at.key, at.version)?;
     Ok((request, at))
 }
@@ -219,16 +201,17 @@ pub(super) fn read<R: Decodable>(
 /// Serves one request.
 pub(crate) async fn handle(context: &mut Context, frame: Bytes) -> Result<Reply, ProtocolError> {
     let at = At::of(&frame)?;
-    let served = at.served()?;
-    let is_served = (served.served_min..=served.max).contains(&at.version);
-    if served.key == ApiKey::ApiVersions && !is_served {
-        // KIP-511: the newest answer that every client can read.
-        let answer = api_versions().with_error_code(ErrorCode::UnsupportedVersion.code());
+    let served = at.served(context)?;
+    if served.key == ApiKey::ApiVersions && !served.is_served(at.version) {
+        let answer = version::unsupported_api_versions(context);
         return encode(&answer, at.key, 0, at.correlation_id).map(Reply::some);
     }
     let body = at.open(context, served, frame)?;
     context.refresh_access();
     context.refresh_usage();
+    if retired::is_retired(served.key, at.version) {
+        return retired::serve(context, served.key, body, at.correlation_id).await;
+    }
     dispatch(context, served.key, body, at.correlation_id).await
 }
 
@@ -281,8 +264,9 @@ async fn dispatch(
         ApiKey::ListGroups => serve!(super::group::list_groups),
         ApiKey::DeleteGroups => serve!(super::group::delete_groups),
         ApiKey::ApiVersions => {
-            let _: ApiVersionsRequest = decode(&mut body, key as i16, version)?;
-            encode(&api_versions(), key as i16, version, correlation_id).map(Reply::some)
+            let request = decode(&mut body, key as i16, version)?;
+            let answer = version::api_versions(context, &request);
+            encode(&answer, key as i16, version, correlation_id).map(Reply::some)
         }
         ApiKey::CreateTopics => serve!(super::topic::create_topics),
         ApiKey::DeleteTopics => serve!(super::topic::delete_topics),
@@ -358,34 +342,4 @@ fn encode<A: Encodable + HeaderVersion>(
     let length = i32::try_from(out.len() - 4).map_err(|error| unwritable(&error))?;
     out[..4].copy_from_slice(&length.to_be_bytes());
     Ok(out.freeze())
-}
-
-/// Features that clients look at: which transaction protocol to speak (KIP-890), and whether the
-/// consumer protocol is there (KIP-848). Name and level.
-const FEATURES: [(&str, i16); 2] = [("group.version", 1), ("transaction.version", 2)];
-
-fn api_versions() -> ApiVersionsResponse {
-    let rows = SERVED.iter().map(|served| {
-        ApiVersion::default()
-            .with_api_key(served.key as i16)
-            .with_min_version(served.min)
-            .with_max_version(served.max)
-    });
-    let supported = FEATURES.iter().map(|(name, level)| {
-        SupportedFeatureKey::default()
-            .with_name((*name).into())
-            .with_min_version(0)
-            .with_max_version(*level)
-    });
-    let finalized = FEATURES.iter().map(|(name, level)| {
-        FinalizedFeatureKey::default()
-            .with_name((*name).into())
-            .with_min_version_level(*level)
-            .with_max_version_level(*level)
-    });
-    ApiVersionsResponse::default()
-        .with_api_keys(rows.collect())
-        .with_supported_features(supported.collect())
-        .with_finalized_features(finalized.collect())
-        .with_finalized_features_epoch(0)
 }

@@ -22,7 +22,7 @@ use crate::{
     acl::AclOperation,
     error::{ErrorCode, TopicError},
     spec::ClusterSpec,
-    topic_config::{self, ConfigKind, TOPIC_CONFIGS},
+    topic_config::{self, ConfigKind},
 };
 
 const RESOURCE_TOPIC: i8 = 2;
@@ -31,7 +31,7 @@ const RESOURCE_BROKER: i8 = 4;
 /// Where a value comes from (KIP-226).
 const SOURCE_TOPIC: i8 = 1;
 const SOURCE_STATIC_BROKER: i8 = 4;
-const SOURCE_DEFAULT: i8 = 5;
+pub(super) const SOURCE_DEFAULT: i8 = 5;
 
 /// KIP-339.
 const OPERATION_SET: i8 = 0;
@@ -51,9 +51,9 @@ pub(super) struct Row {
 
 /// All settings of a topic with these overrides.
 pub(super) fn topic_rows(context: &Context, overrides: &BTreeMap<String, String>) -> Vec<Row> {
-    let defaults = &context.cluster.spec().defaults;
+    let spec = context.cluster.spec();
     let row = |definition: &topic_config::ConfigDefinition| {
-        let (value, is_from_cluster) = topic_config::default_value(definition, defaults);
+        let (value, is_from_cluster) = topic_config::default_value(definition, &spec);
         let beneath = (
             value,
             if is_from_cluster {
@@ -74,7 +74,7 @@ pub(super) fn topic_rows(context: &Context, overrides: &BTreeMap<String, String>
             beneath,
         }
     };
-    TOPIC_CONFIGS.iter().map(row).collect()
+    topic_config::definitions(spec.release()).map(row).collect()
 }
 
 /// Name, type and value.
@@ -137,11 +137,11 @@ fn topic_default_settings(spec: &ClusterSpec) -> Vec<Setting> {
         ("min.insync.replicas", "min.insync.replicas"),
     ];
     let setting = |(name, topic_name): (&'static str, &str)| {
-        let definition = topic_config::definition(topic_name)?;
+        let definition = topic_config::definition(spec.release(), topic_name)?;
         Some((
             name,
             definition.kind,
-            topic_config::default_value(definition, &spec.defaults).0,
+            topic_config::default_value(definition, spec).0,
         ))
     };
     let mut settings: Vec<Setting> = NAMES.into_iter().filter_map(setting).collect();
@@ -355,12 +355,12 @@ pub(crate) async fn incremental_alter_configs(
         let changed = if let Err(error) = allowed {
             Err(error)
         } else if resource.resource_type == RESOURCE_TOPIC {
-            let defaults = context.cluster.spec().defaults.clone();
+            let spec = context.cluster.spec();
             let change = |configs: &mut BTreeMap<String, String>| {
                 resource
                     .configs
                     .iter()
-                    .try_for_each(|config| apply(configs, config, &defaults))
+                    .try_for_each(|config| apply(configs, config, &spec))
             };
             context
                 .cluster
@@ -385,11 +385,11 @@ pub(crate) async fn incremental_alter_configs(
 fn apply(
     configs: &mut BTreeMap<String, String>,
     change: &AlterableConfig,
-    defaults: &crate::spec::TopicDefaults,
+    spec: &ClusterSpec,
 ) -> Result<(), TopicError> {
     let invalid = |message: String| Err(TopicError::new(ErrorCode::InvalidConfig, message));
     let name = change.name.to_string();
-    let Some(definition) = topic_config::definition(&name) else {
+    let Some(definition) = topic_config::definition(spec.release(), &name) else {
         return invalid(format!("Unknown topic config name: {name}"));
     };
     if change.config_operation == OPERATION_DELETE {
@@ -411,7 +411,7 @@ fn apply(
     let current = configs
         .get(&name)
         .cloned()
-        .unwrap_or_else(|| topic_config::default_value(definition, defaults).0);
+        .unwrap_or_else(|| topic_config::default_value(definition, spec).0);
     let mut items: Vec<String> = current
         .split(',')
         .filter(|item| !item.is_empty())

@@ -39,6 +39,14 @@ const HIDDEN_TOPICS_TEXT: &str =
 /// `member_type` of a member that speaks the consumer protocol.
 const MEMBER_TYPE_CONSUMER: i8 = 1;
 
+/// Before 4.0 the protocol was a preview that clusters did not have unless told to.
+fn check_release(context: &Context) -> Result<(), ErrorCode> {
+    match context.release.is_at_least(4, 0) {
+        true => Ok(()),
+        false => Err(ErrorCode::UnsupportedVersion),
+    }
+}
+
 fn by_topic(assigned: &Assigned) -> BTreeMap<Uuid, Vec<i32>> {
     let mut topics: BTreeMap<Uuid, Vec<i32>> = BTreeMap::new();
     for (topic, partition) in assigned {
@@ -78,6 +86,7 @@ pub(crate) async fn consumer_group_heartbeat(
 }
 
 fn beat(context: &Context, request: ConsumerGroupHeartbeatRequest) -> Result<Beaten, ErrorCode> {
+    check_release(context)?;
     let id = request.group_id.to_string();
     context.check_group(AclOperation::Read, &id)?;
     for topic in request.subscribed_topic_names.iter().flatten() {
@@ -201,6 +210,9 @@ pub(crate) async fn consumer_group_describe(
                 .with_error_code(code.code())
                 .with_error_message(Some(message.into()))
         };
+        if let Err(code) = check_release(context) {
+            return failed(code, code.to_string());
+        }
         if let Err(code) = context.check_group(AclOperation::Describe, &id) {
             return failed(code, refused(code).message);
         }

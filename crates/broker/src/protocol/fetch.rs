@@ -25,6 +25,8 @@ use crate::{
 
 /// Bytes of records in one answer, whatever the client asks (Kafka's `fetch.max.bytes`).
 const FETCH_BYTES_MAX: i32 = 55 << 20;
+/// The first version whose clients read zstd (KIP-110).
+const ZSTD_VERSION_MIN: i16 = 10;
 /// Longest long poll.
 const WAIT_MAX: Duration = Duration::from_secs(600);
 
@@ -184,6 +186,9 @@ fn read_one(
         }
         Err(code) => return failed(code),
     };
+    if context.version < ZSTD_VERSION_MIN && topic.settings().is_zstd {
+        return failed(ErrorCode::UnsupportedCompressionType);
+    }
     if wanted.last_fetched_epoch >= 0 {
         match diverging(&partition, wanted) {
             Ok(None) => {}

@@ -26,6 +26,19 @@ const LATEST_TIERED: i64 = -5;
 /// KIP-1023: without tiers it is the earliest that is not in one.
 const EARLIEST_PENDING_UPLOAD: i64 = -6;
 
+/// The first version that may name a special timestamp; none for what is not special.
+fn first_version(timestamp: i64) -> Option<i16> {
+    match timestamp {
+        0.. => Some(0),
+        LATEST | EARLIEST => Some(1),
+        MAX_TIMESTAMP => Some(7),
+        EARLIEST_LOCAL => Some(8),
+        LATEST_TIERED => Some(9),
+        EARLIEST_PENDING_UPLOAD => Some(11),
+        _ => None,
+    }
+}
+
 pub(crate) async fn list_offsets(
     context: &mut Context,
     request: ListOffsetsRequest,
@@ -36,15 +49,17 @@ pub(crate) async fn list_offsets(
         let allowed = context.check_topic(AclOperation::Describe, &wanted.name);
         let topic = context.cluster.topics.get(&wanted.name);
         let partitions = wanted.partitions.iter().map(|partition| {
-            let found = allowed
-                .and_then(|()| {
-                    context.led_partition(
-                        topic.as_ref(),
-                        partition.partition_index,
-                        Some(partition.current_leader_epoch),
-                    )
-                })
-                .and_then(|log| find(&log, partition, is_read_committed));
+            let is_known = first_version(partition.timestamp)
+                .is_some_and(|first_version| context.version >= first_version);
+            let led = allowed.and_then(|()| match is_known {
+                true => context.led_partition(
+                    topic.as_ref(),
+                    partition.partition_index,
+                    Some(partition.current_leader_epoch),
+                ),
+                false => Err(ErrorCode::UnsupportedVersion),
+            });
+            let found = led.and_then(|log| find(&log, partition, is_read_committed));
             let answer = ListOffsetsPartitionResponse::default()
                 .with_partition_index(partition.partition_index);
             match found {

@@ -20,12 +20,15 @@ use crate::{
     leadership::NO_LEADER,
     log::{
         AppendInfo,
-        batch::{self, BatchHeader, BatchRules},
+        batch::{self, BatchHeader, BatchRules, COMPRESSION_ZSTD},
         partition::Partition,
     },
     topic::Topic,
     transaction::{Claim, Producer},
 };
+
+/// The first version whose clients may compress with zstd (KIP-110).
+const ZSTD_VERSION_MIN: i16 = 7;
 
 /// A produced request: appended, but maybe not durable yet.
 pub(crate) struct Produced {
@@ -254,6 +257,9 @@ fn append(
             is_timestamp.then(|| "a timestamp is out of the range that the topic takes".to_owned()),
         )
     })?;
+    if context.version < ZSTD_VERSION_MIN && batch.header.compression() == COMPRESSION_ZSTD {
+        return Err(plain(ErrorCode::UnsupportedCompressionType));
+    }
     let key = (topic.name.clone(), data.index);
     let verify = || {
         cluster

@@ -8,6 +8,7 @@ mod client_scram;
 mod cluster;
 mod metadata;
 mod observation;
+mod releases;
 mod sasl;
 mod support;
 mod tls;

@@ -1,0 +1,428 @@
+//! Versions of requests that Apache Kafka 4.0 retired and `kafka-protocol` does not know, read and written
+//! by hand: what administrators' clients of Kafka 1.0 speak, and simple clients to this day.
+//!
+//! All of them are older than compact encodings. The fields are those of Kafka's message definitions before
+//! 4.0 (KIP-896 names what went).
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use kafka_protocol::{
+    messages::{
+        ApiKey, BrokerId, CreateAclsRequest, CreateAclsResponse, CreateTopicsRequest,
+        CreateTopicsResponse, DeleteAclsRequest, DeleteAclsResponse, DeleteTopicsRequest,
+        DeleteTopicsResponse, DescribeAclsRequest, DescribeAclsResponse, DescribeConfigsRequest,
+        DescribeConfigsResponse, DescribeLogDirsRequest, DescribeLogDirsResponse, TopicName,
+        create_acls_request::AclCreation,
+        create_topics_request::{CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig},
+        delete_acls_request::DeleteAclsFilter,
+        describe_configs_request::DescribeConfigsResource,
+        describe_configs_response::DescribeConfigsResourceResult,
+        describe_log_dirs_request::DescribableLogDirTopic,
+    },
+    protocol::StrBytes,
+};
+
+use super::{
+    Context, acl,
+    api::{ProtocolError, Reply},
+    config, log_dir, topic,
+};
+
+/// Whether a version has to be read here.
+pub(super) fn is_retired(key: ApiKey, version: i16) -> bool {
+    version < key.valid_versions().min
+}
+
+/// Serves a request of a retired version.
+pub(super) async fn serve(
+    context: &mut Context,
+    key: ApiKey,
+    body: Bytes,
+    correlation_id: i32,
+) -> Result<Reply, ProtocolError> {
+    let version = context.version;
+    let short = |_: Short| ProtocolError::Malformed {
+        key: key as i16,
+        version,
+        reason: Short.to_string(),
+    };
+    let mut answer = Answer::new(correlation_id);
+    match key {
+        ApiKey::CreateTopics => {
+            let request = read_create_topics(Body(body), version).map_err(short)?;
+            let created = topic::create_topics(context, request).await;
+            write_create_topics(&mut answer, &created, version);
+        }
+        ApiKey::DeleteTopics => {
+            let request = read_delete_topics(Body(body)).map_err(short)?;
+            let deleted = topic::delete_topics(context, request).await;
+            write_delete_topics(&mut answer, &deleted);
+        }
+        ApiKey::DescribeConfigs => {
+            let request = read_describe_configs(Body(body)).map_err(short)?;
+            let described = config::describe_configs(context, request).await;
+            write_describe_configs(&mut answer, &described);
+        }
+        ApiKey::DescribeLogDirs => {
+            let request = read_describe_log_dirs(Body(body)).map_err(short)?;
+            let described = log_dir::describe_log_dirs(context, request).await;
+            write_describe_log_dirs(&mut answer, &described);
+        }
+        ApiKey::DescribeAcls => {
+            let request = read_describe_acls(Body(body)).map_err(short)?;
+            let described = acl::describe_acls(context, request).await;
+            write_describe_acls(&mut answer, &described);
+        }
+        ApiKey::CreateAcls => {
+            let request = read_create_acls(Body(body)).map_err(short)?;
+            let created = acl::create_acls(context, request).await;
+            write_create_acls(&mut answer, &created);
+        }
+        ApiKey::DeleteAcls => {
+            let request = read_delete_acls(Body(body)).map_err(short)?;
+            let deleted = acl::delete_acls(context, request).await;
+            write_delete_acls(&mut answer, &deleted);
+        }
+        _ => {
+            return Err(ProtocolError::Unsupported {
+                key: key as i16,
+                version,
+            });
+        }
+    }
+    Ok(Reply::Now(Some(answer.finish())))
+}
+
+/// The request ends too early, or has a string that is none.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the request ends too early or holds text that is not UTF-8")]
+struct Short;
+
+/// What is left of a request.
+struct Body(Bytes);
+
+impl Body {
+    fn i8(&mut self) -> Result<i8, Short> {
+        self.0.try_get_i8().map_err(|_| Short)
+    }
+
+    fn i16(&mut self) -> Result<i16, Short> {
+        self.0.try_get_i16().map_err(|_| Short)
+    }
+
+    fn i32(&mut self) -> Result<i32, Short> {
+        self.0.try_get_i32().map_err(|_| Short)
+    }
+
+    fn optional_text(&mut self) -> Result<Option<StrBytes>, Short> {
+        let Ok(bytes) = usize::try_from(self.i16()?) else {
+            return Ok(None);
+        };
+        if bytes > self.0.len() {
+            return Err(Short);
+        }
+        let text = StrBytes::from_utf8(self.0.split_to(bytes)).map_err(|_| Short)?;
+        Ok(Some(text))
+    }
+
+    fn text(&mut self) -> Result<StrBytes, Short> {
+        self.optional_text()?.ok_or(Short)
+    }
+
+    /// Room is made as elements come, not for as many as are announced; each has at least two bytes.
+    fn optional_array<T>(
+        &mut self,
+        mut element: impl FnMut(&mut Self) -> Result<T, Short>,
+    ) -> Result<Option<Vec<T>>, Short> {
+        let count = self.i32()?;
+        if count < 0 {
+            return Ok(None);
+        }
+        let mut elements = Vec::new();
+        for _ in 0..count {
+            elements.push(element(self)?);
+        }
+        Ok(Some(elements))
+    }
+
+    fn array<T>(
+        &mut self,
+        element: impl FnMut(&mut Self) -> Result<T, Short>,
+    ) -> Result<Vec<T>, Short> {
+        self.optional_array(element)?.ok_or(Short)
+    }
+}
+
+/// An answer that is being written: room for the length, the correlation id, the body.
+struct Answer(BytesMut);
+
+impl Answer {
+    fn new(correlation_id: i32) -> Self {
+        let mut out = BytesMut::new();
+        out.put_i32(0);
+        out.put_i32(correlation_id);
+        Self(out)
+    }
+
+    fn finish(mut self) -> Bytes {
+        let length = (self.0.len() - 4) as u32;
+        self.0[..4].copy_from_slice(&length.to_be_bytes());
+        self.0.freeze()
+    }
+
+    fn text(&mut self, text: &str) {
+        self.0.put_i16(text.len() as i16);
+        self.0.put_slice(text.as_bytes());
+    }
+
+    fn optional_text(&mut self, text: Option<&str>) {
+        match text {
+            Some(text) => self.text(text),
+            None => self.0.put_i16(-1),
+        }
+    }
+
+    /// Success has no message.
+    fn message(&mut self, error_code: i16, message: Option<&str>) {
+        self.optional_text(message.filter(|_| error_code != 0));
+    }
+
+    fn bool(&mut self, value: bool) {
+        self.0.put_u8(u8::from(value));
+    }
+
+    fn array<T>(&mut self, elements: &[T], mut element: impl FnMut(&mut Self, &T)) {
+        self.0.put_i32(elements.len() as i32);
+        for one in elements {
+            element(self, one);
+        }
+    }
+}
+
+/// Version 1 has `validate_only`.
+fn read_create_topics(mut body: Body, version: i16) -> Result<CreateTopicsRequest, Short> {
+    let topics = body.array(|body| {
+        let topic = CreatableTopic::default()
+            .with_name(TopicName(body.text()?))
+            .with_num_partitions(body.i32()?)
+            .with_replication_factor(body.i16()?);
+        let assignments = body.array(|body| {
+            Ok(CreatableReplicaAssignment::default()
+                .with_partition_index(body.i32()?)
+                .with_broker_ids(body.array(|body| Ok(BrokerId(body.i32()?)))?))
+        })?;
+        let configs = body.array(|body| {
+            Ok(CreatableTopicConfig::default()
+                .with_name(body.text()?)
+                .with_value(body.optional_text()?))
+        })?;
+        Ok(topic.with_assignments(assignments).with_configs(configs))
+    })?;
+    Ok(CreateTopicsRequest::default()
+        .with_topics(topics)
+        .with_timeout_ms(body.i32()?)
+        .with_validate_only(version >= 1 && body.i8()? != 0))
+}
+
+/// Version 1 has messages.
+fn write_create_topics(answer: &mut Answer, created: &CreateTopicsResponse, version: i16) {
+    answer.array(&created.topics, |answer, topic| {
+        answer.text(&topic.name);
+        answer.0.put_i16(topic.error_code);
+        if version >= 1 {
+            answer.message(topic.error_code, topic.error_message.as_deref());
+        }
+    });
+}
+
+fn read_delete_topics(mut body: Body) -> Result<DeleteTopicsRequest, Short> {
+    Ok(DeleteTopicsRequest::default()
+        .with_topic_names(body.array(|body| Ok(TopicName(body.text()?)))?)
+        .with_timeout_ms(body.i32()?))
+}
+
+fn write_delete_topics(answer: &mut Answer, deleted: &DeleteTopicsResponse) {
+    answer.array(&deleted.responses, |answer, topic| {
+        answer.text(topic.name.as_deref().map_or("", |name| name));
+        answer.0.put_i16(topic.error_code);
+    });
+}
+
+fn read_describe_configs(mut body: Body) -> Result<DescribeConfigsRequest, Short> {
+    let resources = body.array(|body| {
+        Ok(DescribeConfigsResource::default()
+            .with_resource_type(body.i8()?)
+            .with_resource_name(body.text()?)
+            .with_configuration_keys(body.optional_array(Body::text)?))
+    })?;
+    Ok(DescribeConfigsRequest::default().with_resources(resources))
+}
+
+/// Where a value comes from was told only as whether it is Kafka's default.
+fn write_describe_configs(answer: &mut Answer, described: &DescribeConfigsResponse) {
+    let setting = |answer: &mut Answer, setting: &DescribeConfigsResourceResult| {
+        answer.text(&setting.name);
+        answer.optional_text(setting.value.as_deref());
+        answer.bool(setting.read_only);
+        answer.bool(setting.config_source == config::SOURCE_DEFAULT);
+        answer.bool(setting.is_sensitive);
+    };
+    answer.0.put_i32(described.throttle_time_ms);
+    answer.array(&described.results, |answer, resource| {
+        answer.0.put_i16(resource.error_code);
+        answer.message(resource.error_code, resource.error_message.as_deref());
+        answer.0.put_i8(resource.resource_type);
+        answer.text(&resource.resource_name);
+        answer.array(&resource.configs, setting);
+    });
+}
+
+fn read_describe_log_dirs(mut body: Body) -> Result<DescribeLogDirsRequest, Short> {
+    let topics = body.optional_array(|body| {
+        Ok(DescribableLogDirTopic::default()
+            .with_topic(TopicName(body.text()?))
+            .with_partitions(body.array(Body::i32)?))
+    })?;
+    Ok(DescribeLogDirsRequest::default().with_topics(topics))
+}
+
+fn write_describe_log_dirs(answer: &mut Answer, described: &DescribeLogDirsResponse) {
+    answer.0.put_i32(described.throttle_time_ms);
+    answer.array(&described.results, |answer, dir| {
+        answer.0.put_i16(dir.error_code);
+        answer.text(&dir.log_dir);
+        answer.array(&dir.topics, |answer, topic| {
+            answer.text(&topic.name);
+            answer.array(&topic.partitions, |answer, partition| {
+                answer.0.put_i32(partition.partition_index);
+                answer.0.put_i64(partition.partition_size);
+                answer.0.put_i64(partition.offset_lag);
+                answer.bool(partition.is_future_key);
+            });
+        });
+    });
+}
+
+/// All patterns were literal.
+const PATTERN_LITERAL: i8 = 3;
+
+fn read_describe_acls(mut body: Body) -> Result<DescribeAclsRequest, Short> {
+    Ok(DescribeAclsRequest::default()
+        .with_resource_type_filter(body.i8()?)
+        .with_resource_name_filter(body.optional_text()?)
+        .with_pattern_type_filter(PATTERN_LITERAL)
+        .with_principal_filter(body.optional_text()?)
+        .with_host_filter(body.optional_text()?)
+        .with_operation(body.i8()?)
+        .with_permission_type(body.i8()?))
+}
+
+fn write_describe_acls(answer: &mut Answer, described: &DescribeAclsResponse) {
+    answer.0.put_i32(described.throttle_time_ms);
+    answer.0.put_i16(described.error_code);
+    answer.message(described.error_code, described.error_message.as_deref());
+    answer.array(&described.resources, |answer, resource| {
+        answer.0.put_i8(resource.resource_type);
+        answer.text(&resource.resource_name);
+        answer.array(&resource.acls, |answer, acl| {
+            answer.text(&acl.principal);
+            answer.text(&acl.host);
+            answer.0.put_i8(acl.operation);
+            answer.0.put_i8(acl.permission_type);
+        });
+    });
+}
+
+fn read_create_acls(mut body: Body) -> Result<CreateAclsRequest, Short> {
+    let creations = body.array(|body| {
+        Ok(AclCreation::default()
+            .with_resource_type(body.i8()?)
+            .with_resource_name(body.text()?)
+            .with_resource_pattern_type(PATTERN_LITERAL)
+            .with_principal(body.text()?)
+            .with_host(body.text()?)
+            .with_operation(body.i8()?)
+            .with_permission_type(body.i8()?))
+    })?;
+    Ok(CreateAclsRequest::default().with_creations(creations))
+}
+
+fn write_create_acls(answer: &mut Answer, created: &CreateAclsResponse) {
+    answer.0.put_i32(created.throttle_time_ms);
+    answer.array(&created.results, |answer, result| {
+        answer.0.put_i16(result.error_code);
+        answer.message(result.error_code, result.error_message.as_deref());
+    });
+}
+
+fn read_delete_acls(mut body: Body) -> Result<DeleteAclsRequest, Short> {
+    let filters = body.array(|body| {
+        Ok(DeleteAclsFilter::default()
+            .with_resource_type_filter(body.i8()?)
+            .with_resource_name_filter(body.optional_text()?)
+            .with_pattern_type_filter(PATTERN_LITERAL)
+            .with_principal_filter(body.optional_text()?)
+            .with_host_filter(body.optional_text()?)
+            .with_operation(body.i8()?)
+            .with_permission_type(body.i8()?))
+    })?;
+    Ok(DeleteAclsRequest::default().with_filters(filters))
+}
+
+fn write_delete_acls(answer: &mut Answer, deleted: &DeleteAclsResponse) {
+    answer.0.put_i32(deleted.throttle_time_ms);
+    answer.array(&deleted.filter_results, |answer, filter| {
+        answer.0.put_i16(filter.error_code);
+        answer.message(filter.error_code, filter.error_message.as_deref());
+        answer.array(&filter.matching_acls, |answer, acl| {
+            answer.0.put_i16(acl.error_code);
+            answer.message(acl.error_code, acl.error_message.as_deref());
+            answer.0.put_i8(acl.resource_type);
+            answer.text(&acl.resource_name);
+            answer.text(&acl.principal);
+            answer.text(&acl.host);
+            answer.0.put_i8(acl.operation);
+            answer.0.put_i8(acl.permission_type);
+        });
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_that_is_not_there_is_short() {
+        let check = |bytes: &'static [u8], expected: Result<Option<usize>, Short>| {
+            let read = Body(Bytes::from_static(bytes)).optional_array(Body::i16);
+            assert_eq!(
+                read.map(|some| some.map(|all| all.len())),
+                expected,
+                "{bytes:?}"
+            );
+        };
+        check(&[0x7f, 0xff, 0xff, 0xff], Err(Short));
+        check(&[0, 0, 0, 2, 0, 1], Err(Short));
+        check(&[0, 0, 0, 1, 0, 1], Ok(Some(1)));
+        check(&[0, 0, 0, 0], Ok(Some(0)));
+        check(&[0xff; 4], Ok(None));
+        check(&[0, 0], Err(Short));
+    }
+
+    #[test]
+    fn text_has_to_be_there_and_to_be_utf_8() {
+        let check = |bytes: &'static [u8], expected: Result<Option<&str>, Short>| {
+            let read = Body(Bytes::from_static(bytes)).optional_text();
+            let read = read.map(|some| some.map(|text| text.to_string()));
+            assert_eq!(
+                read,
+                expected.map(|some| some.map(str::to_owned)),
+                "{bytes:?}"
+            );
+        };
+        check(&[0, 2, b'a', b'b'], Ok(Some("ab")));
+        check(&[0, 3, b'a', b'b'], Err(Short));
+        check(&[0, 1, 0xff], Err(Short));
+        check(&[0xff, 0xff], Ok(None));
+        check(&[0], Err(Short));
+    }
+}

@@ -1,0 +1,297 @@
+//! Which versions of which requests a cluster tells its clients: those of the release that it is, as far as
+//! they are served.
+
+use std::sync::LazyLock;
+
+use kafka_protocol::messages::{
+    ApiKey, ApiVersionsRequest, ApiVersionsResponse,
+    api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey},
+};
+
+use super::{Context, api::SERVED};
+use crate::{
+    error::ErrorCode,
+    release::{Api, Release},
+};
+
+/// One request as the clients of a release are told it.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub key: ApiKey,
+    min: i16,
+    max: i16,
+    /// The lowest version that is really served.
+    served_min: i16,
+}
+
+impl Told {
+    pub(super) fn is_served(&self, version: i16) -> bool {
+        (self.served_min..=self.max).contains(&version)
+    }
+}
+
+/// What is told, by the position of the release; each ordered by key.
+static TOLD: LazyLock<Vec<Vec<Told>>> =
+    LazyLock::new(|| Release::all().iter().map(intersect).collect());
+
+fn intersect(release: &Release) -> Vec<Told> {
+    let told = |(key, api): (&i16, &Api)| {
+        let served = SERVED.iter().find(|served| served.key as i16 == *key)?;
+        let served_min = served.served_min.max(*api.versions.start());
+        let max = served.max.min(*api.versions.end());
+        // What is told without being served (see `SERVED`) is so for every release.
+        let is_told_lower = served.min < served.served_min;
+        (served_min <= max).then_some(Told {
+            key: served.key,
+            min: if is_told_lower {
+                served.min
+            } else {
+                served_min
+            },
+            max,
+            served_min,
+        })
+    };
+    release.apis().iter().filter_map(told).collect()
+}
+
+/// What clients of a release are told, ordered by key.
+pub(super) fn told(release: &Release) -> &'static [Told] {
+    &TOLD[release.index]
+}
+
+/// One request, if clients of the release are told it.
+pub(super) fn find(release: &Release, key: i16) -> Option<&'static Told> {
+    let told = told(release);
+    let at = told.binary_search_by_key(&key, |told| told.key as i16);
+    at.ok().map(|at| &told[at])
+}
+
+/// A feature of a cluster (KIP-584): what its brokers support, and the level that holds. 0: not in use.
+struct Feature {
+    name: &'static str,
+    min: i16,
+    max: i16,
+    finalized: i16,
+}
+
+const fn feature(name: &'static str, min: i16, max: i16, finalized: i16) -> Feature {
+    Feature {
+        name,
+        min,
+        max,
+        finalized,
+    }
+}
+
+/// What a freshly formatted cluster of Apache Kafka 4.0 has. Clients look at the first two: whether the
+/// consumer protocol is there (KIP-848), and which transaction protocol to speak (KIP-890).
+const FEATURES_4_0: &[Feature] = &[
+    feature("group.version", 0, 1, 1),
+    feature("transaction.version", 0, 2, 2),
+    feature("metadata.version", 7, 25, 25),
+    feature("kraft.version", 0, 1, 0),
+    feature("eligible.leader.replicas.version", 0, 1, 0),
+];
+/// The same of Apache Kafka 4.1.
+const FEATURES_4_1: &[Feature] = &[
+    feature("group.version", 0, 1, 1),
+    feature("transaction.version", 0, 2, 2),
+    feature("metadata.version", 7, 27, 27),
+    feature("kraft.version", 0, 1, 0),
+    feature("eligible.leader.replicas.version", 0, 1, 1),
+    feature("share.version", 0, 1, 0),
+];
+/// `finalized_features_epoch` where there are no features.
+const NO_EPOCH: i64 = -1;
+
+/// Before 4.0 clusters are those with ZooKeeper, which finalize nothing.
+fn features(release: &Release) -> &'static [Feature] {
+    if release.is_at_least(4, 1) {
+        FEATURES_4_1
+    } else if release.is_at_least(4, 0) {
+        FEATURES_4_0
+    } else {
+        &[]
+    }
+}
+
+/// Longest name or version of a client's software that is looked at.
+const SOFTWARE_BYTES_MAX: usize = 1 << 10;
+
+/// KIP-511: letters, digits, `-` and `.`, with a letter or digit at both ends.
+fn is_software(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    let outer = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = text.as_bytes();
+    bytes.len() <= SOFTWARE_BYTES_MAX
+        && outer(bytes.first())
+        && outer(bytes.last())
+        && bytes.iter().copied().all(inner)
+}
+
+pub(super) fn api_versions(context: &Context, request: &ApiVersionsRequest) -> ApiVersionsResponse {
+    let is_valid =
+        is_software(&request.client_software_name) && is_software(&request.client_software_version);
+    if context.version >= 3 && !is_valid {
+        return ApiVersionsResponse::default().with_error_code(ErrorCode::InvalidRequest.code());
+    }
+    let features = features(context.release);
+    // Older clients cannot read a feature that begins with 0 (KAFKA-17011).
+    let readable = features
+        .iter()
+        .filter(|feature| context.version >= 4 || feature.min > 0);
+    let supported = readable.map(|feature| {
+        SupportedFeatureKey::default()
+            .with_name(feature.name.into())
+            .with_min_version(feature.min)
+            .with_max_version(feature.max)
+    });
+    let in_use = features.iter().filter(|feature| feature.finalized > 0);
+    let finalized = in_use.map(|feature| {
+        FinalizedFeatureKey::default()
+            .with_name(feature.name.into())
+            .with_min_version_level(feature.finalized)
+            .with_max_version_level(feature.finalized)
+    });
+    ApiVersionsResponse::default()
+        .with_api_keys(told(context.release).iter().map(row).collect())
+        .with_supported_features(supported.collect())
+        .with_finalized_features(finalized.collect())
+        .with_finalized_features_epoch(if features.is_empty() { NO_EPOCH } else { 0 })
+}
+
+/// The answer to versions of ApiVersions that are not served, in its first version, which every client can
+/// read. From 2.4 on it tells which ones are (KIP-511).
+pub(super) fn unsupported_api_versions(context: &Context) -> ApiVersionsResponse {
+    let own = find(context.release, ApiKey::ApiVersions as i16);
+    let own = own.filter(|_| context.release.is_at_least(2, 4));
+    ApiVersionsResponse::default()
+        .with_error_code(ErrorCode::UnsupportedVersion.code())
+        .with_api_keys(own.map(row).into_iter().collect())
+}
+
+fn row(told: &Told) -> ApiVersion {
+    ApiVersion::default()
+        .with_api_key(told.key as i16)
+        .with_min_version(told.min)
+        .with_max_version(told.max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What stays out, made by this test when `UPDATE=1`.
+    const UNSERVED_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/unserved.txt");
+    const UNSERVED_HEAD: &str = "\
+# Requests that brokers of Apache Kafka serve and this one does not, by release.
+# Made by `UPDATE=1 cargo test -p brokerage-broker what_stays_out`; do not edit.
+#
+# KEY NAME RELEASE:VERSIONS…   from that release on; \"none\": nothing is missing
+# Requests between brokers are left out, and so is what only controllers serve.
+";
+
+    /// The versions of a request that a release has and this broker does not serve.
+    fn unserved(release: &Release, key: i16, api: &Api) -> Vec<i16> {
+        let told = find(release, key);
+        let is_served = |version: &i16| told.is_some_and(|told| told.is_served(*version));
+        let versions = api.versions.clone();
+        versions.filter(|version| !is_served(version)).collect()
+    }
+
+    /// `0-3,18-18`, or `none`.
+    fn ranges(versions: &[i16]) -> String {
+        let runs = versions.chunk_by(|a, b| a + 1 == *b);
+        let run = |run: &[i16]| format!("{}-{}", run[0], run[run.len() - 1]);
+        let text: Vec<String> = runs.map(run).collect();
+        if text.is_empty() {
+            return "none".to_owned();
+        }
+        text.join(",")
+    }
+
+    fn unserved_list() -> String {
+        let mut names: Vec<(i16, &str)> = Vec::new();
+        for release in Release::all() {
+            names.extend(release.apis().iter().map(|(key, api)| (*key, api.name)));
+        }
+        names.sort_unstable();
+        names.dedup();
+        let mut list = UNSERVED_HEAD.to_owned();
+        for (key, name) in names {
+            let mut line = String::new();
+            let mut before = "none".to_owned();
+            for release in Release::all() {
+                let api = release.apis().get(&key).filter(|api| api.name == name);
+                let missing = api.map_or_else(Vec::new, |api| unserved(release, key, api));
+                let now = ranges(&missing);
+                if now != before {
+                    line += &format!(" {release}:{now}");
+                }
+                before = now;
+            }
+            if !line.is_empty() {
+                list += &format!("{key} {name}{line}\n");
+            }
+        }
+        list
+    }
+
+    #[test]
+    fn what_stays_out_is_listed() {
+        let now = unserved_list();
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(UNSERVED_FILE, &now).unwrap();
+        }
+        let committed = std::fs::read_to_string(UNSERVED_FILE).unwrap();
+        assert!(
+            now == committed,
+            "unserved.txt is not what is unserved now; \
+             UPDATE=1 cargo test -p brokerage-broker what_stays_out writes it:\n{now}"
+        );
+    }
+
+    #[test]
+    fn nothing_is_told_that_the_release_does_not_have() {
+        for release in Release::all() {
+            for told in told(release) {
+                let api = &release.apis()[&(told.key as i16)];
+                let is_produce = told.key == ApiKey::Produce;
+                assert!(
+                    is_produce && told.min == 0 || api.versions.contains(&told.min),
+                    "{release} {told:?}"
+                );
+                assert!(api.versions.contains(&told.max), "{release} {told:?}");
+                assert!(told.min <= told.served_min && told.served_min <= told.max);
+            }
+        }
+    }
+
+    #[test]
+    fn every_request_that_is_served_belongs_to_a_release() {
+        let newest = Release::all().last().unwrap();
+        for served in SERVED {
+            let told = find(newest, served.key as i16);
+            let told = told.unwrap_or_else(|| panic!("{:?}", served.key));
+            assert_eq!(told.max, served.max, "{:?}", served.key);
+        }
+    }
+
+    #[test]
+    fn names_of_software_are_checked_as_kip_511_says() {
+        for (text, expected) in [
+            ("librdkafka", true),
+            ("apache-kafka-java", true),
+            ("2.16.1-RC3", true),
+            ("x", true),
+            ("", false),
+            ("-x", false),
+            ("x.", false),
+            ("a b", false),
+            ("ä", false),
+        ] {
+            assert_eq!(is_software(text), expected, "{text:?}");
+        }
+    }
+}
