@@ -78,6 +78,15 @@ pub struct ServeFlags {
     /// Security protocols of new instances' listeners, separated by commas [default: PLAINTEXT]
     #[arg(long, env = "BROKERAGE_BROKER_SECURITY", value_name = "PROTOCOLS")]
     pub broker_security: Option<String>,
+    /// TLS port that instances share which are told apart by server name [default: 9093 with `server-name`]
+    #[arg(long, env = "BROKERAGE_BROKER_SHARED_PORT", value_name = "PORT")]
+    pub broker_shared_port: Option<u16>,
+    /// Certificate of TLS listeners with those that vouch for it (PEM) [default: signed by an own authority]
+    #[arg(long, env = "BROKERAGE_BROKER_TLS_CERTIFICATE", value_name = "FILE")]
+    pub broker_tls_certificate: Option<String>,
+    /// Key of that certificate (PEM)
+    #[arg(long, env = "BROKERAGE_BROKER_TLS_KEY", value_name = "FILE")]
+    pub broker_tls_key: Option<String>,
     /// First and last port of brokers [default: 20000-32767]
     #[arg(long, env = "BROKERAGE_BROKER_PORTS", value_name = "FIRST-LAST")]
     pub broker_ports: Option<String>,

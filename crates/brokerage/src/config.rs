@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::{Context as _, anyhow, bail};
-use brokerage_domain::listener::{Listeners, SecurityProtocol};
-use brokerage_engine_embedded::Durability;
+use brokerage_domain::listener::{Addressing, Listeners, SecurityProtocol};
+use brokerage_engine_embedded::{Durability, TlsFiles};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -20,6 +20,8 @@ pub const DATA_DEFAULT: &str = "brokerage-data";
 const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
 const HOST_DEFAULT: &str = "127.0.0.1";
 const PORTS_DEFAULT: &str = "20000-32767";
+/// Kafka's usual port of TLS.
+const SHARED_PORT_DEFAULT: u16 = 9093;
 /// Addresses that one server binds.
 const LISTEN_MAX: usize = 16;
 
@@ -32,6 +34,10 @@ pub struct Config {
     pub broker_bind: IpAddr,
     pub broker_ports: (u16, u16),
     pub listeners: Listeners,
+    /// The TLS port that instances share.
+    pub broker_shared_port: Option<u16>,
+    /// The operator's certificate.
+    pub broker_tls: Option<TlsFiles>,
     pub durability: Durability,
     pub rate_limits: bool,
     pub catalog: Option<PathBuf>,
@@ -61,6 +67,9 @@ struct File {
     broker_ports: Option<String>,
     broker_addressing: Option<String>,
     broker_security: Option<String>,
+    broker_shared_port: Option<u16>,
+    broker_tls_certificate: Option<String>,
+    broker_tls_key: Option<String>,
     durability: Option<String>,
     rate_limits: Option<String>,
     catalog: Option<String>,
@@ -128,9 +137,26 @@ impl Config {
             &text(flags.broker_addressing, file.broker_addressing, "port"),
             &text(flags.broker_security, file.broker_security, "PLAINTEXT"),
         )?;
+        // Instances that were ordered with names keep them, so the port may be wanted without the setting.
+        let broker_shared_port = flags
+            .broker_shared_port
+            .or(file.broker_shared_port)
+            .or((listeners.addressing == Addressing::ServerName).then_some(SHARED_PORT_DEFAULT));
+        let certificate = flags.broker_tls_certificate.or(file.broker_tls_certificate);
+        let broker_tls = match (certificate, flags.broker_tls_key.or(file.broker_tls_key)) {
+            (Some(certificate), Some(key)) => Some(TlsFiles {
+                certificate_chain: certificate.into(),
+                private_key: key.into(),
+            }),
+            (None, None) => None,
+            (None, Some(_)) => bail!("broker_tls_certificate: a key without its certificate"),
+            (Some(_), None) => bail!("broker_tls_key: a certificate without its key"),
+        };
         Ok(Self {
             sandbox,
             listeners,
+            broker_shared_port,
+            broker_tls,
             listen,
             data: PathBuf::from(text(flags.data, file.data, DATA_DEFAULT)),
             broker_host: text(flags.broker_host, file.broker_host, HOST_DEFAULT),
@@ -249,6 +275,11 @@ mod tests {
             ServeFlags::default(),
             "broker_addressing = 'server-name'",
             Err("broker_security"),
+        );
+        check(
+            ServeFlags::default(),
+            "broker_tls_certificate = 'chain.pem'",
+            Err("broker_tls_key"),
         );
         check(
             ServeFlags::default(),

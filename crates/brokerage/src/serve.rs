@@ -9,7 +9,7 @@ use brokerage_dialects::gateway::Gateway;
 use brokerage_domain::catalog::Catalogs;
 use brokerage_domain::clock::Clocks;
 use brokerage_domain::id::Chance;
-use brokerage_engine_embedded::EmbeddedEngine;
+use brokerage_engine_embedded::{EmbeddedEngine, EmbeddedOptions, SharedPortSpec};
 use brokerage_store::Store;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::json;
@@ -51,18 +51,25 @@ pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
     };
     let mut seed = [0; 8];
     chance.fill(&mut seed);
-    let engine = Arc::new(EmbeddedEngine::open(
-        data.clusters(),
-        config.durability,
-        clocks.real.clone(),
-        u64::from_le_bytes(seed),
-    )?);
+    let shared_port = |port| SharedPortSpec {
+        bind: (config.broker_bind, port).into(),
+        advertised_port: 0,
+    };
+    let engine = Arc::new(EmbeddedEngine::open(EmbeddedOptions {
+        data_dir: data.clusters(),
+        durability: config.durability,
+        real_clock: clocks.real.clone(),
+        seed: u64::from_le_bytes(seed),
+        tls_files: config.broker_tls.clone(),
+        shared_port: config.broker_shared_port.map(shared_port),
+    })?);
     let control = Control::new(Parts {
         settings: Settings {
             sandbox: config.sandbox,
             broker_bind: config.broker_bind,
             broker_host: config.broker_host.clone(),
             broker_ports: config.broker_ports,
+            broker_shared_port: engine.shared_port().unwrap_or_default(),
             listeners: config.listeners.clone(),
             rate_limits: config.rate_limits,
             ..Settings::default()
@@ -138,7 +145,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let operators = admin::serve(control.clone(), api.clone(), data.path(), stop.clone()).await?;
     let callers = listener::serve(listeners, Gateway::new(control.clone()), stop.clone());
-    ready(&config, &api, &data);
+    ready(&config, &api, &data, &engine);
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
@@ -169,11 +176,20 @@ fn raise_descriptor_limit() {
 }
 
 /// One line that names every address that was really bound.
-fn ready(config: &Config, api: &[String], data: &DataDir) {
+fn ready(config: &Config, api: &[String], data: &DataDir, engine: &EmbeddedEngine) {
+    let protocols = &config.listeners.security_protocols;
+    let has_tls = protocols.iter().any(|protocol| protocol.has_tls());
+    let ca = engine.ca_path().filter(|_| has_tls);
     if config.json {
         println!(
             "{}",
-            json!({ "event": "ready", "api": api, "data": data.path(), "sandbox": config.sandbox })
+            json!({
+                "event": "ready",
+                "api": api,
+                "data": data.path(),
+                "sandbox": config.sandbox,
+                "ca": ca,
+            })
         );
     } else {
         let mode = if config.sandbox {
@@ -186,5 +202,8 @@ fn ready(config: &Config, api: &[String], data: &DataDir) {
             api.join(", http://"),
             data.path().display()
         );
+        if let Some(ca) = ca {
+            println!("Kafka clients trust {}", ca.display());
+        }
     }
 }

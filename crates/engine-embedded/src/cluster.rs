@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use brokerage_broker::{
-    Authorization, BrokerSpec, ClusterLimits, ClusterSpec as HostSpec, ListenerSpec, SaslSpec,
-    SecurityProtocol, TopicDefaults,
+    Authorization, Bind, BrokerSpec, ClusterLimits, ClusterSpec as HostSpec, ListenerSpec,
+    SaslSpec, SecurityProtocol, TopicDefaults,
 };
 use brokerage_domain::catalog::UsableLimits;
 use brokerage_domain::listener;
@@ -45,13 +45,12 @@ pub(crate) fn host_spec(spec: &ClusterSpec) -> Result<HostSpec, EngineError> {
 }
 
 fn listener_spec(listener: &Listener) -> Result<ListenerSpec, EngineError> {
-    let Some(address) = listener.bind else {
-        return Err(EngineError::Refused {
-            reason: "no port is shared by clusters".to_owned(),
-        });
+    let bind = match listener.bind {
+        Some(address) => SocketAddr::new(address, listener.port).into(),
+        None => Bind::SharedPort,
     };
     Ok(ListenerSpec {
-        bind: SocketAddr::new(address, listener.port).into(),
+        bind,
         advertised_host: listener.advertised_host.clone(),
         advertised_port: listener.port,
         name: listener.security_protocol.name().to_owned(),

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use brokerage_broker::{Durability, Host, HostError, HostOptions, TopicError, TopicSpec};
+use brokerage_broker::{
+    Durability, Host, HostError, HostOptions, SharedPortSpec, TlsFiles, TopicError, TopicSpec,
+};
 use brokerage_domain::clock::Clock;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::topic::Topic;
@@ -22,6 +24,22 @@ const INTERNAL_PREFIX: &str = "__";
 #[derive(Debug, thiserror::Error)]
 #[error("the embedded engine cannot be opened")]
 pub struct OpenError(#[from] HostError);
+
+/// How the engine is set up.
+pub struct EmbeddedOptions {
+    /// Holds the data of all clusters.
+    pub data_dir: PathBuf,
+    /// When an acknowledged record is safe.
+    pub durability: Durability,
+    /// The time of day of records.
+    pub real_clock: Arc<dyn Clock>,
+    /// What brokers draw ids from.
+    pub seed: u64,
+    /// The operator's certificate; without it the engine makes its own.
+    pub tls_files: Option<TlsFiles>,
+    /// A TLS port for listeners that are told apart by name.
+    pub shared_port: Option<SharedPortSpec>,
+}
 
 /// Brokers inside this process.
 pub struct EmbeddedEngine {
@@ -41,23 +59,41 @@ impl brokerage_broker::Clock for BrokerClock {
 }
 
 impl EmbeddedEngine {
-    /// Opens the engine over `data_dir`; `seed` is what brokers draw ids from. Nothing runs before a cluster is ensured. Call it inside a runtime.
+    /// Opens the engine. Nothing runs before a cluster is ensured. Call it inside a runtime.
     ///
     /// # Errors
-    /// [`OpenError`] when the directory cannot be used.
-    pub fn open(
-        data_dir: PathBuf,
-        durability: Durability,
-        real_clock: Arc<dyn Clock>,
-        seed: u64,
-    ) -> Result<Self, OpenError> {
+    /// [`OpenError`] when the directory, the certificate or the shared port cannot be used.
+    pub fn open(options: EmbeddedOptions) -> Result<Self, OpenError> {
+        let EmbeddedOptions {
+            data_dir,
+            durability,
+            real_clock,
+            seed,
+            tls_files,
+            shared_port,
+        } = options;
         let clock = Arc::new(BrokerClock(real_clock));
-        let host = Host::open(HostOptions::new(data_dir.clone(), durability, clock, seed))?;
+        let host = Host::open(HostOptions {
+            tls_files,
+            shared_port,
+            ..HostOptions::new(data_dir.clone(), durability, clock, seed)
+        })?;
         Ok(Self {
             host,
             data_dir,
             specs: Mutex::default(),
         })
+    }
+
+    /// The certificate that clients of TLS listeners have to trust; `None` where the operator gave one.
+    pub fn ca_path(&self) -> Option<PathBuf> {
+        self.host.ca_path()
+    }
+
+    /// The port that listeners share which are told apart by name, if there is one.
+    pub fn shared_port(&self) -> Option<u16> {
+        let seen = self.host.observe_shared_port()?;
+        Some(seen.advertised_port)
     }
 
     /// Stops every cluster cleanly.

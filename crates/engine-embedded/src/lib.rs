@@ -6,5 +6,5 @@
 mod cluster;
 mod engine;
 
-pub use brokerage_broker::Durability;
-pub use engine::{EmbeddedEngine, OpenError};
+pub use brokerage_broker::{Durability, SharedPortSpec, TlsFiles};
+pub use engine::{EmbeddedEngine, EmbeddedOptions, OpenError};

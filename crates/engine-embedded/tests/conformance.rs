@@ -11,7 +11,7 @@ use brokerage_domain::clock::SystemClock;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::listener::SecurityProtocol;
 use brokerage_engine::{ClusterSpec, Engine, EngineError, Listener};
-use brokerage_engine_embedded::{Durability, EmbeddedEngine};
+use brokerage_engine_embedded::{Durability, EmbeddedEngine, EmbeddedOptions, SharedPortSpec};
 
 /// Ports that the system gave just now; the listeners that held them are gone.
 fn free_ports(count: usize) -> Vec<u16> {
@@ -58,7 +58,18 @@ fn spec(id: &str, ports: &[u16]) -> ClusterSpec {
 
 fn open(dir: &tempfile::TempDir) -> EmbeddedEngine {
     let path = dir.path().to_owned();
-    EmbeddedEngine::open(path, Durability::Process, Arc::new(SystemClock), 1).unwrap()
+    EmbeddedEngine::open(EmbeddedOptions {
+        data_dir: path,
+        durability: Durability::Process,
+        real_clock: Arc::new(SystemClock),
+        seed: 1,
+        tls_files: None,
+        shared_port: Some(SharedPortSpec {
+            bind: (Ipv4Addr::LOCALHOST, 0).into(),
+            advertised_port: 0,
+        }),
+    })
+    .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,5 +111,58 @@ async fn a_version_that_is_not_served_and_a_setting_that_is_no_number_are_refuse
             "{refused:?}"
         );
     }
+    engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_listener_opens_and_the_shared_port_needs_tls() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(&dir);
+    let at = |security_protocol, bind, name: &str, port| Listener {
+        broker_id: 0,
+        security_protocol,
+        bind,
+        advertised_host: name.into(),
+        port,
+    };
+    let own = Some(Ipv4Addr::LOCALHOST.into());
+    let ports = free_ports(4);
+    let mut listeners: Vec<Listener> = SecurityProtocol::ALL
+        .into_iter()
+        .zip(&ports)
+        .map(|(protocol, &port)| at(protocol, own, "127.0.0.1", port))
+        .collect();
+    let four = ClusterSpec {
+        listeners: listeners.clone(),
+        ..spec("four-1", &[])
+    };
+    engine.ensure_cluster(&four).await.unwrap();
+    let shared = engine.shared_port().unwrap();
+    listeners = vec![at(
+        SecurityProtocol::SaslSsl,
+        None,
+        "b0-named-1.example",
+        shared,
+    )];
+    let named = ClusterSpec {
+        listeners,
+        ..spec("named-1", &[])
+    };
+    engine.ensure_cluster(&named).await.unwrap();
+    let listeners = vec![at(
+        SecurityProtocol::Plaintext,
+        None,
+        "b0-bare-1.example",
+        shared,
+    )];
+    let bare = ClusterSpec {
+        listeners,
+        ..spec("bare-1", &[])
+    };
+    let refused = engine.ensure_cluster(&bare).await;
+    assert!(
+        matches!(refused, Err(EngineError::Refused { .. })),
+        "{refused:?}"
+    );
     engine.shutdown().await;
 }
