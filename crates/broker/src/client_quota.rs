@@ -100,21 +100,17 @@ impl ClientQuotas {
         self.is_used.store(is_used, Ordering::Relaxed);
     }
 
-    /// Takes `bytes` from the client's bucket and says how long it has to be silent.
-    pub(crate) fn charge(
+    /// The bucket of a client; `None` if no quota applies.
+    fn bucket(
         &self,
         journal: &Journal<ClusterState>,
         direction: Direction,
         client: Client<'_>,
-        bytes: u64,
-    ) -> Duration {
+    ) -> Option<Arc<TokenBucket>> {
         if !self.is_used.load(Ordering::Relaxed) {
-            return Duration::ZERO;
+            return None;
         }
-        let found = journal.read(|state| find(&state.quotas, direction, client));
-        let Some((entity, rate)) = found else {
-            return Duration::ZERO;
-        };
+        let (entity, rate) = journal.read(|state| find(&state.quotas, direction, client))?;
         let part = |kind: &str, name: &str| entity.contains_key(kind).then(|| name.to_owned());
         let owner = (
             direction,
@@ -133,7 +129,31 @@ impl ClientQuotas {
                 .clone()
         };
         bucket.set_rate(rate);
-        bucket.charge(bytes, Instant::now())
+        Some(bucket)
+    }
+
+    /// Takes `bytes` from the client's bucket and says how long it has to be silent.
+    pub(crate) fn charge(
+        &self,
+        journal: &Journal<ClusterState>,
+        direction: Direction,
+        client: Client<'_>,
+        bytes: u64,
+        now: Instant,
+    ) -> Duration {
+        let bucket = self.bucket(journal, direction, client);
+        bucket.map_or(Duration::ZERO, |bucket| bucket.charge(bytes, now))
+    }
+
+    /// The most that one answer to the client should hold: see [`TokenBucket::portion_bytes`].
+    pub(crate) fn portion_bytes(
+        &self,
+        journal: &Journal<ClusterState>,
+        direction: Direction,
+        client: Client<'_>,
+    ) -> usize {
+        let bucket = self.bucket(journal, direction, client);
+        bucket.map_or(usize::MAX, |bucket| bucket.portion_bytes())
     }
 }
 

@@ -16,7 +16,8 @@ use crate::{
     attempts::Attempts,
     authorizer::Authorizer,
     client_quota::ClientQuotas,
-    counters::{self, Counters, UserTable},
+    counters::{Counters, UserTable},
+    disk_quota::StoredBytes,
     error::{ErrorCode, HostError},
     group::Groups,
     host::{ClusterObservation, Durability, ListenerObservation, Shared},
@@ -38,6 +39,8 @@ const PRODUCER_ID_BLOCK: i64 = 1000;
 const CLEAN_SHUTDOWN_FILE: &str = ".kafka_cleanshutdown";
 /// How often partitions at rest, offsets and transactional ids are looked through.
 const THOROUGH_INTERVAL_MS: i64 = 30_000;
+/// The same while nobody uses the cluster (Kafka's `log.retention.check.interval.ms`).
+const IDLE_THOROUGH_INTERVAL_MS: i64 = 300_000;
 /// Offsets of a group without members are kept so long (Kafka's `offsets.retention.minutes`: 7 days).
 const OFFSETS_RETENTION_MS: i64 = 604_800_000;
 const JOURNAL_FILE: &str = "cluster.journal";
@@ -54,7 +57,7 @@ pub(crate) struct Cluster {
     pub transactions: Transactions,
     pub counters: Counters,
     pub users: UserTable,
-    pub stored_bytes: Arc<AtomicI64>,
+    pub stored: Arc<StoredBytes>,
     pub ingress: TokenBucket,
     pub egress: TokenBucket,
     pub client_quotas: ClientQuotas,
@@ -110,12 +113,14 @@ impl Cluster {
         // does not need it, since it reads what no index vouches for in any case.
         let is_clean = disk.remove_file(&dir.join(CLEAN_SHUTDOWN_FILE)).is_ok();
         tracing::debug!(cluster = %spec.id, is_clean, "opening");
-        let stored_bytes = Arc::new(AtomicI64::new(0));
-        let topics =
-            Topics::open(&dir, &journal, &shared, &stored_bytes, &spec).map_err(storage)?;
+        let stored = Arc::<StoredBytes>::default();
+        let topics = Topics::open(&dir, &journal, &shared, &stored, &spec).map_err(storage)?;
         let client_quotas = ClientQuotas::default();
         client_quotas.note_change(&journal);
         let authorizer = Authorizer::new(&journal, spec.authorization.clone());
+        // Thousands of clusters that start together do not look through everything together.
+        let turn = i64::from(crc32c::crc32c(spec.id.as_bytes()));
+        let first_thorough_ms = shared.now_ms() + turn % THOROUGH_INTERVAL_MS;
         let cluster = Arc::new_cyclic(|cluster| Self {
             client_quotas,
             attempts: Attempts::default(),
@@ -132,7 +137,7 @@ impl Cluster {
             topics,
             counters: Counters::default(),
             users: UserTable::default(),
-            stored_bytes,
+            stored,
             connections: AtomicU32::new(0),
             producer_ids: Mutex::new(0..0),
             listening: Mutex::new(Vec::new()),
@@ -140,7 +145,7 @@ impl Cluster {
             stopped: RwLock::default(),
             balance_ms: AtomicI64::new(i64::MIN),
             is_dirty: AtomicBool::new(true),
-            thorough_ms: AtomicI64::new(i64::MIN),
+            thorough_ms: AtomicI64::new(first_thorough_ms),
             housekeeping: Mutex::new(()),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -271,12 +276,6 @@ impl Cluster {
         ids.next().ok_or(ErrorCode::CoordinatorLoadInProgress)
     }
 
-    /// Whether producers have to be refused because the disk that was bought is full.
-    pub(crate) fn is_disk_full(&self) -> bool {
-        let limit = self.spec.read().limits.disk_bytes_max;
-        limit.is_some_and(|limit| counters::stored(&self.stored_bytes) >= limit)
-    }
-
     pub(crate) fn observe(&self) -> ClusterObservation {
         let endpoints = self.endpoints.read().clone();
         let listeners = endpoints.iter().map(|endpoint| ListenerObservation {
@@ -297,7 +296,8 @@ impl Cluster {
             is_running: !self.stop.is_cancelled(),
             listeners: listeners.collect(),
             counters: self.counters.values(),
-            stored_bytes: counters::stored(&self.stored_bytes),
+            stored_bytes: self.stored.physical(),
+            disk_used_bytes: self.disk_used_bytes(),
             connections: self.connections.load(Ordering::Relaxed),
             topics,
             partitions,
@@ -351,21 +351,27 @@ impl Cluster {
     pub(crate) fn keep_house(&self) {
         let now_ms = self.shared.now_ms();
         let is_thorough = now_ms >= self.thorough_ms.load(Ordering::Relaxed);
-        if !self.is_dirty.swap(false, Ordering::Relaxed) && !is_thorough {
+        let was_used = self.is_dirty.swap(false, Ordering::Relaxed);
+        if !was_used && !is_thorough {
             return;
         }
         let _turn = self.housekeeping.lock();
         if self.stop.is_cancelled() {
             return;
         }
-        if is_thorough {
+        if is_thorough || self.is_disk_scarce() {
+            let interval_ms = match was_used {
+                true => THOROUGH_INTERVAL_MS,
+                false => IDLE_THOROUGH_INTERVAL_MS,
+            };
             self.thorough_ms
-                .store(now_ms + THOROUGH_INTERVAL_MS, Ordering::Relaxed);
+                .store(now_ms + interval_ms, Ordering::Relaxed);
             self.topics.rouse_expired(now_ms);
             self.forget_expired(now_ms);
             self.balance_leaders(now_ms);
         }
         self.groups.keep_house(&self.journal);
+        self.trim_disk();
         if self.topics.keep_house(now_ms) {
             self.is_dirty.store(true, Ordering::Relaxed);
         }

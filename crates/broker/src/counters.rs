@@ -83,6 +83,8 @@ counters! {
         messages_too_large,
         /// Batches refused because the disk quota was used up.
         disk_refused,
+        /// Bytes of old records that went because the disk was nearly full.
+        disk_trimmed_bytes,
     }
 }
 

@@ -1,7 +1,7 @@
 //! All clusters of one process: they share the threads, the timer, the file cache and the housekeeping.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     io,
     path::{Path, PathBuf},
     sync::{Arc, Weak},
@@ -182,6 +182,8 @@ pub struct ClusterObservation {
     pub counters: CounterValues,
     /// Bytes of segments on disk.
     pub stored_bytes: u64,
+    /// How much of [`ClusterLimits::disk_bytes_max`](crate::ClusterLimits) is used up.
+    pub disk_used_bytes: u64,
     /// Connections open now.
     pub connections: u32,
     /// Brokers that were taken away by [`Host::stop_broker`].
@@ -569,16 +571,11 @@ async fn keep_house(host: Weak<Inner>, interval: Duration) {
     loop {
         tokio::time::sleep(interval).await;
         let Some(host) = host.upgrade() else { return };
-        let clusters: BTreeMap<String, Arc<Cluster>> = host
-            .clusters
-            .read()
-            .iter()
-            .map(|(id, cluster)| (id.clone(), cluster.clone()))
-            .collect();
+        let clusters: Vec<Arc<Cluster>> = host.clusters.read().values().cloned().collect();
         let files = host.shared.files.clone();
         drop(host);
         let work = tokio::task::spawn_blocking(move || {
-            clusters.values().for_each(|cluster| cluster.keep_house());
+            clusters.iter().for_each(|cluster| cluster.keep_house());
             files.close_idle();
         });
         if let Err(error) = work.await {

@@ -51,6 +51,7 @@ mod cluster;
 mod counters;
 #[cfg(test)]
 mod crash_tests;
+mod disk_quota;
 mod error;
 mod group;
 mod host;
@@ -87,7 +88,7 @@ pub use release::serves_version;
 pub use security::{SaslMechanism, SaslSpec, SecurityProtocol, UnknownName};
 pub use shared_port::{SharedPortObservation, SharedPortSpec};
 pub use spec::{
-    Authorization, Bind, BrokerSpec, ClusterLimits, ClusterSpec, ListenerSpec, TopicDefaults,
-    TopicDescription, TopicSpec,
+    Authorization, Bind, BrokerSpec, ClusterLimits, ClusterSpec, DiskMarks, ListenerSpec,
+    TopicDefaults, TopicDescription, TopicSpec,
 };
 pub use tls::TlsFiles;

@@ -3,6 +3,7 @@
 mod acl;
 mod api;
 mod authorization;
+mod bandwidth;
 mod client_quota;
 mod cluster_api;
 mod config;

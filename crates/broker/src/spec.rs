@@ -121,8 +121,38 @@ pub struct ClusterLimits {
     pub ingress_bytes_per_second_max: Option<u64>,
     /// Bytes per second that clients may fetch; `None`: no limit.
     pub egress_bytes_per_second_max: Option<u64>,
+    /// Whether each replica's traffic counts against these two: n bytes of a topic with r replicas then use
+    /// n × r (Tencent's CKafka counts so).
+    pub bandwidth_counts_replicas: bool,
     /// Bytes of segments on disk; above: KAFKA_STORAGE_ERROR to producers. `None`: no limit.
     pub disk_bytes_max: Option<u64>,
+    /// Whether each replica fills the disk: n bytes of a topic with r replicas then fill n × r.
+    pub disk_counts_replicas: bool,
+    /// What happens as the disk fills.
+    pub disk_marks: DiskMarks,
+}
+
+/// How full the disk may become, in percent of [`ClusterLimits::disk_bytes_max`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiskMarks {
+    /// From here on what retention allows to go is looked for all the time, not now and then.
+    pub expire_percent: u8,
+    /// From here on the oldest records go, whatever retention says; those of topics that are only
+    /// compacted stay. `None`: never.
+    pub trim_percent: Option<u8>,
+    /// From here on writes are refused.
+    pub refuse_percent: u8,
+}
+
+impl Default for DiskMarks {
+    /// As Kafka itself: nothing happens until the disk is full.
+    fn default() -> Self {
+        Self {
+            expire_percent: 100,
+            trim_percent: None,
+            refuse_percent: 100,
+        }
+    }
 }
 
 impl Default for ClusterLimits {
@@ -136,7 +166,10 @@ impl Default for ClusterLimits {
             message_bytes_max: 1_048_588,
             ingress_bytes_per_second_max: None,
             egress_bytes_per_second_max: None,
+            bandwidth_counts_replicas: false,
             disk_bytes_max: None,
+            disk_counts_replicas: false,
+            disk_marks: DiskMarks::default(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicI64},
+    sync::Arc,
 };
 
 use parking_lot::{Mutex, RwLock};
@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::{
     cluster::{Cluster, remove_orphans},
     counters::{self, Lazy, TopicCounters},
+    disk_quota::StoredBytes,
     error::{ErrorCode, TopicError},
     group::consumer::TopicSizes,
     host::{Durability, Shared},
@@ -96,7 +97,7 @@ impl Topics {
         dir: &Path,
         journal: &Journal<ClusterState>,
         shared: &Shared,
-        stored_bytes: &Arc<AtomicI64>,
+        stored: &Arc<StoredBytes>,
         spec: &ClusterSpec,
     ) -> std::io::Result<Self> {
         let topics = Self {
@@ -107,7 +108,7 @@ impl Topics {
             context: PartitionContext {
                 files: shared.files.clone(),
                 durability: shared.options.durability,
-                stored_bytes: stored_bytes.clone(),
+                stored: stored.clone(),
             },
         };
         let (records, starts) = journal.read(|state| {
@@ -123,8 +124,6 @@ impl Topics {
             })
             .collect();
         let sizes = remove_orphans(dir, shared.files.disk(), |name| known.contains(name))?;
-        let total: u64 = sizes.values().sum();
-        stored_bytes.store(total as i64, std::sync::atomic::Ordering::Relaxed);
         let found = Found { starts, sizes };
         for record in &records {
             topics.add(record, &found, spec);
@@ -145,9 +144,13 @@ impl Topics {
                 let partition =
                     Partition::new(index, self.dir.join(&name), self.context.clone(), start)
                         .with_replicas(record.replicas(index));
-                Arc::new(match found.sizes.get(&name) {
-                    Some(bytes) if *bytes > 0 => partition.with_data(*bytes),
-                    _ => partition,
+                let bytes = found.sizes.get(&name).copied().unwrap_or(0);
+                self.context
+                    .stored
+                    .note(bytes as i64, partition.replicas.len());
+                Arc::new(match bytes {
+                    0 => partition,
+                    bytes => partition.with_data(bytes),
                 })
             })
             .collect()

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use brokerage_broker::{
-    Authorization, Bind, BrokerSpec, ClusterLimits, ClusterSpec as HostSpec, ListenerSpec,
-    SaslSpec, SecurityProtocol, TopicDefaults,
+    Authorization, Bind, BrokerSpec, ClusterLimits, ClusterSpec as HostSpec, DiskMarks,
+    ListenerSpec, SaslSpec, SecurityProtocol, TopicDefaults,
 };
 use brokerage_domain::catalog::UsableLimits;
 use brokerage_domain::listener;
@@ -79,7 +79,14 @@ fn limits(limits: &UsableLimits) -> ClusterLimits {
         message_bytes_max: narrow(limits.message_bytes_max),
         ingress_bytes_per_second_max: limits.ingress_bytes_per_second_max,
         egress_bytes_per_second_max: limits.egress_bytes_per_second_max,
+        bandwidth_counts_replicas: limits.bandwidth_counts_replicas,
         disk_bytes_max: Some(limits.disk_bytes_max),
+        disk_counts_replicas: limits.disk_counts_replicas,
+        disk_marks: DiskMarks {
+            expire_percent: limits.disk_marks.expire_percent,
+            trim_percent: Some(limits.disk_marks.trim_percent),
+            refuse_percent: limits.disk_marks.refuse_percent,
+        },
     }
 }
 

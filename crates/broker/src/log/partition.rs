@@ -19,7 +19,7 @@ use super::{
     AppendInfo, Log, LogOptions, batch::Batch, compaction::CompactionRules, file::FileCache,
     producer_state::AbortedTransaction, recovery,
 };
-use crate::{counters, error::ErrorCode, host::Durability};
+use crate::{counters, disk_quota::StoredBytes, error::ErrorCode, host::Durability};
 
 /// The segment being written to is not removed by retention while the last append is younger: records
 /// with old timestamps can be read before they go.
@@ -69,7 +69,7 @@ pub(crate) struct PartitionContext {
     pub files: Arc<FileCache>,
     pub durability: Durability,
     /// Bytes on disk of the whole cluster.
-    pub stored_bytes: Arc<AtomicI64>,
+    pub stored: Arc<StoredBytes>,
 }
 
 /// One partition of a topic.
@@ -201,9 +201,7 @@ impl Partition {
     /// Counts bytes that came to the disk, or went.
     fn note_stored(&self, change: i64) {
         self.stored_bytes.fetch_add(change, Ordering::Relaxed);
-        self.context
-            .stored_bytes
-            .fetch_add(change, Ordering::Relaxed);
+        self.context.stored.note(change, self.replicas.len());
     }
 
     /// Bytes of segments, without opening anything.
@@ -438,6 +436,34 @@ impl Partition {
             }
         }
         log.expire_producers(now_ms - PRODUCER_EXPIRATION_MS);
+    }
+
+    /// Timestamp of the newest record in the oldest segment; `i64::MAX` if there is none to be removed.
+    pub(crate) fn oldest_ms(&self) -> i64 {
+        if let Some(log) = self.log.lock().as_ref() {
+            return log.oldest_timestamp_ms();
+        }
+        match self.resting_oldest_ms.load(Ordering::Relaxed) {
+            i64::MIN => self
+                .open()
+                .map_or(i64::MAX, |log| log.oldest_timestamp_ms()),
+            known => known,
+        }
+    }
+
+    /// Removes the oldest segment, whatever retention says. Returns the bytes freed; 0 if there is nothing
+    /// that consumers could have seen.
+    pub(crate) fn trim(&self) -> io::Result<u64> {
+        let Ok(mut log) = self.open() else {
+            return Ok(0);
+        };
+        if log.is_failed() {
+            return Ok(0);
+        }
+        let limit = self.high_watermark(&log);
+        let freed = log.trim(limit)?;
+        self.note_stored(-(freed as i64));
+        Ok(freed)
     }
 
     /// Whether it is time for a checkpoint: the partition is quiet, or much was written since the last.

@@ -359,6 +359,22 @@ impl Log {
         Ok(freed)
     }
 
+    /// Removes the oldest segment if it lies below `limit_offset`. Returns the bytes freed.
+    pub(crate) fn trim(&mut self, limit_offset: i64) -> io::Result<u64> {
+        let next = self
+            .segments
+            .get(1)
+            .map_or(self.end_offset, |next| next.base_offset);
+        let has_data = self
+            .segments
+            .first()
+            .is_some_and(|first| first.size_bytes > 0);
+        match has_data && next <= limit_offset {
+            true => self.delete_before(next),
+            false => Ok(0),
+        }
+    }
+
     /// What has to be written so that the next opening reads the tail only; `None` if nothing changed.
     pub(crate) fn checkpoint(&self) -> Option<LogCheckpoint> {
         let first_dirty = self.first_dirty_segment.filter(|_| !self.is_failed)?;

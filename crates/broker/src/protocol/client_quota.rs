@@ -15,7 +15,7 @@ use kafka_protocol::{
 use super::Context;
 use crate::{
     acl::AclOperation,
-    client_quota::{CLIENT_ID, Direction, USER},
+    client_quota::{CLIENT_ID, USER},
     error::{ErrorCode, TopicError},
     state::{QuotaEntity, Record},
 };
@@ -180,17 +180,4 @@ async fn alter(
     })?;
     context.cluster.journal.flush(position).await?;
     Ok(())
-}
-
-impl Context {
-    /// How long this client has to be silent, for its own quota.
-    pub(super) fn charge_client(&self, direction: Direction, bytes: u64) -> std::time::Duration {
-        let client = crate::client_quota::Client {
-            user: &self.user,
-            client_id: &self.client_id,
-        };
-        self.cluster
-            .client_quotas
-            .charge(&self.cluster.journal, direction, client, bytes)
-    }
 }

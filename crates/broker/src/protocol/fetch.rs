@@ -13,7 +13,7 @@ use kafka_protocol::messages::{
 };
 use tokio::{sync::Notify, time::Instant};
 
-use super::{Context, throttle_ms, usage::count_topic};
+use super::{Context, bandwidth::Traffic, throttle_ms, usage::count_topic};
 use crate::{
     acl::AclOperation,
     client_quota::Direction,
@@ -23,8 +23,6 @@ use crate::{
     topic::Topic,
 };
 
-/// Bytes of records in one answer, whatever the client asks (Kafka's `fetch.max.bytes`).
-const FETCH_BYTES_MAX: i32 = 55 << 20;
 /// The first version whose clients read zstd (KIP-110).
 const ZSTD_VERSION_MIN: i16 = 10;
 /// Longest long poll.
@@ -100,6 +98,7 @@ struct Read {
     bytes: usize,
     /// What is counted for each topic when this is answered.
     touched: Vec<Touched>,
+    traffic: Traffic,
     /// Whether an error has to be told at once.
     is_final: bool,
 }
@@ -111,11 +110,12 @@ struct Touched {
 }
 
 fn read_all(context: &Context, request: &FetchRequest) -> Read {
-    let mut left = request.max_bytes.clamp(0, FETCH_BYTES_MAX) as usize;
+    let mut left = context.fetch_bytes_max(request.max_bytes);
     let mut read = Read {
         topics: Vec::with_capacity(request.topics.len()),
         bytes: 0,
         touched: Vec::with_capacity(request.topics.len()),
+        traffic: Traffic::default(),
         is_final: request.topics.is_empty(),
     };
     for wanted in &request.topics {
@@ -140,6 +140,8 @@ fn read_all(context: &Context, request: &FetchRequest) -> Read {
             read.bytes += size;
             touched.bytes += size;
             touched.errors += u64::from(data.error_code != 0);
+            let replicas = topic.as_ref().map_or(1, |topic| topic.replication_factor);
+            read.traffic.add(context, size, replicas);
             left = left.saturating_sub(size);
             read.is_final |= data.error_code != 0 || data.diverging_epoch.end_offset >= 0;
             partitions.push(data);
@@ -266,6 +268,7 @@ fn answer(context: &mut Context, read: Read) -> FetchResponse {
     }
     leaders.sort_unstable();
     leaders.dedup();
+    let throttle = context.charge(Direction::Fetch, read.traffic);
     let endpoints = leaders
         .into_iter()
         .filter_map(|leader| cluster.endpoint(&context.listener, leader))
@@ -275,12 +278,8 @@ fn answer(context: &mut Context, read: Read) -> FetchResponse {
                 .with_host(found.host.into())
                 .with_port(i32::from(found.port))
         });
-    let throttle = cluster.egress.charge(read.bytes as u64, Instant::now());
-    let throttle = throttle.max(context.charge_client(Direction::Fetch, read.bytes as u64));
-    let answer = FetchResponse::default()
+    FetchResponse::default()
         .with_throttle_time_ms(throttle_ms(throttle))
         .with_node_endpoints(endpoints.collect())
-        .with_responses(read.topics);
-    context.note_throttle(throttle);
-    answer
+        .with_responses(read.topics)
 }

@@ -8,7 +8,7 @@ use kafka_protocol::messages::{
 };
 
 use super::Context;
-use crate::{acl::AclOperation, counters};
+use crate::acl::AclOperation;
 
 /// The directory that is told to clients; where the data really lies is nobody's business.
 const LOG_DIR: &str = "/kafka-logs";
@@ -59,7 +59,7 @@ pub(crate) async fn describe_log_dirs(
         }
     }
     let total = cluster.spec().limits.disk_bytes_max;
-    let used = counters::stored(&cluster.stored_bytes);
+    let used = cluster.disk_used_bytes();
     let as_i64 = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     let result = DescribeLogDirsResult::default()
         .with_log_dir(LOG_DIR.into())

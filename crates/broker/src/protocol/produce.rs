@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use kafka_protocol::messages::{
     ProduceRequest, ProduceResponse,
     produce_request::{PartitionProduceData, TopicProduceData},
@@ -9,17 +10,17 @@ use kafka_protocol::messages::{
         LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
     },
 };
-use tokio::time::Instant;
 
-use super::{Context, throttle_ms, usage::count_topic};
+use super::{Context, bandwidth::Traffic, throttle_ms, usage::count_topic};
 use crate::{
     acl::AclOperation,
     client_quota::Direction,
     counters,
+    disk_quota::segment_bytes_max,
     error::ErrorCode,
     leadership::NO_LEADER,
     log::{
-        AppendInfo,
+        AppendInfo, LogOptions,
         batch::{self, BatchHeader, BatchRules, COMPRESSION_ZSTD},
         partition::Partition,
     },
@@ -71,7 +72,7 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
     let acks = request.acks;
     let allowed = check_transactional(context, &request);
     let transactional_id = request.transactional_id.map(|id| id.to_string());
-    let mut bytes = 0;
+    let mut traffic = Traffic::default();
     let mut answers = Vec::with_capacity(request.topic_data.len());
     let mut flushes = Vec::new();
     for data in request.topic_data {
@@ -81,10 +82,12 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
         }
         let mut partitions = Vec::with_capacity(data.partition_data.len());
         for partition in data.partition_data {
-            bytes += partition
-                .records
-                .as_ref()
-                .map_or(0, |records| records.len() as u64);
+            let bytes = partition.records.as_ref().map_or(0, Bytes::len);
+            traffic.add(
+                context,
+                bytes,
+                topic.as_ref().map_or(1, |topic| topic.replication_factor),
+            );
             let index = partition.index;
             let appended = if (-1..=1).contains(&acks) {
                 join_transaction(context, &topic, &partition, transactional_id.as_deref()).await;
@@ -124,9 +127,7 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
                 .with_partition_responses(partitions),
         );
     }
-    let throttle = context.cluster.ingress.charge(bytes, Instant::now());
-    let throttle = throttle.max(context.charge_client(Direction::Produce, bytes));
-    context.note_throttle(throttle);
+    let throttle = context.charge(Direction::Produce, traffic);
     let endpoints = redirects(context, &answers);
     let answer = ProduceResponse::default()
         .with_responses(answers)
@@ -266,8 +267,15 @@ fn append(
             .transactions
             .verify(transactional_id, &batch.header, &key)
     };
+    let options = LogOptions {
+        segment_bytes: settings
+            .log
+            .segment_bytes
+            .min(segment_bytes_max(&cluster.spec().limits)),
+        ..settings.log
+    };
     let info = partition
-        .append(&batch, &settings.log, now_ms, verify)
+        .append(&batch, &options, now_ms, verify)
         .map_err(plain)?;
     Ok((partition, info))
 }
