@@ -11,7 +11,7 @@ use anyhow::{Result, bail, ensure};
 use rustix::process::Signal;
 
 use super::apache::ApacheKafka;
-use super::door::SecurityProtocol;
+use super::door::{PASSWORD, SecurityProtocol, USER};
 use crate::broker_ports::broker_ports_find;
 use crate::program::Group;
 
@@ -40,16 +40,6 @@ pub(crate) struct Cluster<'e> {
     brokers: u16,
     first_port: u16,
     groups: Vec<Group>,
-}
-
-impl Engine {
-    /// The doors that it can have.
-    pub(crate) fn protocols(&self) -> &'static [SecurityProtocol] {
-        match self {
-            Self::Embedded(_) => &[SecurityProtocol::Plaintext],
-            Self::Apache(_) => &SecurityProtocol::ALL,
-        }
-    }
 }
 
 impl<'e> Cluster<'e> {
@@ -119,7 +109,11 @@ impl<'e> Cluster<'e> {
                 let mut command = Command::new(program);
                 command
                     .arg(self.folder.join("data"))
-                    .args([self.first_port, self.brokers].map(|number| number.to_string()));
+                    .args([self.first_port, self.brokers].map(|number| number.to_string()))
+                    .args(["--user", &format!("{USER}:{PASSWORD}")]);
+                for protocol in SecurityProtocol::ALL {
+                    command.args(["--door", protocol.name()]);
+                }
                 let group = self.group_start(&mut command, "broker")?;
                 self.groups.push(group);
             }
@@ -149,7 +143,7 @@ impl<'e> Cluster<'e> {
     fn await_listeners(&mut self) -> Result<()> {
         let deadline = Instant::now() + LIMIT;
         for broker in 0..self.brokers {
-            for protocol in self.engine.protocols().iter().copied() {
+            for protocol in SecurityProtocol::ALL {
                 let port = listener_port(self.first_port, self.brokers, broker, protocol);
                 while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
                     for group in &mut self.groups {
