@@ -552,7 +552,7 @@ def a_scram_user_is_made_described_and_deleted() -> None:
 
 def a_wrong_password_is_refused() -> None:
     errors: list[KafkaError] = []
-    stranger = AdminClient(settings(sasl_password=SASL_PASSWORD + "-wrong", error_cb=errors.append))
+    stranger = AdminClient(settings(sasl_password=SASL_PASSWORD + "-wrong") | {"error_cb": errors.append})
     refused(lambda: stranger.list_topics(timeout=6), KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._AUTHENTICATION)
     stranger.poll(1)
     if KafkaError._AUTHENTICATION not in [error.code() for error in errors]:
