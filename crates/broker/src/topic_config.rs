@@ -56,6 +56,65 @@ const COMPRESSIONS: &[&str] = &["uncompressed", "zstd", "lz4", "snappy", "gzip",
 /// Timestamps may differ so much from the broker's clock: without limit.
 const UNLIMITED_MS: &str = "9223372036854775807";
 
+/// What brokers call the settings that hold for topics which do not say otherwise (Kafka's "Broker
+/// Configs"); where there are names for several units, that of the setting itself.
+const BROKER_NAMES: &[(&str, &str)] = &[
+    ("cleanup.policy", "log.cleanup.policy"),
+    ("compression.gzip.level", "compression.gzip.level"),
+    ("compression.lz4.level", "compression.lz4.level"),
+    ("compression.type", "compression.type"),
+    ("compression.zstd.level", "compression.zstd.level"),
+    ("delete.retention.ms", "log.cleaner.delete.retention.ms"),
+    ("file.delete.delay.ms", "log.segment.delete.delay.ms"),
+    ("flush.messages", "log.flush.interval.messages"),
+    ("flush.ms", "log.flush.interval.ms"),
+    ("index.interval.bytes", "log.index.interval.bytes"),
+    ("local.retention.bytes", "log.local.retention.bytes"),
+    ("local.retention.ms", "log.local.retention.ms"),
+    ("max.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms"),
+    ("max.message.bytes", "message.max.bytes"),
+    (
+        "message.downconversion.enable",
+        "log.message.downconversion.enable",
+    ),
+    (
+        "message.timestamp.after.max.ms",
+        "log.message.timestamp.after.max.ms",
+    ),
+    (
+        "message.timestamp.before.max.ms",
+        "log.message.timestamp.before.max.ms",
+    ),
+    (
+        "message.timestamp.difference.max.ms",
+        "log.message.timestamp.difference.max.ms",
+    ),
+    ("message.timestamp.type", "log.message.timestamp.type"),
+    (
+        "min.cleanable.dirty.ratio",
+        "log.cleaner.min.cleanable.ratio",
+    ),
+    ("min.compaction.lag.ms", "log.cleaner.min.compaction.lag.ms"),
+    ("min.insync.replicas", "min.insync.replicas"),
+    ("preallocate", "log.preallocate"),
+    ("retention.bytes", "log.retention.bytes"),
+    ("retention.ms", "log.retention.ms"),
+    ("segment.bytes", "log.segment.bytes"),
+    ("segment.index.bytes", "log.index.size.max.bytes"),
+    ("segment.jitter.ms", "log.roll.jitter.ms"),
+    ("segment.ms", "log.roll.ms"),
+    (
+        "unclean.leader.election.enable",
+        "unclean.leader.election.enable",
+    ),
+];
+
+/// What brokers call a setting of topics; `None` if it is the topic's alone.
+pub(crate) fn broker_name(topic_name: &str) -> Option<&'static str> {
+    let found = BROKER_NAMES.iter().find(|(name, _)| *name == topic_name);
+    found.map(|(_, broker_name)| *broker_name)
+}
+
 /// All settings that a topic of any release may have.
 const TOPIC_CONFIGS: &[ConfigDefinition] = &[
     row(
@@ -411,6 +470,21 @@ impl TopicSettings {
                 },
                 index_interval_bytes: u64::try_from(long("index.interval.bytes")).unwrap_or(4096),
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_brokers_call_a_setting_is_a_setting_of_topics() {
+        for (topic_name, broker_name) in BROKER_NAMES {
+            let is_known = TOPIC_CONFIGS.iter().any(|row| row.name == *topic_name);
+            assert!(is_known, "{topic_name}");
+            let same = BROKER_NAMES.iter().filter(|(_, name)| name == broker_name);
+            assert_eq!(same.count(), 1, "{broker_name}");
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     acl::AclOperation,
     error::{ErrorCode, TopicError},
     spec::ClusterSpec,
-    topic_config::{self, ConfigKind},
+    topic_config::{self, ConfigDefinition, ConfigKind},
 };
 
 const RESOURCE_TOPIC: i8 = 2;
@@ -45,26 +45,20 @@ pub(super) struct Row {
     pub value: String,
     pub source: i8,
     kind: ConfigKind,
-    /// What would hold without the topic's own value.
-    beneath: (String, i8),
+    /// What would hold without the topic's own value, under the name that it has there.
+    beneath: (&'static str, String, i8),
 }
 
 /// All settings of a topic with these overrides.
 pub(super) fn topic_rows(context: &Context, overrides: &BTreeMap<String, String>) -> Vec<Row> {
     let spec = context.cluster.spec();
-    let row = |definition: &topic_config::ConfigDefinition| {
-        let (value, is_from_cluster) = topic_config::default_value(definition, &spec);
-        let beneath = (
-            value,
-            if is_from_cluster {
-                SOURCE_STATIC_BROKER
-            } else {
-                SOURCE_DEFAULT
-            },
-        );
+    let row = |definition: &ConfigDefinition| {
+        let (value, source) = default_of(definition, &spec);
+        let broker_name = topic_config::broker_name(definition.name).unwrap_or(definition.name);
+        let beneath = (broker_name, value.clone(), source);
         let (value, source) = match overrides.get(definition.name) {
             Some(value) => (value.clone(), SOURCE_TOPIC),
-            None => beneath.clone(),
+            None => (value, source),
         };
         Row {
             name: definition.name,
@@ -77,8 +71,18 @@ pub(super) fn topic_rows(context: &Context, overrides: &BTreeMap<String, String>
     topic_config::definitions(spec.release()).map(row).collect()
 }
 
-/// Name, type and value.
-type Setting = (&'static str, ConfigKind, String);
+/// What holds where a topic does not say otherwise, and where that comes from.
+fn default_of(definition: &ConfigDefinition, spec: &ClusterSpec) -> (String, i8) {
+    let (value, is_from_cluster) = topic_config::default_value(definition, spec);
+    let source = match is_from_cluster {
+        true => SOURCE_STATIC_BROKER,
+        false => SOURCE_DEFAULT,
+    };
+    (value, source)
+}
+
+/// Name, type, value and where it comes from.
+type Setting = (&'static str, ConfigKind, String, i8);
 
 /// The broker's settings that clients ask for, with the names of "Broker Configs".
 fn broker_rows(context: &Context, broker_id: i32) -> Vec<Row> {
@@ -86,11 +90,11 @@ fn broker_rows(context: &Context, broker_id: i32) -> Vec<Row> {
     let mut settings = identity_settings(context, &spec, broker_id);
     settings.extend(topic_default_settings(&spec));
     settings.sort_by_key(|(name, ..)| *name);
-    let row = |(name, kind, value): Setting| Row {
+    let row = |(name, kind, value, source): Setting| Row {
         name,
-        beneath: (value.clone(), SOURCE_STATIC_BROKER),
+        beneath: (name, value.clone(), source),
         value,
-        source: SOURCE_STATIC_BROKER,
+        source,
         kind,
     };
     settings.into_iter().map(row).collect()
@@ -103,7 +107,9 @@ fn identity_settings(context: &Context, spec: &ClusterSpec, broker_id: i32) -> V
         .filter_map(|listener| context.cluster.endpoint(&listener.name, broker_id))
         .map(|found| format!("{}://{}:{}", found.listener, found.host, found.port))
         .collect();
-    vec![
+    let id = broker_id.to_string();
+    let auto_create = spec.auto_create_topics.to_string();
+    let settings = [
         (
             "advertised.listeners",
             ConfigKind::String,
@@ -112,46 +118,40 @@ fn identity_settings(context: &Context, spec: &ClusterSpec, broker_id: i32) -> V
         (
             "auto.create.topics.enable",
             ConfigKind::Boolean,
-            spec.auto_create_topics.to_string(),
+            auto_create,
         ),
-        ("broker.id", ConfigKind::Int, broker_id.to_string()),
+        ("broker.id", ConfigKind::Int, id.clone()),
         (
             "delete.topic.enable",
             ConfigKind::Boolean,
             "true".to_owned(),
         ),
-        ("node.id", ConfigKind::Int, broker_id.to_string()),
-    ]
+        ("node.id", ConfigKind::Int, id),
+    ];
+    settings
+        .map(|(name, kind, value)| (name, kind, value, SOURCE_STATIC_BROKER))
+        .to_vec()
 }
 
 /// What holds for topics that do not say otherwise, under the names that brokers give it.
 fn topic_default_settings(spec: &ClusterSpec) -> Vec<Setting> {
-    const NAMES: [(&str, &str); 8] = [
-        ("compression.type", "compression.type"),
-        ("log.cleanup.policy", "cleanup.policy"),
-        ("log.message.timestamp.type", "message.timestamp.type"),
-        ("log.retention.bytes", "retention.bytes"),
-        ("log.retention.ms", "retention.ms"),
-        ("log.segment.bytes", "segment.bytes"),
-        ("message.max.bytes", "max.message.bytes"),
-        ("min.insync.replicas", "min.insync.replicas"),
-    ];
-    let setting = |(name, topic_name): (&'static str, &str)| {
-        let definition = topic_config::definition(spec.release(), topic_name)?;
-        Some((
-            name,
-            definition.kind,
-            topic_config::default_value(definition, spec).0,
-        ))
+    let setting = |definition: &ConfigDefinition| {
+        let name = topic_config::broker_name(definition.name)?;
+        let (value, source) = default_of(definition, spec);
+        Some((name, definition.kind, value, source))
     };
-    let mut settings: Vec<Setting> = NAMES.into_iter().filter_map(setting).collect();
-    let factor = spec.defaults.replication_factor.to_string();
-    settings.push(("default.replication.factor", ConfigKind::Int, factor));
-    settings.push((
-        "num.partitions",
-        ConfigKind::Int,
-        spec.defaults.partitions.to_string(),
-    ));
+    let definitions = topic_config::definitions(spec.release());
+    let mut settings: Vec<Setting> = definitions.filter_map(setting).collect();
+    let defaults = &spec.defaults;
+    for (name, value) in [
+        (
+            "default.replication.factor",
+            defaults.replication_factor.to_string(),
+        ),
+        ("num.partitions", defaults.partitions.to_string()),
+    ] {
+        settings.push((name, ConfigKind::Int, value, SOURCE_STATIC_BROKER));
+    }
     settings
 }
 
@@ -255,16 +255,17 @@ fn describe(row: Row, read_only: bool, with_synonyms: bool) -> DescribeConfigsRe
     let name = StrBytes::from_static_str(row.name);
     let mut synonyms = Vec::new();
     if with_synonyms {
-        let synonym = |value: &str, source| {
+        let synonym = |name: &'static str, value: &str, source| {
             DescribeConfigsSynonym::default()
-                .with_name(name.clone())
+                .with_name(StrBytes::from_static_str(name))
                 .with_value(Some(value.to_owned().into()))
                 .with_source(source)
         };
         if row.source == SOURCE_TOPIC {
-            synonyms.push(synonym(&row.value, SOURCE_TOPIC));
+            synonyms.push(synonym(row.name, &row.value, SOURCE_TOPIC));
         }
-        synonyms.push(synonym(&row.beneath.0, row.beneath.1));
+        let (name, value, source) = &row.beneath;
+        synonyms.push(synonym(name, value, *source));
     }
     DescribeConfigsResourceResult::default()
         .with_name(name)

@@ -6,6 +6,7 @@ mod acl;
 mod brokers;
 mod client_scram;
 mod cluster;
+mod configs;
 mod limits;
 mod metadata;
 mod observation;
