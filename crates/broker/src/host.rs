@@ -62,12 +62,15 @@ pub struct HostOptions {
     pub tls_files: Option<TlsFiles>,
     /// One TLS port for listeners of many clusters.
     pub shared_port: Option<SharedPortSpec>,
+    /// For this long after the start the shared port takes unknown names for those of clusters that are not
+    /// started yet: their clients are disconnected and come again, instead of being told that they are wrong.
+    pub settling_time: Duration,
     /// How often retention, checkpoints and closing of idle files are looked after.
     pub housekeeping_interval: Duration,
 }
 
 impl HostOptions {
-    /// The usual bounds: 1,024 open files, housekeeping every second.
+    /// The usual bounds: 1,024 open files, housekeeping every second, a minute to settle.
     pub fn new(
         data_dir: PathBuf,
         durability: Durability,
@@ -82,6 +85,7 @@ impl HostOptions {
             open_files_max: 1024,
             tls_files: None,
             shared_port: None,
+            settling_time: Duration::from_secs(60),
             housekeeping_interval: Duration::from_secs(1),
         }
     }
@@ -230,7 +234,8 @@ impl Host {
             })?;
         let interval = options.housekeeping_interval;
         let tls = Tls::open(&options, files.disk())?;
-        let shared_port = options.shared_port.as_ref().map(SharedPort::bind);
+        let shared_port = options.shared_port.as_ref();
+        let shared_port = shared_port.map(|spec| SharedPort::bind(spec, options.settling_time));
         let shared_port = shared_port.transpose()?;
         let port = shared_port.as_ref().map(|(port, _)| port.clone());
         let shared = Shared::new(options, files, Some(tls), port);

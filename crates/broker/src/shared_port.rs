@@ -9,6 +9,7 @@ use std::{
         Arc, Weak,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use parking_lot::RwLock;
@@ -33,6 +34,12 @@ use crate::{
 /// Clients that may be shaking hands at a time; others wait to be accepted.
 const HANDSHAKES_MAX: usize = 1_024;
 
+/// A listener that was closed less than this ago may come back, as that of a broker that was stopped: its
+/// clients are only disconnected, which they take for a reason to try again. Most take an alert for the end.
+const RETURN_TIME_MAX: Duration = Duration::from_secs(86_400);
+/// Names of closed listeners that are remembered; beyond it all are forgotten.
+const CLOSED_MAX: usize = 10_000;
+
 /// Where a host listens for the clients of many clusters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SharedPortSpec {
@@ -55,18 +62,52 @@ pub struct SharedPortObservation {
     pub connections_refused: u64,
 }
 
-/// Whom a name belongs to. Nobody is let in before the cluster listens.
+/// The listener behind a name.
 #[derive(Clone)]
 struct Route {
     cluster: Weak<Cluster>,
     door: Arc<Door>,
 }
 
+/// What is known of a name.
+enum Name {
+    /// Taken; nobody is let in before the cluster listens.
+    Taken,
+    Open(Route),
+    /// Its listener was closed at this time.
+    Closed(Instant),
+}
+
+#[derive(Default)]
+struct Names {
+    known: HashMap<String, Name>,
+    closed: usize,
+}
+
+impl Names {
+    fn insert(&mut self, name: String, what: Name) {
+        self.closed += usize::from(matches!(what, Name::Closed(_)));
+        let old = self.known.insert(name, what);
+        self.closed -= usize::from(matches!(old, Some(Name::Closed(_))));
+    }
+
+    fn close(&mut self, name: &str, now: Instant) {
+        if self.closed >= CLOSED_MAX {
+            self.known
+                .retain(|_, what| !matches!(what, Name::Closed(_)));
+            self.closed = 0;
+        }
+        self.insert(name.to_owned(), Name::Closed(now));
+    }
+}
+
 /// A bound shared port.
 pub(crate) struct SharedPort {
     pub local_address: SocketAddr,
     pub advertised_port: u16,
-    routes: RwLock<HashMap<String, Option<Route>>>,
+    names: RwLock<Names>,
+    /// Until then clusters are being started, and an unknown name may be that of the next one.
+    settled: Instant,
     refused: AtomicU64,
     handshakes: Arc<Semaphore>,
 }
@@ -79,7 +120,8 @@ pub(crate) struct Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.port.routes.write().remove(&self.name);
+        let mut names = self.port.names.write();
+        names.close(&self.name, Instant::now());
     }
 }
 
@@ -90,8 +132,8 @@ impl Registration {
             cluster: Arc::downgrade(cluster),
             door: door.clone(),
         };
-        let mut routes = self.port.routes.write();
-        routes.insert(self.name.clone(), Some(route));
+        let mut names = self.port.names.write();
+        names.insert(self.name.clone(), Name::Open(route));
     }
 
     pub(crate) fn port(&self) -> &SharedPort {
@@ -108,7 +150,10 @@ enum Alert {
 
 impl SharedPort {
     /// Binds; nothing is accepted before [`SharedPort::run`].
-    pub(crate) fn bind(spec: &SharedPortSpec) -> Result<(Arc<Self>, TcpListener), HostError> {
+    pub(crate) fn bind(
+        spec: &SharedPortSpec,
+        settling_time: Duration,
+    ) -> Result<(Arc<Self>, TcpListener), HostError> {
         let (socket, local_address) = listener::bind(spec.bind)?;
         let port = Arc::new(Self {
             local_address,
@@ -116,7 +161,8 @@ impl SharedPort {
                 0 => local_address.port(),
                 port => port,
             },
-            routes: RwLock::default(),
+            names: RwLock::default(),
+            settled: Instant::now() + settling_time,
             refused: AtomicU64::new(0),
             handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
         });
@@ -126,11 +172,11 @@ impl SharedPort {
     /// Takes a name, if nobody else has it.
     pub(crate) fn register(self: &Arc<Self>, name: &str) -> Result<Registration, HostError> {
         let name = name.to_ascii_lowercase();
-        let mut routes = self.routes.write();
-        if routes.contains_key(&name) {
+        let mut names = self.names.write();
+        if let Some(Name::Taken | Name::Open(_)) = names.known.get(&name) {
             return Err(HostError::NameInUse { name });
         }
-        routes.insert(name.clone(), None);
+        names.insert(name.clone(), Name::Taken);
         Ok(Registration {
             port: self.clone(),
             name,
@@ -141,7 +187,10 @@ impl SharedPort {
         SharedPortObservation {
             local_address: self.local_address,
             advertised_port: self.advertised_port,
-            listeners: self.routes.read().len(),
+            listeners: {
+                let names = self.names.read();
+                names.known.len() - names.closed
+            },
             connections_refused: self.refused.load(Ordering::Relaxed),
         }
     }
@@ -207,16 +256,30 @@ impl SharedPort {
             .client_hello()
             .server_name()
             .map(str::to_ascii_lowercase);
-        let route = |name: &String| self.routes.read().get(name).cloned().flatten();
-        if let Some(route) = name.as_ref().and_then(route) {
-            return Ok((start, route));
-        }
-        let alert = match name {
-            Some(_) => Alert::UnrecognizedName,
-            None => Alert::MissingExtension,
+        let Some(name) = name else {
+            let refused = refuse(start.io, Alert::MissingExtension).await;
+            refused.map_err(TlsError::Handshake)?;
+            return Err(TlsError::NoName);
         };
-        refuse(start.io, alert).await.map_err(TlsError::Handshake)?;
-        Err(TlsError::UnknownName(name))
+        match self.route(&name, Instant::now()) {
+            Some(Some(route)) => Ok((start, route)),
+            Some(None) => Err(TlsError::ClosedName(name)),
+            None => {
+                let refused = refuse(start.io, Alert::UnrecognizedName).await;
+                refused.map_err(TlsError::Handshake)?;
+                Err(TlsError::UnknownName(name))
+            }
+        }
+    }
+
+    /// Where a name leads. `Some(None)`: nowhere now, but perhaps later.
+    fn route(&self, name: &str, now: Instant) -> Option<Option<Route>> {
+        match self.names.read().known.get(name) {
+            Some(Name::Open(route)) => Some(Some(route.clone())),
+            Some(Name::Taken) => Some(None),
+            Some(Name::Closed(at)) if now < *at + RETURN_TIME_MAX => Some(None),
+            Some(Name::Closed(_)) | None => (now < self.settled).then_some(None),
+        }
     }
 }
 

@@ -72,7 +72,11 @@ pub(crate) enum TlsError {
     #[error("the handshake failed")]
     Handshake(#[source] io::Error),
     #[error("no listener has the name that was asked for: {0:?}")]
-    UnknownName(Option<String>),
+    UnknownName(String),
+    #[error("the listener of the name that was asked for is not open: {0:?}")]
+    ClosedName(String),
+    #[error("no name was asked for")]
+    NoName,
     #[error("the certificate cannot be used")]
     Unusable(#[from] rustls::Error),
     #[error(transparent)]

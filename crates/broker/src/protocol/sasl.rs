@@ -28,8 +28,8 @@ pub(crate) enum AuthenticationError {
     NoToken { key: i16 },
     #[error("the mechanism of a session cannot be changed")]
     ChangedMechanism,
-    #[error("the user of a session cannot be changed")]
-    ChangedUser,
+    #[error("the user of a session cannot be changed from {from:?} to {to:?}")]
+    ChangedUser { from: Arc<str>, to: String },
     #[error(transparent)]
     Sasl(#[from] SaslError),
 }
@@ -264,11 +264,11 @@ impl<'a> Authenticator<'a> {
         let State::Tokens { mechanism, .. } = &self.state else {
             return Err(SaslError::Malformed("a token before its mechanism").into());
         };
-        if self
-            .previous
-            .is_some_and(|previous| *previous.user != *user)
-        {
-            return Err(AuthenticationError::ChangedUser);
+        if let Some(previous) = self.previous.filter(|previous| *previous.user != *user) {
+            return Err(AuthenticationError::ChangedUser {
+                from: previous.user.clone(),
+                to: user,
+            });
         }
         let lifetime_ms = self.sasl.session_lifetime_ms_max;
         let lifetime = (lifetime_ms > 0).then(|| Duration::from_millis(lifetime_ms));
@@ -284,10 +284,10 @@ impl<'a> Authenticator<'a> {
     /// What the client is told.
     fn public(&self, error: &AuthenticationError) -> String {
         let text = match error {
-            AuthenticationError::Sasl(error) => error.public(),
-            AuthenticationError::ChangedUser => {
-                Some("Cannot change principals during re-authentication")
-            }
+            AuthenticationError::Sasl(error) => error.public().map(str::to_owned),
+            AuthenticationError::ChangedUser { from, to } => Some(format!(
+                "Cannot change principals during re-authentication from User.{from}: User.{to}"
+            )),
             AuthenticationError::Mechanism(_)
             | AuthenticationError::NoToken { .. }
             | AuthenticationError::ChangedMechanism => None,
@@ -300,7 +300,7 @@ impl<'a> Authenticator<'a> {
             State::Tokens { mechanism, .. } => mechanism.name(),
             _ => "",
         };
-        text.map(str::to_owned).unwrap_or_else(|| {
+        text.unwrap_or_else(|| {
             format!(
                 "Authentication failed during {during} due to invalid credentials with SASL mechanism {mechanism}"
             )

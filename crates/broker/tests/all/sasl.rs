@@ -8,6 +8,7 @@ use brokerage_broker::{
 };
 use bytes::Bytes;
 use kafka_protocol::{error::ResponseError, messages::*, protocol::StrBytes};
+use rand::{Rng, RngCore, SeedableRng, rngs::StdRng};
 use ring::{digest, pbkdf2};
 
 use crate::{
@@ -253,6 +254,8 @@ async fn who_is_in_cannot_authenticate_again_unless_sessions_have_to_be_renewed(
         answer.error_code,
         ResponseError::SaslAuthenticationFailed.code()
     );
+    let told = "Cannot change principals during re-authentication from User.app: User.other";
+    assert_eq!(answer.error_message.as_deref(), Some(told));
     assert!(client.receive_raw().await.is_none());
     // Who does not renew is disconnected at the next request.
     let mut client = Client::connect(&host, "c", 0).await;
@@ -520,5 +523,30 @@ async fn a_quota_holds_for_the_user_who_authenticated() {
         throttles.push(client.call(request, 9).await.throttle_time_ms);
     }
     assert!(throttles[0] > 0 && throttles[1] == 0, "{throttles:?}");
+    host.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_is_sent_before_authentication_harms_nobody_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = host_with(dir.path(), sasl_spec(SaslSpec::default())).await;
+    let mut chance = StdRng::seed_from_u64(7);
+    for round in 0..200 {
+        let mut client = Client::connect(&host, "c", 0).await;
+        let mut frame = vec![0; chance.random_range(0..60)];
+        chance.fill_bytes(&mut frame);
+        // Half of them look like what is expected first, half of the rest follow a good handshake.
+        if round % 2 == 0 && frame.len() >= 4 {
+            frame[..2].copy_from_slice(&[0, [17, 18, 36][round % 3]]);
+            frame[2..4].copy_from_slice(&[0, (round % 4) as u8]);
+        }
+        if round % 4 == 1 {
+            handshake(&mut client, "SCRAM-SHA-256", 1).await;
+        }
+        client.send_raw(&frame).await;
+    }
+    let mut client = Client::connect(&host, "c", 0).await;
+    let answer = log_in(&mut client, SaslMechanism::ScramSha256, "app", PASSWORD).await;
+    assert_eq!(answer.error_code, 0);
     host.shutdown().await;
 }

@@ -227,13 +227,14 @@ async fn a_client_that_waits_behind_tls_is_noticed_when_it_leaves_and_answered_w
     host.shutdown().await;
 }
 
-fn shared_host(dir: &std::path::Path) -> Host {
+fn shared_host(dir: &std::path::Path, settling_time: Duration) -> Host {
     let clock = Arc::new(FixedClock(NOW_MS));
     let mut options = HostOptions::new(dir.to_owned(), Durability::Process, clock, 1);
     options.shared_port = Some(SharedPortSpec {
         bind: ([127, 0, 0, 1], 0).into(),
         advertised_port: 9_093,
     });
+    options.settling_time = settling_time;
     Host::open(options).unwrap()
 }
 
@@ -263,7 +264,7 @@ async fn alert(host: &Host, address: SocketAddr, name: &str) -> AlertDescription
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn brokers_of_many_clusters_share_a_port_and_are_told_apart_by_name() {
     let dir = tempfile::tempdir().unwrap();
-    let host = shared_host(dir.path());
+    let host = shared_host(dir.path(), Duration::ZERO);
     host.ensure_cluster(shared_spec("one", 3)).await.unwrap();
     host.ensure_cluster(shared_spec("two", 2)).await.unwrap();
     host.create_topic("one", crate::support::topic("t", 3))
@@ -319,7 +320,7 @@ async fn leader(client: &mut Client, partition: i32) -> i32 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn names_that_nobody_has_are_refused_with_the_alert_for_it() {
     let dir = tempfile::tempdir().unwrap();
-    let host = shared_host(dir.path());
+    let host = shared_host(dir.path(), Duration::ZERO);
     let at = host.observe_shared_port().unwrap().local_address;
     let unrecognized = AlertDescription::UnrecognisedName;
     assert_eq!(alert(&host, at, "b0.one.kafka.example").await, unrecognized);
@@ -352,10 +353,10 @@ async fn names_that_nobody_has_are_refused_with_the_alert_for_it() {
     );
     assert!(host.observe("thief").is_none());
     host.stop_cluster("one").await.unwrap();
-    assert_eq!(alert(&host, at, "b0.one.kafka.example").await, unrecognized);
+    assert_eq!(host.observe_shared_port().unwrap().listeners, 0);
     host.ensure_cluster(thief).await.unwrap();
     let port = host.observe_shared_port().unwrap();
-    assert_eq!((port.listeners, port.connections_refused), (1, 5));
+    assert_eq!((port.listeners, port.connections_refused), (1, 4));
     // A listener goes on under its name when what is spoken there changes.
     let mut changed = shared_spec("thief", 1);
     changed.brokers[0].listeners[0].advertised_host = "b0.one.kafka.example".to_owned();
@@ -372,10 +373,59 @@ async fn names_that_nobody_has_are_refused_with_the_alert_for_it() {
     assert!(TcpStream::connect(at).await.is_err());
 }
 
+/// An end without a word: clients take it for a broker that is down, and come again.
+async fn is_only_disconnected(host: &Host, at: SocketAddr, name: &str) -> bool {
+    let refused = connect(config(host, &TLS13), at, name).await.err().unwrap();
+    refused.kind() == std::io::ErrorKind::UnexpectedEof
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_of_brokers_that_are_down_are_disconnected_and_not_told_that_they_are_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = shared_host(dir.path(), Duration::ZERO);
+    let at = host.observe_shared_port().unwrap().local_address;
+    let (zero, one) = ("b0.c.kafka.example", "b1.c.kafka.example");
+    host.ensure_cluster(shared_spec("c", 2)).await.unwrap();
+    host.stop_broker("c", 1).await.unwrap();
+    assert!(is_only_disconnected(&host, at, one).await);
+    assert!(connect(config(&host, &TLS13), at, zero).await.is_ok());
+    host.start_broker("c", 1).await.unwrap();
+    assert!(connect(config(&host, &TLS13), at, one).await.is_ok());
+    host.stop_cluster("c").await.unwrap();
+    assert!(is_only_disconnected(&host, at, zero).await);
+    host.shutdown().await;
+    // After a restart clusters come back one after the other.
+    let host = shared_host(dir.path(), Duration::from_secs(600));
+    let at = host.observe_shared_port().unwrap().local_address;
+    assert!(is_only_disconnected(&host, at, zero).await);
+    host.ensure_cluster(shared_spec("c", 2)).await.unwrap();
+    assert!(connect(config(&host, &TLS13), at, zero).await.is_ok());
+    host.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_that_say_nothing_do_not_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = shared_host(dir.path(), Duration::ZERO);
+    host.ensure_cluster(tls_spec(SecurityProtocol::Ssl))
+        .await
+        .unwrap();
+    let shared = host.observe_shared_port().unwrap().local_address;
+    let silent = |at: SocketAddr| async move {
+        let mut stream = TcpStream::connect(at).await.unwrap();
+        let mut byte = [0];
+        let read = tokio::time::timeout(Duration::from_secs(30), stream.read(&mut byte)).await;
+        matches!(read, Ok(Ok(0)))
+    };
+    let closed = tokio::join!(silent(shared), silent(address(&host, "c", 0)));
+    assert_eq!(closed, (true, true));
+    host.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn listeners_that_cannot_be_told_apart_or_certified_are_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let host = shared_host(dir.path());
+    let host = shared_host(dir.path(), Duration::ZERO);
     let check = |change: fn(&mut brokerage_broker::ListenerSpec)| {
         let mut spec = shared_spec("c", 1);
         change(&mut spec.brokers[0].listeners[0]);
