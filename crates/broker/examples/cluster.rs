@@ -3,8 +3,9 @@
 //! [--user NAME:PASSWORD]…`.
 //!
 //! A door is PLAINTEXT (if none is named), SASL_PLAINTEXT, SSL or SASL_SSL. Broker `n` of `BROKERS` listens at
-//! `127.0.0.1:PORT+n` with the first door, at `PORT+BROKERS+n` with the second, and so on. The users that are
-//! named, and ANONYMOUS, may do everything. TLS clients have to trust `DATA_DIR/ca.pem`.
+//! `127.0.0.1:PORT+n` with the first door, at `PORT+BROKERS+n` with the second, and so on; with a PORT of 0 the
+//! kernel chooses. The addresses are printed. The users that are named, and ANONYMOUS, may do everything. TLS
+//! clients have to trust `DATA_DIR/ca.pem`.
 
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
@@ -72,14 +73,12 @@ impl Arguments {
         Ok(out)
     }
 
-    /// Where a broker listens with a door.
+    /// Where a broker listens with a door; 0: wherever the kernel says.
     fn listener_port(&self, door: usize, broker: u16) -> u16 {
-        self.port + door as u16 * self.brokers + broker
-    }
-
-    fn bootstrap(&self, door: usize) -> String {
-        let port = |broker| format!("127.0.0.1:{}", self.listener_port(door, broker));
-        (0..self.brokers).map(port).collect::<Vec<_>>().join(",")
+        match self.port {
+            0 => 0,
+            first => first + door as u16 * self.brokers + broker,
+        }
     }
 
     fn listeners(&self, broker: u16) -> Vec<ListenerSpec> {
@@ -121,6 +120,16 @@ impl Arguments {
     }
 }
 
+/// Where all brokers listen with a door.
+fn bootstrap(host: &Host, door: &str) -> String {
+    let seen = host.observe(CLUSTER).map(|seen| seen.listeners);
+    let listeners = seen.unwrap_or_default().into_iter();
+    let addresses = listeners
+        .filter(|listener| listener.name == door)
+        .map(|listener| listener.local_address.to_string());
+    addresses.collect::<Vec<_>>().join(",")
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt()
@@ -141,8 +150,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         host.ensure_user(CLUSTER, name, password).await?;
     }
     println!("ready after {:?}", started.elapsed());
-    for (at, door) in arguments.doors.iter().enumerate() {
-        println!("{door} {}", arguments.bootstrap(at));
+    for door in &arguments.doors {
+        println!("{door} {}", bootstrap(&host, door.name()));
     }
     if let Some(path) = host.ca_path() {
         println!("certificate authority {}", path.display());

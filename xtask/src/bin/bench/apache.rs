@@ -1,5 +1,6 @@
-//! One Apache Kafka node started in its fastest way: a formatted folder as template, a class data archive, a
-//! small heap, the serial collector and only the first compiler.
+//! One Apache Kafka node. It starts either in its fastest way (a formatted folder as template, a class data
+//! archive, a small heap, the serial collector and only the first compiler), or under the flags of its own
+//! start script, which is how it is run to serve.
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
@@ -20,6 +21,20 @@ const LEAN: &[&str] = &[
     "-XX:TieredStopAtLevel=1",
     "-XX:+UseSerialGC",
 ];
+/// The flags of `kafka-server-start.sh` and `kafka-run-class.sh`.
+pub(crate) const START_SCRIPT: &[&str] = &[
+    "-Xmx1G",
+    "-Xms1G",
+    "-server",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+    "-XX:+ExplicitGCInvokesConcurrent",
+    "-Djava.awt.headless=true",
+];
+/// Threads as a small node is given them, to start fast.
+const FEW_THREADS: &str = "num.network.threads=2\nnum.io.threads=2\nbackground.threads=2\n\
+     log.cleaner.dedupe.buffer.size=8388608\nlog.cleaner.io.buffer.size=262144\n";
 /// How long a node may take to acknowledge its first record, or to stop.
 const LIMIT: Duration = Duration::from_secs(60);
 /// How long a node that is not ready is left alone between two attempts.
@@ -59,7 +74,7 @@ impl ApacheKafka {
         if template.join("meta.properties").exists() {
             return Ok(());
         }
-        let settings = self.settings("template", 29_191, 29_193)?;
+        let settings = self.settings("template", 29_191, 29_193, FEW_THREADS)?;
         let random = |word: &str| {
             Program::new("java", LIMIT, workspace.log(&format!("kafka-{word}"))?)
                 .args([
@@ -93,7 +108,7 @@ impl ApacheKafka {
     }
 
     /// Writes `server.properties` for a data folder and returns its path.
-    fn settings(&self, data: &str, port: u16, controller_port: u16) -> Result<PathBuf> {
+    fn settings(&self, data: &str, port: u16, controller_port: u16, more: &str) -> Result<PathBuf> {
         let path = self.folder.join(format!("{data}.properties"));
         let log_dir = self.folder.join(data);
         let text = format!(
@@ -106,8 +121,7 @@ impl ApacheKafka {
              transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
              transaction.state.log.num.partitions=4\nshare.coordinator.state.topic.replication.factor=1\n\
              share.coordinator.state.topic.min.isr=1\ngroup.initial.rebalance.delay.ms=0\n\
-             num.network.threads=2\nnum.io.threads=2\nbackground.threads=2\n\
-             log.cleaner.dedupe.buffer.size=8388608\nlog.cleaner.io.buffer.size=262144\nlog.dirs={}\n",
+             {more}log.dirs={}\n",
             log_dir.display()
         );
         fs::write(&path, text)?;
@@ -120,9 +134,29 @@ impl ApacheKafka {
         self.run(&use_archive, &format!("data-{number}"))
     }
 
+    /// A node under the flags of its own start script with the broker's default settings, ready to serve.
+    /// Files of deleted topics go at once, so that they do not become part of what is measured next.
+    pub(crate) fn serve(&self, data: &str) -> Result<Node> {
+        self.start(START_SCRIPT, data, "log.segment.delete.delay.ms=1\n")
+    }
+
     fn run(&self, archive: &str, data: &str) -> Result<Duration> {
+        let flags: Vec<&str> = LEAN
+            .iter()
+            .copied()
+            .chain([archive, "-Xshare:auto"])
+            .collect();
+        let mut node = self.start(&flags, data, FEW_THREADS)?;
+        let acknowledged = node.acknowledged;
+        node.stop()?;
+        fs::remove_dir_all(self.folder.join(data))?;
+        Ok(acknowledged)
+    }
+
+    /// Starts a node on a fresh copy of the template and waits for its first acknowledged record.
+    fn start(&self, flags: &[&str], data: &str, more: &str) -> Result<Node> {
         let [port, controller_port] = free_ports()?;
-        let settings = self.settings(data, port, controller_port)?;
+        let settings = self.settings(data, port, controller_port, more)?;
         let log = File::create(self.folder.join(format!("{data}.log")))?;
         let folder = self.folder.join(data);
         if folder.exists() {
@@ -131,23 +165,22 @@ impl ApacheKafka {
         let started = Instant::now();
         copy_folder(&self.folder.join("template"), &folder)?;
         let child = Command::new("java")
-            .args(LEAN)
-            .args([
-                archive,
-                "-Xshare:auto",
-                "-cp",
-                &self.class_path,
-                "kafka.Kafka",
-            ])
+            .args(flags)
+            .args(["-cp", &self.class_path, "kafka.Kafka"])
             .arg(settings)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
             .context("starting Apache Kafka")?;
-        let mut node = Node(child);
-        let acknowledged = loop {
-            match first_acknowledged(&format!("127.0.0.1:{port}"), "first") {
+        let mut node = Node {
+            child,
+            bootstrap: format!("127.0.0.1:{port}"),
+            data: folder,
+            acknowledged: Duration::ZERO,
+        };
+        node.acknowledged = loop {
+            match first_acknowledged(&node.bootstrap, "first") {
                 Ok(()) => break started.elapsed(),
                 Err(error) if started.elapsed() > LIMIT => {
                     return Err(error.context("Apache Kafka did not become ready"));
@@ -155,21 +188,40 @@ impl ApacheKafka {
                 Err(_) => thread::sleep(PAUSE),
             }
         };
-        node.stop()?;
-        fs::remove_dir_all(&folder)?;
-        Ok(acknowledged)
+        Ok(node)
     }
 }
 
 /// A running node; dropping it kills it.
-struct Node(Child);
+#[derive(Debug)]
+pub(crate) struct Node {
+    child: Child,
+    bootstrap: String,
+    data: PathBuf,
+    /// From nothing to the first record that was acknowledged by all.
+    acknowledged: Duration,
+}
 
 impl Node {
+    /// `host:port` of its plaintext listener.
+    pub(crate) fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// Where its partitions lie.
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Stops it as an operator would; a class data archive is written only then.
     fn stop(&mut self) -> Result<()> {
-        kill_process(Pid::from_child(&self.0), Signal::TERM)?;
+        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
         let deadline = Instant::now() + LIMIT;
-        while self.0.try_wait()?.is_none() {
+        while self.child.try_wait()?.is_none() {
             ensure!(Instant::now() < deadline, "Apache Kafka did not stop");
             thread::sleep(PAUSE);
         }
@@ -179,8 +231,8 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -8,7 +8,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::indexmap::IndexMap;
-use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreateTopicsRequest};
+use kafka_protocol::messages::create_topics_request::{
+    CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
+};
+use kafka_protocol::messages::delete_topics_request::DeleteTopicsRequest;
 use kafka_protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
 use kafka_protocol::messages::produce_request::{
     PartitionProduceData, ProduceRequest, TopicProduceData,
@@ -22,6 +25,7 @@ use kafka_protocol::records::{
 
 /// Versions that both servers know.
 const CREATE_TOPICS: i16 = 7;
+const DELETE_TOPICS: i16 = 5;
 const METADATA: i16 = 9;
 const PRODUCE: i16 = 9;
 /// The longest answer to these requests.
@@ -32,7 +36,7 @@ const NO_ERROR: i16 = 0;
 const TOPIC_ALREADY_EXISTS: i16 = 36;
 
 /// A connection to one broker.
-struct Broker {
+pub(crate) struct Broker {
     stream: TcpStream,
     correlation: i32,
 }
@@ -41,7 +45,7 @@ struct Broker {
 /// starting refuse; the caller asks again.
 pub(crate) fn first_acknowledged(bootstrap: &str, topic: &str) -> Result<()> {
     let mut broker = Broker::connect(bootstrap)?;
-    broker.create(topic)?;
+    broker.create(topic, 1, &[])?;
     let leader = broker.leader(topic)?;
     let mut broker = if leader == bootstrap {
         broker
@@ -52,7 +56,7 @@ pub(crate) fn first_acknowledged(bootstrap: &str, topic: &str) -> Result<()> {
 }
 
 impl Broker {
-    fn connect(address: &str) -> Result<Self> {
+    pub(crate) fn connect(address: &str) -> Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(LIMIT))?;
@@ -62,7 +66,7 @@ impl Broker {
         })
     }
 
-    fn ask<R: Request>(&mut self, version: i16, request: &R) -> Result<R::Response> {
+    pub(crate) fn ask<R: Request>(&mut self, version: i16, request: &R) -> Result<R::Response> {
         self.correlation += 1;
         let header = RequestHeader::default()
             .with_request_api_key(R::KEY)
@@ -90,11 +94,23 @@ impl Broker {
         R::Response::decode(&mut answer, version)
     }
 
-    fn create(&mut self, topic: &str) -> Result<()> {
+    /// Creates a topic of one replica with these settings; one that is there already will do.
+    pub(crate) fn create(
+        &mut self,
+        topic: &str,
+        partitions: i32,
+        configs: &[(&'static str, &'static str)],
+    ) -> Result<()> {
+        let configs = configs.iter().map(|(key, value)| {
+            CreatableTopicConfig::default()
+                .with_name(StrBytes::from_static_str(key))
+                .with_value(Some(StrBytes::from_static_str(value)))
+        });
         let wanted = CreatableTopic::default()
             .with_name(name(topic))
-            .with_num_partitions(1)
-            .with_replication_factor(1);
+            .with_num_partitions(partitions)
+            .with_replication_factor(1)
+            .with_configs(configs.collect());
         let request = CreateTopicsRequest::default()
             .with_topics(vec![wanted])
             .with_timeout_ms(10_000);
@@ -108,6 +124,21 @@ impl Broker {
             NO_ERROR | TOPIC_ALREADY_EXISTS => Ok(()),
             code => bail!("CreateTopics: error {code}"),
         }
+    }
+
+    /// Deletes a topic.
+    pub(crate) fn delete(&mut self, topic: &str) -> Result<()> {
+        let request = DeleteTopicsRequest::default()
+            .with_topic_names(vec![name(topic)])
+            .with_timeout_ms(10_000);
+        let answer = self.ask(DELETE_TOPICS, &request)?;
+        let answered = answer.responses.first().context("no topic in the answer")?;
+        ensure!(
+            answered.error_code == NO_ERROR,
+            "DeleteTopics: error {}",
+            answered.error_code
+        );
+        Ok(())
     }
 
     fn leader(&mut self, topic: &str) -> Result<String> {
@@ -157,7 +188,7 @@ impl Broker {
     }
 }
 
-fn name(topic: &str) -> TopicName {
+pub(crate) fn name(topic: &str) -> TopicName {
     TopicName(StrBytes::from_string(topic.to_owned()))
 }
 

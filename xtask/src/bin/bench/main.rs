@@ -4,6 +4,7 @@
 //! `result: key=value …`.
 
 mod apache;
+mod broker;
 mod calls;
 mod first_message;
 mod http;
@@ -21,6 +22,8 @@ use xtask::{Workspace, end_children_on_signal};
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench")]
 enum Bench {
+    /// Throughput, latency, CPU and memory of the embedded broker, beside one Apache Kafka node.
+    Broker(broker::Settings),
     /// From sending a signed purchase to the first acknowledged record, beside one Apache Kafka node.
     FirstMessage(first_message::Settings),
     /// Durable signed orders a second and instances listed a second, beside moto's create_cluster.
@@ -33,6 +36,7 @@ fn main() -> Result<()> {
     end_children_on_signal()?;
     let workspace = Workspace::here();
     let result = match Bench::parse() {
+        Bench::Broker(settings) => broker::run(&workspace, &settings)?,
         Bench::FirstMessage(settings) => first_message::run(&workspace, &settings)?,
         Bench::Orders(settings) => orders::run(&workspace, &settings)?,
         Bench::Ready(settings) => ready::run(&workspace, &settings)?,

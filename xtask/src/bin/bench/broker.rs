@@ -1,0 +1,218 @@
+//! The embedded broker beside one Apache Kafka node: the same cells, the same client, one after the other.
+
+mod batch;
+mod cell;
+mod consume;
+mod produce;
+mod report;
+mod server;
+
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use clap::Args;
+use xtask::Workspace;
+
+use self::cell::{Cell, Durability, Times, cells, measure};
+use self::report::Report;
+use self::server::Served;
+use crate::apache::{ApacheKafka, START_SCRIPT};
+
+/// How long each server is loaded before anything is measured: the JVM compiles what is hot meanwhile.
+const WARM_UP: Times = Times {
+    produce: Duration::from_secs(8),
+    consume: Duration::from_secs(3),
+    paced: Duration::from_secs(3),
+};
+/// What a JVM's compilers and a disk still do after the warm-up is waited for.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// The options of `bench broker`.
+#[derive(Debug, Args)]
+pub(crate) struct Settings {
+    /// How often each cell is measured on each server; medians are shown.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// One round of short phases: shows that it works, not how fast.
+    #[arg(long)]
+    quick: bool,
+    /// Only cells whose name holds this text, e.g. `process/1024B/6p/8c/lz4`.
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// The embedded broker alone.
+    #[arg(long)]
+    alone: bool,
+    /// The broker's `cluster` example; without it, it is built.
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
+}
+
+impl Settings {
+    fn times(&self) -> Times {
+        let scale = if self.quick { 4 } else { 1 };
+        Times {
+            produce: Duration::from_millis(1_500) / scale,
+            consume: Duration::from_millis(1_000) / scale,
+            paced: Duration::from_millis(2_000) / scale,
+        }
+    }
+
+    fn rounds(&self) -> usize {
+        if self.quick { 1 } else { self.rounds }
+    }
+}
+
+pub(crate) fn run(workspace: &Workspace, settings: &Settings) -> Result<String> {
+    ensure!(settings.rounds > 0, "at least one round");
+    let chosen: Vec<Cell> = cells()
+        .into_iter()
+        .filter(|cell| {
+            settings
+                .only
+                .as_ref()
+                .is_none_or(|text| cell.to_string().contains(text.as_str()))
+        })
+        .collect();
+    ensure!(!chosen.is_empty(), "no cell has that in its name");
+    print_setting(settings);
+    let binary = server::binary(workspace, settings.binary.as_deref())?;
+    let apache = if settings.alone {
+        None
+    } else {
+        Some(ApacheKafka::prepare(workspace)?)
+    };
+    let mut report = Report::default();
+    for durability in [Durability::Process, Durability::Power] {
+        let cells: Vec<Cell> = chosen
+            .iter()
+            .filter(|cell| cell.durability == durability)
+            .copied()
+            .collect();
+        if !cells.is_empty() {
+            measure_all(
+                workspace,
+                settings,
+                &binary,
+                apache.as_ref(),
+                &cells,
+                &mut report,
+            )?;
+        }
+    }
+    report.print();
+    Ok(report.result())
+}
+
+fn print_setting(settings: &Settings) {
+    let times = settings.times();
+    println!("server: crates/broker, its `cluster` example (release): one broker without limits");
+    println!(
+        "beside: one Apache Kafka node (KRaft, default settings), {}",
+        START_SCRIPT.join(" ")
+    );
+    println!(
+        "client: this program, a thread a connection, requests prepared beforehand: one batch of at most 16 KiB (the"
+    );
+    println!(
+        "        producer's default) for each partition, acks=all, 5 in flight; consumers fetch every partition, one"
+    );
+    println!("        request at a time, and look at batch headers only");
+    println!(
+        "phases: produce {:?} and consume {:?} as fast as it goes, then {} batches a second for {:?} (paced);",
+        times.produce,
+        times.consume,
+        produce::PACED_PER_SECOND,
+        times.paced
+    );
+    println!(
+        "        {} rounds, which server comes first changes each time; medians of the rounds; cores: {}",
+        settings.rounds(),
+        cores()
+    );
+    println!();
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, Into::into)
+}
+
+/// Measures cells of one durability: both servers run all the time, so that both are warm, and only one
+/// is loaded at a time.
+fn measure_all(
+    workspace: &Workspace,
+    settings: &Settings,
+    binary: &std::path::Path,
+    apache: Option<&ApacheKafka>,
+    cells: &[Cell],
+    report: &mut Report,
+) -> Result<()> {
+    let durability = cells[0].durability;
+    let mut servers = vec![Served::own(workspace, binary, durability)?];
+    if let Some(apache) = apache {
+        servers.push(Served::apache(apache, durability)?);
+    }
+    for server in &servers {
+        let warm_up = if settings.quick {
+            settings.times()
+        } else {
+            WARM_UP
+        };
+        measure(server, &cells[cells.len() - 1], "warm-up", warm_up)?;
+        measure(server, &cells[0], "warm-up-first", settings.times())?;
+    }
+    thread::sleep(SETTLE);
+    for round in 0..settings.rounds() {
+        for (number, cell) in cells.iter().enumerate() {
+            let mut order: Vec<usize> = (0..servers.len()).collect();
+            if (round + number) % 2 == 1 {
+                order.reverse();
+            }
+            for at in order {
+                let topic = format!("cell-{round}-{number}");
+                let figures = measure(&servers[at], cell, &topic, settings.times())?;
+                report.add(*cell, servers[at].name(), figures);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What one phase cost and brought.
+#[derive(Debug, Clone, Copy)]
+struct Phase {
+    /// Bytes of keys and values.
+    payload_bytes: u64,
+    records: u64,
+    elapsed: Duration,
+    /// CPU time of the server.
+    server: Duration,
+    /// CPU time of the client.
+    client: Duration,
+}
+
+impl Phase {
+    fn mib_per_second(&self) -> f64 {
+        self.payload_bytes as f64 / f64::from(1 << 20) / self.elapsed.as_secs_f64()
+    }
+
+    fn records_per_second(&self) -> f64 {
+        self.records as f64 / self.elapsed.as_secs_f64()
+    }
+
+    /// CPU seconds of the server for each GiB.
+    fn cpu_per_gib(&self) -> f64 {
+        self.server.as_secs_f64() / (self.payload_bytes as f64 / f64::from(1 << 30))
+    }
+
+    /// The share of what the client could use of the machine that it used.
+    fn client_share(&self, threads: usize) -> f64 {
+        self.client.as_secs_f64() / self.elapsed.as_secs_f64() / threads.min(cores()) as f64
+    }
+
+    /// The share of the machine that client and server used together.
+    fn machine_share(&self) -> f64 {
+        (self.client + self.server).as_secs_f64() / self.elapsed.as_secs_f64() / cores() as f64
+    }
+}
