@@ -40,6 +40,7 @@
 //! ```
 
 mod acl;
+mod answer;
 mod attempts;
 mod authentication;
 mod authorizer;
@@ -53,6 +54,7 @@ mod counters;
 mod crash_tests;
 mod disk_quota;
 mod error;
+mod fetch_session;
 mod group;
 mod host;
 mod leadership;

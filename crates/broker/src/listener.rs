@@ -10,13 +10,14 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesOrdered};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncReadExt,
     net::{TcpListener, TcpStream},
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    answer::Answer,
     authentication::{Renewal, authenticate},
     cluster::Cluster,
     counters,
@@ -37,10 +38,6 @@ const BACKLOG: i32 = 128;
 const IDLE_MAX: Duration = Duration::from_secs(600);
 /// A request that has begun has to arrive within this time.
 const FRAME_TIME_MAX: Duration = Duration::from_secs(120);
-/// A client that does not take its answer for this long is disconnected.
-const WRITE_TIME_MAX: Duration = Duration::from_secs(120);
-/// Buffer of a connection at rest.
-const READ_BUFFER_BYTES: usize = 2 << 10;
 /// Requests of one connection whose answers wait for the disk; clients keep fewer in flight.
 const PENDING_MAX: usize = 16;
 /// A request is preceded by its length.
@@ -415,6 +412,8 @@ async fn serve(
             Reply::Now(answer) if pending.is_empty() => write(stream, answer).await?,
             Reply::Now(answer) => pending.push_back(std::future::ready(Ok(answer)).boxed()),
             Reply::Later(answer) => pending.push_back(answer),
+            // Not to a request to produce: everything before it was answered.
+            Reply::Parts(answer) => answer.write(stream).await?,
         }
         // KIP-219: the client was told; until then the channel is mute.
         let throttle = std::mem::take(&mut context.throttle);
@@ -436,14 +435,10 @@ pub(crate) async fn write(
     stream: &mut Stream,
     answer: Option<Bytes>,
 ) -> Result<(), ConnectionError> {
-    let Some(answer) = answer else { return Ok(()) };
-    let written = async {
-        stream.write_all(&answer).await?;
-        // TLS may keep the end of what was written.
-        stream.flush().await
-    };
-    let written = tokio::time::timeout(WRITE_TIME_MAX, written).await;
-    Ok(written.map_err(|_| ConnectionError::Idle)??)
+    match answer {
+        Some(answer) => Ok(Answer::from(answer).write(stream).await?),
+        None => Ok(()),
+    }
 }
 
 /// The next request without its length; `None` when the client has closed. What has come stays in
@@ -453,12 +448,8 @@ pub(crate) async fn read_frame(
     buffer: &mut BytesMut,
     frame_bytes_max: usize,
 ) -> Result<Option<Bytes>, ConnectionError> {
-    if buffer.is_empty() {
-        // A large buffer is not kept by a connection at rest.
-        *buffer = BytesMut::with_capacity(READ_BUFFER_BYTES);
-    }
     while buffer.len() < LENGTH_BYTES {
-        let read = tokio::time::timeout(IDLE_MAX, stream.read_buf(buffer)).await;
+        let read = tokio::time::timeout(IDLE_MAX, read_more(stream, buffer)).await;
         if read.map_err(|_| ConnectionError::Idle)?? == 0 {
             return Ok(None);
         }
@@ -482,4 +473,15 @@ pub(crate) async fn read_frame(
         .await
         .map_err(|_| ConnectionError::Idle)??;
     Ok(Some(buffer.split_to(end).freeze().slice(LENGTH_BYTES..)))
+}
+
+/// Reads what has come. A connection at rest holds no memory; one whose requests follow each other uses
+/// that of the last request again.
+async fn read_more(stream: &mut Stream, buffer: &mut BytesMut) -> io::Result<usize> {
+    if buffer.is_empty() && stream.readable().now_or_never().is_none() {
+        *buffer = BytesMut::new();
+        stream.readable().await?;
+    }
+    buffer.reserve(stream.read_ahead_bytes());
+    stream.read_buf(buffer).await
 }

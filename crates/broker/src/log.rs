@@ -11,6 +11,7 @@ pub(crate) mod partition;
 pub(crate) mod producer_state;
 pub(crate) mod record;
 pub(crate) mod recovery;
+pub(crate) mod region;
 pub(crate) mod segment;
 
 mod segments;

@@ -10,6 +10,7 @@ mod config;
 mod consumer_group;
 mod election;
 mod fetch;
+mod fetch_answer;
 mod group;
 mod list_offsets;
 mod log_dir;

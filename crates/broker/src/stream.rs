@@ -16,6 +16,8 @@ use tokio_rustls::server::TlsStream;
 
 /// Bytes that are read ahead through TLS to learn whether the client is still there.
 const READ_AHEAD_BYTES: usize = 2 << 10;
+/// Bytes that are asked of a socket at a time: several requests of a producer in one call.
+const SOCKET_READ_BYTES: usize = 128 << 10;
 
 /// A client that does not take the good-bye for this long gets none.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(1);
@@ -29,6 +31,23 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
+    /// Returns when a socket has something to read. Through TLS that shows only when it is read.
+    pub(crate) async fn readable(&self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.readable().await,
+            Self::Tls(_) => Ok(()),
+        }
+    }
+
+    /// How much memory a read is given.
+    pub(crate) fn read_ahead_bytes(&self) -> usize {
+        match self {
+            Self::Plain(_) => SOCKET_READ_BYTES,
+            // Held while nothing comes: see `readable`.
+            Self::Tls(_) => READ_AHEAD_BYTES,
+        }
+    }
+
     /// Returns when the client has gone: nobody waits for the answer any more, be it a long poll or a
     /// join. What has to be read to find that out is left in `buffer`.
     pub(crate) async fn closed(&mut self, buffer: &mut BytesMut) {

@@ -3,7 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::{log::LogOptions, release::Release, spec::ClusterSpec};
+use crate::{
+    log::{LogOptions, batch::COMPRESSION_ZSTD, record::Compression},
+    release::Release,
+    spec::ClusterSpec,
+};
 
 /// Type numbers of DescribeConfigs (KIP-569).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +56,8 @@ const fn row(
 
 const BOOLEANS: &[&str] = &["true", "false"];
 const COMPRESSIONS: &[&str] = &["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"];
+/// -1 is the default (KIP-390).
+const GZIP_LEVELS: &[&str] = &["-1", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
 /// Timestamps may differ so much from the broker's clock: without limit.
 const UNLIMITED_MS: &str = "9223372036854775807";
@@ -127,13 +133,13 @@ const TOPIC_CONFIGS: &[ConfigDefinition] = &[
         "compression.gzip.level",
         ConfigKind::Int,
         "-1",
-        Rule::AtLeast(-1),
+        Rule::OneOf(GZIP_LEVELS),
     ),
     row(
         "compression.lz4.level",
         ConfigKind::Int,
         "9",
-        Rule::AtLeast(1),
+        Rule::Between(1.0, 17.0),
     ),
     row(
         "compression.type",
@@ -145,7 +151,7 @@ const TOPIC_CONFIGS: &[ConfigDefinition] = &[
         "compression.zstd.level",
         ConfigKind::Int,
         "3",
-        Rule::AtLeast(-131_072),
+        Rule::Between(-131_072.0, 22.0),
     ),
     row(
         "delete.retention.ms",
@@ -417,15 +423,37 @@ pub(crate) struct TopicSettings {
     pub min_insync_replicas: usize,
     pub is_unclean_election_enabled: bool,
     pub is_log_append_time: bool,
-    /// Whether `compression.type` is zstd.
-    pub is_zstd: bool,
     pub message_timestamp_after_max_ms: i64,
     pub message_timestamp_before_max_ms: i64,
     pub min_cleanable_dirty_ratio: f64,
     pub min_compaction_lag_ms: i64,
     pub max_compaction_lag_ms: i64,
     pub delete_retention_ms: i64,
+    /// What batches are packed by; `None` keeps them as they came.
+    pub compression: Option<Compression>,
     pub log: LogOptions,
+}
+
+impl TopicSettings {
+    /// Whether `compression.type` is zstd.
+    pub(crate) fn is_zstd(&self) -> bool {
+        self.compression
+            .is_some_and(|compression| compression.codec == COMPRESSION_ZSTD)
+    }
+}
+
+/// The codec that a topic asks for, and its level.
+fn compression(text: impl Fn(&str) -> String) -> Option<Compression> {
+    let level = |name: &str| text(name).parse().ok();
+    let (codec, level) = match text("compression.type").as_str() {
+        "uncompressed" => (0, None),
+        "gzip" => (1, level("compression.gzip.level")),
+        "snappy" => (2, None),
+        "lz4" => (3, None),
+        "zstd" => (COMPRESSION_ZSTD, level("compression.zstd.level")),
+        _ => return None,
+    };
+    Some(Compression { codec, level })
 }
 
 impl TopicSettings {
@@ -453,7 +481,6 @@ impl TopicSettings {
             message_bytes_max: usize::try_from(long("max.message.bytes")).unwrap_or(0),
             min_insync_replicas: usize::try_from(long("min.insync.replicas")).unwrap_or(1),
             is_unclean_election_enabled: text("unclean.leader.election.enable") == "true",
-            is_zstd: text("compression.type") == "zstd",
             is_log_append_time: text("message.timestamp.type") == "LogAppendTime",
             message_timestamp_after_max_ms: timestamp_max_ms("message.timestamp.after.max.ms"),
             message_timestamp_before_max_ms: timestamp_max_ms("message.timestamp.before.max.ms"),
@@ -461,6 +488,7 @@ impl TopicSettings {
             min_compaction_lag_ms: long("min.compaction.lag.ms"),
             max_compaction_lag_ms: long("max.compaction.lag.ms"),
             delete_retention_ms: long("delete.retention.ms"),
+            compression: compression(text),
             log: LogOptions {
                 segment_bytes: u64::try_from(long("segment.bytes")).unwrap_or(1 << 30),
                 // Records are compacted in sealed segments only.

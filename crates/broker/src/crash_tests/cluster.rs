@@ -106,6 +106,7 @@ impl Running {
         match protocol::handle(&mut context, frame).await? {
             Reply::Now(answer) => Ok(answer),
             Reply::Later(answer) => answer.await,
+            Reply::Parts(answer) => Ok(Some(answer.joined().unwrap())),
         }
     }
 
@@ -160,10 +161,11 @@ impl Running {
                 is_read_committed,
             };
             let fetched = log.fetch(range).unwrap();
-            if fetched.records.is_empty() {
+            let Some(records) = &fetched.records else {
                 return (marks.log_start_offset, out);
-            }
-            let mut bytes = fetched.records.clone();
+            };
+            let mut bytes = BytesMut::new();
+            records.read_into(&mut bytes).unwrap();
             for set in RecordBatchDecoder::decode_all(&mut bytes).unwrap() {
                 for record in set.records {
                     let is_old = record.offset < offset;

@@ -5,6 +5,7 @@
 
 use bytes::{Bytes, BytesMut};
 
+use super::record::{Compression, RecordError};
 use crate::error::ErrorCode;
 
 /// Bytes before the first record of a batch.
@@ -208,9 +209,11 @@ fn stamp(bytes: &Bytes, now_ms: i64) -> Batch {
     Batch { header, bytes }
 }
 
-/// The same batch with other (already compressed) records: offsets, timestamps and producer stay.
-pub(crate) fn with_records(batch: &[u8], records_count: i32, body: &[u8]) -> Vec<u8> {
+/// The same batch with other records, packed by `codec` already: offsets, timestamps and producer stay.
+pub(crate) fn with_records(batch: &[u8], codec: i16, records_count: i32, body: &[u8]) -> Vec<u8> {
     let mut out = batch[..HEADER_BYTES].to_vec();
+    let attributes = i16::from_be_bytes(array(&out, 21)) & !ATTRIBUTE_COMPRESSION | codec;
+    out[21..23].copy_from_slice(&attributes.to_be_bytes());
     out.extend_from_slice(body);
     let length = (out.len() - LENGTH_OVERHEAD_BYTES) as i32;
     out[8..12].copy_from_slice(&length.to_be_bytes());
@@ -218,6 +221,41 @@ pub(crate) fn with_records(batch: &[u8], records_count: i32, body: &[u8]) -> Vec
     let crc = crc32c::crc32c(&out[CRC_START..]);
     out[17..21].copy_from_slice(&crc.to_be_bytes());
     out
+}
+
+/// The same records packed in another way (a topic whose `compression.type` is not `producer`).
+///
+/// # Errors
+/// INVALID_RECORD if the batch does not hold the records it says, MESSAGE_TOO_LARGE if it has become larger
+/// than the topic takes.
+pub(crate) fn recompress(
+    batch: &Batch,
+    compression: Compression,
+    message_bytes_max: usize,
+) -> Result<Batch, ErrorCode> {
+    let records = super::record::decode(&batch.bytes).map_err(|error| match error {
+        RecordError::TooLarge => ErrorCode::MessageTooLarge,
+        RecordError::Malformed | RecordError::Decompress(_) => ErrorCode::InvalidRecord,
+    })?;
+    let offsets = (batch.header.base_offset..).zip(&records);
+    if offsets
+        .into_iter()
+        .any(|(offset, record)| record.offset != offset)
+    {
+        return Err(ErrorCode::InvalidRecord);
+    }
+    let raw = records.iter().map(|record| &record.raw[..]);
+    let body = super::record::encode(compression, raw).map_err(|error| {
+        tracing::error!(%error, codec = compression.codec, "cannot compress");
+        ErrorCode::UnknownServerError
+    })?;
+    let count = batch.header.records_count;
+    let bytes = Bytes::from(with_records(&batch.bytes, compression.codec, count, &body));
+    if bytes.len() > message_bytes_max {
+        return Err(ErrorCode::MessageTooLarge);
+    }
+    let header = BatchHeader::parse(&bytes).expect("a valid header stays valid with other records");
+    Ok(Batch { header, bytes })
 }
 
 /// How a transaction ended, as its marker says.

@@ -403,6 +403,7 @@ impl CompactionPlan {
             header.compression(),
             kept.iter().map(|record| &record.raw[..]),
         )?;
-        writer.write_all(&batch::with_records(bytes, kept.len() as i32, &body))
+        let codec = header.compression();
+        writer.write_all(&batch::with_records(bytes, codec, kept.len() as i32, &body))
     }
 }

@@ -151,7 +151,8 @@ impl CachedFile {
         &self.0.path
     }
 
-    fn file(&self) -> io::Result<Arc<File>> {
+    /// The open file. Who holds it can read what it is now, whatever becomes of its name.
+    pub(crate) fn open(&self) -> io::Result<Arc<File>> {
         if self.is_retired() {
             return Err(io::Error::new(
                 io::ErrorKind::NotFound,
@@ -173,7 +174,7 @@ impl CachedFile {
 
     /// Fills `buffer` from `position`; fewer bytes only at the end of the file.
     pub(crate) fn read_at(&self, mut buffer: &mut [u8], mut position: u64) -> io::Result<usize> {
-        let file = self.file()?;
+        let file = self.open()?;
         let mut total = 0;
         while !buffer.is_empty() {
             match file.read_at(buffer, position) {
@@ -192,7 +193,7 @@ impl CachedFile {
 
     /// Writes both parts one after the other at `position`, in one system call when the kernel can.
     pub(crate) fn write_parts_at(&self, parts: [&[u8]; 2], position: u64) -> io::Result<()> {
-        let file = self.file()?;
+        let file = self.open()?;
         let disk = &self.0.cache.disk;
         disk.write_parts_at(&file, &self.0.path, parts, position)
     }
@@ -207,11 +208,11 @@ impl CachedFile {
 
     /// Makes the data durable.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        self.0.cache.disk.sync_file(&*self.file()?, &self.0.path)
+        self.0.cache.disk.sync_file(&*self.open()?, &self.0.path)
     }
 
     pub(crate) fn truncate(&self, size_bytes: u64) -> io::Result<()> {
-        let file = self.file()?;
+        let file = self.open()?;
         self.0.cache.disk.truncate(&file, &self.0.path, size_bytes)
     }
 
@@ -221,6 +222,6 @@ impl CachedFile {
     }
 
     pub(crate) fn size_bytes(&self) -> io::Result<u64> {
-        Ok(self.file()?.metadata()?.len())
+        Ok(self.open()?.metadata()?.len())
     }
 }

@@ -11,13 +11,17 @@ use std::{
     },
 };
 
-use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::{
-    AppendInfo, Log, LogOptions, batch::Batch, compaction::CompactionRules, file::FileCache,
-    producer_state::AbortedTransaction, recovery,
+    AppendInfo, Log, LogOptions,
+    batch::Batch,
+    compaction::CompactionRules,
+    file::FileCache,
+    producer_state::AbortedTransaction,
+    recovery,
+    region::{FileRegion, ReadPlan},
 };
 use crate::{counters, disk_quota::StoredBytes, error::ErrorCode, host::Durability};
 
@@ -39,7 +43,8 @@ pub(crate) type Waiter = Arc<Notify>;
 /// What a fetch of one partition found.
 #[derive(Debug, Default)]
 pub(crate) struct FetchedRecords {
-    pub records: Bytes,
+    /// Where the records are.
+    pub records: Option<FileRegion>,
     pub high_watermark: i64,
     pub last_stable_offset: i64,
     pub log_start_offset: i64,
@@ -293,16 +298,43 @@ impl Partition {
         result.map_err(|error| storage_error(&error))
     }
 
-    /// Reads whole batches. The lock is held to find the place, not to read.
+    /// Finds whole batches. The lock is held to find the place, not to read.
     pub(crate) fn fetch(&self, range: FetchRange) -> Result<FetchedRecords, ErrorCode> {
-        let watermarks = {
-            let log = self.open()?;
-            let watermarks = self.watermarks_of(&log);
-            if range.offset < watermarks.log_start_offset || range.offset > log.end_offset() {
-                return Err(ErrorCode::OffsetOutOfRange);
+        let mut target = range.offset;
+        loop {
+            let (mut fetched, plan) = self.plan(range, target)?;
+            let Some(plan) = plan else {
+                return Ok(fetched);
+            };
+            let located = plan.locate(range.max_bytes, range.at_least_one);
+            fetched.records = located.map_err(|error| storage_error(&error))?;
+            // Compaction leaves holes: then the next segment goes on.
+            let next = plan
+                .next_base_offset
+                .filter(|next| *next < plan.limit_offset && fetched.records.is_none());
+            match next {
+                Some(next) => target = next,
+                None => {
+                    if fetched.records.is_none() {
+                        fetched.aborted.clear();
+                    }
+                    return Ok(fetched);
+                }
             }
-            watermarks
-        };
+        }
+    }
+
+    /// What is known of a partition under its lock, and where `target` is if the range may have records.
+    fn plan(
+        &self,
+        range: FetchRange,
+        target: i64,
+    ) -> Result<(FetchedRecords, Option<ReadPlan>), ErrorCode> {
+        let mut log = self.open()?;
+        let watermarks = self.watermarks_of(&log);
+        if range.offset < watermarks.log_start_offset || range.offset > log.end_offset() {
+            return Err(ErrorCode::OffsetOutOfRange);
+        }
         let limit = if range.is_read_committed {
             watermarks.last_stable_offset
         } else {
@@ -314,39 +346,16 @@ impl Partition {
             log_start_offset: watermarks.log_start_offset,
             ..FetchedRecords::default()
         };
-        if range.offset < limit && range.max_bytes > 0 {
-            fetched.records = self.read(range, limit)?;
+        if target >= limit || range.max_bytes == 0 {
+            return Ok((fetched, None));
         }
-        if range.is_read_committed && !fetched.records.is_empty() {
-            fetched.aborted = self.open()?.aborted_in(range.offset, limit);
+        let plan = log
+            .plan(target, limit, range.max_bytes)
+            .map_err(|error| storage_error(&error))?;
+        if range.is_read_committed && plan.is_some() {
+            fetched.aborted = log.aborted_in(range.offset, limit);
         }
-        Ok(fetched)
-    }
-
-    fn read(&self, range: FetchRange, limit: i64) -> Result<Bytes, ErrorCode> {
-        let mut target = range.offset;
-        loop {
-            let plan = self
-                .open()?
-                .plan(target)
-                .map_err(|error| storage_error(&error))?;
-            let Some(plan) = plan else {
-                return Ok(Bytes::new());
-            };
-            let read = plan.read(range.max_bytes, limit, range.at_least_one);
-            if plan.is_outdated() {
-                // Compaction put another file in the place of this one meanwhile.
-                continue;
-            }
-            let records = read.map_err(|error| storage_error(&error))?;
-            match plan
-                .next_base_offset
-                .filter(|next| *next < limit && records.is_empty())
-            {
-                Some(next) => target = next,
-                None => return Ok(records),
-            }
-        }
+        Ok((fetched, plan))
     }
 
     /// Compacts what is worth it. Blocks on the disk.
@@ -380,7 +389,13 @@ impl Partition {
     /// Has a waiting fetch woken by the next change.
     pub(crate) fn register(&self, waiter: &Waiter) {
         let mut waiters = self.waiters.lock();
-        waiters.retain(|waiting| waiting.strong_count() > 0);
+        // Those who gave up are looked for when room is made only, so that many who wait cost each other
+        // nothing.
+        if waiters.len() == waiters.capacity() {
+            waiters.retain(|waiting| waiting.strong_count() > 0);
+            let room = waiters.len().max(1);
+            waiters.reserve(room);
+        }
         waiters.push(Arc::downgrade(waiter));
     }
 

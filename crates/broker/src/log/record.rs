@@ -1,4 +1,4 @@
-//! Single records inside a batch: needed for look-ups by time and for compaction only.
+//! Single records inside a batch: needed for look-ups by time, for compaction and to compress them anew.
 
 use std::io::{self, Read, Write};
 
@@ -143,16 +143,33 @@ pub(crate) fn decode(batch: &[u8]) -> Result<Vec<Record>, RecordError> {
     Ok(out)
 }
 
-/// Puts raw records together again, compressed as before.
+/// How records are packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Compression {
+    /// 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd.
+    pub codec: i16,
+    /// In the codec's own terms; `None` is its default. Only gzip and zstd have levels here.
+    pub level: Option<i32>,
+}
+
+impl From<i16> for Compression {
+    fn from(codec: i16) -> Self {
+        Self { codec, level: None }
+    }
+}
+
+/// Puts raw records together again.
 pub(crate) fn encode<'a>(
-    codec: i16,
+    compression: impl Into<Compression>,
     records: impl Iterator<Item = &'a [u8]>,
 ) -> io::Result<Vec<u8>> {
+    let Compression { codec, level } = compression.into();
     let plain: Vec<u8> = records.flatten().copied().collect();
     match codec {
         1 => {
-            let mut encoder =
-                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            let level = level.and_then(|level| u32::try_from(level).ok());
+            let level = level.map_or_else(flate2::Compression::default, flate2::Compression::new);
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
             encoder.write_all(&plain)?;
             encoder.finish()
         }
@@ -174,7 +191,8 @@ pub(crate) fn encode<'a>(
             encoder.write_all(&plain)?;
             encoder.finish().map_err(io::Error::other)
         }
-        4 => zstd::stream::encode_all(&plain[..], 0),
+        // Level 0 is the library's word for its default, as it is Kafka's: 3.
+        4 => zstd::stream::encode_all(&plain[..], level.unwrap_or(0)),
         _ => Ok(plain),
     }
 }

@@ -250,6 +250,18 @@ impl Segment {
         Ok(entry.map_or(0, |entry| u64::from(entry.position)))
     }
 
+    /// The last place at or before `position` of which the index knows that a batch ends there.
+    pub(crate) fn boundary_before(&mut self, position: u64) -> io::Result<u64> {
+        if position >= self.size_bytes {
+            return Ok(self.size_bytes);
+        }
+        self.load_index()?;
+        let entries = &self.index.offsets;
+        let after = entries.partition_point(|entry| u64::from(entry.position) <= position);
+        let entry = after.checked_sub(1).map(|at| &entries[at]);
+        Ok(entry.map_or(0, |entry| u64::from(entry.position)))
+    }
+
     /// An offset at or before the first record that is not older than `timestamp_ms`.
     pub(crate) fn offset_before(&mut self, timestamp_ms: i64) -> io::Result<i64> {
         self.load_index()?;

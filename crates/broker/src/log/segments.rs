@@ -6,15 +6,14 @@ use std::{
     sync::Arc,
 };
 
-use bytes::Bytes;
-
 use super::{
-    batch::{self, Batch, BatchHeader, HEADER_BYTES},
+    batch::{self, Batch, BatchHeader},
     disk::Disk,
     file::{CachedFile, FileCache},
     leader_epoch::LeaderEpochs,
     producer_state::{AbortedTransaction, ProducerStates, SequenceCheck},
     record,
+    region::ReadPlan,
     segment::{Segment, SegmentCheckpoint, file_name},
 };
 use crate::error::ErrorCode;
@@ -246,19 +245,35 @@ impl Log {
             .checked_sub(1)
     }
 
-    /// Where to read `target` from; `None` if there is nothing at or behind it.
-    pub(crate) fn plan(&mut self, target: i64) -> io::Result<Option<ReadPlan>> {
+    /// Where to find `target` and what follows below `limit_offset`, about `max_bytes` of it; `None` if
+    /// there is nothing at or behind it.
+    pub(crate) fn plan(
+        &mut self,
+        target: i64,
+        limit_offset: i64,
+        max_bytes: usize,
+    ) -> io::Result<Option<ReadPlan>> {
         if target >= self.end_offset || self.segments.is_empty() {
             return Ok(None);
         }
         let at = self.segment_at(target).unwrap_or(0);
         let next_base_offset = self.segments.get(at + 1).map(|next| next.base_offset);
+        let is_whole = limit_offset >= next_base_offset.unwrap_or(self.end_offset);
         let segment = &mut self.segments[at];
+        let position = segment.position_of(target)?;
+        let visible_end = if is_whole {
+            segment.size_bytes
+        } else {
+            segment.position_of(limit_offset)?
+        };
+        let wanted_end = segment.boundary_before(position.saturating_add(max_bytes as u64))?;
         Ok(Some(ReadPlan {
-            position: segment.position_of(target)?,
+            position,
+            sure_end: visible_end.min(wanted_end),
             end: segment.size_bytes,
-            file: segment.file().clone(),
+            file: segment.file().open()?,
             target,
+            limit_offset,
             next_base_offset,
         }))
     }
@@ -685,94 +700,4 @@ fn encode_aborted(aborted: &[AbortedTransaction]) -> Vec<u8> {
         out.extend((entry.last_offset + 1).to_be_bytes());
     }
     out
-}
-
-/// A place in a segment from which a range of offsets is read without holding the partition's lock.
-/// The bytes there never change: appends go behind `end`.
-pub(crate) struct ReadPlan {
-    file: CachedFile,
-    position: u64,
-    end: u64,
-    target: i64,
-    /// Where to look on if this segment has nothing at or behind the target.
-    pub next_base_offset: Option<i64>,
-}
-
-/// Bytes read beyond what was asked for, since the index points a little before the target.
-const READ_SLACK_BYTES: usize = 8 << 10;
-
-impl ReadPlan {
-    /// Whether what was read may come from another file than the one that was planned.
-    pub(crate) fn is_outdated(&self) -> bool {
-        self.file.is_retired()
-    }
-
-    /// Whole batches from the target on, below `limit_offset`, at most `max_bytes` of them; the first
-    /// is returned whatever its size if `at_least_one` (KIP-74).
-    pub(crate) fn read(
-        &self,
-        max_bytes: usize,
-        limit_offset: i64,
-        at_least_one: bool,
-    ) -> io::Result<Bytes> {
-        let mut position = self.position;
-        let mut want = max_bytes.saturating_add(READ_SLACK_BYTES);
-        loop {
-            let length = want.min((self.end - position) as usize);
-            let mut buffer = vec![0; length];
-            let got = self.file.read_at(&mut buffer, position)?;
-            buffer.truncate(got);
-            let mut skipped = 0;
-            while let Some(header) = BatchHeader::parse(&buffer[skipped..]) {
-                if header.last_offset() >= self.target {
-                    break;
-                }
-                skipped += header.size_bytes().min(buffer.len() - skipped);
-            }
-            let first = buffer.get(skipped..).and_then(BatchHeader::parse);
-            match first {
-                Some(first) if first.base_offset >= limit_offset => return Ok(Bytes::new()),
-                Some(first) if skipped + first.size_bytes() <= buffer.len() => {
-                    let end =
-                        whole_batches(&buffer, skipped, max_bytes, limit_offset, at_least_one);
-                    return Ok(Bytes::from(buffer).slice(skipped..end));
-                }
-                Some(first) if !at_least_one && first.size_bytes() > max_bytes => {
-                    return Ok(Bytes::new());
-                }
-                Some(first) => want = want.max(first.size_bytes()),
-                None if position + skipped as u64 + HEADER_BYTES as u64 > self.end => {
-                    return Ok(Bytes::new());
-                }
-                None => {}
-            }
-            if got < length || (skipped == 0 && first.is_none()) {
-                return Ok(Bytes::new());
-            }
-            position += skipped as u64;
-        }
-    }
-}
-
-/// End of the last whole batch that fits.
-fn whole_batches(
-    buffer: &[u8],
-    start: usize,
-    max_bytes: usize,
-    limit_offset: i64,
-    at_least_one: bool,
-) -> usize {
-    let mut end = start;
-    while let Some(header) = BatchHeader::parse(&buffer[end..]) {
-        let next = end + header.size_bytes();
-        let is_first = end == start && at_least_one;
-        if next > buffer.len()
-            || header.base_offset >= limit_offset
-            || (next - start > max_bytes && !is_first)
-        {
-            break;
-        }
-        end = next;
-    }
-    end
 }

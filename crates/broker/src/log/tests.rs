@@ -9,7 +9,9 @@ use super::{
     Log, LogOptions,
     batch::{self, Batch, BatchHeader, BatchRules, Marker},
     file::FileCache,
+    record::Compression,
     recovery,
+    region::ReadPlan,
 };
 use crate::error::ErrorCode;
 
@@ -115,12 +117,22 @@ pub(super) fn open(dir: &Path) -> Log {
     .unwrap()
 }
 
+/// The bytes that a plan leads to.
+fn read(plan: &ReadPlan, max_bytes: usize, at_least_one: bool) -> Bytes {
+    let mut bytes = BytesMut::new();
+    if let Some(region) = plan.locate(max_bytes, at_least_one).unwrap() {
+        region.read_into(&mut bytes).unwrap();
+        assert_eq!(bytes.len(), region.length);
+    }
+    bytes.freeze()
+}
+
 /// Base offset and number of records of every batch from `offset` on.
 fn read_all(log: &mut Log, offset: i64) -> Vec<(i64, i32)> {
     let mut out = Vec::new();
     let mut target = offset;
-    while let Some(plan) = log.plan(target).unwrap() {
-        let bytes = plan.read(1 << 20, log.end_offset(), true).unwrap();
+    while let Some(plan) = log.plan(target, log.end_offset(), 1 << 20).unwrap() {
+        let bytes = read(&plan, 1 << 20, true);
         let mut at = 0;
         while let Some(header) = BatchHeader::parse(&bytes[at..]) {
             assert!(batch::crc_is_valid(
@@ -500,19 +512,72 @@ fn append_time_replaces_timestamps_and_the_checksum_stays_right() {
 
 #[test]
 fn records_survive_every_codec() {
-    let batch = build(&plain(50, 3));
-    let plain = super::record::decode(&batch).unwrap();
-    for codec in 0..=4i16 {
-        let body =
-            super::record::encode(codec, plain.iter().map(|record| &record.raw[..])).unwrap();
-        let mut packed = batch::with_records(&batch, 50, &body);
-        packed[21..23].copy_from_slice(&codec.to_be_bytes());
-        assert_eq!(
-            super::record::decode(&packed).unwrap(),
-            plain,
-            "codec {codec}"
-        );
+    let from = valid(&plain(50, 3));
+    let plain = super::record::decode(&from.bytes).unwrap();
+    for level in [None, Some(1), Some(9)] {
+        let mut last = from.clone();
+        for codec in [1, 2, 3, 4, 0] {
+            let compression = Compression { codec, level };
+            last = batch::recompress(&last, compression, 1 << 20).unwrap();
+            assert_eq!(last.header.compression(), codec);
+            assert!(batch::crc_is_valid(&last.bytes, &last.header));
+            assert_eq!(
+                super::record::decode(&last.bytes).unwrap(),
+                plain,
+                "codec {codec}"
+            );
+        }
+        assert_eq!(last.bytes, from.bytes);
     }
+}
+
+#[test]
+fn what_cannot_be_packed_anew_is_refused() {
+    let from = valid(&plain(50, 3));
+    let gzip = Compression::from(1);
+    let packed = batch::recompress(&from, gzip, 1 << 20).unwrap();
+    let size = packed.bytes.len();
+    assert!(batch::recompress(&from, gzip, size).is_ok());
+    let check = |batch: &Batch, bytes_max, expected| {
+        let refused = batch::recompress(batch, gzip, bytes_max).map(|batch| batch.header);
+        assert_eq!(refused, Err(expected));
+    };
+    check(&from, size - 1, ErrorCode::MessageTooLarge);
+    // The checksum is right, but what it covers are not records.
+    let mut torn = from.bytes.to_vec();
+    torn[70..].fill(0xff);
+    let torn = Batch {
+        bytes: torn.into(),
+        ..from.clone()
+    };
+    check(&torn, 1 << 20, ErrorCode::InvalidRecord);
+    let mut not_gzip = from.bytes.to_vec();
+    not_gzip[22] |= 4;
+    let header = BatchHeader {
+        attributes: 4,
+        ..from.header
+    };
+    let not_zstd = Batch {
+        bytes: not_gzip.into(),
+        header,
+    };
+    check(&not_zstd, 1 << 20, ErrorCode::InvalidRecord);
+}
+
+#[test]
+fn a_region_is_readable_after_its_segment_was_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t-0");
+    let mut log = open(&path);
+    for at in 0..20 {
+        log.append(&valid(&plain(5, at)), 0, &OPTIONS).unwrap();
+    }
+    let plan = log.plan(0, log.end_offset(), 1 << 20).unwrap().unwrap();
+    let before = read(&plan, 1 << 20, true);
+    assert!(!before.is_empty());
+    assert!(log.delete_before(log.end_offset()).unwrap() > 0);
+    assert!(!path.join(super::segment::file_name(0, "log")).exists());
+    assert_eq!(read(&plan, 1 << 20, true), before);
 }
 
 #[test]
@@ -558,8 +623,8 @@ mod compaction {
     fn contents(log: &mut Log) -> (Contents, Vec<i64>) {
         let (mut latest, mut offsets) = (BTreeMap::new(), Vec::new());
         let mut target = 0;
-        while let Some(plan) = log.plan(target).unwrap() {
-            let bytes = plan.read(1 << 20, log.end_offset(), true).unwrap();
+        while let Some(plan) = log.plan(target, log.end_offset(), 1 << 20).unwrap() {
+            let bytes = read(&plan, 1 << 20, true);
             let mut at = 0;
             while let Some(header) = BatchHeader::parse(&bytes[at..]) {
                 let batch = &bytes[at..at + header.size_bytes()];
@@ -624,6 +689,70 @@ mod compaction {
                     let sealed = offsets_after.iter().filter(|offset| **offset < clean_offset).count();
                     prop_assert!(sealed <= 8, "{sealed} records for 8 keys below {clean_offset}");
                 }
+            }
+        }
+    }
+}
+
+mod regions {
+    use super::*;
+
+    /// What a reader gets of a segment whose batches have these base offsets, ends and sizes.
+    fn expected(
+        batches: &[(i64, i64, usize)],
+        (target, limit, max_bytes, at_least_one): (i64, i64, usize, bool),
+    ) -> Vec<i64> {
+        let (mut bases, mut total) = (Vec::new(), 0);
+        for (base, end, size) in batches {
+            if *end <= target {
+                continue;
+            }
+            let is_first = bases.is_empty() && at_least_one;
+            if *base >= limit || (total + size > max_bytes && !is_first) {
+                break;
+            }
+            total += size;
+            bases.push(*base);
+        }
+        bases
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_region_holds_the_batches_that_fit(
+            counts in proptest::collection::vec(1..30usize, 1..60),
+            questions in proptest::collection::vec((0..600i64, 0..900i64, 0..6_000usize, any::<bool>()), 1..40),
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let options = LogOptions { segment_bytes: 1 << 20, ..OPTIONS };
+            let mut log = open(&dir.path().join("t-0"));
+            let mut batches = Vec::new();
+            for count in counts {
+                let batch = valid(&plain(count, 0));
+                let info = log.append(&batch, 0, &options).unwrap();
+                batches.push((info.base_offset, info.end_offset, batch.bytes.len()));
+            }
+            for (target, limit, max_bytes, at_least_one) in questions {
+                let target = target.min(log.end_offset() - 1);
+                // A watermark is always where a batch ends.
+                let ends = batches.iter().map(|(_, end, _)| *end);
+                let limit = ends.filter(|end| *end <= limit).max().unwrap_or(0);
+                if limit <= target {
+                    continue;
+                }
+                let plan = log.plan(target, limit, max_bytes).unwrap().unwrap();
+                let bytes = read(&plan, max_bytes, at_least_one);
+                let (mut at, mut bases) = (0, Vec::new());
+                while let Some(header) = BatchHeader::parse(&bytes[at..]) {
+                    prop_assert!(batch::crc_is_valid(&bytes[at..at + header.size_bytes()], &header));
+                    bases.push(header.base_offset);
+                    at += header.size_bytes();
+                }
+                prop_assert_eq!(at, bytes.len());
+                let asked = (target, limit, max_bytes, at_least_one);
+                prop_assert_eq!(bases, expected(&batches, asked));
             }
         }
     }

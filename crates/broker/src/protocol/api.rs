@@ -11,6 +11,7 @@ use super::{
     Context, retired,
     version::{self, Told},
 };
+use crate::answer::Answer;
 
 /// Why a connection cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -115,6 +116,8 @@ pub(crate) enum Reply {
     Now(Option<Bytes>),
     /// The answer waits for the disk; the connection may go on with other requests to produce.
     Later(BoxFuture<'static, Result<Option<Bytes>, ProtocolError>>),
+    /// An answer that is not all in memory.
+    Parts(Answer),
 }
 
 impl Reply {
@@ -246,7 +249,11 @@ async fn dispatch(
                 answer.await.map(Reply::Now)
             }
         }
-        ApiKey::Fetch => serve!(super::fetch::fetch),
+        ApiKey::Fetch => {
+            let request = decode(&mut body, key as i16, version)?;
+            let answer = super::fetch::fetch(context, request).await;
+            answer.encode(version, correlation_id).map(Reply::Parts)
+        }
         ApiKey::ListOffsets => serve!(super::list_offsets::list_offsets),
         ApiKey::OffsetForLeaderEpoch => serve!(super::list_offsets::offset_for_leader_epoch),
         ApiKey::Metadata => serve!(super::metadata::metadata),

@@ -1,23 +1,28 @@
-//! Fetch: long polls over many partitions.
+//! Fetch: long polls over many partitions, in sessions or without.
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use kafka_protocol::messages::{
-    FetchRequest, FetchResponse,
-    fetch_request::{FetchPartition, FetchTopic},
+    FetchRequest, FetchResponse, TopicName,
     fetch_response::{
-        AbortedTransaction, EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint,
-        PartitionData,
+        AbortedTransaction, EpochEndOffset, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
     },
 };
 use tokio::{sync::Notify, time::Instant};
+use uuid::Uuid;
 
-use super::{Context, bandwidth::Traffic, throttle_ms, usage::count_topic};
+use super::{
+    Context,
+    bandwidth::Traffic,
+    fetch_answer::{FetchAnswer, PartitionAnswer, TopicAnswer, without_records},
+    throttle_ms,
+    usage::count_topic,
+};
 use crate::{
     acl::AclOperation,
     client_quota::Direction,
     error::ErrorCode,
+    fetch_session::{FetchContext, PartitionKey, Position, Seen, SessionRequest, TopicKey, Wanted},
     leadership::NO_LEADER,
     log::partition::{FetchRange, Partition},
     topic::Topic,
@@ -27,222 +32,319 @@ use crate::{
 const ZSTD_VERSION_MIN: i16 = 10;
 /// Longest long poll.
 const WAIT_MAX: Duration = Duration::from_secs(600);
+/// The first version that names topics by id (KIP-516).
+const TOPIC_IDS: i16 = 13;
+/// The epoch of a request that wants no session.
+const NO_SESSION_EPOCH: i32 = -1;
+
+/// What is asked of the answer as a whole.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    min_bytes: usize,
+    /// As the client asks.
+    max_bytes: i32,
+    is_read_committed: bool,
+}
 
 /// Answers with records, waiting for `min_bytes` of them up to the client's limit.
-pub(crate) async fn fetch(context: &mut Context, request: FetchRequest) -> FetchResponse {
-    if let Some(code) = refuse_session(&request) {
-        return FetchResponse::default().with_error_code(code.code());
-    }
+pub(crate) async fn fetch(context: &mut Context, request: FetchRequest) -> FetchAnswer {
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)).min(WAIT_MAX);
     let deadline = Instant::now() + wait;
-    let min_bytes = usize::try_from(request.min_bytes).unwrap_or(0);
+    let bounds = Bounds {
+        min_bytes: usize::try_from(request.min_bytes).unwrap_or(0),
+        max_bytes: request.max_bytes,
+        is_read_committed: request.isolation_level == 1,
+    };
+    let (session, wanted) = match begin(context, request) {
+        Ok(begun) => begun,
+        Err(code) => return refuse(context, code),
+    };
     let waiter = Arc::new(Notify::new());
     loop {
         let is_last = Instant::now() >= deadline;
         if !is_last {
-            register(context, &request, &waiter);
+            register(context, &wanted, &waiter);
         }
-        let read = read_all(context, &request);
-        if is_last || read.is_final || read.bytes >= min_bytes {
-            return answer(context, read);
+        let read = read_all(context, &wanted, bounds);
+        if is_last || read.is_final || read.bytes >= bounds.min_bytes {
+            return answer(context, session, wanted, read);
         }
         let _ = tokio::time::timeout_at(deadline, waiter.notified()).await;
     }
 }
 
-/// Sessions are not kept: a full request is answered with session id 0, which tells the client to send
-/// full requests (KIP-227); anything else names a session that does not exist.
-fn refuse_session(request: &FetchRequest) -> Option<ErrorCode> {
-    match (request.session_id, request.session_epoch) {
-        (0, 0 | -1) => None,
-        (_, -1) => None,
-        (0, _) => Some(ErrorCode::InvalidFetchSessionEpoch),
-        _ => Some(ErrorCode::FetchSessionIdNotFound),
+fn refuse(context: &Context, code: ErrorCode) -> FetchAnswer {
+    context.count_errors(None, 1);
+    FetchAnswer {
+        head: FetchResponse::default().with_error_code(code.code()),
+        topics: Vec::new(),
     }
 }
 
-fn find_topic(context: &Context, wanted: &FetchTopic) -> Option<Arc<Topic>> {
-    if context.version >= 13 {
-        context.cluster.topics.by_id(&wanted.topic_id)
-    } else {
-        context.cluster.topics.get(&wanted.topic)
+/// Finds the session of the request, and everything that is to be fetched.
+fn begin(
+    context: &Context,
+    request: FetchRequest,
+) -> Result<(FetchContext, Vec<Wanted>), ErrorCode> {
+    let has_ids = context.version >= TOPIC_IDS;
+    let key_of = |name: &TopicName, id: Uuid| {
+        if has_ids {
+            TopicKey::Id(id)
+        } else {
+            TopicKey::Name(name.as_str().into())
+        }
+    };
+    let name_of = |key: &TopicKey| match key {
+        TopicKey::Name(name) => Some(name.clone()),
+        TopicKey::Id(id) => {
+            let topic = context.cluster.topics.by_id(id)?;
+            Some(topic.name.as_str().into())
+        }
+    };
+    let mut wanted = Vec::new();
+    for topic in &request.topics {
+        let key = key_of(&topic.topic, topic.topic_id);
+        let has_session = request.session_epoch != NO_SESSION_EPOCH;
+        let name = has_session.then(|| name_of(&key)).flatten();
+        wanted.extend(topic.partitions.iter().map(|asked| Wanted {
+            key: PartitionKey {
+                topic: key.clone(),
+                partition: asked.partition,
+            },
+            position: Position {
+                offset: asked.fetch_offset,
+                max_bytes: asked.partition_max_bytes,
+                leader_epoch: asked.current_leader_epoch,
+                last_fetched_epoch: asked.last_fetched_epoch,
+            },
+            name: name.clone(),
+        }));
+    }
+    let forgotten = request.forgotten_topics_data.iter().flat_map(|topic| {
+        let key = key_of(&topic.topic, topic.topic_id);
+        topic.partitions.iter().map(move |partition| PartitionKey {
+            topic: key.clone(),
+            partition: *partition,
+        })
+    });
+    let request = SessionRequest {
+        session_id: request.session_id,
+        epoch: request.session_epoch,
+        has_ids,
+        wanted,
+        forgotten: forgotten.collect(),
+    };
+    let now_ms = context.cluster.shared.now_ms();
+    context
+        .cluster
+        .fetch_sessions
+        .begin(request, now_ms, name_of)
+}
+
+/// The topic that is meant.
+///
+/// # Errors
+/// UNKNOWN_TOPIC_OR_PARTITION; by id UNKNOWN_TOPIC_ID, and INCONSISTENT_TOPIC_ID if a session's topic was
+/// deleted and another has its name.
+fn find_topic(context: &Context, wanted: &Wanted) -> Result<Arc<Topic>, ErrorCode> {
+    let topics = &context.cluster.topics;
+    match &wanted.key.topic {
+        TopicKey::Name(name) => topics.get(name).ok_or(ErrorCode::UnknownTopicOrPartition),
+        TopicKey::Id(id) => topics.by_id(id).ok_or_else(|| match &wanted.name {
+            None => ErrorCode::UnknownTopicId,
+            Some(name) if topics.get(name).is_some() => ErrorCode::InconsistentTopicId,
+            Some(_) => ErrorCode::UnknownTopicOrPartition,
+        }),
     }
 }
 
 /// The topic, if the client may read it. A name is refused whether it is there or not.
-fn readable_topic(context: &Context, wanted: &FetchTopic) -> Result<Arc<Topic>, ErrorCode> {
-    if context.version < 13 {
-        context.check_topic(AclOperation::Read, &wanted.topic)?;
-        return find_topic(context, wanted).ok_or(ErrorCode::UnknownTopicOrPartition);
+fn readable_topic(context: &Context, wanted: &Wanted) -> Result<Arc<Topic>, ErrorCode> {
+    let found = find_topic(context, wanted);
+    let named = match &wanted.key.topic {
+        TopicKey::Name(name) => Some(&**name),
+        TopicKey::Id(_) => wanted.name.as_deref(),
+    };
+    let name = named.or(found.as_ref().ok().map(|topic| topic.name.as_str()));
+    if let Some(name) = name {
+        context.check_topic(AclOperation::Read, name)?;
     }
-    let topic = find_topic(context, wanted).ok_or(ErrorCode::UnknownTopicId)?;
-    context.check_topic(AclOperation::Read, &topic.name)?;
-    Ok(topic)
+    found
 }
 
-fn register(context: &Context, request: &FetchRequest, waiter: &Arc<Notify>) {
-    for wanted in &request.topics {
-        let Some(topic) = find_topic(context, wanted) else {
-            continue;
-        };
-        for partition in &wanted.partitions {
-            if let Some(partition) = topic.partition(partition.partition) {
-                partition.register(waiter);
-            }
+fn register(context: &Context, wanted: &[Wanted], waiter: &Arc<Notify>) {
+    for wanted in wanted {
+        let topic = find_topic(context, wanted).ok();
+        let partition = topic.and_then(|topic| topic.partition(wanted.key.partition));
+        if let Some(partition) = partition {
+            partition.register(waiter);
         }
     }
 }
 
 struct Read {
-    topics: Vec<FetchableTopicResponse>,
+    /// In the order of what was wanted.
+    partitions: Vec<PartitionAnswer>,
     bytes: usize,
     /// What is counted for each topic when this is answered.
     touched: Vec<Touched>,
     traffic: Traffic,
-    /// Whether an error has to be told at once.
+    /// Whether waiting would change nothing.
     is_final: bool,
 }
 
+/// Partitions of one topic that follow each other.
 struct Touched {
     topic: Option<Arc<Topic>>,
     bytes: usize,
     errors: u64,
 }
 
-fn read_all(context: &Context, request: &FetchRequest) -> Read {
-    let mut left = context.fetch_bytes_max(request.max_bytes);
-    let mut read = Read {
-        topics: Vec::with_capacity(request.topics.len()),
-        bytes: 0,
-        touched: Vec::with_capacity(request.topics.len()),
-        traffic: Traffic::default(),
-        is_final: request.topics.is_empty(),
-    };
-    for wanted in &request.topics {
-        let topic = readable_topic(context, wanted);
-        let mut touched = Touched {
-            topic: topic.as_ref().ok().cloned(),
-            bytes: 0,
-            errors: 0,
-        };
-        let mut partitions = Vec::with_capacity(wanted.partitions.len());
-        for partition in &wanted.partitions {
-            let at_least_one = read.bytes == 0;
-            let data = read_one(
-                context,
-                &topic,
-                partition,
-                request.isolation_level == 1,
-                left,
-                at_least_one,
-            );
-            let size = data.records.as_ref().map_or(0, Bytes::len);
-            read.bytes += size;
-            touched.bytes += size;
-            touched.errors += u64::from(data.error_code != 0);
-            let replicas = topic.as_ref().map_or(1, |topic| topic.replication_factor);
-            read.traffic.add(context, size, replicas);
-            left = left.saturating_sub(size);
-            read.is_final |= data.error_code != 0 || data.diverging_epoch.end_offset >= 0;
-            partitions.push(data);
+impl Read {
+    fn push(&mut self, topic: Option<Arc<Topic>>, answer: PartitionAnswer) {
+        let bytes = answer.records_bytes();
+        let errors = u64::from(answer.data.error_code != 0);
+        self.bytes += bytes;
+        self.partitions.push(answer);
+        match self.touched.last_mut() {
+            Some(last)
+                if last.topic.as_ref().map(Arc::as_ptr) == topic.as_ref().map(Arc::as_ptr) =>
+            {
+                last.bytes += bytes;
+                last.errors += errors;
+            }
+            _ => self.touched.push(Touched {
+                topic,
+                bytes,
+                errors,
+            }),
         }
-        read.touched.push(touched);
-        read.topics.push(
-            FetchableTopicResponse::default()
-                .with_topic(wanted.topic.clone())
-                .with_topic_id(wanted.topic_id)
-                .with_partitions(partitions),
-        );
     }
+}
+
+fn read_all(context: &Context, wanted: &[Wanted], bounds: Bounds) -> Read {
+    let mut read = Read {
+        partitions: Vec::with_capacity(wanted.len()),
+        bytes: 0,
+        touched: Vec::new(),
+        traffic: Traffic::default(),
+        is_final: false,
+    };
+    let mut has_partition = false;
+    let max_bytes = context.fetch_bytes_max(bounds.max_bytes);
+    for wanted in wanted {
+        let (is_first, left) = (read.bytes == 0, max_bytes.saturating_sub(read.bytes));
+        match readable_topic(context, wanted) {
+            // A topic that is not there yet is waited for, as long as there is another.
+            Err(code) => read.push(None, failed(wanted, code).into()),
+            Ok(topic) => {
+                let answer = read_one(context, &topic, wanted, bounds, left, is_first);
+                has_partition = true;
+                let bytes = answer.records_bytes();
+                read.traffic.add(context, bytes, topic.replication_factor);
+                let data = &answer.data;
+                read.is_final |= data.error_code != 0 || data.diverging_epoch.end_offset >= 0;
+                read.push(Some(topic), answer);
+            }
+        }
+    }
+    read.is_final |= !has_partition;
     read
+}
+
+impl From<PartitionData> for PartitionAnswer {
+    fn from(data: PartitionData) -> Self {
+        Self {
+            data,
+            records: None,
+        }
+    }
+}
+
+fn failed(wanted: &Wanted, code: ErrorCode) -> PartitionData {
+    without_records()
+        .with_partition_index(wanted.key.partition)
+        .with_error_code(code.code())
+        .with_high_watermark(-1)
+        .with_last_stable_offset(-1)
+        .with_log_start_offset(-1)
 }
 
 fn read_one(
     context: &Context,
-    topic: &Result<Arc<Topic>, ErrorCode>,
-    wanted: &FetchPartition,
-    is_read_committed: bool,
+    topic: &Arc<Topic>,
+    wanted: &Wanted,
+    bounds: Bounds,
     left: usize,
     at_least_one: bool,
-) -> PartitionData {
-    let empty = PartitionData::default()
-        .with_partition_index(wanted.partition)
-        .with_records(Some(Bytes::new()));
-    let failed = |code: ErrorCode| {
-        empty
-            .clone()
-            .with_error_code(code.code())
-            .with_high_watermark(-1)
-            .with_last_stable_offset(-1)
-            .with_log_start_offset(-1)
-    };
-    let topic = match topic {
-        Ok(topic) => topic,
-        Err(code) => return failed(*code),
-    };
-    let known_epoch = Some(wanted.current_leader_epoch);
-    let partition = match context.led_partition(Some(topic), wanted.partition, known_epoch) {
+) -> PartitionAnswer {
+    let position = wanted.position;
+    let known_epoch = Some(position.leader_epoch);
+    let partition = match context.led_partition(Some(topic), wanted.key.partition, known_epoch) {
         Ok(partition) => partition,
-        Err(ErrorCode::NotLeaderOrFollower) => {
-            return elsewhere(topic, wanted, failed(ErrorCode::NotLeaderOrFollower));
+        Err(code @ ErrorCode::NotLeaderOrFollower) => {
+            return elsewhere(topic, wanted, failed(wanted, code)).into();
         }
-        Err(code) => return failed(code),
+        Err(code) => return failed(wanted, code).into(),
     };
-    if context.version < ZSTD_VERSION_MIN && topic.settings().is_zstd {
-        return failed(ErrorCode::UnsupportedCompressionType);
+    if context.version < ZSTD_VERSION_MIN && topic.settings().is_zstd() {
+        return failed(wanted, ErrorCode::UnsupportedCompressionType).into();
     }
-    if wanted.last_fetched_epoch >= 0 {
-        match diverging(&partition, wanted) {
+    let found = without_records().with_partition_index(wanted.key.partition);
+    if position.last_fetched_epoch >= 0 {
+        match diverging(&partition, position) {
             Ok(None) => {}
-            Ok(Some(end)) => return empty.with_diverging_epoch(end),
-            Err(code) => return failed(code),
+            Ok(Some(end)) => return found.with_diverging_epoch(end).into(),
+            Err(code) => return failed(wanted, code).into(),
         }
     }
     let range = FetchRange {
-        offset: wanted.fetch_offset,
-        max_bytes: left.min(usize::try_from(wanted.partition_max_bytes).unwrap_or(0)),
+        offset: position.offset,
+        max_bytes: left.min(usize::try_from(position.max_bytes).unwrap_or(0)),
         at_least_one,
-        is_read_committed,
+        is_read_committed: bounds.is_read_committed,
     };
     let fetched = match partition.fetch(range) {
         Ok(fetched) => fetched,
-        Err(code) => return failed(code),
+        Err(code) => return failed(wanted, code).into(),
     };
     let aborted = fetched.aborted.iter().map(|aborted| {
         AbortedTransaction::default()
             .with_producer_id(aborted.producer_id.into())
             .with_first_offset(aborted.first_offset)
     });
-    empty
-        .with_high_watermark(fetched.high_watermark)
-        .with_last_stable_offset(fetched.last_stable_offset)
-        .with_log_start_offset(fetched.log_start_offset)
-        .with_aborted_transactions(is_read_committed.then(|| aborted.collect()))
-        .with_records(Some(fetched.records))
+    PartitionAnswer {
+        data: found
+            .with_high_watermark(fetched.high_watermark)
+            .with_last_stable_offset(fetched.last_stable_offset)
+            .with_log_start_offset(fetched.log_start_offset)
+            .with_aborted_transactions(bounds.is_read_committed.then(|| aborted.collect())),
+        records: fetched.records,
+    }
 }
 
 /// Where the log parts from what the client fetched before, if it does (KIP-595).
 fn diverging(
     partition: &Partition,
-    wanted: &FetchPartition,
+    position: Position,
 ) -> Result<Option<EpochEndOffset>, ErrorCode> {
     let current = partition.leader_epoch();
     let end = partition.ask(|log, marks| {
-        if wanted.fetch_offset < marks.log_start_offset {
+        if position.offset < marks.log_start_offset {
             return Ok(None);
         }
-        Ok(log.end_of_epoch(wanted.last_fetched_epoch, current, marks.high_watermark))
+        Ok(log.end_of_epoch(position.last_fetched_epoch, current, marks.high_watermark))
     })?;
     let (epoch, end_offset) = end.ok_or(ErrorCode::OffsetOutOfRange)?;
-    let is_parted = epoch < wanted.last_fetched_epoch || end_offset < wanted.fetch_offset;
+    let is_parted = epoch < position.last_fetched_epoch || end_offset < position.offset;
     let end = EpochEndOffset::default()
         .with_epoch(epoch)
         .with_end_offset(end_offset);
     Ok(is_parted.then_some(end))
 }
 
-fn elsewhere(topic: &Topic, wanted: &FetchPartition, answer: PartitionData) -> PartitionData {
-    let partition = topic.partition(wanted.partition);
+fn elsewhere(topic: &Topic, wanted: &Wanted, answer: PartitionData) -> PartitionData {
+    let partition = topic.partition(wanted.key.partition);
     let (leader, epoch) = partition.map_or((NO_LEADER, -1), |partition| partition.leader());
     answer.with_current_leader(
         LeaderIdAndEpoch::default()
@@ -251,8 +353,35 @@ fn elsewhere(topic: &Topic, wanted: &FetchPartition, answer: PartitionData) -> P
     )
 }
 
-fn answer(context: &mut Context, read: Read) -> FetchResponse {
+fn seen(answer: &PartitionAnswer) -> Seen {
+    let data = &answer.data;
+    Seen {
+        has_records: answer.records.is_some(),
+        high_watermark: data.high_watermark,
+        log_start_offset: data.log_start_offset,
+        is_error: data.error_code != 0,
+        is_diverging: data.diverging_epoch.end_offset >= 0,
+    }
+}
+
+fn answer(
+    context: &mut Context,
+    session: FetchContext,
+    wanted: Vec<Wanted>,
+    read: Read,
+) -> FetchAnswer {
     let cluster = context.cluster.clone();
+    let shared = &cluster.shared;
+    let answers = wanted.into_iter().zip(read.partitions).collect();
+    let told = cluster
+        .fetch_sessions
+        .finish(session, answers, shared.now_ms(), seen, || {
+            shared.uuid().as_u128() as i32
+        });
+    let (session_id, told) = match told {
+        Ok(told) => told,
+        Err(code) => return refuse(context, code),
+    };
     for touched in &read.touched {
         if let Some(topic) = &touched.topic {
             count_topic(topic, |counters| &counters.fetch_requests);
@@ -260,26 +389,62 @@ fn answer(context: &mut Context, read: Read) -> FetchResponse {
         }
         context.count_errors(touched.topic.as_deref(), touched.errors);
     }
-    let mut leaders = Vec::new();
-    for partition in read.topics.iter().flat_map(|topic| topic.partitions.iter()) {
-        if partition.error_code == ErrorCode::NotLeaderOrFollower.code() {
-            leaders.push(partition.current_leader.leader_id.0);
-        }
+    let endpoints = redirects(context, told.iter().map(|(_, answer)| &answer.data));
+    let throttle = context.charge(Direction::Fetch, read.traffic);
+    FetchAnswer {
+        head: FetchResponse::default()
+            .with_throttle_time_ms(throttle_ms(throttle))
+            .with_session_id(session_id)
+            .with_node_endpoints(endpoints),
+        topics: by_topic(told),
     }
+}
+
+/// Where the leaders are that the answer names (KIP-951).
+fn redirects<'a>(
+    context: &Context,
+    answers: impl Iterator<Item = &'a PartitionData>,
+) -> Vec<NodeEndpoint> {
+    let mut leaders: Vec<i32> = answers
+        .filter(|partition| partition.error_code == ErrorCode::NotLeaderOrFollower.code())
+        .map(|partition| partition.current_leader.leader_id.0)
+        .collect();
     leaders.sort_unstable();
     leaders.dedup();
-    let throttle = context.charge(Direction::Fetch, read.traffic);
-    let endpoints = leaders
+    let found = leaders
         .into_iter()
-        .filter_map(|leader| cluster.endpoint(&context.listener, leader))
+        .filter_map(|leader| context.cluster.endpoint(&context.listener, leader));
+    found
         .map(|found| {
             NodeEndpoint::default()
                 .with_node_id(found.broker_id.into())
                 .with_host(found.host.into())
                 .with_port(i32::from(found.port))
-        });
-    FetchResponse::default()
-        .with_throttle_time_ms(throttle_ms(throttle))
-        .with_node_endpoints(endpoints.collect())
-        .with_responses(read.topics)
+        })
+        .collect()
+}
+
+/// Puts partitions of one topic that follow each other together.
+fn by_topic(answers: Vec<(Wanted, PartitionAnswer)>) -> Vec<TopicAnswer> {
+    let mut topics: Vec<TopicAnswer> = Vec::new();
+    let mut last: Option<TopicKey> = None;
+    for (wanted, answer) in answers {
+        let key = wanted.key.topic;
+        match topics.last_mut() {
+            Some(topic) if last.as_ref() == Some(&key) => topic.partitions.push(answer),
+            _ => topics.push(TopicAnswer {
+                name: match &key {
+                    TopicKey::Name(name) => TopicName(name.to_string().into()),
+                    TopicKey::Id(_) => TopicName::default(),
+                },
+                id: match &key {
+                    TopicKey::Name(_) => Uuid::nil(),
+                    TopicKey::Id(id) => *id,
+                },
+                partitions: vec![answer],
+            }),
+        }
+        last = Some(key);
+    }
+    topics
 }

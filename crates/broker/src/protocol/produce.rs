@@ -21,8 +21,9 @@ use crate::{
     leadership::NO_LEADER,
     log::{
         AppendInfo, LogOptions,
-        batch::{self, BatchHeader, BatchRules, COMPRESSION_ZSTD},
+        batch::{self, Batch, BatchHeader, BatchRules, COMPRESSION_ZSTD},
         partition::Partition,
+        record::Compression,
     },
     topic::Topic,
     transaction::{Claim, Producer},
@@ -98,6 +99,7 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
                     acks,
                     transactional_id.as_deref(),
                 )
+                .await
             } else {
                 Err((ErrorCode::InvalidRequiredAcks, None))
             };
@@ -214,7 +216,7 @@ async fn join_transaction(
 
 type Refusal = (ErrorCode, Option<String>);
 
-fn append(
+async fn append(
     context: &Context,
     topic: &Result<Arc<Topic>, ErrorCode>,
     data: PartitionProduceData,
@@ -248,7 +250,7 @@ fn append(
         timestamp_min_ms: now_ms.saturating_sub(settings.message_timestamp_before_max_ms),
         timestamp_max_ms: now_ms.saturating_add(settings.message_timestamp_after_max_ms),
     };
-    let batch = batch::validate(data.records.unwrap_or_default(), rules).map_err(|code| {
+    let refused = |code| {
         if code == ErrorCode::MessageTooLarge {
             counters::add(&cluster.counters.messages_too_large, 1);
         }
@@ -257,12 +259,20 @@ fn append(
             code,
             is_timestamp.then(|| "a timestamp is out of the range that the topic takes".to_owned()),
         )
-    })?;
+    };
+    let mut batch = batch::validate(data.records.unwrap_or_default(), rules).map_err(refused)?;
     if context.version < ZSTD_VERSION_MIN && batch.header.compression() == COMPRESSION_ZSTD {
         return Err(plain(ErrorCode::UnsupportedCompressionType));
     }
-    let key = (topic.name.clone(), data.index);
+    if let Some(compression) = settings.compression
+        && compression.codec != batch.header.compression()
+    {
+        batch = recompress(batch, compression, rules.message_bytes_max)
+            .await
+            .map_err(refused)?;
+    }
     let verify = || {
+        let key = (topic.name.clone(), data.index);
         cluster
             .transactions
             .verify(transactional_id, &batch.header, &key)
@@ -278,6 +288,18 @@ fn append(
         .append(&batch, &options, now_ms, verify)
         .map_err(plain)?;
     Ok((partition, info))
+}
+
+/// Packs records in another way, beside the threads that serve.
+async fn recompress(
+    batch: Batch,
+    compression: Compression,
+    message_bytes_max: usize,
+) -> Result<Batch, ErrorCode> {
+    let packing = tokio::task::spawn_blocking(move || {
+        batch::recompress(&batch, compression, message_bytes_max)
+    });
+    packing.await.unwrap_or(Err(ErrorCode::UnknownServerError))
 }
 
 fn answer_partition(

@@ -7,6 +7,7 @@ mod brokers;
 mod client_scram;
 mod cluster;
 mod configs;
+mod fetch;
 mod limits;
 mod metadata;
 mod observation;

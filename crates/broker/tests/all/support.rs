@@ -108,10 +108,20 @@ impl Client {
         let _ = self.stream.flush().await;
     }
 
+    /// The length of the next answer; `None` if the broker closed the connection.
+    pub async fn receive_length(&mut self) -> Option<usize> {
+        Some(self.stream.read_u32().await.ok()? as usize)
+    }
+
     /// The next answer without its length; `None` if the broker closed the connection.
     pub async fn receive_raw(&mut self) -> Option<Bytes> {
-        let length = self.stream.read_u32().await.ok()?;
-        let mut frame = vec![0; length as usize];
+        let length = self.receive_length().await?;
+        self.receive_rest(length).await
+    }
+
+    /// What follows the length of an answer.
+    pub async fn receive_rest(&mut self, length: usize) -> Option<Bytes> {
+        let mut frame = vec![0; length];
         self.stream.read_exact(&mut frame).await.ok()?;
         Some(frame.into())
     }
@@ -135,10 +145,16 @@ impl Client {
         let frame = self.frame(&request, version);
         self.send_raw(&frame).await;
         let key = R::KEY;
-        let mut answer = self
+        let answer = self
             .receive_raw()
             .await
             .unwrap_or_else(|| panic!("no answer to key {key} version {version}"));
+        self.decode::<R>(answer, version)
+    }
+
+    /// Reads the answer to the last request.
+    pub fn decode<R: Request>(&self, mut answer: Bytes, version: i16) -> R::Response {
+        let key = R::KEY;
         let header =
             ResponseHeader::decode(&mut answer, R::Response::header_version(version)).unwrap();
         assert_eq!(header.correlation_id, self.correlation_id);
