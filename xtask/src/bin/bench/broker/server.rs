@@ -23,13 +23,17 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// What the example prints before the address that it listens at.
 const LISTENING: &str = "PLAINTEXT ";
 
+/// Settings of a topic. Retention would remove prepared batches, whose timestamps are old.
+type TopicConfigs = &'static [(&'static str, &'static str)];
+const NO_RETENTION: (&str, &str) = ("retention.ms", "-1");
+
 /// A running server.
 #[derive(Debug)]
 pub(super) struct Served {
     process: Process,
     bootstrap: String,
     data: PathBuf,
-    topic_configs: &'static [(&'static str, &'static str)],
+    topic_configs: TopicConfigs,
 }
 
 #[derive(Debug)]
@@ -96,7 +100,7 @@ impl Served {
             process,
             bootstrap,
             data: data.join("example"),
-            topic_configs: &[],
+            topic_configs: &[NO_RETENTION],
         })
     }
 
@@ -108,8 +112,8 @@ impl Served {
             data: node.data().to_path_buf(),
             process: Process::Apache(node),
             topic_configs: match durability {
-                Durability::Process => &[],
-                Durability::Power => &[("flush.messages", "1")],
+                Durability::Process => &[NO_RETENTION],
+                Durability::Power => &[NO_RETENTION, ("flush.messages", "1")],
             },
         })
     }
@@ -127,7 +131,7 @@ impl Served {
     }
 
     /// Settings of each topic.
-    pub(super) fn topic_configs(&self) -> &'static [(&'static str, &'static str)] {
+    pub(super) fn topic_configs(&self) -> TopicConfigs {
         self.topic_configs
     }
 
