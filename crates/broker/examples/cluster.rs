@@ -1,6 +1,6 @@
 //! Serves one cluster until it is interrupted:
-//! `cargo run -p brokerage-broker --example cluster -- DATA_DIR PORT BROKERS [power] [--door NAME]…
-//! [--user NAME:PASSWORD]…`.
+//! `cargo run -p brokerage-broker --example cluster -- DATA_DIR PORT BROKERS [power] [--release VERSION]
+//! [--door NAME]… [--user NAME:PASSWORD]…`.
 //!
 //! A door is PLAINTEXT (if none is named), SASL_PLAINTEXT, SSL or SASL_SSL. Broker `n` of `BROKERS` listens at
 //! `127.0.0.1:PORT+n` with the first door, at `PORT+BROKERS+n` with the second, and so on; with a PORT of 0 the
@@ -15,8 +15,8 @@ use brokerage_broker::{
 };
 
 const CLUSTER: &str = "example";
-const USAGE: &str =
-    "usage: cluster DATA_DIR PORT BROKERS [power] [--door NAME]... [--user NAME:PASSWORD]...";
+const USAGE: &str = "usage: cluster DATA_DIR PORT BROKERS [power] [--release VERSION] \
+                     [--door NAME]... [--user NAME:PASSWORD]...";
 
 struct SystemClock;
 
@@ -37,6 +37,7 @@ struct Arguments {
     port: u16,
     brokers: u16,
     durability: Durability,
+    release: String,
     doors: Vec<SecurityProtocol>,
     users: Vec<(String, String)>,
 }
@@ -51,6 +52,7 @@ impl Arguments {
             port: port.parse()?,
             brokers: brokers.parse()?,
             durability: Durability::Process,
+            release: "4.1.0".to_owned(),
             doors: Vec::new(),
             users: Vec::new(),
         };
@@ -58,6 +60,7 @@ impl Arguments {
         while let Some(word) = rest.next() {
             match word.as_str() {
                 "power" => out.durability = Durability::Power,
+                "--release" => out.release.clone_from(rest.next().ok_or(USAGE)?),
                 "--door" => out.doors.push(rest.next().ok_or(USAGE)?.parse()?),
                 "--user" => {
                     let user = rest.next().and_then(|user| user.split_once(':'));
@@ -107,7 +110,7 @@ impl Arguments {
             .map(|name| format!("User:{name}"));
         ClusterSpec {
             id: CLUSTER.to_owned(),
-            kafka_version: "4.1.0".to_owned(),
+            kafka_version: self.release.clone(),
             brokers: (0..self.brokers).map(broker).collect(),
             limits: ClusterLimits::default(),
             auto_create_topics: false,
