@@ -9,7 +9,7 @@ use brokerage_dialects::gateway::Gateway;
 use brokerage_domain::catalog::Catalogs;
 use brokerage_domain::clock::Clocks;
 use brokerage_domain::id::Chance;
-use brokerage_engine_embedded::{EmbeddedEngine, EmbeddedOptions, SharedPortSpec};
+use brokerage_engine_embedded::{EmbeddedEngine, EmbeddedOptions, SharedPortSpec, serves_version};
 use brokerage_store::Store;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::json;
@@ -89,8 +89,24 @@ pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
     })
 }
 
-/// The operator's catalogs, or the built-in ones.
+/// The operator's catalogs, or the built-in ones. They may only offer versions that brokers behave as.
 pub fn catalogs(dir: Option<&std::path::Path>) -> anyhow::Result<Catalogs> {
+    let catalogs = catalogs_read(dir)?;
+    for catalog in catalogs.current() {
+        for version in catalog.versions() {
+            anyhow::ensure!(
+                serves_version(&version.kafka),
+                "catalog: {}: version_offered {:?}: no broker behaves as Apache Kafka {}",
+                catalog.profile(),
+                version.id,
+                version.kafka
+            );
+        }
+    }
+    Ok(catalogs)
+}
+
+fn catalogs_read(dir: Option<&std::path::Path>) -> anyhow::Result<Catalogs> {
     let Some(dir) = dir else {
         return Ok(Catalogs::embedded());
     };
@@ -205,5 +221,38 @@ fn ready(config: &Config, api: &[String], data: &DataDir, engine: &EmbeddedEngin
         if let Some(ca) = ca {
             println!("Kafka clients trust {}", ca.display());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads the catalogs from a folder in which one text is another one.
+    fn check(from: &str, to: &str, expected: Option<&str>) {
+        let dir = std::env::temp_dir().join(format!("catalogs-{}-{to}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("a folder for the catalogs");
+        for catalog in Catalogs::embedded().current() {
+            let text = catalog.text().replace(from, to);
+            let file = dir.join(catalog.profile()).with_extension("toml");
+            std::fs::write(file, text).expect("a catalog");
+        }
+        let read = catalogs(Some(&dir)).map(|_| ());
+        std::fs::remove_dir_all(&dir).expect("the folder is there");
+        let told = read.map_err(|error| error.to_string());
+        assert_eq!(told.as_ref().err().map(String::as_str), expected, "{to}");
+    }
+
+    #[test]
+    fn catalogs_offer_only_what_brokers_behave_as() {
+        catalogs(None).expect("the built-in ones");
+        check("kafka = \"1.0.2\"", "kafka = \"1.1.0\"", None);
+        check(
+            "kafka = \"1.0.2\"",
+            "kafka = \"0.10.2\"",
+            Some(
+                "catalog: jdkafka: version_offered \"1.0.2\": no broker behaves as Apache Kafka 0.10.2",
+            ),
+        );
     }
 }

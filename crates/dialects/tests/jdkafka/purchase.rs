@@ -175,6 +175,11 @@ async fn every_rule_of_the_page_is_refused_by_the_name_of_its_parameter() {
             "instance.instanceVersion",
         ),
         ("/instance/instanceVersion", json!("0.9"), "instanceVersion"),
+        (
+            "/instance/instanceVersion",
+            json!("0.10.2"),
+            "instanceVersion",
+        ),
         ("/instance/instanceVersion", json!("2.6.0"), "nodeClassCode"),
         (
             "/instance/instanceName",
