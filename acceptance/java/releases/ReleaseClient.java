@@ -51,10 +51,8 @@ public final class ReleaseClient {
 
     public static void main(String[] arguments) {
         check("topics are made and described", ReleaseClient::topics);
-        // Clients from 4.0 on dropped the only version that clusters before these have (KIP-896).
-        boolean isNew = isAtLeast(CLIENT, 4, 0);
-        check("settings are described and altered", isNew && !isAtLeast(CLUSTER, 1, 1), ReleaseClient::settings);
-        check("disks are described", isNew && !isAtLeast(CLUSTER, 2, 0), ReleaseClient::disks);
+        check("settings are described and altered", areApart(1, 1), ReleaseClient::settings);
+        check("disks are described", areApart(2, 0), ReleaseClient::disks);
         check("partitions are added", ReleaseClient::partitions);
         for (String codec : codecs()) {
             check("records come back as they were sent: " + codec, () -> records(codec));
@@ -120,6 +118,12 @@ public final class ReleaseClient {
         String[] parts = release.split("\\.");
         int foundMajor = Integer.parseInt(parts[0]), foundMinor = Integer.parseInt(parts[1]);
         return foundMajor > major || foundMajor == major && foundMinor >= minor;
+    }
+
+    /** One side is from 4.0 on, which dropped version 0 (KIP-896), the other older than version 1 of a request. */
+    private static boolean areApart(int major, int minor) {
+        return isAtLeast(CLIENT, 4, 0) && !isAtLeast(CLUSTER, major, minor)
+            || isAtLeast(CLUSTER, 4, 0) && !isAtLeast(CLIENT, major, minor);
     }
 
     private static Properties properties() {
