@@ -97,6 +97,15 @@ impl Default for ConformanceSettings {
 /// Replication factors if none is named.
 const REPLICATION_FACTORS: [u16; 2] = [1, 3];
 
+/// What every cell of one run shares.
+struct Asking<'r> {
+    workspace: &'r Workspace,
+    settings: &'r ConformanceSettings,
+    engine: Engine,
+    /// This program, as it was found when the run began: a build beside the run may replace it.
+    this: PathBuf,
+}
+
 /// One script at one door.
 #[derive(Debug)]
 struct Cell<'s> {
@@ -128,9 +137,14 @@ pub fn conformance_run(workspace: &Workspace, settings: &ConformanceSettings) ->
         [] => &REPLICATION_FACTORS,
         named => named,
     };
-    let engine = match settings.engine {
-        EngineName::Embedded => Engine::Embedded(broker_build(workspace)?),
-        EngineName::Apache => Engine::Apache(ApacheKafka::prepare(workspace)?),
+    let asking = Asking {
+        workspace,
+        settings,
+        engine: match settings.engine {
+            EngineName::Embedded => Engine::Embedded(broker_build(workspace)?),
+            EngineName::Apache => Engine::Apache(ApacheKafka::prepare(workspace)?),
+        },
+        this: std::env::current_exe()?,
     };
     let mut sums: BTreeMap<&'static str, Counts> = BTreeMap::new();
     let mut scripts = Vec::new();
@@ -156,7 +170,7 @@ pub fn conformance_run(workspace: &Workspace, settings: &ConformanceSettings) ->
             }
         }
     }
-    for (client, counts) in cells_run(workspace, settings, &engine, cells)? {
+    for (client, counts) in cells_run(&asking, cells)? {
         *sums.entry(client).or_default() += counts;
     }
     let mut sum = Counts::default();
@@ -214,21 +228,22 @@ fn chosen<T: Copy>(
 
 /// Takes cells from the queue, some at once, until none is left.
 fn cells_run(
-    workspace: &Workspace,
-    settings: &ConformanceSettings,
-    engine: &Engine,
+    asking: &Asking<'_>,
     cells: VecDeque<Cell<'_>>,
 ) -> Result<Vec<(&'static str, Counts)>> {
     let queue = Mutex::new(cells);
     let counted = Mutex::new(Vec::new());
-    let work = || -> Result<()> {
+    let work = || {
         loop {
             let cell = queue
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .pop_front();
-            let Some(cell) = cell else { return Ok(()) };
-            let counts = cell_run(workspace, settings, engine, &cell)?;
+            let Some(cell) = cell else { return };
+            let counts = cell_run(asking, &cell).unwrap_or_else(|error| {
+                println!("    {}: {error:#}", cell.name(asking.settings.engine));
+                Counts::one(false)
+            });
             counted
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -236,14 +251,11 @@ fn cells_run(
         }
     };
     thread::scope(|scope| {
-        let workers: Vec<_> = (0..settings.jobs.max(1))
+        let workers: Vec<_> = (0..asking.settings.jobs.max(1))
             .map(|_| scope.spawn(work))
             .collect();
         for worker in workers {
-            match worker.join() {
-                Ok(outcome) => outcome?,
-                Err(_) => bail!("a worker panicked"),
-            }
+            ensure!(worker.join().is_ok(), "a worker panicked");
         }
         Ok(())
     })?;
@@ -251,36 +263,28 @@ fn cells_run(
 }
 
 /// One script against a cluster of its own; its data goes when every check passed.
-fn cell_run(
-    workspace: &Workspace,
-    settings: &ConformanceSettings,
-    engine: &Engine,
-    cell: &Cell<'_>,
-) -> Result<Counts> {
-    let name = cell.name(settings.engine);
+fn cell_run(asking: &Asking<'_>, cell: &Cell<'_>) -> Result<Counts> {
+    let name = cell.name(asking.settings.engine);
     let started = Instant::now();
-    let folder = workspace.scratch("conformance")?.join(&name);
-    let cluster = Cluster::start(engine, folder.clone(), cell.replication_factor)
-        .with_context(|| name.clone())?;
-    let program = cell.script.program(workspace.log(&name)?);
+    let folder = asking.workspace.scratch("conformance")?.join(&name);
+    let cluster = Cluster::start(&asking.engine, folder.clone(), cell.replication_factor)?;
+    let program = cell.script.program(asking.workspace.log(&name)?);
     let program = cell.door.tell(program, &cluster.authority());
     let bootstrap = cluster.bootstrap(cell.door.protocol);
     let socket = restart::restart_socket();
+    let restart_command = restart::restart_command(&asking.this, &socket);
     let cluster = Mutex::new(cluster);
     let locked = || cluster.lock().unwrap_or_else(PoisonError::into_inner);
-    let ended = restart::restart_serve(
-        &socket,
-        || locked().restart(),
-        || {
-            program
-                .env("BOOTSTRAP", bootstrap)
-                .env("RESTART_CMD", restart::restart_command(&socket)?)
-                .env("LOG_DIRS", &folder)
-                .env("RECORDS", settings.records.to_string())
-                .env("REPLICATION_FACTOR", cell.replication_factor.to_string())
-                .run()
-        },
-    )?;
+    let restart = || locked().restart();
+    let ended = restart::restart_serve(&socket, restart, || {
+        program
+            .env("BOOTSTRAP", bootstrap)
+            .env("RESTART_CMD", restart_command)
+            .env("LOG_DIRS", &folder)
+            .env("RECORDS", asking.settings.records.to_string())
+            .env("REPLICATION_FACTOR", cell.replication_factor.to_string())
+            .run()
+    })?;
     locked().stop()?;
     let counts = counts_of(&name, &ended, started.elapsed());
     if counts.failed == 0 {

@@ -26,14 +26,9 @@ pub(crate) fn restart_socket() -> PathBuf {
     std::env::temp_dir().join(format!("xtask-restart-{}-{number}", std::process::id()))
 }
 
-/// The shell command for RESTART_CMD.
-pub(crate) fn restart_command(socket: &Path) -> Result<String> {
-    let this = std::env::current_exe()?;
-    Ok(format!(
-        "'{}' restart '{}'",
-        this.display(),
-        socket.display()
-    ))
+/// The shell command for RESTART_CMD; `this` is the program whose `restart` it runs.
+pub(crate) fn restart_command(this: &Path, socket: &Path) -> String {
+    format!("'{}' restart '{}'", this.display(), socket.display())
 }
 
 /// Asks the run at the other end of the socket to restart its server; returns when it is ready.
