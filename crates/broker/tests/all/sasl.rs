@@ -193,6 +193,32 @@ async fn before_a_user_is_known_nothing_else_is_served() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn users_authenticate_with_the_versions_of_the_release_that_was_bought() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut spec = sasl_spec(SaslSpec::default());
+    spec.kafka_version = "1.0.2".to_owned();
+    let host = host_with(dir.path(), spec).await;
+    for (version, is_served) in [(0, true), (2, false)] {
+        let mut client = Client::connect(&host, "c", 0).await;
+        let frame = client.frame(&ApiVersionsRequest::default(), 3);
+        client.send_raw(&frame).await;
+        let refused = client.receive_raw().await.unwrap();
+        let unsupported = ResponseError::UnsupportedVersion.code();
+        assert_eq!(refused[4..6], unsupported.to_be_bytes());
+        let told = client.call(ApiVersionsRequest::default(), 1).await.api_keys;
+        let key = ApiKey::SaslAuthenticate as i16;
+        let told = told.iter().find(|told| told.api_key == key).unwrap();
+        assert_eq!((told.min_version, told.max_version), (0, 0));
+        assert_eq!(handshake(&mut client, "PLAIN", 1).await.error_code, 0);
+        let request = SaslAuthenticateRequest::default().with_auth_bytes(plain("app", PASSWORD));
+        let frame = client.frame(&request, version);
+        client.send_raw(&frame).await;
+        assert_eq!(client.receive_raw().await.is_some(), is_served);
+    }
+    host.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mechanism_that_is_not_enabled_is_refused_with_those_that_are() {
     let dir = tempfile::tempdir().unwrap();
     let sasl = SaslSpec {
