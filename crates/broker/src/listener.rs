@@ -218,19 +218,19 @@ pub(crate) fn accept(cluster: &Arc<Cluster>, listening: &Listening) {
         Socket::Shared(registration) => return registration.lead_to(cluster, &listening.door),
     };
     let door = listening.door.clone();
-    let stop = door.stop.clone();
     let accepting = accept_all(Arc::downgrade(cluster), door, socket);
-    cluster.tasks.spawn_on(
-        async move {
-            stop.run_until_cancelled(accepting).await;
-        },
-        &cluster.shared.runtime,
-    );
+    cluster.tasks.spawn_on(accepting, &cluster.shared.runtime);
 }
 
 async fn accept_all(cluster: std::sync::Weak<Cluster>, door: Arc<Door>, socket: Arc<TcpListener>) {
     loop {
-        let (stream, peer) = match socket.accept().await {
+        let accepted = tokio::select! {
+            // First, so that nothing is taken from a listener that took over the socket.
+            biased;
+            () = door.stop.cancelled() => return,
+            accepted = socket.accept() => accepted,
+        };
+        let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, address = %door.local_address, "cannot accept");
