@@ -1,7 +1,7 @@
 // Command kill kills a broker again and again while clients use it, and looks for what they were told.
 //
-// BROKER is a program that serves one cluster (`BROKER DATA PORT BROKERS power|process`), DATA its data
-// directory, DURABILITY what it promises, KILLS how often it is killed, SEED when. The load: idempotent
+// BROKER is a program that serves one cluster (`BROKER DATA PORT BROKERS [power]`), DATA its data
+// directory, DURABILITY (power or process) what it promises, KILLS how often it is killed, SEED when. The load: idempotent
 // producers with many records in flight; transactions that are committed or aborted; a read_committed
 // consumer; groups of both protocols that commit what they have read; and a copy that is exactly once.
 package main

@@ -55,7 +55,11 @@ func (s *server) address() string {
 func (s *server) start() error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	command := exec.Command(s.binary, s.data, fmt.Sprint(s.port), "1", s.durability)
+	arguments := []string{s.data, fmt.Sprint(s.port), "1"}
+	if s.durability == "power" {
+		arguments = append(arguments, "power")
+	}
+	command := exec.Command(s.binary, arguments...)
 	command.Stdout, command.Stderr = s.log, s.log
 	if err := command.Start(); err != nil {
 		return err

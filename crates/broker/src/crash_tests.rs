@@ -7,7 +7,7 @@
 //! A short run looks at some of the points; `CRASH_SEEDS=n` looks at all of them, with `n` random losses of
 //! power at each. `cargo xtask kill` does so.
 
-mod cluster;
+pub(crate) mod cluster;
 mod expectation;
 mod membership;
 mod refusal;

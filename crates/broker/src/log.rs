@@ -14,6 +14,8 @@ pub(crate) mod recovery;
 pub(crate) mod region;
 pub(crate) mod segment;
 
+#[cfg(test)]
+mod damage_tests;
 mod segments;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -11,6 +11,8 @@ mod consumer_group;
 mod election;
 mod fetch;
 mod fetch_answer;
+#[cfg(test)]
+mod fuzz_tests;
 mod group;
 mod list_offsets;
 mod log_dir;

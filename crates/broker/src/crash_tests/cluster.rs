@@ -43,23 +43,23 @@ impl Clock for HandClock {
 }
 
 /// When a test begins.
-pub(super) const NOW_MS: i64 = 1_700_000_000_000;
+pub(crate) const NOW_MS: i64 = 1_700_000_000_000;
 
 /// One record as a consumer sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     pub offset: i64,
     pub key: Option<String>,
     pub value: Option<String>,
 }
 
-pub(super) struct Running {
+pub(crate) struct Running {
     pub cluster: Arc<Cluster>,
     clock: Arc<HandClock>,
 }
 
 impl Running {
-    pub(super) fn open(dir: &Path, disk: Disk, durability: Durability) -> Self {
+    pub(crate) fn open(dir: &Path, disk: Disk, durability: Durability) -> Self {
         let clock = Arc::new(HandClock(AtomicI64::new(NOW_MS)));
         let options = HostOptions::new(dir.to_owned(), durability, clock.clone(), 1);
         let shared = Shared::new(options, FileCache::on(disk, 64), None, None);
@@ -70,7 +70,13 @@ impl Running {
                 id: 0,
                 listeners: Vec::new(),
             }],
-            limits: ClusterLimits::default(),
+            // Small enough for requests that ask for as much as there is.
+            limits: ClusterLimits {
+                topics_max: 40,
+                partitions_max: 200,
+                groups_max: 100,
+                ..ClusterLimits::default()
+            },
             auto_create_topics: false,
             defaults: TopicDefaults::default(),
             authorization: Authorization::default(),
@@ -80,7 +86,7 @@ impl Running {
     }
 
     /// One request on a connection of its own.
-    pub(super) async fn call<R: Request>(&self, request: R, version: i16) -> R::Response {
+    pub(crate) async fn call<R: Request>(&self, request: R, version: i16) -> R::Response {
         let header = RequestHeader::default()
             .with_request_api_key(R::KEY)
             .with_request_api_version(version)
@@ -97,7 +103,7 @@ impl Running {
     }
 
     /// What a frame is answered with.
-    pub(super) async fn answer(
+    pub(crate) async fn answer(
         &self,
         frame: Bytes,
     ) -> Result<Option<Bytes>, protocol::ProtocolError> {
@@ -110,12 +116,12 @@ impl Running {
         }
     }
 
-    pub(super) fn partition(&self, topic: &str, partition: i32) -> Option<Arc<Partition>> {
+    pub(crate) fn partition(&self, topic: &str, partition: i32) -> Option<Arc<Partition>> {
         self.cluster.topics.get(topic)?.partition(partition)
     }
 
     /// Moves the clock and looks after everything.
-    pub(super) async fn keep_house(&self, later_ms: i64) {
+    pub(crate) async fn keep_house(&self, later_ms: i64) {
         self.clock.0.fetch_add(later_ms, Ordering::SeqCst);
         self.cluster.note_use();
         let cluster = self.cluster.clone();
@@ -125,7 +131,7 @@ impl Running {
     }
 
     /// Has what a crash interrupted completed.
-    pub(super) async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         self.cluster.transactions.resume();
         let is_settled = || {
             self.cluster.journal.read(|state| {
@@ -143,7 +149,7 @@ impl Running {
     }
 
     /// All that a consumer sees of a partition, with the start of its log.
-    pub(super) fn read(
+    pub(crate) fn read(
         &self,
         topic: &str,
         partition: i32,
@@ -193,12 +199,12 @@ impl Running {
     }
 
     /// Stops as a process does that is asked to.
-    pub(super) async fn close(&self) {
+    pub(crate) async fn close(&self) {
         self.cluster.stop().await.unwrap();
     }
 
     /// Goes away without writing anything more.
-    pub(super) async fn abandon(&self) {
+    pub(crate) async fn abandon(&self) {
         self.cluster.halt().await;
     }
 }

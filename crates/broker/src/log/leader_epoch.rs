@@ -94,11 +94,11 @@ impl LeaderEpochs {
 
     /// Reads the file; no epochs if there is none or it makes no sense.
     pub(crate) fn load(dir: &Path) -> io::Result<Self> {
-        let text = match std::fs::read_to_string(dir.join(FILE_NAME)) {
+        let bytes = match std::fs::read(dir.join(FILE_NAME)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             other => other?,
         };
-        let loaded = Self::parse(&text);
+        let loaded = std::str::from_utf8(&bytes).ok().and_then(Self::parse);
         if loaded.is_none() {
             tracing::warn!(dir = %dir.display(), "{FILE_NAME} cannot be read");
         }

@@ -12,6 +12,12 @@ const BATCHES_REMEMBERED: usize = 5;
 const PRODUCERS_MAX: usize = 10_000;
 const SNAPSHOT_VERSION: i16 = 1;
 const SNAPSHOT_ENTRY_BYTES: usize = 46;
+/// Precedes what Kafka's format has no place for and its readers pass over: the batches before the last of
+/// each producer. Without them the repetition of a batch that was not the last would be refused after a
+/// restart, though it is there.
+const EARLIER_MAGIC: &[u8; 8] = b"earlier1";
+/// Producer id and one batch.
+const EARLIER_ENTRY_BYTES: usize = 36;
 
 /// One batch that was appended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,11 +202,61 @@ impl ProducerStates {
             body.extend(entry.coordinator_epoch.to_be_bytes());
             body.extend(entry.transaction_first_offset.unwrap_or(-1).to_be_bytes());
         }
+        body.extend(self.encode_earlier());
         let mut out = Vec::with_capacity(6 + body.len());
         out.extend(SNAPSHOT_VERSION.to_be_bytes());
         out.extend(crc32c::crc32c(&body).to_be_bytes());
         out.extend(body);
         out
+    }
+
+    fn encode_earlier(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        for (id, entry) in &self.entries {
+            let last = entry.batches.len().saturating_sub(1);
+            for batch in entry.batches.iter().take(last) {
+                out.extend(id.to_be_bytes());
+                out.extend(batch.first_sequence.to_be_bytes());
+                out.extend(batch.last_sequence.to_be_bytes());
+                out.extend(batch.last_offset.to_be_bytes());
+                out.extend(batch.offset_delta.to_be_bytes());
+                out.extend(batch.timestamp_ms.to_be_bytes());
+            }
+        }
+        if !out.is_empty() {
+            out.splice(0..0, *EARLIER_MAGIC);
+        }
+        out
+    }
+
+    /// Puts the batches before the last of each producer in their places, oldest first.
+    fn decode_earlier(&mut self, bytes: &[u8]) -> Option<()> {
+        if bytes.is_empty() {
+            return Some(());
+        }
+        let entries = bytes.strip_prefix(EARLIER_MAGIC)?;
+        if !entries.len().is_multiple_of(EARLIER_ENTRY_BYTES) {
+            return None;
+        }
+        for entry in entries.chunks_exact(EARLIER_ENTRY_BYTES) {
+            let i64_at =
+                |at: usize| Some(i64::from_be_bytes(entry.get(at..at + 8)?.try_into().ok()?));
+            let i32_at =
+                |at: usize| Some(i32::from_be_bytes(entry.get(at..at + 4)?.try_into().ok()?));
+            let batches = &mut self.entries.get_mut(&i64_at(0)?)?.batches;
+            if batches.is_empty() || batches.len() >= BATCHES_REMEMBERED {
+                return None;
+            }
+            let earlier = BatchMetadata {
+                first_sequence: i32_at(8)?,
+                last_sequence: i32_at(12)?,
+                last_offset: i64_at(16)?,
+                offset_delta: i32_at(24)?,
+                timestamp_ms: i64_at(28)?,
+            };
+            batches.insert(batches.len() - 1, earlier);
+        }
+        Some(())
     }
 
     /// Reads a `.snapshot` file; `None` if it is damaged (recovery then reads the log instead).
@@ -214,13 +270,13 @@ impl ProducerStates {
         }
         let (count, entries) = body.split_first_chunk::<4>()?;
         let count = usize::try_from(i32::from_be_bytes(*count)).ok()?;
-        if entries.len() != count.checked_mul(SNAPSHOT_ENTRY_BYTES)? {
-            return None;
-        }
+        let (entries, earlier) =
+            entries.split_at_checked(count.checked_mul(SNAPSHOT_ENTRY_BYTES)?)?;
         let mut states = Self::default();
         for entry in entries.chunks_exact(SNAPSHOT_ENTRY_BYTES) {
             states.decode_entry(entry)?;
         }
+        states.decode_earlier(earlier)?;
         Some(states)
     }
 

@@ -72,7 +72,9 @@ pub(crate) fn open(
     let mut log = Log::empty(dir, files, log_start_offset.max(*first));
     log.has_dir = true;
     log.end_offset = *first;
-    load_producers(&mut log, &found.snapshots)?;
+    if load_aborted(&mut log, bases)? {
+        load_producers(&mut log, &found.snapshots)?;
+    }
     log.epochs = LeaderEpochs::load(&log.dir)?;
     read_segments(&mut log, bases, index_interval_bytes)?;
     if log.checkpoint_offset > log.end_offset {
@@ -81,6 +83,7 @@ pub(crate) fn open(
         log.has_dir = true;
         log.end_offset = *first;
         log.epochs = LeaderEpochs::load(&log.dir)?;
+        load_aborted(&mut log, bases)?;
         remove_snapshots(&log, &found.snapshots)?;
         let bases = look_into(&log.dir, log.files.disk())?.segments;
         read_segments(&mut log, &bases, index_interval_bytes)?;
@@ -89,6 +92,10 @@ pub(crate) fn open(
     log.epochs.truncate(log.end_offset);
     log.aborted.sort_by_key(|aborted| aborted.last_offset);
     log.aborted.dedup_by_key(|aborted| aborted.last_offset);
+    // What is cut off has no transactions either.
+    let end_offset = log.end_offset;
+    log.aborted
+        .retain(|aborted| aborted.last_offset < end_offset);
     log.flushed_offset = log.end_offset;
     if log
         .segments
@@ -154,9 +161,6 @@ fn load_producers(log: &mut Log, snapshots: &[i64]) -> io::Result<()> {
 /// Opens one segment and reads its tail. Returns whether nothing had to be cut off.
 fn recover_segment(log: &mut Log, base_offset: i64, index_interval_bytes: u64) -> io::Result<bool> {
     let mut segment = Segment::open(&log.dir, &log.files, base_offset)?;
-    log.aborted.extend(read_aborted(
-        &log.dir.join(file_name(base_offset, "txnindex")),
-    )?);
     let file_bytes = segment.size_bytes;
     let scan_start = segment.scan_start();
     // Producers may need more than the tail if their snapshot is older than the index.
@@ -218,11 +222,33 @@ fn note_producer(
     }
 }
 
-fn read_aborted(path: &Path) -> io::Result<Vec<AbortedTransaction>> {
+/// Reads the transaction indexes. Returns false if one is damaged, and removes it: what it said is found
+/// by reading the whole log.
+fn load_aborted(log: &mut Log, bases: &[i64]) -> io::Result<bool> {
+    let mut is_sound = true;
+    for base_offset in bases {
+        let path = log.dir.join(file_name(*base_offset, "txnindex"));
+        match read_aborted(&path, *base_offset)? {
+            Some(aborted) => log.aborted.extend(aborted),
+            None => {
+                tracing::warn!(file = %path.display(), "damaged: the log is read as a whole");
+                log.files.disk().remove_file_if_there(&path)?;
+                is_sound = false;
+            }
+        }
+    }
+    Ok(is_sound)
+}
+
+/// `None` if the file makes no sense (Kafka's `TransactionIndex.sanityCheck`).
+fn read_aborted(path: &Path, base_offset: i64) -> io::Result<Option<Vec<AbortedTransaction>>> {
     let bytes = match std::fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(Vec::new())),
         other => other?,
     };
+    if !bytes.len().is_multiple_of(ABORTED_ENTRY_BYTES) {
+        return Ok(None);
+    }
     let i64_at = |entry: &[u8], at: usize| {
         i64::from_be_bytes(entry[at..at + 8].try_into().expect("8 bytes of the entry"))
     };
@@ -231,5 +257,13 @@ fn read_aborted(path: &Path) -> io::Result<Vec<AbortedTransaction>> {
         first_offset: i64_at(entry, 10),
         last_offset: i64_at(entry, 18),
     };
-    Ok(bytes.chunks_exact(ABORTED_ENTRY_BYTES).map(entry).collect())
+    let entries: Vec<AbortedTransaction> =
+        bytes.chunks_exact(ABORTED_ENTRY_BYTES).map(entry).collect();
+    let is_sound = |aborted: &AbortedTransaction| {
+        aborted.producer_id >= 0
+            && (0..=aborted.last_offset).contains(&aborted.first_offset)
+            && aborted.last_offset >= base_offset
+    };
+    let are_sorted = entries.is_sorted_by(|one, next| one.last_offset < next.last_offset);
+    Ok((are_sorted && entries.iter().all(is_sound)).then_some(entries))
 }

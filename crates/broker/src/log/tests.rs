@@ -103,11 +103,11 @@ fn plain(count: usize, timestamp_ms: i64) -> Draft {
     }
 }
 
-pub(super) fn valid(draft: &Draft) -> Batch {
+pub(crate) fn valid(draft: &Draft) -> Batch {
     batch::validate(build(draft), RULES).unwrap()
 }
 
-pub(super) fn open(dir: &Path) -> Log {
+pub(crate) fn open(dir: &Path) -> Log {
     recovery::open(
         dir.to_owned(),
         FileCache::new(64),
@@ -335,6 +335,29 @@ fn a_checkpoint_follows_one_after_which_indexes_were_forgotten() {
     drop(log);
     assert_eq!(read_all(&mut open(&path), 0), before);
     assert_eq!(before.len(), 40);
+}
+
+#[test]
+fn every_batch_in_flight_is_known_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t-0");
+    let mut log = open(&path);
+    for sequence in (0..16).step_by(2) {
+        log.append(&sequenced(sequence, 0), 0, &OPTIONS).unwrap();
+    }
+    let checkpoint = log.checkpoint().unwrap();
+    checkpoint.save().unwrap();
+    drop(log);
+    let mut log = open(&path);
+    for sequence in [6, 8, 10, 12, 14] {
+        let info = log.append(&sequenced(sequence, 0), 0, &OPTIONS).unwrap();
+        assert_eq!(
+            (info.base_offset, info.is_duplicate),
+            (i64::from(sequence), true)
+        );
+    }
+    let forgotten = log.append(&sequenced(4, 0), 0, &OPTIONS).map(|_| ());
+    assert_eq!(forgotten, Err(ErrorCode::OutOfOrderSequenceNumber));
 }
 
 fn sequenced(sequence: i32, epoch: i16) -> Batch {

@@ -3,6 +3,8 @@
 //! The decoder makes room for as many elements as an array says that it has, before reading the first. A
 //! walk over the bytes proves first that they are there, so that four bytes cannot ask for gigabytes.
 
+#[cfg(test)]
+pub(super) mod sample;
 mod table;
 
 use kafka_protocol::messages::ApiKey;

@@ -1,0 +1,234 @@
+//! Files that were damaged: opening never panics, and what was not vouched for is not served when its
+//! checksum is wrong. `FUZZ_CASES=n` tries `n` hundred logs instead of one hundred.
+
+use std::path::{Path, PathBuf};
+
+use bytes::BytesMut;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+use super::{
+    Log, LogOptions,
+    batch::{self, BatchHeader, Marker},
+    file::FileCache,
+    journal::Journal,
+    tests::{Draft, open, valid},
+};
+use crate::{
+    host::Durability,
+    state::{ClusterState, CommittedOffset, Record},
+};
+
+const OPTIONS: LogOptions = LogOptions {
+    segment_bytes: 900,
+    segment_ms: i64::MAX,
+    index_interval_bytes: 100,
+};
+
+fn cases() -> u64 {
+    let cases = std::env::var("FUZZ_CASES").map_or(1, |cases| cases.parse().unwrap());
+    100 * cases
+}
+
+fn draft(producer: Option<(i64, i16, i32)>, is_transactional: bool, at: i64) -> Draft {
+    Draft {
+        records: vec![(Some(vec![at as u8]), Some(vec![b'v'; 20])); 2],
+        timestamp_ms: 1_000 + at,
+        producer,
+        is_transactional,
+    }
+}
+
+/// A log with all that there is: several segments, producers, transactions, indexes, snapshots.
+fn fill(path: &Path, is_checkpointed: bool) {
+    let mut log = open(path);
+    let mut sequence = 0;
+    for round in 0..12 {
+        let producer = Some((5, 0, sequence));
+        sequence += 2;
+        log.append(&valid(&draft(None, false, round)), 0, &OPTIONS)
+            .unwrap();
+        log.append(&valid(&draft(producer, true, round)), 0, &OPTIONS)
+            .unwrap();
+        let marker = if round % 2 == 0 {
+            Marker::Abort
+        } else {
+            Marker::Commit
+        };
+        log.append(
+            &batch::marker_batch(marker, 5, 0, round),
+            round as i32 / 4,
+            &OPTIONS,
+        )
+        .unwrap();
+        if is_checkpointed && round % 5 == 4 {
+            let checkpoint = log.checkpoint().unwrap();
+            checkpoint.save().unwrap();
+            log.note_checkpoint(&checkpoint);
+        }
+    }
+}
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    files
+}
+
+/// Something happens to one file.
+fn damage(path: &Path, chance: &mut StdRng) {
+    let mut bytes = std::fs::read(path).unwrap();
+    for _ in 0..chance.random_range(1..4) {
+        let at = chance.random_range(0..=bytes.len());
+        match chance.random_range(0..6) {
+            0 => bytes.truncate(at),
+            1 => bytes.insert(at, chance.random()),
+            2 => bytes[at..].fill(0),
+            3 => bytes.extend((0..chance.random_range(1..200)).map(|_| chance.random::<u8>())),
+            4 => {
+                let end = bytes.len().min(at + 8);
+                bytes[at..end].fill(0xff);
+            }
+            _ if at < bytes.len() => bytes[at] ^= 1 << chance.random_range(0..8),
+            _ => {}
+        }
+    }
+    match chance.random_range(0..12) {
+        0 => std::fs::remove_file(path).unwrap(),
+        _ => std::fs::write(path, bytes).unwrap(),
+    }
+}
+
+/// Reads as consumers do. Returns batches with wrong checksums.
+fn read(log: &mut Log) -> usize {
+    let (mut target, mut wrong, mut steps) = (log.log_start_offset(), 0, 0);
+    while let Some(plan) = log.plan(target, log.end_offset(), 300).unwrap() {
+        let mut bytes = BytesMut::new();
+        let region = plan.locate(300, true);
+        // What an index vouched for may be longer than its file now: that is told as an error.
+        let Ok(()) = region.and_then(|region| match region {
+            Some(region) => region.read_into(&mut bytes),
+            None => Ok(()),
+        }) else {
+            return wrong + 1;
+        };
+        let mut at = 0;
+        let mut next = plan.next_base_offset;
+        while let Some(header) = BatchHeader::parse(&bytes[at..]) {
+            let end = (at + header.size_bytes()).min(bytes.len());
+            wrong += usize::from(!batch::crc_is_valid(&bytes[at..end], &header));
+            next = Some(header.last_offset() + 1);
+            at = end;
+        }
+        match next.filter(|next| *next > target) {
+            Some(next) => target = next,
+            None => break,
+        }
+        steps += 1;
+        assert!(steps < 1_000, "reading comes to no end");
+    }
+    log.find_timestamp(1_005, log.end_offset()).unwrap();
+    log.find_max_timestamp().unwrap();
+    log.aborted_in(0, i64::MAX);
+    wrong
+}
+
+fn check(is_checkpointed: bool) {
+    for case in 0..cases() {
+        let mut chance = StdRng::seed_from_u64(case);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t-0");
+        fill(&path, is_checkpointed);
+        let files = files(&path);
+        for _ in 0..chance.random_range(1..3) {
+            let file = &files[chance.random_range(0..files.len())];
+            if file.exists() {
+                damage(file, &mut chance);
+            }
+        }
+        let mut log = open(&path);
+        let wrong = read(&mut log);
+        // Without an index everything is read when the log is opened.
+        assert!(
+            is_checkpointed || wrong == 0,
+            "case {case}: {wrong} wrong batches"
+        );
+        let end = log.end_offset();
+        log.append(&valid(&draft(None, false, 9)), 9, &OPTIONS)
+            .unwrap_or_else(|code| panic!("case {case}: {code}"));
+        if let Some(checkpoint) = log.checkpoint() {
+            checkpoint.save().unwrap();
+            log.note_checkpoint(&checkpoint);
+        }
+        drop(log);
+        let mut log = open(&path);
+        // Damage in what an index vouches for is found when the whole log has to be read.
+        let is_found_later = wrong > 0 && log.end_offset() <= end;
+        assert!(
+            is_found_later || log.end_offset() == end + 2,
+            "case {case}: {} instead of {}",
+            log.end_offset(),
+            end + 2
+        );
+        read(&mut log);
+    }
+}
+
+#[test]
+fn a_damaged_log_without_indexes_serves_sound_batches_only() {
+    check(false);
+}
+
+#[test]
+fn a_damaged_log_with_indexes_can_be_opened_and_goes_on() {
+    check(true);
+}
+
+#[test]
+fn a_damaged_journal_gives_a_beginning_of_what_was_written() {
+    let offset = |at: i64| Record::Offset {
+        group: "g".to_owned(),
+        topic: "t".to_owned(),
+        partition: 0,
+        at: CommittedOffset {
+            offset: at,
+            leader_epoch: 0,
+            metadata: String::new(),
+            committed_ms: 0,
+        },
+    };
+    for case in 0..cases() {
+        let mut chance = StdRng::seed_from_u64(case);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        let open = || {
+            let files = FileCache::new(4);
+            Journal::<ClusterState>::open(path.clone(), &files, Durability::Process)
+        };
+        let journal = open().unwrap();
+        for at in 1..30 {
+            journal.append(vec![offset(at)]).unwrap();
+        }
+        drop(journal);
+        damage(&path, &mut chance);
+        let Ok(journal) = open() else { continue };
+        let seen = |journal: &Journal<ClusterState>| {
+            journal.read(|state| {
+                let group = state.offsets.get("g")?;
+                group
+                    .committed
+                    .get(&("t".to_owned(), 0))
+                    .map(|at| at.offset)
+            })
+        };
+        assert!(
+            seen(&journal).is_none_or(|seen| (1..30).contains(&seen)),
+            "case {case}"
+        );
+        journal.append(vec![offset(77)]).unwrap();
+        drop(journal);
+        assert_eq!(seen(&open().unwrap()), Some(77), "case {case}");
+    }
+}
