@@ -15,7 +15,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve the vendors' APIs and run what is bought
-    Serve(ServeFlags),
+    Serve(Box<ServeFlags>),
     /// Buy a cluster with a genuine, signed vendor request
     Buy(BuyFlags),
     /// List the instances of all accounts
@@ -102,6 +102,12 @@ pub struct ServeFlags {
     /// Database: `sqlite` (in the data directory) or a PostgreSQL URL [default: sqlite]
     #[arg(long, env = "BROKERAGE_STORE", value_name = "STORE")]
     pub store: Option<String>,
+    /// Address of `/metrics` (OpenMetrics, no authentication); not served when nothing is said
+    #[arg(long, env = "BROKERAGE_METRICS", value_name = "ADDRESS")]
+    pub metrics: Option<String>,
+    /// Tell topics, users and groups in `/metrics`, too
+    #[arg(long, env = "BROKERAGE_METRICS_DETAILS", num_args = 0..=1, default_missing_value = "true")]
+    pub metrics_details: Option<String>,
     /// What is logged, such as `info` or `brokerage_control=debug` [default: warn]
     #[arg(long, env = "BROKERAGE_LOG", value_name = "FILTER")]
     pub log: Option<String>,

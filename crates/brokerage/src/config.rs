@@ -42,6 +42,10 @@ pub struct Config {
     pub rate_limits: bool,
     pub catalog: Option<PathBuf>,
     pub store: StoreChoice,
+    /// Where `/metrics` is served.
+    pub metrics: Option<SocketAddr>,
+    /// Whether it tells topics, users and groups.
+    pub metrics_details: bool,
     pub log: String,
     pub json: bool,
 }
@@ -74,6 +78,8 @@ struct File {
     rate_limits: Option<String>,
     catalog: Option<String>,
     store: Option<String>,
+    metrics: Option<String>,
+    metrics_details: Option<bool>,
     log: Option<String>,
 }
 
@@ -126,6 +132,11 @@ impl Config {
         };
         let rate_limits = flags.rate_limits.or(file.rate_limits);
         let rate_limits = switch("rate_limits", rate_limits.as_deref())?.unwrap_or(true);
+        let metrics = flags.metrics.or(file.metrics);
+        let metrics = metrics.map(|text| address("metrics", &text)).transpose()?;
+        let metrics_details = switch("metrics_details", flags.metrics_details.as_deref())?
+            .or(file.metrics_details)
+            .unwrap_or(false);
         let store = match text(flags.store, file.store, "sqlite").as_str() {
             "sqlite" => StoreChoice::Sqlite,
             url if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
@@ -166,6 +177,8 @@ impl Config {
             rate_limits,
             catalog: flags.catalog.or(file.catalog).map(PathBuf::from),
             store,
+            metrics,
+            metrics_details,
             log: text(flags.log, file.log, "warn"),
             json: flags.json,
         })
@@ -181,14 +194,15 @@ fn switch(key: &str, text: Option<&str>) -> anyhow::Result<Option<bool>> {
     }
 }
 
+fn address(key: &str, text: &str) -> anyhow::Result<SocketAddr> {
+    SocketAddr::from_str(text.trim())
+        .with_context(|| format!("{key}: {text:?} is not an address with a port"))
+}
+
 fn addresses(text: &str) -> anyhow::Result<Vec<SocketAddr>> {
-    let read = |one: &str| {
-        SocketAddr::from_str(one.trim())
-            .with_context(|| format!("listen: {one:?} is not an address with a port"))
-    };
     let list = text
         .split(',')
-        .map(read)
+        .map(|one| address("listen", one))
         .collect::<anyhow::Result<Vec<_>>>()?;
     if list.len() > LISTEN_MAX {
         bail!("listen: more than {LISTEN_MAX} addresses");
@@ -287,6 +301,7 @@ mod tests {
             Err("durability"),
         );
         check(ServeFlags::default(), "store = 'paper'", Err("store"));
+        check(ServeFlags::default(), "metrics = 'here'", Err("metrics"));
         check(
             flags(|f| f.rate_limits = Some("maybe".into())),
             "",

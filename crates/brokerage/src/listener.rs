@@ -1,4 +1,4 @@
-//! The API's sockets: HTTP/1.1 on one port for every dialect, with a bound on everything that a peer can make grow.
+//! The server's sockets: HTTP/1.1, on one port for every dialect, with a bound on everything that a peer can make grow.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -54,12 +54,28 @@ pub fn serve(
     gateway: Gateway,
     stop: CancellationToken,
 ) -> TaskTracker {
+    let gateway = Arc::new(gateway);
+    let handler = move |request| answer(gateway.clone(), request);
+    serve_with(listeners, CONNECTIONS_MAX, handler, stop)
+}
+
+/// The same for whatever answers requests.
+pub fn serve_with<H, F>(
+    listeners: Vec<TcpListener>,
+    connections_max: usize,
+    handler: H,
+    stop: CancellationToken,
+) -> TaskTracker
+where
+    H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+{
     let tasks = TaskTracker::new();
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let room = Arc::new(Semaphore::new(connections_max));
     for listener in listeners {
         let accepting = accept(
             listener,
-            gateway.clone(),
+            handler.clone(),
             stop.clone(),
             tasks.clone(),
             room.clone(),
@@ -70,13 +86,16 @@ pub fn serve(
     tasks
 }
 
-async fn accept(
+async fn accept<H, F>(
     listener: TcpListener,
-    gateway: Gateway,
+    handler: H,
     stop: CancellationToken,
     tasks: TaskTracker,
     room: Arc<Semaphore>,
-) {
+) where
+    H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+{
     loop {
         let permit = tokio::select! {
             () = stop.cancelled() => return,
@@ -89,27 +108,32 @@ async fn accept(
         };
         match accepted {
             Ok((stream, _)) => {
-                tasks.spawn(connection(stream, gateway.clone(), stop.clone(), permit));
+                tasks.spawn(connection(stream, handler.clone(), stop.clone(), permit));
             }
             Err(error) => {
-                tracing::warn!(%error, "the API does not accept");
+                tracing::warn!(%error, "a listener does not accept");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
-async fn connection(
+async fn connection<H, F>(
     stream: TcpStream,
-    gateway: Gateway,
+    handler: H,
     stop: CancellationToken,
     _permit: OwnedSemaphorePermit,
-) {
+) where
+    H: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Response<Full<Bytes>>>,
+{
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection keeps Nagle's delay");
     }
-    let gateway = Arc::new(gateway);
-    let service = service_fn(move |request| answer(gateway.clone(), request));
+    let service = service_fn(move |request| {
+        let answer = handler(request);
+        async { Ok::<_, Infallible>(answer.await) }
+    });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -129,24 +153,21 @@ async fn connection(
     }
 }
 
-async fn answer(
-    gateway: Arc<Gateway>,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(gateway: Arc<Gateway>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
     let collected =
         tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_BYTES_MAX).collect()).await;
     let body = match collected {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE));
+            return plain(StatusCode::PAYLOAD_TOO_LARGE);
         }
-        Ok(Err(_)) => return Ok(plain(StatusCode::BAD_REQUEST)),
-        Err(_) => return Ok(plain(StatusCode::REQUEST_TIMEOUT)),
+        Ok(Err(_)) => return plain(StatusCode::BAD_REQUEST),
+        Err(_) => return plain(StatusCode::REQUEST_TIMEOUT),
     };
     match WireRequest::from_http(Request::from_parts(parts, body)) {
-        Ok(request) => Ok(gateway.serve(&request).await.map(Full::new)),
-        Err(_) => Ok(plain(StatusCode::BAD_REQUEST)),
+        Ok(request) => gateway.serve(&request).await.map(Full::new),
+        Err(_) => plain(StatusCode::BAD_REQUEST),
     }
 }
 

@@ -6,6 +6,7 @@ mod command;
 mod config;
 mod data_dir;
 mod listener;
+mod metrics;
 mod serve;
 mod telemetry;
 

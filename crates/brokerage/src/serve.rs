@@ -1,5 +1,6 @@
 //! The composition root: the one place that names every crate and puts them together.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, StoreChoice};
 use crate::data_dir::DataDir;
+use crate::metrics::{self, Metrics};
 use crate::{admin, listener, telemetry};
 
 /// Longest wait for answers under way when the server stops: a peer that sends half a request is not waited for.
@@ -161,14 +163,33 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let operators = admin::serve(control.clone(), api.clone(), data.path(), stop.clone()).await?;
     let callers = listener::serve(listeners, Gateway::new(control.clone()), stop.clone());
-    ready(&config, &api, &data, &engine);
+    let metrics_listeners = listener::bind(config.metrics.as_slice()).await?;
+    let metrics_address = metrics_listeners
+        .first()
+        .map(|listener| listener.local_addr());
+    let metrics = Metrics::new(engine.host().clone(), config.metrics_details);
+    let watchers = listener::serve_with(
+        metrics_listeners,
+        metrics::CONNECTIONS_MAX,
+        move |request| metrics.clone().answer(request),
+        stop.clone(),
+    );
+    let bound = Bound {
+        api,
+        metrics: metrics_address.transpose()?,
+    };
+    ready(&config, &bound, &data, &engine);
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
     // First no new work, then the work under way, then what it stands on.
     stop.cancel();
-    for (who, answers) in [("callers", callers), ("operators", operators)] {
+    for (who, answers) in [
+        ("callers", callers),
+        ("operators", operators),
+        ("watchers", watchers),
+    ] {
         if tokio::time::timeout(ANSWERS_LIMIT, answers.wait())
             .await
             .is_err()
@@ -191,8 +212,14 @@ fn raise_descriptor_limit() {
     }
 }
 
+/// The addresses that were really bound.
+struct Bound {
+    api: Vec<String>,
+    metrics: Option<SocketAddr>,
+}
+
 /// One line that names every address that was really bound.
-fn ready(config: &Config, api: &[String], data: &DataDir, engine: &EmbeddedEngine) {
+fn ready(config: &Config, bound: &Bound, data: &DataDir, engine: &EmbeddedEngine) {
     let protocols = &config.listeners.security_protocols;
     let has_tls = protocols.iter().any(|protocol| protocol.has_tls());
     let ca = engine.ca_path().filter(|_| has_tls);
@@ -201,7 +228,8 @@ fn ready(config: &Config, api: &[String], data: &DataDir, engine: &EmbeddedEngin
             "{}",
             json!({
                 "event": "ready",
-                "api": api,
+                "api": bound.api,
+                "metrics": bound.metrics,
                 "data": data.path(),
                 "sandbox": config.sandbox,
                 "ca": ca,
@@ -213,9 +241,12 @@ fn ready(config: &Config, api: &[String], data: &DataDir, engine: &EmbeddedEngin
         } else {
             ""
         };
+        let metrics = bound.metrics.map_or_else(String::new, |address| {
+            format!(", metrics at http://{address}/metrics")
+        });
         println!(
-            "brokerage is ready: API at http://{}{mode}, data in {}",
-            api.join(", http://"),
+            "brokerage is ready: API at http://{}{mode}{metrics}, data in {}",
+            bound.api.join(", http://"),
             data.path().display()
         );
         if let Some(ca) = ca {

@@ -96,6 +96,11 @@ impl EmbeddedEngine {
         Some(seen.advertised_port)
     }
 
+    /// What runs the clusters, to look at them.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
     /// Stops every cluster cleanly.
     pub async fn shutdown(&self) {
         self.host.shutdown().await;

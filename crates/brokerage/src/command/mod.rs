@@ -28,7 +28,7 @@ const PASSWORD_BYTES_MAX: u64 = 4096;
 pub fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(flags) => {
-            let config = Config::resolve(flags)?;
+            let config = Config::resolve(*flags)?;
             runtime()?.block_on(serve::serve(config))?;
             Ok(ExitCode::SUCCESS)
         }
