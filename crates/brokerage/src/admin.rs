@@ -87,6 +87,14 @@ pub enum Ask {
     UserList {
         instance: String,
     },
+    BrokerStop {
+        instance: String,
+        broker: i32,
+    },
+    BrokerStart {
+        instance: String,
+        broker: i32,
+    },
     LedgerCheck,
     Requests {
         last: usize,
@@ -191,6 +199,16 @@ pub async fn answer(control: &Control, api: &[String], ask: Ask) -> anyhow::Resu
             let users = control.user_list(&InstanceId::new(instance)).await?;
             let row = |name| json!({ "user": name });
             Ok(Value::Array(users.into_iter().map(row).collect()))
+        }
+        Ask::BrokerStop { instance, broker } => {
+            let id = InstanceId::new(instance);
+            control.broker_stop(&id, broker).await?;
+            Ok(json!({ "instance_id": id.as_str(), "broker": broker, "running": false }))
+        }
+        Ask::BrokerStart { instance, broker } => {
+            let id = InstanceId::new(instance);
+            control.broker_start(&id, broker).await?;
+            Ok(json!({ "instance_id": id.as_str(), "broker": broker, "running": true }))
         }
         Ask::LedgerCheck => {
             let report = control.ledger_check().await?;

@@ -29,6 +29,9 @@ pub enum Command {
     /// Kafka users of an instance, for its SASL listeners
     #[command(subcommand)]
     User(UserCommand),
+    /// Brokers of an instance: drills
+    #[command(subcommand)]
+    Broker(BrokerCommand),
     /// Add money to an account
     TopUp(TopUpFlags),
     /// Networks and subnets
@@ -206,6 +209,28 @@ pub enum KeyCommand {
     Enable {
         /// The key
         id: String,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BrokerCommand {
+    /// Take a broker away, as if its host had failed; it stays away until it is started
+    Stop {
+        /// The instance
+        instance: String,
+        /// The broker, counted from 0
+        id: i32,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
+    /// Bring a broker back
+    Start {
+        /// The instance
+        instance: String,
+        /// The broker, counted from 0
+        id: i32,
         #[command(flatten)]
         target: TargetFlags,
     },

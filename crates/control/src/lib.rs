@@ -7,6 +7,7 @@
 pub mod access_key;
 pub mod account;
 pub mod background;
+pub mod broker;
 pub mod change;
 pub mod context;
 pub mod control;

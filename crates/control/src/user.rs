@@ -57,7 +57,7 @@ impl Control {
         self.engine.list_users(id).await.map_err(user_error)
     }
 
-    async fn check_running(&self, id: &InstanceId) -> Result<()> {
+    pub(crate) async fn check_running(&self, id: &InstanceId) -> Result<()> {
         let wanted = id.clone();
         let found = self
             .read("user", move |tx| Ok(instance_by_id(tx, &wanted)?))

@@ -112,6 +112,7 @@ fn host_error(error: HostError) -> EngineError {
         HostError::InvalidUser { reason } => EngineError::Refused { reason },
         HostError::AddressInUse { address } => EngineError::AddressTaken { address },
         HostError::InvalidClusterId { .. }
+        | HostError::BrokerNotFound { .. }
         | HostError::InvalidSpec { .. }
         | HostError::UnsupportedVersion { .. } => EngineError::Refused {
             reason: error.to_string(),
@@ -180,6 +181,7 @@ impl Engine for EmbeddedEngine {
         Ok(Some(ClusterObservation {
             running: true,
             spec: self.specs.lock().get(id).cloned(),
+            stopped_brokers: seen.stopped_brokers,
             topics: seen.topics,
             partitions: u32::try_from(seen.partitions).unwrap_or(u32::MAX),
             groups: seen.groups,
@@ -248,5 +250,19 @@ impl Engine for EmbeddedEngine {
 
     async fn list_users(&self, id: &InstanceId) -> Result<Vec<String>, EngineError> {
         self.host.list_users(id.as_str()).map_err(host_error)
+    }
+
+    async fn stop_broker(&self, id: &InstanceId, broker_id: i32) -> Result<(), EngineError> {
+        self.host
+            .stop_broker(id.as_str(), broker_id)
+            .await
+            .map_err(host_error)
+    }
+
+    async fn start_broker(&self, id: &InstanceId, broker_id: i32) -> Result<(), EngineError> {
+        self.host
+            .start_broker(id.as_str(), broker_id)
+            .await
+            .map_err(host_error)
     }
 }

@@ -60,6 +60,14 @@ pub trait Engine: Send + Sync {
 
     /// Names of the cluster's users, sorted.
     async fn list_users(&self, id: &InstanceId) -> Result<Vec<String>, EngineError>;
+
+    /// Takes one broker of a running cluster away, as a drill: others lead its partitions meanwhile. It stays away
+    /// until [`Engine::start_broker`], also when the cluster is started anew. May be repeated; a broker that the
+    /// cluster does not have is [`EngineError::Refused`].
+    async fn stop_broker(&self, id: &InstanceId, broker_id: i32) -> Result<(), EngineError>;
+
+    /// Brings back what [`Engine::stop_broker`] took away. May be repeated.
+    async fn start_broker(&self, id: &InstanceId, broker_id: i32) -> Result<(), EngineError>;
 }
 
 /// What a cluster should be.
@@ -99,6 +107,8 @@ pub struct ClusterObservation {
     pub running: bool,
     /// The spec that it runs by, as far as the engine can tell; `None` when it does not run.
     pub spec: Option<ClusterSpec>,
+    /// Brokers that were taken away as a drill.
+    pub stopped_brokers: Vec<i32>,
     /// Topics, internal ones left out.
     pub topics: u32,
     /// Their partitions, as the bought limit counts them (with or without replicas).

@@ -93,6 +93,15 @@ pub async fn run(engine: &dyn Engine, spec: &ClusterSpec) {
         "a running cluster takes new settings"
     );
 
+    for _ in 0..2 {
+        engine.stop_broker(id, 0).await.expect("stop broker");
+    }
+    let none = engine.stop_broker(id, 1_000).await;
+    assert!(
+        matches!(none, Err(EngineError::Refused { .. })),
+        "a broker that is not there cannot be stopped: {none:?}"
+    );
+
     engine.stop_cluster(id).await.expect("stop");
     engine.stop_cluster(id).await.expect("stop again");
     let seen = engine
@@ -115,6 +124,17 @@ pub async fn run(engine: &dyn Engine, spec: &ClusterSpec) {
         .map(|t| t.name)
         .collect();
     assert_eq!(names, ["first", "second"], "topics outlive a stop");
+    let seen = engine.observe_cluster(id).await.expect("observe");
+    let stopped = seen.expect("is there").stopped_brokers;
+    assert_eq!(stopped, [0], "a broker stays away over a stop");
+    for _ in 0..2 {
+        engine.start_broker(id, 0).await.expect("start broker");
+    }
+    let seen = engine.observe_cluster(id).await.expect("observe");
+    assert!(
+        seen.expect("is there").stopped_brokers.is_empty(),
+        "a broker comes back"
+    );
     let users = engine.list_users(id).await.expect("users");
     assert_eq!(users, ["first", "second"], "users outlive a stop");
     engine.drop_user(id, "first").await.expect("drop user");

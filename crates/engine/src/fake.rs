@@ -41,6 +41,7 @@ struct Cluster {
     running: Option<ClusterSpec>,
     topics: BTreeMap<String, Topic>,
     users: BTreeSet<String>,
+    stopped_brokers: BTreeSet<i32>,
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +69,30 @@ impl FakeEngine {
     /// Every call so far, as `method id`.
     pub fn calls(&self) -> Vec<String> {
         self.0.lock().calls.clone()
+    }
+
+    fn with_broker(
+        &self,
+        id: &InstanceId,
+        broker_id: i32,
+        change: impl FnOnce(&mut BTreeSet<i32>) -> bool,
+    ) -> Result<(), EngineError> {
+        let mut state = self.0.lock();
+        let cluster = state
+            .clusters
+            .get_mut(id)
+            .ok_or_else(|| EngineError::failed("no such cluster"))?;
+        let running = cluster
+            .running
+            .as_ref()
+            .ok_or_else(|| EngineError::failed("the cluster does not run"))?;
+        let mut listeners = running.listeners.iter();
+        if !listeners.any(|listener| listener.broker_id == broker_id) {
+            let reason = format!("there is no broker {broker_id}");
+            return Err(EngineError::Refused { reason });
+        }
+        change(&mut cluster.stopped_brokers);
+        Ok(())
     }
 }
 
@@ -128,6 +153,7 @@ impl Engine for FakeEngine {
         Ok(state.clusters.get(id).map(|cluster| ClusterObservation {
             running: cluster.running.is_some(),
             spec: cluster.running.clone(),
+            stopped_brokers: cluster.stopped_brokers.iter().copied().collect(),
             topics: u32::try_from(cluster.topics.len()).unwrap_or(u32::MAX),
             partitions: cluster
                 .topics
@@ -212,5 +238,13 @@ impl Engine for FakeEngine {
             .get(id)
             .ok_or_else(|| EngineError::failed("no such cluster"))?;
         Ok(cluster.users.iter().cloned().collect())
+    }
+
+    async fn stop_broker(&self, id: &InstanceId, broker_id: i32) -> Result<(), EngineError> {
+        self.with_broker(id, broker_id, |stopped| stopped.insert(broker_id))
+    }
+
+    async fn start_broker(&self, id: &InstanceId, broker_id: i32) -> Result<(), EngineError> {
+        self.with_broker(id, broker_id, |stopped| stopped.remove(&broker_id))
     }
 }

@@ -15,8 +15,8 @@ use serde_json::Value;
 
 use crate::admin::{self, Ask, Password, PlaceAsk};
 use crate::cli::{
-    AccountCommand, CatalogCommand, Command, KeyCommand, LedgerCommand, NetworkCommand, PlaceFlags,
-    ServeFlags, TargetFlags, UserCommand,
+    AccountCommand, BrokerCommand, CatalogCommand, Command, KeyCommand, LedgerCommand,
+    NetworkCommand, PlaceFlags, ServeFlags, TargetFlags, UserCommand,
 };
 use crate::config::Config;
 use crate::serve;
@@ -37,6 +37,7 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Account(command) => account(command),
         Command::Key(command) => key(command),
         Command::User(command) => user(command),
+        Command::Broker(command) => broker(command),
         Command::TopUp(flags) => {
             let (account, amount, currency, reference) =
                 (flags.account, flags.amount, flags.currency, flags.reference);
@@ -131,6 +132,21 @@ fn key(command: KeyCommand) -> anyhow::Result<ExitCode> {
         }
         KeyCommand::Disable { id, target } => ask(&target, Ask::KeySetActive { id, active: false }),
         KeyCommand::Enable { id, target } => ask(&target, Ask::KeySetActive { id, active: true }),
+    }
+}
+
+fn broker(command: BrokerCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        BrokerCommand::Stop {
+            instance,
+            id: broker,
+            target,
+        } => ask(&target, Ask::BrokerStop { instance, broker }),
+        BrokerCommand::Start {
+            instance,
+            id: broker,
+            target,
+        } => ask(&target, Ask::BrokerStart { instance, broker }),
     }
 }
 
