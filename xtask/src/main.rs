@@ -51,7 +51,7 @@ enum Task {
     },
     /// Measures; closes with one line `result: key=value …`.
     Bench {
-        /// `broker`, `first-message`, `orders` or `ready`, and options of that benchmark.
+        /// `broker`, `density`, `first-message`, `limits`, `orders` or `ready`, and options of that benchmark.
         #[arg(required = true, allow_hyphen_values = true, trailing_var_arg = true)]
         words: Vec<String>,
     },

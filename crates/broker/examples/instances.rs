@@ -1,7 +1,8 @@
 //! Serves many small clusters until its standard input ends, to measure what they cost:
-//! `cargo run --release -p brokerage-broker --example instances -- DATA_DIR COUNT [brokers=N] [ingress=BYTES] [egress=BYTES]`.
+//! `cargo run --release -p brokerage-broker --example instances -- DATA_DIR COUNT [brokers=N] [doors=N] [ingress=BYTES] [egress=BYTES]`.
 //!
-//! Each has two topics of three partitions and one plaintext listener a broker, at an address of its own
+//! Each has two topics of three partitions and one plaintext listener a broker (or
+//! listeners with more security protocols, up to four), at an address of its own
 //! and a port that the system chooses. The limits are those of the first cluster,
 //! `c0`. Prints `ready_ms=…`, counted from opening the host until all listeners accept, and the address of
 //! the first two clusters.
@@ -18,6 +19,13 @@ use tokio::task::JoinSet;
 const OPENED_AT_ONCE: usize = 64;
 /// 127.1.0.0: all of 127.0.0.0/8 is this machine on Linux.
 const FIRST_ADDRESS: u32 = 0x7f01_0000;
+/// What each broker listens with: the first of these.
+const DOORS: [SecurityProtocol; 4] = [
+    SecurityProtocol::Plaintext,
+    SecurityProtocol::SaslPlaintext,
+    SecurityProtocol::Ssl,
+    SecurityProtocol::SaslSsl,
+];
 const TOPICS: [&str; 2] = ["orders", "payments"];
 const PARTITIONS: i32 = 3;
 
@@ -39,6 +47,7 @@ struct Settings {
     data_dir: PathBuf,
     count: usize,
     brokers: i32,
+    doors: usize,
     limits: ClusterLimits,
 }
 
@@ -49,6 +58,7 @@ impl Settings {
             data_dir: arguments.next()?.into(),
             count: arguments.next()?.parse().ok()?,
             brokers: 1,
+            doors: 1,
             limits: ClusterLimits::default(),
         };
         for argument in arguments {
@@ -56,6 +66,9 @@ impl Settings {
             let limits = &mut settings.limits;
             match name {
                 "brokers" => settings.brokers = value.parse().ok()?,
+                "doors" => {
+                    settings.doors = value.parse().ok().filter(|doors| *doors <= DOORS.len())?
+                }
                 "ingress" => limits.ingress_bytes_per_second_max = Some(value.parse().ok()?),
                 "egress" => limits.egress_bytes_per_second_max = Some(value.parse().ok()?),
                 _ => return None,
@@ -68,16 +81,17 @@ impl Settings {
         // An address of its own for each: beyond half of the ports of one address, the system looks for a free
         // one for very long.
         let address = Ipv4Addr::from(FIRST_ADDRESS + at as u32);
+        let listener = |security: &SecurityProtocol| ListenerSpec {
+            bind: (address, 0).into(),
+            advertised_host: address.to_string(),
+            advertised_port: 0,
+            name: security.name().to_owned(),
+            security: *security,
+            sasl: SaslSpec::default(),
+        };
         let broker = |id| BrokerSpec {
             id,
-            listeners: vec![ListenerSpec {
-                bind: (address, 0).into(),
-                advertised_host: address.to_string(),
-                advertised_port: 0,
-                name: "PLAINTEXT".to_owned(),
-                security: SecurityProtocol::Plaintext,
-                sasl: SaslSpec::default(),
-            }],
+            listeners: DOORS[..self.doors].iter().map(listener).collect(),
         };
         ClusterSpec {
             id: format!("c{at}"),
@@ -88,7 +102,11 @@ impl Settings {
                 _ => ClusterLimits::default(),
             },
             auto_create_topics: false,
-            defaults: TopicDefaults::default(),
+            // Records stay, whatever time a load generator gives them.
+            defaults: TopicDefaults {
+                retention_ms: -1,
+                ..TopicDefaults::default()
+            },
             authorization: Authorization::default(),
         }
     }
@@ -133,7 +151,8 @@ async fn make_topics(host: &Host, count: usize) -> Result<(), Box<dyn std::error
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let usage = "usage: instances DATA_DIR COUNT [brokers=N] [ingress=BYTES] [egress=BYTES]";
+    let usage =
+        "usage: instances DATA_DIR COUNT [brokers=N] [doors=N] [ingress=BYTES] [egress=BYTES]";
     let settings = Settings::parse().ok_or(usage)?;
     let started = Instant::now();
     let host = Host::open(HostOptions::new(

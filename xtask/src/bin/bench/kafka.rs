@@ -168,7 +168,7 @@ impl Broker {
     fn produce(&mut self, topic: &str) -> Result<()> {
         let data = PartitionProduceData::default()
             .with_index(0)
-            .with_records(Some(batch()?));
+            .with_records(Some(batch(100)?));
         let data = TopicProduceData::default()
             .with_name(name(topic))
             .with_partition_data(vec![data]);
@@ -192,8 +192,8 @@ pub(crate) fn name(topic: &str) -> TopicName {
     TopicName(StrBytes::from_string(topic.to_owned()))
 }
 
-/// A batch of one record of 100 bytes.
-fn batch() -> Result<Bytes> {
+/// A batch of one record whose value has so many bytes.
+pub(crate) fn batch(value_bytes: usize) -> Result<Bytes> {
     let record = Record {
         transactional: false,
         control: false,
@@ -206,7 +206,7 @@ fn batch() -> Result<Bytes> {
         sequence: 0,
         timestamp: 1,
         key: None,
-        value: Some(Bytes::from_static(&[b'x'; 100])),
+        value: Some(vec![b'x'; value_bytes].into()),
         headers: IndexMap::new(),
     };
     let mut batch = BytesMut::new();

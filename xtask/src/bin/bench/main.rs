@@ -6,9 +6,12 @@
 mod apache;
 mod broker;
 mod calls;
+mod density;
 mod first_message;
 mod http;
+mod instances;
 mod kafka;
+mod limits;
 mod load;
 mod moto;
 mod orders;
@@ -24,6 +27,10 @@ use xtask::{Workspace, end_children_on_signal};
 enum Bench {
     /// Throughput, latency, CPU and memory of the embedded broker, beside one Apache Kafka node.
     Broker(broker::Settings),
+    /// What idle instances cost in memory, CPU, time to start and latency of a busy one.
+    Density(density::Settings),
+    /// How exactly bought bandwidth is held under hungry clients, and whether a neighbour notices.
+    Limits(limits::Settings),
     /// From sending a signed purchase to the first acknowledged record, beside one Apache Kafka node.
     FirstMessage(first_message::Settings),
     /// Durable signed orders a second and instances listed a second, beside moto's create_cluster.
@@ -37,6 +44,8 @@ fn main() -> Result<()> {
     let workspace = Workspace::here();
     let result = match Bench::parse() {
         Bench::Broker(settings) => broker::run(&workspace, &settings)?,
+        Bench::Density(settings) => density::run(&workspace, &settings)?,
+        Bench::Limits(settings) => limits::run(&workspace, &settings)?,
         Bench::FirstMessage(settings) => first_message::run(&workspace, &settings)?,
         Bench::Orders(settings) => orders::run(&workspace, &settings)?,
         Bench::Ready(settings) => ready::run(&workspace, &settings)?,

@@ -1,0 +1,241 @@
+//! Many small clusters in one process, the broker library's example `instances`, and a client that asks one
+//! of them for one thing at a time.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use bytes::Bytes;
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
+use kafka_protocol::messages::produce_request::{
+    PartitionProduceData, ProduceRequest, TopicProduceData,
+};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
+use xtask::{Program, Workspace};
+
+use crate::kafka::{Broker, batch, name};
+
+/// How long building the example may take.
+const BUILD_LIMIT: Duration = Duration::from_secs(1_800);
+/// A topic that each instance has.
+pub(crate) const TOPIC: &str = "orders";
+const PRODUCE: i16 = 9;
+const FETCH: i16 = 11;
+const NO_ERROR: i16 = 0;
+/// Clock ticks of `/proc/PID/stat` in a second: the same on every Linux that Rust runs on.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// The running process; it ends with this value, or with this program.
+pub(crate) struct Instances {
+    child: Child,
+    /// The example runs until this is closed.
+    stdin: Option<ChildStdin>,
+    /// From opening the host until all listeners accepted.
+    pub(crate) ready: Duration,
+    /// Plaintext listeners of the first two instances.
+    pub(crate) addresses: Vec<SocketAddr>,
+}
+
+/// The example's binary, built if none is given.
+pub(crate) fn program(workspace: &Workspace, given: Option<&Path>) -> Result<PathBuf> {
+    if let Some(binary) = given {
+        return Ok(binary.to_path_buf());
+    }
+    Program::new("cargo", BUILD_LIMIT, workspace.log("build-instances")?)
+        .args([
+            "build",
+            "--quiet",
+            "--release",
+            "--package",
+            "brokerage-broker",
+        ])
+        .args(["--example", "instances"])
+        .folder(workspace.root())
+        .succeed()?;
+    Ok(workspace.target().join("release/examples/instances"))
+}
+
+/// An empty directory for the data of a benchmark.
+pub(crate) fn fresh_data(workspace: &Workspace, name: &str) -> Result<PathBuf> {
+    let data = workspace.scratch("data")?.join(format!("bench-{name}"));
+    if data.exists() {
+        std::fs::remove_dir_all(&data)?;
+    }
+    Ok(data)
+}
+
+/// Lets children have as many descriptors as this process may ask for: a listener needs one.
+pub(crate) fn raise_descriptors() -> Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    setrlimit(Resource::Nofile, raised).context("raising the limit of open files")
+}
+
+impl Instances {
+    /// Starts so many instances on the data that is there, and waits until all accept.
+    pub(crate) fn start(
+        program: &Path,
+        data: &Path,
+        count: usize,
+        options: &[String],
+    ) -> Result<Self> {
+        let mut child = Command::new(program)
+            .arg(data)
+            .arg(count.to_string())
+            .args(options)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("starting {}", program.display()))?;
+        let stdin = child.stdin.take();
+        let stdout = child.stdout.take().context("no output")?;
+        let mut this = Self {
+            child,
+            stdin,
+            ready: Duration::ZERO,
+            addresses: Vec::new(),
+        };
+        let mut lines = BufReader::new(stdout).lines();
+        let mut value = |name: &str| -> Result<String> {
+            let line = lines.next().context("the instances did not start")??;
+            let value = line.strip_prefix(name).context("another line was due")?;
+            Ok(value.to_owned())
+        };
+        this.ready = Duration::from_secs_f64(value("ready_ms=")?.parse::<f64>()? / 1e3);
+        for _ in 0..count.min(2) {
+            this.addresses.push(value("address=")?.parse()?);
+        }
+        Ok(this)
+    }
+
+    /// Ends it gracefully.
+    pub(crate) fn stop(mut self) -> Result<()> {
+        drop(self.stdin.take());
+        let status = self.child.wait()?;
+        ensure!(status.success(), "the instances ended with {status}");
+        Ok(())
+    }
+
+    fn proc(&self, file: &str) -> Result<String> {
+        let path = format!("/proc/{}/{file}", self.child.id());
+        std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))
+    }
+
+    /// Memory that is resident, file pages of the program included.
+    pub(crate) fn resident_bytes(&self) -> Result<u64> {
+        let status = self.proc("status")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        Ok(kib.context("no VmRSS")?.trim().parse::<u64>()? << 10)
+    }
+
+    /// CPU time used so far, user and system.
+    pub(crate) fn cpu(&self) -> Result<Duration> {
+        let stat = self.proc("stat")?;
+        let fields = stat.rsplit_once(')').context("no fields")?.1;
+        let mut fields = fields.split_whitespace().skip(11);
+        let mut ticks = || -> Result<f64> { Ok(fields.next().context("no time")?.parse()?) };
+        Ok(Duration::from_secs_f64(
+            (ticks()? + ticks()?) / TICKS_PER_SECOND,
+        ))
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        kill_process(Pid::from_child(&self.child), signal).context("signalling the instances")
+    }
+
+    /// Has the process stand still, so that it does not disturb a measurement of another.
+    pub(crate) fn freeze(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Has it go on.
+    pub(crate) fn thaw(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+}
+
+impl Drop for Instances {
+    fn drop(&mut self) {
+        if self.stdin.is_some() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// A client of one instance.
+pub(crate) struct Client(Broker);
+
+impl Client {
+    pub(crate) fn connect(address: SocketAddr) -> Result<Self> {
+        Ok(Self(Broker::connect(&address.to_string())?))
+    }
+
+    /// Has a batch acknowledged by all. The server may then be silent for as long as it told.
+    pub(crate) fn produce(&mut self, partition: i32, records: &Bytes) -> Result<()> {
+        let data = PartitionProduceData::default()
+            .with_index(partition)
+            .with_records(Some(records.clone()));
+        let data = TopicProduceData::default()
+            .with_name(name(TOPIC))
+            .with_partition_data(vec![data]);
+        let request = ProduceRequest::default()
+            .with_acks(-1)
+            .with_timeout_ms(10_000)
+            .with_topic_data(vec![data]);
+        let answer = self.0.ask(PRODUCE, &request)?;
+        let partition = answer
+            .responses
+            .first()
+            .and_then(|topic| topic.partition_responses.first());
+        let code = partition.context("no partition in the answer")?.error_code;
+        ensure!(code == NO_ERROR, "Produce: error {code}");
+        Ok(())
+    }
+
+    /// Fetches from an offset; returns how many bytes of records came.
+    pub(crate) fn fetch(&mut self, partition: i32, offset: i64, bytes_max: i32) -> Result<usize> {
+        let wanted = FetchPartition::default()
+            .with_partition(partition)
+            .with_fetch_offset(offset)
+            .with_partition_max_bytes(bytes_max);
+        let wanted = FetchTopic::default()
+            .with_topic(name(TOPIC))
+            .with_partitions(vec![wanted]);
+        let request = FetchRequest::default()
+            .with_max_bytes(bytes_max)
+            .with_min_bytes(1)
+            .with_topics(vec![wanted]);
+        let answer = self.0.ask(FETCH, &request)?;
+        let partition = answer
+            .responses
+            .first()
+            .and_then(|topic| topic.partitions.first());
+        let partition = partition.context("no partition in the answer")?;
+        let code = partition.error_code;
+        ensure!(code == NO_ERROR, "Fetch: error {code}");
+        Ok(partition.records.as_ref().map_or(0, Bytes::len))
+    }
+}
+
+/// Acknowledge latencies of one client that sends one record of 1 KiB after the other for so long.
+pub(crate) fn latencies(address: SocketAddr, time: Duration) -> Result<Vec<Duration>> {
+    let mut client = Client::connect(address)?;
+    let records = batch(1 << 10)?;
+    let mut out = Vec::new();
+    let started = Instant::now();
+    while started.elapsed() < time {
+        let sent = Instant::now();
+        client.produce(0, &records)?;
+        out.push(sent.elapsed());
+    }
+    ensure!(!out.is_empty(), "nothing was acknowledged");
+    Ok(out)
+}
