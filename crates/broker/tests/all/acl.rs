@@ -1,4 +1,6 @@
 //! Access control through the wire: which permission each request needs, and how ACLs are managed.
+//!
+//! Longer than 800 lines: one table of permissions for every request, which is read beside its neighbours.
 
 use brokerage_broker::{
     Acl, AclFilter, AclOperation as Op, AclPermission, Authorization, Durability, Host,
