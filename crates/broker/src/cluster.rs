@@ -38,9 +38,9 @@ use crate::{
 const PRODUCER_ID_BLOCK: i64 = 1000;
 /// Marks a directory whose logs were all written out before the process ended (Kafka's name for it).
 const CLEAN_SHUTDOWN_FILE: &str = ".kafka_cleanshutdown";
-/// How often partitions at rest, offsets and transactional ids are looked through.
+/// How often offsets and transactional ids are looked through.
 const THOROUGH_INTERVAL_MS: i64 = 30_000;
-/// The same while nobody uses the cluster (Kafka's `log.retention.check.interval.ms`).
+/// The same while nobody uses the cluster.
 const IDLE_THOROUGH_INTERVAL_MS: i64 = 300_000;
 /// Offsets of a group without members are kept so long (Kafka's `offsets.retention.minutes`: 7 days).
 const OFFSETS_RETENTION_MS: i64 = 604_800_000;
@@ -74,8 +74,12 @@ pub(crate) struct Cluster {
     /// When leaders go back to the first replicas.
     pub balance_ms: AtomicI64,
     is_dirty: AtomicBool,
-    /// When the next thorough look is due.
+    /// When the next thorough look is due …
     thorough_ms: AtomicI64,
+    /// … when retention is applied …
+    retention_ms: AtomicI64,
+    /// … and when silent producers are forgotten.
+    producer_expiration_ms: AtomicI64,
     /// Checkpoints are written by one at a time.
     housekeeping: Mutex<()>,
     pub stop: CancellationToken,
@@ -121,8 +125,10 @@ impl Cluster {
         client_quotas.note_change(&journal);
         let authorizer = Authorizer::new(&journal, spec.authorization.clone());
         // Thousands of clusters that start together do not look through everything together.
-        let turn = i64::from(crc32c::crc32c(spec.id.as_bytes()));
-        let first_thorough_ms = shared.now_ms() + turn % THOROUGH_INTERVAL_MS;
+        let turn = i64::from(crc32c::crc32c(spec.id.as_bytes())) % THOROUGH_INTERVAL_MS;
+        let now_ms = shared.now_ms();
+        let intervals = shared.options.log_intervals;
+        let first_retention_ms = turn.min(intervals.retention_check_ms) + intervals.first_task_ms;
         let cluster = Arc::new_cyclic(|cluster| Self {
             client_quotas,
             attempts: Attempts::default(),
@@ -148,7 +154,9 @@ impl Cluster {
             stopped: RwLock::default(),
             balance_ms: AtomicI64::new(i64::MIN),
             is_dirty: AtomicBool::new(true),
-            thorough_ms: AtomicI64::new(first_thorough_ms),
+            thorough_ms: AtomicI64::new(now_ms + turn),
+            retention_ms: AtomicI64::new(now_ms + first_retention_ms),
+            producer_expiration_ms: AtomicI64::new(now_ms + intervals.producer_expiration_check_ms),
             housekeeping: Mutex::new(()),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -353,25 +361,43 @@ impl Cluster {
     /// Retention, checkpoints and rest for what is idle. Blocks on the disk.
     pub(crate) fn keep_house(&self) {
         let now_ms = self.shared.now_ms();
-        let is_thorough = now_ms >= self.thorough_ms.load(Ordering::Relaxed);
+        let is_due = |next_ms: &AtomicI64| now_ms >= next_ms.load(Ordering::Relaxed);
+        let is_thorough = is_due(&self.thorough_ms);
+        let is_expiring = is_due(&self.retention_ms);
         let was_used = self.is_dirty.swap(false, Ordering::Relaxed);
-        if !was_used && !is_thorough {
+        if !was_used && !is_thorough && !is_expiring {
             return;
         }
         let _turn = self.housekeeping.lock();
         if self.stop.is_cancelled() {
             return;
         }
-        if is_thorough || self.is_disk_scarce() {
+        if is_thorough {
             let interval_ms = match was_used {
                 true => THOROUGH_INTERVAL_MS,
                 false => IDLE_THOROUGH_INTERVAL_MS,
             };
             self.thorough_ms
                 .store(now_ms + interval_ms, Ordering::Relaxed);
-            self.topics.rouse_expired(now_ms);
             self.forget_expired(now_ms);
             self.balance_leaders(now_ms);
+        }
+        // As the bought disk fills, what need not be kept goes at once.
+        if is_expiring || self.is_disk_scarce() {
+            let interval_ms = self.shared.options.log_intervals.retention_check_ms;
+            self.retention_ms
+                .store(now_ms + interval_ms, Ordering::Relaxed);
+            self.topics.rouse_expired(now_ms);
+            self.topics.expire(now_ms);
+        }
+        if is_due(&self.producer_expiration_ms) {
+            let intervals = self.shared.options.log_intervals;
+            self.producer_expiration_ms.store(
+                now_ms + intervals.producer_expiration_check_ms,
+                Ordering::Relaxed,
+            );
+            let before_ms = now_ms - intervals.producer_expiration_ms;
+            self.topics.expire_producers(before_ms);
         }
         self.groups.keep_house(&self.journal);
         self.trim_disk();

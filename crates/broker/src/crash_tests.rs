@@ -14,6 +14,8 @@ mod refusal;
 mod trace;
 mod workload;
 
+pub(crate) use expectation::produce;
+
 use cluster::Running;
 use expectation::Expectation;
 use trace::{Crash, Event, Recorder, Storage};

@@ -92,6 +92,7 @@ impl Cluster {
         if !is_needed() {
             return;
         }
+        let now_ms = self.shared.now_ms();
         let topics = self.topics.all();
         let expiring = topics
             .iter()
@@ -111,7 +112,7 @@ impl Cluster {
                 break;
             };
             let partition = &partitions[at];
-            match partition.trim() {
+            match partition.trim(now_ms) {
                 // What is left of this one is not durable yet.
                 Ok(0) => {}
                 Ok(freed) => {

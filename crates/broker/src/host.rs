@@ -65,8 +65,35 @@ pub struct HostOptions {
     /// For this long after the start the shared port takes unknown names for those of clusters that are not
     /// started yet: their clients are disconnected and come again, instead of being told that they are wrong.
     pub settling_time: Duration,
-    /// How often retention, checkpoints and closing of idle files are looked after.
+    /// How often checkpoints, compaction and closing of idle files are looked after.
     pub housekeeping_interval: Duration,
+    /// How often the logs of each cluster are looked through, by [`HostOptions::clock`].
+    pub log_intervals: LogIntervals,
+}
+
+/// When logs are looked through, by the broker's clock. Kafka's "Broker Configs", with their defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogIntervals {
+    /// How often retention is applied: `log.retention.check.interval.ms`, 300,000.
+    pub retention_check_ms: i64,
+    /// When it is applied first after a start: `log.initial.task.delay.ms`, 30,000.
+    pub first_task_ms: i64,
+    /// How long a producer that appends nothing is remembered: `producer.id.expiration.ms`, 86,400,000.
+    pub producer_expiration_ms: i64,
+    /// How often such producers are looked for, with retention: `producer.id.expiration.check.interval.ms`,
+    /// 600,000.
+    pub producer_expiration_check_ms: i64,
+}
+
+impl Default for LogIntervals {
+    fn default() -> Self {
+        Self {
+            retention_check_ms: 300_000,
+            first_task_ms: 30_000,
+            producer_expiration_ms: 86_400_000,
+            producer_expiration_check_ms: 600_000,
+        }
+    }
 }
 
 impl HostOptions {
@@ -87,6 +114,7 @@ impl HostOptions {
             shared_port: None,
             settling_time: Duration::from_secs(60),
             housekeeping_interval: Duration::from_secs(1),
+            log_intervals: LogIntervals::default(),
         }
     }
 }

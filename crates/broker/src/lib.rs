@@ -57,6 +57,8 @@ mod error;
 mod fetch_session;
 mod group;
 mod host;
+#[cfg(test)]
+mod housekeeping_tests;
 mod leadership;
 mod listener;
 mod log;
@@ -84,7 +86,9 @@ pub use acl::{
 pub use clock::Clock;
 pub use counters::{CounterValues, TopicCounterValues, UserCounterValues};
 pub use error::{HostError, TopicError};
-pub use host::{ClusterObservation, Durability, Host, HostOptions, ListenerObservation};
+pub use host::{
+    ClusterObservation, Durability, Host, HostOptions, ListenerObservation, LogIntervals,
+};
 pub use observation::{GroupObservation, PartitionLag, TopicObservation, UserObservation};
 pub use release::serves_version;
 pub use security::{SaslMechanism, SaslSpec, SecurityProtocol, UnknownName};

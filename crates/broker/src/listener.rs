@@ -414,6 +414,7 @@ async fn serve(
             Reply::Later(answer) => pending.push_back(answer),
             // Not to a request to produce: everything before it was answered.
             Reply::Parts(answer) => answer.write(stream).await?,
+            Reply::Close => return drain(stream, &mut pending).await,
         }
         // KIP-219: the client was told; until then the channel is mute.
         let throttle = std::mem::take(&mut context.throttle);

@@ -1,6 +1,8 @@
 //! The log of one partition: segments of record batches on disk, in Kafka's own format.
 
 pub(crate) mod batch;
+#[cfg(test)]
+mod batch_tests;
 pub(crate) mod compaction;
 pub(crate) mod disk;
 pub(crate) mod file;

@@ -224,7 +224,7 @@ impl Topics {
         }
     }
 
-    /// Opens partitions at rest that retention has to look at.
+    /// Opens partitions at rest that have something which retention does not keep.
     pub(crate) fn rouse_expired(&self, now_ms: i64) {
         for topic in self.all() {
             let settings = topic.settings();
@@ -242,17 +242,37 @@ impl Topics {
         }
     }
 
-    /// Retention, checkpoints and rest. Returns whether a partition is still open.
+    /// Applies retention where a log is open.
+    pub(crate) fn expire(&self, now_ms: i64) {
+        for topic in self.all() {
+            let settings = topic.settings();
+            if !settings.is_deleted_by_retention {
+                continue;
+            }
+            for partition in open_partitions(&topic) {
+                partition.expire(settings.retention_ms, settings.retention_bytes, now_ms);
+            }
+        }
+    }
+
+    /// Forgets producers that have appended nothing since `before_ms`, where a log is open.
+    pub(crate) fn expire_producers(&self, before_ms: i64) {
+        for topic in self.all() {
+            open_partitions(&topic).for_each(|partition| partition.expire_producers(before_ms));
+        }
+    }
+
+    /// Compaction, checkpoints and rest. Returns whether a partition is still open.
     pub(crate) fn keep_house(&self, now_ms: i64) -> bool {
         let mut has_open = false;
         for topic in self.all() {
             let settings = topic.settings();
-            for partition in topic
-                .partitions()
-                .iter()
-                .filter(|partition| partition.is_open())
-            {
-                if let Err(error) = keep_partition(partition, &settings, now_ms) {
+            for partition in open_partitions(&topic) {
+                let kept = keep_partition(&partition, &settings, now_ms);
+                // Whose files are being removed is not worth a word.
+                if let Err(error) = kept
+                    && !partition.is_deleted()
+                {
                     tracing::error!(%error, topic = %topic.name, partition = partition.index, "housekeeping failed");
                 }
                 has_open |= partition.rest();
@@ -262,17 +282,18 @@ impl Topics {
     }
 }
 
+fn open_partitions(topic: &Topic) -> impl Iterator<Item = Arc<Partition>> {
+    let partitions = topic.partitions();
+    (0..partitions.len())
+        .map(move |at| partitions[at].clone())
+        .filter(|partition| partition.is_open())
+}
+
 fn keep_partition(
     partition: &Partition,
     settings: &TopicSettings,
     now_ms: i64,
 ) -> std::io::Result<()> {
-    if settings.is_deleted_by_retention {
-        let oldest_ms = settings
-            .retention_ms
-            .map(|retention| now_ms.saturating_sub(retention));
-        partition.expire(oldest_ms, settings.retention_bytes, now_ms);
-    }
     if settings.is_compacted {
         partition.compact(CompactionRules {
             min_dirty_ratio: settings.min_cleanable_dirty_ratio,

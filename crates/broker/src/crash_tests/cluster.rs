@@ -113,6 +113,7 @@ impl Running {
             Reply::Now(answer) => Ok(answer),
             Reply::Later(answer) => answer.await,
             Reply::Parts(answer) => Ok(Some(answer.joined().unwrap())),
+            Reply::Close => Ok(None),
         }
     }
 

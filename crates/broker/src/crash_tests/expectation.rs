@@ -18,7 +18,7 @@ pub(super) fn topic_name(name: &str) -> TopicName {
 }
 
 /// A request to produce one batch.
-pub(super) fn produce(
+pub(crate) fn produce(
     topic: &str,
     partition: i32,
     batch: &Bytes,

@@ -1,11 +1,13 @@
 //! Record batches of format version 2, exactly as they travel and as they lie on disk.
 //!
-//! Source: "Record Batch" in the Apache Kafka implementation guide (message format). Batches are
-//! never decoded beyond this header unless a question is about single records.
+//! Source: "Record Batch" in the Apache Kafka implementation guide (message format). What a producer sends
+//! is opened once, when it comes; from then on the header is what its records are.
 
-use bytes::{Bytes, BytesMut};
+use std::{borrow::Cow, io, ops::ControlFlow};
 
-use super::record::{Compression, RecordError};
+use bytes::Bytes;
+
+use super::record::{self, Compression, Packer, RecordError, RecordRef, UNPACKED_BYTES_MAX};
 use crate::error::ErrorCode;
 
 /// Bytes before the first record of a batch.
@@ -14,15 +16,19 @@ pub(crate) const HEADER_BYTES: usize = 61;
 pub(crate) const LENGTH_OVERHEAD_BYTES: usize = 12;
 /// The checksum covers everything from here.
 const CRC_START: usize = 21;
-/// Bytes that the broker fills in at append (base offset, length, leader epoch); not under the checksum.
-pub(crate) const PREFIX_BYTES: usize = 16;
 /// The only format served; older ones were retired with Kafka 4.0 (KIP-724).
 const MAGIC: u8 = 2;
+/// Where every format has its number.
+const MAGIC_AT: usize = 16;
+/// The smallest length field that any format has (Kafka's `LegacyRecord.RECORD_OVERHEAD_V0`).
+const LENGTH_MIN: usize = 14;
 
 const ATTRIBUTE_COMPRESSION: i16 = 0x07;
 const ATTRIBUTE_LOG_APPEND_TIME: i16 = 0x08;
 const ATTRIBUTE_TRANSACTIONAL: i16 = 0x10;
 const ATTRIBUTE_CONTROL: i16 = 0x20;
+/// What a producer may say of its batch; the others are the broker's to set, or not in use.
+const ATTRIBUTES_OF_PRODUCERS: i16 = ATTRIBUTE_COMPRESSION | ATTRIBUTE_TRANSACTIONAL;
 
 /// The fixed part of a record batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,9 +54,15 @@ fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
 }
 
 impl BatchHeader {
-    /// Reads a header; `None` if there are too few bytes, the magic is not 2 or the length cannot be.
+    /// Reads the header of a batch that was appended; `None` if there are too few bytes, the magic is not 2,
+    /// or length and offsets cannot be.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
-        if bytes.len() < HEADER_BYTES || bytes[16] != MAGIC {
+        Self::read(bytes).filter(|header| header.last_offset_delta >= 0 && header.base_offset >= 0)
+    }
+
+    /// Reads a header whose offsets may be anything.
+    fn read(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() < HEADER_BYTES || bytes[MAGIC_AT] != MAGIC {
             return None;
         }
         let header = Self {
@@ -68,8 +80,38 @@ impl BatchHeader {
             records_count: i32::from_be_bytes(array(bytes, 57)),
         };
         let length_min = (HEADER_BYTES - LENGTH_OVERHEAD_BYTES) as i32;
-        (header.length >= length_min && header.last_offset_delta >= 0 && header.base_offset >= 0)
-            .then_some(header)
+        (header.length >= length_min).then_some(header)
+    }
+
+    /// The bytes of the header.
+    pub(crate) fn encode(&self) -> [u8; HEADER_BYTES] {
+        let mut out = [0; HEADER_BYTES];
+        out[0..8].copy_from_slice(&self.base_offset.to_be_bytes());
+        out[8..12].copy_from_slice(&self.length.to_be_bytes());
+        out[12..16].copy_from_slice(&self.leader_epoch.to_be_bytes());
+        out[MAGIC_AT] = MAGIC;
+        out[17..21].copy_from_slice(&self.crc.to_be_bytes());
+        out[21..23].copy_from_slice(&self.attributes.to_be_bytes());
+        out[23..27].copy_from_slice(&self.last_offset_delta.to_be_bytes());
+        out[27..35].copy_from_slice(&self.base_timestamp.to_be_bytes());
+        out[35..43].copy_from_slice(&self.max_timestamp.to_be_bytes());
+        out[43..51].copy_from_slice(&self.producer_id.to_be_bytes());
+        out[51..53].copy_from_slice(&self.producer_epoch.to_be_bytes());
+        out[53..57].copy_from_slice(&self.base_sequence.to_be_bytes());
+        out[57..61].copy_from_slice(&self.records_count.to_be_bytes());
+        out
+    }
+
+    /// The checksum of a batch with this header.
+    fn crc_with(&self, body: &[u8]) -> u32 {
+        crc32c::crc32c_append(crc32c::crc32c(&self.encode()[CRC_START..]), body)
+    }
+
+    fn with_codec(self, codec: i16) -> Self {
+        Self {
+            attributes: self.attributes & !ATTRIBUTE_COMPRESSION | codec,
+            ..self
+        }
     }
 
     /// The whole batch in bytes.
@@ -79,6 +121,11 @@ impl BatchHeader {
 
     pub(crate) fn last_offset(&self) -> i64 {
         self.base_offset + i64::from(self.last_offset_delta)
+    }
+
+    /// The largest timestamp, if a record has one: -1 is no time.
+    pub(crate) fn time_ms(&self) -> Option<i64> {
+        Some(self.max_timestamp).filter(|timestamp_ms| *timestamp_ms >= 0)
     }
 
     pub(crate) fn is_transactional(&self) -> bool {
@@ -120,9 +167,10 @@ pub(crate) fn crc_is_valid(batch: &[u8], header: &BatchHeader) -> bool {
 /// A batch that passed validation, ready to be appended.
 #[derive(Debug, Clone)]
 pub(crate) struct Batch {
+    /// As it goes to disk, but for what is known at append: base offset and leader epoch.
     pub header: BatchHeader,
-    /// The batch as it came; its first [`PREFIX_BYTES`] are replaced on the way to disk.
-    pub bytes: Bytes,
+    /// What follows the header: the records, packed or not.
+    pub body: Bytes,
 }
 
 /// The highest number of a compression.
@@ -139,123 +187,379 @@ pub(crate) struct BatchRules {
     /// Timestamps that producers may give; not asked of batches that are stamped here.
     pub timestamp_min_ms: i64,
     pub timestamp_max_ms: i64,
+    /// How the topic packs records; `None`: as the producer did.
+    pub compression: Option<Compression>,
+    /// Faulty records that are told; who sends more learns of the first.
+    pub record_faults_max: usize,
 }
 
 /// Timestamp of records that have none.
-const NO_TIMESTAMP: i64 = -1;
+pub(crate) const NO_TIMESTAMP: i64 = -1;
 
-/// Checks what a producer sent for one partition: exactly one batch of format 2, checksum right,
-/// not larger than the topic takes, offsets and count agreeing.
+/// What is wrong with one record of a batch (KIP-467).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RecordFault {
+    /// Its place in the batch, from 0.
+    pub index: i32,
+    pub message: Cow<'static, str>,
+}
+
+/// Why a batch is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BatchRefusal {
+    pub code: ErrorCode,
+    pub message: Cow<'static, str>,
+    /// Which records are to blame, in order; empty if it is not about single ones.
+    pub records: Vec<RecordFault>,
+}
+
+impl BatchRefusal {
+    /// A refusal of the whole batch.
+    pub(crate) fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            records: Vec::new(),
+        }
+    }
+
+    /// The refusal of a batch that unpacks to more than is ever unpacked.
+    pub(crate) fn too_much() -> Self {
+        let message = format!("the batch unpacks to more than {UNPACKED_BYTES_MAX} bytes");
+        Self::new(ErrorCode::MessageTooLarge, message)
+    }
+}
+
+fn refuse<T>(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Result<T, BatchRefusal> {
+    Err(BatchRefusal::new(code, message))
+}
+
+/// The size of the batch that starts here; `None` if it does not end here.
 ///
-/// Errors are those of Kafka's `LogValidator` and `ProduceRequest`.
-pub(crate) fn validate(bytes: Bytes, rules: BatchRules) -> Result<Batch, ErrorCode> {
-    if bytes.len() < HEADER_BYTES {
-        return Err(ErrorCode::CorruptMessage);
+/// Source: Kafka's `ByteBufferLogInputStream`.
+fn size_at(bytes: &[u8]) -> Result<Option<usize>, BatchRefusal> {
+    if bytes.len() <= MAGIC_AT {
+        return Ok(None);
     }
-    if bytes[16] < MAGIC {
-        return Err(ErrorCode::UnsupportedForMessageFormat);
+    let length = i32::from_be_bytes(array(bytes, 8));
+    let Some(length) = usize::try_from(length).ok().filter(|n| *n >= LENGTH_MIN) else {
+        return refuse(
+            ErrorCode::CorruptMessage,
+            "the length of the batch cannot be",
+        );
+    };
+    if bytes[MAGIC_AT] > MAGIC {
+        return refuse(ErrorCode::CorruptMessage, "there is no such record format");
     }
-    let header = BatchHeader::parse(&bytes).ok_or(ErrorCode::CorruptMessage)?;
-    if header.size_bytes() > bytes.len() {
-        return Err(ErrorCode::CorruptMessage);
-    }
-    if header.size_bytes() < bytes.len() {
-        return Err(ErrorCode::InvalidRecord);
-    }
-    if header.size_bytes() > rules.message_bytes_max {
-        return Err(ErrorCode::MessageTooLarge);
-    }
-    if !crc_is_valid(&bytes, &header) {
-        return Err(ErrorCode::CorruptMessage);
-    }
-    if header.is_control()
-        || header.records_count <= 0
-        || header.last_offset_delta != header.records_count - 1
-    {
-        return Err(ErrorCode::InvalidRecord);
-    }
-    if header.compression() > COMPRESSION_ZSTD {
-        return Err(ErrorCode::UnsupportedCompressionType);
-    }
-    if header.producer_id >= 0 && header.base_sequence < 0 && !header.is_control() {
-        return Err(ErrorCode::InvalidRecord);
-    }
-    if rules.keys_required && !super::record::all_have_keys(&bytes) {
-        return Err(ErrorCode::InvalidRecord);
-    }
-    let is_early =
-        header.base_timestamp != NO_TIMESTAMP && header.base_timestamp < rules.timestamp_min_ms;
-    if rules.log_append_time_ms.is_none()
-        && (is_early || header.max_timestamp > rules.timestamp_max_ms)
-    {
-        return Err(ErrorCode::InvalidTimestamp);
-    }
-    match rules.log_append_time_ms {
-        Some(now_ms) => Ok(stamp(&bytes, now_ms)),
-        None => Ok(Batch { header, bytes }),
-    }
+    let size = length + LENGTH_OVERHEAD_BYTES;
+    Ok((size <= bytes.len()).then_some(size))
 }
 
-/// Rewrites the header for a topic with `message.timestamp.type=LogAppendTime`.
-fn stamp(bytes: &Bytes, now_ms: i64) -> Batch {
-    let mut out = BytesMut::from(&bytes[..]);
-    let attributes = i16::from_be_bytes(array(&out, 21)) | ATTRIBUTE_LOG_APPEND_TIME;
-    out[21..23].copy_from_slice(&attributes.to_be_bytes());
-    out[35..43].copy_from_slice(&now_ms.to_be_bytes());
-    let crc = crc32c::crc32c(&out[CRC_START..]);
-    out[17..21].copy_from_slice(&crc.to_be_bytes());
-    let bytes = out.freeze();
-    let header = BatchHeader::parse(&bytes).expect("a valid header stays valid when stamped");
-    Batch { header, bytes }
-}
-
-/// The same batch with other records, packed by `codec` already: offsets, timestamps and producer stay.
-pub(crate) fn with_records(batch: &[u8], codec: i16, records_count: i32, body: &[u8]) -> Vec<u8> {
-    let mut out = batch[..HEADER_BYTES].to_vec();
-    let attributes = i16::from_be_bytes(array(&out, 21)) & !ATTRIBUTE_COMPRESSION | codec;
-    out[21..23].copy_from_slice(&attributes.to_be_bytes());
-    out.extend_from_slice(body);
-    let length = (out.len() - LENGTH_OVERHEAD_BYTES) as i32;
-    out[8..12].copy_from_slice(&length.to_be_bytes());
-    out[57..61].copy_from_slice(&records_count.to_be_bytes());
-    let crc = crc32c::crc32c(&out[CRC_START..]);
-    out[17..21].copy_from_slice(&crc.to_be_bytes());
-    out
-}
-
-/// The same records packed in another way (a topic whose `compression.type` is not `producer`).
+/// Checks what a producer sent for one partition, up to its records: exactly one batch of format 2, checksum
+/// right, not larger than the topic takes, offsets and count agreeing. Its records are looked at by
+/// [`Unopened::open`].
 ///
 /// # Errors
-/// INVALID_RECORD if the batch does not hold the records it says, MESSAGE_TOO_LARGE if it has become larger
-/// than the topic takes.
-pub(crate) fn recompress(
-    batch: &Batch,
-    compression: Compression,
-    message_bytes_max: usize,
-) -> Result<Batch, ErrorCode> {
-    let records = super::record::decode(&batch.bytes).map_err(|error| match error {
-        RecordError::TooLarge => ErrorCode::MessageTooLarge,
-        RecordError::Malformed | RecordError::Decompress(_) => ErrorCode::InvalidRecord,
-    })?;
-    let offsets = (batch.header.base_offset..).zip(&records);
-    if offsets
-        .into_iter()
-        .any(|(offset, record)| record.offset != offset)
-    {
-        return Err(ErrorCode::InvalidRecord);
+/// Those of Kafka's `ProduceRequest.validateRecords`, `UnifiedLog` and `LogValidator.validateBatch`, in their
+/// order.
+pub(crate) fn check(bytes: &Bytes, message_bytes_max: usize) -> Result<Unopened, BatchRefusal> {
+    let invalid = |message: &'static str| refuse(ErrorCode::InvalidRecord, message);
+    let Some(size) = size_at(bytes)? else {
+        return invalid("there is no whole batch");
+    };
+    if bytes[MAGIC_AT] < MAGIC {
+        return invalid("the record format is older than 2");
     }
-    let raw = records.iter().map(|record| &record.raw[..]);
-    let body = super::record::encode(compression, raw).map_err(|error| {
-        tracing::error!(%error, codec = compression.codec, "cannot compress");
-        ErrorCode::UnknownServerError
-    })?;
-    let count = batch.header.records_count;
-    let bytes = Bytes::from(with_records(&batch.bytes, compression.codec, count, &body));
-    if bytes.len() > message_bytes_max {
-        return Err(ErrorCode::MessageTooLarge);
+    // What follows and is not whole is left out.
+    if size_at(&bytes[size..])?.is_some() {
+        return invalid("there is more than one batch");
     }
-    let header = BatchHeader::parse(&bytes).expect("a valid header stays valid with other records");
-    Ok(Batch { header, bytes })
+    let Some(header) = BatchHeader::read(bytes) else {
+        return refuse(ErrorCode::CorruptMessage, "the batch has no whole header");
+    };
+    if header.base_offset != 0 {
+        return invalid("the base offset of a batch that is sent is 0");
+    }
+    if size > message_bytes_max {
+        return refuse(
+            ErrorCode::MessageTooLarge,
+            format!("a batch of {size} bytes is larger than the topic's {message_bytes_max}"),
+        );
+    }
+    if !crc_is_valid(&bytes[..size], &header) {
+        return refuse(ErrorCode::CorruptMessage, "the checksum does not fit");
+    }
+    if header.records_count <= 0 || header.last_offset_delta != header.records_count - 1 {
+        return invalid("the batch's offsets and its count of records do not agree");
+    }
+    if header.is_control() {
+        return invalid("clients do not write control records");
+    }
+    if header.producer_id >= 0 && header.base_sequence < 0 {
+        return invalid("a producer with an id numbers its batches");
+    }
+    if header.compression() > COMPRESSION_ZSTD {
+        let message = "there is no such compression";
+        return refuse(ErrorCode::UnsupportedCompressionType, message);
+    }
+    Ok(Unopened {
+        header,
+        body: bytes.slice(HEADER_BYTES..size),
+    })
+}
+
+/// A batch whose records nobody has looked at yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Unopened {
+    pub header: BatchHeader,
+    pub body: Bytes,
+}
+
+/// Why a batch could not be opened.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum OpenError {
+    Refused(BatchRefusal),
+    /// It unpacks to more than was allowed for now.
+    TooMuch,
+}
+
+impl From<BatchRefusal> for OpenError {
+    fn from(refusal: BatchRefusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<RecordError> for OpenError {
+    fn from(error: RecordError) -> Self {
+        let message = match error {
+            RecordError::TooLarge => return Self::TooMuch,
+            RecordError::Malformed => "the batch does not hold the records that its header says",
+            RecordError::Decompress(_) => "the records cannot be unpacked",
+        };
+        BatchRefusal::new(ErrorCode::InvalidRecord, message).into()
+    }
+}
+
+impl Unopened {
+    /// Looks at every record, once and where it lies, and makes the header say what they are: nothing is
+    /// believed of the client's but the time that its records count from. Records are packed anew if the topic
+    /// wants them otherwise, or if they do not count their offsets from 0 one by one.
+    ///
+    /// # Errors
+    /// Those of Kafka's `LogValidator`, with every faulty record; [`OpenError::TooMuch`] if more than
+    /// `unpacked_bytes_max` would have to be unpacked.
+    pub(crate) fn open(
+        &self,
+        rules: &BatchRules,
+        unpacked_bytes_max: u64,
+    ) -> Result<Batch, OpenError> {
+        let codec = self.header.compression();
+        let wanted = rules.compression.unwrap_or(codec.into());
+        if wanted.codec != codec {
+            return self.pack(rules, wanted, unpacked_bytes_max);
+        }
+        let mut pass = Pass::new(&self.header, rules);
+        record::visit(&self.header, &self.body, unpacked_bytes_max, |record| {
+            pass.look_at(record);
+            ControlFlow::Continue(())
+        })?;
+        if !pass.is_numbered {
+            // Kafka, too, numbers them itself: some older clients do it wrong.
+            return self.pack(rules, wanted, unpacked_bytes_max);
+        }
+        let max_timestamp = pass.finish()?;
+        let body = self.body.clone();
+        Ok(Batch::new(self.header, body, rules, max_timestamp))
+    }
+
+    fn pack(
+        &self,
+        rules: &BatchRules,
+        compression: Compression,
+        unpacked_bytes_max: u64,
+    ) -> Result<Batch, OpenError> {
+        let mut pass = Pass::new(&self.header, rules);
+        let body_bytes_max = rules.message_bytes_max.saturating_sub(HEADER_BYTES);
+        let mut packer = Packer::new(compression).map_err(|error| cannot_pack(&error))?;
+        let mut failed = None;
+        record::visit(&self.header, &self.body, unpacked_bytes_max, |record| {
+            let index = pass.look_at(record);
+            if packer.packed_bytes() <= body_bytes_max
+                && let Err(error) = packer.push_at(record, index)
+            {
+                failed = Some(error);
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        })?;
+        if let Some(error) = failed {
+            return Err(cannot_pack(&error));
+        }
+        let max_timestamp = pass.finish()?;
+        let body = packer.finish().map_err(|error| cannot_pack(&error))?;
+        if body.len() > body_bytes_max {
+            let message = "packed as the topic asks, the batch is larger than the topic takes";
+            return Err(BatchRefusal::new(ErrorCode::MessageTooLarge, message).into());
+        }
+        let header = self.header.with_codec(compression.codec);
+        Ok(Batch::new(header, body.into(), rules, max_timestamp))
+    }
+}
+
+fn cannot_pack(error: &io::Error) -> OpenError {
+    tracing::error!(%error, "cannot compress");
+    let message = "the records cannot be packed";
+    BatchRefusal::new(ErrorCode::UnknownServerError, message).into()
+}
+
+/// What one pass over the records finds.
+struct Pass<'a> {
+    header: &'a BatchHeader,
+    rules: &'a BatchRules,
+    next_index: i32,
+    max_timestamp: i64,
+    is_numbered: bool,
+    has_wrong_time: bool,
+    faults: Vec<RecordFault>,
+    faults_total: u64,
+}
+
+impl<'a> Pass<'a> {
+    fn new(header: &'a BatchHeader, rules: &'a BatchRules) -> Self {
+        Self {
+            header,
+            rules,
+            next_index: 0,
+            max_timestamp: NO_TIMESTAMP,
+            is_numbered: true,
+            has_wrong_time: false,
+            faults: Vec::new(),
+            faults_total: 0,
+        }
+    }
+
+    /// Returns the record's place in the batch.
+    #[inline]
+    fn look_at(&mut self, record: &RecordRef<'_>) -> i32 {
+        let index = self.next_index;
+        self.next_index += 1;
+        self.is_numbered &= record.offset_delta == index;
+        let timestamp_ms = record.create_time_ms(self.header);
+        self.max_timestamp = self.max_timestamp.max(timestamp_ms);
+        if self.rules.keys_required && record.key.is_none() {
+            self.blame(index, "a compacted topic takes no record without a key");
+        } else if self.is_wrong_time(timestamp_ms) {
+            self.has_wrong_time = true;
+            let rules = self.rules;
+            let message = match rules.log_append_time_ms {
+                Some(_) => {
+                    Cow::Borrowed("only the broker says that records have the time of appending")
+                }
+                None => Cow::Owned(format!(
+                    "the timestamp {timestamp_ms} is not from {} to {}",
+                    rules.timestamp_min_ms, rules.timestamp_max_ms
+                )),
+            };
+            self.blame(index, message);
+        }
+        index
+    }
+
+    fn is_wrong_time(&self, timestamp_ms: i64) -> bool {
+        match self.rules.log_append_time_ms {
+            Some(_) => self.header.is_log_append_time(),
+            None if timestamp_ms == NO_TIMESTAMP => false,
+            None => {
+                timestamp_ms < self.rules.timestamp_min_ms
+                    || timestamp_ms > self.rules.timestamp_max_ms
+            }
+        }
+    }
+
+    #[cold]
+    fn blame(&mut self, index: i32, message: impl Into<Cow<'static, str>>) {
+        self.faults_total += 1;
+        if self.faults.len() < self.rules.record_faults_max {
+            let message = message.into();
+            self.faults.push(RecordFault { index, message });
+        }
+    }
+
+    /// The largest timestamp.
+    fn finish(self) -> Result<i64, BatchRefusal> {
+        if self.faults_total == 0 {
+            return Ok(self.max_timestamp);
+        }
+        let (code, kind) = match self.has_wrong_time {
+            true => (ErrorCode::InvalidTimestamp, "timestamp"),
+            false => (ErrorCode::InvalidRecord, "record"),
+        };
+        let message = format!("refused for {} invalid {kind}(s)", self.faults_total);
+        Err(BatchRefusal {
+            code,
+            message: message.into(),
+            records: self.faults,
+        })
+    }
+}
+
+impl Batch {
+    /// A batch of these records, whose largest timestamp is known.
+    fn new(from: BatchHeader, body: Bytes, rules: &BatchRules, max_timestamp: i64) -> Self {
+        let kept = from.attributes & ATTRIBUTES_OF_PRODUCERS;
+        let (attributes, max_timestamp) = match rules.log_append_time_ms {
+            Some(now_ms) => (kept | ATTRIBUTE_LOG_APPEND_TIME, now_ms),
+            None => (kept, max_timestamp),
+        };
+        let mut header = BatchHeader {
+            attributes,
+            max_timestamp,
+            length: (HEADER_BYTES - LENGTH_OVERHEAD_BYTES + body.len()) as i32,
+            ..from
+        };
+        // The checksum costs another pass over the bytes; mostly the client's fits.
+        if header != from {
+            header.crc = header.crc_with(&body);
+        }
+        Self { header, body }
+    }
+
+    /// The time of appending that was stamped on it; -1 if it keeps its producer's.
+    pub(crate) fn log_append_time_ms(&self) -> i64 {
+        match self.header.is_log_append_time() {
+            true => self.header.max_timestamp,
+            false => NO_TIMESTAMP,
+        }
+    }
+
+    /// The batch as it travels.
+    #[cfg(test)]
+    pub(crate) fn to_bytes(&self) -> Bytes {
+        [&self.header.encode()[..], &self.body].concat().into()
+    }
+}
+
+/// Checks and opens what a producer sent.
+#[cfg(test)]
+pub(crate) fn validate(bytes: &Bytes, rules: &BatchRules) -> Result<Batch, BatchRefusal> {
+    let unopened = check(bytes, rules.message_bytes_max)?;
+    unopened
+        .open(rules, record::UNPACKED_BYTES_MAX)
+        .map_err(|error| match error {
+            OpenError::Refused(refusal) => refusal,
+            OpenError::TooMuch => BatchRefusal::too_much(),
+        })
+}
+
+/// The same batch with other records, packed by its codec already: offsets, timestamps and producer stay.
+pub(crate) fn with_records(batch: &BatchHeader, records_count: i32, body: &[u8]) -> Vec<u8> {
+    let mut header = BatchHeader {
+        records_count,
+        length: (HEADER_BYTES - LENGTH_OVERHEAD_BYTES + body.len()) as i32,
+        ..*batch
+    };
+    header.crc = header.crc_with(body);
+    [&header.encode()[..], body].concat()
 }
 
 /// How a transaction ended, as its marker says.
@@ -286,37 +590,40 @@ pub(crate) fn marker_batch(
     record.extend(0i16.to_be_bytes());
     record.extend(0i32.to_be_bytes());
     record.push(0); // no headers
-    let attributes = ATTRIBUTE_TRANSACTIONAL | ATTRIBUTE_CONTROL;
-    let mut body = Vec::with_capacity(HEADER_BYTES + 16);
-    body.extend(attributes.to_be_bytes());
-    body.extend(0i32.to_be_bytes());
-    body.extend(now_ms.to_be_bytes());
-    body.extend(now_ms.to_be_bytes());
-    body.extend(producer_id.to_be_bytes());
-    body.extend(producer_epoch.to_be_bytes());
-    body.extend((-1i32).to_be_bytes());
-    body.extend(1i32.to_be_bytes());
-    body.push((record.len() as u8) << 1);
-    body.extend(&record);
-    let mut bytes = BytesMut::with_capacity(CRC_START + body.len());
-    bytes.extend(0i64.to_be_bytes());
-    bytes.extend(((CRC_START - LENGTH_OVERHEAD_BYTES + body.len()) as i32).to_be_bytes());
-    bytes.extend(0i32.to_be_bytes());
-    bytes.extend([MAGIC]);
-    bytes.extend(crc32c::crc32c(&body).to_be_bytes());
-    bytes.extend(body);
-    let bytes = bytes.freeze();
-    let header = BatchHeader::parse(&bytes).expect("the marker is built to the format");
-    Batch { header, bytes }
+    let mut body = vec![(record.len() as u8) << 1];
+    body.extend(record);
+    let mut header = BatchHeader {
+        base_offset: 0,
+        length: (HEADER_BYTES - LENGTH_OVERHEAD_BYTES + body.len()) as i32,
+        leader_epoch: 0,
+        crc: 0,
+        attributes: ATTRIBUTE_TRANSACTIONAL | ATTRIBUTE_CONTROL,
+        last_offset_delta: 0,
+        base_timestamp: now_ms,
+        max_timestamp: now_ms,
+        producer_id,
+        producer_epoch,
+        base_sequence: -1,
+        records_count: 1,
+    };
+    header.crc = header.crc_with(&body);
+    Batch {
+        header,
+        body: body.into(),
+    }
 }
 
 /// Reads the type of a control batch; `None` if it is not a transaction marker.
-pub(crate) fn marker_of(batch: &[u8]) -> Option<Marker> {
-    let records = super::record::decode(batch).ok()?;
-    let key = records.first()?.key.as_ref()?;
-    match key.get(2..4)? {
-        [0, 0] => Some(Marker::Abort),
-        [0, 1] => Some(Marker::Commit),
-        _ => None,
-    }
+pub(crate) fn marker_of(header: &BatchHeader, body: &[u8]) -> Option<Marker> {
+    let mut marker = None;
+    record::visit(header, body, UNPACKED_BYTES_MAX, |record| {
+        marker = match record.key.and_then(|key| key.get(2..4)) {
+            Some([0, 0]) => Some(Marker::Abort),
+            Some([0, 1]) => Some(Marker::Commit),
+            _ => None,
+        };
+        ControlFlow::Break(())
+    })
+    .ok()?;
+    marker
 }

@@ -6,6 +6,7 @@
 use std::{
     collections::HashMap,
     io::{self, BufWriter, Write},
+    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -13,11 +14,11 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    batch::{self, BatchHeader},
+    batch::{self, BatchHeader, HEADER_BYTES},
     disk::{Disk, DiskWriter},
     file::FileCache,
     producer_state::AbortedTransaction,
-    record,
+    record::{self, Packer, RecordRef, UNPACKED_BYTES_MAX},
     segment::{self, Segment, file_name},
     segments::Log,
 };
@@ -57,6 +58,8 @@ pub(crate) struct CompactionPlan {
 struct Source {
     base_offset: i64,
     size_bytes: u64,
+    /// When its last batch was appended, by the broker's clock.
+    appended_ms: i64,
     file: super::file::CachedFile,
 }
 
@@ -130,7 +133,7 @@ impl Log {
         for (at, segment) in self.segments[..sealed].iter().enumerate() {
             let end = self.segments[at + 1].base_offset;
             if end > limit_offset
-                || segment.max_timestamp_ms > rules.now_ms.saturating_sub(rules.min_lag_ms)
+                || segment.age_from_ms() > rules.now_ms.saturating_sub(rules.min_lag_ms)
             {
                 break;
             }
@@ -145,6 +148,7 @@ impl Log {
             sources.push(Source {
                 base_offset,
                 size_bytes,
+                appended_ms: segment.appended_ms,
                 file: segment.file().clone(),
             });
         }
@@ -305,15 +309,18 @@ impl CompactionPlan {
                 if header.is_control() || self.is_aborted(header) {
                     return true;
                 }
-                for record in record::decode(bytes).unwrap_or_default() {
+                let body = &bytes[HEADER_BYTES..];
+                // Of a batch that cannot be read to its end, what was read counts: it is kept as it is.
+                let _ = record::visit(header, body, UNPACKED_BYTES_MAX, |record| {
                     if let Some(key) = record.key
                         && latest
-                            .insert(Bytes::copy_from_slice(&key), record.offset)
+                            .insert(Bytes::copy_from_slice(key), record.offset(header))
                             .is_none()
                     {
                         key_bytes += key.len();
                     }
-                }
+                    ControlFlow::Continue(())
+                });
                 true
             })?;
         }
@@ -341,7 +348,14 @@ impl CompactionPlan {
         for source in group {
             let mut failed = None;
             segment::scan(&source.file, 0, source.size_bytes, |header, _, bytes| {
-                let written = self.write_batch(&mut writer, header, bytes, latest, end_offset);
+                let kept = Kept {
+                    plan: self,
+                    header,
+                    latest,
+                    appended_ms: source.appended_ms,
+                    is_aborted: self.is_aborted(header),
+                };
+                let written = kept.write(&mut writer, bytes, end_offset);
                 failed = written.err();
                 failed.is_none()
             })?;
@@ -350,10 +364,13 @@ impl CompactionPlan {
             }
             out.sizes.push((source.base_offset, source.size_bytes));
         }
-        writer
+        let writer = writer
             .into_inner()
-            .map_err(io::IntoInnerError::into_error)?
-            .sync()?;
+            .map_err(io::IntoInnerError::into_error)?;
+        // Being compacted is no append.
+        let appended_ms = group.iter().map(|source| source.appended_ms).max();
+        writer.set_modified(appended_ms.unwrap_or(self.rules.now_ms))?;
+        writer.sync()?;
         let replaces = group.iter().map(|source| source.base_offset).collect();
         out.segments.push(Cleaned {
             base_offset,
@@ -362,48 +379,68 @@ impl CompactionPlan {
         });
         Ok(())
     }
+}
 
-    fn write_batch(
-        &self,
-        writer: &mut impl Write,
-        header: &BatchHeader,
-        bytes: &[u8],
-        latest: &HashMap<Bytes, i64>,
-        end_offset: i64,
-    ) -> io::Result<()> {
+/// Which records of a batch are kept.
+struct Kept<'a> {
+    plan: &'a CompactionPlan,
+    header: &'a BatchHeader,
+    latest: &'a HashMap<Bytes, i64>,
+    appended_ms: i64,
+    is_aborted: bool,
+}
+
+impl Kept<'_> {
+    fn keeps(&self, record: &RecordRef<'_>) -> bool {
+        let Some(key) = record.key else { return false };
+        let offset = record.offset(self.header);
+        let is_latest = self.latest.get(key).is_none_or(|last| offset >= *last);
+        is_latest && !self.is_spent(record, offset) && !self.is_aborted
+    }
+
+    /// Whether it is a tombstone that every consumer had time to see. That time counts from the last append
+    /// to the segment: the record's own may be long past (Kafka's delete horizon, by the clock of its broker).
+    fn is_spent(&self, record: &RecordRef<'_>, offset: i64) -> bool {
+        let rules = &self.plan.rules;
+        record.is_tombstone
+            && offset < self.plan.clean_offset
+            && self.appended_ms < rules.now_ms.saturating_sub(rules.delete_retention_ms)
+    }
+
+    fn write(&self, writer: &mut impl Write, bytes: &[u8], end_offset: i64) -> io::Result<()> {
+        let header = self.header;
         if header.is_control() || header.base_offset >= end_offset {
             return writer.write_all(bytes);
         }
+        let body = &bytes[HEADER_BYTES..];
+        let mut kept = 0;
+        let read = record::visit(header, body, UNPACKED_BYTES_MAX, |record| {
+            kept += i32::from(self.keeps(record));
+            ControlFlow::Continue(())
+        });
         // What cannot be read is kept as it is.
-        let Ok(records) = record::decode(bytes) else {
-            return writer.write_all(bytes);
-        };
-        let is_aborted = self.is_aborted(header);
-        let tombstones_end_ms = self
-            .rules
-            .now_ms
-            .saturating_sub(self.rules.delete_retention_ms);
-        let is_kept = |record: &record::Record| {
-            let Some(key) = &record.key else { return false };
-            let is_latest = latest.get(key).is_none_or(|last| record.offset >= *last);
-            let is_spent = record.is_tombstone
-                && record.offset < self.clean_offset
-                && record.timestamp_ms < tombstones_end_ms;
-            is_latest && !is_spent && !is_aborted
-        };
-        let kept: Vec<&record::Record> = records.iter().filter(|record| is_kept(record)).collect();
-        if kept.len() == records.len() {
+        if read.is_err() || kept == header.records_count {
             return writer.write_all(bytes);
         }
         // A producer's last batch stays even without records: its sequence number is still needed.
-        if kept.is_empty() && (header.producer_id < 0 || is_aborted) {
+        if kept == 0 && (header.producer_id < 0 || self.is_aborted) {
             return Ok(());
         }
-        let body = record::encode(
-            header.compression(),
-            kept.iter().map(|record| &record.raw[..]),
-        )?;
-        let codec = header.compression();
-        writer.write_all(&batch::with_records(bytes, codec, kept.len() as i32, &body))
+        let mut packer = Packer::new(header.compression())?;
+        let mut failed = None;
+        let read = record::visit(header, body, UNPACKED_BYTES_MAX, |record| {
+            if self.keeps(record)
+                && let Err(error) = packer.push(record)
+            {
+                failed = Some(error);
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        });
+        read.map_err(io::Error::other)?;
+        match failed {
+            Some(error) => Err(error),
+            None => writer.write_all(&batch::with_records(header, kept, &packer.finish()?)),
+        }
     }
 }

@@ -11,6 +11,7 @@ use std::{
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, SystemTime},
 };
 
 /// Files hold other people's records and the keys made of their passwords: only their owner reads them.
@@ -203,6 +204,12 @@ impl Disk {
     }
 }
 
+/// Sets the time of a file's last change, which is not a change of what a loss of power may take.
+pub(super) fn set_modified(file: &File, unix_ms: i64) -> io::Result<()> {
+    let since = Duration::from_millis(u64::try_from(unix_ms).unwrap_or(0));
+    file.set_modified(SystemTime::UNIX_EPOCH + since)
+}
+
 /// Writes a file from its beginning to its end.
 pub(crate) struct DiskWriter {
     disk: Disk,
@@ -225,6 +232,11 @@ impl DiskWriter {
     /// Makes what was written durable.
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.disk.sync_file(&self.file, &self.path)
+    }
+
+    /// Says when what the file holds was written, in the broker's time.
+    pub(crate) fn set_modified(&self, unix_ms: i64) -> io::Result<()> {
+        set_modified(&self.file, unix_ms)
     }
 }
 

@@ -17,7 +17,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::disk::Disk;
+use super::disk::{self, Disk};
 
 /// The table is split so that requests for different files rarely wait for each other.
 const SHARDS: usize = 16;
@@ -211,6 +211,11 @@ impl CachedFile {
         self.0.cache.disk.sync_file(&*self.open()?, &self.0.path)
     }
 
+    /// Says when what the file holds was written, in the broker's time.
+    pub(crate) fn set_modified(&self, unix_ms: i64) -> io::Result<()> {
+        disk::set_modified(&*self.open()?, unix_ms)
+    }
+
     pub(crate) fn truncate(&self, size_bytes: u64) -> io::Result<()> {
         let file = self.open()?;
         self.0.cache.disk.truncate(&file, &self.0.path, size_bytes)
@@ -219,9 +224,5 @@ impl CachedFile {
     /// Closes the descriptor; the next use opens the path anew.
     pub(crate) fn close(&self) {
         self.0.cache.shard(self.0.id).lock().remove(&self.0.id);
-    }
-
-    pub(crate) fn size_bytes(&self) -> io::Result<u64> {
-        Ok(self.open()?.metadata()?.len())
     }
 }

@@ -25,17 +25,12 @@ use super::{
 };
 use crate::{counters, disk_quota::StoredBytes, error::ErrorCode, host::Durability};
 
-/// The segment being written to is not removed by retention while the last append is younger: records
-/// with old timestamps can be read before they go.
-const QUIET_MS: i64 = 60_000;
 /// A partition without appends for so long gets a checkpoint.
 const CHECKPOINT_QUIET_MS: i64 = 1_000;
 /// A busy partition gets a checkpoint so often …
 const CHECKPOINT_INTERVAL_MS: i64 = 30_000;
 /// … or after so many bytes: recovery after a crash reads little more than that.
 const CHECKPOINT_BYTES: u64 = 256 << 20;
-/// A producer that was silent this long is forgotten (Kafka's `producer.id.expiration.ms`).
-const PRODUCER_EXPIRATION_MS: i64 = 86_400_000;
 
 /// A fetch that waits for records; woken once, then it registers anew.
 pub(crate) type Waiter = Arc<Notify>;
@@ -86,7 +81,7 @@ pub(crate) struct Partition {
     /// Start offset of a log without data, or below which records were deleted on request.
     start_offset: AtomicI64,
     index_interval_bytes: AtomicU64,
-    /// Largest timestamp of the oldest segment when the log was put to rest; `i64::MIN`: not known.
+    /// From when the age of the oldest segment counted as the log was put to rest; `i64::MIN`: not known.
     resting_oldest_ms: AtomicI64,
     /// Records below were compacted.
     clean_offset: AtomicI64,
@@ -255,7 +250,7 @@ impl Partition {
             {
                 verify()?;
             }
-            log.append(batch, self.leader_epoch(), options)?
+            log.append(batch, self.leader_epoch(), options, now_ms)?
         };
         self.appended_ms.store(now_ms, Ordering::Relaxed);
         self.note_stored(info.size_bytes as i64);
@@ -417,7 +412,7 @@ impl Partition {
     }
 
     /// Deletes records below `offset` (-1: up to the high watermark). Returns the new start.
-    pub(crate) fn delete_records(&self, offset: i64) -> Result<i64, ErrorCode> {
+    pub(crate) fn delete_records(&self, offset: i64, now_ms: i64) -> Result<i64, ErrorCode> {
         let (start, freed) = {
             let mut log = self.open()?;
             let high_watermark = self.high_watermark(&log);
@@ -426,7 +421,7 @@ impl Partition {
                 return Err(ErrorCode::OffsetOutOfRange);
             }
             let freed = log
-                .delete_before(offset)
+                .delete_before(offset, now_ms)
                 .map_err(|error| storage_error(&error))?;
             self.start_offset
                 .fetch_max(log.log_start_offset(), Ordering::AcqRel);
@@ -437,38 +432,46 @@ impl Partition {
     }
 
     /// Applies retention.
-    pub(crate) fn expire(&self, oldest_ms: Option<i64>, retention_bytes: Option<u64>, now_ms: i64) {
+    pub(crate) fn expire(
+        &self,
+        retention_ms: Option<i64>,
+        retention_bytes: Option<u64>,
+        now_ms: i64,
+    ) {
         let mut slot = self.log.lock();
         let Some(log) = slot.as_mut().filter(|log| !log.is_failed()) else {
             return;
         };
         let limit = self.high_watermark(log);
-        let is_quiet = now_ms - self.appended_ms.load(Ordering::Relaxed) >= QUIET_MS;
-        match log.expire(oldest_ms, retention_bytes, limit, is_quiet) {
+        match log.expire(retention_ms, retention_bytes, limit, now_ms) {
             Ok(freed) => self.note_stored(-(freed as i64)),
             Err(error) => {
                 tracing::error!(%error, dir = %self.dir.display(), "cannot apply retention")
             }
         }
-        log.expire_producers(now_ms - PRODUCER_EXPIRATION_MS);
     }
 
-    /// Timestamp of the newest record in the oldest segment; `i64::MAX` if there is none to be removed.
+    /// Forgets producers that have appended nothing since `before_ms`.
+    pub(crate) fn expire_producers(&self, before_ms: i64) {
+        if let Some(log) = self.log.lock().as_mut() {
+            log.expire_producers(before_ms);
+        }
+    }
+
+    /// From when the age of the oldest segment counts; `i64::MAX` if there is none to be removed.
     pub(crate) fn oldest_ms(&self) -> i64 {
         if let Some(log) = self.log.lock().as_ref() {
-            return log.oldest_timestamp_ms();
+            return log.oldest_ms();
         }
         match self.resting_oldest_ms.load(Ordering::Relaxed) {
-            i64::MIN => self
-                .open()
-                .map_or(i64::MAX, |log| log.oldest_timestamp_ms()),
+            i64::MIN => self.open().map_or(i64::MAX, |log| log.oldest_ms()),
             known => known,
         }
     }
 
     /// Removes the oldest segment, whatever retention says. Returns the bytes freed; 0 if there is nothing
     /// that consumers could have seen.
-    pub(crate) fn trim(&self) -> io::Result<u64> {
+    pub(crate) fn trim(&self, now_ms: i64) -> io::Result<u64> {
         let Ok(mut log) = self.open() else {
             return Ok(0);
         };
@@ -476,7 +479,7 @@ impl Partition {
             return Ok(0);
         }
         let limit = self.high_watermark(&log);
-        let freed = log.trim(limit)?;
+        let freed = log.trim(limit, now_ms)?;
         self.note_stored(-(freed as i64));
         Ok(freed)
     }
@@ -534,7 +537,7 @@ impl Partition {
             return true;
         }
         self.resting_oldest_ms
-            .store(log.oldest_timestamp_ms(), Ordering::Relaxed);
+            .store(log.oldest_ms(), Ordering::Relaxed);
         *slot = None;
         false
     }
@@ -550,6 +553,10 @@ impl Partition {
 
     pub(crate) fn is_open(&self) -> bool {
         self.log.lock().is_some()
+    }
+
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.is_deleted.load(Ordering::Acquire)
     }
 
     /// Takes the partition out of service and returns its directory, to be removed.

@@ -40,7 +40,10 @@ impl BatchMetadata {
 pub(crate) struct ProducerEntry {
     pub epoch: i16,
     pub batches: VecDeque<BatchMetadata>,
+    /// Timestamp of its last batch.
     pub last_timestamp_ms: i64,
+    /// When its last batch was appended, by the broker's clock: its records may be of any time.
+    pub last_append_ms: i64,
     pub coordinator_epoch: i32,
     /// First offset of the transaction that is open here.
     pub transaction_first_offset: Option<i64>,
@@ -104,9 +107,9 @@ impl ProducerStates {
         }
     }
 
-    /// Takes note of a batch that was appended, or that recovery found. A marker ends the producer's
-    /// transaction; the range is returned if one was open.
-    pub(crate) fn note(&mut self, header: &BatchHeader) -> Option<(i64, i64)> {
+    /// Takes note of a batch that was appended at `append_ms`, or that recovery found. A marker ends the
+    /// producer's transaction; the range is returned if one was open.
+    pub(crate) fn note(&mut self, header: &BatchHeader, append_ms: i64) -> Option<(i64, i64)> {
         if header.producer_id < 0 {
             return None;
         }
@@ -118,6 +121,7 @@ impl ProducerStates {
                 epoch: header.producer_epoch,
                 batches: VecDeque::new(),
                 last_timestamp_ms: header.max_timestamp,
+                last_append_ms: append_ms,
                 coordinator_epoch: -1,
                 transaction_first_offset: None,
             });
@@ -126,6 +130,7 @@ impl ProducerStates {
             entry.batches.clear();
         }
         entry.last_timestamp_ms = header.max_timestamp;
+        entry.last_append_ms = append_ms;
         if header.is_control() {
             entry.coordinator_epoch = 0;
             let first = entry.transaction_first_offset.take()?;
@@ -157,17 +162,19 @@ impl ProducerStates {
             .entries
             .iter()
             .filter(|(_, entry)| entry.transaction_first_offset.is_none())
-            .min_by_key(|(_, entry)| entry.last_timestamp_ms)
+            .min_by_key(|(_, entry)| entry.last_append_ms)
             .map(|(id, _)| *id);
         if let Some(oldest) = oldest {
             self.entries.remove(&oldest);
         }
     }
 
-    /// Forgets producers that were silent since `before_ms` (`producer.id.expiration.ms`).
+    /// Forgets producers that have appended nothing since `before_ms` (`producer.id.expiration.ms`). Kafka
+    /// looks at the time of their records; that of the append is the same for those who write the present, and
+    /// keeps those who write the past.
     pub(crate) fn expire(&mut self, before_ms: i64) {
         self.entries.retain(|_, entry| {
-            entry.transaction_first_offset.is_some() || entry.last_timestamp_ms >= before_ms
+            entry.transaction_first_offset.is_some() || entry.last_append_ms > before_ms
         });
     }
 
@@ -259,8 +266,9 @@ impl ProducerStates {
         Some(())
     }
 
-    /// Reads a `.snapshot` file; `None` if it is damaged (recovery then reads the log instead).
-    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+    /// Reads a `.snapshot` file; `None` if it is damaged (recovery then reads the log instead). The file does
+    /// not say when producers appended: no later than `append_ms`.
+    pub(crate) fn decode(bytes: &[u8], append_ms: i64) -> Option<Self> {
         let (version, rest) = bytes.split_first_chunk::<2>()?;
         let (crc, body) = rest.split_first_chunk::<4>()?;
         if i16::from_be_bytes(*version) != SNAPSHOT_VERSION
@@ -274,13 +282,13 @@ impl ProducerStates {
             entries.split_at_checked(count.checked_mul(SNAPSHOT_ENTRY_BYTES)?)?;
         let mut states = Self::default();
         for entry in entries.chunks_exact(SNAPSHOT_ENTRY_BYTES) {
-            states.decode_entry(entry)?;
+            states.decode_entry(entry, append_ms)?;
         }
         states.decode_earlier(earlier)?;
         Some(states)
     }
 
-    fn decode_entry(&mut self, bytes: &[u8]) -> Option<()> {
+    fn decode_entry(&mut self, bytes: &[u8], last_append_ms: i64) -> Option<()> {
         let i64_at = |at: usize| Some(i64::from_be_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
         let i32_at = |at: usize| Some(i32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
         let producer_id = i64_at(0)?;
@@ -309,6 +317,7 @@ impl ProducerStates {
             epoch,
             batches,
             last_timestamp_ms,
+            last_append_ms,
             coordinator_epoch,
             transaction_first_offset,
         };

@@ -1,146 +1,369 @@
-//! Single records inside a batch: needed for look-ups by time, for compaction and to compress them anew.
+//! Single records inside a batch: read one after the other where they lie, without being kept.
+//!
+//! Source: "Record" in the Apache Kafka implementation guide (message format 2), and `DefaultRecord`.
 
-use std::io::{self, Read, Write};
+use std::{
+    io::{self, Read, Write},
+    ops::ControlFlow,
+};
 
-use bytes::Bytes;
+use super::batch::BatchHeader;
 
-use super::batch::{BatchHeader, HEADER_BYTES};
+/// Largest batch that is unpacked, in bytes. Clients' batches are bounded by `message.max.bytes` as they are
+/// sent; this bounds the work that a small one can ask for.
+pub(crate) const UNPACKED_BYTES_MAX: u64 = 64 << 20;
 
-/// Largest decompressed batch that the broker unpacks for a question about single records (64 MiB);
-/// above it the batch is treated as one unit.
-const DECOMPRESSED_BYTES_MAX: u64 = 64 << 20;
+/// Unpacked bytes that are held at once; a larger record is held as a whole.
+const WINDOW_BYTES: usize = 64 << 10;
+/// The window of a small batch.
+const WINDOW_BYTES_MIN: usize = 4 << 10;
+/// Most bytes of a 32-bit number of variable length.
+const VARINT_BYTES_MAX: usize = 5;
+/// Most bytes of a 64-bit number of variable length.
+const VARLONG_BYTES_MAX: usize = 10;
 
 /// How the framing of the xerial snappy library begins.
 const XERIAL: &[u8] = b"\x82SNAPPY\x00";
+/// Bytes of that framing before the first block: magic, version, compatible version.
+const XERIAL_HEADER_BYTES: usize = 16;
 /// Block size of that library.
 const SNAPPY_BLOCK_BYTES: usize = 32 << 10;
-
-/// One record, as far as the broker looks into it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Record {
-    pub offset: i64,
-    pub timestamp_ms: i64,
-    pub key: Option<Bytes>,
-    /// Whether the value is null: a tombstone in a compacted topic.
-    pub is_tombstone: bool,
-    /// The record's bytes with its length prefix, as they stood in the (decompressed) batch.
-    pub raw: Bytes,
-}
+/// A snappy block unpacks to at most so many times its size (64 bytes for a copy of three).
+const SNAPPY_RATIO_MAX: usize = 22;
 
 /// Why records could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RecordError {
     #[error("the batch does not hold the records it says")]
     Malformed,
-    #[error("the batch unpacks to more than {DECOMPRESSED_BYTES_MAX} bytes")]
+    #[error("the batch unpacks to more bytes than may be unpacked")]
     TooLarge,
     #[error("the batch cannot be unpacked")]
-    Decompress(#[source] std::io::Error),
+    Decompress(#[source] io::Error),
 }
 
-struct Cursor<'a> {
-    bytes: &'a [u8],
-    at: usize,
+/// One record where it lies, as far as the broker looks into it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RecordRef<'a> {
+    timestamp_delta: i64,
+    pub offset_delta: i32,
+    pub key: Option<&'a [u8]>,
+    /// Whether the value is null: a tombstone in a compacted topic.
+    pub is_tombstone: bool,
+    /// The record's bytes with its length prefix.
+    pub raw: &'a [u8],
+    /// Attributes and timestamp: what stands between the length and the offset.
+    before_offset: &'a [u8],
+    /// Key, value and headers.
+    after_offset: &'a [u8],
 }
+
+/// Reads numbers and texts from the start of a slice.
+struct Cursor<'a>(&'a [u8]);
 
 impl<'a> Cursor<'a> {
-    fn varint(&mut self) -> Option<i64> {
+    fn number(&mut self, bytes_max: usize) -> Option<i64> {
+        // Most numbers have one byte.
+        if let [byte @ 0..0x80, rest @ ..] = self.0 {
+            self.0 = rest;
+            return Some(i64::from(byte >> 1) ^ -i64::from(byte & 1));
+        }
         let mut value: u64 = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = *self.bytes.get(self.at)?;
-            self.at += 1;
-            value |= u64::from(byte & 0x7f) << shift;
+        for (at, byte) in self.0.iter().take(bytes_max).enumerate() {
+            value |= u64::from(byte & 0x7f) << (7 * at);
             if byte & 0x80 == 0 {
+                self.0 = &self.0[at + 1..];
                 return Some(((value >> 1) as i64) ^ -((value & 1) as i64));
             }
         }
         None
     }
 
-    fn take(&mut self, length: i64) -> Option<(usize, usize)> {
-        let length = usize::try_from(length).ok()?;
-        let end = self.at.checked_add(length)?;
-        if end > self.bytes.len() {
-            return None;
+    fn varint(&mut self) -> Option<i32> {
+        // A number of five bytes may have more than 32 bits; Kafka's readers drop them.
+        self.number(VARINT_BYTES_MAX).map(|value| value as i32)
+    }
+
+    fn varlong(&mut self) -> Option<i64> {
+        self.number(VARLONG_BYTES_MAX)
+    }
+
+    fn take(&mut self, length: i32) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(usize::try_from(length).ok()?)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    /// A text that is null if its length is negative.
+    fn nullable(&mut self) -> Option<Option<&'a [u8]>> {
+        match self.varint()? {
+            ..0 => Some(None),
+            length => self.take(length).map(Some),
         }
-        let start = self.at;
-        self.at = end;
-        Some((start, end))
     }
 }
 
-fn decompress(codec: i16, packed: &[u8]) -> Result<Bytes, RecordError> {
-    fn drain(reader: impl Read) -> Result<Bytes, RecordError> {
-        let mut out = Vec::new();
-        reader
-            .take(DECOMPRESSED_BYTES_MAX + 1)
-            .read_to_end(&mut out)
-            .map_err(RecordError::Decompress)?;
-        if out.len() as u64 > DECOMPRESSED_BYTES_MAX {
-            return Err(RecordError::TooLarge);
+impl<'a> RecordRef<'a> {
+    /// Reads one record; `None` if its parts do not fill it exactly. `prefix_bytes` of `raw` are its length.
+    fn parse(raw: &'a [u8], prefix_bytes: usize) -> Option<Self> {
+        let body = raw.get(prefix_bytes..)?;
+        let mut cursor = Cursor(body);
+        cursor.take(1)?;
+        let timestamp_delta = cursor.varlong()?;
+        let before_offset = &body[..body.len() - cursor.0.len()];
+        let offset_delta = cursor.varint()?;
+        let after_offset = cursor.0;
+        let key = cursor.nullable()?;
+        let is_tombstone = cursor.nullable()?.is_none();
+        let headers = usize::try_from(cursor.varint()?).ok()?;
+        for _ in 0..headers {
+            let name_bytes = cursor.varint()?;
+            cursor.take(name_bytes)?;
+            cursor.nullable()?;
         }
-        Ok(out.into())
+        cursor.0.is_empty().then_some(Self {
+            timestamp_delta,
+            offset_delta,
+            key,
+            is_tombstone,
+            raw,
+            before_offset,
+            after_offset,
+        })
     }
-    match codec {
-        1 => drain(flate2::read::MultiGzDecoder::new(packed)),
-        2 => snappy(packed),
-        3 => drain(lz4_flex::frame::FrameDecoder::new(packed)),
-        4 => drain(zstd::stream::read::Decoder::new(packed).map_err(RecordError::Decompress)?),
+
+    pub(crate) fn offset(&self, header: &BatchHeader) -> i64 {
+        header.base_offset.wrapping_add(self.offset_delta.into())
+    }
+
+    /// When the producer says that the record was made; -1 is no time.
+    pub(crate) fn create_time_ms(&self, header: &BatchHeader) -> i64 {
+        header.base_timestamp.wrapping_add(self.timestamp_delta)
+    }
+
+    /// The timestamp that consumers see.
+    pub(crate) fn timestamp_ms(&self, header: &BatchHeader) -> i64 {
+        match header.is_log_append_time() {
+            true => header.max_timestamp,
+            false => self.create_time_ms(header),
+        }
+    }
+
+    /// Writes the record with another offset delta.
+    fn write_at(&self, offset_delta: i32, out: &mut Vec<u8>) {
+        let mut number = Vec::with_capacity(VARINT_BYTES_MAX);
+        put_varint(&mut number, offset_delta);
+        let body_bytes = self.before_offset.len() + number.len() + self.after_offset.len();
+        put_varint(out, body_bytes as i32);
+        out.extend_from_slice(self.before_offset);
+        out.extend_from_slice(&number);
+        out.extend_from_slice(self.after_offset);
+    }
+}
+
+fn put_varint(out: &mut Vec<u8>, value: i32) {
+    let mut rest = ((value << 1) ^ (value >> 31)) as u32;
+    while rest >= 0x80 {
+        out.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    out.push(rest as u8);
+}
+
+/// Bytes that come one after the other.
+trait Source {
+    /// Makes at least `count` bytes ready, fewer only at the end. What is ready may be more.
+    fn fill(&mut self, count: usize) -> Result<&[u8], RecordError>;
+    fn advance(&mut self, count: usize);
+}
+
+/// Records that are not packed are read where they are.
+struct Plain<'a>(&'a [u8]);
+
+impl Source for Plain<'_> {
+    fn fill(&mut self, _count: usize) -> Result<&[u8], RecordError> {
+        Ok(self.0)
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.0 = &self.0[count..];
+    }
+}
+
+/// What has been unpacked and not been looked at yet.
+struct Window<R> {
+    reader: R,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// How much more may be unpacked.
+    left_bytes: u64,
+}
+
+impl<R: Read> Window<R> {
+    fn new(reader: R, packed_bytes: usize, unpacked_bytes_max: u64) -> Self {
+        let size = packed_bytes.saturating_mul(4);
+        Self {
+            reader,
+            buffer: vec![0; size.clamp(WINDOW_BYTES_MIN, WINDOW_BYTES)],
+            start: 0,
+            end: 0,
+            left_bytes: unpacked_bytes_max,
+        }
+    }
+}
+
+impl<R: Read> Source for Window<R> {
+    fn fill(&mut self, count: usize) -> Result<&[u8], RecordError> {
+        while self.end - self.start < count {
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+            if self.end == self.buffer.len() {
+                // Room grows with what has come, not with what a length says.
+                self.buffer.resize((self.buffer.len() * 2).min(count), 0);
+            }
+            let read = match self.reader.read(&mut self.buffer[self.end..]) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(RecordError::Decompress(error)),
+            };
+            self.end += read;
+            self.left_bytes = self
+                .left_bytes
+                .checked_sub(read as u64)
+                .ok_or(RecordError::TooLarge)?;
+        }
+        Ok(&self.buffer[self.start..self.end])
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.start += count;
+    }
+}
+
+/// Unpacks snappy as the xerial library frames it, block by block.
+struct Xerial<'a> {
+    packed: &'a [u8],
+    block: Vec<u8>,
+    at: usize,
+}
+
+fn snappy_block(packed: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
+    let bytes = snap::raw::decompress_len(packed).map_err(io::Error::other)?;
+    if bytes > packed.len().saturating_mul(SNAPPY_RATIO_MAX) {
+        return Err(io::Error::other("a snappy block cannot be as large"));
+    }
+    out.resize(bytes, 0);
+    snap::raw::Decoder::new()
+        .decompress(packed, out)
+        .map(drop)
+        .map_err(io::Error::other)
+}
+
+impl Read for Xerial<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while self.at == self.block.len() {
+            let Some((length, rest)) = self.packed.split_first_chunk::<4>() else {
+                return match self.packed {
+                    [] => Ok(0),
+                    _ => Err(io::ErrorKind::UnexpectedEof.into()),
+                };
+            };
+            let length = u32::from_be_bytes(*length) as usize;
+            let (block, rest) = rest
+                .split_at_checked(length)
+                .ok_or(io::ErrorKind::UnexpectedEof)?;
+            snappy_block(block, &mut self.block)?;
+            (self.packed, self.at) = (rest, 0);
+        }
+        let count = out.len().min(self.block.len() - self.at);
+        out[..count].copy_from_slice(&self.block[self.at..self.at + count]);
+        self.at += count;
+        Ok(count)
+    }
+}
+
+/// Shows every record of a batch to `visitor`, in order, until it breaks off. Memory is bounded by a window,
+/// or by the largest record.
+///
+/// # Errors
+/// If the body does not consist of exactly as many well-formed records as the header says, if it cannot be
+/// unpacked, or if it unpacks to more than `unpacked_bytes_max`. What was shown before then counts for nothing.
+pub(crate) fn visit(
+    header: &BatchHeader,
+    body: &[u8],
+    unpacked_bytes_max: u64,
+    visitor: impl FnMut(&RecordRef<'_>) -> ControlFlow<()>,
+) -> Result<(), RecordError> {
+    let count = header.records_count;
+    let packed_bytes = body.len();
+    match header.compression() {
+        0 => walk(Plain(body), count, visitor),
+        1 => {
+            let reader = flate2::read::MultiGzDecoder::new(body);
+            let window = Window::new(reader, packed_bytes, unpacked_bytes_max);
+            walk(window, count, visitor)
+        }
+        2 if body.starts_with(XERIAL) => {
+            let reader = Xerial {
+                packed: body
+                    .get(XERIAL_HEADER_BYTES..)
+                    .ok_or(RecordError::Malformed)?,
+                block: Vec::new(),
+                at: 0,
+            };
+            let window = Window::new(reader, packed_bytes, unpacked_bytes_max);
+            walk(window, count, visitor)
+        }
+        2 => {
+            // Without framing it is one block.
+            let bytes = snap::raw::decompress_len(body).map_err(|_| RecordError::Malformed)?;
+            if bytes as u64 > unpacked_bytes_max {
+                return Err(RecordError::TooLarge);
+            }
+            let mut block = Vec::new();
+            snappy_block(body, &mut block).map_err(RecordError::Decompress)?;
+            walk(Plain(&block), count, visitor)
+        }
+        3 => {
+            let reader = lz4_flex::frame::FrameDecoder::new(body);
+            let window = Window::new(reader, packed_bytes, unpacked_bytes_max);
+            walk(window, count, visitor)
+        }
+        4 => {
+            let reader = zstd::stream::read::Decoder::with_buffer(body);
+            let reader = reader.map_err(RecordError::Decompress)?;
+            let window = Window::new(reader, packed_bytes, unpacked_bytes_max);
+            walk(window, count, visitor)
+        }
         _ => Err(RecordError::Malformed),
     }
 }
 
-/// Snappy comes bare or in the framing of the xerial library, which Java producers use.
-fn snappy(packed: &[u8]) -> Result<Bytes, RecordError> {
-    let block = |block: &[u8], out: &mut Vec<u8>| {
-        let length = snap::raw::decompress_len(block).map_err(|_| RecordError::Malformed)?;
-        if (out.len() + length) as u64 > DECOMPRESSED_BYTES_MAX {
-            return Err(RecordError::TooLarge);
+fn walk(
+    mut source: impl Source,
+    count: i32,
+    mut visitor: impl FnMut(&RecordRef<'_>) -> ControlFlow<()>,
+) -> Result<(), RecordError> {
+    for _ in 0..count {
+        let ready = source.fill(VARINT_BYTES_MAX)?;
+        let mut cursor = Cursor(ready);
+        let length = cursor.varint().ok_or(RecordError::Malformed)?;
+        let prefix_bytes = ready.len() - cursor.0.len();
+        let length = usize::try_from(length).map_err(|_| RecordError::Malformed)?;
+        let size = prefix_bytes + length;
+        let raw = source.fill(size)?.get(..size);
+        let record = raw.and_then(|raw| RecordRef::parse(raw, prefix_bytes));
+        if visitor(&record.ok_or(RecordError::Malformed)?).is_break() {
+            return Ok(());
         }
-        let start = out.len();
-        out.resize(start + length, 0);
-        snap::raw::Decoder::new()
-            .decompress(block, &mut out[start..])
-            .map_err(|_| RecordError::Malformed)?;
-        Ok(())
-    };
-    let mut out = Vec::new();
-    if !packed.starts_with(XERIAL) {
-        block(packed, &mut out)?;
-        return Ok(out.into());
+        source.advance(size);
     }
-    let mut rest = packed.get(16..).ok_or(RecordError::Malformed)?;
-    while !rest.is_empty() {
-        let (length, tail) = rest
-            .split_first_chunk::<4>()
-            .ok_or(RecordError::Malformed)?;
-        let length = u32::from_be_bytes(*length) as usize;
-        block(tail.get(..length).ok_or(RecordError::Malformed)?, &mut out)?;
-        rest = &tail[length..];
+    match source.fill(1)? {
+        [] => Ok(()),
+        _ => Err(RecordError::Malformed),
     }
-    Ok(out.into())
-}
-
-/// The records of one whole batch.
-pub(crate) fn decode(batch: &[u8]) -> Result<Vec<Record>, RecordError> {
-    let header = BatchHeader::parse(batch).ok_or(RecordError::Malformed)?;
-    let packed = &batch[HEADER_BYTES..];
-    let records = match header.compression() {
-        0 => Bytes::copy_from_slice(packed),
-        codec => decompress(codec, packed)?,
-    };
-    let mut cursor = Cursor {
-        bytes: &records,
-        at: 0,
-    };
-    let mut out = Vec::new();
-    while cursor.at < records.len() && out.len() < header.records_count.max(0) as usize {
-        out.push(decode_one(&records, &mut cursor, &header).ok_or(RecordError::Malformed)?);
-    }
-    if out.len() != header.records_count.max(0) as usize {
-        return Err(RecordError::Malformed);
-    }
-    Ok(out)
 }
 
 /// How records are packed.
@@ -158,79 +381,165 @@ impl From<i16> for Compression {
     }
 }
 
+/// Puts records together again, one after the other.
+pub(crate) struct Packer {
+    codec: Codec,
+    /// A record on its way.
+    record: Vec<u8>,
+}
+
+enum Codec {
+    None(Vec<u8>),
+    Gzip(flate2::write::GzEncoder<Vec<u8>>),
+    /// What is packed, and the block that is not full yet.
+    Snappy(Vec<u8>, Vec<u8>),
+    Lz4(Box<lz4_flex::frame::FrameEncoder<Vec<u8>>>),
+    Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>),
+}
+
+impl Packer {
+    pub(crate) fn new(compression: impl Into<Compression>) -> io::Result<Self> {
+        let Compression { codec, level } = compression.into();
+        let codec = match codec {
+            1 => {
+                let level = level.and_then(|level| u32::try_from(level).ok());
+                let level =
+                    level.map_or_else(flate2::Compression::default, flate2::Compression::new);
+                Codec::Gzip(flate2::write::GzEncoder::new(Vec::new(), level))
+            }
+            2 => {
+                // Java readers know the framing of the xerial library only.
+                let mut out = XERIAL.to_vec();
+                out.extend([0, 0, 0, 1, 0, 0, 0, 1]);
+                Codec::Snappy(out, Vec::new())
+            }
+            3 => Codec::Lz4(Box::new(lz4_flex::frame::FrameEncoder::new(Vec::new()))),
+            // Level 0 is the library's word for its default, as it is Kafka's: 3.
+            4 => Codec::Zstd(zstd::stream::write::Encoder::new(
+                Vec::new(),
+                level.unwrap_or(0),
+            )?),
+            _ => Codec::None(Vec::new()),
+        };
+        let record = Vec::new();
+        Ok(Self { codec, record })
+    }
+
+    /// Adds a record as it is.
+    pub(crate) fn push(&mut self, record: &RecordRef<'_>) -> io::Result<()> {
+        self.codec.write(record.raw)
+    }
+
+    /// Adds a record at another place in the batch.
+    pub(crate) fn push_at(&mut self, record: &RecordRef<'_>, offset_delta: i32) -> io::Result<()> {
+        if record.offset_delta == offset_delta {
+            return self.push(record);
+        }
+        self.record.clear();
+        record.write_at(offset_delta, &mut self.record);
+        self.codec.write(&self.record)
+    }
+
+    /// How large the result is at least.
+    pub(crate) fn packed_bytes(&self) -> usize {
+        match &self.codec {
+            Codec::None(out) | Codec::Snappy(out, _) => out.len(),
+            Codec::Gzip(encoder) => encoder.get_ref().len(),
+            Codec::Lz4(encoder) => encoder.get_ref().len(),
+            Codec::Zstd(encoder) => encoder.get_ref().len(),
+        }
+    }
+
+    pub(crate) fn finish(self) -> io::Result<Vec<u8>> {
+        match self.codec {
+            Codec::None(out) => Ok(out),
+            Codec::Gzip(encoder) => encoder.finish(),
+            Codec::Snappy(mut out, block) => {
+                pack_snappy(&block, &mut out)?;
+                Ok(out)
+            }
+            Codec::Lz4(encoder) => encoder.finish().map_err(io::Error::other),
+            Codec::Zstd(encoder) => encoder.finish(),
+        }
+    }
+}
+
+impl Codec {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::None(out) => out.extend_from_slice(bytes),
+            Self::Gzip(encoder) => encoder.write_all(bytes)?,
+            Self::Lz4(encoder) => encoder.write_all(bytes)?,
+            Self::Zstd(encoder) => encoder.write_all(bytes)?,
+            Self::Snappy(out, block) => {
+                let mut rest = bytes;
+                while !rest.is_empty() {
+                    let (now, later) =
+                        rest.split_at(rest.len().min(SNAPPY_BLOCK_BYTES - block.len()));
+                    block.extend_from_slice(now);
+                    rest = later;
+                    if block.len() == SNAPPY_BLOCK_BYTES {
+                        pack_snappy(block, out)?;
+                        block.clear();
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn pack_snappy(block: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
+    if block.is_empty() {
+        return Ok(());
+    }
+    let packed = snap::raw::Encoder::new()
+        .compress_vec(block)
+        .map_err(io::Error::other)?;
+    out.extend((packed.len() as u32).to_be_bytes());
+    out.extend(packed);
+    Ok(())
+}
+
+/// A record that was read, for tests.
+#[cfg(test)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub offset: i64,
+    pub timestamp_ms: i64,
+    pub key: Option<Vec<u8>>,
+    pub is_tombstone: bool,
+    pub raw: Vec<u8>,
+}
+
+/// The records of one whole batch.
+#[cfg(test)]
+pub(crate) fn decode(batch: &[u8]) -> Result<Vec<Record>, RecordError> {
+    let header = BatchHeader::parse(batch).ok_or(RecordError::Malformed)?;
+    let body = &batch[super::batch::HEADER_BYTES..];
+    let mut records = Vec::new();
+    visit(&header, body, UNPACKED_BYTES_MAX, |record| {
+        records.push(Record {
+            offset: record.offset(&header),
+            timestamp_ms: record.timestamp_ms(&header),
+            key: record.key.map(<[u8]>::to_vec),
+            is_tombstone: record.is_tombstone,
+            raw: record.raw.to_vec(),
+        });
+        ControlFlow::Continue(())
+    })?;
+    Ok(records)
+}
+
 /// Puts raw records together again.
+#[cfg(test)]
 pub(crate) fn encode<'a>(
     compression: impl Into<Compression>,
     records: impl Iterator<Item = &'a [u8]>,
 ) -> io::Result<Vec<u8>> {
-    let Compression { codec, level } = compression.into();
-    let plain: Vec<u8> = records.flatten().copied().collect();
-    match codec {
-        1 => {
-            let level = level.and_then(|level| u32::try_from(level).ok());
-            let level = level.map_or_else(flate2::Compression::default, flate2::Compression::new);
-            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
-            encoder.write_all(&plain)?;
-            encoder.finish()
-        }
-        2 => {
-            // Java readers know the framing of the xerial library only: magic, version, compatible version.
-            let mut out = XERIAL.to_vec();
-            out.extend([0, 0, 0, 1, 0, 0, 0, 1]);
-            for block in plain.chunks(SNAPPY_BLOCK_BYTES) {
-                let packed = snap::raw::Encoder::new()
-                    .compress_vec(block)
-                    .map_err(io::Error::other)?;
-                out.extend((packed.len() as u32).to_be_bytes());
-                out.extend(packed);
-            }
-            Ok(out)
-        }
-        3 => {
-            let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
-            encoder.write_all(&plain)?;
-            encoder.finish().map_err(io::Error::other)
-        }
-        // Level 0 is the library's word for its default, as it is Kafka's: 3.
-        4 => zstd::stream::encode_all(&plain[..], level.unwrap_or(0)),
-        _ => Ok(plain),
+    let mut packer = Packer::new(compression)?;
+    for record in records {
+        packer.codec.write(record)?;
     }
-}
-
-fn decode_one(records: &Bytes, cursor: &mut Cursor<'_>, header: &BatchHeader) -> Option<Record> {
-    let start = cursor.at;
-    let length = cursor.varint()?;
-    let (_, end) = cursor.take(length)?;
-    let mut body = Cursor {
-        bytes: &records[..end],
-        at: end - usize::try_from(length).ok()?,
-    };
-    body.take(1)?;
-    let timestamp_delta = body.varint()?;
-    let offset_delta = body.varint()?;
-    let key = match body.varint()? {
-        -1 => None,
-        length => {
-            let (from, to) = body.take(length)?;
-            Some(records.slice(from..to))
-        }
-    };
-    let is_tombstone = body.varint()? < 0;
-    let timestamp_ms = if header.is_log_append_time() {
-        header.max_timestamp
-    } else {
-        header.base_timestamp.wrapping_add(timestamp_delta)
-    };
-    Some(Record {
-        offset: header.base_offset.wrapping_add(offset_delta),
-        timestamp_ms,
-        key,
-        is_tombstone,
-        raw: records.slice(start..end),
-    })
-}
-
-/// Whether every record of a batch has a key (compacted topics ask for it).
-pub(crate) fn all_have_keys(batch: &[u8]) -> bool {
-    decode(batch).is_ok_and(|records| records.iter().all(|record| record.key.is_some()))
+    packer.finish()
 }

@@ -64,29 +64,28 @@ pub(crate) fn open(
     }
     let found = look_into(&dir, files.disk())?;
     let bases = &found.segments;
-    let Some(first) = bases.first() else {
+    let first_offset = bases.first().or(found.snapshots.last());
+    let Some(first_offset) = first_offset.copied().filter(|_| !bases.is_empty()) else {
+        // A partition that had segments has one for ever: the last keeps the end of the log.
+        if let Some(durable_offset) = found.snapshots.last() {
+            return Err(damaged(&dir, log_start_offset, *durable_offset));
+        }
         let mut log = Log::empty(dir, files, log_start_offset);
         log.has_dir = true;
         return Ok(log);
     };
-    let mut log = Log::empty(dir, files, log_start_offset.max(*first));
+    let mut log = Log::empty(dir, files, log_start_offset.max(first_offset));
     log.has_dir = true;
-    log.end_offset = *first;
+    log.end_offset = first_offset;
     if load_aborted(&mut log, bases)? {
-        load_producers(&mut log, &found.snapshots)?;
+        load_producers(&mut log, &found)?;
     }
     log.epochs = LeaderEpochs::load(&log.dir)?;
-    read_segments(&mut log, bases, index_interval_bytes)?;
-    if log.checkpoint_offset > log.end_offset {
-        // The snapshot knows of batches that are not there: it must not call their repetition a duplicate.
-        log = Log::empty(log.dir, log.files, log_start_offset.max(*first));
-        log.has_dir = true;
-        log.end_offset = *first;
-        log.epochs = LeaderEpochs::load(&log.dir)?;
-        load_aborted(&mut log, bases)?;
-        remove_snapshots(&log, &found.snapshots)?;
-        let bases = look_into(&log.dir, log.files.disk())?.segments;
-        read_segments(&mut log, &bases, index_interval_bytes)?;
+    // A snapshot is written when everything before its offset is durable, and even a damaged one has its name.
+    let durable_offset = found.snapshots.last().copied().unwrap_or(first_offset);
+    read_segments(&mut log, bases, durable_offset, index_interval_bytes)?;
+    if log.end_offset < durable_offset {
+        return Err(damaged(&log.dir, log.end_offset, durable_offset));
     }
     log.end_offset = log.end_offset.max(log.log_start_offset);
     log.epochs.truncate(log.end_offset);
@@ -119,18 +118,26 @@ pub(crate) fn open(
 }
 
 /// Opens the segments one after the other, up to the first that is torn.
-fn read_segments(log: &mut Log, bases: &[i64], index_interval_bytes: u64) -> io::Result<()> {
+///
+/// # Errors
+/// If it is torn before `durable_offset`: that is damage, and nothing is removed.
+fn read_segments(
+    log: &mut Log,
+    bases: &[i64],
+    durable_offset: i64,
+    index_interval_bytes: u64,
+) -> io::Result<()> {
     for (at, base_offset) in bases.iter().enumerate() {
         if at > 0 && *base_offset < log.end_offset {
             // Compaction had put its records into the segment before, and was interrupted.
-            Segment::create(&log.dir, &log.files, *base_offset).delete()?;
+            Segment::create(&log.dir, &log.files, *base_offset, 0).delete()?;
             continue;
         }
-        let is_whole = recover_segment(log, *base_offset, index_interval_bytes)?;
+        let is_whole = recover_segment(log, *base_offset, durable_offset, index_interval_bytes)?;
         if !is_whole {
             for lost in &bases[at + 1..] {
                 tracing::warn!(dir = %log.dir.display(), base_offset = lost, "segment behind a torn one is removed");
-                Segment::create(&log.dir, &log.files, *lost).delete()?;
+                Segment::create(&log.dir, &log.files, *lost, 0).delete()?;
             }
             break;
         }
@@ -138,18 +145,33 @@ fn read_segments(log: &mut Log, bases: &[i64], index_interval_bytes: u64) -> io:
     Ok(())
 }
 
-fn remove_snapshots(log: &Log, snapshots: &[i64]) -> io::Result<()> {
-    let path = |offset: &i64| log.dir.join(file_name(*offset, "snapshot"));
-    snapshots
-        .iter()
-        .try_for_each(|offset| log.files.disk().remove_file_if_there(&path(offset)))
+/// What was on stable storage is not there: whatever is left is kept as it is for people to look at.
+fn damaged(place: &Path, end_offset: i64, durable_offset: i64) -> io::Error {
+    let text = format!(
+        "{} is damaged at offset {end_offset}, although everything before {durable_offset} was on stable storage",
+        place.display()
+    );
+    io::Error::new(io::ErrorKind::InvalidData, text)
+}
+
+/// When something was appended last, by the broker's clock; `i64::MIN` if nothing was.
+fn last_append_ms(log: &Log, bases: &[i64]) -> io::Result<i64> {
+    let mut last_ms = i64::MIN;
+    for base_offset in bases {
+        let file = std::fs::metadata(log.dir.join(file_name(*base_offset, "log")))?;
+        if file.len() > 0 {
+            last_ms = last_ms.max(segment::unix_ms(file.modified()?));
+        }
+    }
+    Ok(last_ms)
 }
 
 /// Starts from the newest producer snapshot that can be read.
-fn load_producers(log: &mut Log, snapshots: &[i64]) -> io::Result<()> {
-    for offset in snapshots.iter().rev().copied() {
+fn load_producers(log: &mut Log, found: &Found) -> io::Result<()> {
+    let append_ms = last_append_ms(log, &found.segments)?;
+    for offset in found.snapshots.iter().rev().copied() {
         let bytes = std::fs::read(log.dir.join(file_name(offset, "snapshot")))?;
-        if let Some(states) = ProducerStates::decode(&bytes) {
+        if let Some(states) = ProducerStates::decode(&bytes, append_ms) {
             log.producers = states;
             log.checkpoint_offset = offset;
             return Ok(());
@@ -159,7 +181,12 @@ fn load_producers(log: &mut Log, snapshots: &[i64]) -> io::Result<()> {
 }
 
 /// Opens one segment and reads its tail. Returns whether nothing had to be cut off.
-fn recover_segment(log: &mut Log, base_offset: i64, index_interval_bytes: u64) -> io::Result<bool> {
+fn recover_segment(
+    log: &mut Log,
+    base_offset: i64,
+    durable_offset: i64,
+    index_interval_bytes: u64,
+) -> io::Result<bool> {
     let mut segment = Segment::open(&log.dir, &log.files, base_offset)?;
     let file_bytes = segment.size_bytes;
     let scan_start = segment.scan_start();
@@ -178,6 +205,7 @@ fn recover_segment(log: &mut Log, base_offset: i64, index_interval_bytes: u64) -
             log.epochs.note(first.leader_epoch, first.base_offset);
         }
     }
+    let append_ms = segment.appended_ms;
     segment.size_bytes = scan_start;
     let mut end_offset = log.end_offset.max(base_offset);
     let sound = segment::scan(&file, start, file_bytes, |header, position, bytes| {
@@ -191,10 +219,14 @@ fn recover_segment(log: &mut Log, base_offset: i64, index_interval_bytes: u64) -
         end_offset = end_offset.max(header.last_offset() + 1);
         log.epochs.note(header.leader_epoch, header.base_offset);
         if header.base_offset >= log.checkpoint_offset {
-            note_producer(&mut log.producers, &mut log.aborted, header, bytes);
+            note_producer(log, header, bytes, append_ms);
         }
         true
     })?;
+    // The index is written behind what is durable, too.
+    if sound < scan_start || (sound < file_bytes && end_offset < durable_offset) {
+        return Err(damaged(file.path(), end_offset, durable_offset));
+    }
     if sound < file_bytes {
         tracing::warn!(file = %file.path().display(), cut_bytes = file_bytes - sound, "torn tail is cut off");
         segment.truncate(sound)?;
@@ -205,16 +237,11 @@ fn recover_segment(log: &mut Log, base_offset: i64, index_interval_bytes: u64) -
     Ok(sound == file_bytes)
 }
 
-fn note_producer(
-    producers: &mut ProducerStates,
-    aborted: &mut Vec<AbortedTransaction>,
-    header: &BatchHeader,
-    bytes: &[u8],
-) {
-    if let Some((first_offset, last_offset)) = producers.note(header)
-        && batch::marker_of(bytes) == Some(Marker::Abort)
+fn note_producer(log: &mut Log, header: &BatchHeader, bytes: &[u8], append_ms: i64) {
+    if let Some((first_offset, last_offset)) = log.producers.note(header, append_ms)
+        && batch::marker_of(header, &bytes[batch::HEADER_BYTES..]) == Some(Marker::Abort)
     {
-        aborted.push(AbortedTransaction {
+        log.aborted.push(AbortedTransaction {
             producer_id: header.producer_id,
             first_offset,
             last_offset,

@@ -4,16 +4,25 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 
 use super::{
-    batch::{BatchHeader, PREFIX_BYTES},
+    batch::BatchHeader,
     file::{CachedFile, FileCache},
     index::{self, OffsetEntry, TimeEntry},
 };
 
 /// Bytes read at a time when batches are walked one after the other.
 const SCAN_CHUNK_BYTES: usize = 1 << 20;
+
+/// Milliseconds since 1970 of a file's time.
+pub(super) fn unix_ms(time: SystemTime) -> i64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
+}
 
 /// `00000000000000000042.log` and its companions.
 pub(crate) fn file_name(base_offset: i64, extension: &str) -> String {
@@ -28,8 +37,11 @@ pub(crate) struct Segment {
     pub max_timestamp_ms: i64,
     /// Last offset of the batch that has it.
     pub max_timestamp_offset: i64,
-    /// Timestamp of the first batch, for `segment.ms`.
+    /// Timestamp of the first batch, for `segment.ms`; `None` if it has none.
     pub first_timestamp_ms: Option<i64>,
+    /// When it was made, and when its last batch was appended, by the broker's clock.
+    pub created_ms: i64,
+    pub appended_ms: i64,
     file: CachedFile,
     dir: PathBuf,
     index: Indexes,
@@ -52,6 +64,7 @@ struct Indexes {
 pub(crate) struct SegmentCheckpoint {
     pub base_offset: i64,
     pub file: CachedFile,
+    appended_ms: i64,
     dir: PathBuf,
     offsets: Vec<OffsetEntry>,
     times: Vec<TimeEntry>,
@@ -61,7 +74,12 @@ pub(crate) struct SegmentCheckpoint {
 
 impl Segment {
     /// An empty segment; its file is made with the first batch.
-    pub(crate) fn create(dir: &Path, files: &Arc<FileCache>, base_offset: i64) -> Self {
+    pub(crate) fn create(
+        dir: &Path,
+        files: &Arc<FileCache>,
+        base_offset: i64,
+        now_ms: i64,
+    ) -> Self {
         let path = dir.join(file_name(base_offset, "log"));
         Self {
             base_offset,
@@ -69,6 +87,8 @@ impl Segment {
             max_timestamp_ms: -1,
             max_timestamp_offset: base_offset,
             first_timestamp_ms: None,
+            created_ms: now_ms,
+            appended_ms: now_ms,
             file: CachedFile::new(files, path),
             dir: dir.to_owned(),
             index: Indexes {
@@ -82,8 +102,12 @@ impl Segment {
     /// A segment found on disk, with the index entries that make sense. The tail behind the last entry
     /// is yet to be scanned: see [`Segment::scan_start`].
     pub(crate) fn open(dir: &Path, files: &Arc<FileCache>, base_offset: i64) -> io::Result<Self> {
-        let mut segment = Self::create(dir, files, base_offset);
-        segment.size_bytes = segment.file.size_bytes()?;
+        let mut segment = Self::create(dir, files, base_offset, 0);
+        let file = segment.file.open()?.metadata()?;
+        segment.size_bytes = file.len();
+        segment.appended_ms = unix_ms(file.modified()?);
+        // Not every file system knows when a file was made.
+        segment.created_ms = file.created().map_or(segment.appended_ms, unix_ms);
         segment.index.is_loaded = false;
         segment.load_index()?;
         if let Some(last) = segment.index.times.last() {
@@ -92,8 +116,25 @@ impl Segment {
         }
         let mut header = [0; super::batch::HEADER_BYTES];
         segment.file.read_at(&mut header, 0)?;
-        segment.first_timestamp_ms = BatchHeader::parse(&header).map(|first| first.max_timestamp);
+        segment.first_timestamp_ms = BatchHeader::parse(&header).and_then(|first| first.time_ms());
         Ok(segment)
+    }
+
+    /// What retention looks at: the largest timestamp, or the last append if no record has one (Kafka's
+    /// `LogSegment.largestTimestamp`).
+    pub(crate) fn age_from_ms(&self) -> i64 {
+        match self.max_timestamp_ms {
+            ..0 => self.appended_ms,
+            timestamp_ms => timestamp_ms,
+        }
+    }
+
+    /// How old the segment is when a batch with this header comes (Kafka's `LogSegment.timeWaitedForRoll`).
+    pub(crate) fn age_ms(&self, next: &BatchHeader, now_ms: i64) -> i64 {
+        match self.first_timestamp_ms {
+            Some(first_ms) => next.max_timestamp.saturating_sub(first_ms),
+            None => now_ms.saturating_sub(self.created_ms),
+        }
     }
 
     pub(crate) fn file(&self) -> &CachedFile {
@@ -167,33 +208,33 @@ impl Segment {
         }
     }
 
-    /// Writes a batch behind the last one, with the prefix that the broker fills in.
+    /// Writes a batch behind the last one.
     pub(crate) fn append(
         &mut self,
         header: &BatchHeader,
-        bytes: &[u8],
+        body: &[u8],
         index_interval_bytes: u64,
+        now_ms: i64,
     ) -> io::Result<()> {
-        let mut prefix = [0; PREFIX_BYTES];
-        prefix[..8].copy_from_slice(&header.base_offset.to_be_bytes());
-        prefix[8..12].copy_from_slice(&header.length.to_be_bytes());
-        prefix[12..].copy_from_slice(&header.leader_epoch.to_be_bytes());
         self.load_index()?;
         let result = self
             .file
-            .write_parts_at([&prefix, &bytes[PREFIX_BYTES..]], self.size_bytes);
+            .write_parts_at([&header.encode(), body], self.size_bytes);
         if let Err(error) = result {
             // Best effort: what is behind `size_bytes` is overwritten by the next batch anyway.
             let _ = self.file.truncate(self.size_bytes);
             return Err(error);
         }
         self.note(header, index_interval_bytes);
+        self.appended_ms = now_ms;
         Ok(())
     }
 
     /// Takes note of the batch that lies at the end of what is known.
     pub(crate) fn note(&mut self, header: &BatchHeader, index_interval_bytes: u64) {
-        self.first_timestamp_ms.get_or_insert(header.max_timestamp);
+        if self.size_bytes == 0 {
+            self.first_timestamp_ms = header.time_ms();
+        }
         if header.max_timestamp > self.max_timestamp_ms {
             self.max_timestamp_ms = header.max_timestamp;
             self.max_timestamp_offset = header.last_offset();
@@ -318,6 +359,7 @@ impl Segment {
         SegmentCheckpoint {
             base_offset: self.base_offset,
             file: self.file.clone(),
+            appended_ms: self.appended_ms,
             dir: self.dir.clone(),
             offsets: index
                 .offsets
@@ -363,6 +405,11 @@ impl SegmentCheckpoint {
     pub(crate) fn write(&self) -> io::Result<()> {
         if self.file.is_retired() {
             return Ok(());
+        }
+        // The next opening reads the time of the last append from the file.
+        match self.file.set_modified(self.appended_ms) {
+            Err(_) if self.file.is_retired() => return Ok(()),
+            other => other?,
         }
         let disk = self.file.disk();
         let write = |extension, saved_bytes: usize, bytes: Vec<u8>| {

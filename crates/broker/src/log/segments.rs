@@ -2,12 +2,13 @@
 
 use std::{
     io,
+    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use super::{
-    batch::{self, Batch, BatchHeader},
+    batch::{self, Batch, BatchHeader, HEADER_BYTES},
     disk::Disk,
     file::{CachedFile, FileCache},
     leader_epoch::LeaderEpochs,
@@ -34,6 +35,8 @@ pub(crate) struct AppendInfo {
     pub end_offset: i64,
     pub size_bytes: u64,
     pub is_duplicate: bool,
+    /// Stamped on the batch at append, on the first one if this repeats it; -1 if it keeps its producer's time.
+    pub log_append_time_ms: i64,
 }
 
 /// Answer to a look-up by time.
@@ -150,7 +153,9 @@ impl Log {
         batch: &Batch,
         leader_epoch: i32,
         options: &LogOptions,
+        now_ms: i64,
     ) -> Result<AppendInfo, ErrorCode> {
+        let log_append_time_ms = batch.log_append_time_ms();
         if self.is_failed {
             return Err(ErrorCode::KafkaStorageError);
         }
@@ -163,6 +168,10 @@ impl Log {
                 end_offset: known.last_offset + 1,
                 size_bytes: 0,
                 is_duplicate: true,
+                log_append_time_ms: match log_append_time_ms {
+                    ..0 => log_append_time_ms,
+                    _ => known.timestamp_ms,
+                },
             });
         }
         let header = BatchHeader {
@@ -170,13 +179,13 @@ impl Log {
             leader_epoch,
             ..batch.header
         };
-        self.write(&header, &batch.bytes, options)
+        self.write(&header, &batch.body, options, now_ms)
             .map_err(|error| {
                 tracing::error!(%error, dir = %self.dir.display(), "cannot append");
                 ErrorCode::KafkaStorageError
             })?;
-        if let Some((first_offset, last_offset)) = self.producers.note(&header)
-            && batch::marker_of(&batch.bytes) == Some(batch::Marker::Abort)
+        if let Some((first_offset, last_offset)) = self.producers.note(&header, now_ms)
+            && batch::marker_of(&header, &batch.body) == Some(batch::Marker::Abort)
         {
             let producer_id = header.producer_id;
             self.aborted.push(AbortedTransaction {
@@ -192,46 +201,53 @@ impl Log {
             end_offset: self.end_offset,
             size_bytes: header.size_bytes() as u64,
             is_duplicate: false,
+            log_append_time_ms,
         })
     }
 
     fn write(
         &mut self,
         header: &BatchHeader,
-        bytes: &[u8],
+        body: &[u8],
         options: &LogOptions,
+        now_ms: i64,
     ) -> io::Result<()> {
         if !self.has_dir {
             self.files.disk().create_dir_all(&self.dir)?;
             self.has_dir = true;
             self.dir_changes += 1;
         }
-        self.roll_if_needed(header, options)?;
+        self.roll_if_needed(header, options, now_ms)?;
         let segment = self.segments.last_mut().expect("rolling made a segment");
-        segment.append(header, bytes, options.index_interval_bytes)?;
+        segment.append(header, body, options.index_interval_bytes, now_ms)?;
         self.first_dirty_segment.get_or_insert(segment.base_offset);
         Ok(())
     }
 
-    fn roll_if_needed(&mut self, header: &BatchHeader, options: &LogOptions) -> io::Result<()> {
+    fn roll_if_needed(
+        &mut self,
+        header: &BatchHeader,
+        options: &LogOptions,
+        now_ms: i64,
+    ) -> io::Result<()> {
         let is_full = self.segments.last().is_none_or(|segment| {
-            let is_old = segment.first_timestamp_ms.is_some_and(|first| {
-                header.max_timestamp.saturating_sub(first) > options.segment_ms
-            });
             segment.size_bytes > 0
                 && (segment.size_bytes + header.size_bytes() as u64 > options.segment_bytes
                     || header.last_offset() - segment.base_offset > i64::from(i32::MAX)
-                    || is_old)
+                    || segment.age_ms(header, now_ms) > options.segment_ms)
         });
-        if is_full { self.roll() } else { Ok(()) }
+        match is_full {
+            true => self.roll(now_ms),
+            false => Ok(()),
+        }
     }
 
     /// Starts a new segment at the end of the log.
-    pub(crate) fn roll(&mut self) -> io::Result<()> {
+    pub(crate) fn roll(&mut self, now_ms: i64) -> io::Result<()> {
         if let Some(active) = self.segments.last_mut() {
             active.seal()?;
         }
-        let segment = Segment::create(&self.dir, &self.files, self.end_offset);
+        let segment = Segment::create(&self.dir, &self.files, self.end_offset, now_ms);
         // The file is there from now on: its name keeps the end of the log when all before it is removed.
         segment.file().create()?;
         self.dir_changes += 1;
@@ -306,22 +322,17 @@ impl Log {
         Ok(None)
     }
 
-    /// The record with the largest timestamp (KIP-734).
+    /// The record with the largest timestamp (KIP-734); none if no record has one.
     pub(crate) fn find_max_timestamp(&mut self) -> io::Result<Option<OffsetAndTimestamp>> {
-        let newest = self
-            .segments
-            .iter()
-            .filter(|segment| segment.size_bytes > 0)
-            .map(|segment| segment.max_timestamp_ms)
-            .max();
-        match newest {
+        let newest = self.segments.iter().map(|segment| segment.max_timestamp_ms);
+        match newest.max().filter(|timestamp_ms| *timestamp_ms >= 0) {
             Some(timestamp_ms) => self.find_timestamp(timestamp_ms, self.end_offset),
             None => Ok(None),
         }
     }
 
     /// Moves the start of the log; segments that lie before it wholly are removed. Returns the bytes freed.
-    pub(crate) fn delete_before(&mut self, offset: i64) -> io::Result<u64> {
+    pub(crate) fn delete_before(&mut self, offset: i64, now_ms: i64) -> io::Result<u64> {
         self.log_start_offset = self.log_start_offset.max(offset.min(self.end_offset));
         let start = self.log_start_offset;
         let mut freed = 0;
@@ -329,7 +340,7 @@ impl Log {
             freed += self.remove_first()?;
         }
         if self.segments.len() == 1 && start == self.end_offset && self.segments[0].size_bytes > 0 {
-            self.roll()?;
+            self.roll(now_ms)?;
             self.files.disk().sync_dir(&self.dir)?;
             freed += self.remove_first()?;
         }
@@ -343,15 +354,16 @@ impl Log {
         Ok(segment.size_bytes)
     }
 
-    /// `retention.ms` and `retention.bytes`, on whole segments below `limit_offset`. The segment that is
-    /// written to goes only when `is_quiet`. Returns the bytes freed.
+    /// `retention.ms` and `retention.bytes`, on whole segments below `limit_offset`, that which is written to
+    /// too. Returns the bytes freed.
     pub(crate) fn expire(
         &mut self,
-        oldest_ms: Option<i64>,
+        retention_ms: Option<i64>,
         retention_bytes: Option<u64>,
         limit_offset: i64,
-        is_quiet: bool,
+        now_ms: i64,
     ) -> io::Result<u64> {
+        let oldest_ms = retention_ms.map(|retention_ms| now_ms.saturating_sub(retention_ms));
         let mut freed = 0;
         while let Some(first) = self.segments.first() {
             if first.size_bytes == 0 {
@@ -361,21 +373,20 @@ impl Log {
                 .segments
                 .get(1)
                 .map_or(self.end_offset, |next| next.base_offset);
-            let is_old = oldest_ms.is_some_and(|oldest| first.max_timestamp_ms < oldest);
+            let is_old = oldest_ms.is_some_and(|oldest| first.age_from_ms() < oldest);
             let is_over = retention_bytes.is_some_and(|keep| {
                 self.segments.len() > 1 && self.size_bytes() - first.size_bytes >= keep
             });
-            let is_in_use = self.segments.len() == 1 && !is_quiet;
-            if next > limit_offset || is_in_use || !(is_old || is_over) {
+            if next > limit_offset || !(is_old || is_over) {
                 break;
             }
-            freed += self.delete_before(next)?;
+            freed += self.delete_before(next, now_ms)?;
         }
         Ok(freed)
     }
 
     /// Removes the oldest segment if it lies below `limit_offset`. Returns the bytes freed.
-    pub(crate) fn trim(&mut self, limit_offset: i64) -> io::Result<u64> {
+    pub(crate) fn trim(&mut self, limit_offset: i64, now_ms: i64) -> io::Result<u64> {
         let next = self
             .segments
             .get(1)
@@ -385,7 +396,7 @@ impl Log {
             .first()
             .is_some_and(|first| first.size_bytes > 0);
         match has_data && next <= limit_offset {
-            true => self.delete_before(next),
+            true => self.delete_before(next, now_ms),
             false => Ok(0),
         }
     }
@@ -539,32 +550,49 @@ impl Log {
             .for_each(Segment::unload_index);
     }
 
-    /// Timestamp after which the oldest segment may be too old; `i64::MAX` without records.
-    pub(crate) fn oldest_timestamp_ms(&self) -> i64 {
+    /// From when the age of the oldest segment counts; `i64::MAX` without records.
+    pub(crate) fn oldest_ms(&self) -> i64 {
         let first = self.segments.iter().find(|segment| segment.size_bytes > 0);
-        first.map_or(i64::MAX, |segment| segment.max_timestamp_ms)
+        first.map_or(i64::MAX, Segment::age_from_ms)
     }
 
-    /// Forgets producers that were silent since `before_ms`.
+    #[cfg(test)]
+    pub(crate) fn segments_count(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// Forgets producers that have appended nothing since `before_ms`.
     pub(crate) fn expire_producers(&mut self, before_ms: i64) {
         self.producers.expire(before_ms);
     }
 }
 
+/// The first record of a batch that is at or behind both.
 fn first_record(
     header: &BatchHeader,
     bytes: &[u8],
     log_start_offset: i64,
     timestamp_ms: i64,
 ) -> Option<OffsetAndTimestamp> {
-    match record::decode(bytes) {
-        Ok(records) => records
-            .into_iter()
-            .find(|record| record.timestamp_ms >= timestamp_ms && record.offset >= log_start_offset)
-            .map(|record| OffsetAndTimestamp {
-                offset: record.offset,
-                timestamp_ms: record.timestamp_ms,
-            }),
+    let mut found = None;
+    let read = record::visit(
+        header,
+        &bytes[HEADER_BYTES..],
+        record::UNPACKED_BYTES_MAX,
+        |record| {
+            let (offset, time_ms) = (record.offset(header), record.timestamp_ms(header));
+            if time_ms < timestamp_ms || offset < log_start_offset {
+                return ControlFlow::Continue(());
+            }
+            found = Some(OffsetAndTimestamp {
+                offset,
+                timestamp_ms: time_ms,
+            });
+            ControlFlow::Break(())
+        },
+    );
+    match read {
+        Ok(()) => found,
         // Records that cannot be unpacked are answered with their batch.
         Err(_) => Some(OffsetAndTimestamp {
             offset: header.base_offset.max(log_start_offset),

@@ -8,7 +8,9 @@ use kafka_protocol::{
 };
 
 use super::{
-    Context, retired,
+    Context,
+    produce::Finished,
+    retired,
     version::{self, Told},
 };
 use crate::answer::Answer;
@@ -34,6 +36,8 @@ pub(crate) enum ProtocolError {
         version: i16,
         reason: String,
     },
+    #[error("a request that wants no answer was refused")]
+    RefusedUnanswered,
 }
 
 /// One row: the request, the versions told to clients, and the lowest one that is really served. Clients are
@@ -118,6 +122,9 @@ pub(crate) enum Reply {
     Later(BoxFuture<'static, Result<Option<Bytes>, ProtocolError>>),
     /// An answer that is not all in memory.
     Parts(Answer),
+    /// The client wants no answer and has to learn that something was refused: its connection is closed once
+    /// the requests before are answered.
+    Close,
 }
 
 impl Reply {
@@ -239,14 +246,19 @@ async fn dispatch(
             let is_pending = produced.is_pending();
             let answer = async move {
                 match produced.finish().await {
-                    Some(answer) => encode(&answer, key as i16, version, correlation_id).map(Some),
-                    None => Ok(None),
+                    Finished::Answer(answer) => {
+                        encode(&answer, key as i16, version, correlation_id).map(Some)
+                    }
+                    Finished::Unanswered => Ok(None),
+                    Finished::Refused => Err(ProtocolError::RefusedUnanswered),
                 }
             };
             if is_pending {
-                Ok(Reply::Later(answer.boxed()))
-            } else {
-                answer.await.map(Reply::Now)
+                return Ok(Reply::Later(answer.boxed()));
+            }
+            match answer.await {
+                Err(ProtocolError::RefusedUnanswered) => Ok(Reply::Close),
+                other => other.map(Reply::Now),
             }
         }
         ApiKey::Fetch => {

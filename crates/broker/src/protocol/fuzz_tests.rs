@@ -62,7 +62,8 @@ fn with_body(codec: i16, count: i32, body: &[u8]) -> Bytes {
         producer: None,
         is_transactional: false,
     });
-    let mut out = batch::with_records(&plain, codec, count, body);
+    let header = batch::BatchHeader::parse(&plain).unwrap();
+    let mut out = batch::with_records(&header, count, body);
     out[21..23].copy_from_slice(&codec.to_be_bytes());
     out[23..27].copy_from_slice(&(count - 1).to_be_bytes());
     let crc = crc32c::crc32c(&out[21..]);
@@ -105,6 +106,8 @@ const RULES: BatchRules = BatchRules {
     keys_required: true,
     timestamp_min_ms: i64::MIN,
     timestamp_max_ms: i64::MAX,
+    compression: None,
+    record_faults_max: 10,
 };
 
 #[test]
@@ -117,13 +120,13 @@ fn a_batch_that_unpacks_to_too_much_is_refused() {
             bomb.len()
         );
         assert!(record::decode(&bomb).is_err(), "codec {codec}");
-        assert!(batch::validate(bomb, RULES).is_err(), "codec {codec}");
+        assert!(batch::validate(&bomb, &RULES).is_err(), "codec {codec}");
     }
     // Two thousand million records in no bytes.
     for codec in 0..=4 {
         let hollow = with_body(codec, i32::MAX, &[]);
         assert!(record::decode(&hollow).is_err(), "codec {codec}");
-        assert!(batch::validate(hollow, RULES).is_err(), "codec {codec}");
+        assert!(batch::validate(&hollow, &RULES).is_err(), "codec {codec}");
     }
 }
 
@@ -142,8 +145,10 @@ fn damaged_batches_are_refused_or_read() {
             bytes[17..21].copy_from_slice(&crc.to_be_bytes());
         }
         let _ = record::decode(&bytes);
-        let _ = batch::marker_of(&bytes);
-        let _ = batch::validate(bytes.into(), RULES);
+        if let Some(header) = batch::BatchHeader::parse(&bytes) {
+            let _ = batch::marker_of(&header, &bytes[batch::HEADER_BYTES..]);
+        }
+        let _ = batch::validate(&bytes.into(), &RULES);
     }
 }
 

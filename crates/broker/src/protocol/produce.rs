@@ -1,14 +1,18 @@
 //! Produce.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
-use kafka_protocol::messages::{
-    ProduceRequest, ProduceResponse,
-    produce_request::{PartitionProduceData, TopicProduceData},
-    produce_response::{
-        LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
+use kafka_protocol::{
+    messages::{
+        ProduceRequest, ProduceResponse,
+        produce_request::{PartitionProduceData, TopicProduceData},
+        produce_response::{
+            BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse,
+            TopicProduceResponse,
+        },
     },
+    protocol::StrBytes,
 };
 
 use super::{Context, bandwidth::Traffic, throttle_ms, usage::count_topic};
@@ -21,9 +25,12 @@ use crate::{
     leadership::NO_LEADER,
     log::{
         AppendInfo, LogOptions,
-        batch::{self, Batch, BatchHeader, BatchRules, COMPRESSION_ZSTD},
+        batch::{
+            self, Batch, BatchHeader, BatchRefusal, BatchRules, COMPRESSION_ZSTD, OpenError,
+            RecordFault,
+        },
         partition::Partition,
-        record::Compression,
+        record::UNPACKED_BYTES_MAX,
     },
     topic::Topic,
     transaction::{Claim, Producer},
@@ -53,8 +60,8 @@ impl Produced {
         !self.flushes.is_empty()
     }
 
-    /// Waits for durability; `None` with acks=0.
-    pub(crate) async fn finish(mut self) -> Option<ProduceResponse> {
+    /// Waits for durability.
+    pub(crate) async fn finish(mut self) -> Finished {
         for flush in self.flushes {
             if let Err(code) = flush.log.flush(flush.end_offset).await {
                 let answer =
@@ -63,9 +70,37 @@ impl Produced {
                 answer.base_offset = -1;
             }
         }
-        self.wants_answer.then_some(self.answer)
+        if self.wants_answer {
+            return Finished::Answer(self.answer);
+        }
+        let mut partitions = self
+            .answer
+            .responses
+            .iter()
+            .flat_map(|topic| topic.partition_responses.iter());
+        match partitions.any(|partition| partition.error_code != 0) {
+            true => Finished::Refused,
+            false => Finished::Unanswered,
+        }
     }
 }
+
+/// What the producer is told.
+pub(crate) enum Finished {
+    Answer(ProduceResponse),
+    /// Nothing: acks=0, and all went well.
+    Unanswered,
+    /// Nothing, but something was refused: that its connection is closed is the only sign that a producer with
+    /// acks=0 gets, upon which it looks for the leaders anew (`KafkaApis.handleProduceRequest`).
+    Refused,
+}
+
+/// Faulty records of one request that are told to the producer; of a batch with more the first.
+const RECORD_FAULTS_MAX: usize = 10_000;
+/// A batch of more records is looked through beside the threads that serve …
+const RECORDS_AT_ONCE_MAX: i32 = 10_000;
+/// … as is one that unpacks to more.
+const UNPACKED_AT_ONCE_BYTES_MAX: u64 = 128 << 10;
 
 /// Appends in the order of arrival. Durability is waited for in [`Produced::finish`], so that requests of
 /// one connection share a flush.
@@ -76,6 +111,7 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
     let mut traffic = Traffic::default();
     let mut answers = Vec::with_capacity(request.topic_data.len());
     let mut flushes = Vec::new();
+    let mut faults_max = RECORD_FAULTS_MAX;
     for data in request.topic_data {
         let topic = allowed.and_then(|()| find_topic(context, &data));
         if let Ok(topic) = &topic {
@@ -98,11 +134,15 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
                     partition,
                     acks,
                     transactional_id.as_deref(),
+                    faults_max,
                 )
                 .await
             } else {
-                Err((ErrorCode::InvalidRequiredAcks, None))
+                Err(ErrorCode::InvalidRequiredAcks.into())
             };
+            if let Err(refusal) = &appended {
+                faults_max -= refusal.records.len();
+            }
             if let (Ok((log, info)), Ok(topic)) = (&appended, &topic) {
                 context.count_produced(topic, info.size_bytes);
                 if !log.is_flushed(info.end_offset) {
@@ -214,7 +254,32 @@ async fn join_transaction(
     }
 }
 
-type Refusal = (ErrorCode, Option<String>);
+/// Why a partition took nothing.
+struct Refusal {
+    code: ErrorCode,
+    message: Option<Cow<'static, str>>,
+    records: Vec<RecordFault>,
+}
+
+impl From<ErrorCode> for Refusal {
+    fn from(code: ErrorCode) -> Self {
+        Self {
+            code,
+            message: None,
+            records: Vec::new(),
+        }
+    }
+}
+
+impl From<BatchRefusal> for Refusal {
+    fn from(refusal: BatchRefusal) -> Self {
+        Self {
+            code: refusal.code,
+            message: Some(refusal.message),
+            records: refusal.records,
+        }
+    }
+}
 
 async fn append(
     context: &Context,
@@ -222,23 +287,19 @@ async fn append(
     data: PartitionProduceData,
     acks: i16,
     transactional_id: Option<&str>,
+    record_faults_max: usize,
 ) -> Result<(Arc<Partition>, AppendInfo), Refusal> {
     let cluster = &context.cluster;
-    let plain = |code| (code, None);
-    let topic = topic.as_ref().map_err(|code| plain(*code))?;
-    let partition = context
-        .led_partition(Some(topic), data.index, None)
-        .map_err(plain)?;
+    let topic = topic.as_ref().map_err(|code| *code)?;
+    let partition = context.led_partition(Some(topic), data.index, None)?;
     let settings = topic.settings();
     if acks == -1 && !cluster.has_enough_replicas(&partition, settings.min_insync_replicas) {
-        return Err(plain(ErrorCode::NotEnoughReplicas));
+        return Err(ErrorCode::NotEnoughReplicas.into());
     }
     if cluster.is_disk_full() {
         counters::add(&cluster.counters.disk_refused, 1);
-        return Err((
-            ErrorCode::KafkaStorageError,
-            Some("the disk of this cluster is full".to_owned()),
-        ));
+        let message = "the disk of this cluster is full";
+        return Err(BatchRefusal::new(ErrorCode::KafkaStorageError, message).into());
     }
     let now_ms = cluster.shared.now_ms();
     let rules = BatchRules {
@@ -249,28 +310,16 @@ async fn append(
         keys_required: settings.is_compacted,
         timestamp_min_ms: now_ms.saturating_sub(settings.message_timestamp_before_max_ms),
         timestamp_max_ms: now_ms.saturating_add(settings.message_timestamp_after_max_ms),
+        compression: settings.compression,
+        record_faults_max,
     };
-    let refused = |code| {
-        if code == ErrorCode::MessageTooLarge {
+    let records = data.records.unwrap_or_default();
+    let opened = open_batch(&records, rules, context.version).await;
+    let batch = opened.inspect_err(|refusal| {
+        if refusal.code == ErrorCode::MessageTooLarge {
             counters::add(&cluster.counters.messages_too_large, 1);
         }
-        let is_timestamp = code == ErrorCode::InvalidTimestamp;
-        (
-            code,
-            is_timestamp.then(|| "a timestamp is out of the range that the topic takes".to_owned()),
-        )
-    };
-    let mut batch = batch::validate(data.records.unwrap_or_default(), rules).map_err(refused)?;
-    if context.version < ZSTD_VERSION_MIN && batch.header.compression() == COMPRESSION_ZSTD {
-        return Err(plain(ErrorCode::UnsupportedCompressionType));
-    }
-    if let Some(compression) = settings.compression
-        && compression.codec != batch.header.compression()
-    {
-        batch = recompress(batch, compression, rules.message_bytes_max)
-            .await
-            .map_err(refused)?;
-    }
+    })?;
     let verify = || {
         let key = (topic.name.clone(), data.index);
         cluster
@@ -284,22 +333,43 @@ async fn append(
             .min(segment_bytes_max(&cluster.spec().limits)),
         ..settings.log
     };
-    let info = partition
-        .append(&batch, &options, now_ms, verify)
-        .map_err(plain)?;
+    let info = partition.append(&batch, &options, now_ms, verify)?;
     Ok((partition, info))
 }
 
-/// Packs records in another way, beside the threads that serve.
-async fn recompress(
-    batch: Batch,
-    compression: Compression,
-    message_bytes_max: usize,
-) -> Result<Batch, ErrorCode> {
-    let packing = tokio::task::spawn_blocking(move || {
-        batch::recompress(&batch, compression, message_bytes_max)
-    });
-    packing.await.unwrap_or(Err(ErrorCode::UnknownServerError))
+/// Checks a batch and looks at its records: at once if they are few, otherwise beside the threads that serve.
+async fn open_batch(
+    records: &Bytes,
+    rules: BatchRules,
+    version: i16,
+) -> Result<Batch, BatchRefusal> {
+    let unopened = batch::check(records, rules.message_bytes_max)?;
+    let codec = unopened.header.compression();
+    if version < ZSTD_VERSION_MIN && codec == COMPRESSION_ZSTD {
+        let message = "requests of this version have no zstd";
+        let code = ErrorCode::UnsupportedCompressionType;
+        return Err(BatchRefusal::new(code, message));
+    }
+    let is_packed_anew = rules
+        .compression
+        .is_some_and(|wanted| wanted.codec != codec);
+    if !is_packed_anew && unopened.header.records_count <= RECORDS_AT_ONCE_MAX {
+        match unopened.open(&rules, UNPACKED_AT_ONCE_BYTES_MAX) {
+            Err(OpenError::TooMuch) => {}
+            Err(OpenError::Refused(refusal)) => return Err(refusal),
+            Ok(batch) => return Ok(batch),
+        }
+    }
+    let opening = tokio::task::spawn_blocking(move || unopened.open(&rules, UNPACKED_BYTES_MAX));
+    match opening.await {
+        Ok(Ok(batch)) => Ok(batch),
+        Ok(Err(OpenError::Refused(refusal))) => Err(refusal),
+        Ok(Err(OpenError::TooMuch)) => Err(BatchRefusal::too_much()),
+        Err(_) => {
+            let message = "the records were not looked at";
+            Err(BatchRefusal::new(ErrorCode::UnknownServerError, message))
+        }
+    }
 }
 
 fn answer_partition(
@@ -311,31 +381,24 @@ fn answer_partition(
     let answer = PartitionProduceResponse::default().with_index(index);
     match appended {
         Ok((info, partition)) => {
-            let is_stamped = topic
-                .as_ref()
-                .is_ok_and(|topic| topic.settings().is_log_append_time);
-            let append_time = if is_stamped {
-                context.cluster.shared.now_ms()
-            } else {
-                -1
-            };
             let start = partition
                 .watermarks()
                 .map_or(-1, |marks| marks.log_start_offset);
             answer
                 .with_base_offset(info.base_offset)
-                .with_log_append_time_ms(append_time)
+                .with_log_append_time_ms(info.log_append_time_ms)
                 .with_log_start_offset(start)
         }
-        Err((code, message)) => {
+        Err(refusal) => {
             context.count_errors(topic.as_deref().ok(), 1);
             let mut answer = answer
-                .with_error_code(code.code())
+                .with_error_code(refusal.code.code())
                 .with_base_offset(-1)
                 .with_log_append_time_ms(-1)
                 .with_log_start_offset(-1)
-                .with_error_message(message.map(Into::into));
-            if code == ErrorCode::NotLeaderOrFollower
+                .with_record_errors(refusal.records.into_iter().map(record_error).collect())
+                .with_error_message(refusal.message.map(text));
+            if refusal.code == ErrorCode::NotLeaderOrFollower
                 && let Ok(topic) = topic
             {
                 let partition = topic.partition(index);
@@ -348,6 +411,19 @@ fn answer_partition(
             answer
         }
     }
+}
+
+fn text(message: Cow<'static, str>) -> StrBytes {
+    match message {
+        Cow::Borrowed(text) => StrBytes::from_static_str(text),
+        Cow::Owned(text) => text.into(),
+    }
+}
+
+fn record_error(fault: RecordFault) -> BatchIndexAndErrorMessage {
+    BatchIndexAndErrorMessage::default()
+        .with_batch_index(fault.index)
+        .with_batch_index_error_message(Some(text(fault.message)))
 }
 
 /// Where the leaders are that the answer names (KIP-951).

@@ -283,7 +283,13 @@ pub(crate) async fn delete_records(
             let answer = DeleteRecordsPartitionResult::default().with_partition_index(index);
             let deleted = allowed
                 .and_then(|()| context.led_partition(topic.as_ref(), index, None))
-                .and_then(|log| log.delete_records(partition.offset));
+                .and_then(|log| match &topic {
+                    // What compaction keeps is the last of each key: nothing else takes it away.
+                    Some(topic) if !topic.settings().is_deleted_by_retention => {
+                        Err(ErrorCode::PolicyViolation)
+                    }
+                    _ => log.delete_records(partition.offset, context.cluster.shared.now_ms()),
+                });
             match deleted {
                 Ok(start) => {
                     if let Some(topic) = &topic {

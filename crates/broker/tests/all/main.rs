@@ -11,6 +11,7 @@ mod fetch;
 mod limits;
 mod metadata;
 mod observation;
+mod records;
 mod releases;
 mod sasl;
 mod support;

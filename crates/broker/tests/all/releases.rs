@@ -557,9 +557,13 @@ async fn special_timestamps_need_the_version_that_brought_them() {
     bench.host.shutdown().await;
 }
 
-/// A batch that says that it is compressed with zstd, checksum right.
+/// A batch that is compressed with zstd.
 fn zstd_batch() -> Bytes {
-    let mut bytes = BytesMut::from(&batch(&["a"])[..]);
+    let plain = batch(&["a"]);
+    let mut bytes = BytesMut::from(&plain[..61]);
+    bytes.extend(zstd::stream::encode_all(&plain[61..], 1).unwrap());
+    let length = (bytes.len() - 12) as i32;
+    bytes[8..12].copy_from_slice(&length.to_be_bytes());
     bytes[22] |= 4;
     let crc = crc32c::crc32c(&bytes[21..]);
     bytes[17..21].copy_from_slice(&crc.to_be_bytes());
