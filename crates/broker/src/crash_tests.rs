@@ -25,6 +25,12 @@ use crate::{host::Durability, log::disk::Disk};
 /// In a short run one of so many points is looked at.
 const SHORT_STEP: usize = 7;
 
+/// The only point to look at, if one is named.
+fn crash_point() -> Option<usize> {
+    let named = std::env::var("CRASH_POINT").ok()?;
+    Some(named.parse().unwrap())
+}
+
 /// Temporary directories in memory, where there is such a place: thousands are written.
 fn scratch() -> tempfile::TempDir {
     let memory = std::path::Path::new("/dev/shm");
@@ -40,6 +46,8 @@ async fn recorded(durability: Durability) -> Vec<Event> {
     let running = Running::open(dir.path(), Disk::watched(recorder.clone()), durability);
     let mut workload = workload::Workload::new(running, recorder.clone());
     workload.run().await.unwrap();
+    let (start, _) = workload.running.read("old", 0, false);
+    assert!(start > 0, "retention has taken nothing away");
     workload.running.close().await;
     recorder.take()
 }
@@ -89,12 +97,15 @@ async fn check_every_point(
     let events = recorded(durability).await;
     let mut storage = Storage::new();
     let mut expectation = std::sync::Arc::new(Expectation::default());
-    let is_short = std::env::var_os("CRASH_SEEDS").is_none();
+    let only = crash_point();
+    let is_short = only.is_none() && std::env::var_os("CRASH_SEEDS").is_none();
     let step = if is_short { SHORT_STEP } else { 1 };
     let mut points = 0;
     for (at, event) in events.iter().enumerate() {
         let is_passed_over = is_short && expectation.is_repetitive;
-        let is_looked_at = (at / parts).is_multiple_of(step) && at % parts == part;
+        let is_looked_at = (at / parts).is_multiple_of(step)
+            && at % parts == part
+            && only.is_none_or(|only| only == at);
         if is_looked_at && !matches!(event, Event::Expect(_)) && !is_passed_over {
             points += 1;
             for crash in crashes(at as u64) {
@@ -114,7 +125,10 @@ async fn check_every_point(
         "{durability:?}: {points} crash points of {} changes",
         events.len()
     );
-    assert!(points > 20, "the workload did only {points} things");
+    assert!(
+        points > 20 || only.is_some(),
+        "the workload did only {points} things"
+    );
 }
 
 fn brief(event: &Event) -> String {

@@ -121,6 +121,11 @@ impl Running {
         self.cluster.topics.get(topic)?.partition(partition)
     }
 
+    /// What its clock says.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
     /// Moves the clock and looks after everything.
     pub(crate) async fn keep_house(&self, later_ms: i64) {
         self.clock.0.fetch_add(later_ms, Ordering::SeqCst);

@@ -56,6 +56,8 @@ pub(super) struct ExpectedTopic {
     pub message_bytes_max: BTreeSet<Option<String>>,
     /// Only the last value of a key has to be there.
     pub is_compacted: bool,
+    /// Records that are older may go when house is kept.
+    pub retention_ms: Option<i64>,
 }
 
 /// How the transaction of a batch stands.
@@ -76,6 +78,8 @@ pub(super) struct ExpectedBatch {
     /// Where it was acknowledged to be.
     pub offset: Option<i64>,
     pub transaction: Option<usize>,
+    /// When the producer says that it was made.
+    pub timestamp_ms: i64,
     /// The bytes that an idempotent producer may repeat.
     pub bytes: Bytes,
     pub is_idempotent: bool,
@@ -116,6 +120,21 @@ impl Expectation {
         batch
             .transaction
             .map_or(Outcome::None, |at| self.transactions[at])
+    }
+
+    /// Whatever retention may take away when house is kept at this time need not be there any more.
+    pub(super) fn expire(&mut self, now_ms: i64) {
+        for ((topic, _), partition) in &mut self.partitions {
+            let Some(retention_ms) = self.topics[topic].retention_ms else {
+                continue;
+            };
+            let is_old =
+                |batch: &&ExpectedBatch| batch.timestamp_ms < now_ms.saturating_sub(retention_ms);
+            // What was refused may have been written, too.
+            let old = partition.batches.iter().filter(is_old);
+            let records: usize = old.map(|batch| batch.records.len()).sum();
+            partition.start_max = partition.start_max.max(records as i64);
+        }
     }
 
     pub(super) fn check(&self, running: &Running, what: &str) {

@@ -1,7 +1,8 @@
 //! A disk that refuses one change: what was acknowledged before and after is there when power goes away.
 
 use super::{
-    Crash, Expectation, Recorder, Running, Storage, check_after, scratch, trace::Event, workload,
+    Crash, Expectation, Recorder, Running, Storage, check_after, crash_point, scratch,
+    trace::Event, workload,
 };
 use crate::{host::Durability, log::disk::Disk};
 
@@ -44,6 +45,12 @@ async fn check(durability: Durability, refused: usize) -> bool {
 }
 
 async fn check_all(durability: Durability, first: usize) {
+    if let Some(only) = crash_point() {
+        if only % 2 == first % 2 {
+            check(durability, only).await;
+        }
+        return;
+    }
     let step = match std::env::var_os("CRASH_SEEDS") {
         None => SHORT_STEP,
         Some(_) => 2,
