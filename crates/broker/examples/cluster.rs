@@ -4,10 +4,12 @@
 //!
 //! A door is PLAINTEXT (if none is named), SASL_PLAINTEXT, SSL or SASL_SSL. Broker `n` of `BROKERS` listens at
 //! `127.0.0.1:PORT+n` with the first door, at `PORT+BROKERS+n` with the second, and so on; with a PORT of 0 the
-//! kernel chooses. The addresses are printed. The users that are named, and ANONYMOUS, may do everything. TLS
+//! kernel chooses. The addresses are printed; it serves on when nobody reads them. The users that are named, and ANONYMOUS, may do everything. TLS
 //! clients have to trust `DATA_DIR/ca.pem`.
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+use std::{fmt::Display, io::Write as _, path::PathBuf, sync::Arc, time::Instant};
 
 use brokerage_broker::{
     Authorization, BrokerSpec, Clock, ClusterLimits, ClusterSpec, Durability, Host, HostOptions,
@@ -133,10 +135,18 @@ fn bootstrap(host: &Host, door: &str) -> String {
     addresses.collect::<Vec<_>>().join(",")
 }
 
+/// Tells whoever started it. That nobody reads any more is no reason to stop serving.
+fn tell(line: impl Display) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        // It would complain with a macro that panics when nobody reads.
+        .log_internal_errors(false)
         .init();
     let words: Vec<String> = std::env::args().skip(1).collect();
     let arguments = Arguments::parse(&words)?;
@@ -152,12 +162,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let password = password.as_str().into();
         host.ensure_user(CLUSTER, name, password).await?;
     }
-    println!("ready after {:?}", started.elapsed());
+    tell(format_args!("ready after {:?}", started.elapsed()));
     for door in &arguments.doors {
-        println!("{door} {}", bootstrap(&host, door.name()));
+        tell(format_args!("{door} {}", bootstrap(&host, door.name())));
     }
     if let Some(path) = host.ca_path() {
-        println!("certificate authority {}", path.display());
+        tell(format_args!("certificate authority {}", path.display()));
     }
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {

@@ -1,5 +1,8 @@
 //! `brokerage`: serves the dialects, and talks to a server that runs.
 
+// These macros panic when nobody reads what they print.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod admin;
 mod cli;
 mod command;
@@ -10,6 +13,7 @@ mod metrics;
 mod serve;
 mod telemetry;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -21,7 +25,7 @@ fn main() -> ExitCode {
     match command::run(arguments.command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("brokerage: {error:#}");
+            let _ = writeln!(std::io::stderr(), "brokerage: {error:#}");
             ExitCode::FAILURE
         }
     }

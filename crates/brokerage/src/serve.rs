@@ -1,5 +1,7 @@
 //! The composition root: the one place that names every crate and puts them together.
 
+use std::fmt::Display;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -218,23 +220,25 @@ struct Bound {
     metrics: Option<SocketAddr>,
 }
 
+/// Tells whoever started the server. That nobody reads any more is no reason to stop serving.
+fn tell(line: impl Display) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
 /// One line that names every address that was really bound.
 fn ready(config: &Config, bound: &Bound, data: &DataDir, engine: &EmbeddedEngine) {
     let protocols = &config.listeners.security_protocols;
     let has_tls = protocols.iter().any(|protocol| protocol.has_tls());
     let ca = engine.ca_path().filter(|_| has_tls);
     if config.json {
-        println!(
-            "{}",
-            json!({
-                "event": "ready",
-                "api": bound.api,
-                "metrics": bound.metrics,
-                "data": data.path(),
-                "sandbox": config.sandbox,
-                "ca": ca,
-            })
-        );
+        tell(json!({
+            "event": "ready",
+            "api": bound.api,
+            "metrics": bound.metrics,
+            "data": data.path(),
+            "sandbox": config.sandbox,
+            "ca": ca,
+        }));
     } else {
         let mode = if config.sandbox {
             " (sandbox: key BROKERAGESANDBOX, secret brokerage-sandbox-secret)"
@@ -244,13 +248,13 @@ fn ready(config: &Config, bound: &Bound, data: &DataDir, engine: &EmbeddedEngine
         let metrics = bound.metrics.map_or_else(String::new, |address| {
             format!(", metrics at http://{address}/metrics")
         });
-        println!(
+        tell(format_args!(
             "brokerage is ready: API at http://{}{mode}{metrics}, data in {}",
             bound.api.join(", http://"),
             data.path().display()
-        );
+        ));
         if let Some(ca) = ca {
-            println!("Kafka clients trust {}", ca.display());
+            tell(format_args!("Kafka clients trust {}", ca.display()));
         }
     }
 }

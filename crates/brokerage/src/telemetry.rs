@@ -10,6 +10,8 @@ pub fn start(filter: &str) -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // It would complain with a macro that panics when nobody reads.
+        .log_internal_errors(false)
         .init();
     Ok(())
 }
