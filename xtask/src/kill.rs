@@ -8,14 +8,13 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use crate::{
+    conformance::broker_build,
     counts::Counts,
     program::Program,
     tools::{self, Install},
     workspace::Workspace,
 };
 
-/// How long building the broker or its tests may take.
-const BUILD_LIMIT: Duration = Duration::from_secs(2_400);
 /// What the clients need besides the time between kills.
 const SETTLE_LIMIT: Duration = Duration::from_secs(600);
 /// Longest time from one kill to the next, with the start of the broker.
@@ -45,11 +44,7 @@ pub fn kill_run(workspace: &Workspace, kills: Kills) -> Result<Install<Counts>> 
         Install::Missing(reason) => return Ok(Install::Missing(reason)),
         Install::Ready(programs) => programs,
     };
-    Program::new("cargo", BUILD_LIMIT, workspace.log("build-cluster")?)
-        .args(["build", "--quiet", "--package", "brokerage-broker"])
-        .args(["--example", "cluster"])
-        .folder(workspace.root())
-        .succeed()?;
+    let broker = broker_build(workspace)?;
     let mut counts = Counts::default();
     for durability in DURABILITIES {
         let limit = SETTLE_LIMIT + KILL_LIMIT * kills.kills;
@@ -58,7 +53,7 @@ pub fn kill_run(workspace: &Workspace, kills: Kills) -> Result<Install<Counts>> 
             limit,
             workspace.log(&format!("kill-{durability}"))?,
         )
-        .env("BROKER", workspace.target().join("debug/examples/cluster"))
+        .env("BROKER", &broker)
         .env(
             "DATA",
             workspace

@@ -6,6 +6,7 @@
 //!
 //! This crate knows the product from outside only: its binary, its command line, its wire.
 
+mod benchmarks;
 mod broker_ports;
 mod conformance;
 mod counts;
@@ -22,13 +23,14 @@ mod tidy;
 mod tools;
 mod workspace;
 
+pub use benchmarks::{BENCHMARKS, Benchmark};
 pub use broker_ports::{BROKER_PORTS, broker_ports_find};
 pub use conformance::{ConformanceSettings, EngineName, conformance_run, restart_ask};
 pub use counts::Counts;
 pub use coverage::coverage_print;
 pub(crate) use golden::golden_program;
 pub use kill::{Kills, kill_run};
-pub use program::{Ended, Program, end_children_on_signal};
+pub use program::{Ended, Group, Program, end_children_on_signal};
 pub use releases::releases_write;
 pub use server::{Server, ServerSettings};
 pub use steps::{Choice, STEPS, Step, steps_run};

@@ -51,7 +51,8 @@ enum Task {
     },
     /// Measures; closes with one line `result: key=value …`.
     Bench {
-        /// `broker`, `density`, `first-message`, `limits`, `orders` or `ready`, and options of that benchmark.
+        /// `broker`, `density`, `first-message`, `limits`, `orders` or `ready`, and options of that benchmark,
+        /// such as --short.
         #[arg(required = true, allow_hyphen_values = true, trailing_var_arg = true)]
         words: Vec<String>,
     },

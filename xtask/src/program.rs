@@ -2,10 +2,11 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{BufRead as _, BufReader, Read, Seek as _, SeekFrom, Write};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,6 +16,10 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 /// How much of a log is read back, bytes from its end.
 const LOG_BYTES_MAX: u64 = 16 << 20;
+/// The longest line that is heard of a child; a longer one is heard in pieces.
+const LINE_BYTES_MAX: u64 = 64 << 10;
+/// Lines that wait to be heard; more are found in the log only.
+const LINES_MAX: usize = 1_024;
 /// How often a child is asked whether it has ended.
 const POLL: Duration = Duration::from_millis(10);
 
@@ -45,16 +50,19 @@ pub fn end_children_on_signal() -> Result<()> {
     Ok(())
 }
 
-/// A running child and everything that it started.
+/// A running child and everything that it started. Dropping it kills them.
 #[derive(Debug)]
-pub(crate) struct Group {
+pub struct Group {
     child: Child,
     group: Pid,
 }
 
 impl Group {
     /// Starts the command as the leader of a new process group.
-    pub(crate) fn start(command: &mut Command) -> Result<Self> {
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn start(command: &mut Command) -> Result<Self> {
         let program = command.get_program().to_string_lossy().into_owned();
         let child = command
             .process_group(0)
@@ -68,20 +76,53 @@ impl Group {
         Ok(Self { child, group })
     }
 
-    pub(crate) fn child(&mut self) -> &mut Child {
-        &mut self.child
+    /// Starts the command and returns the lines of its standard output. Both outputs go to `log`, and the pipe
+    /// is emptied until the child ends, whether anyone listens or not: a child may die of a closed output, and
+    /// waits at a full one.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn start_heard(command: &mut Command, log: File) -> Result<(Self, Receiver<String>)> {
+        command.stdout(Stdio::piped()).stderr(log.try_clone()?);
+        let mut group = Self::start(command)?;
+        let output = group.child.stdout.take().context("stdout is piped")?;
+        let (lines, heard) = sync_channel(LINES_MAX);
+        thread::spawn(move || drain(output, log, &lines));
+        Ok((group, heard))
     }
 
-    pub(crate) fn signal(&self, signal: Signal) {
+    /// The leader's process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The leader's standard input, if it is a pipe that was not taken yet.
+    pub fn stdin_take(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
+    }
+
+    /// How the leader ended, if it has.
+    ///
+    /// # Errors
+    /// If it cannot be asked.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
+    /// Sends a signal to all.
+    pub fn signal(&self, signal: Signal) {
         // A group that is gone already is what the caller wanted.
         let _ = kill_process_group(self.group, signal);
     }
 
     /// Waits for the leader; `None` when the limit passed first.
-    pub(crate) fn wait(&mut self, limit: Duration) -> Result<Option<ExitStatus>> {
+    ///
+    /// # Errors
+    /// If it cannot be waited for.
+    pub fn wait(&mut self, limit: Duration) -> Result<Option<ExitStatus>> {
         let deadline = Instant::now() + limit;
         loop {
-            if let Some(status) = self.child.try_wait()? {
+            if let Some(status) = self.ended()? {
                 return Ok(Some(status));
             }
             if Instant::now() >= deadline {
@@ -89,6 +130,25 @@ impl Group {
             }
             thread::sleep(POLL);
         }
+    }
+}
+
+/// Reads to the end, whatever the bytes are.
+fn drain(output: impl Read, mut log: impl Write, lines: &SyncSender<String>) {
+    let mut output = BufReader::new(output);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = (&mut output)
+            .take(LINE_BYTES_MAX)
+            .read_until(b'\n', &mut line);
+        if !read.is_ok_and(|read| read > 0) {
+            return;
+        }
+        let _ = log.write_all(&line);
+        let text = String::from_utf8_lossy(&line);
+        // Who has heard enough, or listens too slowly, holds nobody up.
+        let _ = lines.try_send(text.trim_end_matches('\n').to_owned());
     }
 }
 
@@ -214,17 +274,23 @@ fn read_end(path: &Path) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, File};
+    use std::path::PathBuf;
+    use std::process::Command;
     use std::time::{Duration, Instant};
 
-    use super::Program;
+    use super::{Group, Program};
 
-    fn shell(script: &str, limit: Duration) -> super::Ended {
-        let log = std::env::temp_dir().join(format!(
+    fn log() -> PathBuf {
+        std::env::temp_dir().join(format!(
             "xtask-{}-{:?}.log",
             std::process::id(),
             std::thread::current().id()
-        ));
-        Program::new("sh", limit, log)
+        ))
+    }
+
+    fn shell(script: &str, limit: Duration) -> super::Ended {
+        Program::new("sh", limit, log())
             .args(["-c", script])
             .run()
             .expect("sh runs")
@@ -250,5 +316,27 @@ mod tests {
             ended.how
         );
         assert!(started.elapsed() < Duration::from_secs(10));
+    }
+
+    /// What a child prints when nobody listens any more: more than a pipe holds, no UTF-8, and a line.
+    #[test]
+    fn a_child_is_heard_until_it_ends() {
+        let script =
+            "echo ready; head -c 300000 /dev/zero | tr '\\0' x; printf '\\n\\377\\n'; echo last";
+        let log = log();
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        let file = File::create(&log).expect("a log");
+        let (mut group, heard) = Group::start_heard(&mut command, file).expect("sh runs");
+        assert_eq!(heard.recv().as_deref(), Ok("ready"));
+        drop(heard);
+        let ended = group.wait(Duration::from_secs(10)).expect("a child");
+        assert!(ended.is_some_and(|status| status.success()), "{ended:?}");
+        // The last bytes may still be on their way.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !fs::read(&log).expect("a log").ends_with(b"\xff\nlast\n") {
+            assert!(Instant::now() < deadline, "the end is not in the log");
+            std::thread::sleep(super::POLL);
+        }
     }
 }

@@ -2,15 +2,13 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
-use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -130,20 +128,8 @@ fn start(settings: &ServerSettings, broker_ports: &RangeInclusive<u16>) -> Resul
         .arg("--data")
         .arg(&settings.data)
         .args(&settings.arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(log.try_clone()?);
-    let mut group = Group::start(&mut command)?;
-    let stdout = group.child().stdout.take().context("stdout is piped")?;
-    let (lines, ready) = mpsc::channel();
-    thread::spawn(move || {
-        let mut log = log;
-        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            let _ = writeln!(log, "{line}");
-            // The receiver is gone once the server is ready; the pipe is still to be emptied.
-            let _ = lines.send(line);
-        }
-    });
+        .stdin(Stdio::null());
+    let (group, ready) = Group::start_heard(&mut command, log)?;
     loop {
         match ready.recv_timeout(LIMIT) {
             Ok(line) => {

@@ -11,7 +11,7 @@ use crate::kill::{Kills, kill_run};
 use crate::program::Program;
 use crate::tools::Install;
 use crate::workspace::Workspace;
-use crate::{conformance, ecosystem, suites, tidy};
+use crate::{benchmarks, conformance, ecosystem, suites, tidy};
 
 /// How long formatting may take to check.
 const FMT_LIMIT: Duration = Duration::from_secs(120);
@@ -19,6 +19,9 @@ const FMT_LIMIT: Duration = Duration::from_secs(120);
 const CARGO_LIMIT: Duration = Duration::from_secs(2_700);
 /// How long replaying the golden requests may take.
 const GOLDEN_LIMIT: Duration = Duration::from_secs(1_200);
+
+/// What the workspace is tested with: the programs beside this one have tests, too.
+pub(crate) const TEST_FEATURES: &str = "xtask/bench,xtask/golden";
 
 /// What a step works with.
 #[derive(Debug)]
@@ -132,6 +135,11 @@ pub const STEPS: &[Step] = &[
         name: "kill",
         about: "the broker is killed under load; nothing acknowledged is lost",
         run: kill,
+    },
+    Step {
+        name: "bench",
+        about: "every benchmark comes to its result line, in its short form",
+        run: benchmarks::bench,
     },
     Step {
         name: "streams",
@@ -301,6 +309,7 @@ fn tidy_step(run: &Run) -> Result<Outcome> {
 fn rust(run: &Run) -> Result<Outcome> {
     let ended = Program::new("cargo", CARGO_LIMIT, run.workspace.log("rust")?)
         .args(["test", "--workspace", "--no-fail-fast"])
+        .args(["--features", TEST_FEATURES])
         .folder(run.workspace.root())
         .run()?;
     let mut counts = Counts::of_cargo_test(&ended.output);

@@ -22,7 +22,7 @@ const BUILD_LIMIT: Duration = Duration::from_secs(2_400);
 const BUY_LIMIT: Duration = Duration::from_secs(60);
 
 /// The product's binary, built once a run. With failpoints it is another one, beside the plain one.
-fn binary(run: &Run, failpoints: bool) -> Result<PathBuf> {
+pub(crate) fn binary(run: &Run, failpoints: bool) -> Result<PathBuf> {
     let built = &run.binaries[usize::from(failpoints)];
     if let Some(binary) = built.get() {
         return Ok(binary.clone());

@@ -91,6 +91,10 @@ const RULES: &[Rule] = &[
         check: allowed_lints,
     },
     Rule {
+        name: "what a child prints is read to its end",
+        check: pipes,
+    },
+    Rule {
         name: "crates depend downwards only",
         check: directions,
     },
@@ -409,6 +413,21 @@ const DIRECTIONS: &[(&str, &[&str], &[&str])] = &[
     ),
 ];
 
+/// A child whose output nobody reads dies of it or waits forever; `Group::start_heard` reads.
+fn pipes(source: &Source, found: &mut Vec<(usize, String)>) {
+    if !source.path.starts_with("xtask/") || source.path == "xtask/src/program.rs" {
+        return;
+    }
+    for (line, code) in source.code() {
+        let is_output = ["stdout(", "stderr("]
+            .iter()
+            .any(|output| code.contains(output));
+        if is_output && code.contains("piped()") {
+            found.push((line, code.trim().to_owned()));
+        }
+    }
+}
+
 fn directions(source: &Source, found: &mut Vec<(usize, String)>) {
     let Some(name) = source
         .path
@@ -496,6 +515,15 @@ mod tests {
             "let s = \"ckafka\";\n",
             &[],
         );
+    }
+
+    #[test]
+    fn pipes_are_found_where_nobody_reads_them_to_the_end() {
+        let rule = "what a child prints is read to its end";
+        let text = "let a = 1;\n    .stdin(Stdio::piped())\n    .stdout(Stdio::piped())\n    .stderr(Stdio::piped())\n";
+        check(rule, "xtask/src/bin/bench/moto.rs", text, &[3, 4]);
+        check(rule, "xtask/src/program.rs", text, &[]);
+        check(rule, "crates/store/tests/backends/crash.rs", text, &[]);
     }
 
     #[test]

@@ -147,7 +147,7 @@ impl<'e> Cluster<'e> {
                 let port = listener_port(self.first_port, self.brokers, broker, protocol);
                 while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
                     for group in &mut self.groups {
-                        if let Some(status) = group.child().try_wait()? {
+                        if let Some(status) = group.ended()? {
                             bail!(
                                 "a broker ended with {status}: see {}",
                                 self.folder.display()

@@ -5,13 +5,13 @@
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
-use rustix::process::{Pid, Signal, kill_process};
-use xtask::{Install, Program, Workspace, kafka_server_libs};
+use anyhow::{Result, bail, ensure};
+use rustix::process::Signal;
+use xtask::{Group, Install, Program, Workspace, kafka_server_libs};
 
 use crate::kafka::first_acknowledged;
 
@@ -164,17 +164,16 @@ impl ApacheKafka {
         }
         let started = Instant::now();
         copy_folder(&self.folder.join("template"), &folder)?;
-        let child = Command::new("java")
+        let mut command = Command::new("java");
+        command
             .args(flags)
             .args(["-cp", &self.class_path, "kafka.Kafka"])
             .arg(settings)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .context("starting Apache Kafka")?;
+            .stderr(log);
         let mut node = Node {
-            child,
+            group: Group::start(&mut command)?,
             bootstrap: format!("127.0.0.1:{port}"),
             data: folder,
             acknowledged: Duration::ZERO,
@@ -195,7 +194,7 @@ impl ApacheKafka {
 /// A running node; dropping it kills it.
 #[derive(Debug)]
 pub(crate) struct Node {
-    child: Child,
+    group: Group,
     bootstrap: String,
     data: PathBuf,
     /// From nothing to the first record that was acknowledged by all.
@@ -214,25 +213,15 @@ impl Node {
     }
 
     pub(crate) fn process_id(&self) -> u32 {
-        self.child.id()
+        self.group.id()
     }
 
     /// Stops it as an operator would; a class data archive is written only then.
     fn stop(&mut self) -> Result<()> {
-        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
-        let deadline = Instant::now() + LIMIT;
-        while self.child.try_wait()?.is_none() {
-            ensure!(Instant::now() < deadline, "Apache Kafka did not stop");
-            thread::sleep(PAUSE);
-        }
+        self.group.signal(Signal::TERM);
+        let ended = self.group.wait(LIMIT)?;
+        ensure!(ended.is_some(), "Apache Kafka did not stop");
         Ok(())
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

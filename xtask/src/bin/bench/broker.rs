@@ -1,4 +1,5 @@
-//! The embedded broker beside one Apache Kafka node: the same cells, the same client, one after the other.
+//! The embedded broker beside one Apache Kafka node, and beside another build of itself: the same cells, the same
+//! client, one after the other.
 
 mod batch;
 mod cell;
@@ -13,18 +14,22 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use clap::Args;
+use clap::builder::ArgPredicate::IsPresent;
 use xtask::Workspace;
 
-use self::cell::{Cell, Durability, Times, cells, measure};
+use self::cell::{Cell, Durability, ReadTimes, Times, cells, measure};
 use self::report::Report;
 use self::server::Served;
 use crate::apache::{ApacheKafka, START_SCRIPT};
+use crate::form::Form;
 
 /// How long each server is loaded before anything is measured: the JVM compiles what is hot meanwhile.
 const WARM_UP: Times = Times {
     produce: Duration::from_secs(8),
-    consume: Duration::from_secs(3),
-    paced: Duration::from_secs(3),
+    read: Some(ReadTimes {
+        consume: Duration::from_secs(3),
+        paced: Duration::from_secs(3),
+    }),
 };
 /// What a JVM's compilers and a disk still do after the warm-up is waited for.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -33,38 +38,79 @@ const SETTLE: Duration = Duration::from_secs(1);
 #[derive(Debug, Args)]
 pub(crate) struct Settings {
     /// How often each cell is measured on each server; medians are shown.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 3, default_value_if("short", IsPresent, "1"))]
     rounds: usize,
-    /// One round of short phases: shows that it works, not how fast.
-    #[arg(long)]
-    quick: bool,
-    /// Only cells whose name holds this text, e.g. `process/1024B/6p/8c/lz4`.
-    #[arg(long, value_name = "TEXT")]
+    /// Only cells whose name holds this text, e.g. `process/1024B/6p/8c/lz4` [default with --short: 1024B/1p/1c]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value_if("short", IsPresent, "1024B/1p/1c")
+    )]
     only: Option<String>,
-    /// The embedded broker alone.
+    /// Produces as fast as it goes, and nothing else.
+    #[arg(long)]
+    produce: bool,
+    /// Without Apache Kafka.
     #[arg(long)]
     alone: bool,
     /// The broker's `cluster` example; without it, it is built.
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
+    /// Another build of the same example, which is measured in turn; its figures are what is divided by.
+    #[arg(long, value_name = "FILE")]
+    peer_binary: Option<PathBuf>,
+    #[command(flatten)]
+    form: Form,
 }
 
 impl Settings {
     fn times(&self) -> Times {
-        let scale = if self.quick { 4 } else { 1 };
+        let scale = if self.form.short { 4 } else { 1 };
         Times {
             produce: Duration::from_millis(1_500) / scale,
-            consume: Duration::from_millis(1_000) / scale,
-            paced: Duration::from_millis(2_000) / scale,
+            read: (!self.produce).then_some(ReadTimes {
+                consume: Duration::from_millis(1_000) / scale,
+                paced: Duration::from_millis(2_000) / scale,
+            }),
         }
     }
+}
 
-    fn rounds(&self) -> usize {
-        if self.quick { 1 } else { self.rounds }
+/// What is measured in turn.
+struct Programs {
+    own: PathBuf,
+    peer: Option<PathBuf>,
+    apache: Option<ApacheKafka>,
+}
+
+impl Programs {
+    fn prepare(workspace: &Workspace, settings: &Settings) -> Result<Self> {
+        let apache = match settings.alone {
+            true => None,
+            false => Some(ApacheKafka::prepare(workspace)?),
+        };
+        Ok(Self {
+            own: server::binary(workspace, settings.binary.as_deref())?,
+            peer: settings.peer_binary.clone(),
+            apache,
+        })
+    }
+
+    /// Starts each on an empty directory.
+    fn serve(&self, workspace: &Workspace, durability: Durability) -> Result<Vec<Served>> {
+        let mut servers = vec![Served::own(workspace, &self.own, report::OWN, durability)?];
+        if let Some(peer) = &self.peer {
+            servers.push(Served::own(workspace, peer, report::PEER, durability)?);
+        }
+        if let Some(apache) = &self.apache {
+            servers.push(Served::apache(apache, durability)?);
+        }
+        Ok(servers)
     }
 }
 
 pub(crate) fn run(workspace: &Workspace, settings: &Settings) -> Result<String> {
+    settings.form.print();
     ensure!(settings.rounds > 0, "at least one round");
     let chosen: Vec<Cell> = cells()
         .into_iter()
@@ -77,12 +123,7 @@ pub(crate) fn run(workspace: &Workspace, settings: &Settings) -> Result<String> 
         .collect();
     ensure!(!chosen.is_empty(), "no cell has that in its name");
     print_setting(settings);
-    let binary = server::binary(workspace, settings.binary.as_deref())?;
-    let apache = if settings.alone {
-        None
-    } else {
-        Some(ApacheKafka::prepare(workspace)?)
-    };
+    let programs = Programs::prepare(workspace, settings)?;
     let mut report = Report::default();
     for durability in [Durability::Process, Durability::Power] {
         let cells: Vec<Cell> = chosen
@@ -91,14 +132,8 @@ pub(crate) fn run(workspace: &Workspace, settings: &Settings) -> Result<String> 
             .copied()
             .collect();
         if !cells.is_empty() {
-            measure_all(
-                workspace,
-                settings,
-                &binary,
-                apache.as_ref(),
-                &cells,
-                &mut report,
-            )?;
+            let servers = programs.serve(workspace, durability)?;
+            measure_all(settings, &servers, &cells, &mut report)?;
         }
     }
     report.print();
@@ -107,11 +142,18 @@ pub(crate) fn run(workspace: &Workspace, settings: &Settings) -> Result<String> 
 
 fn print_setting(settings: &Settings) {
     let times = settings.times();
-    println!("server: crates/broker, its `cluster` example (release): one broker without limits");
     println!(
-        "beside: one Apache Kafka node (KRaft, default settings), {}",
-        START_SCRIPT.join(" ")
+        "server: crates/broker, its `cluster` example (release, unless one is given): one broker without limits"
     );
+    if let Some(peer) = &settings.peer_binary {
+        println!("beside: the same example as it is in {}", peer.display());
+    }
+    if !settings.alone {
+        println!(
+            "beside: one Apache Kafka node (KRaft, default settings), {}",
+            START_SCRIPT.join(" ")
+        );
+    }
     println!(
         "client: this program, a thread a connection, requests prepared beforehand: one batch of at most 16 KiB (the"
     );
@@ -119,16 +161,18 @@ fn print_setting(settings: &Settings) {
         "        producer's default) for each partition, acks=all, 5 in flight; consumers fetch every partition, one"
     );
     println!("        request at a time, and look at batch headers only");
-    println!(
-        "phases: produce {:?} and consume {:?} as fast as it goes, then {} batches a second for {:?} (paced);",
-        times.produce,
-        times.consume,
-        produce::PACED_PER_SECOND,
-        times.paced
-    );
+    println!("phases: produce {:?} as fast as it goes;", times.produce);
+    if let Some(read) = times.read {
+        println!(
+            "        consume {:?} likewise, then {} batches a second for {:?} (paced);",
+            read.consume,
+            produce::PACED_PER_SECOND,
+            read.paced
+        );
+    }
     println!(
         "        {} rounds, which server comes first changes each time; medians of the rounds; cores: {}",
-        settings.rounds(),
+        settings.rounds,
         cores()
     );
     println!();
@@ -138,41 +182,29 @@ fn cores() -> usize {
     thread::available_parallelism().map_or(1, Into::into)
 }
 
-/// Measures cells of one durability: both servers run all the time, so that both are warm, and only one
-/// is loaded at a time.
+/// Measures cells of one durability: all servers run all the time, so that all are warm, and only one is
+/// loaded at a time.
 fn measure_all(
-    workspace: &Workspace,
     settings: &Settings,
-    binary: &std::path::Path,
-    apache: Option<&ApacheKafka>,
+    servers: &[Served],
     cells: &[Cell],
     report: &mut Report,
 ) -> Result<()> {
-    let durability = cells[0].durability;
-    let mut servers = vec![Served::own(workspace, binary, durability)?];
-    if let Some(apache) = apache {
-        servers.push(Served::apache(apache, durability)?);
+    if !settings.form.short {
+        for server in servers {
+            measure(server, &cells[cells.len() - 1], "warm-up", WARM_UP)?;
+            measure(server, &cells[0], "warm-up-first", settings.times())?;
+        }
+        thread::sleep(SETTLE);
     }
-    for server in &servers {
-        let warm_up = if settings.quick {
-            settings.times()
-        } else {
-            WARM_UP
-        };
-        measure(server, &cells[cells.len() - 1], "warm-up", warm_up)?;
-        measure(server, &cells[0], "warm-up-first", settings.times())?;
-    }
-    thread::sleep(SETTLE);
-    for round in 0..settings.rounds() {
+    for round in 0..settings.rounds {
         for (number, cell) in cells.iter().enumerate() {
-            let mut order: Vec<usize> = (0..servers.len()).collect();
-            if (round + number) % 2 == 1 {
-                order.reverse();
-            }
-            for at in order {
+            let mut order: Vec<&Served> = servers.iter().collect();
+            order.rotate_left((round + number) % servers.len());
+            for server in order {
                 let topic = format!("cell-{round}-{number}");
-                let figures = measure(&servers[at], cell, &topic, settings.times())?;
-                report.add(*cell, servers[at].name(), figures);
+                let figures = measure(server, cell, &topic, settings.times())?;
+                report.add(*cell, server.name(), figures);
             }
         }
     }

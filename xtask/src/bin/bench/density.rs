@@ -5,33 +5,49 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
+use clap::builder::ArgPredicate::IsPresent;
 use xtask::Workspace;
 
+use crate::form::Form;
 use crate::instances::{Instances, fresh_data, latencies, program, raise_descriptors};
 use crate::stats::{median_of, ms, percentile};
-
-/// How long the busy client runs in each turn.
-const BUSY_TIME: Duration = Duration::from_secs(2);
-/// A pause after a start before CPU is counted: the first housekeeping is over.
-const SETTLE_TIME: Duration = Duration::from_secs(3);
-/// Instances of three brokers with four listeners each.
-const LARGE_COUNT: usize = 1_000;
 
 /// The options of `bench density`.
 #[derive(Debug, Args)]
 pub(crate) struct Settings {
     /// Numbers of idle instances; the last one is the one of the result.
-    #[arg(long, value_delimiter = ',', default_values_t = [1_000, 5_000, 10_000])]
+    #[arg(long, value_delimiter = ',', default_values_t = [1_000, 5_000, 10_000], default_value_if("short", IsPresent, "10,20"))]
     instances: Vec<usize>,
+    /// Instances of three brokers with four listeners each.
+    #[arg(
+        long,
+        default_value_t = 1_000,
+        default_value_if("short", IsPresent, "5")
+    )]
+    large_instances: usize,
     /// Starts again, and turns of the busy client.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, default_value_if("short", IsPresent, "1"))]
     runs: usize,
     /// Seconds for which idle CPU is counted.
-    #[arg(long, default_value_t = 30)]
+    #[arg(long, default_value_t = 30, default_value_if("short", IsPresent, "1"))]
     idle_seconds: u64,
+    /// Seconds before CPU is counted: the first housekeeping is over.
+    #[arg(long, default_value_t = 3, default_value_if("short", IsPresent, "1"))]
+    settle_seconds: u64,
+    /// Seconds of the busy client in each turn.
+    #[arg(long, default_value_t = 2, default_value_if("short", IsPresent, "1"))]
+    busy_seconds: u64,
+    #[command(flatten)]
+    form: Form,
     /// The binary to measure; without it the broker's example is built.
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
+}
+
+impl Settings {
+    fn settle_time(&self) -> Duration {
+        Duration::from_secs(self.settle_seconds)
+    }
 }
 
 /// What so many idle instances cost.
@@ -49,6 +65,7 @@ impl Cost {
 }
 
 pub(crate) fn run(workspace: &Workspace, settings: &Settings) -> Result<String> {
+    settings.form.print();
     ensure!(settings.runs > 0, "at least one run");
     let largest = *settings
         .instances
@@ -76,12 +93,13 @@ pub(crate) fn run(workspace: &Workspace, settings: &Settings) -> Result<String> 
         cost = Some(measured);
     }
     let cost = cost.context("nothing was measured")?;
-    let ratio = busy_ratio(&program, [&alone_data, &last_data], largest, settings.runs)?;
+    let ratio = busy_ratio(&program, [&alone_data, &last_data], largest, settings)?;
     let options = ["brokers=3".to_owned(), "doors=4".to_owned()];
-    let large = measure(&program, &data("large")?, LARGE_COUNT, &options, settings)?;
+    let large_count = settings.large_instances;
+    let large = measure(&program, &data("large")?, large_count, &options, settings)?;
     println!(
         "  {} bytes an instance of three brokers with four listeners each",
-        large.bytes_per_instance(LARGE_COUNT, &one)
+        large.bytes_per_instance(large_count, &one)
     );
     Ok(format!(
         "bytes_per_instance={} ready_s_{largest}={:.2} busy_p99_ratio={ratio:.2}",
@@ -107,7 +125,7 @@ fn measure(
     }
     let instances = Instances::start(program, data, count, options)?;
     starts.push((instances.ready, instances.cpu()?));
-    std::thread::sleep(SETTLE_TIME);
+    std::thread::sleep(settings.settle_time());
     let before = instances.cpu()?;
     std::thread::sleep(Duration::from_secs(settings.idle_seconds));
     let idle = instances.cpu()? - before;
@@ -133,22 +151,27 @@ fn measure(
 
 /// 99th percentile of a busy instance among many, divided by that of one that is alone. They take turns, and
 /// the process whose turn it is not stands still.
-fn busy_ratio(program: &Path, data: [&PathBuf; 2], many: usize, runs: usize) -> Result<f64> {
+fn busy_ratio(
+    program: &Path,
+    data: [&PathBuf; 2],
+    many: usize,
+    settings: &Settings,
+) -> Result<f64> {
     let alone = Instances::start(program, data[0], 1, &[])?;
     let among = Instances::start(program, data[1], many, &[])?;
-    std::thread::sleep(SETTLE_TIME);
-    among.freeze()?;
+    std::thread::sleep(settings.settle_time());
+    among.freeze();
     let mut ratios = Vec::new();
-    for turn in 0..runs {
+    for turn in 0..settings.runs {
         let mut turns = [(&alone, &among), (&among, &alone)];
         // Who begins changes, too.
         turns.rotate_left(turn % 2);
         let mut p99 = [Duration::ZERO; 2];
         for (busy, other) in turns {
-            other.freeze()?;
-            busy.thaw()?;
+            other.freeze();
+            busy.thaw();
             let address = *busy.addresses.first().context("no address")?;
-            let mut measured = latencies(address, BUSY_TIME)?;
+            let mut measured = latencies(address, Duration::from_secs(settings.busy_seconds))?;
             let at = usize::from(std::ptr::eq(busy, &among));
             p99[at] = percentile(&mut measured, 99);
         }
@@ -159,8 +182,8 @@ fn busy_ratio(program: &Path, data: [&PathBuf; 2], many: usize, runs: usize) -> 
         );
         ratios.push(p99[1].as_secs_f64() / p99[0].as_secs_f64());
     }
-    alone.thaw()?;
-    among.thaw()?;
+    alone.thaw();
+    among.thaw();
     alone.stop()?;
     among.stop()?;
     median_of(&mut ratios, f64::total_cmp).context("no run")

@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
+use clap::builder::ArgPredicate::IsPresent;
 use serde_json::Value;
 use xtask::{Program, Server, ServerSettings, Workspace};
 
 use crate::apache::ApacheKafka;
 use crate::calls::Caller;
+use crate::form::Form;
 use crate::http::Connection;
 use crate::kafka::first_acknowledged;
 use crate::stats::{median_of, ms, percentile};
@@ -26,11 +28,13 @@ const WARM_UP: usize = 3;
 #[derive(Debug, Args)]
 pub(crate) struct Settings {
     /// Purchases that are timed, one after another; each cluster stays.
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 200, default_value_if("short", IsPresent, "5"))]
     runs: usize,
     /// Starts of Apache Kafka.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, default_value_if("short", IsPresent, "1"))]
     apache_runs: usize,
+    #[command(flatten)]
+    form: Form,
     /// The binary to measure; without it the product is built.
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
@@ -44,6 +48,7 @@ struct Timing {
 }
 
 pub(crate) fn run(workspace: &Workspace, settings: &Settings) -> Result<String> {
+    settings.form.print();
     ensure!(
         settings.runs > 0 && settings.apache_runs > 0,
         "at least one run of each"
@@ -52,8 +57,9 @@ pub(crate) fn run(workspace: &Workspace, settings: &Settings) -> Result<String> 
         "client: one kept HTTP/1.1 connection, CreatePostPaidInstance signed with TC3-HMAC-SHA256, then"
     );
     println!(
-        "        DescribeInstancesDetail until it runs, CreateTopics, Metadata, Produce acks=all of one record"
+        "        DescribeInstancesDetail until it runs, ApiVersions, CreateTopics, Metadata, Produce acks=all of one"
     );
+    println!("        record, each in the newest version that the cluster knows");
     println!(
         "load:   {} purchases one after another, {WARM_UP} before them untimed; clusters stay",
         settings.runs

@@ -1,10 +1,10 @@
 //! Many small clusters in one process, the broker library's example `instances`, and a client that asks one
 //! of them for one thing at a time.
 
-use std::io::{BufRead as _, BufReader};
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -13,24 +13,25 @@ use kafka_protocol::messages::fetch_request::{FetchPartition, FetchRequest, Fetc
 use kafka_protocol::messages::produce_request::{
     PartitionProduceData, ProduceRequest, TopicProduceData,
 };
-use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
-use xtask::{Program, Workspace};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use xtask::{Group, Program, Workspace};
 
 use crate::kafka::{Broker, batch, name};
 
 /// How long building the example may take.
 const BUILD_LIMIT: Duration = Duration::from_secs(1_800);
+/// How long all instances may take to start, or to stop.
+const START_LIMIT: Duration = Duration::from_secs(600);
 /// A topic that each instance has.
 pub(crate) const TOPIC: &str = "orders";
-const PRODUCE: i16 = 9;
-const FETCH: i16 = 11;
 const NO_ERROR: i16 = 0;
 /// Clock ticks of `/proc/PID/stat` in a second: the same on every Linux that Rust runs on.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// The running process; it ends with this value, or with this program.
+#[derive(Debug)]
 pub(crate) struct Instances {
-    child: Child,
+    group: Group,
     /// The example runs until this is closed.
     stdin: Option<ChildStdin>,
     /// From opening the host until all listeners accepted.
@@ -85,25 +86,24 @@ impl Instances {
         count: usize,
         options: &[String],
     ) -> Result<Self> {
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .arg(data)
             .arg(count.to_string())
             .args(options)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("starting {}", program.display()))?;
-        let stdin = child.stdin.take();
-        let stdout = child.stdout.take().context("no output")?;
+            .stdin(Stdio::piped());
+        let log = File::create(data.with_extension("log"))?;
+        let (mut group, lines) = Group::start_heard(&mut command, log)?;
         let mut this = Self {
-            child,
-            stdin,
+            stdin: group.stdin_take(),
+            group,
             ready: Duration::ZERO,
             addresses: Vec::new(),
         };
-        let mut lines = BufReader::new(stdout).lines();
-        let mut value = |name: &str| -> Result<String> {
-            let line = lines.next().context("the instances did not start")??;
+        let value = |name: &str| -> Result<String> {
+            let line = lines.recv_timeout(START_LIMIT);
+            let line =
+                line.with_context(|| format!("no {name} was told: see {}.log", data.display()))?;
             let value = line.strip_prefix(name).context("another line was due")?;
             Ok(value.to_owned())
         };
@@ -117,13 +117,16 @@ impl Instances {
     /// Ends it gracefully.
     pub(crate) fn stop(mut self) -> Result<()> {
         drop(self.stdin.take());
-        let status = self.child.wait()?;
-        ensure!(status.success(), "the instances ended with {status}");
+        let status = self.group.wait(START_LIMIT)?;
+        ensure!(
+            status.is_some_and(|status| status.success()),
+            "the instances ended with {status:?}"
+        );
         Ok(())
     }
 
     fn proc(&self, file: &str) -> Result<String> {
-        let path = format!("/proc/{}/{file}", self.child.id());
+        let path = format!("/proc/{}/{file}", self.group.id());
         std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))
     }
 
@@ -146,27 +149,14 @@ impl Instances {
         ))
     }
 
-    fn signal(&self, signal: Signal) -> Result<()> {
-        kill_process(Pid::from_child(&self.child), signal).context("signalling the instances")
-    }
-
     /// Has the process stand still, so that it does not disturb a measurement of another.
-    pub(crate) fn freeze(&self) -> Result<()> {
-        self.signal(Signal::STOP)
+    pub(crate) fn freeze(&self) {
+        self.group.signal(Signal::STOP);
     }
 
     /// Has it go on.
-    pub(crate) fn thaw(&self) -> Result<()> {
-        self.signal(Signal::CONT)
-    }
-}
-
-impl Drop for Instances {
-    fn drop(&mut self) {
-        if self.stdin.is_some() {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
+    pub(crate) fn thaw(&self) {
+        self.group.signal(Signal::CONT);
     }
 }
 
@@ -190,7 +180,7 @@ impl Client {
             .with_acks(-1)
             .with_timeout_ms(10_000)
             .with_topic_data(vec![data]);
-        let answer = self.0.ask(PRODUCE, &request)?;
+        let answer = self.0.ask(&request)?;
         let partition = answer
             .responses
             .first()
@@ -213,7 +203,7 @@ impl Client {
             .with_max_bytes(bytes_max)
             .with_min_bytes(1)
             .with_topics(vec![wanted]);
-        let answer = self.0.ask(FETCH, &request)?;
+        let answer = self.0.ask(&request)?;
         let partition = answer
             .responses
             .first()

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use bytes::Bytes;
 use clap::Args;
+use clap::builder::ArgPredicate::IsPresent;
 use xtask::Workspace;
 
+use crate::form::Form;
 use crate::instances::{Client, Instances, fresh_data, latencies, program, raise_descriptors};
 use crate::kafka::batch;
 use crate::stats::{median_of, ms, percentile};
 
-/// Bytes that are there to be fetched.
-const FILLED_BYTES: usize = 64 << 20;
 /// Records of one request of a hungry producer, and what a hungry consumer asks for.
 const REQUEST_BYTES: usize = 512 << 10;
 
@@ -28,11 +28,16 @@ pub(crate) struct Settings {
     #[arg(long, default_value_t = 4)]
     clients: usize,
     /// How long they do.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, default_value_if("short", IsPresent, "2"))]
     seconds: u64,
     /// Runs in each direction.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 3, default_value_if("short", IsPresent, "1"))]
     runs: usize,
+    /// MiB that are there to be fetched.
+    #[arg(long, default_value_t = 64, default_value_if("short", IsPresent, "8"))]
+    filled: usize,
+    #[command(flatten)]
+    form: Form,
     /// The binary to measure; without it the broker's example is built.
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
@@ -45,6 +50,7 @@ enum Direction {
 }
 
 pub(crate) fn run(workspace: &Workspace, settings: &Settings) -> Result<String> {
+    settings.form.print();
     ensure!(settings.runs > 0, "at least one run");
     println!(
         "client: connections of this program, {} KiB a request, one request in flight each",
@@ -58,7 +64,7 @@ pub(crate) fn run(workspace: &Workspace, settings: &Settings) -> Result<String> 
     let program = program(workspace, settings.binary.as_deref())?;
     let data = fresh_data(workspace, "limits")?;
     let unlimited = Instances::start(&program, &data, 2, &[])?;
-    fill(unlimited.addresses[0])?;
+    fill(unlimited.addresses[0], settings.filled << 20)?;
     unlimited.stop()?;
     let rate = settings.bandwidth << 20;
     let options = [format!("ingress={rate}"), format!("egress={rate}")];
@@ -89,10 +95,10 @@ pub(crate) fn run(workspace: &Workspace, settings: &Settings) -> Result<String> 
     ))
 }
 
-fn fill(address: SocketAddr) -> Result<()> {
+fn fill(address: SocketAddr, bytes: usize) -> Result<()> {
     let mut client = Client::connect(address)?;
     let records = batch(REQUEST_BYTES)?;
-    for _ in 0..FILLED_BYTES / REQUEST_BYTES {
+    for _ in 0..bytes / REQUEST_BYTES {
         client.produce(0, &records)?;
     }
     Ok(())

@@ -1,13 +1,14 @@
 //! Measurements of the product from outside, each beside what people use instead, in the same run.
 //!
 //! Each names its client, its load and its number of runs, takes medians, and closes with one line
-//! `result: key=value …`.
+//! `result: key=value …`. With `--short` each does just enough for that line.
 
 mod apache;
 mod broker;
 mod calls;
 mod density;
 mod first_message;
+mod form;
 mod http;
 mod instances;
 mod kafka;
@@ -52,4 +53,28 @@ fn main() -> Result<()> {
     };
     println!("result: {result}");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+    use xtask::BENCHMARKS;
+
+    use super::Bench;
+
+    #[test]
+    fn the_tests_run_every_benchmark_in_its_short_form() {
+        let command = Bench::command();
+        let mut names: Vec<&str> = Vec::new();
+        for benchmark in command.get_subcommands() {
+            let has_short_form = benchmark
+                .get_arguments()
+                .any(|argument| argument.get_id() == "short");
+            assert!(has_short_form, "{}", benchmark.get_name());
+            names.push(benchmark.get_name());
+        }
+        names.sort_unstable();
+        let run: Vec<&str> = BENCHMARKS.iter().map(|benchmark| benchmark.name).collect();
+        assert_eq!(names, run);
+    }
 }

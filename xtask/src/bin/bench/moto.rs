@@ -3,20 +3,21 @@
 
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use bytes::Bytes;
-use xtask::{Install, Workspace, python_bench};
+use xtask::{Group, Install, Workspace, python_bench};
 
 /// How long it may take to listen.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A running moto server; dropping it kills it.
 pub(crate) struct Moto {
-    child: Child,
+    /// Ends with this value.
+    _group: Group,
     address: String,
 }
 
@@ -31,15 +32,14 @@ impl Moto {
             .local_addr()?
             .port();
         let log = File::create(workspace.log("moto")?)?;
-        let child = Command::new(python.with_file_name("moto_server"))
+        let mut command = Command::new(python.with_file_name("moto_server"));
+        command
             .args(["-H", "127.0.0.1", "-p", &port.to_string()])
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .context("starting moto")?;
+            .stderr(log);
         let moto = Self {
-            child,
+            _group: Group::start(&mut command)?,
             address: format!("127.0.0.1:{port}"),
         };
         let deadline = Instant::now() + LIMIT;
@@ -75,12 +75,5 @@ impl Moto {
             ))
         };
         (0..count).map(request).collect()
-    }
-}
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

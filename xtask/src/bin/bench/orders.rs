@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use clap::Args;
+use clap::builder::ArgPredicate::IsPresent;
 use serde_json::Value;
 use xtask::{Server, Workspace};
 
 use crate::calls::Caller;
 use crate::first_message::{release_binary, server};
+use crate::form::Form;
 use crate::http::Connection;
 use crate::load::{Measured, load};
 use crate::moto::Moto;
@@ -38,12 +40,8 @@ const LOADS: [Load; 3] = [
         share: 1,
     },
 ];
-/// Requests before those that are timed.
-const WARM_UP: usize = 500;
 /// How long one run may take.
 const RUN_LIMIT: Duration = Duration::from_secs(120);
-/// How long one run of the slower side may take; it then ends with what was answered.
-const MOTO_LIMIT: Duration = Duration::from_secs(5);
 /// An instance reserves a port for each of its three brokers when it is ordered, and none of these is started.
 const BROKER_PORTS: RangeInclusive<u16> = 1_024..=65_535;
 /// Instances that fit into these ports.
@@ -53,28 +51,49 @@ const INSTANCES_MAX: usize = 21_500;
 #[derive(Debug, Args)]
 pub(crate) struct Settings {
     /// Orders of one run; with one connection an eighth.
-    #[arg(long, default_value_t = 20_000)]
+    #[arg(
+        long,
+        default_value_t = 20_000,
+        default_value_if("short", IsPresent, "800")
+    )]
     orders: usize,
+    /// Requests before those that are timed.
+    #[arg(
+        long,
+        default_value_t = 500,
+        default_value_if("short", IsPresent, "20")
+    )]
+    warm_up: usize,
     /// Runs of each load, each on a fresh server; the median counts.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, default_value_if("short", IsPresent, "1"))]
     runs: usize,
     /// Instances to list.
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(
+        long,
+        default_value_t = 10_000,
+        default_value_if("short", IsPresent, "200")
+    )]
     instances: usize,
     /// Lists of all instances.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, default_value_if("short", IsPresent, "3"))]
     lists: usize,
+    /// Seconds of one run of the slower side; it then ends with what was answered.
+    #[arg(long, default_value_t = 5, default_value_if("short", IsPresent, "1"))]
+    moto_seconds: u64,
+    #[command(flatten)]
+    form: Form,
     /// The binary to measure; without it the product is built.
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
 }
 
 pub(crate) fn run(workspace: &Workspace, settings: &Settings) -> Result<String> {
+    settings.form.print();
     ensure!(
         settings.runs > 0 && settings.lists > 0,
         "at least one run of each"
     );
-    let room = INSTANCES_MAX - WARM_UP;
+    let room = INSTANCES_MAX.saturating_sub(settings.warm_up);
     ensure!(
         settings.orders <= room && settings.instances <= room,
         "there are ports for {room} instances"
@@ -145,7 +164,7 @@ fn orders(workspace: &Workspace, binary: &Path, settings: &Settings) -> Result<M
         let caller = Caller::sandbox(server.api());
         load(
             server.api(),
-            &signed_orders(&caller, WARM_UP)?,
+            &signed_orders(&caller, settings.warm_up)?,
             *connections,
             RUN_LIMIT,
         )?;
@@ -201,23 +220,23 @@ fn list(workspace: &Workspace, binary: &Path, settings: &Settings) -> Result<f64
 fn moto(workspace: &Workspace, settings: &Settings) -> Result<Measured> {
     println!(
         "beside: moto's create_cluster (nothing durable, nothing started), the same generator, {} s a run, median of {}",
-        MOTO_LIMIT.as_secs(),
-        settings.runs
+        settings.moto_seconds, settings.runs
     );
+    let limit = Duration::from_secs(settings.moto_seconds);
     medians("clusters", settings.runs, |Load { connections, .. }| {
         // A fresh one for each run here as well: it slows down with what it keeps.
         let moto = Moto::start(workspace)?;
         load(
             moto.address(),
-            &moto.create_cluster(WARM_UP),
+            &moto.create_cluster(settings.warm_up),
             *connections,
-            MOTO_LIMIT,
+            limit,
         )?;
         load(
             moto.address(),
             &moto.create_cluster(settings.orders),
             *connections,
-            MOTO_LIMIT,
+            limit,
         )
     })
 }

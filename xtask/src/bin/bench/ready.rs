@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use clap::Args;
+use clap::builder::ArgPredicate::IsPresent;
 use serde_json::Value;
 use xtask::{Server, Workspace};
 
 use crate::calls::Caller;
 use crate::first_message::{release_binary, server};
+use crate::form::Form;
 use crate::http::Connection;
 use crate::load::load;
 use crate::stats::{median_of, ms};
@@ -27,17 +29,24 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, Args)]
 pub(crate) struct Settings {
     /// Running instances.
-    #[arg(long, default_value_t = 1_000)]
+    #[arg(
+        long,
+        default_value_t = 1_000,
+        default_value_if("short", IsPresent, "10")
+    )]
     instances: usize,
     /// Starts after a stop, and as many after a kill.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, default_value_if("short", IsPresent, "1"))]
     runs: usize,
+    #[command(flatten)]
+    form: Form,
     /// The binary to measure; without it the product is built.
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
 }
 
 pub(crate) fn run(workspace: &Workspace, settings: &Settings) -> Result<String> {
+    settings.form.print();
     ensure!(settings.runs > 0, "at least one run");
     println!("client: none; the clock runs from starting the process to its ready line");
     println!(

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::batch::Batch;
-use super::report::Figures;
+use super::report::{Figures, ReadFigures};
 use super::server::{Served, own_cpu};
 use super::{Phase, consume, produce};
 use crate::kafka::Broker;
@@ -78,6 +78,13 @@ pub(super) fn cells() -> Vec<Cell> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Times {
     pub(super) produce: Duration,
+    /// Without it only that is measured.
+    pub(super) read: Option<ReadTimes>,
+}
+
+/// How long each phase takes in which something is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ReadTimes {
     pub(super) consume: Duration,
     pub(super) paced: Duration,
 }
@@ -119,6 +126,7 @@ pub(super) fn measure(server: &Served, cell: &Cell, topic: &str, times: Times) -
     server.reset_peak_memory()?;
     let target = produce::Target {
         bootstrap: server.bootstrap(),
+        versions: admin.versions(),
         topic,
         partitions: cell.partitions,
         clients: cell.clients,
@@ -129,24 +137,39 @@ pub(super) fn measure(server: &Served, cell: &Cell, topic: &str, times: Times) -
         acknowledged = produce::saturate(&target, &batch, times.produce)?;
         Ok(acknowledged.len() as u64 * cell.partitions as u64)
     })?;
-    let ends = consume::end_offsets(&target)?;
-    let consumed = phase(server, &batch, || {
-        consume::saturate(&target, &ends, times.consume)
-    })?;
-    let paced = produce::pace(&target, &batch, &ends, times.paced)?;
+    let read = match times.read {
+        Some(times) => Some(measure_read(server, &target, &batch, times)?),
+        None => None,
+    };
     let peak_memory_bytes = server.peak_memory_bytes()?;
     admin.delete(topic)?;
     server.wait_until_deleted(topic)?;
-    let (mut paced_acks, mut end_to_end) = (paced.acknowledged, paced.end_to_end);
     Ok(Figures {
         produced,
-        consumed,
         ack_p50: percentile(&mut acknowledged, 50),
         ack_p99: percentile(&mut acknowledged, 99),
+        read,
+        peak_memory_bytes,
+    })
+}
+
+fn measure_read(
+    server: &Served,
+    target: &produce::Target<'_>,
+    batch: &Batch,
+    times: ReadTimes,
+) -> Result<ReadFigures> {
+    let ends = consume::end_offsets(target)?;
+    let consumed = phase(server, batch, || {
+        consume::saturate(target, &ends, times.consume)
+    })?;
+    let paced = produce::pace(target, batch, &ends, times.paced)?;
+    let (mut paced_acks, mut end_to_end) = (paced.acknowledged, paced.end_to_end);
+    Ok(ReadFigures {
+        consumed,
         paced_p50: percentile(&mut paced_acks, 50),
         paced_p99: percentile(&mut paced_acks, 99),
         end_to_end_p50: percentile(&mut end_to_end, 50),
         end_to_end_p99: percentile(&mut end_to_end, 99),
-        peak_memory_bytes,
     })
 }

@@ -19,9 +19,6 @@ use kafka_protocol::protocol::{Decodable as _, HeaderVersion};
 use super::produce::{ANSWER_LIMIT, Target, frame, join_all};
 use crate::kafka::{Broker, name};
 
-/// Versions that both servers know.
-const FETCH: i16 = 12;
-const LIST_OFFSETS: i16 = 7;
 /// Asks ListOffsets for the end.
 const LATEST: i64 = -1;
 /// The consumer's defaults `fetch.max.bytes`, `max.partition.fetch.bytes` and `fetch.max.wait.ms`.
@@ -49,7 +46,7 @@ pub(super) fn end_offsets(target: &Target<'_>) -> Result<Vec<i64>> {
     let request = ListOffsetsRequest::default()
         .with_replica_id((-1).into())
         .with_topics(vec![topic]);
-    let answer = Broker::connect(target.bootstrap)?.ask(LIST_OFFSETS, &request)?;
+    let answer = Broker::connect(target.bootstrap)?.ask(&request)?;
     let mut ends = vec![0; target.partitions as usize];
     for partition in answer.topics.iter().flat_map(|topic| &topic.partitions) {
         ensure!(
@@ -68,6 +65,7 @@ pub(super) fn end_offsets(target: &Target<'_>) -> Result<Vec<i64>> {
 struct Consumer<'a> {
     target: &'a Target<'a>,
     stream: TcpStream,
+    version: i16,
     offsets: Vec<i64>,
     buffer: Vec<u8>,
 }
@@ -77,6 +75,7 @@ impl<'a> Consumer<'a> {
         Ok(Self {
             target,
             stream: target.connect()?,
+            version: target.versions.of::<FetchRequest>()?,
             offsets,
             buffer: Vec::new(),
         })
@@ -100,7 +99,7 @@ impl<'a> Consumer<'a> {
             .with_max_bytes(FETCH_BYTES_MAX)
             .with_session_epoch(-1)
             .with_topics(vec![topic]);
-        self.stream.write_all(&frame(&request, FETCH)?)?;
+        self.stream.write_all(&frame(&request, self.version)?)?;
         let mut length = [0; 4];
         self.stream.read_exact(&mut length)?;
         let length = u32::from_be_bytes(length);
@@ -116,8 +115,8 @@ impl<'a> Consumer<'a> {
         ensure!(read == length as usize, "the server closed the connection");
         let whole = Bytes::from(std::mem::take(&mut self.buffer));
         let mut answer = whole.clone();
-        ResponseHeader::decode(&mut answer, FetchResponse::header_version(FETCH))?;
-        let answer = FetchResponse::decode(&mut answer, FETCH)?;
+        ResponseHeader::decode(&mut answer, FetchResponse::header_version(self.version))?;
+        let answer = FetchResponse::decode(&mut answer, self.version)?;
         ensure!(answer.error_code == 0, "Fetch: error {}", answer.error_code);
         for partition in answer.responses.iter().flat_map(|topic| &topic.partitions) {
             ensure!(

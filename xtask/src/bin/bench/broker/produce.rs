@@ -17,10 +17,8 @@ use kafka_protocol::protocol::{Decodable as _, Encodable as _, HeaderVersion, Re
 
 use super::batch::Batch;
 use super::consume::{self, Arrivals, Places};
-use crate::kafka::name;
+use crate::kafka::{Versions, name};
 
-/// A version that both servers know.
-const PRODUCE: i16 = 9;
 /// The producer's default `max.in.flight.requests.per.connection`.
 const IN_FLIGHT: usize = 5;
 /// Batches a second, of all clients together, where the rate is fixed.
@@ -36,6 +34,8 @@ const ANSWER_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Target<'a> {
     pub(super) bootstrap: &'a str,
+    /// What the server knows.
+    pub(super) versions: &'a Versions,
     pub(super) topic: &'a str,
     pub(super) partitions: i32,
     pub(super) clients: usize,
@@ -82,21 +82,23 @@ fn produce_frame(
         .with_acks(-1)
         .with_timeout_ms(30_000)
         .with_topic_data(vec![data]);
-    frame(&request, PRODUCE)
+    frame(&request, target.versions.of::<ProduceRequest>()?)
 }
 
 /// Reads the answers of one connection.
 struct Answers {
     stream: BufReader<TcpStream>,
+    version: i16,
     next: i32,
 }
 
 impl Answers {
-    fn new(stream: TcpStream) -> Self {
-        Self {
-            stream: BufReader::with_capacity(64 << 10, stream),
+    fn new(target: &Target<'_>, stream: &TcpStream) -> Result<Self> {
+        Ok(Self {
+            stream: BufReader::with_capacity(64 << 10, stream.try_clone()?),
+            version: target.versions.of::<ProduceRequest>()?,
             next: 0,
-        }
+        })
     }
 
     /// Partition and base offset of each batch that was acknowledged.
@@ -108,13 +110,14 @@ impl Answers {
         let mut answer = vec![0; length];
         self.stream.read_exact(&mut answer)?;
         let mut answer = Bytes::from(answer);
-        let header = ResponseHeader::decode(&mut answer, ProduceResponse::header_version(PRODUCE))?;
+        let header =
+            ResponseHeader::decode(&mut answer, ProduceResponse::header_version(self.version))?;
         ensure!(
             header.correlation_id == self.next,
             "an answer to another request"
         );
         self.next += 1;
-        let answer = ProduceResponse::decode(&mut answer, PRODUCE)?;
+        let answer = ProduceResponse::decode(&mut answer, self.version)?;
         let mut places = Vec::new();
         for partition in answer
             .responses
@@ -159,7 +162,7 @@ pub(super) fn saturate(
             .into_iter()
             .map(|stream| {
                 let frame = frame.clone();
-                scope.spawn(move || saturate_one(stream, frame, deadline))
+                scope.spawn(move || saturate_one(target, stream, frame, deadline))
             })
             .collect();
         join_all(clients)
@@ -168,11 +171,12 @@ pub(super) fn saturate(
 }
 
 fn saturate_one(
+    target: &Target<'_>,
     mut stream: TcpStream,
     mut frame: Vec<u8>,
     deadline: Instant,
 ) -> Result<Vec<Duration>> {
-    let mut answers = Answers::new(stream.try_clone()?);
+    let mut answers = Answers::new(target, &stream)?;
     let (mut in_flight, mut waited) = (VecDeque::new(), Vec::new());
     let mut correlation = 0i32;
     loop {
@@ -257,7 +261,7 @@ fn pace_one(
     let stream = target.connect();
     start.wait();
     let mut stream = stream?;
-    let mut answers = Answers::new(stream.try_clone()?);
+    let mut answers = Answers::new(target, &stream)?;
     let interval = Duration::from_secs(1) / PACED_PER_SECOND;
     let every = interval * target.clients as u32;
     let first = Instant::now() + interval * client as u32;

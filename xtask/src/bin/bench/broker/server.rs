@@ -1,21 +1,22 @@
-//! The two servers, each a process of its own, and what the kernel says of them.
+//! The servers, each a process of its own, and what the kernel says of them.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use rustix::param::clock_ticks_per_second;
-use xtask::{Program, Workspace};
+use xtask::{Group, Program, Workspace};
 
 use super::cell::Durability;
 use crate::apache::{ApacheKafka, Node};
 
 /// How long building the example may take.
 const BUILD_LIMIT: Duration = Duration::from_secs(2_400);
+/// How long the broker may take to listen.
+const LISTEN_LIMIT: Duration = Duration::from_secs(60);
 /// How long the files of a deleted topic may stay.
 const DELETE_LIMIT: Duration = Duration::from_secs(60);
 /// How long is waited between two looks at the disk.
@@ -30,6 +31,7 @@ const NO_RETENTION: (&str, &str) = ("retention.ms", "-1");
 /// A running server.
 #[derive(Debug)]
 pub(super) struct Served {
+    name: &'static str,
     process: Process,
     bootstrap: String,
     data: PathBuf,
@@ -38,17 +40,8 @@ pub(super) struct Served {
 
 #[derive(Debug)]
 enum Process {
-    Own(Child),
+    Own(Group),
     Apache(Node),
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if let Self::Own(child) = self {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
 }
 
 /// The example that is measured: as given, or built now.
@@ -65,39 +58,37 @@ pub(super) fn binary(workspace: &Workspace, given: Option<&Path>) -> Result<Path
 }
 
 impl Served {
-    /// The embedded broker on an empty directory.
+    /// A build of the embedded broker on an empty directory.
     pub(super) fn own(
         workspace: &Workspace,
         binary: &Path,
+        name: &'static str,
         durability: Durability,
     ) -> Result<Self> {
-        let data = workspace.scratch("data")?.join("bench-broker");
+        let data = workspace
+            .scratch("data")?
+            .join(format!("bench-broker-{name}"));
         if data.exists() {
             fs::remove_dir_all(&data)?;
         }
         let mut command = Command::new(binary);
-        command.arg(&data).args(["0", "1"]);
+        command.arg(&data).args(["0", "1"]).stdin(Stdio::null());
         if durability == Durability::Power {
             command.arg("power");
         }
-        let log = fs::File::create(workspace.log("bench-broker-server")?)?;
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .context("starting the broker")?;
-        let mut process = Process::Own(child);
-        let Process::Own(child) = &mut process else {
-            unreachable!("made above");
+        let log = workspace.log(&format!("bench-broker-{name}"))?;
+        let (group, lines) = Group::start_heard(&mut command, fs::File::create(&log)?)?;
+        let bootstrap = loop {
+            let line = lines.recv_timeout(LISTEN_LIMIT);
+            let line =
+                line.with_context(|| format!("{name} did not listen: see {}", log.display()))?;
+            if let Some(bootstrap) = line.strip_prefix(LISTENING) {
+                break bootstrap.to_owned();
+            }
         };
-        let lines = BufReader::new(child.stdout.take().context("stdout is piped")?).lines();
-        let bootstrap = lines
-            .map_while(Result::ok)
-            .find_map(|line| line.strip_prefix(LISTENING).map(str::to_owned))
-            .context("the broker ended before it listened")?;
         Ok(Self {
-            process,
+            name,
+            process: Process::Own(group),
             bootstrap,
             data: data.join("example"),
             topic_configs: &[NO_RETENTION],
@@ -108,6 +99,7 @@ impl Served {
     pub(super) fn apache(apache: &ApacheKafka, durability: Durability) -> Result<Self> {
         let node = apache.serve("bench-broker")?;
         Ok(Self {
+            name: super::report::APACHE,
             bootstrap: node.bootstrap().to_owned(),
             data: node.data().to_path_buf(),
             process: Process::Apache(node),
@@ -124,10 +116,7 @@ impl Served {
     }
 
     pub(super) fn name(&self) -> &'static str {
-        match self.process {
-            Process::Own(_) => super::report::OWN,
-            Process::Apache(_) => super::report::APACHE,
-        }
+        self.name
     }
 
     /// Settings of each topic.
@@ -137,7 +126,7 @@ impl Served {
 
     fn process_file(&self, file: &str) -> PathBuf {
         let id = match &self.process {
-            Process::Own(child) => child.id(),
+            Process::Own(group) => group.id(),
             Process::Apache(node) => node.process_id(),
         };
         PathBuf::from(format!("/proc/{id}/{file}"))
