@@ -135,9 +135,11 @@ impl ApacheKafka {
     }
 
     /// A node under the flags of its own start script with the broker's default settings, ready to serve.
-    /// Files of deleted topics go at once, so that they do not become part of what is measured next.
+    /// Files of deleted topics go at once, from the beginning on, so that they do not become part of what is
+    /// measured next.
     pub(crate) fn serve(&self, data: &str) -> Result<Node> {
-        self.start(START_SCRIPT, data, "log.segment.delete.delay.ms=1\n")
+        let at_once = "log.segment.delete.delay.ms=1\nlog.initial.task.delay.ms=1\n";
+        self.start(START_SCRIPT, data, at_once)
     }
 
     fn run(&self, archive: &str, data: &str) -> Result<Duration> {
