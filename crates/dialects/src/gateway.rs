@@ -118,9 +118,7 @@ impl Gateway {
             .map_err(|e| refuse(&e.into()))?;
         let region = vendor.region(request, &params);
         let prepared = (row.prepare)(&params, table.index_base).map_err(|e| refuse(&e.into()))?;
-        if table.deny_unknown
-            && let Some(name) = prepared.unknown().first()
-        {
+        if let Some(name) = table.unknown.refused(prepared.unknown()) {
             let unknown = ParamError::Unknown { name: name.clone() };
             return Err(refuse(&unknown.into()));
         }

@@ -152,6 +152,29 @@ where
     }
 }
 
+/// What becomes of parameters that an operation does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownParams {
+    /// They are read over, as the vendor's gateway does: its clients send more than it declares.
+    ReadOver,
+    /// Those at the top are read over, where clients repeat what stands elsewhere; a member of an object that the
+    /// operation does have was meant for it, and is refused.
+    RefusedInside,
+    /// They are refused.
+    Refused,
+}
+
+impl UnknownParams {
+    /// The first of some unknown parameters, by full vendor path, that is refused.
+    pub fn refused(self, unknown: &[String]) -> Option<&String> {
+        unknown.iter().find(|name| match self {
+            Self::ReadOver => false,
+            Self::RefusedInside => name.contains('.'),
+            Self::Refused => true,
+        })
+    }
+}
+
 /// One dialect: the operations of one version of one service, and how it refuses.
 pub struct Table {
     /// The dialect's name.
@@ -162,8 +185,8 @@ pub struct Table {
     pub profile: &'static str,
     /// How its lists are counted in dotted parameters.
     pub index_base: IndexBase,
-    /// Whether a parameter that the operation does not have is refused.
-    pub deny_unknown: bool,
+    /// Which parameters that the operation does not have are refused.
+    pub unknown: UnknownParams,
     /// The operations.
     pub rows: &'static [Row],
     /// The committed list of the operations of the vendor's model that are not served; empty where no model is kept.

@@ -68,14 +68,12 @@ impl Conformance {
                     row.name
                 ),
             };
-            if self.table.deny_unknown {
-                assert_eq!(
-                    prepared.unknown(),
-                    [] as [String; 0],
-                    "{} refuses these parameters of the model",
-                    row.name
-                );
-            }
+            assert_eq!(
+                self.table.unknown.refused(prepared.unknown()),
+                None,
+                "{} refuses this parameter of the model",
+                row.name
+            );
             for name in prepared.unknown().iter().chain(prepared.ignored()) {
                 // Items of lists are named once: `Tags.0.TagKey` is `Tags.TagKey`.
                 let parts = name

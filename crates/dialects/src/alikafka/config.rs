@@ -7,7 +7,7 @@ use brokerage_domain::instance::Instance;
 use serde_json::{Map, Value};
 
 use super::convert::{attribute, retention_setting};
-use super::fault::field;
+use super::fault::{field, shortened};
 use crate::fault::CallError;
 
 /// Whether the VPC is served with SASL over TLS.
@@ -173,10 +173,4 @@ fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T, CallError>
     value
         .parse()
         .map_err(|_| field("Config", format!("{name} must be a number")))
-}
-
-/// The beginning of a name, short enough for an error.
-fn shortened(name: &str) -> &str {
-    const SHOWN_BYTES_MAX: usize = 64;
-    &name[..name.floor_char_boundary(SHOWN_BYTES_MAX)]
 }

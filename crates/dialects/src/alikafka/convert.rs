@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use brokerage_domain::catalog::Catalog;
+use brokerage_domain::catalog::{Catalog, Plan};
 use brokerage_domain::clock::Moment;
 use brokerage_domain::instance::{Instance, Phase};
 use serde::de::DeserializeOwned;
@@ -98,9 +98,34 @@ pub fn given(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
+/// Partitions of a topic for which nobody says a number ("CreateTopic": 12).
+pub const PARTITIONS_DEFAULT: i64 = 12;
+/// Kafka's broker setting for that number.
+const PARTITIONS_SETTING: &str = "num.partitions";
+/// Kafka's partitions of such a topic where the cluster has no setting.
+const PARTITIONS_UNSET: i64 = 1;
+
 /// Kafka's broker setting for retention where a topic sets none.
 pub fn retention_setting(retention_ms: u64) -> (String, String) {
     ("log.retention.ms".to_owned(), retention_ms.to_string())
+}
+
+/// The settings of a cluster for which its buyer says nothing.
+pub fn settings_default(plan: &Plan) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        retention_setting(plan.usable.retention_ms),
+        (
+            PARTITIONS_SETTING.to_owned(),
+            PARTITIONS_DEFAULT.to_string(),
+        ),
+    ])
+}
+
+/// `DefaultPartitionNum`: what is in force, which is Kafka's own number in clusters that were bought without a setting.
+pub fn partitions_default(instance: &Instance) -> i64 {
+    let set = instance.settings.get(PARTITIONS_SETTING);
+    set.and_then(|number| number.parse().ok())
+        .unwrap_or(PARTITIONS_UNSET)
 }
 
 /// Tags of an answer: `{"TagVO": […]}`.

@@ -1,5 +1,5 @@
-//! What went wrong, in AliKafka's codes ("Error codes"). All of them come with status 400: Terraform takes 404 for
-//! "gone" and tries 5xx again for an hour.
+//! What went wrong, in AliKafka's codes ("Error codes"). All of them come with status 400 but for the one that means
+//! that the instance is gone: Terraform takes 404 for "gone", and tries 5xx again for an hour.
 
 use brokerage_domain::Error;
 use brokerage_domain::catalog::{Field, PlanFault};
@@ -12,6 +12,10 @@ use crate::fault::{CallError, Fault};
 pub const FIELD: &str = "BIZ_FIELD_CHECK_INVALID";
 /// An instance in a state that does not permit the call.
 pub const STATUS: &str = "BIZ.INSTANCE.STATUS.ERROR";
+/// Status of [`Error::NotFound`] for an instance.
+const NOT_FOUND: u16 = 404;
+/// Longest beginning of a caller's own word in a refusal, in bytes.
+const WORD_BYTES_MAX: usize = 64;
 /// Kafka's POLICY_VIOLATION: how a broker says that a bought limit is reached.
 const POLICY_VIOLATION: i16 = 44;
 /// Kafka's INVALID_PARTITIONS, INVALID_REPLICATION_FACTOR and INVALID_CONFIG.
@@ -44,7 +48,19 @@ pub fn fault(error: &CallError) -> Fault {
         CallError::Vendor(fault) => fault.clone(),
         CallError::Param(fault) => param_fault(fault),
         CallError::Domain(error) => gateway_fault(error)
-            .unwrap_or_else(|| Fault::new(code(error), BAD_REQUEST, message(error))),
+            .unwrap_or_else(|| Fault::new(code(error), status(error), message(error))),
+    }
+}
+
+/// Where an instance is gone, Terraform drops what was in it from its state, and only then plans anew and destroys the
+/// rest: with 400 it can do neither.
+const fn status(error: &Error) -> u16 {
+    match error {
+        Error::NotFound {
+            kind: Kind::Instance,
+            ..
+        } => NOT_FOUND,
+        _ => BAD_REQUEST,
     }
 }
 
@@ -66,6 +82,11 @@ pub fn needed(name: &str, reason: impl std::fmt::Display) -> CallError {
         format!("The parameter {name} is required: {reason}."),
     )
     .into()
+}
+
+/// The beginning of a caller's own word, short enough for a refusal.
+pub fn shortened(word: &str) -> &str {
+    &word[..word.floor_char_boundary(WORD_BYTES_MAX)]
 }
 
 fn code(error: &Error) -> &'static str {

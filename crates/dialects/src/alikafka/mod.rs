@@ -8,12 +8,13 @@ pub mod ids;
 pub mod ops;
 pub mod purchase;
 pub mod tag_resource;
+pub mod topic_config;
 pub mod topic_words;
 
 use serde_json::{Map, Value};
 
 use crate::aliyun::{Service, Success, plain_envelope};
-use crate::operation::{Row, Table, row};
+use crate::operation::{Row, Table, UnknownParams, row};
 use crate::params::IndexBase;
 
 /// The catalog that AliKafka, and BSS for it, sell from.
@@ -25,7 +26,7 @@ pub static TABLE: Table = Table {
     version: "2019-09-16",
     profile: PROFILE,
     index_base: IndexBase::One,
-    deny_unknown: false,
+    unknown: UnknownParams::ReadOver,
     rows: ROWS,
     unimplemented: include_str!("../../coverage/alikafka/unimplemented.txt"),
     fault: fault::fault,

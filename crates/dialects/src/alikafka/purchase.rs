@@ -7,7 +7,7 @@ use brokerage_domain::catalog::{PlanRequest, Site, Terms};
 use brokerage_domain::order::{Charge, Payment};
 use serde::{Deserialize, Serialize};
 
-use super::convert::{Tag, attribute, deploy_type, given, retention_setting, tags_from};
+use super::convert::{Tag, attribute, deploy_type, given, settings_default, tags_from};
 use super::fault::{field, needed};
 use super::ids;
 use crate::fault::CallError;
@@ -152,7 +152,7 @@ impl Purchase {
                 id: ids::instance_id(control.serial(), prepaid),
                 name: String::new(),
             }],
-            settings: BTreeMap::from([retention_setting(plan.usable.retention_ms)]),
+            settings: settings_default(&plan),
             attributes: self.attributes(),
             tags: tags_from(self.tag)?,
             plan,

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 
 use brokerage_control::topic::TopicView;
-use brokerage_domain::catalog::Plan;
-use serde::Deserialize;
 
 use super::fault::field;
 use crate::fault::CallError;
@@ -19,63 +17,6 @@ pub const COMPACT: &str = "compact";
 const REMARK_CHARS_MAX: usize = 64;
 /// Beginning of attributes that hold tags.
 const TAG_PREFIX: &str = "Tag:";
-/// `retention.ms`, ms: an hour to a year.
-const RETENTION_MS: std::ops::RangeInclusive<i64> = 3_600_000..=31_536_000_000;
-/// `max.message.bytes`, bytes: 1 to 10 MiB.
-const MESSAGE_BYTES: std::ops::RangeInclusive<i64> = 1_048_576..=10_485_760;
-
-/// `Config` of a topic in local storage.
-#[derive(Debug, Deserialize)]
-pub struct LocalConfig {
-    #[serde(rename = "retention.ms")]
-    retention_ms: Option<i64>,
-    #[serde(rename = "max.message.bytes")]
-    max_message_bytes: Option<i64>,
-    #[serde(rename = "message.timestamp.type")]
-    message_timestamp_type: Option<String>,
-}
-
-impl LocalConfig {
-    /// The settings by Kafka's names.
-    ///
-    /// # Errors
-    /// A value outside its range, a retention on an edition that has none of its own for topics.
-    pub fn checked(&self, plan: &Plan) -> Result<BTreeMap<String, String>, CallError> {
-        let mut configs = BTreeMap::new();
-        if self.retention_ms.is_some() && !plan.features.topic_retention {
-            return Err(field(
-                "Config",
-                format!("retention.ms is not part of the edition {}", plan.edition),
-            ));
-        }
-        for (name, value, range) in [
-            ("retention.ms", self.retention_ms, RETENTION_MS),
-            ("max.message.bytes", self.max_message_bytes, MESSAGE_BYTES),
-        ] {
-            let Some(value) = value else { continue };
-            if !range.contains(&value) {
-                return Err(field(
-                    "Config",
-                    format!("{name} must be from {} to {}", range.start(), range.end()),
-                ));
-            }
-            configs.insert(name.to_owned(), value.to_string());
-        }
-        match self.message_timestamp_type.as_deref() {
-            None => {}
-            Some(kind @ ("CreateTime" | "LogAppendTime")) => {
-                configs.insert("message.timestamp.type".to_owned(), kind.to_owned());
-            }
-            Some(_) => {
-                return Err(field(
-                    "Config",
-                    "message.timestamp.type must be CreateTime or LogAppendTime",
-                ));
-            }
-        }
-        Ok(configs)
-    }
-}
 
 /// Tags as attributes of a topic.
 pub fn tag_attributes(tags: &BTreeMap<String, String>) -> BTreeMap<String, String> {

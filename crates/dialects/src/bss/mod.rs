@@ -10,7 +10,7 @@ pub mod property;
 use serde_json::{Map, Value};
 
 use crate::aliyun::{Service, Success};
-use crate::operation::{Row, Table, row};
+use crate::operation::{Row, Table, UnknownParams, row};
 use crate::params::IndexBase;
 
 /// The order system behind Alibaba Cloud's gateway.
@@ -25,7 +25,7 @@ pub static TABLE: Table = Table {
     version: "2017-12-14",
     profile: crate::alikafka::PROFILE,
     index_base: IndexBase::One,
-    deny_unknown: false,
+    unknown: UnknownParams::ReadOver,
     rows: ROWS,
     unimplemented: include_str!("../../coverage/bss/unimplemented.txt"),
     fault: fault::fault,

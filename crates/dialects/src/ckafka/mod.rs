@@ -13,7 +13,7 @@ pub mod topics;
 pub mod vpc;
 pub mod wire;
 
-use crate::operation::{Row, Table, row};
+use crate::operation::{Row, Table, UnknownParams, row};
 use crate::params::IndexBase;
 
 /// The catalog that CKafka sells from.
@@ -25,7 +25,7 @@ pub static TABLE: Table = Table {
     version: "2019-08-19",
     profile: PROFILE,
     index_base: IndexBase::Zero,
-    deny_unknown: true,
+    unknown: UnknownParams::Refused,
     rows: ROWS,
     unimplemented: include_str!("../../coverage/ckafka/unimplemented.txt"),
     fault: fault::fault,

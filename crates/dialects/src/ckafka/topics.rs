@@ -48,11 +48,10 @@ pub mod attribute {
 
 /// Most entries of `IpWhiteList`; ours, the page names no number.
 const WHITE_LIST_MAX: usize = 100;
-/// Kafka's defaults of what no broker setting of an instance changes.
-const SEGMENT_MS_DEFAULT: i64 = 604_800_000;
+/// Kafka's default, which no broker setting of an instance changes.
 const SEGMENT_BYTES_DEFAULT: i64 = 1_073_741_824;
 
-/// `Config` of a topic: every setting with the value that applies.
+/// `Config` of a topic: every setting with the value that applies, but for `SegmentMs`.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Config {
@@ -60,7 +59,9 @@ pub struct Config {
     pub retention: i64,
     min_insync_replicas: i64,
     clean_up_policy: String,
-    segment_ms: i64,
+    /// Null unless the topic sets it: Terraform takes a value that its user did not write for a change, plans to take
+    /// it away for ever, and fails when it tries.
+    segment_ms: Option<i64>,
     unclean_leader_election_enable: i64,
     segment_bytes: i64,
     max_message_bytes: i64,
@@ -77,12 +78,8 @@ impl Config {
                 .map_or(default, String::as_str)
                 .to_owned()
         };
-        let number = |name: &str, default: i64| {
-            settings
-                .get(name)
-                .and_then(|text| text.parse().ok())
-                .unwrap_or(default)
-        };
+        let own = |name: &str| settings.get(name).and_then(|text| text.parse().ok());
+        let number = |name: &str, default: i64| own(name).unwrap_or(default);
         let unclean = convert::broker_setting(instance, convert::UNCLEAN_SETTING) == Some("true");
         let unclean = settings
             .get(setting::UNCLEAN)
@@ -91,7 +88,7 @@ impl Config {
             retention: number(setting::RETENTION, convert::retention_ms(instance)),
             min_insync_replicas: number(setting::MIN_INSYNC, 1),
             clean_up_policy: text(setting::CLEANUP, "delete"),
-            segment_ms: number(setting::SEGMENT_MS, SEGMENT_MS_DEFAULT),
+            segment_ms: own(setting::SEGMENT_MS),
             unclean_leader_election_enable: i64::from(unclean),
             segment_bytes: number(setting::SEGMENT_BYTES, SEGMENT_BYTES_DEFAULT),
             max_message_bytes: number(setting::MESSAGE_BYTES, convert::message_bytes(instance)),

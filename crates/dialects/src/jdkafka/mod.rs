@@ -9,7 +9,7 @@ pub mod ops;
 pub mod vpc;
 pub mod wire;
 
-use crate::operation::{Row, Table, row};
+use crate::operation::{Row, Table, UnknownParams, row};
 use crate::params::IndexBase;
 
 /// The catalog that the dialect sells from.
@@ -23,7 +23,7 @@ pub static TABLE: Table = Table {
     version: "v1",
     profile: PROFILE,
     index_base: IndexBase::One,
-    deny_unknown: false,
+    unknown: UnknownParams::RefusedInside,
     rows: ROWS,
     unimplemented: include_str!("../../coverage/jdkafka/unimplemented.txt"),
     fault: fault::fault,

@@ -102,7 +102,8 @@ pub fn decode<T: DeserializeOwned>(
 }
 
 /// A parameter that arrives as one text of JSON, such as AliKafka's `ServerlessConfig`; a client that
-/// sends the structure itself is understood as well.
+/// sends the structure itself is understood as well. Who writes a member into it means it: one that the type does not
+/// have is refused, whatever the dialect does with unknown parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JsonText<T>(pub T);
 
@@ -113,7 +114,8 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for JsonText<T> {
             structure => structure,
         };
         decode(&param, IndexBase::Zero)
-            .map(|decoded| Self(decoded.value))
+            .and_then(Decoded::deny_unknown)
+            .map(Self)
             .map_err(D::Error::custom)
     }
 }

@@ -1,5 +1,6 @@
 //! From StartInstance to DeleteInstance, as Terraform walks it.
 
+use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Phase;
 use brokerage_testkit::Plane;
 use serde_json::{Value, json};
@@ -69,18 +70,18 @@ async fn an_instance_lives_from_its_start_to_its_deletion() {
         15,
         "listed until it is deleted"
     );
-    assert_eq!(
-        refused(&plane, "ReleaseInstance", &of).await.1,
-        STATUS,
-        "released before"
-    );
+    // A destroy that was interrupted here begins with the release again.
+    done(&plane, "ReleaseInstance", &of).await;
+    assert_eq!(shown(&plane, &id).await["ServiceStatus"], 15);
     done(&plane, "DeleteInstance", &of).await;
     assert_eq!(shown(&plane, &id).await, Value::Null);
-    assert_eq!(
-        refused(&plane, "DeleteInstance", &of).await.1,
-        "AUTH_RESOURCE_OWNER_ERROR",
-        "gone"
-    );
+    for action in ["ReleaseInstance", "DeleteInstance"] {
+        assert_eq!(
+            refused(&plane, action, &of).await,
+            (404, "AUTH_RESOURCE_OWNER_ERROR".to_owned()),
+            "gone"
+        );
+    }
     plane.assert_ledger().await;
 }
 
@@ -88,10 +89,28 @@ async fn an_instance_lives_from_its_start_to_its_deletion() {
 async fn an_order_that_was_never_started_can_be_released() {
     let plane = Plane::sandbox().await;
     let (_, id) = bought(&plane, &EXAMPLE).await;
-    done(&plane, "ReleaseInstance", &[("InstanceId", &id)]).await;
+    for _ in 0..2 {
+        done(&plane, "ReleaseInstance", &[("InstanceId", &id)]).await;
+    }
     plane.wait_for("alikafka", &id, Phase::Released).await;
     done(&plane, "DeleteInstance", &[("InstanceId", &id)]).await;
     plane.assert_ledger().await;
+}
+
+/// Terraform keeps 0 for a number that is not answered, and "changes" it at every update.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_default_number_of_partitions_is_shown_as_it_is_in_force() {
+    let plane = Plane::sandbox().await;
+    let (_, id) = bought(&plane, &EXAMPLE).await;
+    let waiting = shown(&plane, &id).await;
+    assert_eq!(waiting["DefaultPartitionNum"], 12);
+    // An absent list is what an order has until it is started; null ends Terraform.
+    assert!(waiting.get("VSwitchIds").is_none(), "{waiting}");
+    started(&plane, &id, &[]).await;
+    assert_eq!(shown(&plane, &id).await["DefaultPartitionNum"], 12);
+    let seen = plane.control.instance_observe(&InstanceId::new(&id)).await;
+    let spec = seen.unwrap().unwrap().spec.unwrap();
+    assert_eq!(spec.settings["num.partitions"], "12");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -157,6 +176,7 @@ async fn what_the_start_says_is_shown_again() {
             "VSwitchId",
             json!("vsw-c"),
         ),
+        (vec![], "VSwitchIds", json!({ "VSwitchIds": ["vsw-1"] })),
         (
             vec![("SecurityGroup", Some("sg-1"))],
             "SecurityGroup",
@@ -259,9 +279,13 @@ async fn a_start_that_breaks_a_rule_is_refused_and_can_be_said_again() {
         (vec![("Config", Some(r#"{"enable.acl":"true"}"#))], FIELD),
         (vec![("Config", Some(r#"{"num.partitions":"3"}"#))], FIELD),
     ] {
+        let status = match expected {
+            "AUTH_RESOURCE_OWNER_ERROR" => 404,
+            _ => 400,
+        };
         assert_eq!(
             refused(&plane, "StartInstance", &with(&start, &changes)).await,
-            (400, expected.to_owned()),
+            (status, expected.to_owned()),
             "{changes:?}"
         );
     }

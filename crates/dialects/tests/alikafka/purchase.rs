@@ -382,9 +382,9 @@ async fn another_account_sees_nothing_of_an_instance() {
     let (_, id) = bought(&plane, &EXAMPLE).await;
     account_with(&plane, "OTHER", "s", Policy::allow_all()).await;
     for (action, status, expected) in [
-        ("ReleaseInstance", 400, "AUTH_RESOURCE_OWNER_ERROR"),
-        ("DeleteInstance", 400, "AUTH_RESOURCE_OWNER_ERROR"),
-        ("GetQuotaTip", 400, "AUTH_RESOURCE_OWNER_ERROR"),
+        ("ReleaseInstance", 404, "AUTH_RESOURCE_OWNER_ERROR"),
+        ("DeleteInstance", 404, "AUTH_RESOURCE_OWNER_ERROR"),
+        ("GetQuotaTip", 404, "AUTH_RESOURCE_OWNER_ERROR"),
     ] {
         let target = format!(
             "/?Action={action}&Version={VERSION}&Format=JSON&RegionId={REGION}&InstanceId={id}"

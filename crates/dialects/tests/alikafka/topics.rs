@@ -1,5 +1,7 @@
 //! Topics and what they take of an instance.
 
+use brokerage_domain::id::InstanceId;
+use brokerage_engine::Engine;
 use brokerage_testkit::Plane;
 use serde_json::{Value, json};
 
@@ -108,14 +110,205 @@ async fn local_storage_has_settings_of_its_own() {
         ),
         (&json!(true), &json!(true), &json!(1))
     );
-    let config: Value = serde_json::from_str(topic["TopicConfig"].as_str().unwrap()).unwrap();
     assert_eq!(
-        config,
+        config_of(topic),
+        json!({
+            "retention.ms": "3600000", "max.message.bytes": 2_097_152, "message.timestamp.type": "LogAppendTime",
+        })
+    );
+    check_kafka(
+        &plane,
+        &id,
+        2,
         json!({
             "cleanup.policy": "compact", "max.message.bytes": "2097152", "message.timestamp.type": "LogAppendTime",
             "min.insync.replicas": "2", "retention.ms": "3600000",
-        })
+        }),
+    )
+    .await;
+}
+
+fn config_of(topic: &Value) -> Value {
+    serde_json::from_str(topic["TopicConfig"].as_str().expect("a text")).expect("JSON")
+}
+
+/// The one topic of an instance as its Kafka has it.
+async fn check_kafka(plane: &Plane, id: &str, replicas: i16, configs: Value) {
+    let topics = plane.engine.list_topics(&InstanceId::new(id)).await;
+    let topics = topics.expect("the cluster runs");
+    assert_eq!(topics.len(), 1);
+    assert_eq!(
+        (topics[0].replication_factor, json!(topics[0].configs)),
+        (replicas, configs)
     );
+}
+
+/// A professional instance with a topic of this `Config`, in local or cloud storage, and what is answered of it.
+async fn configured(config: &str, storage: &[(&str, &str)]) -> (Plane, String, Value) {
+    let plane = Plane::sandbox().await;
+    let professional = with(&EXAMPLE, &[("SpecType", Some("professional"))]);
+    let (_, id) = bought(&plane, &professional).await;
+    started(&plane, &id, &[]).await;
+    let mut params = vec![
+        ("InstanceId", id.as_str()),
+        ("Topic", "topic"),
+        ("Remark", ""),
+        ("Config", config),
+    ];
+    params.extend_from_slice(storage);
+    done(&plane, "CreateTopic", &params).await;
+    let topic = listed(&plane, &id, &[]).await["TopicList"]["TopicVO"][0].take();
+    (plane, id, topic)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topics_config_is_the_object_that_was_sent_and_in_force() {
+    // Terraform's own example.
+    let example = r#"{"message.format.version":"2.2.0","max.message.bytes":"10485760","min.insync.replicas":"1",
+        "replication-factor":"2","retention.ms":"3600000"}"#;
+    let of_example = json!({
+        "max.message.bytes": "10485760", "min.insync.replicas": "1", "retention.ms": "3600000"
+    });
+    let mut compacted = of_example.clone();
+    compacted["cleanup.policy"] = json!("compact");
+    for (config, storage, replicas, configs) in [
+        (example, &[][..], 2, of_example),
+        (
+            example,
+            &[("LocalTopic", "true"), ("CompactTopic", "true")],
+            2,
+            compacted,
+        ),
+        (r#"{"replications":1}"#, &[], 1, json!({})),
+        (
+            r#"{"replications":1,"replication-factor":"1"}"#,
+            &[("LocalTopic", "true"), ("ReplicationFactor", "1")],
+            1,
+            json!({}),
+        ),
+        (
+            r#"{"min.insync.replicas":2}"#,
+            &[("LocalTopic", "true"), ("MinInsyncReplicas", "2")],
+            3,
+            json!({ "min.insync.replicas": "2" }),
+        ),
+        ("{}", &[], 3, json!({})),
+        ("", &[], 3, json!({})),
+    ] {
+        let (plane, id, topic) = configured(config, storage).await;
+        let sent = if config.is_empty() { "{}" } else { config };
+        let sent: Value = serde_json::from_str(sent).unwrap();
+        assert_eq!(config_of(&topic), sent, "{storage:?}");
+        check_kafka(&plane, &id, replicas, configs).await;
+    }
+}
+
+/// What a Kafka client changes later is shown as it is then; what it makes itself, as far as it could be sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topics_config_shows_nothing_that_is_not_in_force() {
+    let config = r#"{"retention.ms":3600000,"max.message.bytes":"2097152","replication-factor":2}"#;
+    let (plane, id, _) = configured(config, &[]).await;
+    let id = InstanceId::new(id);
+    let mut topic = plane.engine.list_topics(&id).await.unwrap().remove(0);
+    plane.engine.delete_topic(&id, &topic.name).await.unwrap();
+    topic.replication_factor = 3;
+    topic.configs.remove("max.message.bytes");
+    topic
+        .configs
+        .insert("cleanup.policy".into(), "compact".into());
+    plane.engine.create_topic(&id, &topic).await.unwrap();
+    topic.name = "others".into();
+    plane.engine.create_topic(&id, &topic).await.unwrap();
+    for (name, expected) in [
+        (
+            "topic",
+            json!({ "retention.ms": 3_600_000, "replication-factor": "3" }),
+        ),
+        ("others", json!({ "retention.ms": "3600000" })),
+    ] {
+        let answer = listed(&plane, id.as_str(), &[("Topic", name)]).await;
+        assert_eq!(
+            config_of(&answer["TopicList"]["TopicVO"][0]),
+            expected,
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_of_a_topics_config_that_cannot_be_is_refused_by_name() {
+    let plane = Plane::sandbox().await;
+    let professional = with(&EXAMPLE, &[("SpecType", Some("professional"))]);
+    let (_, id) = bought(&plane, &professional).await;
+    started(&plane, &id, &[]).await;
+    let long = format!(r#"{{"message.format.version":"{}"}}"#, "1".repeat(33));
+    let too_long = format!(r#"{{"retention.ms":"{}"}}"#, "1".repeat(4_096));
+    for (config, storage, named) in [
+        (r#"{"nonsense.key":"7"}"#, "", "nonsense.key"),
+        (
+            r#"{"retention.ms":"3600000","cleanup.policy":"compact"}"#,
+            "",
+            "cleanup.policy",
+        ),
+        (r#"{"retention.hours":"24"}"#, "", "retention.hours"),
+        (r#"{"replication-factor":"4"}"#, "", "replication-factor"),
+        (r#"{"replications":0}"#, "", "replications"),
+        (r#"{"replications":1.5}"#, "", "replications"),
+        (r#"{"replications":[1]}"#, "", "replications"),
+        (r#"{"replications":1,"replication-factor":2}"#, "", "Config"),
+        (
+            r#"{"replication-factor":"1","min.insync.replicas":"2"}"#,
+            "",
+            "min.insync.replicas",
+        ),
+        (r#"{"min.insync.replicas":true}"#, "", "min.insync.replicas"),
+        (r#"{"retention.ms":"3599999"}"#, "", "retention.ms"),
+        (r#"{"max.message.bytes":"many"}"#, "", "max.message.bytes"),
+        (
+            r#"{"message.timestamp.type":"Other"}"#,
+            "",
+            "message.timestamp.type",
+        ),
+        (
+            r#"{"message.format.version":""}"#,
+            "",
+            "message.format.version",
+        ),
+        (long.as_str(), "", "message.format.version"),
+        (too_long.as_str(), "", "Config"),
+        (r#"{"retention.ms":1,"retention.ms":2}"#, "", "Config"),
+        ("[]", "", "Config"),
+        ("{", "", "Config"),
+        (
+            r#"{"replications":2}"#,
+            "ReplicationFactor",
+            "ReplicationFactor",
+        ),
+        (
+            r#"{"min.insync.replicas":2}"#,
+            "MinInsyncReplicas",
+            "MinInsyncReplicas",
+        ),
+    ] {
+        let mut params = vec![
+            ("InstanceId", id.as_str()),
+            ("Topic", "topic"),
+            ("Remark", ""),
+            ("LocalTopic", "true"),
+            ("Config", config),
+        ];
+        params.extend((!storage.is_empty()).then_some((storage, "1")));
+        params.push(("RegionId", super::REGION));
+        let answer = super::call(&plane, "CreateTopic", &params).await;
+        let message = answer.json["Message"].as_str().unwrap_or_default();
+        assert_eq!(
+            (answer.status, super::code(&answer), message.contains(named)),
+            (400, FIELD, true),
+            "{config}: {}",
+            answer.body
+        );
+    }
+    assert_eq!(listed(&plane, &id, &[]).await["Total"], 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,9 +375,13 @@ async fn every_rule_of_a_topic_is_refused_with_its_code() {
             FIELD,
         ),
     ] {
+        let status = match expected {
+            "AUTH_RESOURCE_OWNER_ERROR" => 404,
+            _ => 400,
+        };
         assert_eq!(
             refused(&plane, "CreateTopic", &with(&base, &changes)).await,
-            (400, expected.to_owned()),
+            (status, expected.to_owned()),
             "{changes:?}"
         );
     }

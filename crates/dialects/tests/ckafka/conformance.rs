@@ -69,7 +69,7 @@ async fn every_key_of_the_model_is_answered_or_listed() {
     let topic = json!({ "InstanceId": id, "TopicName": "t" });
     let created = json!({
         "InstanceId": id, "TopicName": "t", "PartitionNum": 1, "ReplicaNum": 1, "Note": "n", "IpWhiteList": ["10.0.0.1"],
-        "Tags": [{ "TagKey": "team", "TagValue": "a" }],
+        "Tags": [{ "TagKey": "team", "TagValue": "a" }], "SegmentMs": 86_400_000,
     });
     record("CreateTopic", created).await;
     record(

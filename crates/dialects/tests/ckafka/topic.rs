@@ -121,11 +121,13 @@ async fn what_a_topic_does_not_set_is_the_instances() {
     assert_eq!(
         one["Config"],
         json!({
-            "Retention": 3_600_000, "MinInsyncReplicas": 1, "CleanUpPolicy": "delete", "SegmentMs": 604_800_000,
+            "Retention": 3_600_000, "MinInsyncReplicas": 1, "CleanUpPolicy": "delete", "SegmentMs": null,
             "UncleanLeaderElectionEnable": 0, "SegmentBytes": 1_073_741_824, "MaxMessageBytes": 9000, "RetentionBytes": -1,
             "LogMsgTimestampType": "CreateTime",
         })
     );
+    let detail = result(&plane, "DescribeTopicDetail", json!({ "InstanceId": id })).await;
+    assert_eq!(detail["TopicList"][0]["Config"], one["Config"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

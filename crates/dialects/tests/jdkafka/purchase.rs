@@ -317,6 +317,34 @@ async fn every_rule_of_the_page_is_refused_by_the_name_of_its_parameter() {
     plane.assert_ledger().await;
 }
 
+/// Clients repeat path parameters at the top of the body; a member inside an object is meant for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_no_object_has_is_refused_by_name() {
+    let plane = Plane::sandbox().await;
+    for (place, name) in [
+        ("/instance/colour", "instance.colour"),
+        (
+            "/instance/instanceClassSpec/0/nodeDiskGb",
+            "instance.instanceClassSpec.1.nodeDiskGb",
+        ),
+        ("/instance/extension/colour", "instance.extension.colour"),
+        ("/charge/colour", "charge.colour"),
+    ] {
+        let mut body = example();
+        let (parent, member) = place.rsplit_once('/').unwrap();
+        if body.pointer(parent).is_none() {
+            let (object, name) = parent.rsplit_once('/').unwrap();
+            body.pointer_mut(object).unwrap()[name] = json!({});
+        }
+        body.pointer_mut(parent).unwrap()[member] = json!(7);
+        check_refused(&create(&plane, &body).await, 400, "INVALID_ARGUMENT", name);
+    }
+    let mut body = example();
+    body["regionId"] = json!("cn-north-1");
+    body["colour"] = json!("red");
+    assert_eq!(create(&plane, &body).await.status, 200);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_region_is_an_invalid_argument() {
     let plane = Plane::sandbox().await;

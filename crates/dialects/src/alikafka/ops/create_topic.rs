@@ -8,22 +8,19 @@ use brokerage_domain::instance::Instance;
 use brokerage_domain::topic::Topic;
 use serde::Deserialize;
 
-use crate::alikafka::convert::{Tag, given, json_text, tags_from};
+use crate::alikafka::convert::{PARTITIONS_DEFAULT, Tag, given, tags_from};
 use crate::alikafka::fault::field;
-use crate::alikafka::topic_words::{self, LocalConfig};
+use crate::alikafka::topic_config::{MIN_INSYNC_REPLICAS, REPLICAS_MAX, TopicConfig};
+use crate::alikafka::topic_words;
 use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
 
 /// Shortest and longest name, in characters ("CreateTopic": 3 to 64).
 const NAME_CHARS: std::ops::RangeInclusive<usize> = 3..=64;
-/// `PartitionNum` where none is given.
-const PARTITIONS_DEFAULT: i64 = 12;
 /// Largest `PartitionNum`.
 const PARTITIONS_MAX: i64 = 360;
 /// Smallest `PartitionNum` in cloud storage; local storage takes 1.
 const PARTITIONS_CLOUD_MIN: i64 = 2;
-/// Largest `ReplicationFactor`, and that of cloud storage.
-const REPLICAS_MAX: i16 = 3;
 
 /// The operation.
 pub struct CreateTopic;
@@ -65,18 +62,18 @@ impl Operation for CreateTopic {
         check_words(&request)?;
         let local = request.local_topic.unwrap_or(false);
         let partitions = partitions(request.partition_num, local)?;
-        let (replication_factor, configs) = if local {
-            local_storage(&request, &instance)?
-        } else if request.compact_topic == Some(true) {
+        if request.compact_topic == Some(true) && !local {
             return Err(field(
                 "CompactTopic",
                 "only local storage compacts, which LocalTopic chooses",
             ));
-        } else {
-            (replicas_max(&instance), BTreeMap::new())
-        };
+        }
+        let config = TopicConfig::read(given(request.config.clone()), &instance.plan)?;
+        let replication_factor = replicas(&request, &config, &instance)?;
+        let configs = configs(&request, &config, replication_factor)?;
         let mut attributes = topic_words::tag_attributes(&tags_from(request.tag)?);
         attributes.insert(topic_words::LOCAL.to_owned(), local.to_string());
+        attributes.extend([config.attribute()?]);
         let topic = Topic {
             name: request.topic,
             partitions,
@@ -118,38 +115,66 @@ fn partitions(asked: Option<i64>, local: bool) -> Result<i32, CallError> {
     }
 }
 
-fn replicas_max(instance: &Instance) -> i16 {
-    i16::try_from(instance.plan.brokers)
-        .unwrap_or(REPLICAS_MAX)
-        .min(REPLICAS_MAX)
+impl Request {
+    /// A parameter that only local storage has. With cloud storage clients send it all the same, and it means nothing.
+    fn local<T>(&self, value: Option<T>) -> Option<T> {
+        value.filter(|_| self.local_topic == Some(true))
+    }
 }
 
-/// What only local storage has: `ReplicationFactor`, `MinInsyncReplicas`, `CompactTopic` and `Config`. With cloud
-/// storage clients send them all the same, and they mean nothing.
-fn local_storage(
+/// What two places of a request say, where they do not contradict each other.
+fn agreed(
+    name: &str,
+    (said, in_config): (Option<i16>, Option<i16>),
+) -> Result<Option<i16>, CallError> {
+    match (said, in_config) {
+        (Some(said), Some(in_config)) if said != in_config => {
+            Err(field(name, format!("Config says {in_config}")))
+        }
+        _ => Ok(said.or(in_config)),
+    }
+}
+
+fn replicas(
     request: &Request,
+    config: &TopicConfig,
     instance: &Instance,
-) -> Result<(i16, BTreeMap<String, String>), CallError> {
-    let max = replicas_max(instance);
-    let replicas = request.replication_factor.unwrap_or(max);
-    if !(1..=REPLICAS_MAX).contains(&replicas) {
+) -> Result<i16, CallError> {
+    let said = request.local(request.replication_factor);
+    if said.is_some_and(|replicas| !(1..=REPLICAS_MAX).contains(&replicas)) {
         return Err(field(
             "ReplicationFactor",
             format!("must be from 1 to {REPLICAS_MAX}"),
         ));
     }
-    let mut configs = match given(request.config.clone()) {
-        Some(text) => json_text::<LocalConfig>("Config", text)?.checked(&instance.plan)?,
-        None => BTreeMap::new(),
-    };
-    if let Some(insync) = request.min_insync_replicas {
+    let most = i16::try_from(instance.plan.brokers)
+        .unwrap_or(REPLICAS_MAX)
+        .min(REPLICAS_MAX);
+    Ok(agreed("ReplicationFactor", (said, config.replicas))?.unwrap_or(most))
+}
+
+/// The settings of a topic by Kafka's names: those of `Config`, and those that have parameters of their own.
+fn configs(
+    request: &Request,
+    config: &TopicConfig,
+    replicas: i16,
+) -> Result<BTreeMap<String, String>, CallError> {
+    let mut configs = config.settings.clone();
+    let in_config = configs
+        .get(MIN_INSYNC_REPLICAS)
+        .and_then(|text| text.parse().ok());
+    let said = request.local(request.min_insync_replicas);
+    if let Some(insync) = agreed("MinInsyncReplicas", (said, in_config))? {
         if !(1..=replicas).contains(&insync) {
-            return Err(field(
-                "MinInsyncReplicas",
-                "must be from 1 to ReplicationFactor",
-            ));
+            return Err(match said {
+                Some(_) => field("MinInsyncReplicas", "must be from 1 to ReplicationFactor"),
+                None => field(
+                    "Config",
+                    format!("{MIN_INSYNC_REPLICAS} must be from 1 to the {replicas} replicas"),
+                ),
+            });
         }
-        configs.insert("min.insync.replicas".to_owned(), insync.to_string());
+        configs.insert(MIN_INSYNC_REPLICAS.to_owned(), insync.to_string());
     }
     if request.compact_topic == Some(true) {
         configs.insert(
@@ -157,5 +182,5 @@ fn local_storage(
             topic_words::COMPACT.to_owned(),
         );
     }
-    Ok((replicas, configs))
+    Ok(configs)
 }

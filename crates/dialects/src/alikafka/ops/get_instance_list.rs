@@ -70,6 +70,7 @@ struct InstanceVo {
     disk_size: i64,
     eip_max: i64,
     topic_num_limit: u64,
+    default_partition_num: i64,
     msg_retain: u64,
     all_config: String,
     end_point: Option<String>,
@@ -220,8 +221,13 @@ async fn shown(call: &Call, instance: Instance) -> Result<InstanceVo, CallError>
     };
     let endpoint = |protocol| endpoints.get(&protocol).cloned();
     let kept = |name: &str| instance.attributes.get(name).cloned();
-    let subnets = kept(attribute::SUBNETS).map(|list| VSwitchIds {
-        ids: list.split(',').map(str::to_owned).collect(),
+    // Terraform cannot tell an absent list from an empty one, takes either for unknown, and replaces the instance at
+    // the next apply: a started one always has the vSwitches that it was started in.
+    let subnets = placement.map(|placement| VSwitchIds {
+        ids: match kept(attribute::SUBNETS) {
+            Some(list) => list.split(',').map(str::to_owned).collect(),
+            None => vec![placement.subnet_id.to_string()],
+        },
     });
     let (bought, usable) = (&instance.plan.bought, &instance.plan.usable);
     let mbps = |bytes: Option<u64>| bytes.map(|bytes| bytes / BYTES_PER_MB);
@@ -240,6 +246,7 @@ async fn shown(call: &Call, instance: Instance) -> Result<InstanceVo, CallError>
         disk_size: bought.disk_gb,
         eip_max: bought.public_mbit,
         topic_num_limit: usable.topics_max,
+        default_partition_num: convert::partitions_default(&instance),
         msg_retain: config::retention_hours(&instance),
         all_config: config::all(&instance),
         domain_endpoint: endpoint(SecurityProtocol::Plaintext),

@@ -6,7 +6,7 @@ use brokerage_domain::instance::Instance;
 use serde::{Deserialize, Serialize};
 
 use crate::alikafka::convert::{TagVoList, given};
-use crate::alikafka::topic_words;
+use crate::alikafka::{topic_config, topic_words};
 use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
 
@@ -106,12 +106,6 @@ impl Operation for GetTopicList {
 }
 
 fn shown(view: TopicView, instance: &Instance) -> TopicVo {
-    let configs = view
-        .topic
-        .configs
-        .iter()
-        .map(|(name, value)| (name.clone(), value.as_str().into()));
-    let topic_config = serde_json::Value::Object(configs.collect()).to_string();
     let compacted = view
         .topic
         .configs
@@ -119,6 +113,7 @@ fn shown(view: TopicView, instance: &Instance) -> TopicVo {
         .is_some_and(|policy| policy == topic_words::COMPACT);
     TopicVo {
         tags: TagVoList::of(&topic_words::tags(&view)),
+        topic_config: topic_config::shown(&view),
         local_topic: topic_words::is_local(&view),
         compact_topic: compacted,
         // Made by a Kafka client, not here.
@@ -134,6 +129,5 @@ fn shown(view: TopicView, instance: &Instance) -> TopicVo {
             .map_or(0, |record| record.created_at.millis()),
         remark: view.record.map(|record| record.remark).unwrap_or_default(),
         topic: view.topic.name,
-        topic_config,
     }
 }

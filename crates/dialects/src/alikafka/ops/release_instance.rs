@@ -1,7 +1,9 @@
 //! ReleaseInstance: takes a pay-as-you-go instance away. It stays listed until DeleteInstance.
 
 use brokerage_control::instance::AfterRelease;
+use brokerage_domain::Error;
 use brokerage_domain::id::InstanceId;
+use brokerage_domain::instance::Phase;
 use serde::Deserialize;
 
 use crate::alikafka::fault::field;
@@ -46,8 +48,18 @@ impl Operation for ReleaseInstance {
                 "a subscription instance cannot be released",
             ));
         }
-        Ok(control
+        match control
             .instance_release(cx, &id, AfterRelease::Listed)
-            .await?)
+            .await
+        {
+            // Asked for again it is still the one release: a client that was interrupted before DeleteInstance begins
+            // anew, and one whose instance somebody else released wants nothing else.
+            Ok(())
+            | Err(Error::WrongPhase {
+                phase: Phase::Releasing | Phase::Released,
+                ..
+            }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 }

@@ -6,7 +6,7 @@ pub mod fault;
 pub mod ops;
 
 use super::{Service, plain_envelope};
-use crate::operation::{Row, Table, row};
+use crate::operation::{Row, Table, UnknownParams, row};
 use crate::params::IndexBase;
 
 /// VPC's operations.
@@ -15,7 +15,7 @@ pub static TABLE: Table = Table {
     version: "2016-04-28",
     profile: crate::alikafka::PROFILE,
     index_base: IndexBase::One,
-    deny_unknown: false,
+    unknown: UnknownParams::ReadOver,
     rows: ROWS,
     unimplemented: "",
     fault: fault::fault,

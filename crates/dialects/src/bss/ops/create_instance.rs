@@ -10,7 +10,7 @@ use brokerage_domain::order::{Charge, Payment};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::alikafka::convert::retention_setting;
+use crate::alikafka::convert::settings_default;
 use crate::alikafka::ids;
 use crate::bss::convert::{
     CALLS_PER_SECOND, PRODUCT_CODE, Subscription, check_owner, given, renewal,
@@ -110,7 +110,7 @@ impl Operation for CreateInstance {
                 id: ids::instance_id(control.serial(), charge.is_prepaid()),
                 name: String::new(),
             }],
-            settings: BTreeMap::from([retention_setting(plan.usable.retention_ms)]),
+            settings: settings_default(&plan),
             attributes: BTreeMap::new(),
             tags: BTreeMap::new(),
             payment: if charge.is_prepaid() {

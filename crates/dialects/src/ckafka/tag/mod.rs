@@ -4,7 +4,7 @@
 pub mod ops;
 
 use crate::ckafka::{PROFILE, fault};
-use crate::operation::{Row, Table, row};
+use crate::operation::{Row, Table, UnknownParams, row};
 use crate::params::IndexBase;
 
 /// What tag calls a CKafka instance.
@@ -18,7 +18,7 @@ pub static TABLE: Table = Table {
     version: "2018-08-13",
     profile: PROFILE,
     index_base: IndexBase::Zero,
-    deny_unknown: false,
+    unknown: UnknownParams::RefusedInside,
     rows: ROWS,
     unimplemented: "",
     fault: fault::companion_fault,

@@ -5,7 +5,7 @@ pub mod filter;
 pub mod ops;
 
 use crate::ckafka::{PROFILE, fault};
-use crate::operation::{Row, Table, row};
+use crate::operation::{Row, Table, UnknownParams, row};
 use crate::params::IndexBase;
 
 /// The operations of the network service.
@@ -14,7 +14,7 @@ pub static TABLE: Table = Table {
     version: "2017-03-12",
     profile: PROFILE,
     index_base: IndexBase::Zero,
-    deny_unknown: false,
+    unknown: UnknownParams::RefusedInside,
     rows: ROWS,
     unimplemented: "",
     fault: fault::companion_fault,

@@ -43,10 +43,18 @@ impl Operation for DeleteInstance {
         let instance = instance_in_region(call, &request.instance_id).await?;
         let now = control.now();
         let permit = move |instance: &Instance| may_be_deleted(instance, now);
-        control
+        match control
             .instance_release_if(cx, &instance.id, AfterRelease::Gone, permit)
-            .await?;
-        Ok(())
+            .await
+        {
+            // Asked for twice, it is still the one deletion.
+            Ok(())
+            | Err(Error::WrongPhase {
+                phase: Phase::Releasing,
+                ..
+            }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ pub mod convert;
 pub mod ops;
 
 use super::PROFILE;
-use crate::operation::{Row, Table, row};
+use crate::operation::{Row, Table, UnknownParams, row};
 use crate::params::IndexBase;
 
 /// The operations.
@@ -13,7 +13,7 @@ pub static TABLE: Table = Table {
     version: "v1",
     profile: PROFILE,
     index_base: IndexBase::One,
-    deny_unknown: false,
+    unknown: UnknownParams::RefusedInside,
     rows: ROWS,
     unimplemented: include_str!("../../../coverage/jdvpc/unimplemented.txt"),
     fault: super::fault::fault,
