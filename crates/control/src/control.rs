@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
-use brokerage_domain::catalog::{Catalog, Catalogs};
+use brokerage_domain::catalog::{Catalog, Catalogs, Field, PlanFault};
 use brokerage_domain::clock::{Clocks, Moment};
 use brokerage_domain::id::{Chance, LOWER_ALPHANUMERIC, base36};
 use brokerage_domain::listener::Listeners;
@@ -163,6 +163,21 @@ impl Control {
     pub fn catalog(&self, profile: &str) -> Result<&Arc<Catalog>> {
         let missing = || Error::internal(format!("no catalog of the profile {profile}"));
         self.catalogs.get(profile).ok_or_else(missing)
+    }
+
+    /// Checks that a region is there: one that is sold now, or was when something was bought.
+    ///
+    /// # Errors
+    /// [`Error::Plan`], as an order in that region has it.
+    pub fn region_check(&self, profile: &str, region: &str) -> Result<()> {
+        if self.catalogs.region_is_known(profile, region) {
+            return Ok(());
+        }
+        Err(PlanFault::NotOffered {
+            field: Field::Region,
+            value: region.to_owned(),
+        }
+        .into())
     }
 
     /// The one source of randomness.

@@ -53,20 +53,21 @@ impl Control {
     /// One instance of the caller's.
     ///
     /// # Errors
-    /// [`Error::NotFound`], also for another account's and for one that is gone.
+    /// [`Error::NotFound`], also for another account's, for one in another region than the call's, and for one that is
+    /// gone.
     pub async fn instance_view(&self, cx: &Context, id: &InstanceId) -> Result<Instance> {
-        let (account, profile, wanted) = (cx.account().clone(), cx.profile, id.clone());
+        let (account, wanted) = (cx.account().clone(), id.clone());
         let found = self
             .read("instance_view", move |tx| {
                 Ok(instance_owned(tx, &account, &wanted)?)
             })
             .await?;
         found
-            .filter(|instance| instance.profile == profile && instance.phase != Phase::Gone)
+            .filter(|instance| is_there(cx, instance) && instance.phase != Phase::Gone)
             .ok_or_else(|| Error::not_found(Kind::Instance, id.as_str()))
     }
 
-    /// The caller's instances in this profile and, if it named one, region; sorted by id.
+    /// The caller's instances in this profile and the call's region; sorted by id.
     ///
     /// # Errors
     /// [`Error::Internal`].
@@ -86,9 +87,7 @@ impl Control {
                 }
             })
             .await?;
-        if !cx.region.is_empty() {
-            all.retain(|instance| instance.region == cx.region);
-        }
+        all.retain(|instance| cx.covers(&instance.region));
         Ok(all)
     }
 
@@ -339,11 +338,12 @@ impl Control {
             + Send
             + 'static,
     {
-        let (account, profile, wanted) = (cx.account().clone(), cx.profile, id.clone());
+        let (caller, wanted) = (cx.clone(), id.clone());
         self.change(cx, id.as_str(), move |tx| {
             let missing = || Abort::from(Error::not_found(Kind::Instance, wanted.as_str()));
-            let mut instance = instance_owned(tx, &account, &wanted)?.ok_or_else(missing)?;
-            if instance.profile != profile || instance.phase == Phase::Gone {
+            let mut instance =
+                instance_owned(tx, caller.account(), &wanted)?.ok_or_else(missing)?;
+            if !is_there(&caller, &instance) || instance.phase == Phase::Gone {
                 return Err(missing());
             }
             let attention = apply(tx, &mut instance)?;
@@ -379,6 +379,11 @@ impl Control {
         })
         .await
     }
+}
+
+/// Whether an instance of the caller's account is one for this call.
+pub(crate) fn is_there(cx: &Context, instance: &Instance) -> bool {
+    instance.profile == cx.profile && cx.covers(&instance.region)
 }
 
 fn instance_write(

@@ -10,6 +10,7 @@ use brokerage_store::instance::{Attention, instance_owned};
 
 use crate::context::Context;
 use crate::control::Control;
+use crate::instance::is_there;
 
 /// Changes of an instance; what is empty stays as it is.
 #[derive(Debug, Clone, Default)]
@@ -51,16 +52,16 @@ impl Control {
     /// One instance that is, or was, the caller's: also one that is gone.
     ///
     /// # Errors
-    /// [`Error::NotFound`], also for another account's.
+    /// [`Error::NotFound`], also for another account's and for one in another region than the call's.
     pub async fn instance_recall(&self, cx: &Context, id: &InstanceId) -> Result<Instance> {
-        let (account, profile, wanted) = (cx.account().clone(), cx.profile, id.clone());
+        let (account, wanted) = (cx.account().clone(), id.clone());
         let found = self
             .read("instance_recall", move |tx| {
                 Ok(instance_owned(tx, &account, &wanted)?)
             })
             .await?;
         found
-            .filter(|instance| instance.profile == profile)
+            .filter(|instance| is_there(cx, instance))
             .ok_or_else(|| Error::not_found(Kind::Instance, id.as_str()))
     }
 }

@@ -154,12 +154,12 @@ impl Control {
         })
     }
 
-    /// The account's networks in the caller's region.
+    /// The account's networks in the call's region.
     ///
     /// # Errors
     /// [`Error::Internal`].
     pub async fn network_list(&self, cx: &Context) -> Result<Vec<Network>> {
-        let (account, profile, region) = (cx.account().clone(), cx.profile, cx.region.clone());
+        let (account, profile) = (cx.account().clone(), cx.profile);
         let all = self
             .read("network_list", move |tx| {
                 Ok(network_list(tx, &account, profile)?)
@@ -167,16 +167,16 @@ impl Control {
             .await?;
         Ok(all
             .into_iter()
-            .filter(|network| network.region == region)
+            .filter(|network| cx.covers(&network.region))
             .collect())
     }
 
-    /// The account's subnets in the caller's region.
+    /// The account's subnets in the call's region.
     ///
     /// # Errors
     /// [`Error::Internal`].
     pub async fn subnet_list(&self, cx: &Context) -> Result<Vec<Subnet>> {
-        let (account, profile, region) = (cx.account().clone(), cx.profile, cx.region.clone());
+        let (account, profile) = (cx.account().clone(), cx.profile);
         let all = self
             .read("subnet_list", move |tx| {
                 Ok(subnet_list(tx, &account, profile)?)
@@ -184,11 +184,11 @@ impl Control {
             .await?;
         Ok(all
             .into_iter()
-            .filter(|subnet| subnet.region == region)
+            .filter(|subnet| cx.covers(&subnet.region))
             .collect())
     }
 
-    /// One subnet of the account.
+    /// One subnet of the account in the call's region.
     ///
     /// In sandbox mode an unknown one is made, in a network whose id is derived from the subnet's.
     ///
@@ -206,10 +206,13 @@ impl Control {
                 Ok(subnet_by_id(tx, &account, profile, &wanted)?)
             })
             .await?;
-        if let Some(subnet) = found {
-            return Ok(subnet);
-        }
         let missing = || Error::not_found(Kind::Subnet, id);
+        if let Some(subnet) = found {
+            return match cx.covers(&subnet.region) {
+                true => Ok(subnet),
+                false => Err(missing()),
+            };
+        }
         let network_id = network_of_unknown
             .filter(|_| self.settings.sandbox)
             .ok_or_else(missing)?;

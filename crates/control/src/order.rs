@@ -254,19 +254,19 @@ impl Control {
     /// One order of the caller's.
     ///
     /// # Errors
-    /// [`Error::NotFound`], also for another account's.
+    /// [`Error::NotFound`], also for another account's and for one in another region than the call's.
     pub async fn order_view(&self, cx: &Context, id: &OrderId) -> Result<Order> {
         let (account, wanted) = (cx.account().clone(), id.clone());
         let order = self
             .read("order_view", move |tx| Ok(order_by_id(tx, &wanted)?))
             .await?;
         order
-            .filter(|order| order.account_id == account)
+            .filter(|order| order.account_id == account && cx.covers(&order.region))
             .ok_or_else(|| Error::not_found(Kind::Order, id.as_str()))
     }
 
-    /// The caller's orders in this profile made in a span of business time, newest first, with how many there are in
-    /// all.
+    /// The caller's orders in this profile and every region, made in a span of business time, newest first, with how
+    /// many there are in all.
     ///
     /// # Errors
     /// [`Error::Internal`].

@@ -116,17 +116,21 @@ impl Gateway {
         let params = vendor
             .params(request, route)
             .map_err(|e| refuse(&e.into()))?;
-        let region = vendor.region(request, &params);
+        let region_named = vendor.region(request, &params);
         let prepared = (row.prepare)(&params, table.index_base).map_err(|e| refuse(&e.into()))?;
         if let Some(name) = table.unknown.refused(prepared.unknown()) {
             let unknown = ParamError::Unknown { name: name.clone() };
             return Err(refuse(&unknown.into()));
         }
+        let region = table
+            .region_meant(&self.control, row, vendor.region_parameter(), &region_named)
+            .map_err(|error| refuse(&error))?;
         let cx = Context {
             principal: key.principal(),
             request_id: request_id.to_owned(),
             profile: table.profile,
             region,
+            region_named,
             operation: row.name,
             nonce: nonce.filter(|_| row.mode == Mode::Write),
         };

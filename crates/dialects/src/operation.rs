@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::fault::{CallError, Fault};
+use crate::fault::{CallError, Fault, missing};
 use crate::params::{Decoded, IndexBase, Param, ParamError, decode};
 
 /// A future that is sent between threads.
@@ -24,6 +24,17 @@ pub enum Mode {
     Read,
     /// It changes something: its nonce is remembered with the change.
     Write,
+}
+
+/// What the region of a call is to an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RegionUse {
+    /// It has to be named, and only what is in it is there.
+    Required,
+    /// It may be named, and then only what is in it is there; otherwise what is named has its own.
+    Optional,
+    /// There is none: what clients name all the same is not looked at.
+    Absent,
 }
 
 /// What a call is made with, beside its request.
@@ -47,6 +58,8 @@ pub trait Operation: 'static {
     const MODE: Mode;
     /// The vendor's limit for one account.
     const CALLS_PER_SECOND: u32;
+    /// What the region of a call is to it, where that differs from its service's [`Table::region`].
+    const REGION: Option<RegionUse> = None;
     /// The parameters, in the vendor's names.
     type Request: DeserializeOwned + Send;
     /// The answer without its envelope, in the vendor's names.
@@ -82,6 +95,8 @@ pub struct Row {
     pub mode: Mode,
     /// The vendor's limit for one account.
     pub calls_per_second: u32,
+    /// What the region of a call is to it, where that differs from its service's.
+    pub region: Option<RegionUse>,
     /// Reads the parameters.
     pub prepare: Prepare,
 }
@@ -148,6 +163,7 @@ where
         action: O::ACTION,
         mode: O::MODE,
         calls_per_second: O::CALLS_PER_SECOND,
+        region: O::REGION,
         prepare: prepare::<O>,
     }
 }
@@ -183,6 +199,8 @@ pub struct Table {
     pub version: &'static str,
     /// The catalog that it sells from.
     pub profile: &'static str,
+    /// What the region of a call is to its operations.
+    pub region: RegionUse,
     /// How its lists are counted in dotted parameters.
     pub index_base: IndexBase,
     /// Which parameters that the operation does not have are refused.
@@ -200,6 +218,30 @@ impl Table {
     pub fn unimplemented_names(&self) -> impl Iterator<Item = &'static str> + use<> {
         let names = self.unimplemented.lines().map(str::trim);
         names.filter(|line| !line.is_empty() && !line.starts_with('#'))
+    }
+
+    /// The region that a call is about, of what its caller named: empty for all of them.
+    ///
+    /// The one place that decides it for every operation of every cloud; what is in another region is then not there,
+    /// by [`Context::covers`].
+    ///
+    /// # Errors
+    /// A required one that is missing, under the name `parameter`; one that there is not.
+    pub fn region_meant(
+        &self,
+        control: &Control,
+        row: &Row,
+        parameter: &str,
+        named: &str,
+    ) -> Result<String, CallError> {
+        match (row.region.unwrap_or(self.region), named) {
+            (RegionUse::Absent, _) | (RegionUse::Optional, "") => Ok(String::new()),
+            (RegionUse::Required, "") => Err(missing(parameter)),
+            (RegionUse::Required | RegionUse::Optional, _) => {
+                control.region_check(self.profile, named)?;
+                Ok(named.to_owned())
+            }
+        }
     }
 
     /// The row of an operation.

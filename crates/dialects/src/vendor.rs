@@ -67,6 +67,9 @@ pub trait VendorWire: Sync {
     /// [`ParamError`] where the request cannot be read.
     fn params(&self, request: &WireRequest, route: &Route) -> Result<Param, ParamError>;
 
+    /// What the vendor calls the parameter that names a region.
+    fn region_parameter(&self) -> &'static str;
+
     /// The region that the caller named; empty when none was.
     fn region(&self, request: &WireRequest, params: &Param) -> String;
 

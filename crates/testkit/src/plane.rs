@@ -155,6 +155,7 @@ impl Plane {
             request_id: "test".into(),
             profile,
             region: region.into(),
+            region_named: region.into(),
             operation: "Test",
             nonce: None,
         }

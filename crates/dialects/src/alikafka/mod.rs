@@ -14,7 +14,7 @@ pub mod topic_words;
 use serde_json::{Map, Value};
 
 use crate::aliyun::{Service, Success, plain_envelope};
-use crate::operation::{Row, Table, UnknownParams, row};
+use crate::operation::{RegionUse, Row, Table, UnknownParams, row};
 use crate::params::IndexBase;
 
 /// The catalog that AliKafka, and BSS for it, sell from.
@@ -25,6 +25,7 @@ pub static TABLE: Table = Table {
     dialect: "alikafka",
     version: "2019-09-16",
     profile: PROFILE,
+    region: RegionUse::Required,
     index_base: IndexBase::One,
     unknown: UnknownParams::ReadOver,
     rows: ROWS,

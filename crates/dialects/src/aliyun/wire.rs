@@ -206,6 +206,10 @@ impl VendorWire for Aliyun {
         )
     }
 
+    fn region_parameter(&self) -> &'static str {
+        "RegionId"
+    }
+
     fn region(&self, _request: &WireRequest, params: &Param) -> String {
         params
             .get("RegionId")

@@ -106,14 +106,6 @@ pub fn check_owner(cx: &Context, owner_id: Option<i64>) -> Result<(), CallError>
     }
 }
 
-/// The caller in every region: some clients add `RegionId` to each call, and it limits no list here.
-pub fn everywhere(cx: &Context) -> Context {
-    Context {
-        region: String::new(),
-        ..cx.clone()
-    }
-}
-
 /// A text that is there and not empty: clients send empty ones for what was not said.
 pub fn given(text: &Option<String>) -> Option<&str> {
     text.as_deref().filter(|text| !text.is_empty())

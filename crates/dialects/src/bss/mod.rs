@@ -10,7 +10,7 @@ pub mod property;
 use serde_json::{Map, Value};
 
 use crate::aliyun::{Service, Success};
-use crate::operation::{Row, Table, UnknownParams, row};
+use crate::operation::{RegionUse, Row, Table, UnknownParams, row};
 use crate::params::IndexBase;
 
 /// The order system behind Alibaba Cloud's gateway.
@@ -24,6 +24,7 @@ pub static TABLE: Table = Table {
     dialect: "bss",
     version: "2017-12-14",
     profile: crate::alikafka::PROFILE,
+    region: RegionUse::Absent,
     index_base: IndexBase::One,
     unknown: UnknownParams::ReadOver,
     rows: ROWS,

@@ -13,7 +13,7 @@ pub mod topics;
 pub mod vpc;
 pub mod wire;
 
-use crate::operation::{Row, Table, UnknownParams, row};
+use crate::operation::{RegionUse, Row, Table, UnknownParams, row};
 use crate::params::IndexBase;
 
 /// The catalog that CKafka sells from.
@@ -24,6 +24,7 @@ pub static TABLE: Table = Table {
     dialect: "ckafka",
     version: "2019-08-19",
     profile: PROFILE,
+    region: RegionUse::Required,
     index_base: IndexBase::Zero,
     unknown: UnknownParams::Refused,
     rows: ROWS,

@@ -137,6 +137,10 @@ impl VendorWire for Tencent {
         from_dotted(business)
     }
 
+    fn region_parameter(&self) -> &'static str {
+        "Region"
+    }
+
     fn region(&self, request: &WireRequest, _params: &Param) -> String {
         common(request, "x-tc-region", "Region").unwrap_or_default()
     }

@@ -255,9 +255,8 @@ fn charge(instance: &Instance, lifecycle: &Lifecycle, now: Moment) -> ChargeView
 pub async fn instance_in_region(call: &Call, id: &str) -> Result<Instance> {
     let Call { control, cx } = call;
     let instance = control.instance_view(cx, &InstanceId::new(id)).await?;
-    if instance.region == cx.region && instance.phase != Phase::Released {
-        Ok(instance)
-    } else {
-        Err(Error::not_found(Kind::Instance, id))
+    match instance.phase {
+        Phase::Released => Err(Error::not_found(Kind::Instance, id)),
+        _ => Ok(instance),
     }
 }

@@ -9,7 +9,7 @@ pub mod ops;
 pub mod vpc;
 pub mod wire;
 
-use crate::operation::{Row, Table, UnknownParams, row};
+use crate::operation::{RegionUse, Row, Table, UnknownParams, row};
 use crate::params::IndexBase;
 
 /// The catalog that the dialect sells from.
@@ -22,6 +22,7 @@ pub static TABLE: Table = Table {
     dialect: "jdkafka",
     version: "v1",
     profile: PROFILE,
+    region: RegionUse::Required,
     index_base: IndexBase::One,
     unknown: UnknownParams::RefusedInside,
     rows: ROWS,

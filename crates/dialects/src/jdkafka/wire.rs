@@ -137,6 +137,10 @@ impl VendorWire for JdCloud {
         Ok(params)
     }
 
+    fn region_parameter(&self) -> &'static str {
+        "regionId"
+    }
+
     fn region(&self, _request: &WireRequest, params: &Param) -> String {
         params
             .get("regionId")

@@ -65,6 +65,13 @@ impl Catalogs {
         self.by_hash.get(hash)
     }
 
+    /// Whether a profile has, or had when something was bought that is still there, a region.
+    pub fn region_is_known(&self, profile: &str, region: &str) -> bool {
+        self.by_hash
+            .values()
+            .any(|catalog| catalog.profile() == profile && catalog.region(region).is_some())
+    }
+
     /// The current catalogs, by profile.
     pub fn current(&self) -> impl Iterator<Item = &Arc<Catalog>> {
         self.current.values()

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use brokerage_control::Context;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
+use crate::operation::{Call, Mode, Operation, RegionUse};
 
 /// The operation.
 pub struct GetAllInstanceIdList;
@@ -15,7 +14,8 @@ pub struct GetAllInstanceIdList;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
-    region_id: Option<String>,
+    #[serde(rename = "RegionId")]
+    _region_id: Option<String>,
 }
 
 /// The answer. The vendor's model leaves the object open: lists of ids by region are ours.
@@ -30,16 +30,13 @@ impl Operation for GetAllInstanceIdList {
     const ACTION: &'static str = "alikafka:GetAllInstanceIdList";
     const MODE: Mode = Mode::Read;
     const CALLS_PER_SECOND: u32 = 20;
+    const REGION: Option<RegionUse> = Some(RegionUse::Optional);
     type Request = Request;
     type Response = Response;
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
-        let cx = Context {
-            region: request.region_id.unwrap_or_default(),
-            ..call.cx.clone()
-        };
+    async fn call(call: &Call, _request: Request) -> Result<Response, CallError> {
         let mut instance_ids: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for instance in call.control.instance_list(&cx).await? {
+        for instance in call.control.instance_list(&call.cx).await? {
             instance_ids
                 .entry(instance.region)
                 .or_default()

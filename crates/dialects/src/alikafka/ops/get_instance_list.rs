@@ -131,8 +131,7 @@ impl Operation for GetInstanceList {
         let mut found = found(call, &request).await?;
         found.retain(|instance| {
             let group_of = instance.attributes.get(attribute::RESOURCE_GROUP);
-            (call.cx.region.is_empty() || instance.region == call.cx.region)
-                && instance.phase != Phase::Gone
+            instance.phase != Phase::Gone
                 && group.as_ref().is_none_or(|group| group_of == Some(group))
                 && tags.iter().all(|(key, value)| {
                     instance

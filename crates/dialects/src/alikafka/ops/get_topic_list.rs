@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::alikafka::convert::{TagVoList, given};
 use crate::alikafka::{topic_config, topic_words};
 use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
+use crate::operation::{Call, Mode, Operation, RegionUse};
 
 /// `PageSize` where none is given.
 const PAGE_SIZE_DEFAULT: usize = 10;
@@ -69,6 +69,7 @@ impl Operation for GetTopicList {
     const ACTION: &'static str = "alikafka:GetTopicList";
     const MODE: Mode = Mode::Read;
     const CALLS_PER_SECOND: u32 = 100;
+    const REGION: Option<RegionUse> = Some(RegionUse::Optional);
     type Request = Request;
     type Response = Response;
 

@@ -1,6 +1,7 @@
 //! What went wrong, in VPC's codes.
 
 use brokerage_domain::Error;
+use brokerage_domain::catalog::{Field, PlanFault};
 use brokerage_domain::error::Kind;
 
 use crate::aliyun::fault::{BAD_REQUEST, gateway_fault, param_fault, sentence};
@@ -25,6 +26,10 @@ fn code(error: &Error) -> &'static str {
             kind: Kind::Network,
             ..
         } => "InvalidVpcId.NotFound",
+        Error::Plan(PlanFault::NotOffered {
+            field: Field::Region,
+            ..
+        }) => "InvalidRegionId.NotFound",
         // Ours: three operations that only look have nothing else to refuse.
         Error::Plan(_)
         | Error::Rate(_)

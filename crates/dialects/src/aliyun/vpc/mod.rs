@@ -6,7 +6,7 @@ pub mod fault;
 pub mod ops;
 
 use super::{Service, plain_envelope};
-use crate::operation::{Row, Table, UnknownParams, row};
+use crate::operation::{RegionUse, Row, Table, UnknownParams, row};
 use crate::params::IndexBase;
 
 /// VPC's operations.
@@ -14,6 +14,7 @@ pub static TABLE: Table = Table {
     dialect: "aliyun-vpc",
     version: "2016-04-28",
     profile: crate::alikafka::PROFILE,
+    region: RegionUse::Required,
     index_base: IndexBase::One,
     unknown: UnknownParams::ReadOver,
     rows: ROWS,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use brokerage_control::Context;
 use brokerage_control::order::{ClientToken, NewInstance, OrderRequest};
 use brokerage_domain::catalog::{PlanRequest, Terms};
 use brokerage_domain::id::ID_BYTES_MAX;
@@ -99,7 +98,7 @@ impl Operation for CreateInstance {
         check_owner(cx, request.owner_id)?;
         let catalog = control.catalog(cx.profile)?;
         let charge = charge(&request, catalog.terms())?;
-        let plan_request = plan_request(&request, &charge, cx)?;
+        let plan_request = plan_request(&request, &charge, &cx.region_named)?;
         let token = client_token(&request, &plan_request, &charge)?;
         let plan = catalog
             .plan(&plan_request)
@@ -198,7 +197,7 @@ fn sold_months(name: &str, asked: Option<i64>, terms: &Terms) -> Result<u32, Cal
 fn plan_request(
     request: &Request,
     charge: &Charge,
-    cx: &Context,
+    region_named: &str,
 ) -> Result<PlanRequest, CallError> {
     let list = request.parameter.as_deref().unwrap_or_default();
     let pairs: Vec<(&str, &str)> = list
@@ -206,7 +205,7 @@ fn plan_request(
         .map(|Parameter { code, value }| (code.as_str(), value.as_str()))
         .collect();
     let properties = Properties::from_pairs(&pairs).map_err(|fault| order_check(&fault))?;
-    let request = properties.plan_request(charge.is_prepaid(), &cx.region);
+    let request = properties.plan_request(charge.is_prepaid(), region_named);
     Ok(request.map_err(|fault| order_check(&fault))?)
 }
 

@@ -94,7 +94,7 @@ impl Operation for GetPayAsYouGoPrice {
         let priced = price_modules(
             control.catalog(cx.profile)?,
             &modules,
-            (region, &cx.region),
+            (region, &cx.region_named),
             Term::Hour,
         )?;
         Ok(Response {

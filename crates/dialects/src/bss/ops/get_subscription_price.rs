@@ -120,7 +120,7 @@ impl Operation for GetSubscriptionPrice {
         let priced = price_modules(
             catalog,
             &modules,
-            (region, &cx.region),
+            (region, &cx.region_named),
             Term::Months(months),
         )?;
         let total = amount_number(priced.total(quantity)?)?;

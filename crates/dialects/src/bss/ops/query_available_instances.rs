@@ -6,8 +6,8 @@ use brokerage_domain::order::Charge;
 use serde::{Deserialize, Serialize};
 
 use crate::bss::convert::{
-    self, CALLS_PER_SECOND, MONTHS_PER_YEAR, PRODUCT_CODE, Page, Subscription, check_owner,
-    everywhere, given, in_span, renewal, span,
+    self, CALLS_PER_SECOND, MONTHS_PER_YEAR, PRODUCT_CODE, Page, Subscription, check_owner, given,
+    in_span, renewal, span,
 };
 use crate::fault::{CallError, invalid};
 use crate::operation::{Call, Mode, Operation};
@@ -86,7 +86,7 @@ impl Operation for QueryAvailableInstances {
         check_owner(cx, request.owner_id)?;
         let page = Page::of(request.page_num, request.page_size)?;
         let wanted = wanted(&request)?;
-        let all = control.instance_list(&everywhere(cx)).await?;
+        let all = control.instance_list(cx).await?;
         let owner = cx.principal.account_number;
         let found: Vec<Available> = all
             .iter()

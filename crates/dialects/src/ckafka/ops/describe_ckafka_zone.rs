@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::ckafka::answer::Answered;
 use crate::ckafka::convert::{self, STANDARD};
 use crate::ckafka::price::Amount;
-use crate::fault::{CallError, missing};
+use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
 use crate::params::Ignored;
 
@@ -96,9 +96,6 @@ impl Operation for DescribeCkafkaZone {
 
     async fn call(call: &Call, _request: Request) -> Result<Self::Response, CallError> {
         let Call { control, cx } = call;
-        if cx.region.is_empty() {
-            return Err(missing("Region"));
-        }
         let catalog = control.catalog(cx.profile)?;
         // The plan of a buyer who says nothing, by the hour.
         let first = catalog.zones(&cx.region).next().map(|zone| zone.id.clone());

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::{Answered, Page};
 use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
+use crate::operation::{Call, Mode, Operation, RegionUse};
 use crate::params::Ignored;
 
 /// `Limit` where none is given, and the largest: more than there are regions.
@@ -46,6 +46,7 @@ impl Operation for DescribeRegion {
     const ACTION: &'static str = "ckafka:DescribeRegion";
     const MODE: Mode = Mode::Read;
     const CALLS_PER_SECOND: u32 = 20;
+    const REGION: Option<RegionUse> = Some(RegionUse::Absent);
     type Request = Request;
     type Response = Answered<Vec<Region>>;
 

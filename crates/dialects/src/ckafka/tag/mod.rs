@@ -4,7 +4,7 @@
 pub mod ops;
 
 use crate::ckafka::{PROFILE, fault};
-use crate::operation::{Row, Table, UnknownParams, row};
+use crate::operation::{RegionUse, Row, Table, UnknownParams, row};
 use crate::params::IndexBase;
 
 /// What tag calls a CKafka instance.
@@ -17,6 +17,7 @@ pub static TABLE: Table = Table {
     dialect: "ckafka-tag",
     version: "2018-08-13",
     profile: PROFILE,
+    region: RegionUse::Absent,
     index_base: IndexBase::Zero,
     unknown: UnknownParams::RefusedInside,
     rows: ROWS,

@@ -5,7 +5,7 @@ pub mod filter;
 pub mod ops;
 
 use crate::ckafka::{PROFILE, fault};
-use crate::operation::{Row, Table, UnknownParams, row};
+use crate::operation::{RegionUse, Row, Table, UnknownParams, row};
 use crate::params::IndexBase;
 
 /// The operations of the network service.
@@ -13,6 +13,7 @@ pub static TABLE: Table = Table {
     dialect: "ckafka-vpc",
     version: "2017-03-12",
     profile: PROFILE,
+    region: RegionUse::Required,
     index_base: IndexBase::Zero,
     unknown: UnknownParams::RefusedInside,
     rows: ROWS,

@@ -4,7 +4,7 @@ pub mod convert;
 pub mod ops;
 
 use super::PROFILE;
-use crate::operation::{Row, Table, UnknownParams, row};
+use crate::operation::{RegionUse, Row, Table, UnknownParams, row};
 use crate::params::IndexBase;
 
 /// The operations.
@@ -12,6 +12,7 @@ pub static TABLE: Table = Table {
     dialect: "jdvpc",
     version: "v1",
     profile: PROFILE,
+    region: RegionUse::Required,
     index_base: IndexBase::One,
     unknown: UnknownParams::RefusedInside,
     rows: ROWS,

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::aliyun::vpc::convert::{VSwitch, v_switch};
 use crate::fault::{CallError, invalid};
-use crate::operation::{Call, Mode, Operation};
+use crate::operation::{Call, Mode, Operation, RegionUse};
 
 /// The operation.
 pub struct DescribeVSwitchAttributes;
@@ -23,6 +23,7 @@ impl Operation for DescribeVSwitchAttributes {
     const ACTION: &'static str = "vpc:DescribeVSwitchAttributes";
     const MODE: Mode = Mode::Read;
     const CALLS_PER_SECOND: u32 = 100;
+    const REGION: Option<RegionUse> = Some(RegionUse::Optional);
     type Request = Request;
     type Response = VSwitch;
 

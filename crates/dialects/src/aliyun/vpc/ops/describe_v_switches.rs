@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aliyun::vpc::convert::{Page, VSwitch, v_switch};
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
+use crate::fault::{CallError, missing};
+use crate::operation::{Call, Mode, Operation, RegionUse};
 
 /// The operation.
 pub struct DescribeVSwitches;
@@ -42,11 +42,16 @@ impl Operation for DescribeVSwitches {
     const ACTION: &'static str = "vpc:DescribeVSwitches";
     const MODE: Mode = Mode::Read;
     const CALLS_PER_SECOND: u32 = 100;
+    const REGION: Option<RegionUse> = Some(RegionUse::Optional);
     type Request = Request;
     type Response = Response;
 
     async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = call;
+        // "At least one of RegionId and VpcId".
+        if cx.region.is_empty() && request.vpc_id.as_deref().is_none_or(str::is_empty) {
+            return Err(missing("RegionId"));
+        }
         let wanted = |filter: &Option<String>, text: &str| {
             filter
                 .as_deref()

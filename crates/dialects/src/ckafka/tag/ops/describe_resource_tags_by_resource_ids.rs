@@ -72,15 +72,16 @@ impl Operation for DescribeResourceTagsByResourceIds {
             ));
         }
         let ours = request.service_type == SERVICE && request.resource_prefix == RESOURCE_PREFIX;
-        let region = check::given(request.resource_region.as_ref());
+        // Resources name their region beside them.
+        let cx = cx.in_region(request.resource_region.unwrap_or_default());
         let mut found = Vec::new();
         for id in request.resource_ids.iter().filter(|_| ours) {
             let instance = match control
-                .instance_view(cx, &InstanceId::new(id.as_str()))
+                .instance_view(&cx, &InstanceId::new(id.as_str()))
                 .await
             {
-                Ok(instance) if region.is_none_or(|region| instance.region == region) => instance,
-                Ok(_) | Err(Error::NotFound { .. }) => continue,
+                Ok(instance) => instance,
+                Err(Error::NotFound { .. }) => continue,
                 Err(error) => return Err(error.into()),
             };
             let tags = instance.tags.into_iter();

@@ -47,14 +47,14 @@ impl Operation for ModifyResourceTags {
     type Response = Response;
 
     fn resource(request: &Request) -> Option<String> {
-        let id = instance_of(&request.resource).ok();
+        let named = instance_of(&request.resource).ok();
         // What names no instance is refused by the call itself.
-        id.map(|id| ids::instance_resource(id.as_str()))
+        named.map(|(_, id)| ids::instance_resource(id.as_str()))
     }
 
     async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = call;
-        let id = instance_of(&request.resource)?;
+        let (region, id) = instance_of(&request.resource)?;
         let edit = InstanceEdit {
             tags: check::tags("ReplaceTags", request.replace_tags)?,
             tags_dropped: request
@@ -77,12 +77,15 @@ impl Operation for ModifyResourceTags {
         if edit.tags.is_empty() && edit.tags_dropped.is_empty() {
             return Err(check::not_allowed_empty("ReplaceTags"));
         }
-        control.instance_edit(cx, &id, edit).await?;
+        control
+            .instance_edit(&cx.in_region(region), &id, edit)
+            .await?;
         Ok(Response {})
     }
 }
 
-fn instance_of(resource: &str) -> Result<InstanceId, CallError> {
+/// The region that a resource's name has, which may be empty, and its instance.
+fn instance_of(resource: &str) -> Result<(&str, InstanceId), CallError> {
     let parts: Vec<&str> = resource.split(':').collect();
     if parts.len() != RESOURCE_PARTS || parts[0] != "qcs" {
         return Err(invalid(
@@ -91,7 +94,7 @@ fn instance_of(resource: &str) -> Result<InstanceId, CallError> {
         ));
     }
     match parts[RESOURCE_PARTS - 1].split_once('/') {
-        Some((RESOURCE_PREFIX, id)) if parts[2] == SERVICE => Ok(InstanceId::new(id)),
+        Some((RESOURCE_PREFIX, id)) if parts[2] == SERVICE => Ok((parts[3], InstanceId::new(id))),
         _ => Err(Error::not_found(Kind::Instance, resource).into()),
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::ckafka::answer::Page;
 use crate::ckafka::convert;
 use crate::ckafka::vpc::filter::{Filter, check_filters, passes};
-use crate::fault::{CallError, missing};
+use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
 
 /// `Limit` where none is given.
@@ -85,9 +85,6 @@ impl Operation for DescribeSubnets {
 
     async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = call;
-        if cx.region.is_empty() {
-            return Err(missing("Region"));
-        }
         check_filters("SubnetIds", &request.subnet_ids, &request.filters, &FILTERS)?;
         let catalog = control.catalog(cx.profile)?;
         let mut found = control.subnet_list(cx).await?;

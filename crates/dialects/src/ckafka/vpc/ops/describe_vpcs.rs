@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::ckafka::answer::Page;
 use crate::ckafka::convert;
 use crate::ckafka::vpc::filter::{Filter, check_filters, passes};
-use crate::fault::{CallError, missing};
+use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
 
 /// `Limit` where none is given.
@@ -68,9 +68,6 @@ impl Operation for DescribeVpcs {
 
     async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = call;
-        if cx.region.is_empty() {
-            return Err(missing("Region"));
-        }
         check_filters("VpcIds", &request.vpc_ids, &request.filters, &FILTERS)?;
         let mut found = control.network_list(cx).await?;
         found.retain(|network| request.wants(network));

@@ -1,7 +1,5 @@
 //! describeSubnet: one subnet.
 
-use brokerage_domain::Error;
-use brokerage_domain::error::Kind;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::CallError;
@@ -44,9 +42,6 @@ impl Operation for DescribeSubnet {
         let Call { control, cx } = call;
         // An unknown one is not made here, even in sandbox mode: a purchase names its network as well and makes both.
         let subnet = control.subnet_view(cx, &request.subnet_id, None).await?;
-        if subnet.region != cx.region {
-            return Err(Error::not_found(Kind::Subnet, request.subnet_id).into());
-        }
         Ok(Response {
             subnet: SubnetView::new(&subnet),
         })
