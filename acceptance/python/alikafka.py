@@ -44,7 +44,7 @@ INSTANCE_TREE = {
     "AutoCreateTopicEnable": Maybe(bool),
     "BackupZoneId": Maybe(str),
     "CreateTime": int,
-    "DefaultPartitionNum": Maybe(int),
+    "DefaultPartitionNum": int,
     "DeployType": int,
     "DiskSize": int,
     "DiskType": int,
@@ -83,7 +83,7 @@ INSTANCE_TREE = {
     "UsedPartitionCount": int,
     "UsedTopicCount": int,
     "VSwitchId": str,
-    "VSwitchIds": Maybe({"VSwitchIds": [str]}),
+    "VSwitchIds": {"VSwitchIds": [str]},
     "ViewInstanceStatusCode": int,
     "VpcId": str,
     "VpcSaslDomainEndpoint": Maybe(str),
@@ -116,7 +116,7 @@ TOPIC_TREE = {
     "StatusName": str,
     "Tags": dict,
     "Topic": str,
-    "TopicConfig": Maybe(str),
+    "TopicConfig": str,
 }
 # ServiceStatus of GetInstanceList.
 WAITING, RUNNING, RELEASED = 0, 5, 15

@@ -18,7 +18,10 @@ pub async fn run(engine: &dyn Engine, spec: &ClusterSpec) {
         name: name.into(),
         partitions: 2,
         replication_factor: 1,
-        configs: BTreeMap::new(),
+        configs: BTreeMap::from([
+            ("min.insync.replicas".into(), "2".into()),
+            ("retention.ms".into(), "3600000".into()),
+        ]),
     };
     assert_eq!(
         engine.observe_cluster(id).await.expect("observe"),
@@ -116,14 +119,11 @@ pub async fn run(engine: &dyn Engine, spec: &ClusterSpec) {
     );
 
     engine.ensure_cluster(spec).await.expect("start again");
-    let names: Vec<String> = engine
-        .list_topics(id)
-        .await
-        .expect("topics")
-        .into_iter()
-        .map(|t| t.name)
-        .collect();
-    assert_eq!(names, ["first", "second"], "topics outlive a stop");
+    assert_eq!(
+        engine.list_topics(id).await.expect("topics"),
+        [topic("first"), topic("second")],
+        "topics outlive a stop, with their replicas and settings"
+    );
     let seen = engine.observe_cluster(id).await.expect("observe");
     let stopped = seen.expect("is there").stopped_brokers;
     assert_eq!(stopped, [0], "a broker stays away over a stop");

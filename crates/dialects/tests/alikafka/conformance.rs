@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use brokerage_dialects::alikafka::TABLE;
 use brokerage_dialects::alikafka::topic_config::SHOWN_ONLY;
+use brokerage_dialects::operation::RegionUse;
 use brokerage_domain::instance::Phase;
 use brokerage_testkit::Plane;
 use brokerage_testkit::conformance::{Answers, Conformance, Model, assert_listed};
@@ -40,6 +41,20 @@ fn parameters_without_effect_are_listed_with_a_reason() {
     let shown_only = SHOWN_ONLY.map(|member| format!("CreateTopic.Config.{member}"));
     found.extend(shown_only);
     assert_listed(&list("ignored-parameters.txt"), &found, true);
+}
+
+#[test]
+fn a_region_is_required_where_the_model_requires_it() {
+    let model = conformance().model;
+    for row in TABLE.rows {
+        let operation = model.operation(row.name).expect("the model has it");
+        let required = operation
+            .required_paths()
+            .iter()
+            .any(|path| path == &["RegionId"]);
+        let region = row.region.unwrap_or(TABLE.region);
+        assert_eq!(region == RegionUse::Required, required, "{}", row.name);
+    }
 }
 
 #[test]

@@ -73,6 +73,8 @@ async fn an_instance_lives_from_its_start_to_its_deletion() {
     // A destroy that was interrupted here begins with the release again.
     done(&plane, "ReleaseInstance", &of).await;
     assert_eq!(shown(&plane, &id).await["ServiceStatus"], 15);
+    // What was in it is gone, and is read so.
+    assert_eq!(done(&plane, "GetTopicList", &of).await["Total"], 0);
     done(&plane, "DeleteInstance", &of).await;
     assert_eq!(shown(&plane, &id).await, Value::Null);
     for action in ["ReleaseInstance", "DeleteInstance"] {

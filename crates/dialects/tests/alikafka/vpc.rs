@@ -72,6 +72,32 @@ async fn a_v_switch_that_is_asked_for_can_be_used_at_the_start() {
     }
 }
 
+/// "At least one of RegionId and VpcId."
+#[tokio::test(flavor = "multi_thread")]
+async fn v_switches_are_those_of_a_region_or_of_a_vpc() {
+    let plane = Plane::sandbox().await;
+    vpc(
+        &plane,
+        "DescribeVSwitchAttributes",
+        &[("VSwitchId", "vsw-new")],
+    )
+    .await;
+    for (filter, status, expected) in [
+        (&[][..], 400, json!("MissingRegionId")),
+        (&[("RegionId", "")], 400, json!("MissingRegionId")),
+        (&[("VpcId", "vpc-new")], 200, json!(1)),
+        (&[("RegionId", REGION)], 200, json!(1)),
+        (&[("RegionId", "cn-beijing")], 200, json!(0)),
+    ] {
+        let answer = plane.aliyun("DescribeVSwitches", VPC_VERSION, filter).await;
+        let said = match status {
+            200 => &answer.json["TotalCount"],
+            _ => &answer.json["Code"],
+        };
+        assert_eq!((answer.status, said), (status, &expected), "{filter:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn outside_the_sandbox_an_unknown_v_switch_stays_unknown() {
     let settings = Settings {

@@ -2,7 +2,7 @@
 
 use brokerage_control::topic::TopicView;
 use brokerage_domain::id::InstanceId;
-use brokerage_domain::instance::Instance;
+use brokerage_domain::instance::{Instance, Phase};
 use serde::{Deserialize, Serialize};
 
 use crate::alikafka::convert::{TagVoList, given};
@@ -81,7 +81,11 @@ impl Operation for GetTopicList {
         let Call { control, cx } = call;
         let id = InstanceId::new(request.instance_id);
         let instance = control.instance_view(cx, &id).await?;
-        let mut topics = control.topic_list(cx, &id).await?;
+        let mut topics = match instance.phase {
+            // They went with the cluster; Terraform has to see it before it can destroy what is left.
+            Phase::Released => Vec::new(),
+            _ => control.topic_list(cx, &id).await?,
+        };
         // The filter is exact: Terraform takes the first of what comes back.
         if let Some(wanted) = given(request.topic) {
             topics.retain(|view| view.topic.name == wanted);
