@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use brokerage_domain::access::{AccessKey, Attempt, Policy, STATEMENTS_MAX, decide};
+use brokerage_domain::clock::Moment;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::{AccessKeyId, AccountId};
 use brokerage_domain::{Error, Result};
@@ -18,6 +19,9 @@ use crate::control::Control;
 
 /// Keys whose secrets are kept open in memory.
 pub const KEYS_CACHED_MAX: usize = 10_000;
+/// How long a key is used as it was read, in microseconds: another process on the same database may have switched it
+/// off or changed its policy meanwhile, which has to hold within a second.
+pub const KEY_AGE_US_MAX: i64 = 500_000;
 /// Longest id of an access key that is looked up, in bytes.
 pub const KEY_ID_BYTES_MAX: usize = 128;
 const KEY_ID_CHARS: usize = 24;
@@ -47,9 +51,50 @@ impl OpenKey {
     }
 }
 
-/// Open keys by id. Only keys that exist are kept, so strangers cannot fill it.
+/// Open keys by id, each for [`KEY_AGE_US_MAX`]. Only keys that exist are kept, so strangers cannot fill it.
 #[derive(Default)]
-pub struct KeyCache(RwLock<HashMap<String, Arc<OpenKey>>>);
+pub struct KeyCache(RwLock<Cached>);
+
+#[derive(Default)]
+struct Cached {
+    keys: HashMap<String, (Moment, Arc<OpenKey>)>,
+    /// How often a key was changed here: what was read before a change is not kept after it.
+    changes: u64,
+}
+
+impl KeyCache {
+    /// The key as it was read less than [`KEY_AGE_US_MAX`] ago. A clock that stepped back makes it old.
+    fn get(&self, id: &str, now: Moment) -> Option<Arc<OpenKey>> {
+        let cached = self.0.read();
+        let (read_at, key) = cached.keys.get(id)?;
+        let age_us = now.micros() - read_at.micros();
+        (0..KEY_AGE_US_MAX).contains(&age_us).then(|| key.clone())
+    }
+
+    /// To be taken before a key is read from the store, and given to [`KeyCache::keep`] with what was read.
+    fn changes(&self) -> u64 {
+        self.0.read().changes
+    }
+
+    /// Keeps what was read at `read_at`, unless a key was changed since `changes` was taken.
+    fn keep(&self, id: &str, key: &Arc<OpenKey>, read_at: Moment, changes: u64) {
+        let mut cached = self.0.write();
+        if cached.changes != changes {
+            return;
+        }
+        if cached.keys.len() >= KEYS_CACHED_MAX {
+            cached.keys.clear();
+        }
+        cached.keys.insert(id.to_owned(), (read_at, key.clone()));
+    }
+
+    /// Forgets a key that was changed, also what is being read of it just now.
+    fn forget(&self, id: &str) {
+        let mut cached = self.0.write();
+        cached.changes += 1;
+        cached.keys.remove(id);
+    }
+}
 
 /// A key to make.
 pub struct NewKey {
@@ -72,8 +117,10 @@ impl Control {
         if id.is_empty() || id.len() > KEY_ID_BYTES_MAX {
             return Ok(None);
         }
-        let cached = self.keys.0.read().get(id).cloned();
-        let key = match cached {
+        if id == SANDBOX_KEY_ID && !self.settings.sandbox {
+            return Ok(None);
+        }
+        let key = match self.keys.get(id, self.real_now()) {
             Some(key) => key,
             None => match self.access_key_load(id).await? {
                 Some(key) => key,
@@ -85,6 +132,7 @@ impl Control {
     }
 
     async fn access_key_load(&self, id: &str) -> Result<Option<Arc<OpenKey>>> {
+        let (read_at, changes) = (self.real_now(), self.keys.changes());
         let wanted = id.to_owned();
         let stored = self
             .read("access_key_open", move |tx| {
@@ -110,11 +158,7 @@ impl Control {
             secret,
             session_token_hash,
         });
-        let mut cache = self.keys.0.write();
-        if cache.len() >= KEYS_CACHED_MAX {
-            cache.clear();
-        }
-        cache.insert(id.to_owned(), key.clone());
+        self.keys.keep(id, &key, read_at, changes);
         Ok(Some(key))
     }
 
@@ -175,7 +219,7 @@ impl Control {
         }
     }
 
-    /// Switches a key on or off, at once.
+    /// Switches a key on or off: in this process at once, in others on the same store within [`KEY_AGE_US_MAX`].
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -186,7 +230,7 @@ impl Control {
                 Ok(access_key_set_active(tx, &key, active)?)
             })
             .await?;
-        self.keys.0.write().remove(id);
+        self.keys.forget(id);
         if found {
             Ok(())
         } else {
@@ -217,4 +261,55 @@ pub fn token_hash(token: &SecretString) -> String {
     use secrecy::ExposeSecret;
     use sha2::{Digest, Sha256};
     hex::encode(Sha256::digest(token.expose_secret().as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(id: &str) -> Arc<OpenKey> {
+        Arc::new(OpenKey {
+            key: AccessKey {
+                id: AccessKeyId::new(id),
+                account_id: AccountId::new("account"),
+                active: true,
+                policy: Policy::allow_all(),
+                expires_at: None,
+            },
+            account_number: 1,
+            secret: SecretString::from("secret"),
+            session_token_hash: None,
+        })
+    }
+
+    #[test]
+    fn what_was_read_before_a_change_is_not_kept_after_it() {
+        let cache = KeyCache::default();
+        let at = Moment::from_seconds(1);
+        let changes = cache.changes();
+        cache.keep("k", &key("k"), at, changes);
+        assert!(cache.get("k", at).is_some());
+
+        // Read, then switched off, then kept: the order of the race.
+        let changes = cache.changes();
+        cache.forget("k");
+        cache.keep("k", &key("k"), at, changes);
+        assert!(cache.get("k", at).is_none());
+    }
+
+    #[test]
+    fn a_key_is_used_for_less_than_a_second_as_it_was_read() {
+        let cache = KeyCache::default();
+        let at = Moment::from_micros;
+        cache.keep("k", &key("k"), at(0), cache.changes());
+        for (now_us, expected) in [
+            (0, true),
+            (KEY_AGE_US_MAX - 1, true),
+            (KEY_AGE_US_MAX, false),
+            (-1, false),
+        ] {
+            assert_eq!(cache.get("k", at(now_us)).is_some(), expected, "{now_us}");
+        }
+        const { assert!(KEY_AGE_US_MAX < 1_000_000) };
+    }
 }

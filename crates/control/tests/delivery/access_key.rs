@@ -1,9 +1,85 @@
 //! Keys and the policies that they carry.
 
-use brokerage_control::access_key::NewKey;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use brokerage_control::access_key::{KEY_AGE_US_MAX, NewKey};
+use brokerage_control::seal::MasterKey;
 use brokerage_domain::Error;
-use brokerage_domain::access::{Policy, STATEMENTS_MAX};
-use brokerage_testkit::Plane;
+use brokerage_domain::access::{AccessKey, Attempt, Effect, Policy, STATEMENTS_MAX};
+use brokerage_domain::clock::Moment;
+use brokerage_domain::id::{AccessKeyId, Chance};
+use brokerage_store::Store;
+use brokerage_store::access_key::{StoredKey, access_key_insert};
+use brokerage_testkit::{Plane, PlaneOptions};
+use secrecy::SecretString;
+
+/// Keys that are switched off while they are used for the first time.
+const RACES: usize = 150;
+
+/// A new key of the sandbox account.
+async fn key(plane: &Plane) -> String {
+    let account = plane.control.account_view("sandbox").await.unwrap();
+    let new = NewKey {
+        id: None,
+        secret: None,
+        session_token: None,
+        policy: Policy::allow_all(),
+    };
+    let made = plane.control.access_key_create(&account.id, new).await;
+    made.unwrap().0.as_str().to_owned()
+}
+
+async fn is_open(plane: &Plane, id: &str) -> bool {
+    plane.control.access_key_open(id).await.unwrap().is_some()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_another_process_switches_is_switched_within_a_second() {
+    let store = Store::open_sqlite_in_memory().unwrap();
+    let plane = async |node: &str| {
+        let options = PlaneOptions {
+            store: Some(store.clone()),
+            node: node.to_owned(),
+            ..PlaneOptions::default()
+        };
+        Plane::start(options).await
+    };
+    let (here, there) = (plane("here").await, plane("there").await);
+    let id = key(&here).await;
+    for active in [false, true] {
+        assert_eq!(is_open(&there, &id).await, !active, "as it was");
+        let switched = here.control.access_key_set_active(&id, active).await;
+        switched.unwrap();
+        assert_eq!(is_open(&here, &id).await, active, "at once here");
+        let later = there.control.real_now().micros() + KEY_AGE_US_MAX;
+        there.clock.set(Moment::from_micros(later));
+        assert_eq!(is_open(&there, &id).await, active, "soon there");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_off_also_when_it_is_switched_while_it_is_read() {
+    let plane = Arc::new(Plane::sandbox().await);
+    for _ in 0..RACES {
+        let id = key(&plane).await;
+        let is_off = Arc::new(AtomicBool::new(false));
+        let using = {
+            let (plane, id, is_off) = (plane.clone(), id.clone(), is_off.clone());
+            tokio::spawn(async move {
+                while !is_off.load(Ordering::SeqCst) {
+                    is_open(&plane, &id).await;
+                }
+            })
+        };
+        let switched = plane.control.access_key_set_active(&id, false).await;
+        switched.unwrap();
+        assert!(!is_open(&plane, &id).await, "off at once");
+        is_off.store(true, Ordering::SeqCst);
+        using.await.unwrap();
+        assert!(!is_open(&plane, &id).await, "off for good");
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_policy_has_a_bounded_number_of_statements() {
