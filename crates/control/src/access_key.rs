@@ -16,6 +16,7 @@ use secrecy::SecretString;
 
 use crate::context::{Context, Principal};
 use crate::control::Control;
+use crate::sandbox::SANDBOX_KEY_ID;
 
 /// Keys whose secrets are kept open in memory.
 pub const KEYS_CACHED_MAX: usize = 10_000;
@@ -109,7 +110,8 @@ pub struct NewKey {
 }
 
 impl Control {
-    /// The key of this id, if there is one that may be used now.
+    /// The key of this id, if there is one that may be used now. The sandbox's, whose secret is public, may not be
+    /// used outside sandbox mode: it is unknown there, whatever the store has.
     ///
     /// # Errors
     /// [`Error::Internal`] when the store or the seal fails.

@@ -16,7 +16,7 @@ use crate::control::Control;
 pub const SANDBOX_ACCOUNT: &str = "sandbox";
 /// Id of its key.
 pub const SANDBOX_KEY_ID: &str = "BROKERAGESANDBOX";
-/// Secret of its key: public, which is why sandbox mode listens on loopback only.
+/// Secret of its key: public, which is why sandbox mode listens on loopback only and the key is unknown without it.
 pub const SANDBOX_SECRET: &str = "brokerage-sandbox-secret";
 /// What it starts with, in whole units of every currency.
 pub const SANDBOX_UNITS: i64 = 100_000_000;

@@ -1,6 +1,7 @@
 //! Every operation of every dialect refuses the unsigned, the wrong key, the wrong secret, a replay of a stranger's
 //! clock, and a key whose policy does not permit it.
 
+use brokerage_control::Settings;
 use brokerage_control::access_key::NewKey;
 use brokerage_control::sandbox::{SANDBOX_KEY_ID, SANDBOX_SECRET};
 use brokerage_dialects::operation::{Row, Table};
@@ -9,7 +10,8 @@ use brokerage_dialects::vendor::TABLES;
 use brokerage_dialects::wire::WireRequest;
 use brokerage_domain::access::{Effect, Policy, Statement};
 use brokerage_domain::id::AccessKeyId;
-use brokerage_testkit::Plane;
+use brokerage_store::Store;
+use brokerage_testkit::{Plane, PlaneOptions};
 use http::Method;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -145,6 +147,54 @@ async fn every_operation_is_open_to_its_account_only() {
         Outcome::NotAuthenticated,
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sandboxs_key_is_nobodys_without_sandbox_mode() {
+    let store = Store::open_sqlite_in_memory().unwrap();
+    let start = async |sandbox: bool| {
+        let settings = Settings {
+            sandbox,
+            rate_limits: false,
+            ..Settings::default()
+        };
+        let store = Some(store.clone());
+        Plane::start(PlaneOptions {
+            settings,
+            store,
+            ..PlaneOptions::default()
+        })
+        .await
+    };
+    let well_known = (SANDBOX_KEY_ID, SANDBOX_SECRET);
+    check(&start(true).await, well_known, Outcome::Through).await;
+    let outside = start(false).await;
+    check(&outside, well_known, Outcome::NotAuthenticated).await;
+    // Told as any other key that nobody has.
+    for table in TABLES {
+        let row = &table.rows[0];
+        let mut told = Vec::new();
+        for id in [SANDBOX_KEY_ID, "ABCDEFGHIJKLMNOP"] {
+            let Unsigned { request, scheme } = unsigned(table, row);
+            let signed =
+                outside.signed_by(id, SANDBOX_SECRET, request, scheme, "cn-north-1", "kafka");
+            let answer = outside.send(&signed).await;
+            let code = answer.json["Code"].as_str().map(str::to_owned);
+            let error = answer.json["Response"]["Error"]["Code"].clone();
+            told.push((
+                answer.status,
+                code,
+                error,
+                answer.json["error"]["status"].clone(),
+            ));
+        }
+        assert_eq!(told[0], told[1], "{}", table.dialect);
+    }
+    check(&start(true).await, well_known, Outcome::Through).await;
+    let by_hand = start(true).await;
+    let switched = by_hand.control.access_key_set_active(SANDBOX_KEY_ID, false);
+    switched.await.unwrap();
+    check(&start(true).await, well_known, Outcome::NotAuthenticated).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

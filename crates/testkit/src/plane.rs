@@ -3,12 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use brokerage_control::access_key::NewKey;
+use brokerage_control::context::Rights;
 use brokerage_control::sandbox::{SANDBOX_ACCOUNT, SANDBOX_KEY_ID, SANDBOX_SECRET};
 use brokerage_control::seal::MasterKey;
 use brokerage_control::{Context, Control, Parts, Principal, Settings};
 use brokerage_dialects::gateway::Gateway;
 use brokerage_dialects::signing::{Credentials, Scheme, SigningMoment, SigningScope, sign};
 use brokerage_dialects::wire::WireRequest;
+use brokerage_domain::Error;
+use brokerage_domain::access::Policy;
 use brokerage_domain::catalog::Catalogs;
 use brokerage_domain::clock::{Clocks, FrozenClock, Moment};
 use brokerage_domain::id::{AccessKeyId, Chance, InstanceId};
@@ -21,6 +25,8 @@ use serde_json::Value;
 
 /// When test time begins: 2026-11-23T04:00:00Z.
 const BEGINNING: Moment = Moment::from_seconds(1_795_406_400);
+/// Id of the key that a plane without sandbox mode signs with: the sandbox's is unknown there.
+const KEY_ID: &str = "PLANEKEY";
 /// The host that test requests name.
 const HOST: &str = "127.0.0.1:8080";
 /// Looks at the store before a test gives up on an instance; each look lets the reconciler run.
@@ -72,6 +78,8 @@ pub struct Plane {
     pub engine: Arc<FakeEngine>,
     /// Business and real time, standing still.
     pub clock: Arc<FrozenClock>,
+    /// The key of the sandbox account that requests are signed with.
+    key_id: &'static str,
     nonces: AtomicU64,
 }
 
@@ -94,7 +102,7 @@ impl Plane {
         Self::start(PlaneOptions::default()).await
     }
 
-    /// A plane with options. The sandbox account is there in any case.
+    /// A plane with options. The sandbox account is there in any case, with a key that works.
     pub async fn start(options: PlaneOptions) -> Self {
         let PlaneOptions {
             settings,
@@ -106,6 +114,7 @@ impl Plane {
         let clock = Arc::new(FrozenClock::at(beginning));
         let engine = Arc::new(FakeEngine::new());
         let chance = Chance::seeded(seed);
+        let is_sandbox = settings.sandbox;
         let control = Control::new(Parts {
             settings,
             store: store.unwrap_or_else(|| {
@@ -125,6 +134,10 @@ impl Plane {
             .sandbox_prepare()
             .await
             .expect("the sandbox account is made");
+        let key_id = match is_sandbox {
+            true => SANDBOX_KEY_ID,
+            false => key_of_the_plane(&control).await,
+        };
         control
             .background_start()
             .await
@@ -135,6 +148,7 @@ impl Plane {
             gateway,
             engine,
             clock,
+            key_id,
             nonces: AtomicU64::new(0),
         }
     }
@@ -150,7 +164,7 @@ impl Plane {
             principal: Principal {
                 account_id: account.id,
                 account_number: account.number,
-                key_id: Some(AccessKeyId::new(SANDBOX_KEY_ID)),
+                key_id: Some(AccessKeyId::new(self.key_id)),
             },
             request_id: "test".into(),
             profile,
@@ -175,7 +189,7 @@ impl Plane {
         }
     }
 
-    /// Signs a request with the sandbox key at the plane's time, with a fresh nonce.
+    /// Signs a request with the plane's key at the plane's time, with a fresh nonce.
     pub fn signed(
         &self,
         request: WireRequest,
@@ -184,7 +198,7 @@ impl Plane {
         service: &str,
     ) -> WireRequest {
         self.signed_by(
-            SANDBOX_KEY_ID,
+            self.key_id,
             SANDBOX_SECRET,
             request,
             scheme,
@@ -340,5 +354,23 @@ impl Plane {
             .await
             .expect("the ledger is read");
         assert_eq!(report.findings, [], "of {} transfers", report.transfers);
+    }
+}
+
+/// Makes the plane's own key of the sandbox account, unless another plane on this store has made it.
+async fn key_of_the_plane(control: &Control) -> &'static str {
+    let account = control
+        .account_view(SANDBOX_ACCOUNT)
+        .await
+        .expect("the sandbox account is there");
+    let key = NewKey {
+        id: Some(AccessKeyId::new(KEY_ID)),
+        secret: Some(SecretString::from(SANDBOX_SECRET)),
+        session_token: None,
+        policy: Policy::allow_all(),
+    };
+    match control.access_key_create(&account.id, key).await {
+        Ok(_) | Err(Error::Exists { .. }) => KEY_ID,
+        Err(error) => panic!("the plane's key is made: {error}"),
     }
 }
