@@ -9,9 +9,10 @@ use anyhow::Context as _;
 use brokerage_dialects::gateway::Gateway;
 use brokerage_dialects::wire::WireRequest;
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -22,8 +23,11 @@ use tokio_util::task::TaskTracker;
 
 /// Connections that are served at once; further ones wait to be accepted.
 const CONNECTIONS_MAX: usize = 4_096;
-/// Largest body, in bytes: the largest that a vendor documents ("TC3 POST 10 MB").
-const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
+/// Largest JSON body of Tencent's third signature, in bytes: the largest that a vendor documents ("TC3 POST 10 MB").
+const TC3_BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
+/// Largest body of every other request, in bytes. Forms are taken apart into texts several times their size, and no
+/// operation needs more than some kilobytes.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Header lines of one request.
 const HEADERS_MAX: usize = 100;
 /// Buffer of one connection for head and body, in bytes.
@@ -154,20 +158,43 @@ async fn connection<H, F>(
 }
 
 async fn answer(gateway: Arc<Gateway>, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    let (parts, body) = request.into_parts();
-    let collected =
-        tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_BYTES_MAX).collect()).await;
-    let body = match collected {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            return plain(StatusCode::PAYLOAD_TOO_LARGE);
-        }
-        Ok(Err(_)) => return plain(StatusCode::BAD_REQUEST),
-        Err(_) => return plain(StatusCode::REQUEST_TIMEOUT),
+    let request = match with_body(request).await {
+        Ok(request) => request,
+        Err(status) => return plain(status),
     };
     match WireRequest::from_http(Request::from_parts(parts, body)) {
         Ok(request) => gateway.serve(&request).await.map(Full::new),
         Err(_) => plain(StatusCode::BAD_REQUEST),
+    }
+}
+
+/// Reads a request's body, as far as its head permits.
+async fn with_body(request: Request<Incoming>) -> Result<Request<Bytes>, StatusCode> {
+    let (parts, body) = request.into_parts();
+    let bytes_max = body_bytes_max(&parts.headers);
+    // What is announced as too large is not read at all.
+    if body.size_hint().lower() > bytes_max as u64 {
+        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    let collecting = Limited::new(body, bytes_max).collect();
+    match tokio::time::timeout(BODY_TIMEOUT, collecting).await {
+        Ok(Ok(body)) => Ok(Request::from_parts(parts, body.to_bytes())),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
+        Ok(Err(_)) => Err(StatusCode::BAD_REQUEST),
+        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+    }
+}
+
+/// How large the body of a request with this head may be.
+fn body_bytes_max(headers: &HeaderMap) -> usize {
+    let starts = |name, beginning: &str| {
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        value.is_some_and(|value| value.trim_start().starts_with(beginning))
+    };
+    let is_json = starts(CONTENT_TYPE, "application/json");
+    match starts(AUTHORIZATION, "TC3-HMAC-SHA256") && is_json {
+        true => TC3_BODY_BYTES_MAX,
+        false => BODY_BYTES_MAX,
     }
 }
 
@@ -176,4 +203,84 @@ fn plain(status: StatusCode) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::new()));
     *response.status_mut() = status;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    const FORM: &str = "content-type: application/x-www-form-urlencoded\r\n";
+    const JSON: &str = "content-type: application/json\r\n";
+    const TC3: &str = "authorization: TC3-HMAC-SHA256 Credential=a\r\n";
+
+    /// Answers with the length of the body.
+    async fn told(request: Request<Incoming>) -> Response<Full<Bytes>> {
+        match with_body(request).await {
+            Ok(request) => Response::new(request.body().len().to_string().into()),
+            Err(status) => plain(status),
+        }
+    }
+
+    /// What a peer hears who sends this head and so many bytes, as one chunk when the head does not announce them.
+    async fn heard(head: &str, announced: Option<usize>, sent: usize) -> String {
+        let listeners = bind(&[([127, 0, 0, 1], 0).into()]).await.expect("a port");
+        let address = listeners[0].local_addr().expect("an address");
+        let stop = CancellationToken::new();
+        let watch = Watch::new(stop.clone());
+        let tasks = serve_with(listeners, 1, told, stop.clone(), &watch);
+        let stream = TcpStream::connect(address).await.expect("a connection");
+        let (mut read, mut write) = stream.into_split();
+        let (framing, begin, end) = match announced {
+            Some(length) => (format!("content-length: {length}"), String::new(), ""),
+            None => (
+                "transfer-encoding: chunked".to_owned(),
+                format!("{sent:x}\r\n"),
+                "\r\n0\r\n\r\n",
+            ),
+        };
+        let writing = async move {
+            let head = format!("POST / HTTP/1.1\r\nhost: x\r\n{head}{framing}\r\n\r\n{begin}");
+            let body = [head.as_bytes(), &vec![b'x'; sent], end.as_bytes()].concat();
+            // The server may have answered and gone before it has everything.
+            drop(write.write_all(&body).await);
+            write
+        };
+        let reading = async {
+            let mut text = vec![0; 4096];
+            let length = read.read(&mut text).await.expect("an answer");
+            String::from_utf8_lossy(&text[..length]).into_owned()
+        };
+        let (_write, text) = tokio::join!(writing, reading);
+        stop.cancel();
+        tasks.wait().await;
+        let status = text.split(' ').nth(1).expect("a status").to_owned();
+        match text.rsplit_once("\r\n\r\n") {
+            Some((_, body)) if status == "200" => body.to_owned(),
+            _ => status,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_is_as_large_as_its_head_permits() {
+        let (small, large) = (BODY_BYTES_MAX, TC3_BODY_BYTES_MAX);
+        let tc3 = format!("{TC3}{JSON}");
+        let tc3_form = format!("{TC3}{FORM}");
+        for (head, announced, sent, expected) in [
+            (FORM, Some(small), small, small.to_string()),
+            (FORM, Some(small + 1), 0, "413".to_owned()),
+            (JSON, Some(small + 1), 0, "413".to_owned()),
+            ("", Some(usize::MAX >> 1), 0, "413".to_owned()),
+            (FORM, None, small, small.to_string()),
+            (FORM, None, small + 1, "413".to_owned()),
+            (&tc3, Some(small + 1), small + 1, (small + 1).to_string()),
+            (&tc3, None, small + 1, (small + 1).to_string()),
+            (&tc3, Some(large + 1), 0, "413".to_owned()),
+            (&tc3_form, Some(small + 1), 0, "413".to_owned()),
+        ] {
+            let heard = heard(head, announced, sent).await;
+            assert_eq!(heard, expected, "{head:?} {announced:?} {sent}");
+        }
+    }
 }

@@ -19,6 +19,9 @@ use crate::signing::{Claim, SignatureFault, check_clock, claim, verify};
 use crate::vendor::{Answer, Route, VENDORS, VendorWire};
 use crate::wire::{WireRequest, WireResponse};
 
+/// Longest message of a refusal, in bytes: it repeats what the caller sent.
+const MESSAGE_BYTES_MAX: usize = 8 * 1024;
+
 /// Serves the dialects over one control plane.
 #[derive(Clone)]
 pub struct Gateway {
@@ -67,7 +70,9 @@ impl Gateway {
         };
         let response = match outcome {
             Ok(body) => vendor.render(&answer, body),
-            Err(fault) => {
+            Err(mut fault) => {
+                let end = fault.message.floor_char_boundary(MESSAGE_BYTES_MAX);
+                fault.message.truncate(end);
                 let response = vendor.render_fault(&answer, &fault);
                 trace.outcome = Some((fault.code.into_owned(), fault.message));
                 response

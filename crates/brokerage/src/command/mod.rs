@@ -248,7 +248,7 @@ fn ledger_check(target: &TargetFlags) -> anyhow::Result<ExitCode> {
         print::value(&report, true);
     } else {
         for finding in report["findings"].as_array().into_iter().flatten() {
-            print::line(finding.as_str().unwrap_or_default());
+            print::line(print::escaped(finding.as_str().unwrap_or_default()));
         }
         print::line(format!(
             "{} transfers, {} order lines: {findings} findings",

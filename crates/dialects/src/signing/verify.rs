@@ -11,6 +11,9 @@ use super::claim::Evidence;
 use super::{Claim, Scheme, SignatureFault, acs3, jdcloud, rpc_v1, tc3, tencent_v1};
 use crate::wire::WireRequest;
 
+/// Longest text to sign that a refusal shows, in bytes. That of an ordinary call is shorter.
+const SHOWN_BYTES_MAX: usize = 4_096;
+
 /// The stages of one signature, as the vendors' pages show them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stages {
@@ -76,9 +79,9 @@ pub fn stages(
         }
         first.get_or_insert(canonical.string_to_sign);
     }
-    Err(SignatureFault::Mismatch {
-        string_to_sign: first.unwrap_or_default(),
-    })
+    let mut string_to_sign = first.unwrap_or_default();
+    string_to_sign.truncate(string_to_sign.floor_char_boundary(SHOWN_BYTES_MAX));
+    Err(SignatureFault::Mismatch { string_to_sign })
 }
 
 /// Every text to sign that a vendor's client could have meant with this request, each with its
