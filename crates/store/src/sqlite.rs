@@ -6,6 +6,9 @@
 //! as many have come as last time. A lone job is committed at once. A job that fails rolls back its own savepoint. If
 //! the transaction itself was lost (disk full, I/O error) or COMMIT fails, every job that ran in it fails, since each
 //! may have seen the others' effects.
+//!
+//! **The end.** The writer outlives the readers: as the last connection, and the only one that may write, it moves the
+//! write-ahead log into the database, so that a closed database is one file.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
@@ -107,11 +110,12 @@ impl Sqlite {
         for _ in 0..READ_CONNECTIONS {
             readers.push(open_reader(path).map_err(|error| open_error(&error))?);
         }
-        let mut threads = vec![spawn_writer(writer, &writes)?];
+        let mut reading = Vec::with_capacity(READ_CONNECTIONS);
         for reader in readers {
             let queue = Arc::clone(&reads);
-            threads.push(spawn("store-read", move || run_reader(&reader, &queue))?);
+            reading.push(spawn("store-read", move || run_reader(&reader, &queue))?);
         }
+        let threads = vec![spawn_writer(writer, &writes, reading)?];
         Ok(Self {
             writes,
             reads: Some(reads),
@@ -124,7 +128,7 @@ impl Sqlite {
         configure(&writer, Durability::Process)?;
         migrations::run(&mut writer, migrations::Database::Sqlite)?;
         let writes = Arc::new(Jobs::new(WRITE_QUEUE_MAX));
-        let threads = vec![spawn_writer(writer, &writes)?];
+        let threads = vec![spawn_writer(writer, &writes, Vec::new())?];
         Ok(Self {
             writes,
             reads: None,
@@ -178,9 +182,35 @@ fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(reader)
 }
 
-fn spawn_writer(connection: Connection, queue: &Arc<Jobs>) -> Result<JoinHandle<()>, StoreError> {
+fn spawn_writer(
+    connection: Connection,
+    queue: &Arc<Jobs>,
+    readers: Vec<JoinHandle<()>>,
+) -> Result<JoinHandle<()>, StoreError> {
     let queue = Arc::clone(queue);
-    spawn("store-write", move || run_writer(&connection, &queue))
+    spawn("store-write", move || {
+        run_writer(&connection, &queue);
+        for reader in readers {
+            if reader.join().is_err() {
+                tracing::error!("a thread of the store had panicked");
+            }
+        }
+        close_whole(connection);
+    })
+}
+
+/// Closes the last connection of a database, everything in its one file.
+fn close_whole(connection: Connection) {
+    let checkpoint = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+    let closed = connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], checkpoint)
+        .and_then(|busy| match busy {
+            0 => connection.close().map_err(|(_, error)| error),
+            _ => Err(sqlite_failure(ffi::SQLITE_BUSY)),
+        });
+    if let Err(error) = closed {
+        tracing::warn!(error = %database_error(&error), "the write-ahead log stays beside the database");
+    }
 }
 
 pub(crate) fn spawn(
