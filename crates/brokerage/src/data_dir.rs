@@ -6,30 +6,122 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use brokerage_control::seal::MasterKey;
 use brokerage_domain::id::Chance;
+use brokerage_store::{Durability, Store, StoreError};
 use secrecy::{ExposeSecret, SecretString};
 
 const LOCK_FILE: &str = "lock";
 const MASTER_KEY_FILE: &str = "master.key";
+/// The key that a first start has drawn, until the database is there.
+const DRAWN_KEY_FILE: &str = "master.new";
 const NODE_FILE: &str = "node";
 const STORE_FILE: &str = "brokerage.sqlite";
+/// SQLite's write-ahead log; making a new database would throw it away.
+const LOG_FILE: &str = "brokerage.sqlite-wal";
 const SOCKET_FILE: &str = "brokerage.sock";
 const CLUSTERS_DIR: &str = "clusters";
 /// Longest path of a socket on every system, less the closing zero of the shortest bound (104 bytes).
 const SOCKET_PATH_BYTES_MAX: usize = 103;
 
+/// What a refusal advises.
+const ADVICE: &str = "Nothing was changed. Put back what is missing, as it was when the rest was kept; to begin anew, \
+                      use an empty directory";
+
 /// A data directory that this process owns until the value is dropped.
 pub struct DataDir {
     path: PathBuf,
+    is_first_start: bool,
     _lock: File,
 }
 
+/// What is in a data directory.
+struct Found {
+    /// The key that seals secrets.
+    key: bool,
+    /// A key that a first start has drawn and did not come to use.
+    drawn: bool,
+    /// A database with at least a byte.
+    store: bool,
+    /// A write-ahead log of a database.
+    log: bool,
+    /// The length of its owner's name.
+    node_bytes: Option<u64>,
+    /// Whether there are clusters.
+    clusters: bool,
+}
+
+impl Found {
+    fn in_dir(path: &Path) -> anyhow::Result<Self> {
+        let length = |name: &str| match fs::metadata(path.join(name)) {
+            Ok(file) => Ok(Some(file.len())),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("data: {name} cannot be looked at")),
+        };
+        let clusters = match fs::read_dir(path.join(CLUSTERS_DIR)) {
+            Ok(mut clusters) => clusters.next().is_some(),
+            Err(error) if is_absent(&error) => false,
+            Err(error) => return Err(error).context("data: the clusters cannot be looked at"),
+        };
+        Ok(Self {
+            key: length(MASTER_KEY_FILE)?.is_some(),
+            drawn: length(DRAWN_KEY_FILE)?.is_some(),
+            store: length(STORE_FILE)?.is_some_and(|bytes| bytes > 0),
+            log: length(LOG_FILE)?.is_some_and(|bytes| bytes > 0),
+            node_bytes: length(NODE_FILE)?,
+            clusters,
+        })
+    }
+
+    /// Whether nothing was kept here before. A first start that was cut off is made once more: its key has sealed
+    /// nothing yet.
+    ///
+    /// # Errors
+    /// When a part of what was kept is missing.
+    fn is_first_start(&self, path: &Path, keeps_store: bool) -> anyhow::Result<bool> {
+        let path = path.display();
+        ensure!(
+            self.node_bytes != Some(0),
+            "data: {path}: {NODE_FILE} holds no name. {ADVICE}"
+        );
+        if self.key {
+            if keeps_store && !self.store {
+                bail!(no_store(&path));
+            }
+            return Ok(false);
+        }
+        // Name and clusters are made when key and database are there.
+        let is_old = self.clusters || self.node_bytes.is_some();
+        if is_old || ((self.store || self.log) && !self.drawn) {
+            bail!(
+                "data: {path} has data but no {MASTER_KEY_FILE}, without which no access key in {STORE_FILE} can be \
+                 opened. {ADVICE}"
+            );
+        }
+        Ok(true)
+    }
+}
+
+fn no_store(path: &impl std::fmt::Display) -> String {
+    format!(
+        "data: {path} has a {MASTER_KEY_FILE} but no {STORE_FILE}, or an empty one: accounts, keys and money would be \
+         gone. {ADVICE} ({LOG_FILE} belongs to it if the server was not stopped cleanly)"
+    )
+}
+
+fn is_absent(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::NotFound
+}
+
 impl DataDir {
-    /// Makes the directory if needed, and locks it.
-    pub fn own(path: &Path) -> anyhow::Result<Self> {
+    /// Makes the directory if needed, and locks it. `keeps_store` says whether the database is to be in it.
+    ///
+    /// A directory in which a part of what was kept is missing is refused, and left as it is.
+    pub fn own(path: &Path, keeps_store: bool) -> anyhow::Result<Self> {
         let failed = || format!("data: {} cannot be used", path.display());
+        // Before the lock is made, and again behind it.
+        Found::in_dir(path)?.is_first_start(path, keeps_store)?;
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -44,7 +136,11 @@ impl DataDir {
             .open(path.join(LOCK_FILE))
             .with_context(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path, _lock: lock }),
+            Ok(()) => Ok(Self {
+                is_first_start: Found::in_dir(&path)?.is_first_start(&path, keeps_store)?,
+                path,
+                _lock: lock,
+            }),
             Err(fs::TryLockError::WouldBlock) => {
                 bail!("data: {} is in use by another process", path.display())
             }
@@ -57,65 +153,89 @@ impl DataDir {
         &self.path
     }
 
-    /// The SQLite database.
-    pub fn store_file(&self) -> PathBuf {
-        self.path.join(STORE_FILE)
-    }
-
     /// Where the embedded engine keeps clusters.
     pub fn clusters(&self) -> PathBuf {
         self.path.join(CLUSTERS_DIR)
     }
 
-    /// The key that seals secrets: read, or drawn at the first start. Readable by its owner only.
+    /// Opens the SQLite database; makes it at the first start only.
+    pub fn open_store(&self, durability: Durability) -> anyhow::Result<Store> {
+        let file = self.path.join(STORE_FILE);
+        let opened = match self.is_first_start {
+            true => Store::open_sqlite(&file, durability),
+            false => Store::open_sqlite_existing(&file, durability),
+        };
+        opened.map_err(|error| match error {
+            StoreError::Empty => anyhow!(no_store(&self.path.display())),
+            other => other.into(),
+        })
+    }
+
+    /// The key that seals secrets: read, or drawn at the first start. Readable by its owner only. A drawn one is for
+    /// good with [`DataDir::keep_master_key`], so that a key without a database is never left behind.
     pub fn master_key(&self, chance: &Chance) -> anyhow::Result<MasterKey> {
-        let draw = || MasterKey::draw(chance).to_text();
-        let text = self.kept(MASTER_KEY_FILE, draw)?;
+        if self.is_first_start {
+            let key = MasterKey::draw(chance);
+            write_new(
+                &self.path.join(DRAWN_KEY_FILE),
+                key.to_text().expose_secret(),
+            )?;
+            return Ok(key);
+        }
+        let path = self.path.join(MASTER_KEY_FILE);
+        let text = fs::read_to_string(&path)
+            .map(SecretString::from)
+            .with_context(|| format!("{} cannot be read", path.display()))?;
         MasterKey::from_text(text.expose_secret())
             .with_context(|| format!("{MASTER_KEY_FILE} holds no key"))
     }
 
-    /// The name of this directory's owner, which outlives the process: drawn at the first start.
-    pub fn node(&self, chance: &Chance) -> anyhow::Result<String> {
-        let name = self.kept(NODE_FILE, || SecretString::from(chance.uuid()))?;
-        Ok(name.expose_secret().trim().to_owned())
+    /// Keeps the key that was drawn at the first start: to be called when the database is there.
+    pub fn keep_master_key(&self) -> anyhow::Result<()> {
+        if !self.is_first_start {
+            return Ok(());
+        }
+        let (drawn, kept) = (DRAWN_KEY_FILE, MASTER_KEY_FILE);
+        rename(&self.path.join(drawn), &self.path.join(kept))
     }
 
-    /// The text of a file, drawn when there is none.
-    fn kept(
-        &self,
-        name: &str,
-        draw: impl FnOnce() -> SecretString,
-    ) -> anyhow::Result<SecretString> {
-        let path = self.path.join(name);
+    /// The name of this directory's owner, which outlives the process: drawn at the first start.
+    pub fn node(&self, chance: &Chance) -> anyhow::Result<String> {
+        let path = self.path.join(NODE_FILE);
         match fs::read_to_string(&path) {
-            Ok(text) => Ok(SecretString::from(text)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let text = draw();
-                write_new(&path, text.expose_secret())?;
-                Ok(text)
+            Ok(text) => Ok(text.trim().to_owned()),
+            Err(error) if is_absent(&error) => {
+                let name = chance.uuid();
+                let beside = path.with_extension("new");
+                write_new(&beside, &name)?;
+                rename(&beside, &path)?;
+                Ok(name)
             }
             Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
         }
     }
 }
 
-/// Written beside and renamed, so that a crash leaves a whole key or none.
+/// Writes a file that only its owner may read; it is on disk, under a name that is not looked for yet.
 fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
-    let beside = path.with_extension("new");
     let failed = || format!("{} cannot be written", path.display());
     let mut file = OpenOptions::new()
         .create(true)
         .truncate(true)
         .write(true)
         .mode(0o600)
-        .open(&beside)
+        .open(path)
         .with_context(failed)?;
     file.write_all(text.as_bytes())
         .and_then(|()| file.sync_all())
-        .with_context(failed)?;
-    fs::rename(&beside, path).with_context(failed)?;
-    let dir = path
+        .with_context(failed)
+}
+
+/// Renames for good, so that a crash leaves a whole file or none.
+fn rename(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let failed = || format!("{} cannot be written", to.display());
+    fs::rename(from, to).with_context(failed)?;
+    let dir = to
         .parent()
         .map(File::open)
         .transpose()
@@ -137,4 +257,118 @@ pub fn socket(data: &Path) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     data.hash(&mut hasher);
     std::env::temp_dir().join(format!("brokerage-{:016x}.sock", hasher.finish()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// A start up to where the data directory is whole.
+    fn start(path: &Path) -> anyhow::Result<String> {
+        let chance = Chance::from_system();
+        let data = DataDir::own(path, true)?;
+        let key = data.master_key(&chance)?;
+        let store = data.open_store(Durability::Process)?;
+        data.keep_master_key()?;
+        data.node(&chance)?;
+        fs::create_dir_all(data.clusters().join("cluster"))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        runtime.block_on(store.close());
+        Ok(key.to_text().expose_secret().to_owned())
+    }
+
+    /// Everything below a directory, with a hash of each file.
+    fn contents(path: &Path) -> BTreeMap<PathBuf, Option<u64>> {
+        let mut found = BTreeMap::new();
+        for entry in fs::read_dir(path).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                found.extend(contents(&path));
+                found.insert(path, None);
+            } else {
+                let mut hasher = DefaultHasher::new();
+                fs::read(&path).expect("a file").hash(&mut hasher);
+                found.insert(path, Some(hasher.finish()));
+            }
+        }
+        found
+    }
+
+    fn remove(path: &Path) {
+        match path.is_dir() {
+            true => fs::remove_dir_all(path).expect("a directory goes"),
+            false => fs::remove_file(path).expect("a file goes"),
+        }
+    }
+
+    #[test]
+    fn a_start_finds_what_the_one_before_left() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("new");
+        let key = start(&path).expect("the first start");
+        assert_eq!(start(&path).expect("the second"), key);
+        assert!(!path.join(DRAWN_KEY_FILE).exists());
+    }
+
+    #[test]
+    fn a_first_start_that_was_cut_off_is_made_once_more() {
+        let interrupted: [&dyn Fn(&DataDir); 3] = [
+            &|_| {},
+            &|data| drop(data.master_key(&Chance::from_system()).expect("a key")),
+            &|data| {
+                data.master_key(&Chance::from_system()).expect("a key");
+                drop(data.open_store(Durability::Process).expect("a database"));
+            },
+        ];
+        for (at, cut_off) in interrupted.into_iter().enumerate() {
+            let dir = tempfile::tempdir().expect("a directory");
+            let data = DataDir::own(dir.path(), true).expect("a data directory");
+            cut_off(&data);
+            drop(data);
+            let key = start(dir.path()).unwrap_or_else(|error| panic!("{at}: {error}"));
+            assert_eq!(start(dir.path()).expect("the next"), key, "{at}");
+        }
+    }
+
+    #[test]
+    fn a_log_without_its_database_is_left_alone() {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::write(dir.path().join(LOG_FILE), b"a log").expect("a file");
+        let before = contents(dir.path());
+        start(dir.path()).expect_err("a part is missing");
+        assert_eq!(contents(dir.path()), before);
+    }
+
+    #[test]
+    fn a_directory_without_a_part_of_its_data_is_refused_and_left_alone() {
+        for (missing, emptied, named) in [
+            (&[MASTER_KEY_FILE][..], None, MASTER_KEY_FILE),
+            (&[MASTER_KEY_FILE, LOCK_FILE], None, MASTER_KEY_FILE),
+            (&[MASTER_KEY_FILE, CLUSTERS_DIR], None, MASTER_KEY_FILE),
+            (&[MASTER_KEY_FILE, NODE_FILE], None, MASTER_KEY_FILE),
+            (&[MASTER_KEY_FILE, STORE_FILE], None, MASTER_KEY_FILE),
+            (&[STORE_FILE], None, STORE_FILE),
+            (&[STORE_FILE, CLUSTERS_DIR, NODE_FILE], None, STORE_FILE),
+            (&[CLUSTERS_DIR], Some(STORE_FILE), STORE_FILE),
+            (&[], Some(STORE_FILE), STORE_FILE),
+            (&[], Some(MASTER_KEY_FILE), MASTER_KEY_FILE),
+            (&[], Some(NODE_FILE), NODE_FILE),
+        ] {
+            let dir = tempfile::tempdir().expect("a directory");
+            start(dir.path()).expect("the first start");
+            missing
+                .iter()
+                .for_each(|name| remove(&dir.path().join(name)));
+            if let Some(name) = emptied {
+                fs::write(dir.path().join(name), b"").expect("an empty file");
+            }
+            let before = contents(dir.path());
+            let error = start(dir.path()).expect_err("a part is missing");
+            let told = format!("{error:#}");
+            assert!(told.contains(named), "{missing:?} {emptied:?}: {told}");
+            assert_eq!(contents(dir.path()), before, "{missing:?} {emptied:?}");
+        }
+    }
 }

@@ -38,21 +38,23 @@ pub struct Plane {
 
 /// Puts a control plane together. Call it inside a runtime.
 pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
-    let data = DataDir::own(&config.data)?;
+    let keeps_store = matches!(config.store, StoreChoice::Sqlite);
+    let data = DataDir::own(&config.data, keeps_store)?;
     let chance = Chance::from_system();
     let master_key = data.master_key(&chance)?;
-    let node = data.node(&chance)?;
     let clocks = Clocks::system();
     // The setting is about records of Kafka; money is always safe from a power cut.
     let durability = brokerage_store::Durability::Power;
     let store = match &config.store {
-        StoreChoice::Sqlite => Store::open_sqlite(&data.store_file(), durability)?,
+        StoreChoice::Sqlite => data.open_store(durability)?,
         StoreChoice::Postgres(url) => {
             let url = url.clone();
             tokio::task::spawn_blocking(move || Store::open_postgres(&url, POSTGRES_CONNECTIONS))
                 .await??
         }
     };
+    data.keep_master_key()?;
+    let node = data.node(&chance)?;
     let mut seed = [0; 8];
     chance.fill(&mut seed);
     let shared_port = |port| SharedPortSpec {

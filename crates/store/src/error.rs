@@ -15,6 +15,9 @@ pub enum StoreError {
         #[source]
         source: DatabaseError,
     },
+    /// There is no database in the file that should have one, or nothing in the database.
+    #[error("the database is missing or empty")]
+    Empty,
     /// A migration failed, or the database was migrated by a newer or an edited version.
     #[error("the database could not be migrated")]
     Migrate {
@@ -123,6 +126,7 @@ impl StoreError {
         match self {
             Self::Unavailable { .. } | Self::Contention { .. } | Self::NotCommitted { .. } => true,
             Self::Open { .. }
+            | Self::Empty
             | Self::Migrate { .. }
             | Self::Constraint { .. }
             | Self::Statement { .. }

@@ -11,6 +11,7 @@
 //! write-ahead log into the database, so that a closed database is one file.
 
 use std::collections::{HashMap, VecDeque};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -121,6 +122,32 @@ impl Sqlite {
             reads: Some(reads),
             threads,
         })
+    }
+
+    /// Whether the file holds a database with something in it. Only looks.
+    pub(crate) fn check_existing(path: &Path) -> Result<(), StoreError> {
+        // SQLite would take an empty file for a new database, and throw away the log beside it.
+        match std::fs::metadata(path) {
+            Ok(file) if file.len() > 0 => {}
+            Ok(_) => return Err(StoreError::Empty),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(StoreError::Empty),
+            Err(error) => {
+                let source = DatabaseError::outside(&error);
+                return Err(StoreError::Open { source });
+            }
+        }
+        // Not read-only, so that it takes away what it puts beside the file.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let tables = Connection::open_with_flags(path, flags).and_then(|connection| {
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| {
+                row.get::<_, i64>(0)
+            })
+        });
+        match tables.map_err(|error| open_error(&error))? {
+            0 => Err(StoreError::Empty),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn open_in_memory() -> Result<Self, StoreError> {

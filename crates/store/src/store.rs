@@ -54,6 +54,16 @@ impl Store {
         Ok(Self::from_sqlite(Sqlite::open(path, durability)?))
     }
 
+    /// Opens and migrates an SQLite database file that has been opened before. Where there is none, or only an empty
+    /// one, nothing is made and nothing changed.
+    ///
+    /// # Errors
+    /// [`StoreError::Empty`], [`StoreError::Open`] or [`StoreError::Migrate`].
+    pub fn open_sqlite_existing(path: &Path, durability: Durability) -> Result<Self, StoreError> {
+        Sqlite::check_existing(path)?;
+        Self::open_sqlite(path, durability)
+    }
+
     /// An SQLite database that lives as long as the store: for tests.
     ///
     /// # Errors

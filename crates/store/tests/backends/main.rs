@@ -33,6 +33,7 @@ macro_rules! on_every_backend {
 }
 
 mod behaviour;
+mod close;
 mod crash;
 mod foundation;
 
