@@ -28,6 +28,7 @@ use crate::{
     spec::{ClusterSpec, TopicDescription, TopicSpec, check_cluster_id},
     timers::Timers,
     tls::{Tls, TlsFiles},
+    vital::Vital,
 };
 
 /// Randomness in the nonce of a SCRAM exchange.
@@ -125,6 +126,8 @@ pub(crate) struct Shared {
     pub files: Arc<FileCache>,
     pub timers: Arc<Timers>,
     pub runtime: tokio::runtime::Handle,
+    /// Where the tasks report that nobody waits for.
+    pub vital: Vital,
     /// `None` where a test has no listeners.
     pub tls: Option<Arc<Tls>>,
     pub shared_port: Option<Arc<SharedPort>>,
@@ -145,6 +148,7 @@ impl Shared {
             files,
             timers: Arc::new(Timers::default()),
             runtime: tokio::runtime::Handle::current(),
+            vital: Vital::default(),
             tls,
             shared_port,
             chance: Mutex::new(chance),
@@ -274,24 +278,20 @@ impl Host {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
-        let stop = inner.stop.clone();
         let timers = shared.timers.clone();
-        inner
-            .tasks
-            .spawn(async move { stop.run_until_cancelled(timers.run()).await });
+        inner.spawn("timers", async move { timers.run().await });
         if let Some((port, socket)) = shared_port {
-            let stop = inner.stop.clone();
-            let taking = port.run(socket);
-            inner
-                .tasks
-                .spawn(async move { stop.run_until_cancelled(taking).await });
+            inner.spawn("the shared port", port.run(socket));
         }
-        let stop = inner.stop.clone();
         let weak = Arc::downgrade(&inner);
-        inner
-            .tasks
-            .spawn(async move { stop.run_until_cancelled(keep_house(weak, interval)).await });
+        inner.spawn("housekeeping of clusters", keep_house(weak, interval));
         Ok(Self(inner))
+    }
+
+    /// Waits until a task has panicked, or ended by itself, without which the clusters are not looked after, and says
+    /// which. Who runs the host should end then.
+    pub async fn lost(&self) -> &'static str {
+        self.0.shared.vital.lost().await
     }
 
     fn turn(&self, id: &str) -> Arc<tokio::sync::Mutex<()>> {
@@ -580,6 +580,18 @@ impl Host {
         self.0.stop.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;
+    }
+}
+
+impl Inner {
+    /// Starts a task that runs until the host shuts down.
+    fn spawn<F>(&self, name: &'static str, work: F)
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let (stop, vital) = (self.stop.clone(), self.shared.vital.clone());
+        self.tasks
+            .spawn(async move { stop.run_until_cancelled(vital.endless(name, work)).await });
     }
 }
 

@@ -79,6 +79,7 @@ mod topic;
 mod topic_config;
 mod transaction;
 mod user;
+mod vital;
 
 pub use acl::{
     Acl, AclFilter, AclOperation, AclPermission, PatternFilter, PatternType, ResourceType,

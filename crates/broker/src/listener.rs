@@ -219,6 +219,8 @@ pub(crate) fn accept(cluster: &Arc<Cluster>, listening: &Listening) {
     };
     let door = listening.door.clone();
     let accepting = accept_all(Arc::downgrade(cluster), door, socket);
+    let vital = cluster.shared.vital.clone();
+    let accepting = vital.guarded("a listener of a cluster", accepting);
     cluster.tasks.spawn_on(accepting, &cluster.shared.runtime);
 }
 

@@ -483,12 +483,13 @@ impl Transactions {
         watched.remove(&id);
         if is_open {
             let (cluster, runtime) = (cluster.clone(), cluster.shared.runtime.clone());
+            let vital = cluster.shared.vital.clone();
             cluster.tasks.clone().spawn_on(
-                async move {
+                vital.guarded("the end of a late transaction", async move {
                     if let Err(code) = cluster.transactions.time_out(&id, started_ms).await {
                         tracing::warn!(%code, transactional_id = %id, "cannot abort a transaction that is late");
                     }
-                },
+                }),
                 &runtime,
             );
         }
@@ -540,12 +541,13 @@ fn spawn_complete(cluster: &Weak<Cluster>, id: String) {
         return;
     };
     let runtime = cluster.shared.runtime.clone();
+    let vital = cluster.shared.vital.clone();
     cluster.tasks.clone().spawn_on(
-        async move {
+        vital.guarded("the end of a transaction", async move {
             if let Err(code) = cluster.transactions.complete(&id).await {
                 tracing::warn!(%code, transactional_id = %id, "cannot complete a transaction");
             }
-        },
+        }),
         &runtime,
     );
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use brokerage_control::Control;
 use brokerage_control::access_key::NewKey;
+use brokerage_control::watch::Watch;
 use brokerage_domain::Error;
 use brokerage_domain::access::Policy;
 use brokerage_domain::account::Account;
@@ -365,6 +366,7 @@ pub async fn serve(
     api: Vec<String>,
     data: &Path,
     stop: CancellationToken,
+    watch: &Watch,
 ) -> anyhow::Result<TaskTracker> {
     let path = data_dir::socket(data);
     // The data directory is locked: a socket that is there was left by a process that is gone.
@@ -380,7 +382,7 @@ pub async fn serve(
     let tasks = TaskTracker::new();
     let of_connections = tasks.clone();
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    tasks.spawn(async move {
+    watch.spawn(&tasks, "the operator's socket", async move {
         loop {
             let Ok(permit) = room.clone().acquire_owned().await else {
                 break;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use brokerage_control::watch::Watch;
 use brokerage_dialects::gateway::Gateway;
 use brokerage_dialects::wire::WireRequest;
 use bytes::Bytes;
@@ -57,10 +58,11 @@ pub fn serve(
     listeners: Vec<TcpListener>,
     gateway: Gateway,
     stop: CancellationToken,
+    watch: &Watch,
 ) -> TaskTracker {
     let gateway = Arc::new(gateway);
     let handler = move |request| answer(gateway.clone(), request);
-    serve_with(listeners, CONNECTIONS_MAX, handler, stop)
+    serve_with(listeners, CONNECTIONS_MAX, handler, stop, watch)
 }
 
 /// The same for whatever answers requests.
@@ -69,6 +71,7 @@ pub fn serve_with<H, F>(
     connections_max: usize,
     handler: H,
     stop: CancellationToken,
+    watch: &Watch,
 ) -> TaskTracker
 where
     H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
@@ -84,7 +87,7 @@ where
             tasks.clone(),
             room.clone(),
         );
-        tasks.spawn(accepting);
+        watch.spawn(&tasks, "a listener of the API", accepting);
     }
     tasks.close();
     tasks
@@ -162,7 +165,7 @@ async fn answer(gateway: Arc<Gateway>, request: Request<Incoming>) -> Response<F
         Ok(request) => request,
         Err(status) => return plain(status),
     };
-    match WireRequest::from_http(Request::from_parts(parts, body)) {
+    match WireRequest::from_http(request) {
         Ok(request) => gateway.serve(&request).await.map(Full::new),
         Err(_) => plain(StatusCode::BAD_REQUEST),
     }

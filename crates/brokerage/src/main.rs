@@ -25,7 +25,8 @@ fn main() -> ExitCode {
     match command::run(arguments.command) {
         Ok(code) => code,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "brokerage: {error:#}");
+            // A reader that went away must not change how the process ends.
+            drop(writeln!(std::io::stderr(), "brokerage: {error:#}"));
             ExitCode::FAILURE
         }
     }

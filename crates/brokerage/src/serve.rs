@@ -1,12 +1,11 @@
 //! The composition root: the one place that names every crate and puts them together.
 
-use std::fmt::Display;
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use brokerage_control::watch::Watch;
 use brokerage_control::{Control, Parts, Settings};
 use brokerage_dialects::gateway::Gateway;
 use brokerage_domain::catalog::Catalogs;
@@ -16,8 +15,10 @@ use brokerage_engine_embedded::{EmbeddedEngine, EmbeddedOptions, SharedPortSpec,
 use brokerage_store::Store;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::json;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, StoreChoice};
 use crate::data_dir::DataDir;
@@ -26,6 +27,8 @@ use crate::{admin, listener, telemetry};
 
 /// Longest wait for answers under way when the server stops: a peer that sends half a request is not waited for.
 const ANSWERS_LIMIT: Duration = Duration::from_secs(10);
+/// Longest wait for a clean stop when a part of the server is missing: the rest may wait for that part.
+const BROKEN_STOP_LIMIT: Duration = Duration::from_secs(60);
 /// Connections to a PostgreSQL store.
 const POSTGRES_CONNECTIONS: usize = 16;
 
@@ -144,6 +147,9 @@ fn catalogs_read(dir: Option<&std::path::Path>) -> anyhow::Result<Catalogs> {
 }
 
 /// Serves until SIGINT or SIGTERM.
+///
+/// A task that ends by itself, and without which callers would be promised what nobody does, ends the server as well,
+/// with an error: whoever started it can start it again.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     telemetry::start(&config.log)?;
     raise_descriptor_limit();
@@ -159,52 +165,106 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         control.sandbox_networks_prepare().await?;
     }
     let listeners = listener::bind(&config.listen).await?;
-    let api = listeners
-        .iter()
-        .map(|listener| Ok(listener.local_addr()?.to_string()))
-        .collect::<anyhow::Result<Vec<String>>>()?;
     control.background_start().await?;
-    let stop = CancellationToken::new();
-    let operators = admin::serve(control.clone(), api.clone(), data.path(), stop.clone()).await?;
-    let callers = listener::serve(listeners, Gateway::new(control.clone()), stop.clone());
-    let metrics_listeners = listener::bind(config.metrics.as_slice()).await?;
-    let metrics_address = metrics_listeners
-        .first()
-        .map(|listener| listener.local_addr());
-    let metrics = Metrics::new(engine.host().clone(), config.metrics_details);
-    let watchers = listener::serve_with(
-        metrics_listeners,
-        metrics::CONNECTIONS_MAX,
-        move |request| metrics.clone().answer(request),
-        stop.clone(),
-    );
-    let bound = Bound {
-        api,
-        metrics: metrics_address.transpose()?,
+    let doors = Doors::open(listeners, &config, &control, &engine, &data).await?;
+    ready(&config, &doors.bound, &data, &engine);
+    let missed = tokio::select! {
+        _ = interrupt.recv() => None,
+        _ = terminate.recv() => None,
+        task = control.background_missed() => Some(task),
+        task = doors.watch.missed() => Some(task),
+        task = engine.host().lost() => Some(format!("{task} has ended")),
     };
-    ready(&config, &bound, &data, &engine);
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
     // First no new work, then the work under way, then what it stands on.
-    stop.cancel();
-    for (who, answers) in [
-        ("callers", callers),
-        ("operators", operators),
-        ("watchers", watchers),
-    ] {
-        if tokio::time::timeout(ANSWERS_LIMIT, answers.wait())
-            .await
-            .is_err()
-        {
-            tracing::warn!(who, "answers under way are given up");
+    let stopping = async {
+        doors.close().await;
+        control.background_stop().await;
+        engine.shutdown().await;
+        control.close().await;
+    };
+    let Some(task) = missed else {
+        stopping.await;
+        return Ok(());
+    };
+    tracing::error!(task, "a part of the server is missing: it stops");
+    let stopped = tokio::time::timeout(BROKEN_STOP_LIMIT, stopping).await;
+    let how = if stopped.is_ok() {
+        ""
+    } else {
+        ", though not cleanly"
+    };
+    anyhow::bail!("{task}; the server has stopped{how}. The log says more; it may be started again")
+}
+
+/// The sockets that are served, and where.
+struct Doors {
+    bound: Bound,
+    stop: CancellationToken,
+    watch: Watch,
+    answers: [(&'static str, TaskTracker); 3],
+}
+
+impl Doors {
+    async fn open(
+        listeners: Vec<TcpListener>,
+        config: &Config,
+        control: &Arc<Control>,
+        engine: &EmbeddedEngine,
+        data: &DataDir,
+    ) -> anyhow::Result<Self> {
+        let stop = CancellationToken::new();
+        let watch = Watch::new(stop.clone());
+        let api = addresses(&listeners)?;
+        let names: Vec<String> = api.iter().map(ToString::to_string).collect();
+        let operators = admin::serve(
+            control.clone(),
+            names.clone(),
+            data.path(),
+            stop.clone(),
+            &watch,
+        )
+        .await?;
+        let gateway = Gateway::new(control.clone());
+        let callers = listener::serve(listeners, gateway, stop.clone(), &watch);
+        let listeners = listener::bind(config.metrics.as_slice()).await?;
+        let metrics_address = addresses(&listeners)?.first().copied();
+        let metrics = Metrics::new(engine.host().clone(), config.metrics_details);
+        let watchers = listener::serve_with(
+            listeners,
+            metrics::CONNECTIONS_MAX,
+            move |request| metrics.clone().answer(request),
+            stop.clone(),
+            &watch,
+        );
+        Ok(Self {
+            bound: Bound {
+                api: names,
+                metrics: metrics_address,
+            },
+            stop,
+            watch,
+            answers: [
+                ("callers", callers),
+                ("operators", operators),
+                ("watchers", watchers),
+            ],
+        })
+    }
+
+    async fn close(&self) {
+        self.stop.cancel();
+        for (who, answers) in &self.answers {
+            let waiting = tokio::time::timeout(ANSWERS_LIMIT, answers.wait());
+            if waiting.await.is_err() {
+                tracing::warn!(who, "answers under way are given up");
+            }
         }
     }
-    control.background_stop().await;
-    engine.shutdown().await;
-    control.close().await;
-    Ok(())
+}
+
+fn addresses(listeners: &[TcpListener]) -> anyhow::Result<Vec<SocketAddr>> {
+    let addresses = listeners.iter().map(TcpListener::local_addr);
+    Ok(addresses.collect::<std::io::Result<_>>()?)
 }
 
 /// Every listener is a descriptor, and every instance has several: the process may have as many as the system lets it.
@@ -222,25 +282,21 @@ struct Bound {
     metrics: Option<SocketAddr>,
 }
 
-/// Tells whoever started the server. That nobody reads any more is no reason to stop serving.
-fn tell(line: impl Display) {
-    let _ = writeln!(std::io::stdout(), "{line}");
-}
-
 /// One line that names every address that was really bound.
 fn ready(config: &Config, bound: &Bound, data: &DataDir, engine: &EmbeddedEngine) {
     let protocols = &config.listeners.security_protocols;
     let has_tls = protocols.iter().any(|protocol| protocol.has_tls());
     let ca = engine.ca_path().filter(|_| has_tls);
     if config.json {
-        tell(json!({
+        let line = json!({
             "event": "ready",
             "api": bound.api,
             "metrics": bound.metrics,
             "data": data.path(),
             "sandbox": config.sandbox,
             "ca": ca,
-        }));
+        });
+        telemetry::say(&line.to_string());
     } else {
         let mode = if config.sandbox {
             " (sandbox: key BROKERAGESANDBOX, secret brokerage-sandbox-secret)"
@@ -250,13 +306,13 @@ fn ready(config: &Config, bound: &Bound, data: &DataDir, engine: &EmbeddedEngine
         let metrics = bound.metrics.map_or_else(String::new, |address| {
             format!(", metrics at http://{address}/metrics")
         });
-        tell(format_args!(
+        telemetry::say(&format!(
             "brokerage is ready: API at http://{}{mode}{metrics}, data in {}",
             bound.api.join(", http://"),
             data.path().display()
         ));
         if let Some(ca) = ca {
-            tell(format_args!("Kafka clients trust {}", ca.display()));
+            telemetry::say(&format!("Kafka clients trust {}", ca.display()));
         }
     }
 }

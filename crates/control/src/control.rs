@@ -24,6 +24,7 @@ use crate::rate::RateLimiter;
 use crate::replay::ReplayMemory;
 use crate::request_log::RequestLog;
 use crate::seal::MasterKey;
+use crate::watch::Watch;
 
 /// What the operator decided.
 #[derive(Debug, Clone)]
@@ -100,6 +101,8 @@ pub struct Control {
     /// Shortens the reconciler's wait; a lost wake-up costs time, never work.
     pub(crate) wake: Notify,
     pub(crate) stopping: CancellationToken,
+    /// Where background tasks are missed that end before `stopping`.
+    pub(crate) watch: Watch,
     pub(crate) tasks: TaskTracker,
 }
 
@@ -146,7 +149,8 @@ impl Control {
             node,
             lease: AtomicI64::new(NO_LEASE),
             wake: Notify::new(),
-            stopping: CancellationToken::new(),
+            watch: Watch::new(stopping.clone()),
+            stopping,
             tasks: TaskTracker::new(),
         })
     }

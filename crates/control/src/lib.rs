@@ -25,6 +25,7 @@ pub mod seal;
 pub mod topic;
 pub mod topic_edit;
 pub mod user;
+pub mod watch;
 
 pub use context::{Context, Principal};
 pub use control::{Control, Parts, Settings};

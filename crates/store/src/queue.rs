@@ -11,6 +11,8 @@ pub(crate) struct Queue<J> {
     state: Mutex<State<J>>,
     ready: Condvar,
     room: Semaphore,
+    /// Without permits; closed when a worker ends that was not told to.
+    worker: Semaphore,
 }
 
 struct State<J> {
@@ -32,6 +34,7 @@ impl<J> Queue<J> {
             }),
             ready: Condvar::new(),
             room: Semaphore::new(capacity),
+            worker: Semaphore::new(0),
         }
     }
 
@@ -97,8 +100,17 @@ impl<J> Queue<J> {
         self.ready.notify_all();
     }
 
+    /// Waits until a worker ends although the queue was not closed: nothing is taken any more.
+    pub(crate) async fn worker_lost(&self) {
+        // There is no permit to get: the wait ends when the semaphore is closed.
+        drop(self.worker.acquire().await);
+    }
+
     /// Closes the queue and drops what waits, so that no caller waits for a thread that is gone.
     pub(crate) fn abandon(&self) {
+        if !self.state.lock().closed {
+            self.worker.close();
+        }
         self.close();
         let waiting = std::mem::take(&mut self.state.lock().waiting);
         drop(waiting);
@@ -155,6 +167,20 @@ mod tests {
             Poll::Ready(Err(Closed))
         ));
         assert_eq!((queue.take(), queue.take()), (Some(1), None));
+    }
+
+    #[test]
+    fn a_worker_that_ends_by_itself_is_missed() {
+        for told_to in [true, false] {
+            let queue = Queue::<u8>::new(1);
+            let mut lost = pin!(queue.worker_lost());
+            assert!(poll(lost.as_mut()).is_pending());
+            if told_to {
+                queue.close();
+            }
+            drop(AbandonOnExit(&queue));
+            assert_eq!(poll(lost).is_pending(), told_to);
+        }
     }
 
     #[test]

@@ -134,7 +134,16 @@ impl Store {
         run(&self.inner.reads, label, true, function).await
     }
 
-    /// Takes no more transactions (from any clone), finishes those that wait, and closes the database.
+    /// Waits until the store can serve no more although nobody closed it: a thread of it has panicked.
+    pub async fn lost(&self) {
+        tokio::select! {
+            () = self.inner.writes.worker_lost() => {}
+            () = self.inner.reads.worker_lost() => {}
+        }
+    }
+
+    /// Takes no more transactions (from any clone), finishes those that wait, and closes the database: SQLite's is one
+    /// whole file then.
     pub async fn close(self) {
         self.inner.close();
         let threads = std::mem::take(&mut *self.inner.threads.lock());

@@ -1,7 +1,8 @@
 //! Work that nobody waits for: reconciling instances and housekeeping. One file a task.
 //!
 //! An activation has no input: it looks at what should be and what is, takes steps that may be taken twice, and
-//! stops. Wake-ups only shorten the wait; a periodic look repairs a lost one. Every task may stop at any await.
+//! stops. Wake-ups only shorten the wait; a periodic look repairs a lost one. Every task may stop at any await, and one
+//! that stops although the process does not is missed: see [`Control::background_missed`].
 
 use std::sync::Arc;
 
@@ -33,10 +34,24 @@ impl Control {
         } else {
             tracing::warn!("another process reconciles; this one waits for its turn");
         }
-        self.tasks.spawn(self.clone().lease_keep_forever());
-        self.tasks.spawn(self.clone().reconcile_forever());
-        self.tasks.spawn(self.clone().housekeep_forever());
+        let (watch, tasks) = (&self.watch, &self.tasks);
+        watch.spawn(
+            tasks,
+            "the keeper of the lease",
+            self.clone().lease_keep_forever(),
+        );
+        watch.spawn(tasks, "the reconciler", self.clone().reconcile_forever());
+        watch.spawn(tasks, "housekeeping", self.clone().housekeep_forever());
         Ok(())
+    }
+
+    /// Waits until a background task or the store has ended although nobody stopped it, and says which: the process
+    /// should end then, since what that task did is done by nobody.
+    pub async fn background_missed(&self) -> String {
+        tokio::select! {
+            missed = self.watch.missed() => missed,
+            () = self.store.lost() => "the store has panicked".to_owned(),
+        }
     }
 
     /// Lets the reconciler look now instead of at the end of its wait.
