@@ -261,7 +261,7 @@ impl Control {
             .await;
         match (&outcome, nonce) {
             (Err(Error::Replayed), _) | (_, None) => {}
-            (Ok(_), Some((key, nonce))) => self.replays.forget(&key, &nonce),
+            (Ok(_), Some((key, nonce))) => self.replays.forget(cx.account(), &key, &nonce),
             (Err(_), Some((key, nonce))) => {
                 // The refusal is what the caller hears; a nonce that could not be kept is only worth a line.
                 let kept = self

@@ -1,21 +1,29 @@
-//! The vendors' limits on calls a second, by account and operation.
+//! The vendors' limits on calls a second, by operation: of each key, whatever becomes of its calls, and of an account,
+//! for those that its keys are permitted. A key that may do nothing takes nothing away from the other keys.
 
 use std::collections::HashMap;
 
 use brokerage_domain::clock::Moment;
-use brokerage_domain::id::AccountId;
+use brokerage_domain::id::{AccessKeyId, AccountId};
 use brokerage_domain::{Error, Result};
 use parking_lot::Mutex;
 
 use crate::control::Control;
 
-/// Accounts times operations that are remembered; idle ones are forgotten first.
+/// Keys and accounts times operations that are remembered; idle ones are forgotten first.
 const BUCKETS_MAX: usize = 100_000;
 const MICROS: i64 = 1_000_000;
 
 /// Token buckets of one second's calls.
 #[derive(Default)]
-pub struct RateLimiter(Mutex<HashMap<(AccountId, &'static str), Bucket>>);
+pub struct RateLimiter(Mutex<HashMap<(Caller, &'static str), Bucket>>);
+
+/// Whose calls are counted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Caller {
+    Key(AccessKeyId),
+    Account(AccountId),
+}
 
 struct Bucket {
     /// Calls that may be made, in millionths.
@@ -24,25 +32,17 @@ struct Bucket {
 }
 
 impl RateLimiter {
-    fn take(
-        &self,
-        account: &AccountId,
-        operation: &'static str,
-        per_second: u32,
-        now: Moment,
-    ) -> bool {
+    fn take(&self, caller: Caller, operation: &'static str, per_second: u32, now: Moment) -> bool {
         let capacity = i64::from(per_second) * MICROS;
         let mut buckets = self.0.lock();
         if buckets.len() >= BUCKETS_MAX {
             // A bucket that was not used for a second is full: forgetting it changes nothing.
             buckets.retain(|_, bucket| now.micros() - bucket.at.micros() < MICROS);
         }
-        let bucket = buckets
-            .entry((account.clone(), operation))
-            .or_insert(Bucket {
-                tokens: capacity,
-                at: now,
-            });
+        let bucket = buckets.entry((caller, operation)).or_insert(Bucket {
+            tokens: capacity,
+            at: now,
+        });
         let elapsed = (now.micros() - bucket.at.micros()).clamp(0, MICROS);
         bucket.tokens = (bucket.tokens + elapsed * i64::from(per_second)).min(capacity);
         bucket.at = now;
@@ -55,7 +55,20 @@ impl RateLimiter {
 }
 
 impl Control {
-    /// Takes one call out of this second's.
+    /// Takes one call of a key out of this second's, before anything is known of it but who signed it.
+    ///
+    /// # Errors
+    /// [`Error::Throttled`] when there is none left.
+    pub fn rate_take_of_key(
+        &self,
+        key_id: &AccessKeyId,
+        operation: &'static str,
+        per_second: u32,
+    ) -> Result<()> {
+        self.take(Caller::Key(key_id.clone()), operation, per_second)
+    }
+
+    /// Takes one permitted call of an account out of this second's.
     ///
     /// # Errors
     /// [`Error::Throttled`] when there is none left.
@@ -65,11 +78,12 @@ impl Control {
         operation: &'static str,
         per_second: u32,
     ) -> Result<()> {
-        if !self.settings.rate_limits
-            || self
-                .rates
-                .take(account, operation, per_second, self.real_now())
-        {
+        self.take(Caller::Account(account.clone()), operation, per_second)
+    }
+
+    fn take(&self, caller: Caller, operation: &'static str, per_second: u32) -> Result<()> {
+        let now = self.real_now();
+        if !self.settings.rate_limits || self.rates.take(caller, operation, per_second, now) {
             Ok(())
         } else {
             Err(Error::Throttled { per_second })
@@ -85,14 +99,17 @@ mod tests {
     fn a_second_holds_its_calls_and_refills_evenly() {
         let limiter = RateLimiter::default();
         let (a, b) = (AccountId::new("a"), AccountId::new("b"));
+        let (a, b) = (Caller::Account(a), Caller::Account(b));
+        let key = Caller::Key(AccessKeyId::new("a"));
         let at = |ms: i64| Moment::from_micros(ms * 1_000);
-        let granted = |account, ms| {
+        let granted = |caller: &Caller, ms| {
             (0..30)
-                .filter(|_| limiter.take(account, "op", 20, at(ms)))
+                .filter(|_| limiter.take(caller.clone(), "op", 20, at(ms)))
                 .count()
         };
         assert_eq!(granted(&a, 0), 20);
         assert_eq!(granted(&b, 0), 20, "another account has its own");
+        assert_eq!(granted(&key, 0), 20, "and so has a key of the same name");
         assert_eq!(granted(&a, 500), 10, "half a second refills half");
         assert_eq!(granted(&a, 10_000), 20, "never more than a second's");
         assert_eq!(

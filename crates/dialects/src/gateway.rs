@@ -1,6 +1,6 @@
 //! The one way in: every call of every cloud takes the same steps in the same order.
 //!
-//! size limits (the listener's) → route → authenticate → replay → parse → authorize → rate → validate,
+//! size limits (the listener's) → route → authenticate → rate → replay → parse → authorize → validate,
 //! idempotency and call (the operation's).
 
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::fault::{CallError, Fault};
-use crate::operation::{Call, Mode};
+use crate::operation::{Call, Mode, Row};
 use crate::params::ParamError;
 use crate::signing::{Claim, SignatureFault, check_clock, claim, verify};
 use crate::vendor::{Answer, Route, VENDORS, VendorWire};
@@ -112,12 +112,7 @@ impl Gateway {
         let refuse_domain = |error| refuse(&CallError::Domain(error));
         let (claim, key) = self.authenticate(vendor, request, &refuse_domain).await?;
         trace.key_id = Some(claim.access_key_id.clone());
-        let nonce = claim.replay_key();
-        if let Some(nonce) = &nonce {
-            self.control
-                .nonce_remember(&claim.access_key_id, nonce)
-                .map_err(refuse_domain)?;
-        }
+        let nonce = self.count(row, &claim, &key).map_err(refuse_domain)?;
         let params = vendor
             .params(request, route)
             .map_err(|e| refuse(&e.into()))?;
@@ -153,9 +148,6 @@ impl Gateway {
         self.control
             .authorize(&cx, &attempt)
             .await
-            .map_err(refuse_domain)?;
-        self.control
-            .rate_take(cx.account(), row.name, row.calls_per_second)
             .map_err(refuse_domain)?;
         let call = Call {
             control: self.control.clone(),

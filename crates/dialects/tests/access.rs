@@ -259,3 +259,99 @@ async fn no_operation_is_open_to_a_policy_that_names_others() {
         }
     }
 }
+
+/// What a key that may do nothing is told, and when its calls are counted: before their nonces are kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_beyond_the_rate_leave_nothing_behind() {
+    let settings = Settings {
+        sandbox: true,
+        rate_limits: true,
+        ..Settings::default()
+    };
+    let plane = Plane::start(PlaneOptions {
+        settings,
+        ..PlaneOptions::default()
+    })
+    .await;
+    let account = plane.control.account_view("sandbox").await.unwrap();
+    let new = NewKey {
+        id: Some(AccessKeyId::new("NOTHING")),
+        secret: Some(SecretString::from("secret")),
+        session_token: None,
+        policy: Policy { statements: vec![] },
+    };
+    plane
+        .control
+        .access_key_create(&account.id, new)
+        .await
+        .unwrap();
+    let aliyun = || {
+        let target = "/?Action=GetQuotaTip&Version=2019-09-16&Format=JSON&InstanceId=i";
+        Plane::request(
+            Method::POST,
+            &format!("{target}&RegionId=cn-hangzhou"),
+            &[],
+            "",
+        )
+    };
+    let acs3 = || {
+        let headers = [
+            ("x-acs-action", "GetQuotaTip"),
+            ("x-acs-version", "2019-09-16"),
+            ("accept", "application/json"),
+        ];
+        let target = "/?InstanceId=i&RegionId=cn-hangzhou";
+        Plane::request(Method::POST, target, &headers, "")
+    };
+    let jd = || Plane::request(Method::GET, "/v1/regions/cn-north-1/instances", &[], "");
+    let is_throttled = |body: &str| {
+        ["Throttling", "\"code\":429", "RESOURCE_EXHAUSTED"]
+            .iter()
+            .any(|code| body.contains(code))
+    };
+    let requests: [(Scheme, &dyn Fn() -> WireRequest); 4] = [
+        (Scheme::RpcV1, &aliyun),
+        (Scheme::Acs3, &acs3),
+        (Scheme::JdCloud2, &jd),
+        (Scheme::JdCloud3, &jd),
+    ];
+    for (scheme, request) in requests {
+        let by = |id: &str, secret: &str| {
+            plane.signed_by(id, secret, request(), scheme, "cn-north-1", "kafka")
+        };
+        // The clock stands: no more calls than a second has are let through to the policy.
+        let mut last = by("NOTHING", "secret");
+        let mut answers = 0;
+        loop {
+            let answer = plane.send(&last).await;
+            if is_throttled(&answer.body) {
+                break;
+            }
+            assert_eq!(
+                outcome(&answer.body),
+                Outcome::NotAuthorized,
+                "{}",
+                answer.body
+            );
+            answers += 1;
+            assert!(answers <= 1_000, "{scheme:?} is never throttled");
+            last = by("NOTHING", "secret");
+        }
+        // The account's other key has a whole second's calls.
+        for at in 0..answers {
+            let answer = plane.send(&by(SANDBOX_KEY_ID, SANDBOX_SECRET)).await;
+            assert!(
+                !is_throttled(&answer.body),
+                "{scheme:?} {at}: {}",
+                answer.body
+            );
+        }
+        plane.clock.set(plane.control.real_now().plus_seconds(2));
+        // What was throttled may come again: its nonce was not kept. What was answered may not.
+        for expected in [true, false] {
+            let answer = plane.send(&last).await;
+            let is_new = outcome(&answer.body) == Outcome::NotAuthorized;
+            assert_eq!(is_new, expected, "{scheme:?}: {}", answer.body);
+        }
+    }
+}

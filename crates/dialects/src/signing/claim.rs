@@ -161,6 +161,13 @@ impl Claim {
         }
     }
 
+    /// The signature, where it does not cover the nonce of [`Claim::replay_key`]: whoever has seen one such call can
+    /// name others with it.
+    #[must_use]
+    pub fn reusable_signature(&self) -> Option<&str> {
+        (self.scheme == Scheme::JdCloud3).then_some(self.signature.as_str())
+    }
+
     /// The headers whose change the signature must notice, in lower case: those listed as signed,
     /// and those that enter the text to sign in another way.
     #[must_use]
