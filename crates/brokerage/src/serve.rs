@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use brokerage_control::watch::Watch;
 use brokerage_control::{Control, Parts, Settings};
 use brokerage_dialects::gateway::Gateway;
+use brokerage_dialects::vendor::vocabulary;
 use brokerage_domain::catalog::Catalogs;
 use brokerage_domain::clock::Clocks;
 use brokerage_domain::id::Chance;
@@ -89,6 +90,7 @@ pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
         chance,
         engine: engine.clone(),
         master_key,
+        vocabulary: vocabulary(),
         node,
     });
     Ok(Plane {

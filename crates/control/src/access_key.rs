@@ -142,7 +142,7 @@ impl Control {
             })
             .await?;
         let Some(StoredKey {
-            key,
+            mut key,
             account_number,
             sealed_secret,
             session_token_hash,
@@ -150,6 +150,10 @@ impl Control {
         else {
             return Ok(None);
         };
+        if let Err(error) = key.policy.check(&self.vocabulary) {
+            tracing::error!(%error, key = id, "a policy is not understood: its key may do nothing");
+            key.policy.statements.clear();
+        }
         let secret = self
             .master_key
             .open(id, &sealed_secret)
@@ -167,7 +171,8 @@ impl Control {
     /// Makes a key for an account and returns it with its secret: the only time that it is shown.
     ///
     /// # Errors
-    /// [`Error::Exists`] when the id is taken, [`Error::LimitReached`] for a policy of too many statements.
+    /// [`Error::Exists`] when the id is taken, [`Error::LimitReached`] for a policy of too many statements,
+    /// [`Error::Invalid`] for one that is not understood.
     pub async fn access_key_create(
         &self,
         account: &AccountId,
@@ -185,6 +190,9 @@ impl Control {
             session_token,
             policy,
         } = new;
+        policy
+            .check(&self.vocabulary)
+            .map_err(|error| Error::invalid("policy", error.to_string()))?;
         let id = id.unwrap_or_else(|| {
             AccessKeyId::new(format!("BK{}", self.chance.text(LETTERS, KEY_ID_CHARS - 2)))
         });

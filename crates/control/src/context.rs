@@ -1,6 +1,11 @@
 //! Who asks, for what, where: what every use case is given first.
 
+use std::sync::Arc;
+
+use brokerage_domain::access::{Attempt, Policy, decide};
 use brokerage_domain::id::{AccessKeyId, AccountId};
+use brokerage_domain::instance::Instance;
+use brokerage_domain::{Error, Result};
 
 /// The authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +16,39 @@ pub struct Principal {
     pub account_number: i64,
     /// Which key asked; `None` for the operator's command line and for the system itself.
     pub key_id: Option<AccessKeyId>,
+}
+
+/// What the policy of the caller's key forbids of instances that a call comes to without having named them: in
+/// lists, by an order or by a task. The default forbids nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Rights(Option<Arc<Denials>>);
+
+#[derive(Debug)]
+struct Denials {
+    policy: Policy,
+    action: &'static str,
+    conditions: Vec<(&'static str, String)>,
+    resource_form: &'static str,
+}
+
+impl Rights {
+    /// The rights of a call that its policy permits as a whole.
+    pub fn new(
+        policy: &Policy,
+        action: &'static str,
+        conditions: Vec<(&'static str, String)>,
+        resource_form: &'static str,
+    ) -> Self {
+        let denials = policy.denies().then(|| Denials {
+            policy: Policy {
+                statements: [&policy.statements[..], &Policy::allow_all().statements].concat(),
+            },
+            action,
+            conditions,
+            resource_form,
+        });
+        Self(denials.map(Arc::new))
+    }
 }
 
 /// One call.
@@ -31,6 +69,8 @@ pub struct Context {
     pub operation: &'static str,
     /// The nonce of a signed call that changes something: remembered in the transaction of the change.
     pub nonce: Option<String>,
+    /// What the caller may not do to instances that it did not name.
+    pub rights: Rights,
 }
 
 impl Context {
@@ -53,4 +93,44 @@ impl Context {
     pub fn account(&self) -> &AccountId {
         &self.principal.account_id
     }
+
+    /// Whether the caller's policy leaves the call this instance.
+    pub(crate) fn permits(&self, instance: &Instance) -> bool {
+        let Some(denials) = &self.rights.0 else {
+            return true;
+        };
+        let conditions: Vec<(&str, &str)> = denials
+            .conditions
+            .iter()
+            .map(|(key, value)| (*key, value.as_str()))
+            .collect();
+        let form = denials.resource_form;
+        let attempt = Attempt {
+            action: denials.action,
+            resource: &resource_name(form, self, &instance.region, instance.id.as_str()),
+            conditions: &conditions,
+        };
+        decide(&denials.policy, &attempt)
+    }
+
+    /// As [`Self::permits`], with the refusal.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub(crate) fn check(&self, instance: &Instance) -> Result<()> {
+        if self.permits(instance) {
+            return Ok(());
+        }
+        let action = self.rights.0.as_ref().map_or("", |denials| denials.action);
+        Err(Error::Forbidden {
+            action: action.to_owned(),
+        })
+    }
+}
+
+/// The whole name of a resource of the caller's, from its form with `{region}`, `{account}` and `{id}`.
+pub fn resource_name(form: &str, cx: &Context, region: &str, id: &str) -> String {
+    form.replace("{region}", region)
+        .replace("{account}", &cx.principal.account_number.to_string())
+        .replace("{id}", id)
 }

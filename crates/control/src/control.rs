@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
+use brokerage_domain::access::Vocabulary;
 use brokerage_domain::catalog::{Catalog, Catalogs, Field, PlanFault};
 use brokerage_domain::clock::{Clocks, Moment};
 use brokerage_domain::id::{Chance, LOWER_ALPHANUMERIC, base36};
@@ -78,6 +79,8 @@ pub struct Parts {
     pub engine: Arc<dyn Engine>,
     /// Seals access-key secrets.
     pub master_key: MasterKey,
+    /// The words that policies are written in; the catalogs' regions are added.
+    pub vocabulary: Vocabulary,
     /// Names the owner of the engine's data over restarts: who reconciles. Never empty.
     pub node: String,
 }
@@ -91,6 +94,7 @@ pub struct Control {
     pub(crate) chance: Chance,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) master_key: MasterKey,
+    pub(crate) vocabulary: Vocabulary,
     pub(crate) keys: KeyCache,
     pub(crate) rates: RateLimiter,
     pub(crate) replays: ReplayMemory,
@@ -132,8 +136,13 @@ impl Control {
             chance,
             engine,
             master_key,
+            mut vocabulary,
             node,
         } = parts;
+        let regions = catalogs.current().flat_map(|catalog| catalog.regions());
+        let regions = regions.map(|region| region.id.clone());
+        vocabulary.regions.extend(regions);
+        let stopping = CancellationToken::new();
         Arc::new(Self {
             settings,
             store,
@@ -142,6 +151,7 @@ impl Control {
             chance,
             engine,
             master_key,
+            vocabulary,
             keys: KeyCache::default(),
             rates: RateLimiter::default(),
             replays: ReplayMemory::default(),

@@ -54,7 +54,7 @@ impl Control {
     ///
     /// # Errors
     /// [`Error::NotFound`], also for another account's, for one in another region than the call's, and for one that is
-    /// gone.
+    /// gone; [`Error::Forbidden`].
     pub async fn instance_view(&self, cx: &Context, id: &InstanceId) -> Result<Instance> {
         let (account, wanted) = (cx.account().clone(), id.clone());
         let found = self
@@ -62,12 +62,15 @@ impl Control {
                 Ok(instance_owned(tx, &account, &wanted)?)
             })
             .await?;
-        found
+        let found = found
             .filter(|instance| is_there(cx, instance) && instance.phase != Phase::Gone)
-            .ok_or_else(|| Error::not_found(Kind::Instance, id.as_str()))
+            .ok_or_else(|| Error::not_found(Kind::Instance, id.as_str()))?;
+        cx.check(&found)?;
+        Ok(found)
     }
 
-    /// The caller's instances in this profile and the call's region; sorted by id.
+    /// The caller's instances in this profile and the call's region; sorted by id. Those that its policy denies it are
+    /// left out.
     ///
     /// # Errors
     /// [`Error::Internal`].
@@ -87,7 +90,7 @@ impl Control {
                 }
             })
             .await?;
-        all.retain(|instance| cx.covers(&instance.region));
+        all.retain(|instance| cx.covers(&instance.region) && cx.permits(instance));
         Ok(all)
     }
 
@@ -346,6 +349,7 @@ impl Control {
             if !is_there(&caller, &instance) || instance.phase == Phase::Gone {
                 return Err(missing());
             }
+            caller.check(&instance)?;
             let attention = apply(tx, &mut instance)?;
             instance_write(tx, &instance, attention)
         })

@@ -52,7 +52,8 @@ impl Control {
     /// One instance that is, or was, the caller's: also one that is gone.
     ///
     /// # Errors
-    /// [`Error::NotFound`], also for another account's and for one in another region than the call's.
+    /// [`Error::NotFound`], also for another account's and for one in another region than the call's;
+    /// [`Error::Forbidden`].
     pub async fn instance_recall(&self, cx: &Context, id: &InstanceId) -> Result<Instance> {
         let (account, wanted) = (cx.account().clone(), id.clone());
         let found = self
@@ -60,9 +61,11 @@ impl Control {
                 Ok(instance_owned(tx, &account, &wanted)?)
             })
             .await?;
-        found
+        let found = found
             .filter(|instance| is_there(cx, instance))
-            .ok_or_else(|| Error::not_found(Kind::Instance, id.as_str()))
+            .ok_or_else(|| Error::not_found(Kind::Instance, id.as_str()))?;
+        cx.check(&found)?;
+        Ok(found)
     }
 }
 

@@ -287,20 +287,23 @@ impl Control {
     /// The instances that an order of the caller's bought or changed, by line.
     ///
     /// # Errors
-    /// [`Error::NotFound`].
+    /// [`Error::NotFound`]; [`Error::Forbidden`] when one of them is denied.
     pub async fn order_instances(&self, cx: &Context, id: &OrderId) -> Result<Vec<Instance>> {
         let order = self.order_view(cx, id).await?;
-        self.read("order_instances", move |tx| match order.kind {
-            OrderKind::New => Ok(instance_by_order(tx, &order.id)?),
-            OrderKind::Change => {
-                let mut changed = Vec::with_capacity(order.lines.len());
-                for line in &order.lines {
-                    changed.extend(instance_by_id(tx, &line.instance_id)?);
+        let found = self
+            .read("order_instances", move |tx| match order.kind {
+                OrderKind::New => Ok(instance_by_order(tx, &order.id)?),
+                OrderKind::Change => {
+                    let mut changed = Vec::with_capacity(order.lines.len());
+                    for line in &order.lines {
+                        changed.extend(instance_by_id(tx, &line.instance_id)?);
+                    }
+                    Ok(changed)
                 }
-                Ok(changed)
-            }
-        })
-        .await
+            })
+            .await?;
+        found.iter().try_for_each(|instance| cx.check(instance))?;
+        Ok(found)
     }
 }
 

@@ -2,10 +2,15 @@
 //!
 //! size limits (the listener's) → route → authenticate → rate → replay → parse → authorize → validate,
 //! idempotency and call (the operation's).
+//!
+//! Calls are counted for their key before anything of them is remembered, and once more for their account when they
+//! are permitted.
 
 use std::sync::Arc;
 
 use brokerage_control::access_key::OpenKey;
+use brokerage_control::context::Rights;
+use brokerage_control::replay::SignedCall;
 use brokerage_control::request_log::RequestRecord;
 use brokerage_control::{Context, Control};
 use brokerage_domain::access::Attempt;
@@ -125,6 +130,7 @@ impl Gateway {
         let region = table
             .region_meant(&self.control, row, vendor.region_parameter(), &region_named)
             .map_err(|error| refuse(&error))?;
+        let conditions = prepared.conditions();
         let cx = Context {
             principal: key.principal(),
             request_id: request_id.to_owned(),
@@ -133,20 +139,15 @@ impl Gateway {
             region_named,
             operation: row.name,
             nonce: nonce.filter(|_| row.mode == Mode::Write),
+            rights: Rights::new(
+                &key.key.policy,
+                row.action,
+                conditions.clone(),
+                table.resource_form,
+            ),
         };
-        let conditions = prepared.conditions();
-        let conditions: Vec<(&str, &str)> = conditions
-            .iter()
-            .map(|(key, value)| (*key, value.as_str()))
-            .collect();
-        let resource = prepared.resource();
-        let attempt = Attempt {
-            action: row.action,
-            resource: resource.as_deref().unwrap_or("*"),
-            conditions: &conditions,
-        };
-        self.control
-            .authorize(&cx, &attempt)
+        let named = prepared.resources();
+        self.permit(route, &cx, &conditions, named)
             .await
             .map_err(refuse_domain)?;
         let call = Call {
@@ -154,6 +155,53 @@ impl Gateway {
             cx,
         };
         prepared.run(&call).await.map_err(|error| refuse(&error))
+    }
+
+    /// Counts a call for its key, and remembers its nonce. What is counted out leaves nothing behind.
+    fn count(
+        &self,
+        row: &Row,
+        claim: &Claim,
+        key: &OpenKey,
+    ) -> brokerage_domain::Result<Option<String>> {
+        self.control
+            .rate_take_of_key(&key.key.id, row.name, row.calls_per_second)?;
+        let nonce = claim.replay_key();
+        if let Some(nonce) = &nonce {
+            self.control.nonce_remember(&SignedCall {
+                account: &key.key.account_id,
+                key_id: &claim.access_key_id,
+                nonce,
+                signature: claim.reusable_signature(),
+                signed_at_s: claim.signed_at_s,
+            })?;
+        }
+        Ok(nonce)
+    }
+
+    /// Asks the policy about every resource that a call names, and counts what it permits for the account.
+    async fn permit(
+        &self,
+        route: &Route,
+        cx: &Context,
+        conditions: &[(&'static str, String)],
+        named: Vec<String>,
+    ) -> brokerage_domain::Result<()> {
+        let Route { table, row, .. } = route;
+        let conditions: Vec<(&str, &str)> = conditions
+            .iter()
+            .map(|(key, value)| (*key, value.as_str()))
+            .collect();
+        for resource in table.resource_names(row, cx, named) {
+            let attempt = Attempt {
+                action: row.action,
+                resource: &resource,
+                conditions: &conditions,
+            };
+            self.control.authorize(cx, &attempt).await?;
+        }
+        self.control
+            .rate_take(cx.account(), row.name, row.calls_per_second)
     }
 
     /// Whether a request is authenticated, without making the call and without remembering its nonce: for replaying

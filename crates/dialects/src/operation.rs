@@ -6,6 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use brokerage_control::context::resource_name;
 use brokerage_control::{Context, Control};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -65,9 +66,20 @@ pub trait Operation: 'static {
     /// The answer without its envelope, in the vendor's names.
     type Response: Serialize + Send;
 
-    /// The resource that policies are checked against; `None` stands for all.
+    /// Condition keys that [`Operation::conditions`] may give.
+    const CONDITION_KEYS: &'static [&'static str] = &[];
+
+    /// The one resource that the request names, by its id or its whole name; `None` when it names none or several.
     fn resource(_request: &Self::Request) -> Option<String> {
         None
+    }
+
+    /// Every resource that the request names: policies are asked about each, before anything is done to one.
+    ///
+    /// Instances that a call comes to without their names (lists, orders, tasks) are held against the policy where
+    /// they are read ([`brokerage_control::context::Rights`]).
+    fn resources(request: &Self::Request) -> Vec<String> {
+        Self::resource(request).into_iter().collect()
     }
 
     /// Condition keys that the operation defines, with this request's values.
@@ -97,14 +109,16 @@ pub struct Row {
     pub calls_per_second: u32,
     /// What the region of a call is to it, where that differs from its service's.
     pub region: Option<RegionUse>,
+    /// Condition keys that policies may name for it.
+    pub condition_keys: &'static [&'static str],
     /// Reads the parameters.
     pub prepare: Prepare,
 }
 
 /// A request whose parameters were read.
 pub trait Prepared: Send + Sync {
-    /// The resource that policies are checked against.
-    fn resource(&self) -> Option<String>;
+    /// The resources that the request names.
+    fn resources(&self) -> Vec<String>;
     /// Condition keys with this request's values.
     fn conditions(&self) -> Vec<(&'static str, String)>;
     /// Top-level parameters that the operation does not have.
@@ -121,8 +135,8 @@ impl<O: Operation> Prepared for Ready<O>
 where
     O::Request: Sync,
 {
-    fn resource(&self) -> Option<String> {
-        O::resource(&self.0.value)
+    fn resources(&self) -> Vec<String> {
+        O::resources(&self.0.value)
     }
 
     fn conditions(&self) -> Vec<(&'static str, String)> {
@@ -164,6 +178,7 @@ where
         mode: O::MODE,
         calls_per_second: O::CALLS_PER_SECOND,
         region: O::REGION,
+        condition_keys: O::CONDITION_KEYS,
         prepare: prepare::<O>,
     }
 }
@@ -201,6 +216,8 @@ pub struct Table {
     pub profile: &'static str,
     /// What the region of a call is to its operations.
     pub region: RegionUse,
+    /// How policies name its resources: segments between colons, with `{region}`, `{account}` and, at the end, `{id}`.
+    pub resource_form: &'static str,
     /// How its lists are counted in dotted parameters.
     pub index_base: IndexBase,
     /// Which parameters that the operation does not have are refused.
@@ -242,6 +259,27 @@ impl Table {
                 Ok(named.to_owned())
             }
         }
+    }
+
+    /// What policies are asked about: the resources that a request names, by their whole names. A request that names
+    /// none is about all of its service, or about everything where its table's resources are another service's.
+    pub fn resource_names(&self, row: &Row, cx: &Context, named: Vec<String>) -> Vec<String> {
+        let name = |id: &str| resource_name(self.resource_form, cx, &cx.region, id);
+        if named.is_empty() {
+            let service = row.action.split(':').next().unwrap_or_default();
+            let is_own = self.resource_form.split(':').any(|part| part == service);
+            return vec![if is_own { name("*") } else { "*".to_owned() }];
+        }
+        let (_, kind) = self.resource_form.rsplit_once(':').unwrap_or_default();
+        let kind = kind.trim_end_matches("{id}");
+        let whole = |resource: String| match resource.rsplit_once(':') {
+            None => name(&resource),
+            Some((_, end)) => match end.strip_prefix(kind) {
+                Some(id) if !kind.is_empty() => name(id),
+                _ => resource,
+            },
+        };
+        named.into_iter().map(whole).collect()
     }
 
     /// The row of an operation.

@@ -1,6 +1,8 @@
 //! What differs between vendors on the wire: where the operation's name stands, how parameters travel, what an
 //! answer looks like. One implementation a cloud; [`VENDORS`] is the one list of them.
 
+use brokerage_domain::access::Vocabulary;
+
 use crate::fault::Fault;
 use crate::operation::{Row, Table};
 use crate::params::{Param, ParamError};
@@ -26,6 +28,21 @@ pub static TABLES: &[&Table] = &[
     &crate::bss::TABLE,
     &crate::aliyun::vpc::TABLE,
 ];
+
+/// The words of every dialect that policies are written in. Regions are the catalogs'.
+pub fn vocabulary() -> Vocabulary {
+    let rows = || TABLES.iter().flat_map(|table| table.rows);
+    Vocabulary {
+        actions: rows().map(|row| row.action).collect(),
+        condition_keys: rows().flat_map(|row| row.condition_keys).copied().collect(),
+        resource_forms: TABLES
+            .iter()
+            .map(|table| table.resource_form)
+            .chain(crate::jdkafka::vpc::OTHER_FORMS.iter().copied())
+            .collect(),
+        regions: Vec::new(),
+    }
+}
 
 /// A request whose operation was found.
 pub struct Route {

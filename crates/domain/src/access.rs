@@ -2,6 +2,10 @@
 //!
 //! The model is the common part of what the clouds call RAM, CAM and IAM: statements of allow or deny over
 //! actions and resources, with optional conditions. Deny wins; what nobody allows is denied.
+//!
+//! A resource's name is a path of segments between colons, whose last one ends in the resource's id. A statement may
+//! name it whole, or by the id alone. What a deny does not match it does not forbid, so a policy is kept only if every
+//! part of it is understood ([`Policy::check`]), and where a deny could be read in two ways it forbids more.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +16,12 @@ use crate::id::{AccessKeyId, AccountId};
 
 /// Most statements in one policy.
 pub const STATEMENTS_MAX: usize = 100;
+
+/// Most patterns in one list of a statement, and most conditions.
+pub const PATTERNS_MAX: usize = 100;
+
+/// Longest pattern, in bytes.
+pub const PATTERN_BYTES_MAX: usize = 512;
 
 /// An access key without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +40,7 @@ pub struct AccessKey {
 
 /// A list of statements.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Policy {
     /// Evaluated all; order means nothing.
     pub statements: Vec<Statement>,
@@ -47,16 +58,166 @@ impl Policy {
             }],
         }
     }
+
+    /// Whether some statement denies something.
+    pub fn denies(&self) -> bool {
+        let mut effects = self.statements.iter().map(|statement| statement.effect);
+        effects.any(|effect| effect == Effect::Deny)
+    }
+
+    /// Whether every part of the policy means something here.
+    ///
+    /// # Errors
+    /// [`NotUnderstood`] names the first part that does not.
+    pub fn check(&self, vocabulary: &Vocabulary) -> Result<(), NotUnderstood> {
+        for (at, statement) in (1..).zip(&self.statements) {
+            let failed = |part| NotUnderstood {
+                statement: at,
+                part,
+            };
+            vocabulary.check(statement).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+/// A part of a policy that means nothing here, or too much.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("statement {statement}: {part}")]
+pub struct NotUnderstood {
+    /// The statement, counted from 1.
+    pub statement: usize,
+    /// What of it, and why.
+    pub part: String,
+}
+
+/// The words that policies are written in.
+#[derive(Debug, Clone, Default)]
+pub struct Vocabulary {
+    /// Every action that an operation has.
+    pub actions: Vec<&'static str>,
+    /// Every condition key that an operation defines.
+    pub condition_keys: Vec<&'static str>,
+    /// How resources are named: segments between colons, with `{region}`, `{account}` and, at the end, `{id}`.
+    pub resource_forms: Vec<&'static str>,
+    /// Every region.
+    pub regions: Vec<String>,
+}
+
+impl Vocabulary {
+    fn check(&self, statement: &Statement) -> Result<(), String> {
+        let Statement {
+            effect,
+            actions,
+            resources,
+            conditions,
+        } = statement;
+        check_patterns("actions", actions)?;
+        check_patterns("resources", resources)?;
+        if conditions.len() > PATTERNS_MAX {
+            return Err(format!("more than {PATTERNS_MAX} conditions"));
+        }
+        for (key, accepted) in conditions {
+            check_patterns(key, accepted)?;
+        }
+        if let Some(resource) = resources.iter().find(|r| !self.knows_resource(*effect, r)) {
+            let forms = self.resource_forms.join(", ");
+            return Err(format!(
+                "the resource {resource:?} is neither an id nor of a form that is known ({forms}); a deny of all ids \
+                 may name a known region, and no account"
+            ));
+        }
+        // An action or a condition that does not exist allows nothing; a deny of it would be believed to forbid.
+        if *effect == Effect::Allow {
+            return Ok(());
+        }
+        let known =
+            |words: &[&str], pattern: &str| words.iter().any(|w| pattern_matches(pattern, w));
+        if let Some(action) = actions.iter().find(|a| !known(&self.actions, a)) {
+            return Err(format!(
+                "no operation has the action {action:?} that is denied"
+            ));
+        }
+        let is_key = |key: &str| {
+            self.condition_keys
+                .iter()
+                .any(|k| k.eq_ignore_ascii_case(key))
+        };
+        match conditions.keys().find(|key| !is_key(key)) {
+            Some(key) => Err(format!("no operation has the condition {key:?} of a deny")),
+            None => Ok(()),
+        }
+    }
+
+    fn knows_resource(&self, effect: Effect, pattern: &str) -> bool {
+        let id = id_of(pattern);
+        if !pattern.contains(SEPARATORS) {
+            return true;
+        }
+        if pattern.starts_with('*') {
+            // The end of a name; without an id it could be that of any.
+            return effect == Effect::Allow || !is_any(id);
+        }
+        // Ids are unique: where one is named, region and account decide nothing.
+        let is_free = effect == Effect::Allow || !is_any(id);
+        self.resource_forms
+            .iter()
+            .any(|form| self.fits(form, pattern, is_free))
+    }
+
+    /// Whether a pattern is of a form; `is_free`: region and account may be anything.
+    fn fits(&self, form: &str, pattern: &str, is_free: bool) -> bool {
+        let (form, pattern): (Vec<&str>, Vec<&str>) =
+            (form.split(':').collect(), pattern.split(':').collect());
+        let mut segments = form.iter().zip(&pattern);
+        form.len() == pattern.len()
+            && form[0].eq_ignore_ascii_case(pattern[0])
+            && segments.all(|(form, segment)| match form.split_once('{') {
+                None => segment.is_empty() || pattern_matches(segment, form),
+                Some((kind, "id}")) => {
+                    is_any(segment)
+                        || segment
+                            .strip_prefix(kind)
+                            .is_some_and(|id| !id.contains('/'))
+                }
+                Some((_, "region}")) => {
+                    let is_known = |region: &String| pattern_matches(segment, region);
+                    is_free || segment.is_empty() || self.regions.iter().any(is_known)
+                }
+                Some((kind, _)) => {
+                    is_free
+                        || segment.is_empty()
+                        || is_any(segment.strip_prefix(kind).unwrap_or(segment))
+                        || *segment == kind
+                }
+            })
+    }
+}
+
+fn check_patterns(what: &str, patterns: &[String]) -> Result<(), String> {
+    if patterns.is_empty() || patterns.len() > PATTERNS_MAX {
+        return Err(format!("{what}: 1 to {PATTERNS_MAX} patterns"));
+    }
+    match patterns
+        .iter()
+        .all(|p| (1..=PATTERN_BYTES_MAX).contains(&p.len()))
+    {
+        true => Ok(()),
+        false => Err(format!(
+            "{what}: patterns of 1 to {PATTERN_BYTES_MAX} bytes"
+        )),
+    }
 }
 
 /// One rule of a policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Statement {
     /// Allow or deny.
     pub effect: Effect,
     /// Patterns over action names; `*` stands for any run of characters, `?` for one.
     pub actions: Vec<String>,
-    /// Patterns over resource names.
+    /// Patterns over resource names, or over ids.
     pub resources: Vec<String>,
     /// Condition key to accepted values (patterns). A key that the call does not carry does not match.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -102,13 +263,56 @@ pub fn decide(policy: &Policy, attempt: &Attempt<'_>) -> bool {
 fn matches(statement: &Statement, attempt: &Attempt<'_>) -> bool {
     let any = |patterns: &[String], text: &str| patterns.iter().any(|p| pattern_matches(p, text));
     any(&statement.actions, attempt.action)
-        && any(&statement.resources, attempt.resource)
+        && statement
+            .resources
+            .iter()
+            .any(|pattern| resource_matches(statement.effect, pattern, attempt.resource))
         && statement.conditions.iter().all(|(key, accepted)| {
             attempt
                 .conditions
                 .iter()
                 .any(|(name, value)| name.eq_ignore_ascii_case(key) && any(accepted, value))
         })
+}
+
+/// What stands before the id of a resource.
+const SEPARATORS: [char; 2] = [':', '/'];
+
+/// The id at the end of a resource's name.
+fn id_of(name: &str) -> &str {
+    name.rsplit(SEPARATORS).next().unwrap_or_default()
+}
+
+/// Whether a pattern matches whatever there is.
+fn is_any(pattern: &str) -> bool {
+    !pattern.is_empty() && pattern.bytes().all(|byte| byte == b'*')
+}
+
+fn resource_matches(effect: Effect, pattern: &str, name: &str) -> bool {
+    if pattern_matches(pattern, name) {
+        return true;
+    }
+    let id = id_of(pattern);
+    let is_id = !pattern.contains(SEPARATORS);
+    if is_id || (effect == Effect::Deny && !is_any(id)) {
+        // Ids are unique: whatever a deny says before one, it means this one.
+        return pattern_matches(id, id_of(name));
+    }
+    let mut segments = pattern.split(':').zip(name.split(':'));
+    pattern.split(':').count() == name.split(':').count()
+        && segments.all(|(pattern, segment)| segment_matches(effect, pattern, segment))
+}
+
+/// An empty pattern matches all; of what the call does not say a deny takes the worst, an allow what it covers wholly.
+fn segment_matches(effect: Effect, pattern: &str, segment: &str) -> bool {
+    if pattern.is_empty() || is_any(pattern) {
+        return true;
+    }
+    match segment {
+        "" | "*" => effect == Effect::Deny,
+        _ if pattern.ends_with('/') => segment.starts_with(pattern),
+        _ => pattern_matches(pattern, segment),
+    }
 }
 
 /// Glob match without case: `*` any run, `?` one character. Linear in the text for each star.
@@ -212,6 +416,137 @@ mod tests {
             ("a", "*", &[("Product", "kafka_pre")]),
             true,
         );
+    }
+
+    #[test]
+    fn a_resource_is_named_whole_or_by_its_id() {
+        use Effect::{Allow, Deny};
+        let alpha = "acs:queue:north:7:alpha";
+        let all = "acs:queue:north:7:*";
+        let path = "qcs::queue:north:uin/7:queueId/alpha";
+        let nowhere = "acs:queue::7:alpha";
+        for (effect, pattern, name, expected) in [
+            (Allow, "alpha", alpha, true),
+            (Allow, "alpha", path, true),
+            (Allow, "al*", path, true),
+            (Allow, "beta", path, false),
+            (Allow, "*", alpha, true),
+            (Allow, "*alpha", alpha, true),
+            (Allow, "acs:queue:*:*:alpha", alpha, true),
+            (Allow, "acs:queue:*:*:*", all, true),
+            (Allow, "acs:queue:*:*:alpha", all, false),
+            (Allow, "acs:queue:south:*:*", alpha, false),
+            (Allow, "acs:queue:north:8:alpha", alpha, false),
+            (Allow, "acs:other:*:*:*", alpha, false),
+            (Allow, "acs:queue:north:*:*", nowhere, false),
+            (Allow, "qcs::queue:::queueId/alpha", path, true),
+            (Allow, "qcs::queue:*:uin/:queueId/*", path, true),
+            (Allow, "qcs::queue:*:uin/8:queueId/*", path, false),
+            (Deny, "alpha", path, true),
+            (Deny, "*alpha", path, true),
+            (Deny, "*/alpha", alpha, true),
+            // Shortened regions and the example account of a page: the id is what is meant.
+            (Deny, "qcs::queue:n:uin/1:queueId/alpha", path, true),
+            (Deny, "acs:queue:south:8:ALPHA", alpha, true),
+            (Deny, "acs:queue:south:8:al?ha", alpha, true),
+            (Deny, "acs:queue:south:8:beta", alpha, false),
+            (Deny, "acs:queue:south:*:*", alpha, false),
+            (Deny, "acs:queue:south:*:*", nowhere, true),
+            (Deny, "acs:queue:*:*:*", all, true),
+            (Deny, "acs:other:*:*:*", alpha, false),
+        ] {
+            let other = match effect {
+                Allow => None,
+                Deny => Some(statement(Allow, "*", "*", &[])),
+            };
+            let statements: Vec<Statement> = [statement(effect, "*", pattern, &[])]
+                .into_iter()
+                .chain(other)
+                .collect();
+            check(&statements, ("a", name, &[]), expected == (effect == Allow));
+        }
+    }
+
+    #[test]
+    fn a_policy_is_kept_only_if_it_is_understood() {
+        let vocabulary = Vocabulary {
+            actions: vec!["queue:Make", "queue:Drop"],
+            condition_keys: vec!["queue:Kind"],
+            resource_forms: vec![
+                "acs:queue:{region}:{account}:{id}",
+                "qcs::queue:{region}:uin/{account}:queueId/{id}",
+            ],
+            regions: vec!["north".to_owned()],
+        };
+        let long = "x".repeat(PATTERN_BYTES_MAX + 1);
+        for (action, resource, key, allowed, denied) in [
+            ("*", "*", "", true, true),
+            ("queue:*", "alpha*", "queue:kind", true, true),
+            ("queue:Make", "*alpha", "", true, true),
+            ("*", "*queueId/alpha", "", true, true),
+            ("*", "*queueId/*", "", true, false),
+            ("*", "acs:queue:*:*:alpha", "", true, true),
+            ("*", "acs:queue:south:8:alpha", "", true, true),
+            ("*", "acs:queue:north:*:*", "", true, true),
+            ("*", "acs:queue:no*:*:*", "", true, true),
+            ("*", "acs:queue:south:*:*", "", true, false),
+            ("*", "acs:queue:north:8:*", "", true, false),
+            ("*", "qcs::queue:n:uin/1:queueId/alpha", "", true, true),
+            ("*", "qcs::queue:::queueId/*", "", true, true),
+            ("*", "qcs::queue:*:uin/*:queueId/*", "", true, true),
+            ("*", "qcs::queue:*:uin/:queueId/*", "", true, true),
+            ("*", "qcs::queue:*:*:*", "", true, true),
+            // Other clouds, other services, other paths, parts that are missing or too many.
+            ("*", "arn:aws:kafka:::cluster/alpha", "", false, false),
+            ("*", "acs:quue:*:*:alpha", "", false, false),
+            ("*", "acs:queue:*:alpha", "", false, false),
+            ("*", "acs:queue:*:*:alpha:topic", "", false, false),
+            ("*", "qcs::queue:*:*:topicId/alpha", "", false, false),
+            ("*", "qcs::queue:*:*:queueId/alpha/topic", "", false, false),
+            ("*", "instance/alpha", "", false, false),
+            ("*", "", "", false, false),
+            ("*", &long, "", false, false),
+            ("", "*", "", false, false),
+            // What an allow says of nothing that exists, it allows nobody.
+            ("queue:Mkae", "*", "", true, false),
+            ("queue", "*", "", true, false),
+            ("*", "*", "queue:Knid", true, false),
+        ] {
+            for (effect, expected) in [(Effect::Allow, allowed), (Effect::Deny, denied)] {
+                let keys = [(key, "x")];
+                let keys = if key.is_empty() { &[][..] } else { &keys };
+                let policy = Policy {
+                    statements: vec![statement(effect, action, resource, keys)],
+                };
+                let checked = policy.check(&vocabulary);
+                assert_eq!(checked.is_ok(), expected, "{policy:?} {checked:?}");
+            }
+        }
+        let mut empty = statement(Effect::Deny, "*", "*", &[("queue:Kind", "x")]);
+        empty.conditions.values_mut().for_each(Vec::clear);
+        let statements = vec![statement(Effect::Allow, "*", "*", &[]), empty];
+        let error = Policy { statements }.check(&vocabulary).unwrap_err();
+        assert_eq!(error.statement, 2);
+    }
+
+    #[test]
+    fn words_that_policies_do_not_have_are_refused() {
+        let statement = r#"{"effect":"deny","actions":["*"],"resources":["*"]}"#;
+        let read = |text: String| serde_json::from_str::<Policy>(&text).is_ok();
+        assert!(read(format!(r#"{{"statements":[{statement}]}}"#)));
+        for (from, to) in [
+            ("deny", "Deny"),
+            ("deny", "forbid"),
+            (r#""actions""#, r#""notActions":["a"],"actions""#),
+            (r#""actions""#, r#""condition":{},"actions""#),
+            (r#","resources":["*"]"#, ""),
+        ] {
+            let other = statement.replace(from, to);
+            assert!(!read(format!(r#"{{"statements":[{other}]}}"#)), "{other}");
+        }
+        assert!(!read(format!(
+            r#"{{"statements":[{statement}],"deny":[]}}"#
+        )));
     }
 
     fn naive(pattern: &[char], text: &[char]) -> bool {

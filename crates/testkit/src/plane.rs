@@ -10,6 +10,7 @@ use brokerage_control::seal::MasterKey;
 use brokerage_control::{Context, Control, Parts, Principal, Settings};
 use brokerage_dialects::gateway::Gateway;
 use brokerage_dialects::signing::{Credentials, Scheme, SigningMoment, SigningScope, sign};
+use brokerage_dialects::vendor::vocabulary;
 use brokerage_dialects::wire::WireRequest;
 use brokerage_domain::Error;
 use brokerage_domain::access::Policy;
@@ -126,6 +127,7 @@ impl Plane {
                 real: clock.clone(),
             },
             master_key: MasterKey::draw(&chance),
+            vocabulary: vocabulary(),
             chance,
             engine: engine.clone(),
             node,
@@ -172,6 +174,7 @@ impl Plane {
             region_named: region.into(),
             operation: "Test",
             nonce: None,
+            rights: Rights::default(),
         }
     }
 

@@ -105,3 +105,54 @@ async fn a_policy_has_a_bounded_number_of_statements() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_policy_that_is_not_understood_permits_nothing() {
+    let store = Store::open_sqlite_in_memory().unwrap();
+    let options = PlaneOptions {
+        store: Some(store.clone()),
+        ..PlaneOptions::default()
+    };
+    let seed = options.seed;
+    let plane = Plane::start(options).await;
+    let account = plane.control.account_view("sandbox").await.unwrap();
+    let chance = Chance::seeded(seed);
+    let master_key = MasterKey::draw(&chance);
+    let mut cx = plane.context("alikafka", "").await;
+    for (id, denied, expected) in [
+        ("UNDERSTOOD", "alikafka:ReleaseInstance", true),
+        ("MISSPELT", "alikafka:RelaeseInstance", false),
+    ] {
+        let mut deny = Policy::allow_all().statements.remove(0);
+        deny.effect = Effect::Deny;
+        deny.actions = vec![denied.to_owned()];
+        let mut policy = Policy::allow_all();
+        policy.statements.push(deny);
+        let stored = StoredKey {
+            key: AccessKey {
+                id: AccessKeyId::new(id),
+                account_id: account.id.clone(),
+                active: true,
+                policy,
+                expires_at: None,
+            },
+            account_number: 0,
+            sealed_secret: master_key
+                .seal(id, &SecretString::from("secret"), &chance)
+                .unwrap(),
+            session_token_hash: None,
+        };
+        let now = plane.control.real_now();
+        // As a version kept it that did not know these words, or had others.
+        let insert = store.write("insert", move |tx| access_key_insert(tx, &stored, now));
+        assert!(insert.await.unwrap());
+        cx.principal.key_id = Some(AccessKeyId::new(id));
+        let attempt = Attempt {
+            action: "alikafka:GetQuotaTip",
+            resource: "*",
+            conditions: &[],
+        };
+        let permitted = plane.control.authorize(&cx, &attempt).await;
+        assert_eq!(permitted.is_ok(), expected, "{id}: {permitted:?}");
+    }
+}

@@ -26,6 +26,7 @@ pub static TABLE: Table = Table {
     version: "2019-09-16",
     profile: PROFILE,
     region: RegionUse::Required,
+    resource_form: "acs:alikafka:{region}:{account}:{id}",
     index_base: IndexBase::One,
     unknown: UnknownParams::ReadOver,
     rows: ROWS,

@@ -106,6 +106,13 @@ pub fn resources(kind: ResourceType, list: &[String]) -> Result<Vec<Resource>, C
     (1..).zip(list).map(resource).collect()
 }
 
+/// The instances of a request's resources, as policies name them: what is refused later names none.
+pub fn instance_ids(kind: &str, list: &[String]) -> Vec<String> {
+    let found = ResourceType::read(kind).and_then(|kind| resources(kind, list));
+    let ids = found.unwrap_or_default().into_iter();
+    ids.map(|resource| resource.instance.to_string()).collect()
+}
+
 /// The tags of a resource.
 ///
 /// # Errors

@@ -25,6 +25,7 @@ pub static TABLE: Table = Table {
     version: "2017-12-14",
     profile: crate::alikafka::PROFILE,
     region: RegionUse::Absent,
+    resource_form: "acs:alikafka:{region}:{account}:{id}",
     index_base: IndexBase::One,
     unknown: UnknownParams::ReadOver,
     rows: ROWS,

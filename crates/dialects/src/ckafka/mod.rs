@@ -25,6 +25,7 @@ pub static TABLE: Table = Table {
     version: "2019-08-19",
     profile: PROFILE,
     region: RegionUse::Required,
+    resource_form: "qcs::ckafka:{region}:uin/{account}:ckafkaId/{id}",
     index_base: IndexBase::Zero,
     unknown: UnknownParams::Refused,
     rows: ROWS,

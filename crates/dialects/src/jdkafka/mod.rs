@@ -23,6 +23,7 @@ pub static TABLE: Table = Table {
     version: "v1",
     profile: PROFILE,
     region: RegionUse::Required,
+    resource_form: "jrn:kafka:{region}:{account}:instances/{id}",
     index_base: IndexBase::One,
     unknown: UnknownParams::RefusedInside,
     rows: ROWS,

@@ -125,6 +125,11 @@ impl Operation for GetInstanceList {
     type Request = Request;
     type Response = Response;
 
+    fn resources(request: &Request) -> Vec<String> {
+        let ids = request.instance_id.iter().flatten();
+        ids.filter(|id| !id.is_empty()).cloned().collect()
+    }
+
     async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
         let tags = convert::tags_from(request.tag.clone())?;
         let group = given(request.resource_group_id.clone());

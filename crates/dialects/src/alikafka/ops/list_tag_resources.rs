@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alikafka::convert::{Tag, given, tags_from};
 use crate::alikafka::fault::field;
-use crate::alikafka::tag_resource::{ResourceType, resources, tags_of};
+use crate::alikafka::tag_resource::{ResourceType, instance_ids, resources, tags_of};
 use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
 
@@ -59,6 +59,11 @@ impl Operation for ListTagResources {
     const CALLS_PER_SECOND: u32 = 100;
     type Request = Request;
     type Response = Response;
+
+    fn resources(request: &Request) -> Vec<String> {
+        let ids = request.resource_id.as_deref().unwrap_or_default();
+        instance_ids(&request.resource_type, ids)
+    }
 
     async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
         let kind = ResourceType::read(&request.resource_type)?;

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::alikafka::convert::TAGS_MAX;
 use crate::alikafka::fault::field;
-use crate::alikafka::tag_resource::{ResourceType, TagEdit, edit, resources};
+use crate::alikafka::tag_resource::{ResourceType, TagEdit, edit, instance_ids, resources};
 use crate::fault::{CallError, missing};
 use crate::operation::{Call, Mode, Operation};
 
@@ -30,6 +30,10 @@ impl Operation for UntagResources {
     const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = ();
+
+    fn resources(request: &Request) -> Vec<String> {
+        instance_ids(&request.resource_type, &request.resource_id)
+    }
 
     async fn call(call: &Call, request: Request) -> Result<(), CallError> {
         let resources = resources(

@@ -15,6 +15,7 @@ pub static TABLE: Table = Table {
     version: "2016-04-28",
     profile: crate::alikafka::PROFILE,
     region: RegionUse::Required,
+    resource_form: "acs:vpc:{region}:{account}:vswitch/{id}",
     index_base: IndexBase::One,
     unknown: UnknownParams::ReadOver,
     rows: ROWS,

@@ -25,6 +25,11 @@ const CYCLE_MONTHS: i64 = 2;
 /// All values of `PricingCycle`: years, months, days.
 const CYCLES: std::ops::RangeInclusive<i64> = 1..=3;
 
+/// Condition key of the product that is bought.
+const CODE_KEY: &str = "bssapi:ProductCode";
+/// Condition key of how it is paid.
+const TYPE_KEY: &str = "bssapi:ProductType";
+
 /// The operation.
 pub struct CreateInstance;
 
@@ -75,6 +80,8 @@ impl Operation for CreateInstance {
     type Request = Request;
     type Response = Response;
 
+    const CONDITION_KEYS: &'static [&'static str] = &[CODE_KEY, TYPE_KEY];
+
     fn conditions(request: &Request) -> Vec<(&'static str, String)> {
         let implied = || {
             Some(
@@ -85,8 +92,8 @@ impl Operation for CreateInstance {
         };
         let product_type = given(&request.product_type).or_else(implied);
         let keys = [
-            ("bssapi:ProductCode", Some(request.product_code.as_str())),
-            ("bssapi:ProductType", product_type),
+            (CODE_KEY, Some(request.product_code.as_str())),
+            (TYPE_KEY, product_type),
         ];
         keys.into_iter()
             .filter_map(|(key, value)| Some((key, value?.to_owned())))

@@ -18,6 +18,7 @@ pub static TABLE: Table = Table {
     version: "2018-08-13",
     profile: PROFILE,
     region: RegionUse::Absent,
+    resource_form: "qcs::ckafka:{region}:uin/{account}:ckafkaId/{id}",
     index_base: IndexBase::Zero,
     unknown: UnknownParams::RefusedInside,
     rows: ROWS,

@@ -14,6 +14,7 @@ pub static TABLE: Table = Table {
     version: "2017-03-12",
     profile: PROFILE,
     region: RegionUse::Required,
+    resource_form: "qcs::vpc:{region}:uin/{account}:vpc/{id}",
     index_base: IndexBase::Zero,
     unknown: UnknownParams::RefusedInside,
     rows: ROWS,

@@ -7,12 +7,16 @@ use super::PROFILE;
 use crate::operation::{RegionUse, Row, Table, UnknownParams, row};
 use crate::params::IndexBase;
 
+/// How policies name what its operations name beside subnets.
+pub const OTHER_FORMS: &[&str] = &["jrn:vpc:{region}:{account}:vpcs/{id}"];
+
 /// The operations.
 pub static TABLE: Table = Table {
     dialect: "jdvpc",
     version: "v1",
     profile: PROFILE,
     region: RegionUse::Required,
+    resource_form: "jrn:vpc:{region}:{account}:subnets/{id}",
     index_base: IndexBase::One,
     unknown: UnknownParams::RefusedInside,
     rows: ROWS,

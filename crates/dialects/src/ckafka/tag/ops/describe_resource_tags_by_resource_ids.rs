@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::Page;
 use crate::ckafka::check;
+use crate::ckafka::ids;
 use crate::ckafka::tag::{RESOURCE_PREFIX, SERVICE};
 use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
@@ -62,6 +63,11 @@ impl Operation for DescribeResourceTagsByResourceIds {
     const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Response;
+
+    fn resources(request: &Request) -> Vec<String> {
+        let named = request.resource_ids.iter();
+        named.map(|id| ids::instance_resource(id)).collect()
+    }
 
     async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = call;
