@@ -267,7 +267,12 @@ fn cell_run(asking: &Asking<'_>, cell: &Cell<'_>) -> Result<Counts> {
     let name = cell.name(asking.settings.engine);
     let started = Instant::now();
     let folder = asking.workspace.scratch("conformance")?.join(&name);
-    let cluster = Cluster::start(&asking.engine, folder.clone(), cell.replication_factor)?;
+    let cluster = Cluster::start(
+        &asking.engine,
+        folder.clone(),
+        cell.replication_factor,
+        cell.door,
+    )?;
     let program = cell.script.program(asking.workspace.log(&name)?);
     let program = cell.door.tell(program, &cluster.authority());
     let bootstrap = cluster.bootstrap(cell.door.protocol);

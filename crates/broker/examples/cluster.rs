@@ -4,8 +4,8 @@
 //!
 //! A door is PLAINTEXT (if none is named), SASL_PLAINTEXT, SSL or SASL_SSL. Broker `n` of `BROKERS` listens at
 //! `127.0.0.1:PORT+n` with the first door, at `PORT+BROKERS+n` with the second, and so on; with a PORT of 0 the
-//! kernel chooses. The addresses are printed; it serves on when nobody reads them. The users that are named, and ANONYMOUS, may do everything. TLS
-//! clients have to trust `DATA_DIR/ca.pem`.
+//! kernel chooses. The addresses are printed; it serves on when nobody reads them. The users that are named may do
+//! everything, and so may everybody where no door asks for a user. TLS clients have to trust `DATA_DIR/ca.pem`.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
@@ -106,10 +106,6 @@ impl Arguments {
             id: i32::from(id),
             listeners: self.listeners(id),
         };
-        let names = self.users.iter().map(|(name, _)| name.as_str());
-        let principals = names
-            .chain(["ANONYMOUS"])
-            .map(|name| format!("User:{name}"));
         ClusterSpec {
             id: CLUSTER.to_owned(),
             kafka_version: self.release.clone(),
@@ -117,7 +113,7 @@ impl Arguments {
             limits: ClusterLimits::default(),
             auto_create_topics: false,
             authorization: Authorization {
-                super_users: principals.collect(),
+                super_users: ["User:ANONYMOUS".to_owned()].into(),
                 ..Authorization::default()
             },
             defaults: TopicDefaults::default(),
@@ -161,6 +157,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     for (name, password) in &arguments.users {
         let password = password.as_str().into();
         host.ensure_user(CLUSTER, name, password).await?;
+        host.set_super_user(CLUSTER, name, true).await?;
     }
     tell(format_args!("ready after {:?}", started.elapsed()));
     for door in &arguments.doors {

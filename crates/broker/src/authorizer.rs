@@ -1,6 +1,7 @@
 //! Who may do what in a cluster: its ACLs together with what its specification says of access.
 
 use std::{
+    collections::BTreeSet,
     net::IpAddr,
     sync::{
         Arc,
@@ -15,8 +16,10 @@ use crate::{
     cluster::Cluster,
     error::{ErrorCode, TopicError},
     log::journal::Journal,
-    spec::Authorization,
+    protocol::ANONYMOUS,
+    spec::{Authorization, ClusterSpec},
     state::{ClusterState, Record},
+    user::INTERNAL_USER,
 };
 
 /// ACLs of one cluster; above: POLICY_VIOLATION.
@@ -24,17 +27,55 @@ const ACLS_MAX: usize = 10_000;
 /// Longest resource name, principal or host of an ACL in bytes.
 const TEXT_BYTES_MAX: usize = 4_096;
 
+/// Whether an operation on the cluster changes who may come in and do what: users, ACLs, quotas, broker
+/// settings, leaders (the operations that Kafka asks for in `ControllerApis` and `AclApis`).
+fn is_administrative(operation: AclOperation) -> bool {
+    use AclOperation as Op;
+    matches!(operation, Op::Alter | Op::AlterConfigs | Op::ClusterAction)
+}
+
 /// ACLs and settings as they were at one moment.
 #[derive(Debug)]
 pub(crate) struct Policy {
     acls: Arc<AclSet>,
+    /// Users who were made super users.
+    super_users: Arc<BTreeSet<String>>,
     authorization: Authorization,
+    /// Whether users authenticate at some listener of the cluster. Administration is for super users only
+    /// then: otherwise everybody could give himself every other permission, at a listener without
+    /// authentication even without a name.
+    is_guarded: bool,
 }
 
 impl Policy {
+    fn new(journal: &Journal<ClusterState>, spec: &ClusterSpec) -> Self {
+        let (acls, super_users) =
+            journal.read(|state| (state.acls.clone(), state.super_users.clone()));
+        Self {
+            acls,
+            super_users,
+            authorization: spec.authorization.clone(),
+            is_guarded: spec.has_sasl(),
+        }
+    }
+
     /// Whether nobody is ever refused.
     fn is_open(&self) -> bool {
-        self.acls.is_empty() && self.authorization.allow_everyone_if_no_acl_found
+        !self.is_guarded
+            && self.acls.is_empty()
+            && self.authorization.allow_everyone_if_no_acl_found
+    }
+
+    /// Whether a user may do everything that ACLs decide about.
+    fn is_super(&self, user: &str, principal: &str) -> bool {
+        user == INTERNAL_USER
+            || self.super_users.contains(user)
+            || self.authorization.super_users.contains(principal)
+    }
+
+    /// Whether something may be done by super users who have authenticated, and by nobody else.
+    fn is_reserved(&self, operation: AclOperation, resource_type: ResourceType) -> bool {
+        self.is_guarded && resource_type == ResourceType::Cluster && is_administrative(operation)
     }
 
     fn allows(
@@ -61,38 +102,35 @@ pub(crate) struct Authorizer {
 }
 
 impl Authorizer {
-    pub(crate) fn new(journal: &Journal<ClusterState>, authorization: Authorization) -> Self {
-        let acls = journal.read(|state| state.acls.clone());
+    pub(crate) fn new(journal: &Journal<ClusterState>, spec: &ClusterSpec) -> Self {
         Self {
             generation: AtomicU64::new(1),
-            policy: RwLock::new(Arc::new(Policy {
-                acls,
-                authorization,
-            })),
+            policy: RwLock::new(Arc::new(Policy::new(journal, spec))),
         }
     }
 
-    /// To be called when ACLs may have changed.
+    /// To be called when ACLs or super users may have changed.
     pub(crate) fn note_change(&self, journal: &Journal<ClusterState>) {
         let mut policy = self.policy.write();
         // Read under the lock: the last to write here has seen the newest.
-        let acls = journal.read(|state| state.acls.clone());
-        if Arc::ptr_eq(&acls, &policy.acls) {
+        let (acls, super_users) =
+            journal.read(|state| (state.acls.clone(), state.super_users.clone()));
+        if Arc::ptr_eq(&acls, &policy.acls) && Arc::ptr_eq(&super_users, &policy.super_users) {
             return;
         }
         *policy = Arc::new(Policy {
             acls,
+            super_users,
             authorization: policy.authorization.clone(),
+            is_guarded: policy.is_guarded,
         });
         self.generation.fetch_add(1, Ordering::Release);
     }
 
-    pub(crate) fn set_authorization(&self, authorization: Authorization) {
+    /// To be called when the specification may say something else of access.
+    pub(crate) fn set_spec(&self, journal: &Journal<ClusterState>, spec: &ClusterSpec) {
         let mut policy = self.policy.write();
-        *policy = Arc::new(Policy {
-            acls: policy.acls.clone(),
-            authorization,
-        });
+        *policy = Arc::new(Policy::new(journal, spec));
         self.generation.fetch_add(1, Ordering::Release);
     }
 }
@@ -104,6 +142,8 @@ pub(crate) struct Access {
     user: Option<Arc<str>>,
     principal: String,
     host: String,
+    /// Whether the user is a super user. One without a name has a policy as well, for what is reserved.
+    is_super: bool,
     /// `None`: everything is permitted, because nothing is restricted or the user is a super user.
     policy: Option<Arc<Policy>>,
 }
@@ -128,8 +168,9 @@ impl Access {
         }
         self.principal = format!("User:{user}");
         self.host = host_address(address);
-        let super_users = &policy.authorization.super_users;
-        if !super_users.contains(&self.principal) {
+        self.is_super = policy.is_super(user, &self.principal);
+        let is_nameless = policy.is_guarded && **user == *ANONYMOUS;
+        if !self.is_super || is_nameless {
             self.policy = Some(policy);
         }
     }
@@ -150,6 +191,8 @@ impl Access {
     ) -> bool {
         match &self.policy {
             None => true,
+            Some(policy) if policy.is_reserved(operation, resource_type) => false,
+            Some(_) if self.is_super => true,
             Some(policy) => policy.allows(self.asker(), operation, resource_type, name),
         }
     }
@@ -160,6 +203,7 @@ impl Access {
         const UNUSED_NAME: &str = "hardcode";
         match &self.policy {
             None => true,
+            Some(_) if self.is_super => true,
             Some(policy) => {
                 policy.allows(self.asker(), operation, resource_type, UNUSED_NAME)
                     || policy

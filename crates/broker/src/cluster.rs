@@ -123,7 +123,7 @@ impl Cluster {
         let topics = Topics::open(&dir, &journal, &shared, &stored, &spec).map_err(storage)?;
         let client_quotas = ClientQuotas::default();
         client_quotas.note_change(&journal);
-        let authorizer = Authorizer::new(&journal, spec.authorization.clone());
+        let authorizer = Authorizer::new(&journal, &spec);
         // Thousands of clusters that start together do not look through everything together.
         let turn = i64::from(crc32c::crc32c(spec.id.as_bytes())) % THOROUGH_INTERVAL_MS;
         let now_ms = shared.now_ms();
@@ -216,7 +216,10 @@ impl Cluster {
             return Ok(());
         }
         *self.spec.write() = Arc::new(spec.clone());
+        // Before anybody comes in at a new listener.
+        self.authorizer.set_spec(&self.journal, &spec);
         if let Err(error) = self.listen() {
+            self.authorizer.set_spec(&self.journal, &old);
             *self.spec.write() = old;
             return Err(error);
         }
@@ -236,9 +239,6 @@ impl Cluster {
         self.topics.set_defaults(&spec, configs_of);
         if old.brokers.len() != spec.brokers.len() {
             self.elect()?;
-        }
-        if spec.authorization != old.authorization {
-            self.authorizer.set_authorization(spec.authorization);
         }
         Ok(())
     }

@@ -6,7 +6,8 @@
 //! partition whatever replication factor is shown.
 //!
 //! Listeners speak PLAINTEXT, SASL_PLAINTEXT, SSL or SASL_SSL, on ports of their own or on one TLS port that
-//! all clusters share ([`SharedPortSpec`]); users are made by [`Host::ensure_user`] or by Kafka clients.
+//! all clusters share ([`SharedPortSpec`]); users are made by [`Host::ensure_user`] or, by
+//! super users ([`Host::set_super_user`]), through Kafka's own requests.
 //!
 //! The library knows nothing of clouds, accounts or money.
 //!
@@ -96,6 +97,6 @@ pub use security::{SaslMechanism, SaslSpec, SecurityProtocol, UnknownName};
 pub use shared_port::{SharedPortObservation, SharedPortSpec};
 pub use spec::{
     Authorization, Bind, BrokerSpec, ClusterLimits, ClusterSpec, DiskMarks, ListenerSpec,
-    TopicDefaults, TopicDescription, TopicSpec,
+    TopicDefaults, TopicDescription, TopicSpec, UserDescription,
 };
 pub use tls::TlsFiles;

@@ -39,9 +39,11 @@ pub struct ClusterSpec {
 /// What Kafka's `StandardAuthorizer` is told besides the ACLs, which clients make.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authorization {
-    /// Principals (`User:NAME`) that may do everything (Kafka's `super.users`).
+    /// Principals (`User:NAME`) that may do everything (Kafka's `super.users`), besides users that were made
+    /// super users. Where users authenticate, `User:ANONYMOUS` administers nothing all the same.
     pub super_users: BTreeSet<String>,
-    /// Whether a resource without ACLs is open to everybody (Kafka's `allow.everyone.if.no.acl.found`).
+    /// Whether a resource without ACLs is open to everybody (Kafka's `allow.everyone.if.no.acl.found`). Where
+    /// users authenticate, administering the cluster is for super users in any case.
     pub allow_everyone_if_no_acl_found: bool,
 }
 
@@ -217,6 +219,15 @@ pub struct TopicSpec {
     pub configs: BTreeMap<String, String>,
 }
 
+/// A user that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserDescription {
+    /// Its name.
+    pub name: String,
+    /// Whether it may do everything.
+    pub is_super: bool,
+}
+
 /// A topic that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicDescription {
@@ -266,6 +277,12 @@ impl ListenerSpec {
 }
 
 impl ClusterSpec {
+    /// Whether users authenticate at some listener.
+    pub(crate) fn has_sasl(&self) -> bool {
+        let mut listeners = self.brokers.iter().flat_map(|broker| &broker.listeners);
+        listeners.any(|listener| listener.security.has_sasl())
+    }
+
     /// The release that the cluster behaves as.
     pub(crate) fn release(&self) -> &'static Release {
         Release::find(&self.kafka_version).expect("the version was checked")

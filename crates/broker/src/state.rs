@@ -225,6 +225,11 @@ pub(crate) enum Record {
     },
     Acl(Acl),
     AclGone(Acl),
+    /// A user was made a super user, or is one no more.
+    SuperUser {
+        user: String,
+        is_super: bool,
+    },
 }
 
 /// Offsets of one group.
@@ -254,6 +259,8 @@ pub(crate) struct ClusterState {
     pub imaginary_secret: Option<SecretBytes>,
     /// Shared with those who ask it; copied when it changes while they do.
     pub acls: Arc<AclSet>,
+    /// Names of users who administer the cluster whatever its ACLs say. Shared likewise.
+    pub super_users: Arc<BTreeSet<String>>,
 }
 
 impl JournaledState for ClusterState {
@@ -374,12 +381,15 @@ impl JournaledState for ClusterState {
                     credentials.remove(&mechanism);
                     if credentials.is_empty() {
                         self.users.remove(&user);
+                        // Whoever gets this name later is somebody else.
+                        self.set_super(user, false);
                     }
                 }
             }
             Record::ImaginarySecret { secret } => self.imaginary_secret = Some(secret),
             Record::Acl(acl) => Arc::make_mut(&mut self.acls).insert(acl),
             Record::AclGone(acl) => Arc::make_mut(&mut self.acls).remove(&acl),
+            Record::SuperUser { user, is_super } => self.set_super(user, is_super),
         }
     }
 
@@ -439,6 +449,10 @@ impl JournaledState for ClusterState {
         let secret = self.imaginary_secret.clone();
         out.extend(secret.map(|secret| Record::ImaginarySecret { secret }));
         out.extend(self.acls.iter().map(Record::Acl));
+        out.extend(self.super_users.iter().map(|user| Record::SuperUser {
+            user: user.clone(),
+            is_super: true,
+        }));
         out
     }
 }
@@ -447,6 +461,17 @@ impl ClusterState {
     /// Whether anything is known of the members that a group has or had.
     pub(crate) fn knows_group(&self, group: &str) -> bool {
         self.groups.contains_key(group) || self.consumer_groups.contains_key(group)
+    }
+
+    fn set_super(&mut self, user: String, is_super: bool) {
+        if self.super_users.contains(&user) == is_super {
+            return;
+        }
+        let super_users = Arc::make_mut(&mut self.super_users);
+        match is_super {
+            true => super_users.insert(user),
+            false => super_users.remove(&user),
+        };
     }
 
     fn snapshot_members(&self) -> Vec<Record> {

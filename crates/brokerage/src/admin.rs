@@ -80,6 +80,9 @@ pub enum Ask {
         instance: String,
         name: String,
         password: Option<Password>,
+        /// Make it a super user, or take that away; absent: it stays what it is.
+        #[serde(default, rename = "super")]
+        is_super: Option<bool>,
     },
     UserDelete {
         instance: String,
@@ -181,14 +184,19 @@ pub async fn answer(control: &Control, api: &[String], ask: Ask) -> anyhow::Resu
             instance,
             name,
             password,
+            is_super,
         } => {
             let (id, chosen) = (InstanceId::new(instance), password.map(|given| given.0));
             let is_drawn = chosen.is_none();
-            let password = control.user_put(&id, &name, chosen).await?;
-            Ok(match is_drawn {
-                true => json!({ "user": name, "password": password.expose_secret() }),
-                false => json!({ "user": name }),
-            })
+            let password = control.user_put(&id, &name, chosen, is_super).await?;
+            let mut told = json!({ "user": name });
+            if let Some(is_super) = is_super {
+                told["super"] = json!(is_super);
+            }
+            if let Some(password) = password.filter(|_| is_drawn) {
+                told["password"] = json!(password.expose_secret());
+            }
+            Ok(told)
         }
         Ask::UserDelete { instance, name } => {
             control
@@ -198,8 +206,10 @@ pub async fn answer(control: &Control, api: &[String], ask: Ask) -> anyhow::Resu
         }
         Ask::UserList { instance } => {
             let users = control.user_list(&InstanceId::new(instance)).await?;
-            let row = |name| json!({ "user": name });
-            Ok(Value::Array(users.into_iter().map(row).collect()))
+            let rows = users
+                .iter()
+                .map(|user| json!({ "user": user.name, "super": user.is_super }));
+            Ok(Value::Array(rows.collect()))
         }
         Ask::BrokerStop { instance, broker } => {
             let id = InstanceId::new(instance);

@@ -247,6 +247,13 @@ pub enum UserCommand {
         /// Take the password from standard input (one line); without it one is drawn and shown once
         #[arg(long)]
         password_stdin: bool,
+        /// Make it a super user: where users authenticate, only super users administer users, access rules, quotas
+        /// and brokers. A user who is there keeps its password
+        #[arg(long = "super", conflicts_with = "no_super")]
+        is_super: bool,
+        /// Make it an ordinary user again
+        #[arg(long)]
+        no_super: bool,
         #[command(flatten)]
         target: TargetFlags,
     },

@@ -5,7 +5,7 @@ use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Phase;
 use brokerage_domain::{Error, Result};
-use brokerage_engine::EngineError;
+use brokerage_engine::{EngineError, User};
 use brokerage_store::instance::instance_by_id;
 use secrecy::SecretString;
 
@@ -18,7 +18,8 @@ const PASSWORD_CHARS: usize = 24;
 
 impl Control {
     /// Makes a user of a running instance, or gives it another password. Without a password one is drawn; it is
-    /// returned here and kept nowhere.
+    /// returned here and kept nowhere. `is_super` makes it a super user or takes that away, at once; where that is all
+    /// that is asked of a user who is there, its password stays and nothing is returned.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::WrongPhase`] when the instance does not run, [`Error::Invalid`] for a name or a
@@ -28,15 +29,29 @@ impl Control {
         id: &InstanceId,
         name: &str,
         password: Option<SecretString>,
-    ) -> Result<SecretString> {
+        is_super: Option<bool>,
+    ) -> Result<Option<SecretString>> {
         self.check_running(id).await?;
+        if let (None, Some(is_super)) = (&password, is_super)
+            && self.set_super_user(id, name, is_super).await?
+        {
+            return Ok(None);
+        }
         let password = password
             .unwrap_or_else(|| SecretString::from(self.chance.text(LETTERS, PASSWORD_CHARS)));
         self.engine
             .ensure_user(id, name, &password)
             .await
             .map_err(user_error)?;
-        Ok(password)
+        if let Some(is_super) = is_super {
+            self.set_super_user(id, name, is_super).await?;
+        }
+        Ok(Some(password))
+    }
+
+    async fn set_super_user(&self, id: &InstanceId, name: &str, is_super: bool) -> Result<bool> {
+        let set = self.engine.set_super_user(id, name, is_super).await;
+        set.map_err(user_error)
     }
 
     /// Takes a user away; nothing happens where there is none. Connections that are open stay so, as with Kafka.
@@ -48,11 +63,11 @@ impl Control {
         self.engine.drop_user(id, name).await.map_err(user_error)
     }
 
-    /// Names of the users of a running instance, sorted.
+    /// The users of a running instance, sorted by name.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::WrongPhase`] when the instance does not run.
-    pub async fn user_list(&self, id: &InstanceId) -> Result<Vec<String>> {
+    pub async fn user_list(&self, id: &InstanceId) -> Result<Vec<User>> {
         self.check_running(id).await?;
         self.engine.list_users(id).await.map_err(user_error)
     }

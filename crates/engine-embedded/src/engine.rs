@@ -7,11 +7,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use brokerage_broker::{
     Durability, Host, HostError, HostOptions, SharedPortSpec, TlsFiles, TopicError, TopicSpec,
+    UserDescription,
 };
 use brokerage_domain::clock::Clock;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::topic::Topic;
-use brokerage_engine::{ClusterObservation, ClusterSpec, Engine, EngineError};
+use brokerage_engine::{ClusterObservation, ClusterSpec, Engine, EngineError, User};
 use parking_lot::Mutex;
 use secrecy::SecretString;
 
@@ -241,6 +242,18 @@ impl Engine for EmbeddedEngine {
             .map_err(host_error)
     }
 
+    async fn set_super_user(
+        &self,
+        id: &InstanceId,
+        name: &str,
+        is_super: bool,
+    ) -> Result<bool, EngineError> {
+        self.host
+            .set_super_user(id.as_str(), name, is_super)
+            .await
+            .map_err(host_error)
+    }
+
     async fn drop_user(&self, id: &InstanceId, name: &str) -> Result<(), EngineError> {
         self.host
             .drop_user(id.as_str(), name)
@@ -248,8 +261,13 @@ impl Engine for EmbeddedEngine {
             .map_err(host_error)
     }
 
-    async fn list_users(&self, id: &InstanceId) -> Result<Vec<String>, EngineError> {
-        self.host.list_users(id.as_str()).map_err(host_error)
+    async fn list_users(&self, id: &InstanceId) -> Result<Vec<User>, EngineError> {
+        let users = self.host.list_users(id.as_str()).map_err(host_error)?;
+        let user = |user: UserDescription| User {
+            name: user.name,
+            is_super: user.is_super,
+        };
+        Ok(users.into_iter().map(user).collect())
     }
 
     async fn stop_broker(&self, id: &InstanceId, broker_id: i32) -> Result<(), EngineError> {

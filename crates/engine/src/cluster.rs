@@ -55,11 +55,21 @@ pub trait Engine: Send + Sync {
         password: &SecretString,
     ) -> Result<(), EngineError>;
 
-    /// Forgets a user. Nothing happens where there is none.
+    /// Makes a user of a running cluster a super user, or takes that away, at once. Returns whether there is such a
+    /// user. Where users authenticate, administering the cluster (users, ACLs, quotas, broker settings) is for super
+    /// users only; what the engine itself does needs none. Where nobody authenticates, `ANONYMOUS` is a user, too.
+    async fn set_super_user(
+        &self,
+        id: &InstanceId,
+        name: &str,
+        is_super: bool,
+    ) -> Result<bool, EngineError>;
+
+    /// Forgets a user, and that it is a super user. Nothing happens where there is none.
     async fn drop_user(&self, id: &InstanceId, name: &str) -> Result<(), EngineError>;
 
-    /// Names of the cluster's users, sorted.
-    async fn list_users(&self, id: &InstanceId) -> Result<Vec<String>, EngineError>;
+    /// The cluster's users, sorted by name.
+    async fn list_users(&self, id: &InstanceId) -> Result<Vec<User>, EngineError>;
 
     /// Takes one broker of a running cluster away, as a drill: others lead its partitions meanwhile. It stays away
     /// until [`Engine::start_broker`], also when the cluster is started anew. May be repeated; a broker that the
@@ -98,6 +108,15 @@ pub struct Listener {
     pub advertised_host: String,
     /// TCP port, the same inside and outside.
     pub port: u16,
+}
+
+/// A Kafka user of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Its name.
+    pub name: String,
+    /// Whether it may do everything, whatever ACLs say.
+    pub is_super: bool,
 }
 
 /// What is seen of a cluster.

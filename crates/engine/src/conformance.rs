@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use brokerage_domain::topic::Topic;
 use secrecy::SecretString;
 
-use crate::cluster::{ClusterSpec, Engine, EngineError};
+use crate::cluster::{ClusterSpec, Engine, EngineError, User};
 
 /// Takes one cluster through its life. `spec` must describe a cluster that does not exist yet, with room for
 /// two topics of two partitions.
@@ -76,6 +76,16 @@ pub async fn run(engine: &dyn Engine, spec: &ClusterSpec) {
         "a user has a name: {nobody:?}"
     );
     engine.drop_user(id, "third").await.expect("drop nobody");
+    for (name, is_there) in [("first", true), ("second", true), ("third", false)] {
+        let made = engine.set_super_user(id, name, true).await;
+        assert_eq!(made.expect("set super user"), is_there, "{name}");
+    }
+    let taken = engine.set_super_user(id, "first", false).await;
+    assert!(taken.expect("take it away"));
+    engine
+        .ensure_user(id, "second", &password)
+        .await
+        .expect("ensure user");
 
     let mut changed = spec.clone();
     changed
@@ -135,10 +145,25 @@ pub async fn run(engine: &dyn Engine, spec: &ClusterSpec) {
         seen.expect("is there").stopped_brokers.is_empty(),
         "a broker comes back"
     );
+    let user = |name: &str, is_super| User {
+        name: name.into(),
+        is_super,
+    };
     let users = engine.list_users(id).await.expect("users");
-    assert_eq!(users, ["first", "second"], "users outlive a stop");
+    let expected = [user("first", false), user("second", true)];
+    assert_eq!(users, expected, "users outlive a stop");
+    engine.drop_user(id, "second").await.expect("drop user");
+    engine
+        .ensure_user(id, "second", &password)
+        .await
+        .expect("ensure user");
     engine.drop_user(id, "first").await.expect("drop user");
-    assert_eq!(engine.list_users(id).await.expect("users"), ["second"]);
+    let users = engine.list_users(id).await.expect("users");
+    assert_eq!(
+        users,
+        [user("second", false)],
+        "a new user is no super user"
+    );
     engine
         .delete_topic(id, "first")
         .await

@@ -9,7 +9,7 @@ use brokerage_domain::topic::Topic;
 use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::cluster::{ClusterObservation, ClusterSpec, Engine, EngineError};
+use crate::cluster::{ClusterObservation, ClusterSpec, Engine, EngineError, User};
 
 /// Kafka's TOPIC_ALREADY_EXISTS.
 const TOPIC_ALREADY_EXISTS: i16 = 36;
@@ -40,7 +40,8 @@ impl Fault {
 struct Cluster {
     running: Option<ClusterSpec>,
     topics: BTreeMap<String, Topic>,
-    users: BTreeSet<String>,
+    /// Whether each is a super user.
+    users: BTreeMap<String, bool>,
     stopped_brokers: BTreeSet<i32>,
 }
 
@@ -220,8 +221,23 @@ impl Engine for FakeEngine {
             let reason = "a name and a password are needed".to_owned();
             return Err(EngineError::Refused { reason });
         }
-        cluster.users.insert(name.to_owned());
+        cluster.users.entry(name.to_owned()).or_default();
         Ok(())
+    }
+
+    async fn set_super_user(
+        &self,
+        id: &InstanceId,
+        name: &str,
+        is_super: bool,
+    ) -> Result<bool, EngineError> {
+        let mut state = self.0.lock();
+        let cluster = state
+            .clusters
+            .get_mut(id)
+            .ok_or_else(|| EngineError::failed("no such cluster"))?;
+        let known = cluster.users.get_mut(name);
+        Ok(known.map(|known| *known = is_super).is_some())
     }
 
     async fn drop_user(&self, id: &InstanceId, name: &str) -> Result<(), EngineError> {
@@ -231,13 +247,17 @@ impl Engine for FakeEngine {
         Ok(())
     }
 
-    async fn list_users(&self, id: &InstanceId) -> Result<Vec<String>, EngineError> {
+    async fn list_users(&self, id: &InstanceId) -> Result<Vec<User>, EngineError> {
         let state = self.0.lock();
         let cluster = state
             .clusters
             .get(id)
             .ok_or_else(|| EngineError::failed("no such cluster"))?;
-        Ok(cluster.users.iter().cloned().collect())
+        let user = |(name, is_super): (&String, &bool)| User {
+            name: name.clone(),
+            is_super: *is_super,
+        };
+        Ok(cluster.users.iter().map(user).collect())
     }
 
     async fn stop_broker(&self, id: &InstanceId, broker_id: i32) -> Result<(), EngineError> {

@@ -8,4 +8,4 @@ pub mod cluster;
 pub mod conformance;
 pub mod fake;
 
-pub use cluster::{ClusterObservation, ClusterSpec, Engine, EngineError, Listener};
+pub use cluster::{ClusterObservation, ClusterSpec, Engine, EngineError, Listener, User};

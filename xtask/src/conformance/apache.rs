@@ -151,7 +151,8 @@ impl ApacheKafka {
         let doors: Vec<String> = SecurityProtocol::ALL
             .into_iter()
             .map(|protocol| {
-                let port = listener_port(first_port, brokers, node, protocol);
+                let all = &SecurityProtocol::ALL;
+                let port = listener_port(all, first_port, brokers, node, protocol);
                 format!("{}://127.0.0.1:{port}", protocol.name())
             })
             .collect();

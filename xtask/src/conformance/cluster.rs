@@ -11,7 +11,7 @@ use anyhow::{Result, bail, ensure};
 use rustix::process::Signal;
 
 use super::apache::ApacheKafka;
-use super::door::{PASSWORD, SecurityProtocol, USER};
+use super::door::{Door, PASSWORD, SecurityProtocol, USER};
 use crate::broker_ports::broker_ports_find;
 use crate::program::Group;
 
@@ -38,13 +38,22 @@ pub(crate) struct Cluster<'e> {
     /// Its data, and the logs of its processes.
     folder: PathBuf,
     brokers: u16,
+    /// What each broker listens with, in the order of the ports.
+    protocols: &'static [SecurityProtocol],
     first_port: u16,
     groups: Vec<Group>,
 }
 
 impl<'e> Cluster<'e> {
     /// Starts a cluster of so many brokers on no data at all, in a folder of its own, and waits for every listener.
-    pub(crate) fn start(engine: &'e Engine, folder: PathBuf, brokers: u16) -> Result<Self> {
+    /// Where clients do not come in by name, the product's broker listens only where nobody does: beside users, those
+    /// without a name administer nothing.
+    pub(crate) fn start(
+        engine: &'e Engine,
+        folder: PathBuf,
+        brokers: u16,
+        door: Door,
+    ) -> Result<Self> {
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
         }
@@ -55,6 +64,10 @@ impl<'e> Cluster<'e> {
             engine,
             folder,
             brokers,
+            protocols: match (engine, door.mechanism) {
+                (Engine::Embedded(_), None) => &SecurityProtocol::NAMELESS,
+                (Engine::Embedded(_), Some(_)) | (Engine::Apache(_), _) => &SecurityProtocol::ALL,
+            },
             first_port,
             groups: Vec::new(),
         };
@@ -69,7 +82,7 @@ impl<'e> Cluster<'e> {
 
     /// `host:port` of that listener of each broker.
     pub(crate) fn bootstrap(&self, protocol: SecurityProtocol) -> String {
-        let port = |broker| listener_port(self.first_port, self.brokers, broker, protocol);
+        let port = |broker| self.listener_port(broker, protocol);
         let addresses = (0..self.brokers).map(|broker| format!("127.0.0.1:{}", port(broker)));
         addresses.collect::<Vec<_>>().join(",")
     }
@@ -111,7 +124,7 @@ impl<'e> Cluster<'e> {
                     .arg(self.folder.join("data"))
                     .args([self.first_port, self.brokers].map(|number| number.to_string()))
                     .args(["--user", &format!("{USER}:{PASSWORD}")]);
-                for protocol in SecurityProtocol::ALL {
+                for protocol in self.protocols {
                     command.args(["--door", protocol.name()]);
                 }
                 let group = self.group_start(&mut command, "broker")?;
@@ -140,11 +153,16 @@ impl<'e> Cluster<'e> {
         Group::start(command)
     }
 
+    fn listener_port(&self, broker: u16, protocol: SecurityProtocol) -> u16 {
+        let brokers = self.brokers;
+        listener_port(self.protocols, self.first_port, brokers, broker, protocol)
+    }
+
     fn await_listeners(&mut self) -> Result<()> {
         let deadline = Instant::now() + LIMIT;
         for broker in 0..self.brokers {
-            for protocol in SecurityProtocol::ALL {
-                let port = listener_port(self.first_port, self.brokers, broker, protocol);
+            for &protocol in self.protocols {
+                let port = self.listener_port(broker, protocol);
                 while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
                     for group in &mut self.groups {
                         if let Some(status) = group.ended()? {
@@ -168,16 +186,18 @@ impl<'e> Cluster<'e> {
     }
 }
 
-/// Where a listener of a broker is, brokers counted from 0: those of one protocol stand beside each other.
+/// Where a listener of a broker is, brokers counted from 0: those of one protocol stand beside each other, in the
+/// order of the protocols.
 pub(crate) fn listener_port(
+    protocols: &[SecurityProtocol],
     first_port: u16,
     brokers: u16,
     broker: u16,
     protocol: SecurityProtocol,
 ) -> u16 {
-    let index = SecurityProtocol::ALL
-        .into_iter()
-        .position(|one| one == protocol)
+    let index = protocols
+        .iter()
+        .position(|one| *one == protocol)
         .unwrap_or_default();
     first_port + u16::try_from(index).unwrap_or_default() * brokers + broker
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::program::Program;
 
-/// The only user of a cluster under test: an administrator.
+/// The only user of a cluster under test: a super user.
 pub(crate) const USER: &str = "admin";
 /// That user's password; the cluster lives for one run on loopback.
 pub(crate) const PASSWORD: &str = "example-secret-admin";
@@ -25,6 +25,8 @@ impl SecurityProtocol {
         Self::Ssl,
         Self::SaslSsl,
     ];
+    /// Those where nobody is asked for a name.
+    pub(crate) const NAMELESS: [Self; 2] = [Self::Plaintext, Self::Ssl];
 
     /// Kafka's own name of it, which is the listener's too.
     pub(crate) fn name(self) -> &'static str {

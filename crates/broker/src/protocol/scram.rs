@@ -18,7 +18,7 @@ use crate::{
     error::{ErrorCode, TopicError},
     scram::{ITERATIONS_MAX, ITERATIONS_MIN, ScramCredential, ScramMechanism},
     state::{ClusterState, Record},
-    user::{NAME_BYTES_MAX, USERS_MAX},
+    user::{NAME_BYTES_MAX, RESERVED_NAME, RESERVED_NAMES, USERS_MAX},
 };
 
 /// Longest salt that is kept.
@@ -124,6 +124,8 @@ async fn alter(
         let records = alterations.values().flatten().cloned().collect();
         Ok::<_, std::io::Error>((records, alterations))
     })?;
+    // A super user whose last password is deleted is one no more.
+    context.cluster.authorizer.note_change(journal);
     journal.flush(position).await?;
     Ok(alterations)
 }
@@ -195,6 +197,9 @@ fn delete(state: &ClusterState, deletion: &ScramCredentialDeletion) -> Result<Re
 fn upsert(upsertion: &ScramCredentialUpsertion) -> Result<Record, TopicError> {
     let mechanism = check(&upsertion.name, upsertion.mechanism)?;
     let unacceptable = |message| Err(TopicError::new(ErrorCode::UnacceptableCredential, message));
+    if RESERVED_NAMES.contains(&upsertion.name.as_str()) {
+        return unacceptable(RESERVED_NAME);
+    }
     let iterations = match u32::try_from(upsertion.iterations) {
         Ok(iterations @ ITERATIONS_MIN..=ITERATIONS_MAX) => iterations,
         Ok(ITERATIONS_MIN..) => return unacceptable("Too many iterations"),

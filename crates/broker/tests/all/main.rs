@@ -14,6 +14,7 @@ mod observation;
 mod records;
 mod releases;
 mod sasl;
+mod super_users;
 mod support;
 mod tls;
 mod transactions;

@@ -33,6 +33,11 @@ async fn host_with(dir: &std::path::Path, spec: ClusterSpec) -> Host {
     host
 }
 
+fn user_names(host: &Host) -> Vec<String> {
+    let users = host.list_users("c").unwrap().into_iter();
+    users.map(|user| user.name).collect()
+}
+
 fn plain(user: &str, password: &str) -> Bytes {
     format!("\0{user}\0{password}").into()
 }
@@ -332,14 +337,14 @@ async fn users_are_kept_as_salted_keys_and_survive_a_restart() {
     assert!(!text.contains(PASSWORD) && !text.contains(&BASE64.encode(PASSWORD)));
 
     host.ensure_user("c", "gone", "x".into()).await.unwrap();
-    assert_eq!(host.list_users("c").unwrap(), ["app", "gone"]);
+    assert_eq!(user_names(&host), ["app", "gone"]);
     host.drop_user("c", "gone").await.unwrap();
     host.drop_user("c", "gone").await.unwrap();
     host.stop_cluster("c").await.unwrap();
     host.ensure_cluster(sasl_spec(SaslSpec::default()))
         .await
         .unwrap();
-    assert_eq!(host.list_users("c").unwrap(), ["app"]);
+    assert_eq!(user_names(&host), ["app"]);
     let failed = ResponseError::SaslAuthenticationFailed.code();
     for (user, password, expected) in [("app", PASSWORD, 0), ("gone", "x", failed)] {
         let mut client = Client::connect(&host, "c", 0).await;
@@ -355,6 +360,8 @@ async fn users_are_kept_as_salted_keys_and_survive_a_restart() {
     }
     for (name, password) in [
         ("", "x"),
+        ("__internal", "x"),
+        ("ANONYMOUS", "x"),
         ("\u{fc}", "x"),
         ("a\0b", "x"),
         ("app", ""),
@@ -395,13 +402,13 @@ async fn the_salt_of_a_user_who_does_not_exist_stays_the_same_over_restarts() {
     host.shutdown().await;
 }
 
-type Altered = alter_user_scram_credentials_response::AlterUserScramCredentialsResult;
+pub type Altered = alter_user_scram_credentials_response::AlterUserScramCredentialsResult;
 
-async fn alter(client: &mut Client, request: AlterUserScramCredentialsRequest) -> Vec<Altered> {
+pub async fn alter(client: &mut Client, request: AlterUserScramCredentialsRequest) -> Vec<Altered> {
     client.call(request, 0).await.results
 }
 
-fn set(
+pub fn set(
     user: &str,
     mechanism: i8,
     iterations: i32,
@@ -423,7 +430,7 @@ fn set(
         .with_salted_password(Bytes::copy_from_slice(&salted))
 }
 
-fn delete(
+pub fn delete(
     user: &str,
     mechanism: i8,
 ) -> alter_user_scram_credentials_request::ScramCredentialDeletion {
@@ -436,10 +443,13 @@ fn delete(
 async fn passwords_are_set_described_and_deleted_by_clients() {
     let dir = tempfile::tempdir().unwrap();
     let host = host_with(dir.path(), sasl_spec(SaslSpec::default())).await;
+    host.set_super_user("c", "app", true).await.unwrap();
     let mut client = Client::connect(&host, "c", 0).await;
     log_in(&mut client, SaslMechanism::Plain, "app", PASSWORD).await;
     let request = AlterUserScramCredentialsRequest::default().with_upsertions(vec![
         set("made", 1, 8_192),
+        set("__internal", 1, 8_192),
+        set("ANONYMOUS", 2, 8_192),
         set("few", 1, 4_095),
         set("many", 1, 16_385),
         set("odd", 3, 4_096),
@@ -464,6 +474,8 @@ async fn passwords_are_set_described_and_deleted_by_clients() {
         codes,
         [
             ("", unacceptable),
+            ("ANONYMOUS", unacceptable),
+            ("__internal", unacceptable),
             ("app", 0),
             ("both", ResponseError::ResourceNotFound.code()),
             ("few", unacceptable),
@@ -524,6 +536,7 @@ async fn a_quota_holds_for_the_user_who_authenticated() {
     host.create_topic("c", topic("t", 1)).await.unwrap();
     let mut throttles = Vec::new();
     for user in ["app", "other"] {
+        host.set_super_user("c", user, true).await.unwrap();
         let mut client = Client::connect(&host, "c", 0).await;
         log_in(&mut client, SaslMechanism::ScramSha256, user, PASSWORD).await;
         let entity = alter_client_quotas_request::EntityData::default()

@@ -156,8 +156,11 @@ fn user(command: UserCommand) -> anyhow::Result<ExitCode> {
             instance,
             name,
             password_stdin,
+            is_super,
+            no_super,
             target,
         } => {
+            let is_super = (is_super || no_super).then_some(is_super);
             let password = match password_stdin {
                 true => Some(Password(line_of_input()?)),
                 false => None,
@@ -168,6 +171,7 @@ fn user(command: UserCommand) -> anyhow::Result<ExitCode> {
                     instance,
                     name,
                     password,
+                    is_super,
                 },
             )
         }
