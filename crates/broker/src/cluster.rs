@@ -10,6 +10,7 @@ use std::{
 };
 
 use parking_lot::{Mutex, RwLock};
+use serde::{Deserialize, Serialize};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -23,10 +24,7 @@ use crate::{
     group::Groups,
     host::{ClusterObservation, Durability, ListenerObservation, Shared},
     listener::{self, Endpoint, Listening},
-    log::{
-        disk::Disk,
-        journal::{Journal, JournalError},
-    },
+    log::journal::{Beside, Journal, JournalError},
     quota::TokenBucket,
     spec::ClusterSpec,
     state::{ClusterState, Record},
@@ -38,6 +36,15 @@ use crate::{
 const PRODUCER_ID_BLOCK: i64 = 1000;
 /// Marks a directory whose logs were all written out before the process ended (Kafka's name for it).
 const CLEAN_SHUTDOWN_FILE: &str = ".kafka_cleanshutdown";
+/// Ends the name of a directory whose partition the journal does not know: it is kept for people (the name that
+/// Kafka gives them, `UnifiedLog.StrayDirSuffix`).
+const STRAY_SUFFIX: &str = "-stray";
+/// Ends the name of a directory whose partition was deleted.
+pub(crate) const DELETED_SUFFIX: &str = "-delete";
+/// Characters of its name that a directory keeps when it gets a suffix: file names have at most 255.
+const KEPT_NAME_CHARS_MAX: usize = 200;
+/// What a file system keeps in its uppermost directory.
+const LOST_AND_FOUND: &str = "lost+found";
 /// How often offsets and transactional ids are looked through.
 const THOROUGH_INTERVAL_MS: i64 = 30_000;
 /// The same while nobody uses the cluster.
@@ -105,19 +112,14 @@ impl Cluster {
         {
             disk.sync_dir(parent).map_err(storage)?;
         }
-        let journal =
-            Journal::open(dir.join(JOURNAL_FILE), &shared.files, durability).map_err(|error| {
-                match error {
-                    JournalError::Io(source) => storage(source),
-                    damaged @ JournalError::Record { .. } => HostError::DamagedJournal {
-                        id: spec.id.clone(),
-                        reason: damaged.to_string(),
-                    },
-                }
-            })?;
+        let journal = open_journal(&dir, &shared, &spec.id)?;
         // From here on a crash leaves unclean logs. The marker tells people and Kafka's own tools; recovery
         // does not need it, since it reads what no index vouches for in any case.
         let is_clean = disk.remove_file(&dir.join(CLEAN_SHUTDOWN_FILE)).is_ok();
+        if is_clean && durability == Durability::Power {
+            // Or it would tell of a journal that was rewritten since.
+            disk.sync_dir(&dir).map_err(storage)?;
+        }
         tracing::debug!(cluster = %spec.id, is_clean, "opening");
         let stored = Arc::<StoredBytes>::default();
         let topics = Topics::open(&dir, &journal, &shared, &stored, &spec).map_err(storage)?;
@@ -352,10 +354,21 @@ impl Cluster {
         for partition in self.topics.all_partitions() {
             partition.checkpoint(self.shared.now_ms())?;
         }
-        self.journal.sync()?;
-        let marker = self.dir.join(CLEAN_SHUTDOWN_FILE);
+        let marker = CleanShutdown {
+            version: 0,
+            journal_bytes: self.journal.close()?,
+        };
+        let path = self.dir.join(CLEAN_SHUTDOWN_FILE);
         let disk = self.shared.files.disk();
-        disk.write_file(&marker, b"{\"version\":0}").map(drop)
+        disk.write_file(&path, &serde_json::to_vec(&marker)?)
+            .map(drop)
+    }
+
+    /// Vouches for what the journal holds.
+    fn vouch(&self, now_ms: i64) {
+        if let Err(error) = self.journal.vouch(now_ms) {
+            tracing::error!(%error, cluster = %self.id, "the journal cannot be flushed");
+        }
     }
 
     /// Retention, checkpoints and rest for what is idle. Blocks on the disk.
@@ -365,11 +378,18 @@ impl Cluster {
         let is_thorough = is_due(&self.thorough_ms);
         let is_expiring = is_due(&self.retention_ms);
         let was_used = self.is_dirty.swap(false, Ordering::Relaxed);
-        if !was_used && !is_thorough && !is_expiring {
+        let is_vouched = !self.journal.wants_vouching(now_ms);
+        if !was_used && !is_thorough && !is_expiring && is_vouched {
             return;
         }
         let _turn = self.housekeeping.lock();
         if self.stop.is_cancelled() {
+            return;
+        }
+        if !is_vouched {
+            self.vouch(now_ms);
+        }
+        if !was_used && !is_thorough && !is_expiring {
             return;
         }
         if is_thorough {
@@ -432,40 +452,121 @@ impl Cluster {
     }
 }
 
-/// Removes directories that belong to no topic: those of topics deleted before a crash. It is for good when
-/// this returns, so that a topic of the same name does not find them.
-pub(crate) fn remove_orphans(
+/// What is written down when a cluster is closed.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct CleanShutdown {
+    version: i32,
+    /// Size of the journal, all of it durable.
+    #[serde(default)]
+    journal_bytes: u64,
+}
+
+/// Opens the journal of a cluster, unless it is damaged: then nothing is changed, and people have to look.
+fn open_journal(dir: &Path, shared: &Shared, id: &str) -> Result<Journal<ClusterState>, HostError> {
+    // What a crash left of the marker itself may be anything.
+    let marker = std::fs::read(dir.join(CLEAN_SHUTDOWN_FILE)).unwrap_or_default();
+    let marker: CleanShutdown = serde_json::from_slice(&marker).unwrap_or_default();
+    let path = dir.join(JOURNAL_FILE);
+    let (durability, closed_bytes) = (shared.options.durability, marker.journal_bytes);
+    let opened = Journal::open_beside(
+        path.clone(),
+        &shared.files,
+        durability,
+        closed_bytes,
+        || look_beside(dir),
+    );
+    opened.map_err(|error| match error {
+        JournalError::Io(source) => HostError::Storage {
+            path: dir.to_owned(),
+            source,
+        },
+        damage => {
+            tracing::error!(
+                cluster = %id, file = %path.display(), %damage,
+                "the cluster is not started and nothing was changed: restore its directory from a backup, or see \
+                 \"Damage\" in docs/operating.md"
+            );
+            HostError::DamagedJournal {
+                id: id.to_owned(),
+                reason: damage.to_string(),
+            }
+        }
+    })
+}
+
+/// What there is in the directory of a cluster besides its journal.
+fn look_beside(dir: &Path) -> std::io::Result<Beside> {
+    let mut beside = Beside::default();
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name == JOURNAL_FILE || name == LOST_AND_FOUND {
+            continue;
+        }
+        beside.has_entries = true;
+        beside.has_records |= entry.file_type()?.is_dir() && segments_bytes(&entry.path())? > 0;
+    }
+    Ok(beside)
+}
+
+/// Bytes of the segments in the directory of a partition.
+fn segments_bytes(dir: &Path) -> std::io::Result<u64> {
+    let mut bytes = 0;
+    for file in std::fs::read_dir(dir)? {
+        let file = file?;
+        let path = file.path();
+        if path.extension().is_some_and(|extension| extension == "log") {
+            bytes += file.metadata()?.len();
+        }
+    }
+    Ok(bytes)
+}
+
+/// Whether a directory is named as that of a partition.
+fn is_partition_name(name: &str) -> bool {
+    name.rsplit_once('-').is_some_and(|(topic, index)| {
+        !topic.is_empty() && !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+/// Clears away directories of partitions that the journal does not know, and returns the sizes of those that it
+/// does. Partitions that were deleted, and those without records, are removed. Records are set aside under
+/// another name: what is not known may be known to the backup of a journal. All of that is for good when this
+/// returns, so that a topic of the same name does not find them. What is no partition is left alone.
+pub(crate) fn clear_strays(
     dir: &Path,
-    disk: &Disk,
+    shared: &Shared,
     is_known: impl Fn(&str) -> bool,
 ) -> std::io::Result<BTreeMap<String, u64>> {
+    let disk = shared.files.disk();
     let mut sizes = BTreeMap::new();
-    let mut has_orphans = false;
+    let mut has_strays = false;
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if !entry.file_type()?.is_dir() {
             continue;
         }
-        if !is_known(&name) {
-            disk.remove_dir_all(&entry.path())?;
-            has_orphans = true;
+        let path = entry.path();
+        if is_known(&name) {
+            sizes.insert(name, segments_bytes(&path)?);
             continue;
         }
-        let mut bytes = 0;
-        for file in std::fs::read_dir(entry.path())? {
-            let file = file?;
-            if file
-                .path()
-                .extension()
-                .is_some_and(|extension| extension == "log")
-            {
-                bytes += file.metadata()?.len();
-            }
+        let is_deleted = name.ends_with(DELETED_SUFFIX);
+        if !is_deleted && !is_partition_name(&name) {
+            continue;
         }
-        sizes.insert(name, bytes);
+        if is_deleted || segments_bytes(&path)? == 0 {
+            disk.remove_dir_all(&path)?;
+        } else {
+            let kept: String = name.chars().take(KEPT_NAME_CHARS_MAX).collect();
+            let aside = dir.join(format!("{kept}.{}{STRAY_SUFFIX}", shared.uuid().simple()));
+            tracing::warn!(dir = %path.display(), aside = %aside.display(), "records of a partition that the journal does not know are set aside");
+            disk.rename(&path, &aside)?;
+        }
+        has_strays = true;
     }
-    if has_orphans {
+    if has_strays {
         disk.sync_dir(dir)?;
     }
     Ok(sizes)

@@ -84,7 +84,8 @@ pub enum HostError {
         #[source]
         source: std::io::Error,
     },
-    /// The journal of a cluster holds something that this version does not understand.
+    /// The journal of a cluster is damaged or missing, or holds something that this version does not understand.
+    /// Nothing was changed; trying again does not help.
     #[error("the journal of cluster {id:?} is damaged: {reason}")]
     DamagedJournal {
         /// The cluster.

@@ -10,7 +10,7 @@ use parking_lot::{Mutex, RwLock};
 use uuid::Uuid;
 
 use crate::{
-    cluster::{Cluster, remove_orphans},
+    cluster::{Cluster, DELETED_SUFFIX, clear_strays},
     counters::{self, Lazy, TopicCounters},
     disk_quota::StoredBytes,
     error::{ErrorCode, TopicError},
@@ -74,6 +74,8 @@ pub(crate) struct Topics {
     sizes: Mutex<Option<Arc<TopicSizes>>>,
     /// Names of topics whose directories are about to go: not free yet.
     deleting: Mutex<HashSet<String>>,
+    /// Held while a topic of the journal is taken up, and while one is changed in both places.
+    taking_up: Mutex<()>,
     dir: PathBuf,
     context: PartitionContext,
 }
@@ -92,7 +94,7 @@ fn partition_dir_name(topic: &str, partition: i32) -> String {
 }
 
 impl Topics {
-    /// Takes up the topics of the journal; directories of others are removed.
+    /// Takes up the topics of the journal; directories of others are cleared away.
     pub(crate) fn open(
         dir: &Path,
         journal: &Journal<ClusterState>,
@@ -104,6 +106,7 @@ impl Topics {
             maps: RwLock::default(),
             sizes: Mutex::default(),
             deleting: Mutex::default(),
+            taking_up: Mutex::default(),
             dir: dir.to_owned(),
             context: PartitionContext {
                 files: shared.files.clone(),
@@ -123,7 +126,7 @@ impl Topics {
                 (0..topic.partitions).map(|index| partition_dir_name(&topic.name, index))
             })
             .collect();
-        let sizes = remove_orphans(dir, shared.files.disk(), |name| known.contains(name))?;
+        let sizes = clear_strays(dir, shared, |name| known.contains(name))?;
         let found = Found { starts, sizes };
         for record in &records {
             topics.add(record, &found, spec);
@@ -541,7 +544,7 @@ impl Cluster {
     /// Creates a topic; it is durable when this returns. `assignments`: the replicas of each partition, if
     /// they were chosen by hand.
     pub(crate) async fn create_topic(
-        &self,
+        self: &Arc<Self>,
         topic: TopicSpec,
         assignments: Vec<Vec<i32>>,
     ) -> Result<Arc<Topic>, TopicError> {
@@ -552,10 +555,27 @@ impl Cluster {
             record.assignments.clone_from(&assignments);
             Ok::<_, TopicError>((self.place(state, &mut record, 0), ()))
         })?;
+        let cluster = self.clone();
+        // A task of its own: it goes on when the client does not wait.
+        let taken_up = self.tasks.spawn(async move {
+            // Nobody produces to it before: records never lie beside a journal that does not know them.
+            cluster.journal.flush(position).await?;
+            Ok(cluster.take_up(record))
+        });
+        let cancelled = |_| Err(std::io::Error::other("the creation was cancelled").into());
+        taken_up.await.unwrap_or_else(cancelled)
+    }
+
+    /// Has a topic of the journal produced to, as it is there by now.
+    fn take_up(&self, record: TopicRecord) -> Arc<Topic> {
+        let _turn = self.topics.taking_up.lock();
+        let known = self
+            .journal
+            .read(|state| state.topics.get(&record.name).cloned());
+        let record = known.unwrap_or(record);
         let topic = self.topics.add(&record, &Found::default(), &self.spec());
         self.take_up_leaders(std::slice::from_ref(&topic));
-        self.journal.flush(position).await?;
-        Ok(topic)
+        topic
     }
 
     /// Places the partitions from `from` on that are not placed by hand, and says what the journal has to
@@ -646,7 +666,8 @@ impl Cluster {
             let disk = cluster.shared.files.disk();
             let mut gone = Vec::new();
             for (index, dir) in dirs.iter().enumerate().filter(|(_, dir)| dir.exists()) {
-                let name = format!("{index}.{}-delete", cluster.shared.uuid().simple());
+                let id = cluster.shared.uuid().simple();
+                let name = format!("{index}.{id}{DELETED_SUFFIX}");
                 gone.push(cluster.dir.join(name));
                 disk.rename(dir, &gone[gone.len() - 1])?;
             }
@@ -722,16 +743,20 @@ impl Cluster {
         if validate_only {
             return self.journal.read(decide).map(|_| ());
         }
-        let (record, position) = self.journal.change(decide)?;
-        if let Some(topic) = self.topics.get(name) {
-            let mut partitions = topic.partitions.write();
-            let from = partitions.len() as i32;
-            let mut grown: Vec<_> = partitions.iter().cloned().collect();
-            grown.extend(self.topics.new_partitions(&record, from, &Found::default()));
-            *partitions = Arc::new(grown);
-            drop(partitions);
-            self.take_up_leaders(&[topic]);
-        }
+        let position = {
+            let _turn = self.topics.taking_up.lock();
+            let (record, position) = self.journal.change(decide)?;
+            if let Some(topic) = self.topics.get(name) {
+                let mut partitions = topic.partitions.write();
+                let from = partitions.len() as i32;
+                let mut grown: Vec<_> = partitions.iter().cloned().collect();
+                grown.extend(self.topics.new_partitions(&record, from, &Found::default()));
+                *partitions = Arc::new(grown);
+                drop(partitions);
+                self.take_up_leaders(&[topic]);
+            }
+            position
+        };
         self.topics.note_change();
         self.journal.flush(position).await?;
         Ok(())
@@ -757,12 +782,17 @@ impl Cluster {
         if validate_only {
             return self.journal.read(decide).map(|_| ());
         }
-        let (record, position) = self.journal.change(|state| {
-            decide(state).map(|record| (vec![Record::Topic(record.clone())], record))
-        })?;
-        if let Some(topic) = self.topics.get(name) {
-            *topic.settings.write() = Arc::new(TopicSettings::new(&record.configs, &self.spec()));
-        }
+        let position = {
+            let _turn = self.topics.taking_up.lock();
+            let (record, position) = self.journal.change(|state| {
+                decide(state).map(|record| (vec![Record::Topic(record.clone())], record))
+            })?;
+            if let Some(topic) = self.topics.get(name) {
+                *topic.settings.write() =
+                    Arc::new(TopicSettings::new(&record.configs, &self.spec()));
+            }
+            position
+        };
         self.journal.flush(position).await?;
         Ok(())
     }

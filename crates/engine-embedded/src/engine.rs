@@ -112,6 +112,7 @@ fn host_error(error: HostError) -> EngineError {
     match error {
         HostError::InvalidUser { reason } => EngineError::Refused { reason },
         HostError::AddressInUse { address } => EngineError::AddressTaken { address },
+        damaged @ HostError::DamagedJournal { .. } => EngineError::Damaged(damaged.into()),
         HostError::InvalidClusterId { .. }
         | HostError::BrokerNotFound { .. }
         | HostError::InvalidSpec { .. }

@@ -12,6 +12,7 @@ use brokerage_domain::id::InstanceId;
 use brokerage_domain::listener::SecurityProtocol;
 use brokerage_engine::{ClusterSpec, Engine, EngineError, Listener};
 use brokerage_engine_embedded::{Durability, EmbeddedEngine, EmbeddedOptions, SharedPortSpec};
+use secrecy::SecretString;
 
 /// Ports that the system gave just now; the listeners that held them are gone.
 fn free_ports(count: usize) -> Vec<u16> {
@@ -77,6 +78,44 @@ async fn the_embedded_engine_passes_the_suite() {
     let dir = tempfile::tempdir().unwrap();
     let engine = open(&dir);
     brokerage_engine::conformance::run(&engine, &spec("suite-1", &free_ports(3))).await;
+    engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_cluster_is_named_and_does_not_hold_up_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(&dir);
+    let password = SecretString::from("a password");
+    for id in ["damaged-1", "sound-1"] {
+        let spec = spec(id, &free_ports(1));
+        engine.ensure_cluster(&spec).await.unwrap();
+        for user in ["first", "second"] {
+            let made = engine.ensure_user(&spec.id, user, &password).await;
+            made.unwrap();
+        }
+    }
+    engine.shutdown().await;
+    let journal = dir.path().join("damaged-1/cluster.journal");
+    let mut bytes = std::fs::read(&journal).unwrap();
+    let second = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 20;
+    bytes[second] ^= 1;
+    std::fs::write(&journal, &bytes).unwrap();
+    let engine = open(&dir);
+    let damaged = spec("damaged-1", &free_ports(1));
+    for _ in 0..2 {
+        let refused = engine.ensure_cluster(&damaged).await;
+        assert!(
+            matches!(refused, Err(EngineError::Damaged(_))),
+            "{refused:?}"
+        );
+    }
+    let seen = engine.observe_cluster(&damaged.id).await.unwrap();
+    assert!(!seen.unwrap().running, "its data is there");
+    assert_eq!(std::fs::read(&journal).unwrap(), bytes);
+    let sound = spec("sound-1", &free_ports(1));
+    engine.ensure_cluster(&sound).await.unwrap();
+    engine.drop_cluster(&damaged.id).await.unwrap();
+    assert_eq!(engine.observe_cluster(&damaged.id).await.unwrap(), None);
     engine.shutdown().await;
 }
 

@@ -19,7 +19,8 @@ pub trait Engine: Send + Sync {
     /// What operators call it (`embedded`, `apache`, …).
     fn name(&self) -> &'static str;
 
-    /// Makes the cluster run as described, from whatever is there, and returns when its listeners accept.
+    /// Makes the cluster run as described, from whatever is there, and returns when its listeners accept. Data that is
+    /// damaged is [`EngineError::Damaged`], never a cluster without it.
     async fn ensure_cluster(&self, spec: &ClusterSpec) -> Result<(), EngineError>;
 
     /// Stops the cluster and keeps its data. Nothing happens where nothing runs.
@@ -157,6 +158,10 @@ pub enum EngineError {
         /// Why.
         reason: String,
     },
+    /// What the cluster has on disk is damaged. It was left as it is, and is not to be deleted or made anew: only
+    /// people can help, and until then trying again does not.
+    #[error("the data of the cluster is damaged; its operator has to look")]
+    Damaged(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Kafka's own refusal of a topic operation.
     #[error("{message}")]
     Kafka {

@@ -25,6 +25,8 @@ pub enum Fault {
     FailAfter,
     /// Refuses for good.
     Refuse,
+    /// Finds damaged data.
+    Damaged,
     /// Finds this address in use.
     AddressTaken(SocketAddr),
 }
@@ -114,6 +116,7 @@ impl Engine for FakeEngine {
                     reason: "scripted".into(),
                 });
             }
+            Some(Fault::Damaged) => return Err(EngineError::Damaged("scripted".into())),
             Some(Fault::AddressTaken(address)) => {
                 return Err(EngineError::AddressTaken { address });
             }

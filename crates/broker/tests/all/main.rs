@@ -7,6 +7,7 @@ mod brokers;
 mod client_scram;
 mod cluster;
 mod configs;
+mod damage;
 mod fetch;
 mod limits;
 mod metadata;

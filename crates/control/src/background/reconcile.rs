@@ -250,11 +250,11 @@ impl Control {
         .map(|_| ())
     }
 
-    /// Decides by the kind of failure: another port, giving up, or another attempt later.
+    /// Decides by the kind of failure: another port, giving up, or another attempt later. Damaged data is never given
+    /// up, since what is given up is deleted: the attempts go on until the operator has looked.
     async fn step_failed(&self, instance: &Instance, error: EngineError) -> Result<()> {
-        tracing::warn!(instance = %instance.id, error = &error as &dyn std::error::Error, "a step failed");
+        let reason = tell_failure(&instance.id, &error);
         let (now, real_now) = (self.now(), self.real_now());
-        let reason = error_chain(&error);
         let revision = instance.revision;
         self.instance_record("step_failed", &instance.id, move |tx, current| {
             // What failed is not what is wanted any more; whoever changed it asked for another look.
@@ -271,8 +271,11 @@ impl Control {
                 }
                 return Ok(Some(Attention::From(real_now)));
             }
-            let hopeless = matches!(error, EngineError::Refused { .. })
-                || current.attempts >= DELIVERY_ATTEMPTS_MAX;
+            let hopeless = match error {
+                EngineError::Refused { .. } => true,
+                EngineError::Damaged(_) => false,
+                _ => current.attempts >= DELIVERY_ATTEMPTS_MAX,
+            };
             if hopeless && give_up(tx, current, now)? {
                 return Ok(Some(Attention::From(real_now)));
             }
@@ -341,6 +344,18 @@ impl From<Error> for StepError {
     fn from(error: Error) -> Self {
         Self::Record(error)
     }
+}
+
+/// Logs why a step failed, and answers what its record says of it.
+fn tell_failure(id: &InstanceId, error: &EngineError) -> String {
+    let cause = error as &dyn std::error::Error;
+    if let EngineError::Damaged(_) = error {
+        tracing::error!(instance = %id, error = cause, "the operator has to look");
+        // The owner is shown this; where the damage is stands in the log.
+        return error.to_string();
+    }
+    tracing::warn!(instance = %id, error = cause, "a step failed");
+    error_chain(error)
 }
 
 fn error_chain(error: &dyn std::error::Error) -> String {

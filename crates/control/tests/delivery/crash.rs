@@ -65,6 +65,40 @@ async fn deliveries_survive_passing_faults_and_give_the_money_back_otherwise() {
     check(&[Fault::Refuse], Phase::Failed).await;
     check(&vec![Fault::Fail; 8], Phase::Failed).await;
     check(&vec![Fault::FailAfter; 8], Phase::Running).await;
+    // What is given up is deleted: never what is damaged.
+    check(&vec![Fault::Damaged; 10], Phase::Running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_data_is_left_alone_and_the_instance_tells_of_it() {
+    let plane = Plane::sandbox().await;
+    let ids = buy(&plane, 2).await.unwrap().instance_ids;
+    for id in &ids {
+        plane
+            .let_time_pass_until("ckafka", id.as_str(), Phase::Running)
+            .await;
+    }
+    plane.engine.script_ensure([Fault::Damaged]);
+    start_over(&plane).await;
+    let cx = plane.context("ckafka", "").await;
+    let mut failures = Vec::new();
+    for id in &ids {
+        let instance = plane.control.instance_view(&cx, id).await.unwrap();
+        failures.extend(instance.failure);
+    }
+    let told = "the data of the cluster is damaged; its operator has to look";
+    assert_eq!(failures, [told], "one of two");
+    let running = async || {
+        let mut running = 0;
+        for id in &ids {
+            let seen = plane.engine.observe_cluster(id).await.unwrap().unwrap();
+            running += usize::from(seen.running);
+        }
+        running
+    };
+    assert!(running().await >= 1, "the other one is not held up");
+    let dropped = |call: &String| call.starts_with("drop_cluster");
+    assert!(!plane.engine.calls().iter().any(dropped));
 }
 
 #[tokio::test(flavor = "multi_thread")]
