@@ -24,6 +24,8 @@ use crate::{
 
 /// ACLs of one cluster; above: POLICY_VIOLATION.
 const ACLS_MAX: usize = 10_000;
+/// Filters that are compared with all ACLs in one turn.
+const FILTERS_PER_TURN: usize = 16;
 /// Longest resource name, principal or host of an ACL in bytes.
 const TEXT_BYTES_MAX: usize = 4_096;
 
@@ -280,19 +282,45 @@ impl Cluster {
     /// Deletes what each filter chooses and returns it. Durable when this returns.
     pub(crate) async fn delete_acls(
         &self,
-        filters: &[AclFilter],
+        filters: Vec<AclFilter>,
     ) -> Result<Vec<Vec<Acl>>, TopicError> {
-        let (deleted, position) = self.journal.change(|state| {
-            let chosen = |filter: &AclFilter| -> Vec<Acl> {
-                state.acls.iter().filter(|acl| filter.fits(acl)).collect()
-            };
-            let deleted: Vec<Vec<Acl>> = filters.iter().map(chosen).collect();
+        let mut deleted = self.choose_acls(filters).await?;
+        let ((), position) = self.journal.change(|state| {
+            // Others may have been faster.
+            let chosen = deleted.iter_mut();
+            chosen.for_each(|acls| acls.retain(|acl| state.acls.contains(acl)));
             let gone = deleted.iter().flatten().cloned().map(Record::AclGone);
-            Ok::<_, TopicError>((gone.collect(), deleted))
+            Ok::<_, TopicError>((gone.collect(), ()))
         })?;
         self.authorizer.note_change(&self.journal);
         self.journal.flush(position).await?;
         Ok(deleted)
+    }
+
+    /// What each filter chooses; what two choose goes to the first (Kafka's `AclAuthorizer.deleteAcls`).
+    /// Filters may be many, and so may ACLs: some are tried in each turn.
+    async fn choose_acls(&self, filters: Vec<AclFilter>) -> Result<Vec<Vec<Acl>>, TopicError> {
+        let acls = self.journal.read(|state| state.acls.clone());
+        let mut left: Vec<Acl> = acls.iter().collect();
+        let mut chosen = Vec::with_capacity(filters.len());
+        let mut filters = filters.into_iter();
+        while filters.len() > 0 {
+            let some: Vec<AclFilter> = filters.by_ref().take(FILTERS_PER_TURN).collect();
+            let mut all = std::mem::take(&mut left);
+            let choosing = self.turns.take(move || {
+                let choose = |filter: AclFilter| -> Vec<Acl> {
+                    let fits = |acl: &mut Acl| filter.fits(acl);
+                    all.extract_if(.., fits).collect()
+                };
+                let chosen: Vec<Vec<Acl>> = some.into_iter().map(choose).collect();
+                (chosen, all)
+            });
+            let done = choosing.await;
+            let (more, rest) = done.ok_or(TopicError::from(ErrorCode::UnknownServerError))?;
+            chosen.extend(more);
+            left = rest;
+        }
+        Ok(chosen)
     }
 
     /// The ACLs that a filter chooses, in order.

@@ -30,6 +30,7 @@ use crate::{
     state::{ClusterState, Record},
     topic::Topics,
     transaction::{self, Transactions},
+    turn::Turns,
 };
 
 /// Producer ids are reserved in blocks, so that a crash wastes some instead of giving one twice.
@@ -72,6 +73,8 @@ pub(crate) struct Cluster {
     pub attempts: Attempts,
     pub authorizer: Authorizer,
     pub fetch_sessions: FetchSessions,
+    /// Its share of the host's turns.
+    pub turns: Turns,
     pub connections: AtomicU32,
     producer_ids: Mutex<std::ops::Range<i64>>,
     listening: Mutex<Vec<Listening>>,
@@ -136,6 +139,7 @@ impl Cluster {
             attempts: Attempts::default(),
             authorizer,
             fetch_sessions: FetchSessions::default(),
+            turns: shared.turns.share(),
             id: spec.id.clone(),
             ingress: TokenBucket::new(spec.limits.ingress_bytes_per_second_max),
             egress: TokenBucket::new(spec.limits.egress_bytes_per_second_max),

@@ -28,6 +28,7 @@ use crate::{
     spec::{ClusterSpec, TopicDescription, TopicSpec, check_cluster_id},
     timers::Timers,
     tls::{Tls, TlsFiles},
+    turn::HostTurns,
     vital::Vital,
 };
 
@@ -134,6 +135,8 @@ pub(crate) struct Shared {
     chance: Mutex<StdRng>,
     /// Turns for deriving keys from passwords, which takes a core for milliseconds.
     derivations: tokio::sync::Semaphore,
+    /// Turns of all clusters for work that takes long.
+    pub turns: HostTurns,
 }
 
 impl Shared {
@@ -153,6 +156,7 @@ impl Shared {
             shared_port,
             chance: Mutex::new(chance),
             derivations: tokio::sync::Semaphore::new(derivations_at_once()),
+            turns: HostTurns::default(),
             options,
         })
     }
@@ -548,7 +552,7 @@ impl Host {
     /// # Errors
     /// With the code and text that a client would have been given.
     pub async fn delete_acls(&self, id: &str, filter: AclFilter) -> Result<Vec<Acl>, TopicError> {
-        let deleted = self.running(id)?.delete_acls(&[filter]).await?;
+        let deleted = self.running(id)?.delete_acls(vec![filter]).await?;
         Ok(deleted.into_iter().flatten().collect())
     }
 

@@ -79,6 +79,7 @@ mod tls;
 mod topic;
 mod topic_config;
 mod transaction;
+mod turn;
 mod user;
 mod vital;
 

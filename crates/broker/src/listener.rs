@@ -404,7 +404,8 @@ async fn serve(
         let reply = tokio::select! {
             biased;
             reply = protocol::handle(&mut context, frame) => reply,
-            () = stream.closed(&mut buffer) => return Ok(()),
+            // Looked at whatever the request has used up of what tasks may do at a time.
+            () = tokio::task::unconstrained(stream.closed(&mut buffer)) => return Ok(()),
         };
         let reply = reply.inspect_err(|_| {
             counters::add(&cluster.counters.connections_malformed, 1);

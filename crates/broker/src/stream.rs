@@ -8,8 +8,9 @@ use std::{
 };
 
 use bytes::BytesMut;
+use futures_util::FutureExt;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest, ReadBuf},
     net::TcpStream,
 };
 use tokio_rustls::server::TlsStream;
@@ -18,6 +19,8 @@ use tokio_rustls::server::TlsStream;
 const READ_AHEAD_BYTES: usize = 2 << 10;
 /// Bytes that are asked of a socket at a time: several requests of a producer in one call.
 const SOCKET_READ_BYTES: usize = 128 << 10;
+/// How often it is looked whether a client that sends ahead is still there while a request is served.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A client that does not take the good-bye for this long gets none.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(1);
@@ -60,9 +63,21 @@ impl Stream {
             }
         };
         if let Ok(1..) = seen {
-            // The next request is here already; a client that sends ahead is noticed when it is read.
-            std::future::pending::<()>().await;
+            // The next request is here already: the end is behind it.
+            while !self.has_ended() {
+                tokio::time::sleep(LOOK_INTERVAL).await;
+            }
         }
+    }
+
+    /// Whether the client has sent its last byte, however many are still to be read.
+    fn has_ended(&self) -> bool {
+        let socket = match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        };
+        let seen = socket.ready(Interest::READABLE).now_or_never();
+        seen.is_some_and(|seen| seen.is_ok_and(|ready| ready.is_read_closed()))
     }
 }
 
@@ -113,5 +128,27 @@ impl AsyncWrite for Stream {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_that_sent_ahead_is_noticed_when_it_goes() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let mut stream = Stream::Plain(listener.accept().await.unwrap().0);
+        client.write_all(b"the next request").await.unwrap();
+        stream.readable().await.unwrap();
+        let mut buffer = BytesMut::new();
+        assert!(stream.closed(&mut buffer).now_or_never().is_none());
+        drop(client);
+        let noticed = tokio::time::timeout(10 * LOOK_INTERVAL, stream.closed(&mut buffer));
+        assert!(noticed.await.is_ok());
     }
 }

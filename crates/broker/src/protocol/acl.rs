@@ -212,10 +212,11 @@ pub(crate) async fn delete_acls(
         .iter()
         .filter_map(|filter| filter.clone().ok())
         .collect();
-    let deleted: Vec<Result<Vec<Acl>, TopicError>> = match context.cluster.delete_acls(&sound).await
+    let count = sound.len();
+    let deleted: Vec<Result<Vec<Acl>, TopicError>> = match context.cluster.delete_acls(sound).await
     {
         Ok(deleted) => deleted.into_iter().map(Ok).collect(),
-        Err(error) => vec![Err(error); sound.len()],
+        Err(error) => vec![Err(error); count],
     };
     let mut deleted = deleted.into_iter();
     let results = read.into_iter().map(|filter| {

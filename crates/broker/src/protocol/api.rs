@@ -13,7 +13,12 @@ use super::{
     retired,
     version::{self, Told},
 };
-use crate::answer::Answer;
+use crate::{answer::Answer, turn::Turns};
+
+/// A request that takes more than this when it is decoded is decoded on a blocking thread.
+const DECODED_INLINE_BYTES_MAX: usize = 256 << 10;
+/// An answer of more bytes than this is encoded on a blocking thread.
+const ENCODED_INLINE_BYTES_MAX: usize = 256 << 10;
 
 /// Why a connection cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +35,8 @@ pub(crate) enum ProtocolError {
         version: i16,
         reason: String,
     },
+    #[error("key {key} version {version} was given up: the process stops")]
+    GivenUp { key: i16, version: i16 },
     #[error("the answer to key {key} version {version} cannot be written: {reason}")]
     Unwritable {
         key: i16,
@@ -139,6 +146,7 @@ pub(crate) fn is_produce(frame: &[u8]) -> bool {
 }
 
 /// What a request is, and how it is answered.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct At {
     key: i16,
     pub(super) version: i16,
@@ -147,7 +155,7 @@ pub(super) struct At {
 
 impl At {
     fn of(frame: &[u8]) -> Result<Self, ProtocolError> {
-        let header: &[u8; 8] = frame.first_chunk().ok_or(ProtocolError::Header)?;
+        let header: &[u8; HEADER_BYTES] = frame.first_chunk().ok_or(ProtocolError::Header)?;
         let [k0, k1, v0, v1, c0, c1, c2, c3] = *header;
         Ok(Self {
             key: i16::from_be_bytes([k0, k1]),
@@ -167,25 +175,104 @@ impl At {
         context: &mut Context,
         served: &Told,
         frame: Bytes,
-    ) -> Result<Bytes, ProtocolError> {
+    ) -> Result<Body, ProtocolError> {
         let (key, version) = (self.key, self.version);
         if !served.is_served(version) {
             return Err(ProtocolError::Unsupported { key, version });
         }
-        let mut body = frame;
-        let header = RequestHeader::decode(&mut body, served.key.request_header_version(version))
-            .map_err(|_| ProtocolError::Header)?;
-        if !retired::is_retired(served.key, version) {
-            super::shape::check(served.key, version, &body).map_err(|error| {
-                ProtocolError::Malformed {
-                    key,
-                    version,
-                    reason: error.to_string(),
-                }
-            })?;
-        }
+        let header_version = served.key.request_header_version(version);
+        let rest = frame.get(HEADER_BYTES..).ok_or(ProtocolError::Header)?;
+        super::shape::check_header(header_version, rest).map_err(|_| ProtocolError::Header)?;
+        let mut bytes = frame;
+        let header =
+            RequestHeader::decode(&mut bytes, header_version).map_err(|_| ProtocolError::Header)?;
+        let decoded_bytes = match retired::is_retired(served.key, version) {
+            true => 0,
+            false => super::shape::check(served.key, version, &bytes)
+                .map_err(|error| self.malformed(&error))?,
+        };
         context.note_header(header, version);
-        Ok(body)
+        Ok(Body {
+            bytes,
+            decoded_bytes,
+        })
+    }
+
+    fn malformed(&self, error: &dyn std::fmt::Display) -> ProtocolError {
+        ProtocolError::Malformed {
+            key: self.key,
+            version: self.version,
+            reason: error.to_string(),
+        }
+    }
+
+    /// Reads a request. Bytes behind it are no error: librdkafka 2.16 sends some after Metadata.
+    async fn decode<R: Decodable + Send + 'static>(
+        self,
+        turns: &Turns,
+        body: Body,
+    ) -> Result<R, ProtocolError> {
+        let version = self.version;
+        let mut bytes = body.bytes;
+        let decoded = match body.decoded_bytes > DECODED_INLINE_BYTES_MAX {
+            true => {
+                let decoding = turns.take(move || R::decode(&mut bytes, version));
+                decoding.await.ok_or(self.given_up())?
+            }
+            false => R::decode(&mut bytes, version),
+        };
+        decoded.map_err(|error| self.malformed(&error))
+    }
+
+    fn given_up(&self) -> ProtocolError {
+        ProtocolError::GivenUp {
+            key: self.key,
+            version: self.version,
+        }
+    }
+
+    fn unwritable(&self, error: &dyn std::fmt::Display) -> ProtocolError {
+        ProtocolError::Unwritable {
+            key: self.key,
+            version: self.version,
+            reason: error.to_string(),
+        }
+    }
+
+    /// The answer as it is sent; a large one is written on a blocking thread.
+    async fn encode_in_turn<A: Encodable + HeaderVersion + Send + 'static>(
+        self,
+        turns: &Turns,
+        answer: A,
+    ) -> Result<Bytes, ProtocolError> {
+        let size = answer.compute_size(self.version);
+        let body_bytes = size.map_err(|error| self.unwritable(&error))?;
+        if body_bytes <= ENCODED_INLINE_BYTES_MAX {
+            return self.write(&answer, body_bytes);
+        }
+        let encoding = turns.take(move || self.write(&answer, body_bytes));
+        encoding.await.ok_or(self.given_up())?
+    }
+
+    /// A whole answer: length, header, body.
+    fn write<A: Encodable + HeaderVersion>(
+        &self,
+        answer: &A,
+        body_bytes: usize,
+    ) -> Result<Bytes, ProtocolError> {
+        let unwritable = |error: &dyn std::fmt::Display| self.unwritable(error);
+        let header = ResponseHeader::default().with_correlation_id(self.correlation_id);
+        let mut out = BytesMut::with_capacity(body_bytes + 16);
+        out.extend_from_slice(&[0; 4]);
+        header
+            .encode(&mut out, A::header_version(self.version))
+            .map_err(|error| unwritable(&error))?;
+        answer
+            .encode(&mut out, self.version)
+            .map_err(|error| unwritable(&error))?;
+        let length = i32::try_from(out.len() - 4).map_err(|error| unwritable(&error))?;
+        out[..4].copy_from_slice(&length.to_be_bytes());
+        Ok(out.freeze())
     }
 
     /// The answer as it is sent.
@@ -193,8 +280,19 @@ impl At {
         &self,
         answer: &A,
     ) -> Result<Bytes, ProtocolError> {
-        encode(answer, self.key, self.version, self.correlation_id)
+        let size = answer.compute_size(self.version);
+        self.write(answer, size.map_err(|error| self.unwritable(&error))?)
     }
+}
+
+/// Key, version and correlation id.
+const HEADER_BYTES: usize = 8;
+
+/// What follows the header of a request.
+struct Body {
+    bytes: Bytes,
+    /// What its arrays take when they are decoded.
+    decoded_bytes: usize,
 }
 
 /// Reads one request that is not served by [`handle`].
@@ -203,9 +301,9 @@ pub(super) fn read<R: Decodable>(
     frame: Bytes,
 ) -> Result<(R, At), ProtocolError> {
     let at = At::of(&frame)?;
-    let mut body = at.open(context, at.served(context)?, frame)?;
-    let request = decode(&mut body, at.key, at.version)?;
-    Ok((request, at))
+    let body = at.open(context, at.served(context)?, frame)?;
+    let request = R::decode(&mut body.bytes.clone(), at.version);
+    Ok((request.map_err(|error| at.malformed(&error))?, at))
 }
 
 /// Serves one request.
@@ -214,41 +312,40 @@ pub(crate) async fn handle(context: &mut Context, frame: Bytes) -> Result<Reply,
     let served = at.served(context)?;
     if served.key == ApiKey::ApiVersions && !served.is_served(at.version) {
         let answer = version::unsupported_api_versions(context);
-        return encode(&answer, at.key, 0, at.correlation_id).map(Reply::some);
+        return At { version: 0, ..at }.encode(&answer).map(Reply::some);
     }
     let body = at.open(context, served, frame)?;
     context.refresh_access();
     context.refresh_usage();
     if retired::is_retired(served.key, at.version) {
-        return retired::serve(context, served.key, body, at.correlation_id).await;
+        return retired::serve(context, served.key, body.bytes, at.correlation_id).await;
     }
-    dispatch(context, served.key, body, at.correlation_id).await
+    dispatch(context, served.key, body, at).await
 }
 
 async fn dispatch(
     context: &mut Context,
     key: ApiKey,
-    mut body: Bytes,
-    correlation_id: i32,
+    body: Body,
+    at: At,
 ) -> Result<Reply, ProtocolError> {
-    let version = context.version;
+    // The request is taken out of its frame here: whatever waits does not hold the frame.
     macro_rules! serve {
         ($handler:path) => {{
-            let request = decode(&mut body, key as i16, version)?;
+            let request = at.decode(&context.cluster.turns, body).await?;
             let answer = $handler(context, request).await;
-            encode(&answer, key as i16, version, correlation_id).map(Reply::some)
+            let written = at.encode_in_turn(&context.cluster.turns, answer);
+            written.await.map(Reply::some)
         }};
     }
     match key {
         ApiKey::Produce => {
-            let request = decode(&mut body, key as i16, version)?;
+            let request = at.decode(&context.cluster.turns, body).await?;
             let produced = super::produce::produce(context, request).await;
             let is_pending = produced.is_pending();
             let answer = async move {
                 match produced.finish().await {
-                    Finished::Answer(answer) => {
-                        encode(&answer, key as i16, version, correlation_id).map(Some)
-                    }
+                    Finished::Answer(answer) => at.encode(&answer).map(Some),
                     Finished::Unanswered => Ok(None),
                     Finished::Refused => Err(ProtocolError::RefusedUnanswered),
                 }
@@ -262,8 +359,9 @@ async fn dispatch(
             }
         }
         ApiKey::Fetch => {
-            let request = decode(&mut body, key as i16, version)?;
+            let request = at.decode(&context.cluster.turns, body).await?;
             let answer = super::fetch::fetch(context, request).await;
+            let (version, correlation_id) = (at.version, at.correlation_id);
             answer.encode(version, correlation_id).map(Reply::Parts)
         }
         ApiKey::ListOffsets => serve!(super::list_offsets::list_offsets),
@@ -283,9 +381,9 @@ async fn dispatch(
         ApiKey::ListGroups => serve!(super::group::list_groups),
         ApiKey::DeleteGroups => serve!(super::group::delete_groups),
         ApiKey::ApiVersions => {
-            let request = decode(&mut body, key as i16, version)?;
+            let request = at.decode(&context.cluster.turns, body).await?;
             let answer = version::api_versions(context, &request);
-            encode(&answer, key as i16, version, correlation_id).map(Reply::some)
+            at.encode(&answer).map(Reply::some)
         }
         ApiKey::CreateTopics => serve!(super::topic::create_topics),
         ApiKey::DeleteTopics => serve!(super::topic::delete_topics),
@@ -319,46 +417,7 @@ async fn dispatch(
         ApiKey::DescribeLogDirs => serve!(super::log_dir::describe_log_dirs),
         _ => Err(ProtocolError::Unsupported {
             key: key as i16,
-            version,
+            version: at.version,
         }),
     }
-}
-
-/// Reads a request. Bytes behind it are no error: librdkafka 2.16 sends some after Metadata.
-fn decode<R: Decodable>(body: &mut Bytes, key: i16, version: i16) -> Result<R, ProtocolError> {
-    R::decode(body, version).map_err(|error| ProtocolError::Malformed {
-        key,
-        version,
-        reason: error.to_string(),
-    })
-}
-
-/// A whole answer: length, header, body.
-fn encode<A: Encodable + HeaderVersion>(
-    answer: &A,
-    key: i16,
-    version: i16,
-    correlation_id: i32,
-) -> Result<Bytes, ProtocolError> {
-    let unwritable = |error: &dyn std::fmt::Display| ProtocolError::Unwritable {
-        key,
-        version,
-        reason: error.to_string(),
-    };
-    let header_version = A::header_version(version);
-    let header = ResponseHeader::default().with_correlation_id(correlation_id);
-    let body_bytes = answer
-        .compute_size(version)
-        .map_err(|error| unwritable(&error))?;
-    let mut out = BytesMut::with_capacity(body_bytes + 16);
-    out.extend_from_slice(&[0; 4]);
-    header
-        .encode(&mut out, header_version)
-        .map_err(|error| unwritable(&error))?;
-    answer
-        .encode(&mut out, version)
-        .map_err(|error| unwritable(&error))?;
-    let length = i32::try_from(out.len() - 4).map_err(|error| unwritable(&error))?;
-    out[..4].copy_from_slice(&length.to_be_bytes());
-    Ok(out.freeze())
 }

@@ -24,7 +24,9 @@ use kafka_protocol::{
 use super::{
     Context, acl,
     api::{ProtocolError, Reply},
-    config, log_dir, topic,
+    config, log_dir,
+    shape::DECODED_BYTES_MAX,
+    topic,
 };
 
 /// Whether a version has to be read here.
@@ -48,37 +50,37 @@ pub(super) async fn serve(
     let mut answer = Answer::new(correlation_id);
     match key {
         ApiKey::CreateTopics => {
-            let request = read_create_topics(Body(body), version).map_err(short)?;
+            let request = read_create_topics(Body::new(body), version).map_err(short)?;
             let created = topic::create_topics(context, request).await;
             write_create_topics(&mut answer, &created, version);
         }
         ApiKey::DeleteTopics => {
-            let request = read_delete_topics(Body(body)).map_err(short)?;
+            let request = read_delete_topics(Body::new(body)).map_err(short)?;
             let deleted = topic::delete_topics(context, request).await;
             write_delete_topics(&mut answer, &deleted);
         }
         ApiKey::DescribeConfigs => {
-            let request = read_describe_configs(Body(body)).map_err(short)?;
+            let request = read_describe_configs(Body::new(body)).map_err(short)?;
             let described = config::describe_configs(context, request).await;
             write_describe_configs(&mut answer, &described);
         }
         ApiKey::DescribeLogDirs => {
-            let request = read_describe_log_dirs(Body(body)).map_err(short)?;
+            let request = read_describe_log_dirs(Body::new(body)).map_err(short)?;
             let described = log_dir::describe_log_dirs(context, request).await;
             write_describe_log_dirs(&mut answer, &described);
         }
         ApiKey::DescribeAcls => {
-            let request = read_describe_acls(Body(body)).map_err(short)?;
+            let request = read_describe_acls(Body::new(body)).map_err(short)?;
             let described = acl::describe_acls(context, request).await;
             write_describe_acls(&mut answer, &described);
         }
         ApiKey::CreateAcls => {
-            let request = read_create_acls(Body(body)).map_err(short)?;
+            let request = read_create_acls(Body::new(body)).map_err(short)?;
             let created = acl::create_acls(context, request).await;
             write_create_acls(&mut answer, &created);
         }
         ApiKey::DeleteAcls => {
-            let request = read_delete_acls(Body(body)).map_err(short)?;
+            let request = read_delete_acls(Body::new(body)).map_err(short)?;
             let deleted = acl::delete_acls(context, request).await;
             write_delete_acls(&mut answer, &deleted);
         }
@@ -94,13 +96,17 @@ pub(super) async fn serve(
 
 /// The request ends too early, or has a string that is none.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the request ends too early or holds text that is not UTF-8")]
+#[error("the request ends too early, holds text that is not UTF-8, or is too large")]
 struct Short;
 
-/// What is left of a request.
-struct Body(Bytes);
+/// What is left of a request, and how much its arrays may still take.
+struct Body(Bytes, usize);
 
 impl Body {
+    fn new(bytes: Bytes) -> Self {
+        Self(bytes, DECODED_BYTES_MAX)
+    }
+
     fn i8(&mut self) -> Result<i8, Short> {
         self.0.try_get_i8().map_err(|_| Short)
     }
@@ -128,7 +134,8 @@ impl Body {
         self.optional_text()?.ok_or(Short)
     }
 
-    /// Room is made as elements come, not for as many as are announced; each has at least two bytes.
+    /// Room is made as elements come, not for as many as are announced, and only for as many as a request
+    /// may have.
     fn optional_array<T>(
         &mut self,
         mut element: impl FnMut(&mut Self) -> Result<T, Short>,
@@ -139,6 +146,7 @@ impl Body {
         }
         let mut elements = Vec::new();
         for _ in 0..count {
+            self.1 = self.1.checked_sub(size_of::<T>()).ok_or(Short)?;
             elements.push(element(self)?);
         }
         Ok(Some(elements))
@@ -393,7 +401,7 @@ mod tests {
     #[test]
     fn an_array_that_is_not_there_is_short() {
         let check = |bytes: &'static [u8], expected: Result<Option<usize>, Short>| {
-            let read = Body(Bytes::from_static(bytes)).optional_array(Body::i16);
+            let read = Body::new(Bytes::from_static(bytes)).optional_array(Body::i16);
             assert_eq!(
                 read.map(|some| some.map(|all| all.len())),
                 expected,
@@ -409,9 +417,21 @@ mod tests {
     }
 
     #[test]
+    fn a_request_has_as_many_elements_as_there_is_room_for() {
+        let names = |count: u32| {
+            let mut bytes = count.to_be_bytes().to_vec();
+            bytes.resize(bytes.len() + 2 * count as usize, 0);
+            bytes.extend([0; 4]);
+            read_delete_topics(Body::new(bytes.into()))
+        };
+        assert_eq!(names(10_000).unwrap().topic_names.len(), 10_000);
+        assert_eq!(names(1_000_000).unwrap_err(), Short);
+    }
+
+    #[test]
     fn text_has_to_be_there_and_to_be_utf_8() {
         let check = |bytes: &'static [u8], expected: Result<Option<&str>, Short>| {
-            let read = Body(Bytes::from_static(bytes)).optional_text();
+            let read = Body::new(Bytes::from_static(bytes)).optional_text();
             let read = read.map(|some| some.map(|text| text.to_string()));
             assert_eq!(
                 read,
