@@ -105,11 +105,23 @@ pub struct TopicError {
     pub message: String,
 }
 
+/// Longest text for people in bytes: it may name what a client sent.
+const MESSAGE_BYTES_MAX: usize = 1 << 10;
+
 impl TopicError {
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        let mut message = message.into();
+        if message.len() > MESSAGE_BYTES_MAX {
+            let mut end = MESSAGE_BYTES_MAX;
+            while !message.is_char_boundary(end) {
+                end -= 1;
+            }
+            message.truncate(end);
+            message.shrink_to_fit();
+        }
         Self {
             code: code.code(),
-            message: message.into(),
+            message,
         }
     }
 }

@@ -65,6 +65,9 @@ pub(crate) struct CommittedOffset {
 /// Topic and partition.
 pub(crate) type TopicPartition = (String, i32);
 
+/// Offsets in one record of the journal: a record names its group once, and is read as a whole.
+const OFFSETS_PER_RECORD_MAX: usize = 1_000;
+
 /// How far a transaction is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum TransactionStatus {
@@ -150,10 +153,19 @@ pub(crate) enum Record {
         partition: i32,
         at: CommittedOffset,
     },
+    /// Offsets that a group committed together.
+    Offsets {
+        group: String,
+        offsets: Vec<(TopicPartition, CommittedOffset)>,
+    },
     OffsetGone {
         group: String,
         topic: String,
         partition: i32,
+    },
+    OffsetsGone {
+        group: String,
+        partitions: Vec<TopicPartition>,
     },
     /// A group with its offsets and members.
     GroupGone {
@@ -181,6 +193,12 @@ pub(crate) enum Record {
         topic: String,
         partition: i32,
         at: CommittedOffset,
+    },
+    /// Offsets that a group committed together in a transaction.
+    PendingOffsets {
+        group: String,
+        producer_id: i64,
+        offsets: Vec<(TopicPartition, CommittedOffset)>,
     },
     PendingEnd {
         group: String,
@@ -232,6 +250,53 @@ pub(crate) enum Record {
     },
 }
 
+/// What is bounded in number goes into as many records as it takes.
+fn in_records<T>(all: Vec<T>, record: impl Fn(Vec<T>) -> Record) -> Vec<Record> {
+    let mut records = Vec::with_capacity(all.len().div_ceil(OFFSETS_PER_RECORD_MAX));
+    let mut rest = all.into_iter();
+    loop {
+        let some: Vec<T> = rest.by_ref().take(OFFSETS_PER_RECORD_MAX).collect();
+        if some.is_empty() {
+            return records;
+        }
+        records.push(record(some));
+    }
+}
+
+impl Record {
+    /// Offsets that a group commits.
+    pub(crate) fn offsets(
+        group: &str,
+        offsets: Vec<(TopicPartition, CommittedOffset)>,
+    ) -> Vec<Self> {
+        in_records(offsets, |offsets| Self::Offsets {
+            group: group.to_owned(),
+            offsets,
+        })
+    }
+
+    /// Offsets of a group that are deleted.
+    pub(crate) fn offsets_gone(group: &str, partitions: Vec<TopicPartition>) -> Vec<Self> {
+        in_records(partitions, |partitions| Self::OffsetsGone {
+            group: group.to_owned(),
+            partitions,
+        })
+    }
+
+    /// Offsets that a group commits in a transaction.
+    pub(crate) fn pending_offsets(
+        group: &str,
+        producer_id: i64,
+        offsets: Vec<(TopicPartition, CommittedOffset)>,
+    ) -> Vec<Self> {
+        in_records(offsets, |offsets| Self::PendingOffsets {
+            group: group.to_owned(),
+            producer_id,
+            offsets,
+        })
+    }
+}
+
 /// Offsets of one group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct GroupOffsets {
@@ -250,6 +315,8 @@ pub(crate) struct ClusterState {
     pub groups: BTreeMap<String, GroupRecord>,
     pub consumer_groups: BTreeMap<String, ConsumerGroupState>,
     pub transactions: BTreeMap<String, TransactionRecord>,
+    /// Bytes of all transactional ids.
+    pub transactional_id_bytes: usize,
     pub quotas: BTreeMap<QuotaEntity, BTreeMap<String, f64>>,
     pub stopped_brokers: BTreeSet<i32>,
     /// Partitions that ever had another leader than their first replica.
@@ -292,15 +359,16 @@ impl JournaledState for ClusterState {
                     .committed
                     .insert((topic, partition), at);
             }
+            Record::Offsets { group, offsets } => {
+                let known = &mut self.offsets.entry(group).or_default().committed;
+                known.extend(offsets);
+            }
             Record::OffsetGone {
                 group,
                 topic,
                 partition,
-            } => {
-                if let Some(offsets) = self.offsets.get_mut(&group) {
-                    offsets.committed.remove(&(topic, partition));
-                }
-            }
+            } => self.forget_offsets(&group, &[(topic, partition)]),
+            Record::OffsetsGone { group, partitions } => self.forget_offsets(&group, &partitions),
             Record::GroupGone { group } => {
                 self.offsets.remove(&group);
                 self.groups.remove(&group);
@@ -332,6 +400,14 @@ impl JournaledState for ClusterState {
                     .or_default()
                     .insert((topic, partition), at);
             }
+            Record::PendingOffsets {
+                group,
+                producer_id,
+                offsets,
+            } => {
+                let pending = &mut self.offsets.entry(group).or_default().pending;
+                pending.entry(producer_id).or_default().extend(offsets);
+            }
             Record::PendingEnd {
                 group,
                 producer_id,
@@ -344,10 +420,15 @@ impl JournaledState for ClusterState {
                 }
             }
             Record::Transaction { id, at } => {
-                self.transactions.insert(id, at);
+                let bytes = id.len();
+                if self.transactions.insert(id, at).is_none() {
+                    self.transactional_id_bytes += bytes;
+                }
             }
             Record::TransactionGone { id } => {
-                self.transactions.remove(&id);
+                if self.transactions.remove(&id).is_some() {
+                    self.transactional_id_bytes -= id.len();
+                }
             }
             Record::Broker { id, is_stopped } => {
                 match is_stopped {
@@ -495,6 +576,14 @@ impl ClusterState {
         out
     }
 
+    fn forget_offsets(&mut self, group: &str, partitions: &[TopicPartition]) {
+        if let Some(offsets) = self.offsets.get_mut(group) {
+            for partition in partitions {
+                offsets.committed.remove(partition);
+            }
+        }
+    }
+
     fn drop_topic(&mut self, name: &str) {
         let Some(topic) = self.topics.remove(name) else {
             return;
@@ -565,27 +654,14 @@ impl ClusterState {
 }
 
 fn snapshot_group(group: &str, offsets: &GroupOffsets) -> Vec<Record> {
-    let mut out = Vec::new();
-    for ((topic, partition), at) in &offsets.committed {
-        let (group, topic, at) = (group.to_owned(), topic.clone(), at.clone());
-        out.push(Record::Offset {
-            group,
-            topic,
-            partition: *partition,
-            at,
-        });
-    }
+    let all = |offsets: &BTreeMap<TopicPartition, CommittedOffset>| {
+        let each = offsets.iter();
+        each.map(|(partition, at)| (partition.clone(), at.clone()))
+            .collect()
+    };
+    let mut out = Record::offsets(group, all(&offsets.committed));
     for (producer_id, pending) in &offsets.pending {
-        for ((topic, partition), at) in pending {
-            let (group, topic, at) = (group.to_owned(), topic.clone(), at.clone());
-            out.push(Record::PendingOffset {
-                group,
-                producer_id: *producer_id,
-                topic,
-                partition: *partition,
-                at,
-            });
-        }
+        out.extend(Record::pending_offsets(group, *producer_id, all(pending)));
     }
     out
 }

@@ -28,7 +28,8 @@ pub(crate) enum Rule {
     OneOf(&'static [&'static str]),
     /// A comma-separated list of these.
     SomeOf(&'static [&'static str]),
-    Any,
+    /// Pairs of a partition and a broker, or `*` (Kafka's `ThrottledReplicaListValidator`).
+    Replicas,
 }
 
 /// One row of the table.
@@ -54,6 +55,9 @@ const fn row(
     }
 }
 
+/// Longest value of a setting: what a text of a request may be (Kafka's `Short.MAX_VALUE`), also where it
+/// is put together by appending.
+const VALUE_BYTES_MAX: usize = i16::MAX as usize;
 const BOOLEANS: &[&str] = &["true", "false"];
 const COMPRESSIONS: &[&str] = &["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"];
 /// -1 is the default (KIP-390).
@@ -181,7 +185,7 @@ const TOPIC_CONFIGS: &[ConfigDefinition] = &[
         "follower.replication.throttled.replicas",
         ConfigKind::List,
         "",
-        Rule::Any,
+        Rule::Replicas,
     ),
     row(
         "index.interval.bytes",
@@ -193,7 +197,7 @@ const TOPIC_CONFIGS: &[ConfigDefinition] = &[
         "leader.replication.throttled.replicas",
         ConfigKind::List,
         "",
-        Rule::Any,
+        Rule::Replicas,
     ),
     row(
         "local.retention.bytes",
@@ -340,6 +344,13 @@ pub(crate) fn definition(release: &Release, name: &str) -> Option<&'static Confi
     definitions(release).find(|definition| definition.name == name)
 }
 
+/// A partition and a broker, or nothing.
+fn is_replica(text: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let pair = text.trim().split_once(':');
+    text.trim().is_empty() || pair.is_some_and(|(at, broker)| is_number(at) && is_number(broker))
+}
+
 /// Whether a release has a value that not all have: zstd came with 2.1 (KIP-110).
 fn has_value(release: &Release, name: &str, value: &str) -> bool {
     (name, value) != ("compression.type", "zstd") || release.is_at_least(2, 1)
@@ -355,7 +366,6 @@ impl ConfigDefinition {
             ConfigKind::Boolean | ConfigKind::String | ConfigKind::List => true,
         };
         let is_allowed = match self.rule {
-            Rule::Any => true,
             Rule::AtLeast(min) => value.trim().parse::<i64>().is_ok_and(|value| value >= min),
             Rule::Between(min, max) => value
                 .trim()
@@ -364,10 +374,14 @@ impl ConfigDefinition {
             Rule::OneOf(allowed) => {
                 allowed.contains(&value) && has_value(release, self.name, value)
             }
+            Rule::Replicas => value.trim() == "*" || value.split(',').all(is_replica),
             Rule::SomeOf(allowed) => {
                 !value.is_empty() && value.split(',').all(|item| allowed.contains(&item.trim()))
             }
         };
+        if value.len() > VALUE_BYTES_MAX {
+            return Err(format!("The value of {} is too long", self.name));
+        }
         if is_typed && is_allowed {
             Ok(())
         } else {
@@ -505,6 +519,31 @@ impl TopicSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_what_kafka_takes() {
+        let check = |name: &str, value: &str, is_taken: bool| {
+            let definition = TOPIC_CONFIGS.iter().find(|row| row.name == name).unwrap();
+            let release = Release::find("4.1.0").unwrap();
+            let checked = definition.check(release, value);
+            assert_eq!(checked.is_ok(), is_taken, "{name}={value:.40}: {checked:?}");
+        };
+        let long = "1:2,".repeat(10_000);
+        for name in [
+            "follower.replication.throttled.replicas",
+            "leader.replication.throttled.replicas",
+        ] {
+            check(name, "", true);
+            check(name, "*", true);
+            check(name, "0:1,1:2, 2:0", true);
+            check(name, "junk", false);
+            check(name, "0:1,*", false);
+            check(name, "0:", false);
+            check(name, &long[..32_000], true);
+            check(name, &long, false);
+        }
+        check("retention.ms", &format!("{}1", "0".repeat(40_000)), false);
+    }
 
     #[test]
     fn what_brokers_call_a_setting_is_a_setting_of_topics() {

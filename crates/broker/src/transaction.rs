@@ -27,6 +27,10 @@ use crate::{
 const TIMEOUT_MS_MAX: i32 = 900_000;
 /// Transactional ids remembered per cluster.
 const TRANSACTIONAL_IDS_MAX: usize = 100_000;
+/// What the transactional ids of a cluster may take together.
+const TRANSACTIONAL_IDS_BYTES_MAX: usize = 16 << 20;
+/// What the ids of the groups in one transaction may take together.
+const GROUP_IDS_BYTES_MAX: usize = 64 << 10;
 /// A transactional id that was silent this long is forgotten (Kafka's `transactional.id.expiration.ms`).
 pub(crate) const EXPIRATION_MS: i64 = 604_800_000;
 /// Pause before completing is tried again after the disk refused.
@@ -284,7 +288,11 @@ impl Transactions {
             let record = opened(state, claim, now_ms, |record| {
                 record.groups.insert(group.to_owned());
             })?;
-            Ok((record, ()))
+            let groups = record.iter().flat_map(|record| &record.groups);
+            match groups.map(String::len).sum::<usize>() > GROUP_IDS_BYTES_MAX {
+                true => Err(ErrorCode::PolicyViolation),
+                false => Ok((record, ())),
+            }
         })
         .await
     }
@@ -332,17 +340,8 @@ impl Transactions {
             if record.status != TransactionStatus::Ongoing || !record.groups.contains(group) {
                 return Err(Failure(ErrorCode::InvalidTxnState));
             }
-            let pending =
-                offsets
-                    .into_iter()
-                    .map(|((topic, partition), at)| Record::PendingOffset {
-                        group: group.to_owned(),
-                        producer_id: claim.producer.id,
-                        topic,
-                        partition,
-                        at,
-                    });
-            Ok((pending.collect(), ()))
+            let pending = Record::pending_offsets(group, claim.producer.id, offsets);
+            Ok((pending, ()))
         });
         let ((), position) = written.map_err(|failure| failure.0)?;
         cluster
@@ -595,7 +594,9 @@ fn initialized(
         groups: BTreeSet::new(),
     };
     let Some(known) = state.transactions.get(id) else {
-        if state.transactions.len() >= TRANSACTIONAL_IDS_MAX {
+        if state.transactions.len() >= TRANSACTIONAL_IDS_MAX
+            || state.transactional_id_bytes + id.len() > TRANSACTIONAL_IDS_BYTES_MAX
+        {
             return Err(ErrorCode::PolicyViolation);
         }
         return Ok(fresh);

@@ -21,6 +21,9 @@ use crate::{
     state::{ClusterState, Record},
 };
 
+/// What the ids of a cluster's groups may take together.
+const GROUP_IDS_BYTES_MAX: usize = 16 << 20;
+
 /// One group with the alarm that is set for it.
 #[derive(Default)]
 pub(crate) struct Group {
@@ -240,13 +243,14 @@ impl Groups {
     ) -> Result<(), ErrorCode> {
         let limit = cluster.spec().limits.groups_max as usize;
         let is_full = cluster.journal.read(|state| {
-            !state.offsets.contains_key(id)
-                && state.offsets.len()
-                    + map
-                        .keys()
-                        .filter(|known| !state.offsets.contains_key(*known))
-                        .count()
-                    >= limit
+            if state.offsets.contains_key(id) {
+                return false;
+            }
+            let running = map.keys().filter(|id| !state.offsets.contains_key(*id));
+            let all = state.offsets.keys().chain(running);
+            let count = |(count, bytes): (usize, usize), id: &String| (count + 1, bytes + id.len());
+            let (count, bytes) = all.fold((0, 0), count);
+            count >= limit || bytes + id.len() > GROUP_IDS_BYTES_MAX
         });
         if is_full {
             counters::add(&cluster.counters.groups_refused, 1);
