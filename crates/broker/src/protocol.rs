@@ -8,6 +8,7 @@ mod client_quota;
 mod cluster_api;
 mod config;
 mod consumer_group;
+mod distinct;
 mod election;
 mod fetch;
 mod fetch_answer;
@@ -28,6 +29,8 @@ mod topic;
 mod transaction;
 mod usage;
 mod version;
+#[cfg(test)]
+mod work_tests;
 
 use authorization::OPERATIONS_UNKNOWN;
 use usage::Usage;

@@ -1,5 +1,7 @@
 //! DescribeClientQuotas and AlterClientQuotas (KIP-546).
 
+use std::collections::{HashMap, HashSet, hash_map::Entry};
+
 use kafka_protocol::{
     messages::{
         AlterClientQuotasRequest, AlterClientQuotasResponse, DescribeClientQuotasRequest,
@@ -18,10 +20,13 @@ use crate::{
     client_quota::{CLIENT_ID, USER},
     error::{ErrorCode, TopicError},
     state::{QuotaEntity, Record},
+    turn::Pace,
 };
 
 /// Quotas on bytes are kept; those on request time, mutations and connections per address are not.
 const KEYS: [&str; 2] = ["producer_byte_rate", "consumer_byte_rate"];
+/// Longest name of a user or a client that has a quota.
+const NAME_BYTES_MAX: usize = 1 << 10;
 /// Entities with a quota in one cluster.
 const ENTITIES_MAX: usize = 10_000;
 
@@ -47,6 +52,16 @@ pub(crate) async fn describe_client_quotas(
         return DescribeClientQuotasResponse::default()
             .with_error_code(ErrorCode::InvalidRequest.code())
             .with_error_message(Some("Only users and client ids have quotas here.".into()))
+            .with_entries(None);
+    }
+    let mut kinds = HashSet::new();
+    let mut components = request.components.iter();
+    if let Some(twice) = components.find(|component| !kinds.insert(&component.entity_type)) {
+        let kind = twice.entity_type.as_str();
+        let message = format!("Duplicate {kind} filter component entity type");
+        return DescribeClientQuotasResponse::default()
+            .with_error_code(ErrorCode::InvalidRequest.code())
+            .with_error_message(Some(message.into()))
             .with_entries(None);
     }
     let entries = context.cluster.journal.read(|state| {
@@ -93,8 +108,11 @@ pub(crate) async fn alter_client_quotas(
     request: AlterClientQuotasRequest,
 ) -> AlterClientQuotasResponse {
     let allowed = context.check_cluster_or_say(AclOperation::AlterConfigs);
-    let mut answers = Vec::with_capacity(request.entries.len());
-    for entry in request.entries {
+    let entries = merged(request.entries);
+    let mut answers = Vec::with_capacity(entries.len());
+    let mut pace = Pace::default();
+    for entry in entries {
+        pace.step().await;
         let altered = match &allowed {
             Ok(()) => alter(context, &entry, request.validate_only).await,
             Err(error) => Err(error.clone()),
@@ -119,6 +137,27 @@ pub(crate) async fn alter_client_quotas(
     AlterClientQuotasResponse::default().with_entries(answers)
 }
 
+/// Alterations of one entity, in their order, in one.
+fn merged(entries: Vec<Alteration>) -> Vec<Alteration> {
+    let mut places: HashMap<Vec<(StrBytes, Option<StrBytes>)>, usize> = HashMap::new();
+    let mut each: Vec<Alteration> = Vec::new();
+    for entry in entries {
+        let parts = entry.entity.iter();
+        let mut entity: Vec<_> = parts
+            .map(|part| (part.entity_type.clone(), part.entity_name.clone()))
+            .collect();
+        entity.sort_by(|one, other| one.0.as_str().cmp(other.0.as_str()));
+        match places.entry(entity) {
+            Entry::Occupied(place) => each[*place.get()].ops.extend(entry.ops),
+            Entry::Vacant(free) => {
+                free.insert(each.len());
+                each.push(entry);
+            }
+        }
+    }
+    each
+}
+
 fn read_entity(entry: &Alteration) -> Result<QuotaEntity, TopicError> {
     let invalid = |message: String| Err(TopicError::new(ErrorCode::InvalidRequest, message));
     let mut entity = QuotaEntity::new();
@@ -133,6 +172,10 @@ fn read_entity(entry: &Alteration) -> Result<QuotaEntity, TopicError> {
             .is_some_and(|name| name.is_empty())
         {
             return invalid(format!("the name of a {kind} is empty"));
+        }
+        let length = part.entity_name.as_ref().map_or(0, |name| name.len());
+        if length > NAME_BYTES_MAX {
+            return invalid(format!("the name of a {kind} is too long"));
         }
         let name = part.entity_name.as_ref().map(StrBytes::to_string);
         if entity.insert(kind.clone(), name).is_some() {

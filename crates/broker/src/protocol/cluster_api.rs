@@ -6,8 +6,8 @@ use kafka_protocol::messages::{
     find_coordinator_response::Coordinator,
 };
 
-use super::{Context, OPERATIONS_UNKNOWN};
-use crate::{acl::AclOperation, error::ErrorCode};
+use super::{Context, OPERATIONS_UNKNOWN, distinct};
+use crate::{acl::AclOperation, error::ErrorCode, turn::Pace};
 
 /// The brokers of the cluster (KIP-700); endpoint type 2 asks for controllers, which clients cannot reach.
 pub(crate) async fn describe_cluster(
@@ -82,11 +82,14 @@ pub(crate) async fn find_coordinator(
     request: FindCoordinatorRequest,
 ) -> FindCoordinatorResponse {
     if context.version >= 4 {
-        let found = request
-            .coordinator_keys
-            .iter()
-            .map(|key| coordinator(context, key, request.key_type));
-        return FindCoordinatorResponse::default().with_coordinators(found.collect());
+        let keys = distinct::distinct(request.coordinator_keys, Clone::clone).await;
+        let mut found = Vec::with_capacity(keys.len());
+        let mut pace = Pace::default();
+        for key in keys {
+            pace.step().await;
+            found.push(coordinator(context, &key, request.key_type));
+        }
+        return FindCoordinatorResponse::default().with_coordinators(found);
     }
     let found = coordinator(context, &request.key, request.key_type);
     FindCoordinatorResponse::default()

@@ -1,6 +1,6 @@
 //! DescribeConfigs, AlterConfigs, IncrementalAlterConfigs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use kafka_protocol::{
     messages::{
@@ -17,12 +17,13 @@ use kafka_protocol::{
     protocol::StrBytes,
 };
 
-use super::{Context, authorization::refused};
+use super::{Context, authorization::refused, distinct};
 use crate::{
     acl::AclOperation,
     error::{ErrorCode, TopicError},
     spec::ClusterSpec,
     topic_config::{self, ConfigDefinition, ConfigKind},
+    turn::Pace,
 };
 
 const RESOURCE_TOPIC: i8 = 2;
@@ -32,6 +33,9 @@ const RESOURCE_BROKER: i8 = 4;
 const SOURCE_TOPIC: i8 = 1;
 const SOURCE_STATIC_BROKER: i8 = 4;
 pub(super) const SOURCE_DEFAULT: i8 = 5;
+
+/// Resources that are described before others have the thread.
+const RESOURCES_AT_ONCE: usize = 8;
 
 /// KIP-339.
 const OPERATION_SET: i8 = 0;
@@ -177,7 +181,16 @@ pub(crate) async fn describe_configs(
     context: &mut Context,
     request: DescribeConfigsRequest,
 ) -> DescribeConfigsResponse {
-    let results = request.resources.into_iter().map(|resource| {
+    let key = |resource: &DescribeConfigsResource| {
+        (resource.resource_type, resource.resource_name.clone())
+    };
+    let asked = distinct::distinct(request.resources, key).await;
+    let mut results = Vec::with_capacity(asked.len());
+    for (resource, at) in asked.into_iter().zip(0..) {
+        // Each takes as long as many entries of other requests.
+        if at % RESOURCES_AT_ONCE == RESOURCES_AT_ONCE - 1 {
+            tokio::task::yield_now().await;
+        }
         let answer = DescribeConfigsResult::default()
             .with_resource_type(resource.resource_type)
             .with_resource_name(resource.resource_name.clone());
@@ -187,14 +200,13 @@ pub(crate) async fn describe_configs(
             resource.resource_type,
             &resource.resource_name,
         );
-        match allowed.and_then(|()| rows(context, &resource)) {
+        results.push(match allowed.and_then(|()| rows(context, &resource)) {
             Ok((rows, read_only)) => {
-                let shown = rows
-                    .into_iter()
-                    .filter(|row| match &resource.configuration_keys {
-                        Some(keys) => keys.iter().any(|key| key.as_str() == row.name),
-                        None => true,
-                    });
+                let keys = resource.configuration_keys.as_ref();
+                let keys: Option<HashSet<&str>> =
+                    keys.map(|keys| keys.iter().map(StrBytes::as_str).collect());
+                let is_asked = |row: &Row| keys.as_ref().is_none_or(|keys| keys.contains(row.name));
+                let shown = rows.into_iter().filter(is_asked);
                 answer.with_configs(
                     shown
                         .map(|row| describe(row, read_only, request.include_synonyms))
@@ -204,9 +216,8 @@ pub(crate) async fn describe_configs(
             Err(error) => answer
                 .with_error_code(error.code)
                 .with_error_message(Some(error.message.into())),
-        }
-    });
-    let results = results.collect();
+        });
+    }
     DescribeConfigsResponse::default().with_results(results)
 }
 
@@ -276,6 +287,23 @@ fn describe(row: Row, read_only: bool, with_synonyms: bool) -> DescribeConfigsRe
         .with_config_type(row.kind as i8)
 }
 
+/// Refuses a resource that the request names more than once, or of which it names a setting more than once
+/// (Kafka's `ConfigAdminManager.preprocess`).
+fn check_once<'a>(
+    is_repeated: bool,
+    mut names: impl Iterator<Item = &'a StrBytes>,
+) -> Result<(), TopicError> {
+    let invalid = |message| Err(TopicError::new(ErrorCode::InvalidRequest, message));
+    if is_repeated {
+        return invalid("Each resource must appear at most once.");
+    }
+    let mut seen = HashSet::new();
+    match names.all(|name| seen.insert(name)) {
+        true => Ok(()),
+        false => invalid("Error due to duplicate config keys"),
+    }
+}
+
 /// Broker settings are those of the plan that was bought.
 fn refuse_resource(resource_type: i8) -> TopicError {
     match resource_type {
@@ -294,9 +322,18 @@ pub(crate) async fn alter_configs(
     context: &mut Context,
     request: AlterConfigsRequest,
 ) -> AlterConfigsResponse {
-    let mut responses = Vec::with_capacity(request.resources.len());
-    for resource in request.resources {
+    let asked = distinct::counted(request.resources, |resource| {
+        (resource.resource_type, resource.resource_name.clone())
+    });
+    let mut responses = Vec::new();
+    let mut pace = Pace::default();
+    for (resource, is_repeated) in asked.await {
+        pace.step().await;
         let name = resource.resource_name.to_string();
+        let once = check_once(
+            is_repeated,
+            resource.configs.iter().map(|config| &config.name),
+        );
         let wanted: BTreeMap<String, String> = resource
             .configs
             .iter()
@@ -313,7 +350,7 @@ pub(crate) async fn alter_configs(
             resource.resource_type,
             &name,
         );
-        let changed = if let Err(error) = allowed {
+        let changed = if let Err(error) = once.and(allowed) {
             Err(error)
         } else if resource.resource_type == RESOURCE_TOPIC {
             let replace = |configs: &mut BTreeMap<String, String>| {
@@ -344,16 +381,25 @@ pub(crate) async fn incremental_alter_configs(
     context: &mut Context,
     request: IncrementalAlterConfigsRequest,
 ) -> IncrementalAlterConfigsResponse {
-    let mut responses = Vec::with_capacity(request.resources.len());
-    for resource in request.resources {
+    let asked = distinct::counted(request.resources, |resource| {
+        (resource.resource_type, resource.resource_name.clone())
+    });
+    let mut responses = Vec::new();
+    let mut pace = Pace::default();
+    for (resource, is_repeated) in asked.await {
+        pace.step().await;
         let name = resource.resource_name.to_string();
+        let once = check_once(
+            is_repeated,
+            resource.configs.iter().map(|config| &config.name),
+        );
         let allowed = check_resource(
             context,
             AclOperation::AlterConfigs,
             resource.resource_type,
             &name,
         );
-        let changed = if let Err(error) = allowed {
+        let changed = if let Err(error) = once.and(allowed) {
             Err(error)
         } else if resource.resource_type == RESOURCE_TOPIC {
             let spec = context.cluster.spec();
@@ -413,22 +459,21 @@ fn apply(
         .get(&name)
         .cloned()
         .unwrap_or_else(|| topic_config::default_value(definition, spec).0);
-    let mut items: Vec<String> = current
-        .split(',')
-        .filter(|item| !item.is_empty())
-        .map(str::to_owned)
-        .collect();
-    for item in value.split(',') {
-        items.retain(|known| known != item);
-        match change.config_operation {
-            OPERATION_APPEND => items.push(item.to_owned()),
-            OPERATION_SUBTRACT => {}
-            other => {
-                return Err(TopicError::new(
-                    ErrorCode::InvalidRequest,
-                    format!("Unknown operation {other}"),
-                ));
-            }
+    let mut items: Vec<&str> = current.split(',').filter(|item| !item.is_empty()).collect();
+    match change.config_operation {
+        OPERATION_APPEND => {
+            let mut known: HashSet<&str> = items.iter().copied().collect();
+            items.extend(value.split(',').filter(|item| known.insert(item)));
+        }
+        OPERATION_SUBTRACT => {
+            let gone: HashSet<&str> = value.split(',').collect();
+            items.retain(|item| !gone.contains(item));
+        }
+        other => {
+            return Err(TopicError::new(
+                ErrorCode::InvalidRequest,
+                format!("Unknown operation {other}"),
+            ));
         }
     }
     configs.insert(name, items.join(","));

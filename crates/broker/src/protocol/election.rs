@@ -7,8 +7,8 @@ use kafka_protocol::messages::{
     elect_leaders_response::{PartitionResult, ReplicaElectionResult},
 };
 
-use super::{Context, code_of};
-use crate::{acl::AclOperation, broker::Election, error::ErrorCode};
+use super::{Context, code_of, distinct};
+use crate::{acl::AclOperation, broker::Election, error::ErrorCode, turn::Pace};
 
 const PREFERRED: i8 = 0;
 const UNCLEAN: i8 = 1;
@@ -33,7 +33,9 @@ pub(crate) async fn elect_leaders(
     if is_all && allowed.is_err() {
         return ElectLeadersResponse::default().with_error_code(code_of(&allowed));
     }
-    for (name, partition) in wanted(context, request) {
+    let mut pace = Pace::default();
+    for (name, partition) in wanted(context, request).await {
+        pace.step().await;
         let elected = match context.cluster.topics.get(&name) {
             _ if allowed.is_err() => allowed,
             Some(topic) => {
@@ -64,7 +66,7 @@ pub(crate) async fn elect_leaders(
         .with_replica_election_results(results.collect())
 }
 
-fn wanted(context: &Context, request: ElectLeadersRequest) -> Vec<(String, i32)> {
+async fn wanted(context: &Context, request: ElectLeadersRequest) -> Vec<(String, i32)> {
     let mut out = Vec::new();
     let Some(topics) = request.topic_partitions else {
         for topic in context.cluster.topics.all() {
@@ -73,7 +75,7 @@ fn wanted(context: &Context, request: ElectLeadersRequest) -> Vec<(String, i32)>
         }
         return out;
     };
-    for topic in topics {
+    for topic in distinct::partitions(topics).await {
         let name = topic.topic.to_string();
         out.extend(topic.partitions.iter().map(|at| (name.clone(), *at)));
     }

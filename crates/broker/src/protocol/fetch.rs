@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::{
     Context,
     bandwidth::Traffic,
+    distinct,
     fetch_answer::{FetchAnswer, PartitionAnswer, TopicAnswer, without_records},
     throttle_ms,
     usage::count_topic,
@@ -26,6 +27,7 @@ use crate::{
     leadership::NO_LEADER,
     log::partition::{FetchRange, Partition},
     topic::Topic,
+    turn::Pace,
 };
 
 /// The first version whose clients read zstd (KIP-110).
@@ -55,7 +57,7 @@ pub(crate) async fn fetch(context: &mut Context, request: FetchRequest) -> Fetch
         max_bytes: request.max_bytes,
         is_read_committed: request.isolation_level == 1,
     };
-    let (session, wanted) = match begin(context, request) {
+    let (session, wanted) = match begin(context, request).await {
         Ok(begun) => begun,
         Err(code) => return refuse(context, code),
     };
@@ -63,9 +65,9 @@ pub(crate) async fn fetch(context: &mut Context, request: FetchRequest) -> Fetch
     loop {
         let is_last = Instant::now() >= deadline;
         if !is_last {
-            register(context, &wanted, &waiter);
+            register(context, &wanted, &waiter).await;
         }
-        let read = read_all(context, &wanted, bounds);
+        let read = read_all(context, &wanted, bounds).await;
         if is_last || read.is_final || read.bytes >= bounds.min_bytes {
             return answer(context, session, wanted, read);
         }
@@ -82,7 +84,7 @@ fn refuse(context: &Context, code: ErrorCode) -> FetchAnswer {
 }
 
 /// Finds the session of the request, and everything that is to be fetched.
-fn begin(
+async fn begin(
     context: &Context,
     request: FetchRequest,
 ) -> Result<(FetchContext, Vec<Wanted>), ErrorCode> {
@@ -120,6 +122,7 @@ fn begin(
             name: name.clone(),
         }));
     }
+    let wanted = distinct::distinct(wanted, |wanted| wanted.key.clone()).await;
     let forgotten = request.forgotten_topics_data.iter().flat_map(|topic| {
         let key = key_of(&topic.topic, topic.topic_id);
         topic.partitions.iter().map(move |partition| PartitionKey {
@@ -172,8 +175,10 @@ fn readable_topic(context: &Context, wanted: &Wanted) -> Result<Arc<Topic>, Erro
     found
 }
 
-fn register(context: &Context, wanted: &[Wanted], waiter: &Arc<Notify>) {
+async fn register(context: &Context, wanted: &[Wanted], waiter: &Arc<Notify>) {
+    let mut pace = Pace::default();
     for wanted in wanted {
+        pace.step().await;
         let topic = find_topic(context, wanted).ok();
         let partition = topic.and_then(|topic| topic.partition(wanted.key.partition));
         if let Some(partition) = partition {
@@ -222,7 +227,7 @@ impl Read {
     }
 }
 
-fn read_all(context: &Context, wanted: &[Wanted], bounds: Bounds) -> Read {
+async fn read_all(context: &Context, wanted: &[Wanted], bounds: Bounds) -> Read {
     let mut read = Read {
         partitions: Vec::with_capacity(wanted.len()),
         bytes: 0,
@@ -232,7 +237,9 @@ fn read_all(context: &Context, wanted: &[Wanted], bounds: Bounds) -> Read {
     };
     let mut has_partition = false;
     let max_bytes = context.fetch_bytes_max(bounds.max_bytes);
+    let mut pace = Pace::default();
     for wanted in wanted {
+        pace.step().await;
         let (is_first, left) = (read.bytes == 0, max_bytes.saturating_sub(read.bytes));
         match readable_topic(context, wanted) {
             // A topic that is not there yet is waited for, as long as there is another.

@@ -1,5 +1,7 @@
 //! ListOffsets and OffsetForLeaderEpoch.
 
+use std::sync::Arc;
+
 use kafka_protocol::messages::{
     ListOffsetsRequest, ListOffsetsResponse, OffsetForLeaderEpochRequest,
     OffsetForLeaderEpochResponse,
@@ -8,11 +10,12 @@ use kafka_protocol::messages::{
     offset_for_leader_epoch_response::{EpochEndOffset, OffsetForLeaderTopicResult},
 };
 
-use super::Context;
+use super::{Context, distinct};
 use crate::{
     acl::{AclOperation, CLUSTER_NAME, ResourceType},
     error::ErrorCode,
     log::partition::Partition,
+    turn::Pace,
 };
 
 const LATEST: i64 = -1;
@@ -39,30 +42,44 @@ fn first_version(timestamp: i64) -> Option<i16> {
     }
 }
 
+/// A partition that is named twice is refused, as in Kafka's `ListOffsetsRequest.duplicatePartitions`.
 pub(crate) async fn list_offsets(
     context: &mut Context,
     request: ListOffsetsRequest,
 ) -> ListOffsetsResponse {
     let is_read_committed = request.isolation_level == 1;
-    let mut topics = Vec::with_capacity(request.topics.len());
-    for wanted in request.topics {
+    let (asked, repeated) = distinct::counted_partitions(request.topics).await;
+    let mut topics = Vec::with_capacity(asked.len());
+    let mut pace = Pace::default();
+    for wanted in asked {
+        pace.step().await;
         let allowed = context.check_topic(AclOperation::Describe, &wanted.name);
         let topic = context.cluster.topics.get(&wanted.name);
-        let partitions = wanted.partitions.iter().map(|partition| {
-            let is_known = first_version(partition.timestamp)
-                .is_some_and(|first_version| context.version >= first_version);
-            let led = allowed.and_then(|()| match is_known {
-                true => context.led_partition(
-                    topic.as_ref(),
-                    partition.partition_index,
-                    Some(partition.current_leader_epoch),
-                ),
-                false => Err(ErrorCode::UnsupportedVersion),
+        let mut partitions = Vec::with_capacity(wanted.partitions.len());
+        for partition in wanted.partitions {
+            pace.step().await;
+            let index = partition.partition_index;
+            let led = allowed.and_then(|()| {
+                if repeated.contains(&(wanted.name.clone(), index)) {
+                    return Err(ErrorCode::InvalidRequest);
+                }
+                let is_known = first_version(partition.timestamp)
+                    .is_some_and(|first_version| context.version >= first_version);
+                match is_known {
+                    true => context.led_partition(
+                        topic.as_ref(),
+                        index,
+                        Some(partition.current_leader_epoch),
+                    ),
+                    false => Err(ErrorCode::UnsupportedVersion),
+                }
             });
-            let found = led.and_then(|log| find(&log, partition, is_read_committed));
-            let answer = ListOffsetsPartitionResponse::default()
-                .with_partition_index(partition.partition_index);
-            match found {
+            let found = match led {
+                Ok(log) => find_in_turn(context, log, partition, is_read_committed).await,
+                Err(code) => Err(code),
+            };
+            let answer = ListOffsetsPartitionResponse::default().with_partition_index(index);
+            partitions.push(match found {
                 Ok((offset, timestamp_ms, epoch)) => answer
                     .with_offset(offset)
                     .with_timestamp(timestamp_ms)
@@ -71,9 +88,8 @@ pub(crate) async fn list_offsets(
                     .with_error_code(code.code())
                     .with_offset(-1)
                     .with_timestamp(-1),
-            }
-        });
-        let partitions = partitions.collect();
+            });
+        }
         topics.push(
             ListOffsetsTopicResponse::default()
                 .with_name(wanted.name)
@@ -81,6 +97,25 @@ pub(crate) async fn list_offsets(
         );
     }
     ListOffsetsResponse::default().with_topics(topics)
+}
+
+/// What is looked for by time may have to be unpacked: that is done on a blocking thread, one partition in
+/// a turn.
+async fn find_in_turn(
+    context: &Context,
+    log: Arc<Partition>,
+    wanted: ListOffsetsPartition,
+    is_read_committed: bool,
+) -> Result<(i64, i64, i32), ErrorCode> {
+    let is_by_time = wanted.timestamp >= 0 || wanted.timestamp == MAX_TIMESTAMP;
+    if !is_by_time {
+        return find(&log, &wanted, is_read_committed);
+    }
+    let finding = context
+        .cluster
+        .turns
+        .take(move || find(&log, &wanted, is_read_committed));
+    finding.await.unwrap_or(Err(ErrorCode::UnknownServerError))
 }
 
 /// Offset, timestamp and leader epoch; all -1 if there is no such record.
@@ -130,14 +165,19 @@ pub(crate) async fn offset_for_leader_epoch(
         ResourceType::Cluster,
         CLUSTER_NAME,
     );
-    let mut topics = Vec::with_capacity(request.topics.len());
-    for wanted in request.topics {
+    let asked = distinct::partitions(request.topics).await;
+    let mut topics = Vec::with_capacity(asked.len());
+    let mut pace = Pace::default();
+    for wanted in asked {
+        pace.step().await;
         let allowed = match may_all {
             true => Ok(()),
             false => context.check_topic(AclOperation::Describe, &wanted.topic),
         };
         let topic = context.cluster.topics.get(&wanted.topic);
-        let partitions = wanted.partitions.iter().map(|partition| {
+        let mut partitions = Vec::with_capacity(wanted.partitions.len());
+        for partition in wanted.partitions {
+            pace.step().await;
             let answer = EpochEndOffset::default().with_partition(partition.partition);
             let found = allowed
                 .and_then(|()| {
@@ -153,7 +193,7 @@ pub(crate) async fn offset_for_leader_epoch(
                         Ok(log.end_of_epoch(wanted, current, marks.high_watermark))
                     })
                 });
-            match found {
+            partitions.push(match found {
                 Ok(Some((epoch, end_offset))) if partition.leader_epoch >= 0 => {
                     answer.with_leader_epoch(epoch).with_end_offset(end_offset)
                 }
@@ -162,9 +202,8 @@ pub(crate) async fn offset_for_leader_epoch(
                     .with_error_code(code.code())
                     .with_leader_epoch(-1)
                     .with_end_offset(-1),
-            }
-        });
-        let partitions = partitions.collect();
+            });
+        }
         topics.push(
             OffsetForLeaderTopicResult::default()
                 .with_topic(wanted.topic)

@@ -1,14 +1,17 @@
 //! DescribeLogDirs: how much lies on disk.
 
+use std::collections::{HashMap, HashSet};
+
 use kafka_protocol::messages::{
     DescribeLogDirsRequest, DescribeLogDirsResponse, TopicName,
+    describe_log_dirs_request::DescribableLogDirTopic,
     describe_log_dirs_response::{
         DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
     },
 };
 
-use super::Context;
-use crate::acl::AclOperation;
+use super::{Context, distinct};
+use crate::{acl::AclOperation, turn::Pace};
 
 /// The directory that is told to clients; where the data really lies is nobody's business.
 const LOG_DIR: &str = "/kafka-logs";
@@ -23,13 +26,27 @@ pub(crate) async fn describe_log_dirs(
         let code = if context.version >= 3 { code.code() } else { 0 };
         return DescribeLogDirsResponse::default().with_error_code(code);
     }
+    let asked: Option<HashMap<String, HashSet<i32>>> = match request.topics {
+        None => None,
+        Some(topics) => {
+            let topics = distinct::partitions(topics).await.into_iter();
+            let set = |topic: DescribableLogDirTopic| (topic.topic.to_string(), topic.partitions);
+            let sets = topics.map(set);
+            Some(
+                sets.map(|(name, all)| (name, all.into_iter().collect()))
+                    .collect(),
+            )
+        }
+    };
     let cluster = &context.cluster;
     let mut topics = Vec::new();
+    let mut pace = Pace::default();
     for topic in cluster.topics.all() {
-        let wanted = match &request.topics {
+        pace.step().await;
+        let wanted = match &asked {
             None => None,
-            Some(wanted) => match wanted.iter().find(|wanted| *wanted.topic == *topic.name) {
-                Some(wanted) => Some(&wanted.partitions),
+            Some(asked) => match asked.get(topic.name.as_str()) {
+                Some(wanted) => Some(wanted),
                 None => continue,
             },
         };

@@ -12,7 +12,7 @@ use kafka_protocol::messages::{
     metadata_response::{MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic},
 };
 
-use super::{Context, OPERATIONS_UNKNOWN};
+use super::{Context, OPERATIONS_UNKNOWN, distinct};
 use crate::{
     acl::{AclOperation, ResourceType},
     error::ErrorCode,
@@ -20,6 +20,7 @@ use crate::{
     log::partition::Partition,
     spec::TopicSpec,
     topic::{Topic, check_topic_name},
+    turn::Pace,
 };
 
 /// Partitions in one DescribeTopicPartitions answer (Kafka's `max.request.partition.size.limit`).
@@ -49,26 +50,33 @@ pub(crate) async fn metadata(context: &mut Context, request: MetadataRequest) ->
         Some(topics) if context.version > 0 || !topics.is_empty() => Some(topics),
         _ => None,
     };
-    answer.topics = match wanted {
-        None => cluster
-            .topics
-            .all()
-            .iter()
-            .filter(|topic| context.may_see_topic(&topic.name))
-            .map(|topic| describe(context, topic))
-            .collect(),
+    let mut pace = Pace::default();
+    match wanted {
+        None => {
+            for topic in cluster.topics.all() {
+                pace.step().await;
+                if context.may_see_topic(&topic.name) {
+                    answer.topics.push(describe(context, &topic));
+                }
+            }
+        }
         Some(wanted) => {
             let may_create = cluster.spec().auto_create_topics
                 && (context.version < 4 || request.allow_auto_topic_creation);
-            let mut topics = Vec::with_capacity(wanted.len());
-            for topic in wanted {
-                topics.push(find(context, topic, may_create).await);
+            // By id if there is one, as Kafka reads it into a set.
+            let key = |topic: &MetadataRequestTopic| {
+                let name = topic.name.clone().filter(|_| topic.topic_id.is_nil());
+                (topic.topic_id, name)
+            };
+            for topic in distinct::distinct(wanted, key).await {
+                pace.step().await;
+                answer.topics.push(find(context, topic, may_create).await);
             }
-            topics
         }
-    };
+    }
     if request.include_topic_authorized_operations {
         for topic in answer.topics.iter_mut() {
+            pace.step().await;
             if let Some(name) = &topic.name {
                 topic.topic_authorized_operations =
                     context.authorized_operations(ResourceType::Topic, name);
@@ -91,7 +99,8 @@ async fn find(
             .with_topic_id(wanted.topic_id)
             .with_topic_authorized_operations(OPERATIONS_UNKNOWN)
     };
-    let Some(name) = &wanted.name else {
+    let named = wanted.name.as_ref().filter(|_| wanted.topic_id.is_nil());
+    let Some(name) = named else {
         return match cluster.topics.by_id(&wanted.topic_id) {
             Some(topic) => match context.check_topic(AclOperation::Describe, &topic.name) {
                 Ok(()) => describe(context, &topic),

@@ -9,6 +9,7 @@ use kafka_protocol::{
         offset_commit_request::OffsetCommitRequestPartition,
         offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic},
         offset_delete_response::{OffsetDeleteResponsePartition, OffsetDeleteResponseTopic},
+        offset_fetch_request::OffsetFetchRequestGroup,
         offset_fetch_response::{
             OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
             OffsetFetchResponseTopic, OffsetFetchResponseTopics,
@@ -17,16 +18,20 @@ use kafka_protocol::{
     protocol::StrBytes,
 };
 
-use super::{Context, code_of};
+use super::{Context, code_of, distinct};
 use crate::{
     acl::AclOperation,
     error::ErrorCode,
     group::{Group, classic::Speaker},
-    state::{ClusterState, CommittedOffset, Record},
+    state::{ClusterState, CommittedOffset, Record, TopicPartition},
+    turn::Pace,
 };
 
-/// Longest metadata of a committed offset in bytes (Kafka's `offset.metadata.max.bytes`).
-pub(super) const OFFSET_METADATA_BYTES_MAX: usize = 4096;
+/// Longest metadata of a committed offset in characters of Java, which are UTF-16 units. Kafka's
+/// `offset.metadata.max.bytes` is compared with `String.length`.
+const OFFSET_METADATA_CHARS_MAX: usize = 4096;
+/// Partitions that are looked up before others may ask or change what the cluster knows.
+const LOOK_UPS_AT_ONCE: usize = 500;
 
 pub(crate) async fn offset_commit(
     context: &mut Context,
@@ -44,35 +49,34 @@ pub(crate) async fn offset_commit(
         groups.check_commit(&group, speaker, generation, false)
     });
     let may_commit = context.check_group(AclOperation::Read, &group);
-    let mut records = Vec::new();
-    let mut topics = Vec::with_capacity(request.topics.len());
-    for wanted in request.topics {
+    let asked = distinct::partitions(request.topics).await;
+    let mut offsets = Vec::new();
+    let mut topics = Vec::with_capacity(asked.len());
+    let mut pace = Pace::default();
+    for wanted in asked {
+        pace.step().await;
         let name = wanted.name.to_string();
         let may_read = context.check_topic(AclOperation::Read, &name);
         let allowed = may_commit.and(may_read).and(allowed);
-        let partitions = wanted.partitions.into_iter().map(|partition| {
+        let mut partitions = Vec::with_capacity(wanted.partitions.len());
+        for partition in wanted.partitions {
+            pace.step().await;
             let index = partition.partition_index;
             let checked = allowed.and_then(|()| committed(context, &name, partition));
-            let code = code_of(&checked);
-            if let Ok(at) = checked {
-                records.push(Record::Offset {
-                    group: group.clone(),
-                    topic: name.clone(),
-                    partition: index,
-                    at,
-                });
-            }
-            OffsetCommitResponsePartition::default()
-                .with_partition_index(index)
-                .with_error_code(code)
-        });
-        let partitions = partitions.collect();
+            partitions.push(
+                OffsetCommitResponsePartition::default()
+                    .with_partition_index(index)
+                    .with_error_code(code_of(&checked)),
+            );
+            offsets.extend(checked.map(|at| ((name.clone(), index), at)));
+        }
         topics.push(
             OffsetCommitResponseTopic::default()
                 .with_name(wanted.name)
                 .with_partitions(partitions),
         );
     }
+    let records = Record::offsets(&group, offsets);
     if !records.is_empty() && write(context, records).await.is_err() {
         let failed = topics
             .iter_mut()
@@ -114,7 +118,10 @@ pub(super) fn check_offset(
     partition: i32,
     metadata: &str,
 ) -> Result<(), ErrorCode> {
-    if metadata.len() > OFFSET_METADATA_BYTES_MAX {
+    // No text has more characters than bytes.
+    if metadata.len() > OFFSET_METADATA_CHARS_MAX
+        && metadata.encode_utf16().count() > OFFSET_METADATA_CHARS_MAX
+    {
         return Err(ErrorCode::OffsetMetadataTooLarge);
     }
     let topic = context
@@ -138,33 +145,36 @@ struct Found {
     code: i16,
 }
 
-fn look_up(
+/// The partitions that are asked about; all that have offsets if none are named.
+fn wanted_partitions(
     state: &ClusterState,
     group: &str,
     wanted: Option<Vec<(TopicName, Vec<i32>)>>,
+) -> Vec<(TopicName, i32)> {
+    let Some(topics) = wanted else {
+        let name = |topic: &String| TopicName(topic.clone().into());
+        let offsets = state.offsets.get(group).into_iter();
+        return offsets
+            .flat_map(|offsets| offsets.committed.keys())
+            .map(|(topic, partition)| (name(topic), *partition))
+            .collect();
+    };
+    let partitions = |(topic, partitions): (TopicName, Vec<i32>)| {
+        let partitions = partitions.into_iter();
+        partitions.map(move |partition| (topic.clone(), partition))
+    };
+    topics.into_iter().flat_map(partitions).collect()
+}
+
+fn look_up(
+    state: &ClusterState,
+    group: &str,
+    wanted: &[(TopicName, i32)],
     require_stable: bool,
 ) -> Vec<Found> {
     let offsets = state.offsets.get(group);
-    let wanted: Vec<(TopicName, i32)> = match wanted {
-        Some(topics) => topics
-            .into_iter()
-            .flat_map(|(topic, partitions)| {
-                partitions
-                    .into_iter()
-                    .map(move |partition| (topic.clone(), partition))
-            })
-            .collect(),
-        None => offsets.map_or_else(Vec::new, |offsets| {
-            let name = |topic: &String| TopicName(topic.clone().into());
-            offsets
-                .committed
-                .keys()
-                .map(|(topic, partition)| (name(topic), *partition))
-                .collect()
-        }),
-    };
-    let find = |(topic, partition): (TopicName, i32)| {
-        let key = (topic.to_string(), partition);
+    let find = |(topic, partition): &(TopicName, i32)| {
+        let key: TopicPartition = (topic.to_string(), *partition);
         let at = offsets.and_then(|offsets| offsets.committed.get(&key));
         let is_pending = require_stable
             && offsets.is_some_and(|offsets| {
@@ -183,15 +193,15 @@ fn look_up(
             0
         };
         Found {
-            topic,
-            partition,
+            topic: topic.clone(),
+            partition: *partition,
             offset,
             leader_epoch,
             metadata,
             code,
         }
     };
-    wanted.into_iter().map(find).collect()
+    wanted.iter().map(find).collect()
 }
 
 pub(crate) async fn offset_fetch(
@@ -199,48 +209,65 @@ pub(crate) async fn offset_fetch(
     request: OffsetFetchRequest,
 ) -> OffsetFetchResponse {
     if context.version >= 8 {
-        let groups = request.groups.into_iter().map(|group| {
-            let answer = OffsetFetchResponseGroup::default().with_group_id(group.group_id.clone());
-            let member = group
-                .member_id
-                .as_deref()
-                .filter(|_| group.member_epoch >= 0)
-                .map(|member| (member, group.member_epoch));
-            let wanted = group.topics.map(|topics| {
-                topics
-                    .into_iter()
-                    .map(|topic| (topic.name, topic.partition_indexes))
-                    .collect()
-            });
-            let wanted = Wanted {
-                group: &group.group_id,
-                member,
-                topics: wanted,
-                require_stable: request.require_stable,
-            };
-            match fetch_group(context, wanted) {
-                Ok(found) => answer.with_topics(by_topic(found)),
-                Err(code) => answer.with_error_code(code.code()),
-            }
-        });
-        let groups = groups.collect();
+        let asked = distinct::distinct(request.groups, |group| group.group_id.clone()).await;
+        let mut groups = Vec::with_capacity(asked.len());
+        for group in asked {
+            groups.push(offsets_of_group(context, group, request.require_stable).await);
+        }
         return OffsetFetchResponse::default().with_groups(groups);
     }
-    let wanted = request.topics.map(|topics| {
-        topics
-            .into_iter()
-            .map(|topic| (topic.name, topic.partition_indexes))
-            .collect()
-    });
+    let topics = match request.topics {
+        Some(topics) => Some(
+            distinct::partitions(topics)
+                .await
+                .into_iter()
+                .map(|topic| (topic.name, topic.partition_indexes))
+                .collect(),
+        ),
+        None => None,
+    };
     let wanted = Wanted {
         group: &request.group_id,
         member: None,
-        topics: wanted,
+        topics,
         require_stable: request.require_stable,
     };
     let answer = OffsetFetchResponse::default();
-    match fetch_group(context, wanted) {
+    match fetch_group(context, wanted).await {
         Ok(found) => answer.with_topics(by_topic(found).into_iter().map(older).collect()),
+        Err(code) => answer.with_error_code(code.code()),
+    }
+}
+
+async fn offsets_of_group(
+    context: &Context,
+    group: OffsetFetchRequestGroup,
+    require_stable: bool,
+) -> OffsetFetchResponseGroup {
+    let answer = OffsetFetchResponseGroup::default().with_group_id(group.group_id.clone());
+    let member = group
+        .member_id
+        .as_deref()
+        .filter(|_| group.member_epoch >= 0)
+        .map(|member| (member, group.member_epoch));
+    let topics = match group.topics {
+        Some(topics) => Some(
+            distinct::partitions(topics)
+                .await
+                .into_iter()
+                .map(|topic| (topic.name, topic.partition_indexes))
+                .collect(),
+        ),
+        None => None,
+    };
+    let wanted = Wanted {
+        group: &group.group_id,
+        member,
+        topics,
+        require_stable,
+    };
+    match fetch_group(context, wanted).await {
+        Ok(found) => answer.with_topics(by_topic(found)),
         Err(code) => answer.with_error_code(code.code()),
     }
 }
@@ -255,17 +282,23 @@ struct Wanted<'a> {
     require_stable: bool,
 }
 
-fn fetch_group(context: &Context, wanted: Wanted<'_>) -> Result<Vec<Found>, ErrorCode> {
+async fn fetch_group(context: &Context, wanted: Wanted<'_>) -> Result<Vec<Found>, ErrorCode> {
     context.check_group(AclOperation::Describe, wanted.group)?;
     context.check_coordinator(wanted.group)?;
     if let Some((member, epoch)) = wanted.member {
         check_member(context, wanted.group, member, epoch)?;
     }
     let is_all = wanted.topics.is_none();
-    let mut found = context
-        .cluster
-        .journal
-        .read(|state| look_up(state, wanted.group, wanted.topics, wanted.require_stable));
+    let journal = &context.cluster.journal;
+    let (group, require_stable) = (wanted.group, wanted.require_stable);
+    let asked = journal.read(|state| wanted_partitions(state, group, wanted.topics));
+    let mut found = Vec::with_capacity(asked.len());
+    for some in asked.chunks(LOOK_UPS_AT_ONCE) {
+        if !found.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        found.extend(journal.read(|state| look_up(state, group, some, require_stable)));
+    }
     if is_all {
         found.retain(|found| context.may_see_topic(&found.topic));
         return Ok(found);
@@ -357,39 +390,54 @@ pub(crate) async fn offset_delete(
         return OffsetDeleteResponse::default().with_error_code(code.code());
     }
     let subscribed: BTreeSet<String> = subscribed.unwrap_or_default();
-    let mut records = Vec::new();
-    let mut topics = Vec::with_capacity(request.topics.len());
-    for wanted in request.topics {
+    let asked = distinct::partitions(request.topics).await;
+    let mut gone = Vec::new();
+    let mut topics = Vec::with_capacity(asked.len());
+    let mut pace = Pace::default();
+    for wanted in asked {
         let name = wanted.name.to_string();
-        let may_read = context.check_topic(AclOperation::Read, &name);
-        let partitions = wanted.partitions.iter().map(|partition| {
+        let code = match context.check_topic(AclOperation::Read, &name) {
+            Err(code) => code.code(),
+            Ok(()) if subscribed.contains(&name) => ErrorCode::GroupSubscribedToTopic.code(),
+            Ok(()) => 0,
+        };
+        let mut partitions = Vec::with_capacity(wanted.partitions.len());
+        for partition in wanted.partitions {
+            pace.step().await;
             let index = partition.partition_index;
-            let code = if let Err(code) = may_read {
-                code.code()
-            } else if subscribed.contains(&name) {
-                ErrorCode::GroupSubscribedToTopic.code()
-            } else {
-                records.push(Record::OffsetGone {
-                    group: group.clone(),
-                    topic: name.clone(),
-                    partition: index,
-                });
-                0
-            };
-            OffsetDeleteResponsePartition::default()
-                .with_partition_index(index)
-                .with_error_code(code)
-        });
-        let partitions = partitions.collect();
+            if code == 0 {
+                gone.push((name.clone(), index));
+            }
+            partitions.push(
+                OffsetDeleteResponsePartition::default()
+                    .with_partition_index(index)
+                    .with_error_code(code),
+            );
+        }
         topics.push(
             OffsetDeleteResponseTopic::default()
                 .with_name(wanted.name)
                 .with_partitions(partitions),
         );
     }
-    if write(context, records).await.is_err() {
+    if delete_offsets(context, &group, gone).await.is_err() {
         return OffsetDeleteResponse::default()
             .with_error_code(ErrorCode::KafkaStorageError.code());
     }
     OffsetDeleteResponse::default().with_topics(topics)
+}
+
+/// Writes down that offsets are gone, of those that are there.
+async fn delete_offsets(
+    context: &Context,
+    group: &str,
+    mut gone: Vec<TopicPartition>,
+) -> std::io::Result<()> {
+    let journal = &context.cluster.journal;
+    let ((), position) = journal.change(|state| {
+        let known = state.offsets.get(group).map(|offsets| &offsets.committed);
+        gone.retain(|partition| known.is_some_and(|known| known.contains_key(partition)));
+        Ok::<_, std::io::Error>((Record::offsets_gone(group, gone), ()))
+    })?;
+    journal.flush(position).await
 }

@@ -6,8 +6,8 @@ use kafka_protocol::messages::{
     describe_producers_response::{PartitionResponse, ProducerState, TopicResponse},
 };
 
-use super::Context;
-use crate::{acl::AclOperation, error::ErrorCode, transaction::Producer};
+use super::{Context, distinct};
+use crate::{acl::AclOperation, error::ErrorCode, transaction::Producer, turn::Pace};
 
 pub(crate) async fn init_producer_id(
     context: &mut Context,
@@ -58,27 +58,33 @@ pub(crate) async fn describe_producers(
     context: &mut Context,
     request: DescribeProducersRequest,
 ) -> DescribeProducersResponse {
-    let topics = request.topics.into_iter().map(|wanted| {
+    let asked = distinct::partitions(request.topics).await;
+    let mut topics = Vec::with_capacity(asked.len());
+    let mut pace = Pace::default();
+    for wanted in asked {
+        pace.step().await;
         let allowed = context.check_topic(AclOperation::Read, &wanted.name);
         let topic = context.cluster.topics.get(&wanted.name);
-        let partitions = wanted.partition_indexes.iter().map(|index| {
-            let answer = PartitionResponse::default().with_partition_index(*index);
+        let mut partitions = Vec::with_capacity(wanted.partition_indexes.len());
+        for index in wanted.partition_indexes {
+            pace.step().await;
+            let answer = PartitionResponse::default().with_partition_index(index);
             let states = allowed
-                .and_then(|()| context.led_partition(topic.as_ref(), *index, None))
+                .and_then(|()| context.led_partition(topic.as_ref(), index, None))
                 .and_then(|partition| partition.ask(|log, _| Ok(producers(log))));
-            match states {
+            partitions.push(match states {
                 Ok(states) => answer.with_active_producers(states),
                 Err(code) => answer
                     .with_error_code(code.code())
                     .with_error_message(Some(code.to_string().into())),
-            }
-        });
-        let partitions = partitions.collect();
-        TopicResponse::default()
-            .with_name(wanted.name)
-            .with_partitions(partitions)
-    });
-    let topics = topics.collect();
+            });
+        }
+        topics.push(
+            TopicResponse::default()
+                .with_name(wanted.name)
+                .with_partitions(partitions),
+        );
+    }
     DescribeProducersResponse::default().with_topics(topics)
 }
 

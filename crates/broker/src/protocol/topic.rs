@@ -18,33 +18,27 @@ use kafka_protocol::{
 };
 use uuid::Uuid;
 
-use super::{Context, authorization::refused, config};
+use super::{Context, authorization::refused, config, distinct};
 use crate::{
     acl::{AclOperation, CLUSTER_NAME, ResourceType},
     error::{ErrorCode, TopicError},
     spec::TopicSpec,
     state::Record,
+    turn::Pace,
 };
 
 pub(crate) async fn create_topics(
     context: &mut Context,
     request: CreateTopicsRequest,
 ) -> CreateTopicsResponse {
-    let mut seen = HashSet::new();
-    let twice: HashSet<TopicName> = request
-        .topics
-        .iter()
-        .filter(|topic| !seen.insert(topic.name.clone()))
-        .map(|topic| topic.name.clone())
-        .collect();
-    let mut answers = Vec::with_capacity(request.topics.len());
-    for topic in request.topics {
+    let asked = distinct::counted(request.topics, |topic| topic.name.clone()).await;
+    let mut answers = Vec::with_capacity(asked.len());
+    let mut pace = Pace::default();
+    for (topic, is_repeated) in asked {
+        pace.step().await;
         let name = topic.name.clone();
-        let created = if twice.contains(&name) {
-            Err(TopicError::new(
-                ErrorCode::InvalidRequest,
-                "Duplicate topic name.",
-            ))
+        let created = if is_repeated {
+            Err(twice("name"))
         } else if let Err(code) = context.check_create(&name) {
             Err(refused(code))
         } else {
@@ -62,6 +56,12 @@ pub(crate) async fn create_topics(
         });
     }
     CreateTopicsResponse::default().with_topics(answers)
+}
+
+/// What is refused because the request names it more than once.
+fn twice(what: &str) -> TopicError {
+    let message = format!("Duplicate topic {what}.");
+    TopicError::new(ErrorCode::InvalidRequest, message)
 }
 
 /// The replicas of each partition as they were chosen by hand.
@@ -199,15 +199,30 @@ pub(crate) async fn delete_topics(
             .map(|name| DeleteTopicState::default().with_name(Some(name)))
             .collect()
     };
-    let mut answers = Vec::with_capacity(wanted.len());
-    for wanted in wanted {
+    let key = |topic: &DeleteTopicState| (topic.name.clone(), topic.topic_id);
+    let asked = distinct::counted(wanted, key).await;
+    let named: HashSet<TopicName> = asked
+        .iter()
+        .filter_map(|(topic, _)| topic.name.clone())
+        .collect();
+    let mut answers = Vec::with_capacity(asked.len());
+    let mut pace = Pace::default();
+    for (wanted, is_repeated) in asked {
+        pace.step().await;
         let topics = &context.cluster.topics;
         let name = match &wanted.name {
+            _ if is_repeated => Err(twice(if wanted.name.is_some() { "name" } else { "id" })),
             Some(name) => Ok(name.to_string()),
-            None => topics
-                .by_id(&wanted.topic_id)
-                .map(|topic| topic.name.clone())
-                .ok_or(ErrorCode::UnknownTopicId),
+            None => match topics.by_id(&wanted.topic_id) {
+                None => Err(ErrorCode::UnknownTopicId.into()),
+                Some(topic) => {
+                    let is_named = named.contains(&TopicName(topic.name.clone().into()));
+                    match is_named && context.may_see_topic(&topic.name) {
+                        true => Err(twice("id")),
+                        false => Ok(topic.name.clone()),
+                    }
+                }
+            },
         };
         let mut answer = DeletableTopicResult::default()
             .with_name(wanted.name.clone())
@@ -222,7 +237,7 @@ pub(crate) async fn delete_topics(
                     Err(refused(code))
                 }
             },
-            Err(code) => Err(code.into()),
+            Err(error) => Err(error),
         };
         answers.push(match deleted {
             Ok(topic) => answer
@@ -240,8 +255,11 @@ pub(crate) async fn create_partitions(
     context: &mut Context,
     request: CreatePartitionsRequest,
 ) -> CreatePartitionsResponse {
-    let mut results = Vec::with_capacity(request.topics.len());
-    for wanted in request.topics {
+    let asked = distinct::counted(request.topics, |topic| topic.name.clone()).await;
+    let mut results = Vec::with_capacity(asked.len());
+    let mut pace = Pace::default();
+    for (wanted, is_repeated) in asked {
+        pace.step().await;
         let answer = CreatePartitionsTopicResult::default().with_name(wanted.name.clone());
         let assignments: Vec<Vec<i32>> = wanted
             .assignments
@@ -250,6 +268,7 @@ pub(crate) async fn create_partitions(
             .map(|assignment| assignment.broker_ids.iter().map(|id| id.0).collect())
             .collect();
         let grown = match context.check_topic(AclOperation::Alter, &wanted.name) {
+            Ok(()) if is_repeated => Err(twice("name")),
             Ok(()) => {
                 let (name, count) = (&wanted.name, wanted.count);
                 context
@@ -275,7 +294,7 @@ pub(crate) async fn delete_records(
 ) -> DeleteRecordsResponse {
     let mut records = Vec::new();
     let mut topics = Vec::with_capacity(request.topics.len());
-    for wanted in request.topics {
+    for wanted in distinct::partitions(request.topics).await {
         let allowed = context.check_topic(AclOperation::Delete, &wanted.name);
         let topic = context.cluster.topics.get(&wanted.name);
         let partitions = wanted.partitions.iter().map(|partition| {

@@ -1,6 +1,9 @@
 //! Transactions: AddPartitionsToTxn, AddOffsetsToTxn, TxnOffsetCommit, EndTxn, and looking at them.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashSet},
+    ops::Bound,
+};
 
 use kafka_protocol::{
     messages::{
@@ -22,7 +25,7 @@ use kafka_protocol::{
     protocol::StrBytes,
 };
 
-use super::{Context, code_of, offset::check_offset};
+use super::{Context, code_of, distinct, offset::check_offset};
 use crate::{
     acl::{AclOperation, ResourceType},
     error::ErrorCode,
@@ -30,7 +33,11 @@ use crate::{
     log::batch::Marker,
     state::{CommittedOffset, TopicPartition, TransactionRecord, TransactionStatus},
     transaction::{Claim, Producer},
+    turn::Pace,
 };
+
+/// Transactional ids that are looked at before others may ask or change what the cluster knows.
+const IDS_AT_ONCE: usize = 500;
 
 /// Clients before these versions know INVALID_PRODUCER_EPOCH only (KIP-588).
 pub(super) fn fenced(version: i16, knows_fenced_from: i16) -> ErrorCode {
@@ -76,75 +83,82 @@ pub(crate) async fn add_partitions_to_txn(
     AddPartitionsToTxnResponse::default().with_results_by_transaction(results)
 }
 
+/// Whether the client may write to a partition, and there is one.
+fn check_partition(context: &Context, topic: &str, partition: i32) -> Result<(), ErrorCode> {
+    context.check_topic(AclOperation::Write, topic)?;
+    let topic = context.cluster.topics.get(topic);
+    match topic.is_some_and(|topic| topic.partition(partition).is_some()) {
+        true => Ok(()),
+        false => Err(ErrorCode::UnknownTopicOrPartition),
+    }
+}
+
 async fn add_topics(
     context: &Context,
     id: &str,
     producer: Producer,
     topics: Vec<AddPartitionsToTxnTopic>,
 ) -> Vec<AddPartitionsToTxnTopicResult> {
-    let is_known = |topic: &str, partition: i32| {
-        context
-            .cluster
-            .topics
-            .get(topic)
-            .is_some_and(|topic| topic.partition(partition).is_some())
-    };
-    let wanted: Vec<TopicPartition> = topics
-        .iter()
-        .flat_map(|topic| {
-            topic
-                .partitions
-                .iter()
-                .map(|partition| (topic.name.to_string(), *partition))
-        })
-        .collect();
-    let check = |topic: &str, partition: i32| {
-        context.check_topic(AclOperation::Write, topic)?;
-        match is_known(topic, partition) {
-            true => Ok(()),
-            false => Err(ErrorCode::UnknownTopicOrPartition),
-        }
-    };
-    let are_all_sound = wanted
-        .iter()
-        .all(|(topic, partition)| check(topic, *partition).is_ok());
-    let allowed = context.check_transactional_id(AclOperation::Write, id);
-    let added = match allowed {
-        Err(code) => Err(code),
-        Ok(()) if !are_all_sound => Err(ErrorCode::OperationNotAttempted),
-        Ok(()) => match context.check_coordinator(id) {
-            Err(code) => Err(code),
-            Ok(()) => {
-                let claim = Claim {
-                    transactional_id: id,
-                    producer,
-                    fenced: fenced(context.version, 2),
-                };
-                context
-                    .cluster
-                    .transactions
-                    .add_partitions(claim, wanted)
-                    .await
-            }
-        },
-    };
-    let result = |topic: AddPartitionsToTxnTopic| {
-        let partitions = topic.partitions.iter().map(|partition| {
+    let topics = distinct::partitions(topics).await;
+    let added = add_partitions(context, id, producer, &topics).await;
+    let mut results = Vec::with_capacity(topics.len());
+    let mut pace = Pace::default();
+    for topic in topics {
+        let mut partitions = Vec::with_capacity(topic.partitions.len());
+        for partition in topic.partitions {
+            pace.step().await;
             // Where one partition fails all do; which one is told.
             let result = match added {
-                Err(ErrorCode::OperationNotAttempted) => check(&topic.name, *partition).and(added),
+                Err(ErrorCode::OperationNotAttempted) => {
+                    check_partition(context, &topic.name, partition).and(added)
+                }
                 _ => added,
             };
-            AddPartitionsToTxnPartitionResult::default()
-                .with_partition_index(*partition)
-                .with_partition_error_code(code_of(&result))
-        });
-        let partitions = partitions.collect();
-        AddPartitionsToTxnTopicResult::default()
-            .with_name(topic.name)
-            .with_results_by_partition(partitions)
+            partitions.push(
+                AddPartitionsToTxnPartitionResult::default()
+                    .with_partition_index(partition)
+                    .with_partition_error_code(code_of(&result)),
+            );
+        }
+        results.push(
+            AddPartitionsToTxnTopicResult::default()
+                .with_name(topic.name)
+                .with_results_by_partition(partitions),
+        );
+    }
+    results
+}
+
+/// Adds all of them, or none.
+async fn add_partitions(
+    context: &Context,
+    id: &str,
+    producer: Producer,
+    topics: &[AddPartitionsToTxnTopic],
+) -> Result<(), ErrorCode> {
+    let mut wanted: Vec<TopicPartition> = Vec::new();
+    let mut are_all_sound = true;
+    let mut pace = Pace::default();
+    for topic in topics {
+        for partition in &topic.partitions {
+            pace.step().await;
+            are_all_sound =
+                are_all_sound && check_partition(context, &topic.name, *partition).is_ok();
+            wanted.push((topic.name.to_string(), *partition));
+        }
+    }
+    context.check_transactional_id(AclOperation::Write, id)?;
+    if !are_all_sound {
+        return Err(ErrorCode::OperationNotAttempted);
+    }
+    context.check_coordinator(id)?;
+    let claim = Claim {
+        transactional_id: id,
+        producer,
+        fenced: fenced(context.version, 2),
     };
-    topics.into_iter().map(result).collect()
+    let transactions = &context.cluster.transactions;
+    transactions.add_partitions(claim, wanted).await
 }
 
 pub(crate) async fn add_offsets_to_txn(
@@ -180,8 +194,9 @@ pub(crate) async fn add_offsets_to_txn(
 
 pub(crate) async fn txn_offset_commit(
     context: &mut Context,
-    request: TxnOffsetCommitRequest,
+    mut request: TxnOffsetCommitRequest,
 ) -> TxnOffsetCommitResponse {
+    let asked = distinct::partitions(std::mem::take(&mut request.topics)).await;
     let group = request.group_id.to_string();
     let id = request.transactional_id.to_string();
     let producer = Producer {
@@ -197,10 +212,13 @@ pub(crate) async fn txn_offset_commit(
         .check_transactional_id(AclOperation::Write, &id)
         .and_then(|()| context.check_group(AclOperation::Read, &group));
     let mut offsets = Vec::new();
-    let mut topics = Vec::with_capacity(request.topics.len());
-    for wanted in &request.topics {
+    let mut topics = Vec::with_capacity(asked.len());
+    let mut pace = Pace::default();
+    for wanted in asked {
         let allowed = allowed.and_then(|()| context.check_topic(AclOperation::Read, &wanted.name));
-        let partitions = wanted.partitions.iter().map(|partition| {
+        let mut partitions = Vec::with_capacity(wanted.partitions.len());
+        for partition in wanted.partitions {
+            pace.step().await;
             let metadata = partition
                 .committed_metadata
                 .as_ref()
@@ -218,14 +236,15 @@ pub(crate) async fn txn_offset_commit(
                 };
                 offsets.push(((wanted.name.to_string(), partition.partition_index), at));
             }
-            TxnOffsetCommitResponsePartition::default()
-                .with_partition_index(partition.partition_index)
-                .with_error_code(code_of(&checked))
-        });
-        let partitions = partitions.collect();
+            partitions.push(
+                TxnOffsetCommitResponsePartition::default()
+                    .with_partition_index(partition.partition_index)
+                    .with_error_code(code_of(&checked)),
+            );
+        }
         topics.push(
             TxnOffsetCommitResponseTopic::default()
-                .with_name(wanted.name.clone())
+                .with_name(wanted.name)
                 .with_partitions(partitions),
         );
     }
@@ -314,24 +333,25 @@ pub(crate) async fn describe_transactions(
     context: &mut Context,
     request: DescribeTransactionsRequest,
 ) -> DescribeTransactionsResponse {
-    let states = request.transactional_ids.into_iter().map(|id| {
+    let asked = distinct::distinct(request.transactional_ids, Clone::clone).await;
+    let mut states = Vec::with_capacity(asked.len());
+    let mut pace = Pace::default();
+    for id in asked {
+        pace.step().await;
         let answer = TransactionState::default().with_transactional_id(id.clone());
-        let allowed = context
+        let found = context
             .check_transactional_id(AclOperation::Describe, &id)
-            .and_then(|()| context.check_coordinator(&id));
-        if let Err(code) = allowed {
-            return answer.with_error_code(code.code());
-        }
-        match context
-            .cluster
-            .journal
-            .read(|state| state.transactions.get(id.as_str()).cloned())
-        {
-            Some(record) => describe(context, answer, &record),
-            None => answer.with_error_code(ErrorCode::TransactionalIdNotFound.code()),
-        }
-    });
-    let states = states.collect();
+            .and_then(|()| context.check_coordinator(&id))
+            .and_then(|()| {
+                let journal = &context.cluster.journal;
+                let found = journal.read(|state| state.transactions.get(id.as_str()).cloned());
+                found.ok_or(ErrorCode::TransactionalIdNotFound)
+            });
+        states.push(match found {
+            Ok(record) => describe(context, answer, &record),
+            Err(code) => answer.with_error_code(code.code()),
+        });
+    }
     DescribeTransactionsResponse::default().with_transaction_states(states)
 }
 
@@ -371,52 +391,61 @@ pub(crate) async fn list_transactions(
     request: ListTransactionsRequest,
 ) -> ListTransactionsResponse {
     let now_ms = context.cluster.shared.now_ms();
-    let names: Vec<&str> = TransactionStatus::ALL
-        .iter()
-        .map(|status| status.name())
+    let filters = request.state_filters.iter().map(StrBytes::as_str);
+    let states: HashSet<&str> = filters.collect();
+    let names = TransactionStatus::ALL.map(TransactionStatus::name);
+    let is_unknown = |filter: &&str| !names.contains(filter);
+    let mut unknown: Vec<&str> = states.iter().copied().filter(is_unknown).collect();
+    unknown.sort_unstable();
+    let unknown: Vec<StrBytes> = unknown
+        .into_iter()
+        .map(|filter| filter.to_owned().into())
         .collect();
-    let unknown: Vec<StrBytes> = request
-        .state_filters
-        .iter()
-        .filter(|filter| !names.contains(&filter.as_str()))
-        .cloned()
-        .collect();
-    let is_wanted = |record: &TransactionRecord| {
-        let states = &request.state_filters;
-        let is_old = request.duration_filter < 0
-            || (record.status == TransactionStatus::Ongoing
-                && now_ms - record.started_ms > request.duration_filter);
-        (states.is_empty()
-            || states
-                .iter()
-                .any(|state| state.as_str() == record.status.name()))
-            && (request.producer_id_filters.is_empty()
-                || request
-                    .producer_id_filters
-                    .contains(&record.producer_id.into()))
-            && is_old
-    };
+    let producers: HashSet<i64> = request.producer_id_filters.iter().map(|id| id.0).collect();
     let pattern = request
         .transactional_id_pattern
         .as_ref()
         .filter(|pattern| !pattern.is_empty());
-    let transactions = context.cluster.journal.read(|state| {
-        let listed = state.transactions.iter().filter(|(id, record)| {
-            is_wanted(record)
-                && pattern.is_none_or(|pattern| *id == pattern.as_str())
-                && context.check_coordinator(id).is_ok()
-                && context.may(AclOperation::Describe, ResourceType::TransactionalId, id)
+    let is_wanted = |id: &str, record: &TransactionRecord| {
+        let is_old = request.duration_filter < 0
+            || (record.status == TransactionStatus::Ongoing
+                && now_ms - record.started_ms > request.duration_filter);
+        (states.is_empty() || states.contains(record.status.name()))
+            && (producers.is_empty() || producers.contains(&record.producer_id))
+            && pattern.is_none_or(|pattern| id == pattern.as_str())
+            && is_old
+            && context.check_coordinator(id).is_ok()
+            && context.may(AclOperation::Describe, ResourceType::TransactionalId, id)
+    };
+    let mut transactions = Vec::new();
+    let mut last: Option<String> = None;
+    loop {
+        let from = last.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let next = context.cluster.journal.read(|state| {
+            let some = state.transactions.range::<str, _>((from, Bound::Unbounded));
+            let mut next = None;
+            for (id, record) in some.take(IDS_AT_ONCE) {
+                next = Some(id.clone());
+                if is_wanted(id, record) {
+                    transactions.push(listed(id, record));
+                }
+            }
+            next
         });
-        listed
-            .map(|(id, record)| {
-                ListedTransaction::default()
-                    .with_transactional_id(TransactionalId(id.clone().into()))
-                    .with_producer_id(record.producer_id.into())
-                    .with_transaction_state(StrBytes::from_static_str(record.status.name()))
-            })
-            .collect()
-    });
+        if next.is_none() {
+            break;
+        }
+        last = next;
+        tokio::task::yield_now().await;
+    }
     ListTransactionsResponse::default()
         .with_unknown_state_filters(unknown)
         .with_transaction_states(transactions)
+}
+
+fn listed(id: &str, record: &TransactionRecord) -> ListedTransaction {
+    ListedTransaction::default()
+        .with_transactional_id(TransactionalId(id.to_owned().into()))
+        .with_producer_id(record.producer_id.into())
+        .with_transaction_state(StrBytes::from_static_str(record.status.name()))
 }
