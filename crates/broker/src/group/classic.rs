@@ -15,6 +15,9 @@ use tokio::{sync::oneshot, time::Instant};
 use super::record::{GroupRecord, MemberRecord, Opaque};
 use crate::error::ErrorCode;
 
+mod protocols;
+mod size;
+
 /// Members of one group (Kafka's `group.max.size` is unlimited; here a bound on memory).
 pub(crate) const MEMBERS_MAX: usize = 5_000;
 
@@ -243,22 +246,11 @@ impl ClassicGroup {
         }))
     }
 
-    /// Whether the group can take someone with these protocols.
-    fn supports(&self, join: &Join) -> bool {
-        if self.members.is_empty() {
-            return !join.protocol_type.is_empty() && !join.protocols.is_empty();
-        }
-        let common = |name: &String| {
-            self.members
-                .values()
-                .all(|member| member.protocols.iter().any(|(known, _)| known == name))
-        };
-        self.protocol_type.as_ref() == Some(&join.protocol_type)
-            && join.protocols.iter().any(|(name, _)| common(name))
-    }
-
     /// JoinGroup.
     pub(crate) fn join(&mut self, join: Join, now: Instant) -> Step<JoinAnswer> {
+        if !self.has_room(&join) {
+            return Self::refuse(ErrorCode::GroupMaxSizeReached, &join.member_id);
+        }
         if !self.supports(&join) {
             return Self::refuse(ErrorCode::InconsistentGroupProtocol, &join.member_id);
         }
@@ -447,25 +439,6 @@ impl ClassicGroup {
         }
     }
 
-    /// The protocol that all members know and most prefer.
-    fn choose_protocol(&self) -> String {
-        let common = |name: &str| {
-            self.members
-                .values()
-                .all(|member| member.protocols.iter().any(|(known, _)| known == name))
-        };
-        let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
-        for member in self.members.values() {
-            if let Some((name, _)) = member.protocols.iter().find(|(name, _)| common(name)) {
-                *votes.entry(name).or_default() += 1;
-            }
-        }
-        let winner = votes.iter().max_by_key(|(_, count)| **count);
-        winner
-            .map(|(name, _)| (*name).to_owned())
-            .unwrap_or_default()
-    }
-
     fn complete_rebalance(&mut self, now: Instant) {
         self.rebalance_deadline = None;
         self.generation += 1;
@@ -580,6 +553,10 @@ impl ClassicGroup {
             return Step::Ready(Err(ErrorCode::InconsistentGroupProtocol));
         }
         let is_leader = self.leader.as_deref() == Some(speaker.member_id);
+        if is_leader && self.is_too_large(&assignments) {
+            // Told by a Kafka that cannot write the record of the group.
+            return Step::Ready(Err(ErrorCode::UnknownServerError));
+        }
         match self.phase {
             Phase::Empty => Step::Ready(Err(ErrorCode::UnknownMemberId)),
             Phase::PreparingRebalance => Step::Ready(Err(ErrorCode::RebalanceInProgress)),

@@ -6,6 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, Weak},
     time::Duration,
 };
 
@@ -13,7 +14,9 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
+    GROUP_BYTES_MAX, MEMBER_BYTES_MAX,
     assignor::{self, Assignor},
+    pattern::Found,
     record::{ConsumerGroupRecord, ConsumerGroupState, ConsumerMemberRecord},
 };
 use crate::error::ErrorCode;
@@ -24,6 +27,8 @@ pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 const SESSION_TIMEOUT: Duration = Duration::from_secs(45);
 /// Members of one group.
 const MEMBERS_MAX: usize = super::classic::MEMBERS_MAX;
+/// Different patterns that the members of one group subscribe by; clients of one program have one.
+const PATTERNS_MAX: usize = 100;
 /// Member epoch of a join.
 const EPOCH_JOIN: i32 = 0;
 /// Member epoch of a member that leaves.
@@ -45,12 +50,29 @@ pub(crate) struct Beat {
     pub client_host: String,
     pub rebalance_timeout: Option<Duration>,
     pub topics: Option<BTreeSet<String>>,
-    /// Text and matcher of a subscription by pattern; the text is empty if there is none.
-    pub pattern: Option<(String, Option<regex_lite::Regex>)>,
+    /// A subscription by pattern; empty if there is none.
+    pub pattern: Option<String>,
     pub assignor: Option<Assignor>,
     pub owned: Option<Assigned>,
     /// Topics that the member may not describe: its pattern does not match them.
     pub hidden_topics: BTreeSet<String>,
+}
+
+impl Beat {
+    /// What is kept of it.
+    fn bytes(&self) -> usize {
+        let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let topics = self.topics.iter().flatten();
+        // A name takes more than its letters.
+        let topics: usize = topics.map(|name| name.len() + size_of::<String>()).sum();
+        self.member_id.len()
+            + self.client_id.len()
+            + self.client_host.len()
+            + optional(&self.instance_id)
+            + optional(&self.rack_id)
+            + optional(&self.pattern)
+            + topics
+    }
 }
 
 /// Answer to a heartbeat.
@@ -76,7 +98,6 @@ pub(crate) struct ConsumerMember {
     previous_epoch: i32,
     pub topics: BTreeSet<String>,
     pub pattern: String,
-    matcher: Option<regex_lite::Regex>,
     hidden_topics: BTreeSet<String>,
     assignor: Option<Assignor>,
     pub assigned: Assigned,
@@ -88,6 +109,8 @@ pub(crate) struct ConsumerMember {
     revoke_deadline: Option<Instant>,
     /// A static member that left for a while.
     is_away: bool,
+    /// What is kept of what the member said.
+    bytes: usize,
 }
 
 impl ConsumerMember {
@@ -113,7 +136,6 @@ impl ConsumerMember {
 
     fn restore(record: &ConsumerMemberRecord, now: Instant) -> Self {
         let rebalance_timeout = Duration::from_millis(record.rebalance_timeout_ms);
-        let is_pattern = !record.pattern.is_empty();
         Self {
             instance_id: record.instance_id.clone(),
             rack_id: record.rack_id.clone(),
@@ -122,10 +144,8 @@ impl ConsumerMember {
             epoch: record.epoch,
             previous_epoch: record.previous_epoch,
             topics: record.topics.clone(),
-            // It was accepted when the member gave it.
-            matcher: is_pattern
-                .then(|| regex_lite::Regex::new(&record.pattern).ok())
-                .flatten(),
+            // Counted when the member speaks.
+            bytes: 0,
             pattern: record.pattern.clone(),
             hidden_topics: record.hidden_topics.clone(),
             assignor: record.assignor.as_deref().and_then(Assignor::from_name),
@@ -139,14 +159,10 @@ impl ConsumerMember {
         }
     }
 
-    fn subscribes(&self, topic: &str) -> bool {
+    fn subscribes(&self, topic: &str, id: &Uuid, found: &BTreeMap<String, Found>) -> bool {
         self.topics.contains(topic)
-            || self.matcher.as_ref().is_some_and(|matcher| {
-                let found = matcher.find(topic);
-                let is_whole =
-                    found.is_some_and(|found| found.start() == 0 && found.end() == topic.len());
-                is_whole && !self.hidden_topics.contains(topic)
-            })
+            || (found.get(&self.pattern).is_some_and(|found| found.has(id))
+                && !self.hidden_topics.contains(topic))
     }
 }
 
@@ -180,6 +196,10 @@ pub(crate) struct ConsumerGroup {
     statics: HashMap<String, String>,
     /// The topics that the target was made for.
     sizes: TopicSizes,
+    /// Those that there were when the target was made.
+    seen: Weak<TopicSizes>,
+    /// What the patterns of members find. One that is not in here is looked for when a member speaks.
+    found: BTreeMap<String, Found>,
     /// Members that may have changed, or gone, since [`ConsumerGroup::take_touched`] was asked.
     touched: BTreeSet<String>,
 }
@@ -199,7 +219,7 @@ impl ConsumerGroup {
             members: state.members.iter().map(member).collect(),
             statics: state.members.iter().filter_map(static_id).collect(),
             sizes: state.at.topics.clone(),
-            touched: BTreeSet::new(),
+            ..Self::default()
         }
     }
 
@@ -256,17 +276,65 @@ impl ConsumerGroup {
         }
     }
 
-    /// Whether the member subscribes, or subscribed before, by a pattern.
-    pub(crate) fn has_pattern(&self, beat: &Beat) -> bool {
-        let known = self.members.get(&beat.member_id);
-        beat.pattern.is_some() || known.is_some_and(|member| member.matcher.is_some())
+    /// Whether the member subscribes by a pattern without saying so again.
+    pub(crate) fn has_pattern(&self, member_id: &str) -> bool {
+        let known = self.members.get(member_id);
+        known.is_some_and(|member| !member.pattern.is_empty())
     }
 
-    /// ConsumerGroupHeartbeat.
+    /// Patterns, also one that a member comes with, that have not been looked for among these topics.
+    pub(crate) fn unsought(&self, new: Option<&str>, topics: &Arc<TopicSizes>) -> Vec<String> {
+        let is_sought = |text: &str| {
+            let found = self.found.get(text);
+            found.is_some_and(|found| found.is_among(topics))
+        };
+        let known = self.members.values().map(|member| member.pattern.as_str());
+        let known: BTreeSet<&str> = known.filter(|text| new != Some(*text)).collect();
+        let all = new.into_iter().chain(known);
+        let unsought = all.filter(|text| !text.is_empty() && !is_sought(text));
+        unsought.take(PATTERNS_MAX).map(str::to_owned).collect()
+    }
+
+    /// Takes up what was found, of patterns that members have.
+    fn note_found(&mut self, found: BTreeMap<String, Found>) {
+        self.found.extend(found);
+        let used: BTreeSet<&str> = self
+            .members
+            .values()
+            .map(|member| member.pattern.as_str())
+            .collect();
+        self.found.retain(|text, _| used.contains(text.as_str()));
+    }
+
+    /// Refuses what would make the group too large.
+    fn check_room(&self, beat: &Beat) -> Result<(), ErrorCode> {
+        if beat.topics.is_none() && beat.pattern.is_none() && beat.member_epoch != EPOCH_JOIN {
+            return Ok(());
+        }
+        let bytes = beat.bytes();
+        if bytes > MEMBER_BYTES_MAX {
+            return Err(ErrorCode::InvalidRequest);
+        }
+        let others = self.members.iter().filter(|(id, _)| **id != beat.member_id);
+        let others_bytes: usize = others.map(|(_, member)| member.bytes).sum();
+        let is_new_pattern = beat
+            .pattern
+            .as_ref()
+            .is_some_and(|text| !text.is_empty() && !self.found.contains_key(text));
+        let has_room = others_bytes + bytes <= GROUP_BYTES_MAX
+            && (!is_new_pattern || self.found.len() < PATTERNS_MAX);
+        match has_room {
+            true => Ok(()),
+            false => Err(ErrorCode::GroupMaxSizeReached),
+        }
+    }
+
+    /// ConsumerGroupHeartbeat. `found` is what [`ConsumerGroup::unsought`] asked for.
     pub(crate) fn heartbeat(
         &mut self,
         beat: Beat,
-        topics: &TopicSizes,
+        topics: &Arc<TopicSizes>,
+        found: BTreeMap<String, Found>,
         now: Instant,
     ) -> Result<Beaten, ErrorCode> {
         match beat.member_epoch {
@@ -274,12 +342,14 @@ impl ConsumerGroup {
             EPOCH_JOIN => {}
             _ => self.check_beat(&beat)?,
         }
+        self.check_room(&beat)?;
         let is_new = beat.member_epoch == EPOCH_JOIN && self.join(&beat, now)?;
         let id = beat.member_id.clone();
         let is_join = beat.member_epoch == EPOCH_JOIN;
         let is_full = is_join
             || (beat.rebalance_timeout.is_some() && beat.topics.is_some() && beat.owned.is_some());
         self.update(&id, &beat, is_new, now);
+        self.note_found(found);
         self.touched.insert(id.clone());
         self.retarget(topics);
         let owned = if is_join {
@@ -345,7 +415,6 @@ impl ConsumerGroup {
             previous_epoch: 0,
             topics: BTreeSet::new(),
             pattern: String::new(),
-            matcher: None,
             hidden_topics: BTreeSet::new(),
             assignor: None,
             assigned: Assigned::new(),
@@ -355,6 +424,7 @@ impl ConsumerGroup {
             session_deadline: now + SESSION_TIMEOUT,
             revoke_deadline: None,
             is_away: false,
+            bytes: 0,
         };
         self.members.insert(beat.member_id.clone(), member);
         Ok(true)
@@ -443,11 +513,11 @@ impl ConsumerGroup {
             is_changed |= member.topics != *topics;
             member.topics.clone_from(topics);
         }
-        if let Some((text, matcher)) = &beat.pattern {
+        if let Some(text) = &beat.pattern {
             is_changed |= member.pattern != *text;
             member.pattern.clone_from(text);
-            member.matcher.clone_from(matcher);
         }
+        member.bytes = member.bytes.max(beat.bytes());
         is_changed |= member.hidden_topics != beat.hidden_topics;
         member.hidden_topics.clone_from(&beat.hidden_topics);
         if beat.assignor.is_some() {
@@ -460,11 +530,20 @@ impl ConsumerGroup {
     }
 
     /// Makes a new target if anything changed.
-    fn retarget(&mut self, topics: &TopicSizes) {
-        let is_wanted = |name: &String| self.members.values().any(|member| member.subscribes(name));
+    fn retarget(&mut self, topics: &Arc<TopicSizes>) {
+        let is_seen = std::ptr::eq(self.seen.as_ptr(), Arc::as_ptr(topics));
+        if is_seen && self.epoch == self.assignment_epoch {
+            return;
+        }
+        self.seen = Arc::downgrade(topics);
+        let (members, found) = (&self.members, &self.found);
+        let is_wanted = |name: &String, id: &Uuid| {
+            let mut each = members.values();
+            each.any(|member| member.subscribes(name, id, found))
+        };
         let sizes: TopicSizes = topics
             .iter()
-            .filter(|(name, _)| is_wanted(name))
+            .filter(|(name, (id, _))| is_wanted(name, id))
             .map(|(name, size)| (name.clone(), *size))
             .collect();
         if sizes != self.sizes {
@@ -484,7 +563,7 @@ impl ConsumerGroup {
                 let topics = self
                     .sizes
                     .iter()
-                    .filter(|(name, _)| member.subscribes(name));
+                    .filter(|(name, (id, _))| member.subscribes(name, id, &self.found));
                 let topics = topics.map(|(_, size)| *size).collect();
                 (
                     id.clone(),

@@ -2,13 +2,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
 use kafka_protocol::{
     messages::{
         ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatRequest,
-        ConsumerGroupHeartbeatResponse, TopicName,
+        ConsumerGroupHeartbeatResponse, GroupId, TopicName,
         consumer_group_describe_response::{
             Assignment as DescribedAssignment, DescribedGroup, Member,
             TopicPartitions as DescribedPartitions,
@@ -19,7 +20,7 @@ use kafka_protocol::{
 };
 use uuid::Uuid;
 
-use super::{Context, OPERATIONS_UNKNOWN, authorization::refused};
+use super::{Context, OPERATIONS_UNKNOWN, authorization::refused, distinct};
 use crate::{
     acl::{AclOperation, ResourceType},
     error::ErrorCode,
@@ -27,12 +28,12 @@ use crate::{
         Group,
         assignor::Assignor,
         classic::Phase,
-        consumer::{Assigned, Beat, Beaten, HEARTBEAT_INTERVAL},
+        consumer::{Assigned, Beat, Beaten, HEARTBEAT_INTERVAL, TopicSizes},
+        pattern::{self, Found},
     },
+    turn::Pace,
 };
 
-/// Longest pattern of a subscription in bytes.
-const PATTERN_BYTES_MAX: usize = 4096;
 /// Told instead of a group whose members read what the client may not describe.
 const HIDDEN_TOPICS_TEXT: &str =
     "The group has described topic(s) that the client is not authorized to describe.";
@@ -62,7 +63,7 @@ pub(crate) async fn consumer_group_heartbeat(
     let interval = HEARTBEAT_INTERVAL.as_millis() as i32;
     let answer = ConsumerGroupHeartbeatResponse::default().with_heartbeat_interval_ms(interval);
     let group = request.group_id.to_string();
-    let beaten = beat(context, request);
+    let beaten = beat(context, request).await;
     let saved = context.cluster.groups.saved(&group).await;
     match beaten.and_then(|beaten| saved.map(|()| beaten)) {
         Ok(beaten) => {
@@ -85,18 +86,24 @@ pub(crate) async fn consumer_group_heartbeat(
     }
 }
 
-fn beat(context: &Context, request: ConsumerGroupHeartbeatRequest) -> Result<Beaten, ErrorCode> {
+async fn beat(
+    context: &Context,
+    request: ConsumerGroupHeartbeatRequest,
+) -> Result<Beaten, ErrorCode> {
     check_release(context)?;
     let id = request.group_id.to_string();
     context.check_group(AclOperation::Read, &id)?;
+    let mut pace = Pace::default();
     for topic in request.subscribed_topic_names.iter().flatten() {
+        pace.step().await;
         context.check_topic(AclOperation::Describe, topic)?;
     }
     let mut beat = read_beat(context, request)?;
     context.check_coordinator(&id)?;
     let topics = context.cluster.topics.sizes();
-    let groups = &context.cluster.groups;
     let is_join = beat.member_epoch == 0;
+    let found = find_topics(context, &id, &mut beat, &topics).await?;
+    let groups = &context.cluster.groups;
     let work = |group: &mut Group, now| {
         if !group.is_consumer {
             if group.classic.phase != Phase::Empty || !is_join {
@@ -104,11 +111,7 @@ fn beat(context: &Context, request: ConsumerGroupHeartbeatRequest) -> Result<Bea
             }
             group.is_consumer = true;
         }
-        if group.consumer.has_pattern(&beat) {
-            let is_hidden = |name: &&String| !context.may_see_topic(name);
-            beat.hidden_topics = topics.keys().filter(is_hidden).cloned().collect();
-        }
-        group.consumer.heartbeat(beat, &topics, now)
+        group.consumer.heartbeat(beat, &topics, found, now)
     };
     if is_join {
         return groups.create_and(&id, work)?;
@@ -116,6 +119,49 @@ fn beat(context: &Context, request: ConsumerGroupHeartbeatRequest) -> Result<Bea
     groups
         .find_group_and(&id, work)
         .unwrap_or(Err(ErrorCode::UnknownMemberId))
+}
+
+/// Looks for the topics of the group's patterns, as far as that is not known, before the group is locked.
+///
+/// # Errors
+/// INVALID_REGULAR_EXPRESSION if the pattern that the member comes with is not one, or too large.
+async fn find_topics(
+    context: &Context,
+    group: &str,
+    beat: &mut Beat,
+    topics: &Arc<TopicSizes>,
+) -> Result<BTreeMap<String, Found>, ErrorCode> {
+    let new = beat.pattern.as_deref().filter(|text| !text.is_empty());
+    let groups = &context.cluster.groups;
+    let known = groups.find_group_and(group, |group, _| {
+        let group = &group.consumer;
+        (
+            group.unsought(new, topics),
+            group.has_pattern(&beat.member_id),
+        )
+    });
+    let (unsought, has_pattern) =
+        known.unwrap_or_else(|| (new.map(str::to_owned).into_iter().collect(), false));
+    let mut found = BTreeMap::new();
+    for text in unsought {
+        let is_new = new == Some(text.as_str());
+        let all = match pattern::find(&context.cluster.turns, &text, topics).await {
+            // One that a version took which had other bounds.
+            Err(ErrorCode::InvalidRegularExpression) if !is_new => Found::nothing(topics),
+            all => all?,
+        };
+        found.insert(text, all);
+    }
+    if new.is_some() || has_pattern {
+        let mut pace = Pace::default();
+        for name in topics.keys() {
+            pace.step().await;
+            if !context.may_see_topic(name) {
+                beat.hidden_topics.insert(name.clone());
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Kafka's checks of a heartbeat, before the group is looked at.
@@ -139,18 +185,6 @@ fn read_beat(context: &Context, request: ConsumerGroupHeartbeatRequest) -> Resul
     let assignor = match &request.server_assignor {
         None => None,
         Some(name) => Some(Assignor::from_name(name).ok_or(ErrorCode::UnsupportedAssignor)?),
-    };
-    let pattern = match request.subscribed_topic_regex {
-        None => None,
-        Some(text) if text.is_empty() => Some((String::new(), None)),
-        Some(text) if text.len() > PATTERN_BYTES_MAX => {
-            return Err(ErrorCode::InvalidRegularExpression);
-        }
-        Some(text) => {
-            let matcher =
-                regex_lite::Regex::new(&text).map_err(|_| ErrorCode::InvalidRegularExpression)?;
-            Some((text.to_string(), Some(matcher)))
-        }
     };
     let member_id = match request.member_id.is_empty() {
         true => context.cluster.shared.uuid().hyphenated().to_string(),
@@ -183,7 +217,7 @@ fn read_beat(context: &Context, request: ConsumerGroupHeartbeatRequest) -> Resul
             .ok()
             .map(Duration::from_millis),
         topics: request.subscribed_topic_names.map(names),
-        pattern,
+        pattern: request.subscribed_topic_regex.map(|text| text.to_string()),
         assignor,
         owned,
         hidden_topics: BTreeSet::new(),
@@ -194,59 +228,70 @@ pub(crate) async fn consumer_group_describe(
     context: &mut Context,
     request: ConsumerGroupDescribeRequest,
 ) -> ConsumerGroupDescribeResponse {
-    let groups = request.group_ids.into_iter().map(|id| {
-        let answer = DescribedGroup::default()
-            .with_group_id(id.clone())
-            .with_authorized_operations(OPERATIONS_UNKNOWN);
-        let shown = match request.include_authorized_operations {
-            true => answer.clone().with_authorized_operations(
-                context.authorized_operations(ResourceType::Group, &id),
-            ),
-            false => answer.clone(),
-        };
-        let failed = |code: ErrorCode, message: String| {
-            answer
-                .clone()
-                .with_error_code(code.code())
-                .with_error_message(Some(message.into()))
-        };
-        if let Err(code) = check_release(context) {
-            return failed(code, code.to_string());
-        }
-        if let Err(code) = context.check_group(AclOperation::Describe, &id) {
-            return failed(code, refused(code).message);
-        }
-        if let Err(code) = context.check_coordinator(&id) {
-            return failed(code, code.to_string());
-        }
-        let described = context.cluster.groups.find_group_and(&id, |group, _| {
-            group
-                .is_consumer
-                .then(|| describe(context, shown.clone(), group))
-        });
-        let may_see = |topic: &DescribedPartitions| context.may_see_topic(&topic.topic_name);
-        if let Some(Some(described)) = &described
-            && !described_topics(described).all(may_see)
-        {
-            return failed(
-                ErrorCode::TopicAuthorizationFailed,
-                HIDDEN_TOPICS_TEXT.to_owned(),
-            );
-        }
-        match described {
-            Some(Some(described)) => described,
-            Some(None) => failed(
-                ErrorCode::GroupIdNotFound,
-                format!("Group {} is not a consumer group.", id.as_str()),
-            ),
-            None => failed(
-                ErrorCode::GroupIdNotFound,
-                format!("Group {} not found.", id.as_str()),
-            ),
-        }
-    });
-    let groups = groups.collect();
+    let asked = distinct::distinct(request.group_ids, Clone::clone).await;
+    let mut groups = Vec::with_capacity(asked.len());
+    for id in asked {
+        // One may have thousands of members.
+        tokio::task::yield_now().await;
+        groups.push(describe_one(
+            context,
+            id,
+            request.include_authorized_operations,
+        ));
+    }
     ConsumerGroupDescribeResponse::default().with_groups(groups)
+}
+
+fn describe_one(context: &Context, id: GroupId, with_operations: bool) -> DescribedGroup {
+    let answer = DescribedGroup::default()
+        .with_group_id(id.clone())
+        .with_authorized_operations(OPERATIONS_UNKNOWN);
+    let shown = match with_operations {
+        true => answer
+            .clone()
+            .with_authorized_operations(context.authorized_operations(ResourceType::Group, &id)),
+        false => answer.clone(),
+    };
+    let failed = |code: ErrorCode, message: String| {
+        answer
+            .clone()
+            .with_error_code(code.code())
+            .with_error_message(Some(message.into()))
+    };
+    if let Err(code) = check_release(context) {
+        return failed(code, code.to_string());
+    }
+    if let Err(code) = context.check_group(AclOperation::Describe, &id) {
+        return failed(code, refused(code).message);
+    }
+    if let Err(code) = context.check_coordinator(&id) {
+        return failed(code, code.to_string());
+    }
+    let described = context.cluster.groups.find_group_and(&id, |group, _| {
+        group
+            .is_consumer
+            .then(|| describe(context, shown.clone(), group))
+    });
+    let may_see = |topic: &DescribedPartitions| context.may_see_topic(&topic.topic_name);
+    if let Some(Some(described)) = &described
+        && !described_topics(described).all(may_see)
+    {
+        return failed(
+            ErrorCode::TopicAuthorizationFailed,
+            HIDDEN_TOPICS_TEXT.to_owned(),
+        );
+    }
+    match described {
+        Some(Some(described)) => described,
+        Some(None) => failed(
+            ErrorCode::GroupIdNotFound,
+            format!("Group {} is not a consumer group.", id.as_str()),
+        ),
+        None => failed(
+            ErrorCode::GroupIdNotFound,
+            format!("Group {} not found.", id.as_str()),
+        ),
+    }
 }
 
 /// The topics that the members of a described group have, or shall have.

@@ -1,7 +1,8 @@
 //! Membership: JoinGroup, SyncGroup, Heartbeat, LeaveGroup, and what administrators ask of groups.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
+use bytes::Bytes;
 use kafka_protocol::{
     messages::{
         DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
@@ -10,6 +11,7 @@ use kafka_protocol::{
         SyncGroupRequest, SyncGroupResponse,
         delete_groups_response::DeletableGroupResult,
         describe_groups_response::{DescribedGroup, DescribedGroupMember},
+        join_group_request::JoinGroupRequestProtocol,
         join_group_response::JoinGroupResponseMember,
         leave_group_response::MemberResponse,
         list_groups_response::ListedGroup,
@@ -17,18 +19,21 @@ use kafka_protocol::{
     protocol::StrBytes,
 };
 
-use super::{Context, OPERATIONS_UNKNOWN, code_of};
+use super::{Context, OPERATIONS_UNKNOWN, code_of, distinct};
 use crate::{
     acl::{AclOperation, CLUSTER_NAME, ResourceType},
     error::ErrorCode,
     group::{
-        Group,
+        self, GROUP_BYTES_MAX, Group, MEMBER_BYTES_MAX,
         classic::{
             ClassicGroup, Join, JoinAnswer, JoinRefusal, Phase, Speaker, Step, SyncAnswer, Synced,
         },
     },
+    turn::Pace,
 };
 
+/// Protocols that a member may offer; clients know a handful.
+const PROTOCOLS_MAX: usize = 32;
 /// Kafka's `group.min.session.timeout.ms`.
 const SESSION_TIMEOUT_MS_MIN: i32 = 6_000;
 /// Kafka's `group.max.session.timeout.ms`.
@@ -99,8 +104,29 @@ pub(crate) async fn join_group(
     }
 }
 
+/// The protocols of a member, each once, taken out of the request: what is kept of it must not keep all of
+/// it.
+fn kept(protocols: &[JoinGroupRequestProtocol]) -> Vec<(String, Bytes)> {
+    let mut names = HashSet::new();
+    let each = protocols
+        .iter()
+        .filter(|protocol| names.insert(&protocol.name));
+    let kept = each.map(|protocol| {
+        let metadata = Bytes::copy_from_slice(&protocol.metadata);
+        (protocol.name.to_string(), metadata)
+    });
+    kept.collect()
+}
+
 fn join_step(context: &Context, request: JoinGroupRequest) -> Result<Step<JoinAnswer>, ErrorCode> {
     check_group(context, AclOperation::Read, &request.group_id)?;
+    let protocols = request.protocols.iter();
+    let bytes: usize = protocols
+        .map(|protocol| protocol.name.len() + protocol.metadata.len())
+        .sum();
+    if bytes > MEMBER_BYTES_MAX || request.protocols.len() > PROTOCOLS_MAX {
+        return Err(ErrorCode::InvalidRequest);
+    }
     if !(SESSION_TIMEOUT_MS_MIN..=SESSION_TIMEOUT_MS_MAX).contains(&request.session_timeout_ms) {
         return Err(ErrorCode::InvalidSessionTimeout);
     }
@@ -122,11 +148,7 @@ fn join_step(context: &Context, request: JoinGroupRequest) -> Result<Step<JoinAn
         session_timeout: millis(request.session_timeout_ms),
         rebalance_timeout: millis(rebalance_ms.clamp(0, REBALANCE_TIMEOUT_MS_MAX)),
         protocol_type: request.protocol_type.to_string(),
-        protocols: request
-            .protocols
-            .into_iter()
-            .map(|protocol| (protocol.name.to_string(), protocol.metadata))
-            .collect(),
+        protocols: kept(&request.protocols),
         needs_member_id: context.version >= 4,
         can_skip_assignment: context.version >= 9,
     };
@@ -173,10 +195,19 @@ pub(crate) async fn sync_group(
 
 fn sync_step(context: &Context, request: SyncGroupRequest) -> Result<Step<SyncAnswer>, ErrorCode> {
     check_group(context, AclOperation::Read, &request.group_id)?;
+    let assigned = request.assignments.iter();
+    let bytes: usize = assigned.map(|given| given.assignment.len()).sum();
+    if bytes > GROUP_BYTES_MAX {
+        return Err(ErrorCode::UnknownServerError);
+    }
+    // Taken out of the request, as in `kept`.
     let assignments = request
         .assignments
-        .into_iter()
-        .map(|given| (given.member_id.to_string(), given.assignment))
+        .iter()
+        .map(|given| {
+            let assignment = Bytes::copy_from_slice(&given.assignment);
+            (given.member_id.to_string(), assignment)
+        })
         .collect();
     let instance_id = optional(&request.group_instance_id);
     let speaker = Speaker {
@@ -243,45 +274,60 @@ pub(crate) async fn leave_group(
         return LeaveGroupResponse::default()
             .with_error_code(code_of(&leave(&request.member_id, None)));
     }
-    let members = request.members.iter().map(|member| {
+    let mut members = Vec::with_capacity(request.members.len());
+    let mut pace = Pace::default();
+    for member in &request.members {
+        pace.step().await;
         let left = leave(&member.member_id, member.group_instance_id.as_deref());
-        MemberResponse::default()
-            .with_member_id(member.member_id.clone())
-            .with_group_instance_id(member.group_instance_id.clone())
-            .with_error_code(code_of(&left))
-    });
-    LeaveGroupResponse::default().with_members(members.collect())
+        members.push(
+            MemberResponse::default()
+                .with_member_id(member.member_id.clone())
+                .with_group_instance_id(member.group_instance_id.clone())
+                .with_error_code(code_of(&left)),
+        );
+    }
+    LeaveGroupResponse::default().with_members(members)
 }
 
 pub(crate) async fn describe_groups(
     context: &mut Context,
     request: DescribeGroupsRequest,
 ) -> DescribeGroupsResponse {
-    let groups = request.groups.into_iter().map(|id| {
-        let answer = DescribedGroup::default()
-            .with_group_id(id.clone())
-            .with_authorized_operations(OPERATIONS_UNKNOWN);
-        let allowed = context
-            .check_group(AclOperation::Describe, &id)
-            .and_then(|()| context.check_coordinator(&id));
-        if let Err(code) = allowed {
-            return answer.with_error_code(code.code());
-        }
-        let answer = match request.include_authorized_operations {
-            true => answer.with_authorized_operations(
-                context.authorized_operations(ResourceType::Group, &id),
-            ),
-            false => answer,
-        };
-        let described = context.cluster.groups.find_group_and(&id, |group, _| {
-            (!group.is_consumer).then(|| describe(answer.clone(), &group.classic))
-        });
-        described
-            .flatten()
-            .unwrap_or_else(|| describe_offline(context, &id, answer))
-    });
-    let groups = groups.collect();
+    let asked = distinct::distinct(request.groups, Clone::clone).await;
+    let mut groups = Vec::with_capacity(asked.len());
+    for id in asked {
+        // One may have thousands of members.
+        tokio::task::yield_now().await;
+        groups.push(describe_one(
+            context,
+            id,
+            request.include_authorized_operations,
+        ));
+    }
     DescribeGroupsResponse::default().with_groups(groups)
+}
+
+fn describe_one(context: &Context, id: GroupId, with_operations: bool) -> DescribedGroup {
+    let answer = DescribedGroup::default()
+        .with_group_id(id.clone())
+        .with_authorized_operations(OPERATIONS_UNKNOWN);
+    let allowed = context
+        .check_group(AclOperation::Describe, &id)
+        .and_then(|()| context.check_coordinator(&id));
+    if let Err(code) = allowed {
+        return answer.with_error_code(code.code());
+    }
+    let answer = match with_operations {
+        true => answer
+            .with_authorized_operations(context.authorized_operations(ResourceType::Group, &id)),
+        false => answer,
+    };
+    let described = context.cluster.groups.find_group_and(&id, |group, _| {
+        (!group.is_consumer).then(|| describe(answer.clone(), &group.classic))
+    });
+    described
+        .flatten()
+        .unwrap_or_else(|| describe_offline(context, &id, answer))
 }
 
 fn describe(answer: DescribedGroup, group: &ClassicGroup) -> DescribedGroup {
@@ -331,51 +377,66 @@ pub(crate) async fn list_groups(
     context: &mut Context,
     request: ListGroupsRequest,
 ) -> ListGroupsResponse {
-    let is_in = |filter: &[StrBytes], value: &str| {
-        filter.is_empty()
-            || filter
-                .iter()
-                .any(|wanted| wanted.eq_ignore_ascii_case(value))
+    // Names of states and types are compared whatever their case.
+    let wanted = |filter: &[StrBytes]| -> HashSet<String> {
+        filter
+            .iter()
+            .map(|name| name.to_ascii_lowercase())
+            .collect()
+    };
+    let (states, types) = (
+        wanted(&request.states_filter),
+        wanted(&request.types_filter),
+    );
+    let is_in = |wanted: &HashSet<String>, value: &str| {
+        wanted.is_empty() || wanted.contains(&value.to_ascii_lowercase())
     };
     let may_see_all = context.may(AclOperation::Describe, ResourceType::Cluster, CLUSTER_NAME);
-    let groups = context
+    let cluster = context.cluster.clone();
+    let listing = context
         .cluster
-        .groups
-        .list(&context.cluster.journal)
-        .into_iter();
-    let groups = groups
-        .filter(|group| {
-            is_in(&request.states_filter, group.state) && is_in(&request.types_filter, group.kind)
-        })
-        .filter(|group| context.check_coordinator(&group.id).is_ok())
-        .filter(|group| {
-            may_see_all || context.may(AclOperation::Describe, ResourceType::Group, &group.id)
-        })
-        .map(|group| {
-            ListedGroup::default()
-                .with_group_id(GroupId(group.id.into()))
-                .with_protocol_type(group.protocol_type.into())
-                .with_group_state(if context.version >= 4 {
-                    StrBytes::from_static_str(group.state)
-                } else {
-                    StrBytes::default()
-                })
-                .with_group_type(if context.version >= 5 {
-                    StrBytes::from_static_str(group.kind)
-                } else {
-                    StrBytes::default()
-                })
-        });
-    let groups = groups.collect();
+        .turns
+        .take(move || cluster.groups.list(&cluster.journal));
+    let Some(all) = listing.await else {
+        let code = ErrorCode::CoordinatorNotAvailable.code();
+        return ListGroupsResponse::default().with_error_code(code);
+    };
+    let mut groups = Vec::new();
+    let mut pace = Pace::default();
+    for group in all {
+        pace.step().await;
+        let is_shown = is_in(&states, group.state)
+            && is_in(&types, group.kind)
+            && context.check_coordinator(&group.id).is_ok()
+            && (may_see_all || context.may(AclOperation::Describe, ResourceType::Group, &group.id));
+        if is_shown {
+            groups.push(listed(context, group));
+        }
+    }
     ListGroupsResponse::default().with_groups(groups)
+}
+
+fn listed(context: &Context, group: group::ListedGroup) -> ListedGroup {
+    let since = |version: i16, text: &'static str| match context.version >= version {
+        true => StrBytes::from_static_str(text),
+        false => StrBytes::default(),
+    };
+    ListedGroup::default()
+        .with_group_id(GroupId(group.id.into()))
+        .with_protocol_type(group.protocol_type.into())
+        .with_group_state(since(4, group.state))
+        .with_group_type(since(5, group.kind))
 }
 
 pub(crate) async fn delete_groups(
     context: &mut Context,
     request: DeleteGroupsRequest,
 ) -> DeleteGroupsResponse {
-    let mut results = Vec::with_capacity(request.groups_names.len());
-    for id in request.groups_names {
+    let asked = distinct::distinct(request.groups_names, Clone::clone).await;
+    let mut results = Vec::with_capacity(asked.len());
+    let mut pace = Pace::default();
+    for id in asked {
+        pace.step().await;
         let deleted = match check_group(context, AclOperation::Delete, &id) {
             Ok(()) => {
                 context
@@ -393,4 +454,30 @@ pub(crate) async fn delete_groups(
         );
     }
     DeleteGroupsResponse::default().with_results(results)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_a_member_does_not_keep_its_request() {
+        let frame = Bytes::from(vec![7; 100_000]);
+        let protocol = |name: &'static str, range: std::ops::Range<usize>| {
+            JoinGroupRequestProtocol::default()
+                .with_name(name.into())
+                .with_metadata(frame.slice(range))
+        };
+        let protocols = [
+            protocol("range", 10..20),
+            protocol("sticky", 20..40),
+            protocol("range", 50..60),
+        ];
+        let kept = kept(&protocols);
+        drop(protocols);
+        assert!(frame.is_unique());
+        let names: Vec<&str> = kept.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["range", "sticky"]);
+        assert_eq!(kept[1].1.len(), 20);
+    }
 }
