@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 mod acl;
+mod bounds;
 mod brokers;
 mod client_scram;
 mod cluster;
@@ -11,6 +12,7 @@ mod damage;
 mod fetch;
 mod limits;
 mod metadata;
+mod named_twice;
 mod observation;
 mod records;
 mod releases;
