@@ -314,7 +314,7 @@ async fn append(
         record_faults_max,
     };
     let records = data.records.unwrap_or_default();
-    let opened = open_batch(&records, rules, context.version).await;
+    let opened = open_batch(context, &records, rules).await;
     let batch = opened.inspect_err(|refusal| {
         if refusal.code == ErrorCode::MessageTooLarge {
             counters::add(&cluster.counters.messages_too_large, 1);
@@ -339,13 +339,13 @@ async fn append(
 
 /// Checks a batch and looks at its records: at once if they are few, otherwise beside the threads that serve.
 async fn open_batch(
+    context: &Context,
     records: &Bytes,
     rules: BatchRules,
-    version: i16,
 ) -> Result<Batch, BatchRefusal> {
     let unopened = batch::check(records, rules.message_bytes_max)?;
     let codec = unopened.header.compression();
-    if version < ZSTD_VERSION_MIN && codec == COMPRESSION_ZSTD {
+    if context.version < ZSTD_VERSION_MIN && codec == COMPRESSION_ZSTD {
         let message = "requests of this version have no zstd";
         let code = ErrorCode::UnsupportedCompressionType;
         return Err(BatchRefusal::new(code, message));
@@ -360,12 +360,13 @@ async fn open_batch(
             Ok(batch) => return Ok(batch),
         }
     }
-    let opening = tokio::task::spawn_blocking(move || unopened.open(&rules, UNPACKED_BYTES_MAX));
-    match opening.await {
-        Ok(Ok(batch)) => Ok(batch),
-        Ok(Err(OpenError::Refused(refusal))) => Err(refusal),
-        Ok(Err(OpenError::TooMuch)) => Err(BatchRefusal::too_much()),
-        Err(_) => {
+    let turns = &context.cluster.turns;
+    let opened = turns.take(move || unopened.open(&rules, UNPACKED_BYTES_MAX));
+    match opened.await {
+        Some(Ok(batch)) => Ok(batch),
+        Some(Err(OpenError::Refused(refusal))) => Err(refusal),
+        Some(Err(OpenError::TooMuch)) => Err(BatchRefusal::too_much()),
+        None => {
             let message = "the records were not looked at";
             Err(BatchRefusal::new(ErrorCode::UnknownServerError, message))
         }
