@@ -96,6 +96,27 @@ pub struct ServeFlags {
     /// When an acknowledged record is safe: `power` or `process` [default: power; sandbox: process]
     #[arg(long, env = "BROKERAGE_DURABILITY", value_name = "KIND")]
     pub durability: Option<String>,
+    /// How often brokers apply retention, Kafka's `log.retention.check.interval.ms` [default: 300000]
+    #[arg(
+        long,
+        env = "BROKERAGE_BROKER_RETENTION_CHECK_INTERVAL_MS",
+        value_name = "MS"
+    )]
+    pub broker_retention_check_interval_ms: Option<i64>,
+    /// How long brokers remember a silent producer, Kafka's `producer.id.expiration.ms` [default: 86400000]
+    #[arg(
+        long,
+        env = "BROKERAGE_BROKER_PRODUCER_EXPIRATION_MS",
+        value_name = "MS"
+    )]
+    pub broker_producer_expiration_ms: Option<i64>,
+    /// How often they look for such producers, `producer.id.expiration.check.interval.ms` [default: 600000]
+    #[arg(
+        long,
+        env = "BROKERAGE_BROKER_PRODUCER_EXPIRATION_CHECK_INTERVAL_MS",
+        value_name = "MS"
+    )]
+    pub broker_producer_expiration_check_interval_ms: Option<i64>,
     /// Whether the vendors' limits on calls a second apply: `on` or `off` [default: on]
     #[arg(long, env = "BROKERAGE_RATE_LIMITS", value_name = "ON|OFF")]
     pub rate_limits: Option<String>,

@@ -7,9 +7,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use brokerage_domain::listener::{Addressing, Listeners, SecurityProtocol};
-use brokerage_engine_embedded::{Durability, TlsFiles};
+use brokerage_engine_embedded::{Durability, LogIntervals, TlsFiles};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -39,6 +39,8 @@ pub struct Config {
     /// The operator's certificate.
     pub broker_tls: Option<TlsFiles>,
     pub durability: Durability,
+    /// How often brokers look their logs through.
+    pub log_intervals: LogIntervals,
     pub rate_limits: bool,
     pub catalog: Option<PathBuf>,
     pub store: StoreChoice,
@@ -75,6 +77,9 @@ struct File {
     broker_tls_certificate: Option<String>,
     broker_tls_key: Option<String>,
     durability: Option<String>,
+    broker_retention_check_interval_ms: Option<i64>,
+    broker_producer_expiration_ms: Option<i64>,
+    broker_producer_expiration_check_interval_ms: Option<i64>,
     rate_limits: Option<String>,
     catalog: Option<String>,
     store: Option<String>,
@@ -130,6 +135,33 @@ impl Config {
             "process" => Durability::Process,
             other => bail!("durability: {other:?} is neither power nor process"),
         };
+        let usual = LogIntervals::default();
+        let interval = |name: &str, flag: Option<i64>, file: Option<i64>, usual: i64| {
+            let interval_ms = flag.or(file).unwrap_or(usual);
+            ensure!(interval_ms > 0, "{name}: {interval_ms} is no time");
+            Ok(interval_ms)
+        };
+        let log_intervals = LogIntervals {
+            retention_check_ms: interval(
+                "broker_retention_check_interval_ms",
+                flags.broker_retention_check_interval_ms,
+                file.broker_retention_check_interval_ms,
+                usual.retention_check_ms,
+            )?,
+            producer_expiration_ms: interval(
+                "broker_producer_expiration_ms",
+                flags.broker_producer_expiration_ms,
+                file.broker_producer_expiration_ms,
+                usual.producer_expiration_ms,
+            )?,
+            producer_expiration_check_ms: interval(
+                "broker_producer_expiration_check_interval_ms",
+                flags.broker_producer_expiration_check_interval_ms,
+                file.broker_producer_expiration_check_interval_ms,
+                usual.producer_expiration_check_ms,
+            )?,
+            ..usual
+        };
         let rate_limits = flags.rate_limits.or(file.rate_limits);
         let rate_limits = switch("rate_limits", rate_limits.as_deref())?.unwrap_or(true);
         let metrics = flags.metrics.or(file.metrics);
@@ -174,6 +206,7 @@ impl Config {
             broker_bind,
             broker_ports: ports(&text(flags.broker_ports, file.broker_ports, PORTS_DEFAULT))?,
             durability,
+            log_intervals,
             rate_limits,
             catalog: flags.catalog.or(file.catalog).map(PathBuf::from),
             store,
@@ -299,6 +332,11 @@ mod tests {
             ServeFlags::default(),
             "durability = 'hope'",
             Err("durability"),
+        );
+        check(
+            ServeFlags::default(),
+            "broker_retention_check_interval_ms = 0",
+            Err("broker_retention_check_interval_ms"),
         );
         check(ServeFlags::default(), "store = 'paper'", Err("store"));
         check(ServeFlags::default(), "metrics = 'here'", Err("metrics"));

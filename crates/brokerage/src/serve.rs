@@ -72,6 +72,7 @@ pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
         seed: u64::from_le_bytes(seed),
         tls_files: config.broker_tls.clone(),
         shared_port: config.broker_shared_port.map(shared_port),
+        log_intervals: config.log_intervals,
     })?);
     let control = Control::new(Parts {
         settings: Settings {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use brokerage_broker::{
-    Durability, Host, HostError, HostOptions, SharedPortSpec, TlsFiles, TopicError, TopicSpec,
-    UserDescription,
+    Durability, Host, HostError, HostOptions, LogIntervals, SharedPortSpec, TlsFiles, TopicError,
+    TopicSpec, UserDescription,
 };
 use brokerage_domain::clock::Clock;
 use brokerage_domain::id::InstanceId;
@@ -40,6 +40,8 @@ pub struct EmbeddedOptions {
     pub tls_files: Option<TlsFiles>,
     /// A TLS port for listeners that are told apart by name.
     pub shared_port: Option<SharedPortSpec>,
+    /// How often logs are looked through.
+    pub log_intervals: LogIntervals,
 }
 
 /// Brokers inside this process.
@@ -72,11 +74,13 @@ impl EmbeddedEngine {
             seed,
             tls_files,
             shared_port,
+            log_intervals,
         } = options;
         let clock = Arc::new(BrokerClock(real_clock));
         let host = Host::open(HostOptions {
             tls_files,
             shared_port,
+            log_intervals,
             ..HostOptions::new(data_dir.clone(), durability, clock, seed)
         })?;
         Ok(Self {

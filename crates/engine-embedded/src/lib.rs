@@ -6,5 +6,7 @@
 mod cluster;
 mod engine;
 
-pub use brokerage_broker::{Durability, Host, SharedPortSpec, TlsFiles, serves_version};
+pub use brokerage_broker::{
+    Durability, Host, LogIntervals, SharedPortSpec, TlsFiles, serves_version,
+};
 pub use engine::{EmbeddedEngine, EmbeddedOptions, OpenError};

@@ -11,7 +11,9 @@ use brokerage_domain::clock::SystemClock;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::listener::SecurityProtocol;
 use brokerage_engine::{ClusterSpec, Engine, EngineError, Listener};
-use brokerage_engine_embedded::{Durability, EmbeddedEngine, EmbeddedOptions, SharedPortSpec};
+use brokerage_engine_embedded::{
+    Durability, EmbeddedEngine, EmbeddedOptions, LogIntervals, SharedPortSpec,
+};
 use secrecy::SecretString;
 
 /// Ports that the system gave just now; the listeners that held them are gone.
@@ -69,6 +71,7 @@ fn open(dir: &tempfile::TempDir) -> EmbeddedEngine {
             bind: (Ipv4Addr::LOCALHOST, 0).into(),
             advertised_port: 0,
         }),
+        log_intervals: LogIntervals::default(),
     })
     .unwrap()
 }
