@@ -206,6 +206,74 @@ fn check(is_checkpointed: bool) {
     assert_eq!(is_some_refused, is_checkpointed, "{refused} refused");
 }
 
+/// Ten batches, the first `durable` of them under a checkpoint, in one segment without an index.
+fn half_durable(path: &Path, durable: i64) {
+    let options = LogOptions {
+        segment_bytes: 1 << 20,
+        index_interval_bytes: 1 << 20,
+        ..OPTIONS
+    };
+    let mut log = open(path);
+    for at in 0..10 {
+        log.append(&valid(&draft(None, false, at)), 0, &options, NOW_MS)
+            .unwrap();
+        if at + 1 == durable {
+            let checkpoint = log.checkpoint().unwrap();
+            checkpoint.save().unwrap();
+            log.note_checkpoint(&checkpoint);
+        }
+    }
+}
+
+#[test]
+fn what_was_durable_and_is_not_there_is_damage() {
+    const DURABLE: i64 = 6;
+    // Batches hold two records each.
+    let check = |what: &str, damage: &dyn Fn(&Path, usize), expected: Option<i64>| {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t-0");
+        half_durable(&path, DURABLE);
+        let segment = path.join("00000000000000000000.log");
+        let batch_bytes = std::fs::read(&segment).unwrap().len() / 10;
+        damage(&segment, batch_bytes);
+        let before = contents(&path);
+        for _ in 0..2 {
+            let opened = recovery::open(path.clone(), FileCache::new(64), 0, 100);
+            let end = opened.as_ref().ok().map(Log::end_offset);
+            assert_eq!(end, expected, "{what}");
+            if expected.is_none() {
+                assert!(contents(&path) == before, "{what}: nothing was changed");
+            }
+        }
+    };
+    let flip = |batch: usize, byte: usize| {
+        move |segment: &Path, batch_bytes: usize| {
+            let mut bytes = std::fs::read(segment).unwrap();
+            bytes[batch * batch_bytes + byte] ^= 1;
+            std::fs::write(segment, bytes).unwrap();
+        }
+    };
+    let cut = |batches: usize| {
+        move |segment: &Path, batch_bytes: usize| {
+            let file = std::fs::OpenOptions::new().write(true).open(segment);
+            file.unwrap()
+                .set_len((batches * batch_bytes) as u64)
+                .unwrap();
+        }
+    };
+    check("as it was", &|_, _| {}, Some(20));
+    check("a bit of the first batch", &flip(0, 70), None);
+    check("a bit of the first length", &flip(0, 11), None);
+    check("a bit of the last durable batch", &flip(5, 70), None);
+    check("a bit behind the checkpoint", &flip(6, 70), Some(12));
+    check("a bit of the last batch", &flip(9, 70), Some(18));
+    check("cut before the checkpoint", &cut(5), None);
+    check("cut behind the checkpoint", &cut(7), Some(14));
+    check("emptied", &cut(0), None);
+    let gone = |segment: &Path, _: usize| std::fs::remove_file(segment).unwrap();
+    check("gone", &gone, None);
+}
+
 #[test]
 fn a_damaged_log_without_indexes_serves_sound_batches_only() {
     check(false);
