@@ -232,7 +232,9 @@ pub(crate) async fn describe_topic_partitions(
         None => (String::new(), 0),
     };
     let mut answer = DescribeTopicPartitionsResponse::default();
+    let mut pace = Pace::default();
     for name in names.into_iter().filter(|name| *name >= from_topic) {
+        pace.step().await;
         if left == 0 {
             answer.next_cursor = Some(
                 Cursor::default()
