@@ -58,6 +58,7 @@ mod error;
 mod fetch_session;
 mod group;
 mod host;
+mod housekeeping;
 #[cfg(test)]
 mod housekeeping_tests;
 mod leadership;

@@ -166,6 +166,9 @@ fn records_are_numbered_by_the_broker() {
     }
 }
 
+/// What a client says of its batch that is not so.
+type Lie<'a> = &'a dyn Fn(&mut BatchHeader);
+
 #[test]
 fn what_is_no_batch_is_refused_with_kafkas_codes() {
     use ErrorCode::{CorruptMessage, InvalidRecord, MessageTooLarge, UnsupportedCompressionType};
@@ -204,7 +207,7 @@ fn what_is_no_batch_is_refused_with_kafkas_codes() {
     };
     let code = opened(&good, &large).map(|_| ()).map_err(|no| no.code);
     assert_eq!(code, Err(MessageTooLarge));
-    let lies: [(&dyn Fn(&mut BatchHeader), ErrorCode); 10] = [
+    let lies: [(Lie, ErrorCode); 10] = [
         (&|header| header.records_count = 4, InvalidRecord),
         (&|header| header.last_offset_delta = 1, InvalidRecord),
         (&|header| header.last_offset_delta = -1, InvalidRecord),
