@@ -22,4 +22,4 @@ mod segments;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub(crate) use segments::{AppendInfo, Log, LogOptions};
+pub(crate) use segments::{AppendInfo, Log, LogOptions, OffsetAndTimestamp, find_timestamp};

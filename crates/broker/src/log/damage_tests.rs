@@ -10,6 +10,7 @@ use super::{
     Log, LogOptions,
     batch::{self, BatchHeader, Marker},
     file::FileCache,
+    find_timestamp,
     journal::Journal,
     recovery,
     tests::{Draft, NOW_MS, open, valid},
@@ -131,8 +132,10 @@ fn read(log: &mut Log) -> usize {
         steps += 1;
         assert!(steps < 1_000, "reading comes to no end");
     }
-    log.find_timestamp(1_005, log.end_offset()).unwrap();
-    log.find_max_timestamp().unwrap();
+    for timestamp_ms in [Some(1_005), log.max_timestamp_ms()].into_iter().flatten() {
+        let end = log.end_offset();
+        find_timestamp(end, |from| log.batch_of_time(timestamp_ms, from)).unwrap();
+    }
     log.aborted_in(0, i64::MAX);
     wrong
 }

@@ -15,10 +15,11 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::{
-    AppendInfo, Log, LogOptions,
+    AppendInfo, Log, LogOptions, OffsetAndTimestamp,
     batch::Batch,
     compaction::CompactionRules,
     file::FileCache,
+    find_timestamp,
     producer_state::AbortedTransaction,
     recovery,
     region::{FileRegion, ReadPlan},
@@ -409,6 +410,17 @@ impl Partition {
         let mut log = self.open()?;
         let watermarks = self.watermarks_of(&log);
         question(&mut log, watermarks).map_err(|error| storage_error(&error))
+    }
+
+    /// The first record of `timestamp_ms` or later, below `limit_offset`. Unpacks batches without the lock.
+    pub(crate) fn find_timestamp(
+        &self,
+        timestamp_ms: i64,
+        limit_offset: i64,
+    ) -> Result<Option<OffsetAndTimestamp>, ErrorCode> {
+        find_timestamp(limit_offset, |from_offset| {
+            self.ask(|log, _| log.batch_of_time(timestamp_ms, from_offset))
+        })
     }
 
     /// Deletes records below `offset` (-1: up to the high watermark). Returns the new start.

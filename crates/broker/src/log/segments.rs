@@ -294,41 +294,42 @@ impl Log {
         }))
     }
 
-    /// The first record at or after `timestamp_ms`, below `limit_offset`.
-    pub(crate) fn find_timestamp(
+    /// The first batch from `from_offset` on that has a record of `timestamp_ms` or later.
+    pub(crate) fn batch_of_time(
         &mut self,
         timestamp_ms: i64,
-        limit_offset: i64,
-    ) -> io::Result<Option<OffsetAndTimestamp>> {
-        let log_start_offset = self.log_start_offset;
+        from_offset: i64,
+    ) -> io::Result<Option<BatchOfTime>> {
+        let from_offset = from_offset.max(self.log_start_offset);
         for segment in &mut self.segments {
             if segment.max_timestamp_ms < timestamp_ms {
                 continue;
             }
-            let from = segment.offset_before(timestamp_ms)?;
-            let position = segment.position_of(from)?;
+            let before = segment.offset_before(timestamp_ms)?.max(from_offset);
+            let position = segment.position_of(before)?;
             let mut found = None;
             segment.scan(position, |header, _, bytes| {
-                if header.max_timestamp >= timestamp_ms && header.last_offset() >= log_start_offset
-                {
-                    found = first_record(header, bytes, log_start_offset, timestamp_ms);
+                if header.max_timestamp >= timestamp_ms && header.last_offset() >= from_offset {
+                    found = Some(BatchOfTime {
+                        header: *header,
+                        body: bytes[HEADER_BYTES..].to_vec(),
+                        timestamp_ms,
+                        from_offset,
+                    });
                 }
                 found.is_none()
             })?;
-            if let Some(found) = found {
-                return Ok((found.offset < limit_offset).then_some(found));
+            if found.is_some() {
+                return Ok(found);
             }
         }
         Ok(None)
     }
 
-    /// The record with the largest timestamp (KIP-734); none if no record has one.
-    pub(crate) fn find_max_timestamp(&mut self) -> io::Result<Option<OffsetAndTimestamp>> {
+    /// The largest timestamp, if a record has one.
+    pub(crate) fn max_timestamp_ms(&self) -> Option<i64> {
         let newest = self.segments.iter().map(|segment| segment.max_timestamp_ms);
-        match newest.max().filter(|timestamp_ms| *timestamp_ms >= 0) {
-            Some(timestamp_ms) => self.find_timestamp(timestamp_ms, self.end_offset),
-            None => Ok(None),
-        }
+        newest.max().filter(|timestamp_ms| *timestamp_ms >= 0)
     }
 
     /// Moves the start of the log; segments that lie before it wholly are removed. Returns the bytes freed.
@@ -567,38 +568,55 @@ impl Log {
     }
 }
 
-/// The first record of a batch that is at or behind both.
-fn first_record(
-    header: &BatchHeader,
-    bytes: &[u8],
-    log_start_offset: i64,
+/// A batch in which a time is looked for, taken out of the log: to unpack it the log's lock is not needed.
+pub(crate) struct BatchOfTime {
+    header: BatchHeader,
+    body: Vec<u8>,
     timestamp_ms: i64,
-) -> Option<OffsetAndTimestamp> {
-    let mut found = None;
-    let read = record::visit(
-        header,
-        &bytes[HEADER_BYTES..],
-        record::UNPACKED_BYTES_MAX,
-        |record| {
-            let (offset, time_ms) = (record.offset(header), record.timestamp_ms(header));
-            if time_ms < timestamp_ms || offset < log_start_offset {
+    from_offset: i64,
+}
+
+impl BatchOfTime {
+    /// The first record of the time or later.
+    fn first_record(&self) -> Option<OffsetAndTimestamp> {
+        let header = &self.header;
+        let mut found = None;
+        let read = record::visit(header, &self.body, record::UNPACKED_BYTES_MAX, |record| {
+            let (offset, timestamp_ms) = (record.offset(header), record.timestamp_ms(header));
+            if timestamp_ms < self.timestamp_ms || offset < self.from_offset {
                 return ControlFlow::Continue(());
             }
             found = Some(OffsetAndTimestamp {
                 offset,
-                timestamp_ms: time_ms,
+                timestamp_ms,
             });
             ControlFlow::Break(())
-        },
-    );
-    match read {
-        Ok(()) => found,
-        // Records that cannot be unpacked are answered with their batch.
-        Err(_) => Some(OffsetAndTimestamp {
-            offset: header.base_offset.max(log_start_offset),
-            timestamp_ms: header.max_timestamp,
-        }),
+        });
+        match read {
+            Ok(()) => found,
+            // Records that cannot be unpacked are answered with their batch.
+            Err(_) => Some(OffsetAndTimestamp {
+                offset: header.base_offset.max(self.from_offset),
+                timestamp_ms: header.max_timestamp,
+            }),
+        }
     }
+}
+
+/// The first record of a time or later, below `limit_offset`. `next` gives the batch of that time from an
+/// offset on ([`Log::batch_of_time`]).
+pub(crate) fn find_timestamp<E>(
+    limit_offset: i64,
+    mut next: impl FnMut(i64) -> Result<Option<BatchOfTime>, E>,
+) -> Result<Option<OffsetAndTimestamp>, E> {
+    let mut from_offset = 0;
+    while let Some(batch) = next(from_offset)? {
+        if let Some(found) = batch.first_record() {
+            return Ok((found.offset < limit_offset).then_some(found));
+        }
+        from_offset = batch.header.last_offset() + 1;
+    }
+    Ok(None)
 }
 
 /// Makes the names of a partition's files durable, and the name of its directory.

@@ -226,7 +226,8 @@ proptest! {
                 (0..i64::from(*count)).map(move |delta| (base + delta, at + delta))
             });
             let first = all.filter(|(offset, _)| *offset >= start).find(|(_, at)| *at >= wanted);
-            let found = log.find_timestamp(wanted, end).unwrap().map(|found| (found.offset, found.timestamp_ms));
+            let batch = |from| log.batch_of_time(wanted, from);
+            let found = super::find_timestamp(end, batch).unwrap().map(|found| (found.offset, found.timestamp_ms));
             prop_assert_eq!(found, first, "timestamp {}", wanted);
         }
     }

@@ -124,34 +124,34 @@ fn find(
     wanted: &ListOffsetsPartition,
     is_read_committed: bool,
 ) -> Result<(i64, i64, i32), ErrorCode> {
+    const NONE: (i64, i64, i32) = (-1, -1, -1);
     let epoch = partition.leader_epoch();
-    partition.ask(|log, marks| {
-        let end = if is_read_committed {
-            marks.last_stable_offset
-        } else {
-            marks.high_watermark
-        };
-        Ok(match wanted.timestamp {
-            LATEST => (end, -1, epoch),
-            EARLIEST | EARLIEST_LOCAL | EARLIEST_PENDING_UPLOAD => {
-                let start = marks.log_start_offset;
-                // The epoch of a log without records is that of its leader.
-                let written = log.epoch_at(start).filter(|_| start < marks.high_watermark);
-                (start, -1, written.unwrap_or(epoch))
-            }
-            LATEST_TIERED => (-1, -1, -1),
-            MAX_TIMESTAMP => log.find_max_timestamp()?.map_or((-1, -1, -1), |found| {
-                let epoch = log.epoch_at(found.offset).unwrap_or(-1);
-                (found.offset, found.timestamp_ms, epoch)
-            }),
-            timestamp_ms => log
-                .find_timestamp(timestamp_ms, end)?
-                .map_or((-1, -1, -1), |found| {
-                    let epoch = log.epoch_at(found.offset).unwrap_or(-1);
-                    (found.offset, found.timestamp_ms, epoch)
-                }),
-        })
-    })
+    let marks = partition.watermarks()?;
+    let end = match is_read_committed {
+        true => marks.last_stable_offset,
+        false => marks.high_watermark,
+    };
+    let (timestamp_ms, limit) = match wanted.timestamp {
+        LATEST => return Ok((end, -1, epoch)),
+        EARLIEST | EARLIEST_LOCAL | EARLIEST_PENDING_UPLOAD => {
+            let start = marks.log_start_offset;
+            // The epoch of a log without records is that of its leader.
+            let written = partition.ask(|log, _| Ok(log.epoch_at(start)))?;
+            let written = written.filter(|_| start < marks.high_watermark);
+            return Ok((start, -1, written.unwrap_or(epoch)));
+        }
+        LATEST_TIERED => return Ok(NONE),
+        MAX_TIMESTAMP => match partition.ask(|log, _| Ok(log.max_timestamp_ms()))? {
+            Some(timestamp_ms) => (timestamp_ms, i64::MAX),
+            None => return Ok(NONE),
+        },
+        timestamp_ms => (timestamp_ms, end),
+    };
+    let Some(found) = partition.find_timestamp(timestamp_ms, limit)? else {
+        return Ok(NONE);
+    };
+    let epoch = partition.ask(|log, _| Ok(log.epoch_at(found.offset)))?;
+    Ok((found.offset, found.timestamp_ms, epoch.unwrap_or(-1)))
 }
 
 /// Where an epoch ended (KIP-320).
