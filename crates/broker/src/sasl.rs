@@ -120,7 +120,10 @@ struct PlainMessage {
 impl PlainMessage {
     fn parse(token: &[u8]) -> Result<Self, SaslError> {
         let text = String::from_utf8_lossy(token);
-        // Kafka looks at three parts, whatever follows, and takes missing ones for empty.
+        // As `PlainSaslServer`: exactly three parts.
+        if text.split('\0').count() != 3 {
+            return Err(SaslError::Malformed("a response that has not three parts"));
+        }
         let mut parts = text.split('\0').map(str::to_owned);
         let mut next = || parts.next().unwrap_or_default();
         let (authorization_id, user, password) = (next(), next(), next());

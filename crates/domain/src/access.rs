@@ -151,6 +151,12 @@ impl Vocabulary {
 
     fn knows_resource(&self, effect: Effect, pattern: &str) -> bool {
         let id = id_of(pattern);
+        // What no id has matches nothing: a deny of it would be believed to forbid.
+        let is_of_id =
+            |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '*' | '?');
+        if effect == Effect::Deny && !id.chars().all(is_of_id) {
+            return false;
+        }
         if !pattern.contains(SEPARATORS) {
             return true;
         }
@@ -508,6 +514,11 @@ mod tests {
             ("*", &long, "", false, false),
             ("", "*", "", false, false),
             // What an allow says of nothing that exists, it allows nobody.
+            ("*", " alpha", "", true, false),
+            ("*", "alpha\n", "", true, false),
+            ("*", "\u{430}lpha", "", true, false),
+            ("*", "acs:queue:*:*:alpha ", "", true, false),
+            ("*", "acs:queue:*:*:${x}", "", true, false),
             ("queue:Mkae", "*", "", true, false),
             ("queue", "*", "", true, false),
             ("*", "*", "queue:Knid", true, false),

@@ -107,6 +107,20 @@ impl BatchHeader {
         crc32c::crc32c_append(crc32c::crc32c(&self.encode()[CRC_START..]), body)
     }
 
+    /// What the broker makes of it when the largest timestamp of its records is known.
+    fn recomputed(self, rules: &BatchRules, max_timestamp: i64) -> Self {
+        let kept = self.attributes & ATTRIBUTES_OF_PRODUCERS;
+        let (attributes, max_timestamp) = match rules.log_append_time_ms {
+            Some(now_ms) => (kept | ATTRIBUTE_LOG_APPEND_TIME, now_ms),
+            None => (kept, max_timestamp),
+        };
+        Self {
+            attributes,
+            max_timestamp,
+            ..self
+        }
+    }
+
     fn with_codec(self, codec: i16) -> Self {
         Self {
             attributes: self.attributes & !ATTRIBUTE_COMPRESSION | codec,
@@ -193,6 +207,8 @@ pub(crate) struct BatchRules {
     pub record_faults_max: usize,
 }
 
+/// Epoch of a producer that has none.
+const NO_PRODUCER_EPOCH: i16 = -1;
 /// Timestamp of records that have none.
 pub(crate) const NO_TIMESTAMP: i64 = -1;
 
@@ -298,6 +314,10 @@ pub(crate) fn check(bytes: &Bytes, message_bytes_max: usize) -> Result<Unopened,
     if header.producer_id >= 0 && header.base_sequence < 0 {
         return invalid("a producer with an id numbers its batches");
     }
+    if header.producer_id >= 0 && header.producer_epoch < NO_PRODUCER_EPOCH {
+        let message = "there is no such epoch of a producer";
+        return refuse(ErrorCode::InvalidProducerEpoch, message);
+    }
     if header.compression() > COMPRESSION_ZSTD {
         let message = "there is no such compression";
         return refuse(ErrorCode::UnsupportedCompressionType, message);
@@ -367,9 +387,13 @@ impl Unopened {
             // Kafka, too, numbers them itself: some older clients do it wrong.
             return self.pack(rules, wanted, unpacked_bytes_max);
         }
-        let max_timestamp = pass.finish()?;
+        let header = self.header.recomputed(rules, pass.finish()?);
         let body = self.body.clone();
-        Ok(Batch::new(self.header, body, rules, max_timestamp))
+        // The checksum costs another pass over the bytes; mostly the client's fits.
+        Ok(match header == self.header {
+            true => Batch { header, body },
+            false => Batch::new(header, body),
+        })
     }
 
     fn pack(
@@ -401,8 +425,11 @@ impl Unopened {
             let message = "packed as the topic asks, the batch is larger than the topic takes";
             return Err(BatchRefusal::new(ErrorCode::MessageTooLarge, message).into());
         }
-        let header = self.header.with_codec(compression.codec);
-        Ok(Batch::new(header, body.into(), rules, max_timestamp))
+        let header = self.header.recomputed(rules, max_timestamp);
+        Ok(Batch::new(
+            header.with_codec(compression.codec),
+            body.into(),
+        ))
     }
 }
 
@@ -504,23 +531,13 @@ impl<'a> Pass<'a> {
 }
 
 impl Batch {
-    /// A batch of these records, whose largest timestamp is known.
-    fn new(from: BatchHeader, body: Bytes, rules: &BatchRules, max_timestamp: i64) -> Self {
-        let kept = from.attributes & ATTRIBUTES_OF_PRODUCERS;
-        let (attributes, max_timestamp) = match rules.log_append_time_ms {
-            Some(now_ms) => (kept | ATTRIBUTE_LOG_APPEND_TIME, now_ms),
-            None => (kept, max_timestamp),
-        };
+    /// A batch with this body, and the length and checksum that belong to it.
+    fn new(header: BatchHeader, body: Bytes) -> Self {
         let mut header = BatchHeader {
-            attributes,
-            max_timestamp,
             length: (HEADER_BYTES - LENGTH_OVERHEAD_BYTES + body.len()) as i32,
-            ..from
+            ..header
         };
-        // The checksum costs another pass over the bytes; mostly the client's fits.
-        if header != from {
-            header.crc = header.crc_with(&body);
-        }
+        header.crc = header.crc_with(&body);
         Self { header, body }
     }
 
@@ -592,9 +609,9 @@ pub(crate) fn marker_batch(
     record.push(0); // no headers
     let mut body = vec![(record.len() as u8) << 1];
     body.extend(record);
-    let mut header = BatchHeader {
+    let header = BatchHeader {
         base_offset: 0,
-        length: (HEADER_BYTES - LENGTH_OVERHEAD_BYTES + body.len()) as i32,
+        length: 0,
         leader_epoch: 0,
         crc: 0,
         attributes: ATTRIBUTE_TRANSACTIONAL | ATTRIBUTE_CONTROL,
@@ -606,11 +623,7 @@ pub(crate) fn marker_batch(
         base_sequence: -1,
         records_count: 1,
     };
-    header.crc = header.crc_with(&body);
-    Batch {
-        header,
-        body: body.into(),
-    }
+    Batch::new(header, body.into())
 }
 
 /// Reads the type of a control batch; `None` if it is not a transaction marker.

@@ -171,7 +171,10 @@ type Lie<'a> = &'a dyn Fn(&mut BatchHeader);
 
 #[test]
 fn what_is_no_batch_is_refused_with_kafkas_codes() {
-    use ErrorCode::{CorruptMessage, InvalidRecord, MessageTooLarge, UnsupportedCompressionType};
+    use ErrorCode::{
+        CorruptMessage, InvalidProducerEpoch, InvalidRecord, MessageTooLarge,
+        UnsupportedCompressionType,
+    };
     let check = |bytes: Bytes, expected: ErrorCode| {
         let refusal = opened(&bytes, &RULES).map(|batch| batch.header);
         let refusal = refusal.unwrap_err();
@@ -207,13 +210,20 @@ fn what_is_no_batch_is_refused_with_kafkas_codes() {
     };
     let code = opened(&good, &large).map(|_| ()).map_err(|no| no.code);
     assert_eq!(code, Err(MessageTooLarge));
-    let lies: [(Lie, ErrorCode); 10] = [
+    let lies: [(Lie, ErrorCode); 11] = [
         (&|header| header.records_count = 4, InvalidRecord),
         (&|header| header.last_offset_delta = 1, InvalidRecord),
         (&|header| header.last_offset_delta = -1, InvalidRecord),
         (&|header| header.records_count = 0, InvalidRecord),
         (&|header| header.attributes |= 0x20, InvalidRecord),
         (&|header| header.producer_id = 7, InvalidRecord),
+        (
+            &|header| {
+                (header.producer_id, header.base_sequence) = (7, 0);
+                header.producer_epoch = -5;
+            },
+            InvalidProducerEpoch,
+        ),
         (
             &|header| header.attributes |= 0x07,
             UnsupportedCompressionType,
@@ -384,6 +394,91 @@ fn topics_pack_records_their_way() {
             }
         }
     }
+}
+
+/// What is packed anew may be as long as it was: its checksum is another all the same.
+#[test]
+fn what_is_packed_anew_has_its_own_checksum() {
+    let mut same_length = 0;
+    for from in CODECS {
+        for to in CODECS {
+            for size in 0..60 {
+                let key: &'static [u8] = (0..size)
+                    .map(|at: u8| at.wrapping_mul(37))
+                    .collect::<Vec<u8>>()
+                    .leak();
+                let mut records = three();
+                records.iter_mut().for_each(|record| record.key = Some(key));
+                // Numbers of the same length that are wrong.
+                records[2].offset_delta = i64::from(size % 2);
+                let rules = BatchRules {
+                    compression: Some(Compression::from(to)),
+                    ..RULES
+                };
+                let bytes = batch_of(&records, from, |_| {});
+                let batch = opened(&bytes, &rules).unwrap();
+                same_length +=
+                    usize::from(batch.header.length == i32::try_from(bytes.len()).unwrap() - 12);
+                assert_eq!(record::decode(&batch.to_bytes()).unwrap().len(), 3);
+            }
+        }
+    }
+    assert!(same_length > 100, "{same_length}");
+}
+
+/// Frames that decoders here can read, and those of clients cannot.
+#[test]
+fn only_frames_of_lz4_that_clients_read_are_taken() {
+    let raw: Vec<u8> = three().iter().flat_map(encode).collect();
+    let header = BatchHeader::parse(&batch_of(&three(), 3, |_| {})).unwrap();
+    let is_taken =
+        |body: &[u8]| opened(&batch::with_records(&header, 3, body).into(), &RULES).is_ok();
+    let pack = |info: lz4_flex::frame::FrameInfo| {
+        let mut packer = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
+        std::io::Write::write_all(&mut packer, &raw).unwrap();
+        packer.finish().unwrap()
+    };
+    let info = || lz4_flex::frame::FrameInfo::new();
+    let sound = pack(info());
+    assert!(is_taken(&sound));
+    assert!(is_taken(&pack(
+        info().content_checksum(true).block_checksums(true)
+    )));
+    assert!(is_taken(&pack(info().content_size(Some(raw.len() as u64)))));
+    assert!(!is_taken(&sound[..sound.len() - 4]), "no end mark");
+    let linked = info().block_mode(lz4_flex::frame::BlockMode::Linked);
+    assert!(!is_taken(&pack(linked)), "blocks that need each other");
+    assert!(
+        !is_taken(&pack(info().legacy_frame(true))),
+        "the old format"
+    );
+    let again = [&sound[..], &sound[..]].concat();
+    assert!(is_taken(&again), "what follows is not looked at");
+}
+
+/// Numbers of five bytes have room for 35 bits.
+#[test]
+fn bits_that_a_number_does_not_have_are_dropped() {
+    let body = |key_length: &[u8]| {
+        let mut body = vec![0, 0, 0];
+        body.extend(key_length);
+        body.extend(b"abc\x01\x00");
+        let mut out = Vec::new();
+        put_number(&mut out, body.len() as i64);
+        out.extend(body);
+        out
+    };
+    let header = BatchHeader::parse(&batch_of(&[sent(0)], 0, |_| {})).unwrap();
+    let check = |key_length: &[u8], expected: Option<&[u8]>| {
+        let bytes = batch::with_records(&header, 1, &body(key_length));
+        let keys = record::decode(&bytes).map(|records| records[0].key.clone());
+        assert_eq!(keys.ok().flatten().as_deref(), expected);
+    };
+    check(&[0x06], Some(b"abc"));
+    check(&[0x86, 0x80, 0x80, 0x80, 0x00], Some(b"abc"));
+    check(&[0x86, 0x80, 0x80, 0x80, 0x70], Some(b"abc"));
+    check(&[0x86, 0x80, 0x80, 0x80, 0x10], Some(b"abc"));
+    check(&[0x86, 0x80, 0x80, 0x80, 0x80, 0x00], None);
 }
 
 /// Snappy of producers that do not frame it.

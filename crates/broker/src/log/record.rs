@@ -62,30 +62,33 @@ pub(crate) struct RecordRef<'a> {
 struct Cursor<'a>(&'a [u8]);
 
 impl<'a> Cursor<'a> {
-    fn number(&mut self, bytes_max: usize) -> Option<i64> {
+    /// The bits of a number, before their sign is put in its place.
+    fn bits(&mut self, bytes_max: usize) -> Option<u64> {
         // Most numbers have one byte.
         if let [byte @ 0..0x80, rest @ ..] = self.0 {
             self.0 = rest;
-            return Some(i64::from(byte >> 1) ^ -i64::from(byte & 1));
+            return Some(u64::from(*byte));
         }
         let mut value: u64 = 0;
         for (at, byte) in self.0.iter().take(bytes_max).enumerate() {
             value |= u64::from(byte & 0x7f) << (7 * at);
             if byte & 0x80 == 0 {
                 self.0 = &self.0[at + 1..];
-                return Some(((value >> 1) as i64) ^ -((value & 1) as i64));
+                return Some(value);
             }
         }
         None
     }
 
     fn varint(&mut self) -> Option<i32> {
-        // A number of five bytes may have more than 32 bits; Kafka's readers drop them.
-        self.number(VARINT_BYTES_MAX).map(|value| value as i32)
+        // Five bytes have room for more than 32 bits: readers drop them before the sign is looked at.
+        let bits = self.bits(VARINT_BYTES_MAX)? as u32;
+        Some((bits >> 1) as i32 ^ -((bits & 1) as i32))
     }
 
     fn varlong(&mut self) -> Option<i64> {
-        self.number(VARLONG_BYTES_MAX)
+        let bits = self.bits(VARLONG_BYTES_MAX)?;
+        Some((bits >> 1) as i64 ^ -((bits & 1) as i64))
     }
 
     fn take(&mut self, length: i32) -> Option<&'a [u8]> {
@@ -284,6 +287,34 @@ impl Read for Xerial<'_> {
     }
 }
 
+/// The one frame that Kafka's clients read: of the present format, with blocks that do not need each other, and
+/// whole to its end mark (`Lz4BlockInputStream`). What follows it is not looked at.
+fn lz4_frame(packed: &[u8]) -> Option<&[u8]> {
+    const MAGIC: [u8; 4] = 0x184d_2204_u32.to_le_bytes();
+    const HAS_CONTENT_SIZE: u8 = 0x08;
+    const HAS_CONTENT_CHECKSUM: u8 = 0x04;
+    const HAS_BLOCK_CHECKSUMS: u8 = 0x10;
+    /// Version 1, independent blocks, nothing reserved.
+    const FLAGS_MASK: u8 = 0xe3;
+    const FLAGS: u8 = 0x60;
+    let flags = *packed.strip_prefix(&MAGIC)?.first()?;
+    if flags & FLAGS_MASK != FLAGS {
+        return None;
+    }
+    let optional = |flag: u8, bytes: usize| if flags & flag == 0 { 0 } else { bytes };
+    // Magic, flags, block descriptor, checksum of the header.
+    let mut at = 7 + optional(HAS_CONTENT_SIZE, 8);
+    loop {
+        let size = u32::from_le_bytes(*packed.get(at..)?.first_chunk()?);
+        at += 4;
+        if size == 0 {
+            return packed.get(..at + optional(HAS_CONTENT_CHECKSUM, 4));
+        }
+        // The highest bit says that the block is not compressed.
+        at += (size & 0x7fff_ffff) as usize + optional(HAS_BLOCK_CHECKSUMS, 4);
+    }
+}
+
 /// Shows every record of a batch to `visitor`, in order, until it breaks off. Memory is bounded by a window,
 /// or by the largest record.
 ///
@@ -327,7 +358,8 @@ pub(crate) fn visit(
             walk(Plain(&block), count, visitor)
         }
         3 => {
-            let reader = lz4_flex::frame::FrameDecoder::new(body);
+            let frame = lz4_frame(body).ok_or(RecordError::Malformed)?;
+            let reader = lz4_flex::frame::FrameDecoder::new(frame);
             let window = Window::new(reader, packed_bytes, unpacked_bytes_max);
             walk(window, count, visitor)
         }

@@ -232,7 +232,7 @@ pub fn json_text<T: DeserializeOwned>(name: &str, text: String) -> Result<T, Cal
         Ok(decoded) => Ok(decoded.value.0),
         Err(fault) => Err(field(
             name,
-            format!("not the JSON of this parameter: {fault}"),
+            format!("not the JSON of this parameter: {}", fault.reason()),
         )),
     }
 }

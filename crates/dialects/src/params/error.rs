@@ -42,6 +42,15 @@ impl ParamError {
         }
     }
 
+    /// What is wrong, of a part of the parameter that another names.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Invalid { name, reason } if name.is_empty() => reason.clone(),
+            Self::Malformed { reason } => reason.clone(),
+            other => other.to_string(),
+        }
+    }
+
     pub(super) fn invalid(name: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Invalid {
             name: name.into(),
