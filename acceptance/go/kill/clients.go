@@ -75,6 +75,8 @@ func (l *ledger) refuse(format string, arguments ...any) {
 func connect(s *server, options ...kgo.Opt) (*kgo.Client, error) {
 	common := []kgo.Opt{
 		kgo.SeedBrokers(s.address()),
+		// A broker that is killed closes connections at any moment, the first too.
+		kgo.AlwaysRetryEOF(),
 		kgo.RetryBackoffFn(func(int) time.Duration { return retryPause }),
 		kgo.RequestRetries(1 << 20),
 		kgo.RetryTimeout(10 * time.Minute),
