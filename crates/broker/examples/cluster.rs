@@ -1,6 +1,6 @@
 //! Serves one cluster until it is interrupted:
 //! `cargo run -p brokerage-broker --example cluster -- DATA_DIR PORT BROKERS [power] [--release VERSION]
-//! [--door NAME]… [--user NAME:PASSWORD]…`.
+//! [--door NAME]… [--user NAME:PASSWORD]… [--retention-check-ms MS]`.
 //!
 //! A door is PLAINTEXT (if none is named), SASL_PLAINTEXT, SSL or SASL_SSL. Broker `n` of `BROKERS` listens at
 //! `127.0.0.1:PORT+n` with the first door, at `PORT+BROKERS+n` with the second, and so on; with a PORT of 0 the
@@ -13,12 +13,12 @@ use std::{fmt::Display, io::Write as _, path::PathBuf, sync::Arc, time::Instant}
 
 use brokerage_broker::{
     Authorization, BrokerSpec, Clock, ClusterLimits, ClusterSpec, Durability, Host, HostOptions,
-    ListenerSpec, SaslSpec, SecurityProtocol, TopicDefaults,
+    ListenerSpec, LogIntervals, SaslSpec, SecurityProtocol, TopicDefaults,
 };
 
 const CLUSTER: &str = "example";
 const USAGE: &str = "usage: cluster DATA_DIR PORT BROKERS [power] [--release VERSION] \
-                     [--door NAME]... [--user NAME:PASSWORD]...";
+                     [--door NAME]... [--user NAME:PASSWORD]... [--retention-check-ms MS]";
 
 struct SystemClock;
 
@@ -42,6 +42,7 @@ struct Arguments {
     release: String,
     doors: Vec<SecurityProtocol>,
     users: Vec<(String, String)>,
+    log_intervals: LogIntervals,
 }
 
 impl Arguments {
@@ -57,6 +58,7 @@ impl Arguments {
             release: "4.1.0".to_owned(),
             doors: Vec::new(),
             users: Vec::new(),
+            log_intervals: LogIntervals::default(),
         };
         let mut rest = rest.iter();
         while let Some(word) = rest.next() {
@@ -68,6 +70,10 @@ impl Arguments {
                     let user = rest.next().and_then(|user| user.split_once(':'));
                     let (name, password) = user.ok_or(USAGE)?;
                     out.users.push((name.to_owned(), password.to_owned()));
+                }
+                "--retention-check-ms" => {
+                    let interval_ms = rest.next().ok_or(USAGE)?.parse()?;
+                    out.log_intervals.retention_check_ms = interval_ms;
                 }
                 _ => return Err(USAGE.into()),
             }
@@ -146,12 +152,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .init();
     let words: Vec<String> = std::env::args().skip(1).collect();
     let arguments = Arguments::parse(&words)?;
-    let host = Host::open(HostOptions::new(
+    let options = HostOptions::new(
         arguments.data_dir.clone(),
         arguments.durability,
         Arc::new(SystemClock),
         u64::from(std::process::id()),
-    ))?;
+    );
+    let host = Host::open(HostOptions {
+        log_intervals: arguments.log_intervals,
+        ..options
+    })?;
     let started = Instant::now();
     host.ensure_cluster(arguments.spec()).await?;
     for (name, password) in &arguments.users {

@@ -123,7 +123,9 @@ impl<'e> Cluster<'e> {
                 command
                     .arg(self.folder.join("data"))
                     .args([self.first_port, self.brokers].map(|number| number.to_string()))
-                    .args(["--user", &format!("{USER}:{PASSWORD}")]);
+                    .args(["--user", &format!("{USER}:{PASSWORD}")])
+                    // As often as the oracle: the scripts wait a minute for old records to go.
+                    .args(["--retention-check-ms", "5000"]);
                 for protocol in self.protocols {
                     command.args(["--door", protocol.name()]);
                 }
