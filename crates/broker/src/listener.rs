@@ -218,35 +218,35 @@ pub(crate) fn accept(cluster: &Arc<Cluster>, listening: &Listening) {
         Socket::Shared(registration) => return registration.lead_to(cluster, &listening.door),
     };
     let door = listening.door.clone();
-    let accepting = accept_all(Arc::downgrade(cluster), door, socket);
-    let vital = cluster.shared.vital.clone();
-    let accepting = vital.guarded("a listener of a cluster", accepting);
+    let guard = cluster.shared.vital.guard("a listener of a cluster");
+    let leads_to = Arc::downgrade(cluster);
+    // Not a function of its own: its arguments would be kept twice for each listener at rest.
+    let accepting = async move {
+        let _guard = &guard;
+        loop {
+            let accepted = tokio::select! {
+                // First, so that nothing is taken from a listener that took over the socket.
+                biased;
+                () = door.stop.cancelled() => return,
+                accepted = socket.accept() => accepted,
+            };
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, address = %door.local_address, "cannot accept");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let Some(cluster) = leads_to.upgrade() else {
+                return;
+            };
+            admit(cluster, door.clone(), peer, |cluster, door| {
+                open(cluster, door, stream)
+            });
+        }
+    };
     cluster.tasks.spawn_on(accepting, &cluster.shared.runtime);
-}
-
-async fn accept_all(cluster: std::sync::Weak<Cluster>, door: Arc<Door>, socket: Arc<TcpListener>) {
-    loop {
-        let accepted = tokio::select! {
-            // First, so that nothing is taken from a listener that took over the socket.
-            biased;
-            () = door.stop.cancelled() => return,
-            accepted = socket.accept() => accepted,
-        };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, address = %door.local_address, "cannot accept");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
-        let Some(cluster) = cluster.upgrade() else {
-            return;
-        };
-        admit(cluster, door.clone(), peer, |cluster, door| {
-            open(cluster, door, stream)
-        });
-    }
 }
 
 async fn open(

@@ -482,13 +482,14 @@ impl Transactions {
         watched.remove(&id);
         if is_open {
             let (cluster, runtime) = (cluster.clone(), cluster.shared.runtime.clone());
-            let vital = cluster.shared.vital.clone();
+            let guard = cluster.shared.vital.guard("the end of a late transaction");
             cluster.tasks.clone().spawn_on(
-                vital.guarded("the end of a late transaction", async move {
+                async move {
+                    let _guard = guard;
                     if let Err(code) = cluster.transactions.time_out(&id, started_ms).await {
                         tracing::warn!(%code, transactional_id = %id, "cannot abort a transaction that is late");
                     }
-                }),
+                },
                 &runtime,
             );
         }
@@ -540,13 +541,14 @@ fn spawn_complete(cluster: &Weak<Cluster>, id: String) {
         return;
     };
     let runtime = cluster.shared.runtime.clone();
-    let vital = cluster.shared.vital.clone();
+    let guard = cluster.shared.vital.guard("the end of a transaction");
     cluster.tasks.clone().spawn_on(
-        vital.guarded("the end of a transaction", async move {
+        async move {
+            let _guard = guard;
             if let Err(code) = cluster.transactions.complete(&id).await {
                 tracing::warn!(%code, transactional_id = %id, "cannot complete a transaction");
             }
-        }),
+        },
         &runtime,
     );
 }

@@ -6,7 +6,7 @@
 //! requests its clients send. A piece of work that is given up while it waits is never begun; one that has
 //! begun keeps its turn until it is done, so a piece must be short in itself. Long work takes many turns.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Semaphore;
 
@@ -21,7 +21,9 @@ fn at_once() -> usize {
 
 /// The turns of one cluster.
 pub(crate) struct Turns {
-    own: Arc<Semaphore>,
+    /// Made when first asked for: most clusters are idle.
+    own: OnceLock<Arc<Semaphore>>,
+    own_count: usize,
     host: Arc<Semaphore>,
 }
 
@@ -48,17 +50,23 @@ impl HostTurns {
     /// What one cluster may have of them: half.
     pub(crate) fn share(&self) -> Turns {
         Turns {
-            own: Arc::new(Semaphore::new(self.count.div_ceil(2))),
+            own: OnceLock::new(),
+            own_count: self.count.div_ceil(2),
             host: self.semaphore.clone(),
         }
     }
 }
 
 impl Turns {
+    fn own(&self) -> &Arc<Semaphore> {
+        let new = || Arc::new(Semaphore::new(self.own_count));
+        self.own.get_or_init(new)
+    }
+
     /// Whether whoever asks has its turn at once.
     #[cfg(test)]
     pub(crate) fn is_free(&self) -> bool {
-        self.own.available_permits() > 0
+        self.own().available_permits() > 0
     }
 
     /// Does a piece of work on a blocking thread when it is its turn. `None` if the process stops, or the
@@ -67,7 +75,7 @@ impl Turns {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        let own = self.own.clone().acquire_owned().await.ok()?;
+        let own = self.own().clone().acquire_owned().await.ok()?;
         let host = self.host.clone().acquire_owned().await.ok()?;
         let working = tokio::task::spawn_blocking(move || {
             let done = work();
@@ -139,7 +147,7 @@ mod tests {
         let host = HostTurns::new(2);
         let (greedy, other) = (Arc::new(host.share()), Arc::new(host.share()));
         let (held, ends): (Vec<_>, Vec<_>) = (0..10).map(|_| hold(&greedy)).unzip();
-        until(|| greedy.own.available_permits() == 0).await;
+        until(|| greedy.own().available_permits() == 0).await;
         // Nine of the greedy cluster wait, and yet the other has its turn.
         assert_eq!(other.take(|| 7).await, Some(7));
         drop(ends);

@@ -16,15 +16,16 @@ impl Default for Vital {
 }
 
 impl Vital {
-    /// Runs `work`, a panic of which is reported.
-    pub(crate) async fn guarded<F: Future>(self, name: &'static str, work: F) -> F::Output {
-        let _guard = Guard { vital: &self, name };
-        work.await
+    /// Reports a panic of the task that holds this.
+    pub(crate) fn guard(&self, name: &'static str) -> Guard {
+        let vital = self.clone();
+        Guard { vital, name }
     }
 
     /// Runs `work`, which ends only by being dropped: everything else is reported.
     pub(crate) async fn endless<F: Future>(self, name: &'static str, work: F) {
-        self.clone().guarded(name, work).await;
+        let _guard = self.guard(name);
+        work.await;
         self.report(name);
     }
 
@@ -45,12 +46,14 @@ impl Vital {
     }
 }
 
-struct Guard<'a> {
-    vital: &'a Vital,
+/// Held by a task that is missed if it panics. A task holds it rather than being wrapped, which would keep its
+/// future twice.
+pub(crate) struct Guard {
+    vital: Vital,
     name: &'static str,
 }
 
-impl Drop for Guard<'_> {
+impl Drop for Guard {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.vital.report(self.name);
@@ -65,15 +68,16 @@ mod tests {
     #[tokio::test]
     async fn a_task_that_panics_or_ends_is_missed() {
         let vital = Vital::default();
-        let panics = async { panic!("as the test wants") };
-        let panicked = tokio::spawn(vital.clone().guarded("guarded", panics));
+        let guard = vital.guard("guarded");
+        let panicked = tokio::spawn(async move {
+            let _guard = &guard;
+            panic!("as the test wants")
+        });
         assert!(panicked.await.is_err());
         assert_eq!(vital.lost().await, "guarded");
 
         let vital = Vital::default();
-        tokio::spawn(vital.clone().guarded("work", async {}))
-            .await
-            .unwrap();
+        drop(vital.guard("work"));
         let dropped = tokio::spawn(
             vital
                 .clone()
