@@ -10,6 +10,8 @@ use brokerage_domain::Result;
 
 use crate::control::Control;
 
+mod deliver;
+mod fail;
 mod housekeeping;
 pub(crate) mod lease;
 mod reconcile;

@@ -1,0 +1,183 @@
+//! Money, ports and times of a delivery: what is recorded when a cluster runs, and when it ends.
+
+use brokerage_domain::Error;
+use brokerage_domain::clock::Moment;
+use brokerage_domain::id::{InstanceId, OrderId};
+use brokerage_domain::instance::{Instance, Phase, Want};
+use brokerage_domain::ledger::{Transfer, TransferKind};
+use brokerage_domain::order::{
+    Charge, LineState, Order, Payment, line_resolution_id, line_transfer_id,
+};
+use brokerage_store::Tx;
+use brokerage_store::broker_port::{broker_port_free, broker_port_give_back};
+use brokerage_store::instance::Attention;
+use brokerage_store::ledger::{transfer_by_id, transfer_end_hold, transfer_receive};
+use brokerage_store::order::{order_by_id, order_line_move};
+use brokerage_store::topic::topic_record_delete_all;
+
+use crate::control::Abort;
+use crate::failpoints::crash_point;
+
+fn order_read(tx: &mut dyn Tx, id: &OrderId) -> std::result::Result<Order, Abort> {
+    let missing = || Error::internal(format!("the order {id} is missing"));
+    Ok(order_by_id(tx, id)?.ok_or_else(missing)?)
+}
+
+/// Running: the line is delivered, its money taken, its term begun, in one transaction. So is the line of a change.
+pub(super) fn record_running(
+    tx: &mut dyn Tx,
+    instance: &mut Instance,
+    now: Moment,
+) -> std::result::Result<Option<Attention>, Abort> {
+    if instance.want != Want::Running {
+        return Ok(None);
+    }
+    let order = order_read(tx, &instance.order_id)?;
+    if deliver_line(tx, &order, instance.order_line, now)? {
+        instance.running_since = Some(now);
+        instance.expires_at = instance.charge.expires_at(now);
+        instance.billed_until = match instance.charge {
+            Charge::Postpaid => Some(now.plus_seconds(3_600)),
+            Charge::Prepaid { .. } => None,
+        };
+    }
+    if let Some(change) = instance.change.take() {
+        let order = order_read(tx, &change.order_id)?;
+        deliver_line(tx, &order, change.order_line, now)?;
+        give_back_ports(tx, &instance.id, &instance.ports, &change.ports)?;
+        instance.plan = change.plan;
+        instance.ports = change.ports;
+    }
+    instance.phase = Phase::Running;
+    instance.attempts = 0;
+    instance.failure = None;
+    crash_point("record_running_in_transaction");
+    Ok(Some(Attention::Settled))
+}
+
+pub(super) fn record_stopped(instance: &mut Instance) -> Option<Attention> {
+    (instance.want == Want::Stopped).then(|| {
+        instance.phase = Phase::Stopped;
+        Attention::Settled
+    })
+}
+
+/// The end of an instance: ports freed, and the money of lines that were never delivered given back.
+pub(super) fn record_end(
+    tx: &mut dyn Tx,
+    instance: &mut Instance,
+    phase: Phase,
+    line_state: LineState,
+    now: Moment,
+) -> std::result::Result<Option<Attention>, Abort> {
+    let order = order_read(tx, &instance.order_id)?;
+    undo_line(tx, &order, instance.order_line, line_state, now)?;
+    undo_change(tx, instance, line_state, now)?;
+    broker_port_free(tx, &instance.id)?;
+    topic_record_delete_all(tx, &instance.id)?;
+    instance.ports.clear();
+    instance.phase = phase;
+    crash_point("record_end_in_transaction");
+    Ok(Some(Attention::Settled))
+}
+
+/// Takes a change back that was not delivered: its money returns, its new ports are freed, the plan is as before.
+pub(super) fn undo_change(
+    tx: &mut dyn Tx,
+    instance: &mut Instance,
+    line_state: LineState,
+    now: Moment,
+) -> std::result::Result<(), Abort> {
+    let Some(change) = instance.change.take() else {
+        return Ok(());
+    };
+    let order = order_read(tx, &change.order_id)?;
+    undo_line(tx, &order, change.order_line, line_state, now)?;
+    give_back_ports(tx, &instance.id, &change.ports, &instance.ports)
+}
+
+/// Frees the ports of `held` that are not among `kept`.
+fn give_back_ports(
+    tx: &mut dyn Tx,
+    instance: &InstanceId,
+    held: &[u16],
+    kept: &[u16],
+) -> std::result::Result<(), Abort> {
+    for port in held.iter().filter(|port| !kept.contains(port)) {
+        broker_port_give_back(tx, instance, *port)?;
+    }
+    Ok(())
+}
+
+/// A line is delivered: a hold of its money is posted. `false` when the line was ended before.
+fn deliver_line(
+    tx: &mut dyn Tx,
+    order: &Order,
+    line: u32,
+    now: Moment,
+) -> std::result::Result<bool, Abort> {
+    if !order_line_move(tx, &order.id, line, LineState::Placed, LineState::Delivered)? {
+        return Ok(false);
+    }
+    if order.payment == Payment::OnDelivery {
+        end_hold(tx, order, line, TransferKind::PostPending, now)?;
+    }
+    Ok(true)
+}
+
+/// A line will not be delivered: its money goes back. Nothing happens when the line was ended before.
+fn undo_line(
+    tx: &mut dyn Tx,
+    order: &Order,
+    line: u32,
+    state: LineState,
+    now: Moment,
+) -> std::result::Result<(), Abort> {
+    if !order_line_move(tx, &order.id, line, LineState::Placed, state)? {
+        return Ok(());
+    }
+    match order.payment {
+        Payment::OnDelivery => end_hold(tx, order, line, TransferKind::VoidPending, now),
+        Payment::AtOrder => refund(tx, order, line, now),
+    }
+}
+
+fn taken(tx: &mut dyn Tx, order: &Order, line: u32) -> std::result::Result<Transfer, Abort> {
+    let id = line_transfer_id(&order.id, line);
+    let missing = || Error::internal(format!("the transfer {id} is missing"));
+    Ok(transfer_by_id(tx, &id)?.ok_or_else(missing)?)
+}
+
+fn end_hold(
+    tx: &mut dyn Tx,
+    order: &Order,
+    line: u32,
+    kind: TransferKind,
+    now: Moment,
+) -> std::result::Result<(), Abort> {
+    let hold = taken(tx, order, line)?;
+    transfer_end_hold(tx, &hold, &line_resolution_id(&order.id, line), kind, now)?;
+    Ok(())
+}
+
+/// Money that was taken at the order goes back by a new transfer; the old one stays.
+fn refund(
+    tx: &mut dyn Tx,
+    order: &Order,
+    line: u32,
+    now: Moment,
+) -> std::result::Result<(), Abort> {
+    let paid = taken(tx, order, line)?;
+    let back = Transfer {
+        id: line_resolution_id(&order.id, line),
+        kind: TransferKind::Posted,
+        pending_id: None,
+        debit: paid.credit,
+        credit: paid.debit,
+        currency: paid.currency,
+        amount: paid.amount,
+        at: now,
+    };
+    transfer_receive(tx, &back)?;
+    Ok(())
+}

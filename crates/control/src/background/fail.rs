@@ -1,0 +1,184 @@
+//! What a failed step means: another port, another attempt later, or giving up.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use brokerage_domain::Result;
+use brokerage_domain::clock::Moment;
+use brokerage_domain::id::InstanceId;
+use brokerage_domain::instance::{Instance, Want};
+use brokerage_domain::listener::{Addressing, loopback_number};
+use brokerage_domain::order::LineState;
+use brokerage_engine::EngineError;
+use brokerage_store::Tx;
+use brokerage_store::broker_port::{broker_port_block, broker_port_take};
+use brokerage_store::instance::Attention;
+
+use super::deliver::undo_change;
+use crate::control::{Abort, Control};
+
+/// The shortest wait after a record that could not be written.
+const FAILURE_PAUSE: Duration = Duration::from_secs(1);
+/// Attempts after which a first delivery is given up and its money given back.
+pub(crate) const DELIVERY_ATTEMPTS_MAX: u32 = 8;
+/// First and longest wait between attempts, in milliseconds; each is twice the one before.
+const BACK_OFF_MS: (i64, i64) = (50, 30_000);
+
+impl Control {
+    /// Decides by the kind of failure: another port, giving up, or another attempt later. Damaged data is never given
+    /// up, since what is given up is deleted: the attempts go on until the operator has looked.
+    pub(super) async fn step_failed(&self, instance: &Instance, error: EngineError) -> Result<()> {
+        let reason = tell_failure(&instance.id, &error);
+        let (now, real_now) = (self.now(), self.real_now());
+        let revision = instance.revision;
+        self.instance_record("step_failed", &instance.id, move |tx, current| {
+            // What failed is not what is wanted any more; whoever changed it asked for another look.
+            if current.revision != revision {
+                return Ok(None);
+            }
+            current.attempts = current.attempts.saturating_add(1);
+            current.failure = Some(reason.clone());
+            if let EngineError::AddressTaken { address } = error
+                && let Some(port) = port_to_replace(current, address)
+            {
+                if !replace_port(tx, current, port)? {
+                    give_up(tx, current, now)?;
+                }
+                return Ok(Some(Attention::From(real_now)));
+            }
+            let hopeless = match error {
+                EngineError::Refused { .. } => true,
+                EngineError::Damaged(_) => false,
+                _ => current.attempts >= DELIVERY_ATTEMPTS_MAX,
+            };
+            if hopeless && give_up(tx, current, now)? {
+                return Ok(Some(Attention::From(real_now)));
+            }
+            Ok(Some(Attention::From(after_back_off(
+                real_now,
+                current.attempts,
+            ))))
+        })
+        .await
+        .map(|_| ())
+    }
+
+    pub(super) async fn postpone(&self, id: &InstanceId) {
+        let real_now = self.real_now();
+        let postponed = self
+            .instance_record("postpone", id, move |_, current| {
+                current.attempts = current.attempts.saturating_add(1);
+                Ok(Some(Attention::From(after_back_off(
+                    real_now,
+                    current.attempts,
+                ))))
+            })
+            .await;
+        if let Err(error) = postponed {
+            tracing::error!(instance = %id, error = &error as &dyn std::error::Error, "nor could it be postponed");
+            tokio::time::sleep(FAILURE_PAUSE).await;
+        }
+    }
+}
+
+/// Logs why a step failed, and answers what its record says of it.
+fn tell_failure(id: &InstanceId, error: &EngineError) -> String {
+    let cause = error as &dyn std::error::Error;
+    if let EngineError::Damaged(_) = error {
+        tracing::error!(instance = %id, error = cause, "the operator has to look");
+        // The owner is shown this; where the damage is stands in the log.
+        return error.to_string();
+    }
+    tracing::warn!(instance = %id, error = cause, "a step failed");
+    error_chain(error)
+}
+
+fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+fn after_back_off(now: Moment, attempts: u32) -> Moment {
+    let (first, longest) = BACK_OFF_MS;
+    let wait_ms = first
+        .saturating_mul(1 << attempts.saturating_sub(1).min(20))
+        .min(longest);
+    Moment::from_micros(now.micros() + wait_ms * 1_000)
+}
+
+/// The port behind an address, if no client has been told of it yet: of an instance that never ran, or of a change
+/// under way.
+fn port_to_replace(instance: &Instance, address: SocketAddr) -> Option<u16> {
+    let port = match (instance.plan_intended().listeners.addressing, address.ip()) {
+        (Addressing::Port, _) => address.port(),
+        // One program that listens at a usual port everywhere takes it at all addresses: trying has an end.
+        (Addressing::Loopback, IpAddr::V4(ip)) if instance.attempts < DELIVERY_ATTEMPTS_MAX => {
+            loopback_number(ip)?
+        }
+        (Addressing::Loopback | Addressing::ServerName, _) => return None,
+    };
+    let is_undelivered = match &instance.change {
+        Some(change) => change.ports.contains(&port) && !instance.ports.contains(&port),
+        None => instance.running_since.is_none() && instance.ports.contains(&port),
+    };
+    is_undelivered.then_some(port)
+}
+
+/// Another program of the host has the port: the instance gets the next free one; `false` when there is none.
+fn replace_port(
+    tx: &mut dyn Tx,
+    instance: &mut Instance,
+    port: u16,
+) -> std::result::Result<bool, Abort> {
+    broker_port_block(tx, &instance.id, port)?;
+    let Some(&fresh) = broker_port_take(tx, &instance.id, 1)?.first() else {
+        return Ok(false);
+    };
+    let ports = match &mut instance.change {
+        Some(change) => &mut change.ports,
+        None => &mut instance.ports,
+    };
+    for held in ports.iter_mut().filter(|held| **held == port) {
+        *held = fresh;
+    }
+    Ok(true)
+}
+
+/// Gives up what cannot be delivered: of a change, the change; of a first delivery, the instance. `false` when
+/// there is nothing to give up, because a delivered cluster only has to run again.
+fn give_up(
+    tx: &mut dyn Tx,
+    instance: &mut Instance,
+    now: Moment,
+) -> std::result::Result<bool, Abort> {
+    if instance.want != Want::Running {
+        return Ok(false);
+    }
+    if instance.change.is_some() {
+        undo_change(tx, instance, LineState::Failed, now)?;
+        instance.attempts = 0;
+        return Ok(true);
+    }
+    if instance.running_since.is_none() {
+        instance.want = Want::Undone;
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_wait_twice_as_long_each_time_up_to_a_bound() {
+        let wait = |attempts| after_back_off(Moment::from_micros(0), attempts).micros() / 1_000;
+        assert_eq!([1, 2, 3, 8].map(wait), [50, 100, 200, 6_400]);
+        assert_eq!(wait(u32::MAX), 30_000);
+    }
+}
