@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use brokerage_control::Control;
 use brokerage_control::access_key::NewKey;
+use brokerage_control::background::{Task, TaskStatus};
 use brokerage_control::watch::Watch;
 use brokerage_domain::Error;
 use brokerage_domain::access::Policy;
@@ -103,6 +104,8 @@ pub enum Ask {
     Requests {
         last: usize,
     },
+    /// What background tasks do.
+    Tasks,
     /// Where the API listens.
     Addresses,
 }
@@ -229,6 +232,7 @@ pub async fn answer(control: &Control, api: &[String], ask: Ask) -> anyhow::Resu
             )
         }
         Ask::Requests { last } => Ok(serde_json::to_value(control.requests().last(last))?),
+        Ask::Tasks => Ok(tasks(control)),
         Ask::Addresses => Ok(json!({ "api": api })),
     }
 }
@@ -368,6 +372,22 @@ async fn instances(control: &Control) -> anyhow::Result<Value> {
         })
     };
     Ok(Value::Array(list.iter().map(value).collect()))
+}
+
+fn tasks(control: &Control) -> Value {
+    let value = |(task, status): (&Task, TaskStatus)| {
+        let last = status.last.as_ref();
+        json!({
+            "task": task.name,
+            "period_ms": u64::try_from(task.period.as_millis()).unwrap_or(u64::MAX),
+            "slices": status.slices,
+            "failures": status.failures,
+            "last_at": last.map(|last| last.began_at.iso()),
+            "last_took_us": last.map(|last| last.took_us),
+            "last_failure": last.and_then(|last| last.failure.clone()),
+        })
+    };
+    Value::Array(control.task_list().into_iter().map(value).collect())
 }
 
 /// Serves the socket until it is told to stop.

@@ -47,6 +47,8 @@ pub enum Command {
     Operations,
     /// List recent calls and how they ended
     Requests(RequestsFlags),
+    /// List the background tasks and how they last went
+    Tasks(TargetFlags),
     /// List the places where a test build may abort (cargo feature `failpoints`)
     Failpoints,
 }

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use brokerage_control::Control;
+use brokerage_control::background::LastSlice;
 use brokerage_engine_embedded::Host;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
@@ -28,6 +30,7 @@ const INSTANCE: &str = "instance_id";
 const TOPIC: &str = "topic";
 const USER: &str = "user";
 const GROUP: &str = "group";
+const TASK: &str = "task";
 
 /// Labels of one row, in order.
 type Labels = Vec<(&'static str, String)>;
@@ -237,6 +240,45 @@ impl Collector for Clusters {
     }
 }
 
+/// Reads the background tasks at each scrape.
+struct Tasks {
+    control: Arc<Control>,
+}
+
+impl fmt::Debug for Tasks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tasks").finish_non_exhaustive()
+    }
+}
+
+impl Collector for Tasks {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+        let tasks = self.control.task_list();
+        let counted = tasks.iter().map(|(task, status)| Counted {
+            labels: vec![(TASK, task.name.to_owned())],
+            values: vec![
+                ("slices", "Slices of work that ended.", status.slices),
+                ("failures", "Slices that failed.", status.failures),
+            ],
+        });
+        counters(&mut encoder, "task", &counted.collect::<Vec<_>>())?;
+        let measured = |value: fn(&LastSlice) -> u64| {
+            tasks.iter().filter_map(move |(task, status)| {
+                Some(Measured {
+                    labels: vec![(TASK, task.name.to_owned())],
+                    value: value(status.last.as_ref()?),
+                })
+            })
+        };
+        let rows = measured(|last| u64::try_from(last.began_at.seconds()).unwrap_or(0));
+        let (name, help) = ("task_last_began_seconds", "When the last slice began.");
+        gauge(&mut encoder, name, help, rows)?;
+        let rows = measured(|last| last.took_us / 1_000);
+        let (name, help) = ("task_last_took_ms", "How long the last slice took.");
+        gauge(&mut encoder, name, help, rows)
+    }
+}
+
 /// What is told, and to one at a time: a scrape may be large.
 #[derive(Clone)]
 pub struct Metrics {
@@ -246,13 +288,19 @@ pub struct Metrics {
 
 impl Metrics {
     /// `has_details`: topics, users and groups, too.
-    pub fn new(host: Host, has_details: bool) -> Self {
-        let mut registry = Registry::default();
-        registry.register_collector(Box::new(Clusters { host, has_details }));
+    pub fn new(control: Arc<Control>, host: Host, has_details: bool) -> Self {
+        let mut registry = Self::of_clusters(host, has_details);
+        registry.register_collector(Box::new(Tasks { control }));
         Self {
             registry: Arc::new(registry),
             turn: Arc::new(Semaphore::new(1)),
         }
+    }
+
+    fn of_clusters(host: Host, has_details: bool) -> Registry {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Clusters { host, has_details }));
+        registry
     }
 
     /// Answers one request.
@@ -383,7 +431,7 @@ mod tests {
     async fn instances_are_told_and_the_rest_when_asked_for() {
         let dir = tempfile::tempdir().unwrap();
         let host = host(dir.path()).await;
-        let samples = check(&exposition(&Metrics::new(host.clone(), false).registry).unwrap());
+        let samples = check(&exposition(&Metrics::of_clusters(host.clone(), false)).unwrap());
         has(&samples, "brokerage_instances", "2");
         for id in ["a", "b"] {
             let of = |name: &str| format!("brokerage_instance_{name}{{instance_id=\"{id}\"}}");
@@ -391,7 +439,7 @@ mod tests {
             has(&samples, &of("topics"), if id == "a" { "1" } else { "0" });
         }
         assert!(!samples.iter().any(|(name, _)| name.contains("topic=")));
-        let samples = check(&exposition(&Metrics::new(host, true).registry).unwrap());
+        let samples = check(&exposition(&Metrics::of_clusters(host, true)).unwrap());
         let labels = "{instance_id=\"a\",topic=\"t\"}";
         has(
             &samples,

@@ -231,7 +231,11 @@ impl Doors {
         let callers = listener::serve(listeners, gateway, stop.clone(), &watch);
         let listeners = listener::bind(config.metrics.as_slice()).await?;
         let metrics_address = addresses(&listeners)?.first().copied();
-        let metrics = Metrics::new(engine.host().clone(), config.metrics_details);
+        let metrics = Metrics::new(
+            control.clone(),
+            engine.host().clone(),
+            config.metrics_details,
+        );
         let watchers = listener::serve_with(
             listeners,
             metrics::CONNECTIONS_MAX,

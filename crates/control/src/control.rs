@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 
 use brokerage_domain::access::Vocabulary;
 use brokerage_domain::catalog::{Catalog, Catalogs, Field, PlanFault};
@@ -14,11 +14,11 @@ use brokerage_engine::Engine;
 use brokerage_store::audit::{AuditEntry, audit_append};
 use brokerage_store::nonce::nonce_insert;
 use brokerage_store::{Store, StoreError, Tx};
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access_key::KeyCache;
+use crate::background::driver::Background;
 use crate::background::lease::NO_LEASE;
 use crate::context::Context;
 use crate::rate::RateLimiter;
@@ -102,8 +102,10 @@ pub struct Control {
     pub(crate) node: String,
     /// Generation of the right to reconcile that this process holds.
     pub(crate) lease: AtomicI64,
-    /// Shortens the reconciler's wait; a lost wake-up costs time, never work.
-    pub(crate) wake: Notify,
+    /// Whether every instance is to be looked at once, because this process has just begun to reconcile.
+    pub(crate) looks_at_all: AtomicBool,
+    /// What became of background tasks.
+    pub(crate) background: Background,
     pub(crate) stopping: CancellationToken,
     /// Where background tasks are missed that end before `stopping`.
     pub(crate) watch: Watch,
@@ -158,7 +160,8 @@ impl Control {
             requests: RequestLog::default(),
             node,
             lease: AtomicI64::new(NO_LEASE),
-            wake: Notify::new(),
+            looks_at_all: AtomicBool::new(false),
+            background: Background::default(),
             watch: Watch::new(stopping.clone()),
             stopping,
             tasks: TaskTracker::new(),

@@ -259,7 +259,7 @@ impl Control {
         })
         .await?;
         crash_point("start_after_commit");
-        self.wake.notify_one();
+        self.reconcile_wake();
         Ok(())
     }
 
@@ -308,7 +308,7 @@ impl Control {
             Ok(Attention::From(real_now))
         })
         .await?;
-        self.wake.notify_one();
+        self.reconcile_wake();
         Ok(())
     }
 

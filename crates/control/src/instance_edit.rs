@@ -45,7 +45,7 @@ impl Control {
             Ok(Attention::From(real_now))
         })
         .await?;
-        self.wake.notify_one();
+        self.reconcile_wake();
         Ok(())
     }
 

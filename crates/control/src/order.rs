@@ -139,7 +139,7 @@ impl Control {
             .await?;
         crash_point("order_after_commit");
         if starts {
-            self.wake.notify_one();
+            self.reconcile_wake();
         }
         Ok(placed)
     }

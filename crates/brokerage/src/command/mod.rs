@@ -59,6 +59,7 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Requests(flags) => ask(&flags.target, Ask::Requests { last: flags.last }),
+        Command::Tasks(target) => ask(&target, Ask::Tasks),
         Command::Failpoints => {
             brokerage_control::failpoints::NAMES
                 .iter()

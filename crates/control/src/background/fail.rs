@@ -93,7 +93,7 @@ fn tell_failure(id: &InstanceId, error: &EngineError) -> String {
     error_chain(error)
 }
 
-fn error_chain(error: &dyn std::error::Error) -> String {
+pub(super) fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -3,7 +3,6 @@
 //! The holder is the node that owns the data directory, so a restart takes the right back at once. Other processes
 //! on the same store serve callers and wait.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use brokerage_domain::{Error, Result};
 use brokerage_store::Tx;
 use brokerage_store::lease::{lease_acquire, lease_check, lease_release, lease_renew};
 
+use super::Next;
 use crate::control::{Abort, Control};
 
 /// Name of the lease.
@@ -18,7 +18,7 @@ const RECONCILER: &str = "reconciler";
 /// How long the right lasts without being renewed, in microseconds of real time.
 const LEASE_US: i64 = 15_000_000;
 /// How often it is renewed, or asked for by those who wait.
-const RENEW_PERIOD: Duration = Duration::from_secs(5);
+pub(super) const RENEW_PERIOD: Duration = Duration::from_secs(5);
 /// The generation of nobody.
 pub(crate) const NO_LEASE: i64 = 0;
 
@@ -42,22 +42,7 @@ impl Control {
     }
 
     /// Keeps the right, or waits for it and begins where its last holder ended.
-    pub(super) async fn lease_keep_forever(self: Arc<Self>) {
-        loop {
-            tokio::select! {
-                () = self.stopping.cancelled() => return,
-                () = tokio::time::sleep(RENEW_PERIOD) => {}
-            }
-            if let Err(error) = self.lease_keep().await {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "the right to reconcile could not be renewed"
-                );
-            }
-        }
-    }
-
-    async fn lease_keep(self: &Arc<Self>) -> Result<()> {
+    pub(super) async fn lease_keep(&self) -> Result<Next> {
         let generation = self.lease.load(Ordering::SeqCst);
         if generation != NO_LEASE {
             let now_us = self.real_now().micros();
@@ -67,16 +52,17 @@ impl Control {
                 })
                 .await?;
             if kept {
-                return Ok(());
+                return Ok(Next::Period);
             }
             tracing::warn!("another process reconciles now");
             self.lease.store(NO_LEASE, Ordering::SeqCst);
         }
         if self.lease_take().await? {
             tracing::info!("this process reconciles now");
-            self.reconcile_all().await?;
+            self.looks_at_all.store(true, Ordering::SeqCst);
+            self.reconcile_wake();
         }
-        Ok(())
+        Ok(Next::Period)
     }
 
     /// Gives the right up, so that the next holder need not wait for its end.

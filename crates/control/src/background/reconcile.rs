@@ -1,6 +1,7 @@
 //! The reconciler: makes every instance what its record says.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use brokerage_domain::id::{InstanceId, OrderId};
@@ -15,14 +16,11 @@ use brokerage_store::instance::{
 use futures_util::StreamExt;
 use futures_util::stream;
 
+use super::Next;
 use super::deliver::{record_end, record_running, record_stopped};
 use crate::control::Control;
 use crate::failpoints::crash_point;
 
-/// The longest wait between two looks, when nothing wakes the reconciler.
-const LOOK_PERIOD: Duration = Duration::from_secs(10);
-/// The shortest wait after a look that failed.
-const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 /// Steps of one activation. Two lead anywhere; more mean that the world moved meanwhile.
 const STEPS_MAX: usize = 8;
 
@@ -50,50 +48,29 @@ impl Control {
         }
     }
 
-    pub(super) async fn reconcile_forever(self: Arc<Self>) {
-        loop {
-            let looked = match self.lease_held() {
-                true => self.reconcile_unsettled().await,
-                false => Ok(LOOK_PERIOD),
-            };
-            let wait = match looked {
-                Ok(wait) => wait,
-                Err(error) => {
-                    tracing::error!(
-                        error = &error as &dyn std::error::Error,
-                        "the reconciler cannot look"
-                    );
-                    FAILURE_PAUSE
-                }
-            };
-            tokio::select! {
-                () = self.stopping.cancelled() => return,
-                () = self.wake.notified() => {}
-                () = tokio::time::sleep(wait) => {}
-            }
+    /// Works on what has its turn now, and says when the next has.
+    pub(super) async fn reconcile(self: &Arc<Self>) -> Result<Next> {
+        if self.looks_at_all.swap(false, Ordering::SeqCst)
+            && let Err(error) = self.reconcile_all().await
+        {
+            self.looks_at_all.store(true, Ordering::SeqCst);
+            return Err(error);
         }
-    }
-
-    /// Works on everything whose turn has come, and tells how long to wait for the next.
-    async fn reconcile_unsettled(self: &Arc<Self>) -> Result<Duration> {
-        loop {
-            let now = self.real_now();
-            let due = self
-                .read("reconcile_look", move |tx| Ok(instance_unsettled(tx, now)?))
-                .await?;
-            if due.is_empty() || self.stopping.is_cancelled() {
-                break;
-            }
+        let now = self.real_now();
+        let due = self
+            .read("reconcile_look", move |tx| Ok(instance_unsettled(tx, now)?))
+            .await?;
+        if !due.is_empty() {
             self.reconcile_each(due, AtRest::Settle).await;
+            return Ok(Next::Now);
         }
         let next = self
             .read("reconcile_next", |tx| Ok(instance_next_retry(tx)?))
             .await?;
-        let wait = next.map_or(LOOK_PERIOD, |at| {
+        Ok(next.map_or(Next::Period, |at| {
             let micros = at.micros() - self.real_now().micros();
-            Duration::from_micros(u64::try_from(micros).unwrap_or(0))
-        });
-        Ok(wait.min(LOOK_PERIOD))
+            Next::After(Duration::from_micros(u64::try_from(micros).unwrap_or(0)))
+        }))
     }
 
     /// No instance is worked on twice at once: a batch holds each once, and batches follow one another.

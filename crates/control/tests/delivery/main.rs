@@ -7,3 +7,4 @@ mod crash;
 mod lease;
 mod listener;
 mod purchase;
+mod tasks;
