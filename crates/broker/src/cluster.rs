@@ -1,5 +1,13 @@
 //! One Kafka cluster: its topics, groups, limits and listeners.
 
+pub(crate) mod broker;
+pub(crate) mod fetch_session;
+mod housekeeping;
+#[cfg(test)]
+mod housekeeping_tests;
+pub(crate) mod observation;
+pub(crate) mod topic;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
@@ -14,22 +22,22 @@ use serde::{Deserialize, Serialize};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    attempts::Attempts,
-    authorizer::Authorizer,
-    client_quota::ClientQuotas,
+    cluster::{fetch_session::FetchSessions, topic::Topics},
+    coordinator::{
+        group::Groups,
+        transaction::{self, Transactions},
+    },
     counters::{Counters, UserTable},
-    disk_quota::StoredBytes,
     error::{ErrorCode, HostError},
-    fetch_session::FetchSessions,
-    group::Groups,
     host::{ClusterObservation, Durability, ListenerObservation, Shared},
-    listener::{self, Endpoint, Listening},
-    log::journal::{Beside, Journal, JournalError},
-    quota::TokenBucket,
+    metadata::{
+        journal::{Beside, Journal, JournalError},
+        state::{ClusterState, Record},
+    },
+    network::listener::{self, Endpoint, Listening},
+    quota::{client::ClientQuotas, disk::StoredBytes, token_bucket::TokenBucket},
+    security::{attempts::Attempts, authorizer::Authorizer},
     spec::ClusterSpec,
-    state::{ClusterState, Record},
-    topic::Topics,
-    transaction::{self, Transactions},
     turn::Turns,
 };
 

@@ -16,18 +16,22 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use crate::{
-    acl::{Acl, AclFilter},
-    certificate::CA_FILE,
     clock::Clock,
-    cluster::Cluster,
+    cluster::{
+        Cluster,
+        observation::{GroupObservation, TopicObservation, UserObservation},
+    },
     counters::CounterValues,
     error::{ErrorCode, HostError, TopicError},
     log::{disk::Disk, file::FileCache},
-    observation::{GroupObservation, TopicObservation, UserObservation},
-    shared_port::{SharedPort, SharedPortObservation, SharedPortSpec},
+    metadata::acl::{Acl, AclFilter},
+    network::{
+        certificate::CA_FILE,
+        shared_port::{SharedPort, SharedPortObservation, SharedPortSpec},
+        tls::{Tls, TlsFiles},
+    },
     spec::{ClusterSpec, TopicDescription, TopicSpec, check_cluster_id},
     timers::Timers,
-    tls::{Tls, TlsFiles},
     turn::HostTurns,
     vital::Vital,
 };

@@ -40,65 +40,41 @@
 //! # }
 //! ```
 
-mod acl;
-mod answer;
-mod attempts;
-mod authentication;
-mod authorizer;
-mod broker;
-mod certificate;
-mod client_quota;
 mod clock;
 mod cluster;
+mod coordinator;
 mod counters;
 #[cfg(test)]
 mod crash_tests;
-mod disk_quota;
 mod error;
-mod fetch_session;
-mod group;
 mod host;
-mod housekeeping;
-#[cfg(test)]
-mod housekeeping_tests;
-mod leadership;
-mod listener;
 mod log;
-mod observation;
+mod metadata;
+mod network;
 mod protocol;
 mod quota;
 mod release;
-mod sasl;
-mod scram;
 mod security;
-mod shared_port;
 mod spec;
-mod state;
-mod stream;
 mod timers;
-mod tls;
-mod topic;
-mod topic_config;
-mod transaction;
 mod turn;
-mod user;
 mod vital;
 
-pub use acl::{
-    Acl, AclFilter, AclOperation, AclPermission, PatternFilter, PatternType, ResourceType,
-};
 pub use clock::Clock;
+pub use cluster::observation::{GroupObservation, PartitionLag, TopicObservation, UserObservation};
 pub use counters::{CounterValues, TopicCounterValues, UserCounterValues};
 pub use error::{HostError, TopicError};
 pub use host::{
     ClusterObservation, Durability, Host, HostOptions, ListenerObservation, LogIntervals,
 };
-pub use observation::{GroupObservation, PartitionLag, TopicObservation, UserObservation};
+pub use metadata::acl::{
+    Acl, AclFilter, AclOperation, AclPermission, PatternFilter, PatternType, ResourceType,
+};
+pub use network::shared_port::{SharedPortObservation, SharedPortSpec};
+pub use network::tls::TlsFiles;
 pub use release::serves_version;
-pub use security::{SaslMechanism, SaslSpec, SecurityProtocol, UnknownName};
-pub use shared_port::{SharedPortObservation, SharedPortSpec};
+pub use spec::security::{SaslMechanism, SaslSpec, SecurityProtocol, UnknownName};
 pub use spec::{
     Authorization, Bind, BrokerSpec, ClusterLimits, ClusterSpec, DiskMarks, ListenerSpec,
     TopicDefaults, TopicDescription, TopicSpec, UserDescription,
 };
-pub use tls::TlsFiles;

@@ -7,7 +7,6 @@ pub(crate) mod compaction;
 pub(crate) mod disk;
 pub(crate) mod file;
 pub(crate) mod index;
-pub(crate) mod journal;
 mod leader_epoch;
 pub(crate) mod partition;
 pub(crate) mod producer_state;

@@ -1,6 +1,7 @@
 //! The Kafka wire protocol: which requests are served, and one file per family of them.
 
 mod acl;
+pub(crate) mod answer;
 mod api;
 mod authorization;
 mod bandwidth;
@@ -43,8 +44,11 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use kafka_protocol::messages::RequestHeader;
 
 use crate::{
-    authorizer::Access, cluster::Cluster, error::ErrorCode, log::partition::Partition,
-    release::Release, topic::Topic,
+    cluster::{Cluster, topic::Topic},
+    error::ErrorCode,
+    log::partition::Partition,
+    release::Release,
+    security::authorizer::Access,
 };
 
 /// The user on listeners without authentication.

@@ -1,5 +1,7 @@
 //! What a cluster should be.
 
+pub(crate) mod security;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
@@ -9,9 +11,9 @@ use rustls::pki_types::{DnsName, ServerName};
 
 use crate::{
     error::HostError,
+    metadata::topic_config,
     release::Release,
-    security::{SaslSpec, SecurityProtocol},
-    topic_config,
+    spec::security::{SaslSpec, SecurityProtocol},
 };
 
 /// Longest cluster id.

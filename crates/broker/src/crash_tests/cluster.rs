@@ -26,9 +26,9 @@ use crate::{
         file::FileCache,
         partition::{FetchRange, Partition},
     },
+    metadata::state::TransactionStatus,
     protocol::{self, Context, Reply},
     spec::{Authorization, BrokerSpec, ClusterLimits, ClusterSpec, TopicDefaults},
-    state::TransactionStatus,
 };
 
 const CLUSTER: &str = "c";

@@ -10,14 +10,15 @@ use super::{
     Log, LogOptions,
     batch::{self, BatchHeader, Marker},
     file::FileCache,
-    find_timestamp,
-    journal::Journal,
-    recovery,
+    find_timestamp, recovery,
     tests::{Draft, NOW_MS, open, valid},
 };
 use crate::{
     host::Durability,
-    state::{ClusterState, CommittedOffset, Record},
+    metadata::{
+        journal::Journal,
+        state::{ClusterState, CommittedOffset, Record},
+    },
 };
 
 const OPTIONS: LogOptions = LogOptions {

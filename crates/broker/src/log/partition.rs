@@ -24,7 +24,7 @@ use super::{
     recovery,
     region::{FileRegion, ReadPlan},
 };
-use crate::{counters, disk_quota::StoredBytes, error::ErrorCode, host::Durability};
+use crate::{counters, error::ErrorCode, host::Durability, quota::disk::StoredBytes};
 
 /// A partition without appends for so long gets a checkpoint.
 const CHECKPOINT_QUIET_MS: i64 = 1_000;

@@ -17,8 +17,10 @@ use kafka_protocol::{
 
 use super::Context;
 use crate::{
-    acl::{Acl, AclFilter, AclOperation, AclPermission, PatternFilter, PatternType, ResourceType},
     error::{ErrorCode, TopicError},
+    metadata::acl::{
+        Acl, AclFilter, AclOperation, AclPermission, PatternFilter, PatternType, ResourceType,
+    },
 };
 
 /// Fits everything, in each of the enumerations.

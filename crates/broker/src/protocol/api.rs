@@ -13,7 +13,7 @@ use super::{
     retired,
     version::{self, Told},
 };
-use crate::{answer::Answer, turn::Turns};
+use crate::{protocol::answer::Answer, turn::Turns};
 
 /// A request that takes more than this when it is decoded is decoded on a blocking thread.
 const DECODED_INLINE_BYTES_MAX: usize = 256 << 10;

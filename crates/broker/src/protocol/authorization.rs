@@ -2,8 +2,8 @@
 
 use super::Context;
 use crate::{
-    acl::{AclOperation, CLUSTER_NAME, ResourceType},
     error::{ErrorCode, TopicError},
+    metadata::acl::{AclOperation, CLUSTER_NAME, ResourceType},
 };
 
 /// Told to clients that did not ask for authorized operations (KIP-430).

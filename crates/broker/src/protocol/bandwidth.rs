@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Context;
-use crate::client_quota::{Client, Direction};
+use crate::quota::client::{Client, Direction};
 
 /// Bytes of records in one answer, whatever the client asks (Kafka's `fetch.max.bytes`).
 const FETCH_BYTES_MAX: usize = 55 << 20;

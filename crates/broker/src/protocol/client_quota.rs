@@ -16,10 +16,12 @@ use kafka_protocol::{
 
 use super::Context;
 use crate::{
-    acl::AclOperation,
-    client_quota::{CLIENT_ID, USER},
     error::{ErrorCode, TopicError},
-    state::{QuotaEntity, Record},
+    metadata::{
+        acl::AclOperation,
+        state::{QuotaEntity, Record},
+    },
+    quota::client::{CLIENT_ID, USER},
     turn::Pace,
 };
 

@@ -7,7 +7,7 @@ use kafka_protocol::messages::{
 };
 
 use super::{Context, OPERATIONS_UNKNOWN, distinct};
-use crate::{acl::AclOperation, error::ErrorCode, turn::Pace};
+use crate::{error::ErrorCode, metadata::acl::AclOperation, turn::Pace};
 
 /// The brokers of the cluster (KIP-700); endpoint type 2 asks for controllers, which clients cannot reach.
 pub(crate) async fn describe_cluster(

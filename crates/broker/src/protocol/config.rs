@@ -19,10 +19,12 @@ use kafka_protocol::{
 
 use super::{Context, authorization::refused, distinct};
 use crate::{
-    acl::AclOperation,
     error::{ErrorCode, TopicError},
+    metadata::{
+        acl::AclOperation,
+        topic_config::{self, ConfigDefinition, ConfigKind},
+    },
     spec::ClusterSpec,
-    topic_config::{self, ConfigDefinition, ConfigKind},
     turn::Pace,
 };
 

@@ -22,15 +22,15 @@ use uuid::Uuid;
 
 use super::{Context, OPERATIONS_UNKNOWN, authorization::refused, distinct};
 use crate::{
-    acl::{AclOperation, ResourceType},
-    error::ErrorCode,
-    group::{
+    coordinator::group::{
         Group,
         assignor::Assignor,
         classic::Phase,
         consumer::{Assigned, Beat, Beaten, HEARTBEAT_INTERVAL, TopicSizes},
         pattern::{self, Found},
     },
+    error::ErrorCode,
+    metadata::acl::{AclOperation, ResourceType},
     turn::Pace,
 };
 

@@ -8,7 +8,7 @@ use kafka_protocol::messages::{
 };
 
 use super::{Context, code_of, distinct};
-use crate::{acl::AclOperation, broker::Election, error::ErrorCode, turn::Pace};
+use crate::{cluster::broker::Election, error::ErrorCode, metadata::acl::AclOperation, turn::Pace};
 
 const PREFERRED: i8 = 0;
 const UNCLEAN: i8 = 1;

@@ -20,13 +20,16 @@ use super::{
     usage::count_topic,
 };
 use crate::{
-    acl::AclOperation,
-    client_quota::Direction,
+    cluster::{
+        fetch_session::{
+            FetchContext, PartitionKey, Position, Seen, SessionRequest, TopicKey, Wanted,
+        },
+        topic::Topic,
+    },
     error::ErrorCode,
-    fetch_session::{FetchContext, PartitionKey, Position, Seen, SessionRequest, TopicKey, Wanted},
-    leadership::NO_LEADER,
     log::partition::{FetchRange, Partition},
-    topic::Topic,
+    metadata::{acl::AclOperation, leadership::NO_LEADER},
+    quota::client::Direction,
     turn::Pace,
 };
 

@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use super::ProtocolError;
 use crate::{
-    answer::{Answer, Part},
     log::region::FileRegion,
+    protocol::answer::{Answer, Part},
 };
 
 /// Fewer bytes than these are copied: that costs less than one more call to the kernel.

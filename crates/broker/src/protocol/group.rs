@@ -21,14 +21,14 @@ use kafka_protocol::{
 
 use super::{Context, OPERATIONS_UNKNOWN, code_of, distinct};
 use crate::{
-    acl::{AclOperation, CLUSTER_NAME, ResourceType},
-    error::ErrorCode,
-    group::{
+    coordinator::group::{
         self, GROUP_BYTES_MAX, Group, MEMBER_BYTES_MAX,
         classic::{
             ClassicGroup, Join, JoinAnswer, JoinRefusal, Phase, Speaker, Step, SyncAnswer, Synced,
         },
     },
+    error::ErrorCode,
+    metadata::acl::{AclOperation, CLUSTER_NAME, ResourceType},
     turn::Pace,
 };
 

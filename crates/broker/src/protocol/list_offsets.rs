@@ -12,9 +12,9 @@ use kafka_protocol::messages::{
 
 use super::{Context, distinct};
 use crate::{
-    acl::{AclOperation, CLUSTER_NAME, ResourceType},
     error::ErrorCode,
     log::partition::Partition,
+    metadata::acl::{AclOperation, CLUSTER_NAME, ResourceType},
     turn::Pace,
 };
 

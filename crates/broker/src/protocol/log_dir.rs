@@ -11,7 +11,7 @@ use kafka_protocol::messages::{
 };
 
 use super::{Context, distinct};
-use crate::{acl::AclOperation, turn::Pace};
+use crate::{metadata::acl::AclOperation, turn::Pace};
 
 /// The directory that is told to clients; where the data really lies is nobody's business.
 const LOG_DIR: &str = "/kafka-logs";

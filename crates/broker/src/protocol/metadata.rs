@@ -14,12 +14,14 @@ use kafka_protocol::messages::{
 
 use super::{Context, OPERATIONS_UNKNOWN, distinct};
 use crate::{
-    acl::{AclOperation, ResourceType},
+    cluster::topic::{Topic, check_topic_name},
     error::ErrorCode,
-    leadership::NO_LEADER,
     log::partition::Partition,
+    metadata::{
+        acl::{AclOperation, ResourceType},
+        leadership::NO_LEADER,
+    },
     spec::TopicSpec,
-    topic::{Topic, check_topic_name},
     turn::Pace,
 };
 

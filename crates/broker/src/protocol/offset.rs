@@ -20,10 +20,12 @@ use kafka_protocol::{
 
 use super::{Context, code_of, distinct};
 use crate::{
-    acl::AclOperation,
+    coordinator::group::{Group, classic::Speaker},
     error::ErrorCode,
-    group::{Group, classic::Speaker},
-    state::{ClusterState, CommittedOffset, Record, TopicPartition},
+    metadata::{
+        acl::AclOperation,
+        state::{ClusterState, CommittedOffset, Record, TopicPartition},
+    },
     turn::Pace,
 };
 

@@ -17,12 +17,10 @@ use kafka_protocol::{
 
 use super::{Context, bandwidth::Traffic, throttle_ms, usage::count_topic};
 use crate::{
-    acl::AclOperation,
-    client_quota::Direction,
+    cluster::topic::Topic,
+    coordinator::transaction::{Claim, Producer},
     counters,
-    disk_quota::segment_bytes_max,
     error::ErrorCode,
-    leadership::NO_LEADER,
     log::{
         AppendInfo, LogOptions,
         batch::{
@@ -32,8 +30,8 @@ use crate::{
         partition::Partition,
         record::UNPACKED_BYTES_MAX,
     },
-    topic::Topic,
-    transaction::{Claim, Producer},
+    metadata::{acl::AclOperation, leadership::NO_LEADER},
+    quota::{client::Direction, disk::segment_bytes_max},
 };
 
 /// The first version whose clients may compress with zstd (KIP-110).

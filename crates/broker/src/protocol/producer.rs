@@ -7,7 +7,9 @@ use kafka_protocol::messages::{
 };
 
 use super::{Context, distinct};
-use crate::{acl::AclOperation, error::ErrorCode, transaction::Producer, turn::Pace};
+use crate::{
+    coordinator::transaction::Producer, error::ErrorCode, metadata::acl::AclOperation, turn::Pace,
+};
 
 pub(crate) async fn init_producer_id(
     context: &mut Context,

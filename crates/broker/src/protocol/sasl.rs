@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use super::{Context, ProtocolError, Reply, api};
 use crate::{
     error::ErrorCode,
-    sasl::{Exchange, Progress, SaslError},
-    security::{SaslMechanism, SaslSpec},
+    security::sasl::{Exchange, Progress, SaslError},
+    spec::security::{SaslMechanism, SaslSpec},
 };
 
 /// Time between two renewals of a session (KIP-368).

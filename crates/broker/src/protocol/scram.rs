@@ -14,11 +14,15 @@ use kafka_protocol::messages::{
 
 use super::Context;
 use crate::{
-    acl::AclOperation,
     error::{ErrorCode, TopicError},
-    scram::{ITERATIONS_MAX, ITERATIONS_MIN, ScramCredential, ScramMechanism},
-    state::{ClusterState, Record},
-    user::{NAME_BYTES_MAX, RESERVED_NAME, RESERVED_NAMES, USERS_MAX},
+    metadata::{
+        acl::AclOperation,
+        state::{ClusterState, Record},
+    },
+    security::{
+        scram::{ITERATIONS_MAX, ITERATIONS_MIN, ScramCredential, ScramMechanism},
+        user::{NAME_BYTES_MAX, RESERVED_NAME, RESERVED_NAMES, USERS_MAX},
+    },
 };
 
 /// Longest salt that is kept.

@@ -20,10 +20,12 @@ use uuid::Uuid;
 
 use super::{Context, authorization::refused, config, distinct};
 use crate::{
-    acl::{AclOperation, CLUSTER_NAME, ResourceType},
     error::{ErrorCode, TopicError},
+    metadata::{
+        acl::{AclOperation, CLUSTER_NAME, ResourceType},
+        state::Record,
+    },
     spec::TopicSpec,
-    state::Record,
     turn::Pace,
 };
 

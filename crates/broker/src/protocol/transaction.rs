@@ -27,12 +27,16 @@ use kafka_protocol::{
 
 use super::{Context, code_of, distinct, offset::check_offset};
 use crate::{
-    acl::{AclOperation, ResourceType},
+    coordinator::{
+        group::classic::Speaker,
+        transaction::{Claim, Producer},
+    },
     error::ErrorCode,
-    group::classic::Speaker,
     log::batch::Marker,
-    state::{CommittedOffset, TopicPartition, TransactionRecord, TransactionStatus},
-    transaction::{Claim, Producer},
+    metadata::{
+        acl::{AclOperation, ResourceType},
+        state::{CommittedOffset, TopicPartition, TransactionRecord, TransactionStatus},
+    },
     turn::Pace,
 };
 

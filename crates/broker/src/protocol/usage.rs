@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use super::Context;
 use crate::{
+    cluster::topic::Topic,
     counters::{self, TopicCounters, UserCounters},
-    topic::Topic,
 };
 
 /// A user and its counters: looked up once, so that counting takes no lock.

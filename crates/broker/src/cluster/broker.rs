@@ -1,0 +1,361 @@
+//! Brokers of a cluster that are taken away and brought back, and who leads and coordinates meanwhile.
+
+use std::{collections::BTreeSet, sync::Arc, sync::atomic::Ordering};
+
+use crate::{
+    cluster::{Cluster, topic::Topic},
+    error::{ErrorCode, HostError},
+    log::partition::Partition,
+    metadata::{
+        leadership::{Leadership, Live, NO_LEADER},
+        state::{ClusterState, Record, TopicRecord},
+        topic_config::TopicSettings,
+    },
+};
+
+/// How long after a start leaders go back to the first replicas (Kafka's
+/// `leader.imbalance.check.interval.seconds`, with `auto.leader.rebalance.enable`).
+const BALANCE_INTERVAL_MS: i64 = 300_000;
+
+/// Which leader an election is for (KIP-460).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Election {
+    /// The first replica, if it is in sync.
+    Preferred,
+    /// Any live replica, for partitions without leader.
+    Unclean,
+}
+
+/// A partition's replicas with ids of brokers that are there: those of brokers that a smaller plan took
+/// away fall to the ones that are left.
+fn present(replicas: &[i32], brokers: i32) -> Vec<i32> {
+    let mut present = Vec::with_capacity(replicas.len());
+    for id in replicas.iter().map(|id| id % brokers.max(1)) {
+        if !present.contains(&id) {
+            present.push(id);
+        }
+    }
+    present
+}
+
+fn leadership_of(state: &ClusterState, topic: &TopicRecord, partition: i32) -> Leadership {
+    let known = state.leaderships.get(&(topic.id, partition)).copied();
+    known.unwrap_or_else(|| {
+        let first = topic.replicas(partition).first().copied().unwrap_or(0);
+        Leadership {
+            leader_id: first,
+            leader_epoch: 0,
+            last_leader_id: first,
+        }
+    })
+}
+
+impl Cluster {
+    fn brokers_count(&self) -> i32 {
+        self.spec().brokers.len() as i32
+    }
+
+    /// Does something with the brokers that run.
+    pub(crate) fn with_live<T>(&self, work: impl FnOnce(Live<'_>) -> T) -> T {
+        let stopped = self.stopped.read().clone();
+        work(Live {
+            brokers: self.brokers_count(),
+            stopped: &stopped,
+        })
+    }
+
+    /// The broker that coordinates a group or a transactional id: the next one while it is stopped.
+    pub(crate) fn coordinator(&self, key: &str) -> i32 {
+        self.with_live(|live| {
+            let first = (crc32c::crc32c(key.as_bytes()) % live.brokers as u32) as i32;
+            let mut turn = (0..live.brokers).map(|at| (first + at) % live.brokers);
+            turn.find(|id| live.has(*id)).unwrap_or(first)
+        })
+    }
+
+    /// The broker that is told to clients as the controller.
+    pub(crate) fn controller(&self) -> i32 {
+        self.with_live(|live| (0..live.brokers).find(|id| live.has(*id)))
+            .unwrap_or(NO_LEADER)
+    }
+
+    /// The replicas of a partition, the preferred leader first.
+    pub(crate) fn replicas(&self, partition: &Partition) -> Vec<i32> {
+        present(&partition.replicas, self.brokers_count())
+    }
+
+    /// The in-sync replicas of a partition, in the order of the assignment.
+    pub(crate) fn in_sync_replicas(&self, topic: &Topic, partition: &Partition) -> Vec<i32> {
+        let (leader_id, leader_epoch) = partition.leader();
+        let last_leader_id = match leader_id {
+            NO_LEADER => self.journal.read(|state| {
+                let known = state.leaderships.get(&(topic.id, partition.index));
+                known.map_or(partition.replicas[0], |known| known.last_leader_id)
+            }),
+            leader_id => leader_id,
+        };
+        let leadership = Leadership {
+            leader_id,
+            leader_epoch,
+            last_leader_id,
+        };
+        self.with_live(|live| leadership.in_sync(&self.replicas(partition), live))
+    }
+
+    /// What acks=all asks before it appends. From Kafka 3.7 on `min.insync.replicas` is at most the number of
+    /// replicas that the partition has (KAFKA-15583).
+    pub(crate) fn has_enough_replicas(&self, partition: &Partition, min_insync: usize) -> bool {
+        if min_insync <= 1 {
+            return true;
+        }
+        let is_capped = self.spec().release().is_at_least(3, 7);
+        let needed = match is_capped {
+            true => min_insync.min(partition.replicas.len()),
+            false => min_insync,
+        };
+        self.in_sync_count(partition) >= needed
+    }
+
+    fn in_sync_count(&self, partition: &Partition) -> usize {
+        let stopped = self.stopped.read().clone();
+        if stopped.is_empty() {
+            // Only a plan with fewer brokers makes it less than the replicas.
+            return partition.replicas.len().min(self.brokers_count() as usize);
+        }
+        self.with_live(|live| {
+            let replicas = self.replicas(partition);
+            replicas.iter().filter(|id| live.has(**id)).count()
+        })
+    }
+
+    /// Records of the leaders that change when these brokers are stopped.
+    fn elections(&self, state: &ClusterState, stopped: &BTreeSet<i32>) -> Vec<Record> {
+        let spec = self.spec();
+        let live = Live {
+            brokers: spec.brokers.len() as i32,
+            stopped,
+        };
+        let mut records = Vec::new();
+        for topic in state.topics.values() {
+            let mut is_unclean = None;
+            for partition in 0..topic.partitions {
+                let was = leadership_of(state, topic, partition);
+                let replicas = present(&topic.replicas(partition), live.brokers);
+                let is_unclean = *is_unclean.get_or_insert_with(|| {
+                    TopicSettings::new(&topic.configs, &spec).is_unclean_election_enabled
+                });
+                let at = was.elect(&replicas, live, is_unclean);
+                if at != was {
+                    records.push(Record::Leader {
+                        topic: topic.id,
+                        partition,
+                        at,
+                    });
+                }
+            }
+        }
+        records
+    }
+
+    /// Brings leaders in line with the brokers that the specification and the journal know. To be called
+    /// when a cluster was opened or its number of brokers changed.
+    pub(crate) fn elect(&self) -> Result<(), HostError> {
+        let elected = self.journal.change(|state| {
+            let records = self.elections(state, &state.stopped_brokers);
+            Ok::<_, std::io::Error>((records, ()))
+        });
+        elected.map_err(|source| self.storage_error(source))?;
+        self.take_up_leaders(&self.topics.all());
+        Ok(())
+    }
+
+    /// Makes running partitions follow the journal. It is looked at under its lock, so that the last one
+    /// to come brings the newest.
+    pub(crate) fn take_up_leaders(&self, topics: &[Arc<Topic>]) {
+        self.journal.read(|state| {
+            *self.stopped.write() = Arc::new(state.stopped_brokers.clone());
+            for topic in topics {
+                let Some(record) = state.topics.get(&topic.name) else {
+                    continue;
+                };
+                for partition in topic.partitions().iter() {
+                    let at = leadership_of(state, record, partition.index);
+                    partition.set_leader(at.leader_id, at.leader_epoch);
+                }
+            }
+        });
+    }
+
+    /// Takes a broker away: its partitions and groups go to others, then its listeners and connections
+    /// are closed. May be repeated.
+    pub(crate) async fn stop_broker(self: &Arc<Self>, broker_id: i32) -> Result<(), HostError> {
+        self.check_broker(broker_id)?;
+        self.switch(broker_id, true).await?;
+        self.listen()
+    }
+
+    /// Brings a broker back: it listens, and its replicas are in sync at once. Partitions that others lead
+    /// stay with them for a while, as with Kafka. May be repeated.
+    pub(crate) async fn start_broker(self: &Arc<Self>, broker_id: i32) -> Result<(), HostError> {
+        self.check_broker(broker_id)?;
+        let was = self.stopped.read().clone();
+        let mut stopped = BTreeSet::clone(&was);
+        stopped.remove(&broker_id);
+        *self.stopped.write() = Arc::new(stopped);
+        if let Err(error) = self.listen() {
+            *self.stopped.write() = was;
+            return Err(error);
+        }
+        self.balance_ms.store(
+            self.shared.now_ms() + BALANCE_INTERVAL_MS,
+            Ordering::Relaxed,
+        );
+        self.switch(broker_id, false).await
+    }
+
+    async fn switch(&self, broker_id: i32, is_stopped: bool) -> Result<(), HostError> {
+        let changed = self.journal.change(|state| {
+            let mut stopped = state.stopped_brokers.clone();
+            let is_new = match is_stopped {
+                true => stopped.insert(broker_id),
+                false => stopped.remove(&broker_id),
+            };
+            if !is_new {
+                return Ok((Vec::new(), ()));
+            }
+            let mut records = vec![Record::Broker {
+                id: broker_id,
+                is_stopped,
+            }];
+            records.extend(self.elections(state, &stopped));
+            Ok::<_, std::io::Error>((records, ()))
+        });
+        let ((), position) = changed.map_err(|source| self.storage_error(source))?;
+        self.take_up_leaders(&self.topics.all());
+        let flushed = self.journal.flush(position).await;
+        flushed.map_err(|source| self.storage_error(source))
+    }
+
+    fn check_broker(&self, broker_id: i32) -> Result<(), HostError> {
+        if (0..self.brokers_count()).contains(&broker_id) {
+            return Ok(());
+        }
+        Err(HostError::BrokerNotFound {
+            id: self.id.clone(),
+            broker_id,
+        })
+    }
+
+    fn storage_error(&self, source: std::io::Error) -> HostError {
+        HostError::Storage {
+            path: self.dir.clone(),
+            source,
+        }
+    }
+
+    /// Elects a leader for one partition, as the ElectLeaders request asks.
+    pub(crate) async fn elect_leader(
+        &self,
+        topic: &Topic,
+        partition: i32,
+        election: Election,
+    ) -> Result<(), ErrorCode> {
+        let changed = self.journal.change(|state| {
+            let record = state.topics.get(&topic.name);
+            let record = record.filter(|record| (0..record.partitions).contains(&partition));
+            let record = record.ok_or(Refused(ErrorCode::UnknownTopicOrPartition))?;
+            let was = leadership_of(state, record, partition);
+            let at = self.elect_one(was, record, partition, election)?;
+            let record = Record::Leader {
+                topic: record.id,
+                partition,
+                at,
+            };
+            Ok::<_, Refused>((vec![record], ()))
+        });
+        let ((), position) = changed.map_err(|Refused(code)| code)?;
+        if let Some(topic) = self.topics.get(&topic.name) {
+            self.take_up_leaders(&[topic]);
+        }
+        let flushed = self.journal.flush(position).await;
+        flushed.map_err(|_| ErrorCode::KafkaStorageError)
+    }
+
+    fn elect_one(
+        &self,
+        was: Leadership,
+        record: &TopicRecord,
+        partition: i32,
+        election: Election,
+    ) -> Result<Leadership, Refused> {
+        self.with_live(|live| {
+            let replicas = present(&record.replicas(partition), live.brokers);
+            let (is_needed, at, failed) = match election {
+                Election::Preferred => (
+                    was.leader_id != replicas[0],
+                    was.elect_preferred(&replicas, live),
+                    ErrorCode::PreferredLeaderNotAvailable,
+                ),
+                Election::Unclean => (
+                    was.leader_id == NO_LEADER,
+                    was.elect(&replicas, live, true),
+                    ErrorCode::EligibleLeadersNotAvailable,
+                ),
+            };
+            match () {
+                () if !is_needed => Err(Refused(ErrorCode::ElectionNotNeeded)),
+                () if at == was => Err(Refused(failed)),
+                () => Ok(at),
+            }
+        })
+    }
+
+    /// Gives partitions back to their first replicas some time after a broker was started.
+    pub(crate) fn balance_leaders(&self, now_ms: i64) {
+        if now_ms < self.balance_ms.load(Ordering::Relaxed) {
+            return;
+        }
+        self.balance_ms
+            .store(now_ms + BALANCE_INTERVAL_MS, Ordering::Relaxed);
+        let balanced = self.journal.change(|state| {
+            let mut records = Vec::new();
+            for topic in state.topics.values() {
+                let moved = state
+                    .leaderships
+                    .range((topic.id, 0)..=(topic.id, i32::MAX));
+                for (&(_, partition), was) in moved {
+                    let replicas = topic.replicas(partition);
+                    let at = self.with_live(|live| {
+                        was.elect_preferred(&present(&replicas, live.brokers), live)
+                    });
+                    if at != *was {
+                        records.push(Record::Leader {
+                            topic: topic.id,
+                            partition,
+                            at,
+                        });
+                    }
+                }
+            }
+            let is_changed = !records.is_empty();
+            Ok::<_, std::io::Error>((records, is_changed))
+        });
+        match balanced {
+            Ok((true, _)) => self.take_up_leaders(&self.topics.all()),
+            Ok((false, _)) => {}
+            Err(error) => {
+                tracing::error!(%error, cluster = %self.id, "the journal cannot be written")
+            }
+        }
+    }
+}
+
+/// Why no leader was elected.
+struct Refused(ErrorCode);
+
+impl From<std::io::Error> for Refused {
+    fn from(error: std::io::Error) -> Self {
+        tracing::error!(%error, "the journal cannot be written");
+        Self(ErrorCode::KafkaStorageError)
+    }
+}

@@ -1,0 +1,99 @@
+//! What is done to the logs of a cluster from time to time: retention, compaction, checkpoints, rest.
+//!
+//! [`Cluster::keep_house`](crate::cluster::Cluster::keep_house) says when.
+
+use std::sync::Arc;
+
+use crate::{
+    cluster::topic::{Topic, Topics},
+    log::{compaction::CompactionRules, partition::Partition},
+    metadata::topic_config::TopicSettings,
+};
+
+impl Topics {
+    /// Opens partitions at rest that have something which retention does not keep.
+    pub(crate) fn rouse_expired(&self, now_ms: i64) {
+        for topic in self.all() {
+            let settings = topic.settings();
+            let Some(retention_ms) = settings
+                .retention_ms
+                .filter(|_| settings.is_deleted_by_retention)
+            else {
+                continue;
+            };
+            let oldest_ms = now_ms.saturating_sub(retention_ms);
+            topic
+                .partitions()
+                .iter()
+                .for_each(|partition| partition.rouse(oldest_ms));
+        }
+    }
+
+    /// Applies retention where a log is open.
+    pub(crate) fn expire(&self, now_ms: i64) {
+        for topic in self.all() {
+            let settings = topic.settings();
+            if !settings.is_deleted_by_retention {
+                continue;
+            }
+            for partition in open_partitions(&topic) {
+                partition.expire(settings.retention_ms, settings.retention_bytes, now_ms);
+            }
+        }
+    }
+
+    /// Forgets producers that have appended nothing since `before_ms`, where a log is open.
+    pub(crate) fn expire_producers(&self, before_ms: i64) {
+        for topic in self.all() {
+            open_partitions(&topic).for_each(|partition| partition.expire_producers(before_ms));
+        }
+    }
+
+    /// Compaction, checkpoints and rest. Returns whether a partition is still open.
+    pub(crate) fn keep_house(&self, now_ms: i64) -> bool {
+        let mut has_open = false;
+        for topic in self.all() {
+            let settings = topic.settings();
+            for partition in open_partitions(&topic) {
+                let kept = keep_partition(&partition, &settings, now_ms);
+                // Whose files are being removed is not worth a word.
+                if let Err(error) = kept
+                    && !partition.is_deleted()
+                {
+                    tracing::error!(%error, topic = %topic.name, partition = partition.index, "housekeeping failed");
+                }
+                has_open |= partition.rest();
+            }
+        }
+        has_open
+    }
+}
+
+fn open_partitions(topic: &Topic) -> impl Iterator<Item = Arc<Partition>> {
+    let partitions = topic.partitions();
+    (0..partitions.len())
+        .map(move |at| partitions[at].clone())
+        .filter(|partition| partition.is_open())
+}
+
+fn keep_partition(
+    partition: &Partition,
+    settings: &TopicSettings,
+    now_ms: i64,
+) -> std::io::Result<()> {
+    if settings.is_compacted {
+        partition.compact(CompactionRules {
+            min_dirty_ratio: settings.min_cleanable_dirty_ratio,
+            min_lag_ms: settings.min_compaction_lag_ms,
+            max_lag_ms: settings.max_compaction_lag_ms,
+            delete_retention_ms: settings.delete_retention_ms,
+            segment_bytes: settings.log.segment_bytes,
+            index_interval_bytes: settings.log.index_interval_bytes,
+            now_ms,
+        })?;
+    }
+    if partition.wants_checkpoint(now_ms) {
+        partition.checkpoint(now_ms)?;
+    }
+    Ok(())
+}

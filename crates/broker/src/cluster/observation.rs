@@ -1,0 +1,134 @@
+//! What is seen of the topics, users and groups of a cluster.
+
+use std::collections::HashMap;
+
+use crate::{
+    cluster::Cluster,
+    counters::{TopicCounterValues, UserCounterValues},
+    metadata::state::TopicPartition,
+};
+
+/// What is seen of a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicObservation {
+    /// Its name.
+    pub name: String,
+    /// Number of partitions.
+    pub partitions: u32,
+    /// Bytes of its segments on disk.
+    pub stored_bytes: u64,
+    /// What was done with it.
+    pub counters: TopicCounterValues,
+}
+
+/// What is seen of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserObservation {
+    /// Its name; `ANONYMOUS` where nobody is asked; empty for all those who are counted together.
+    pub name: String,
+    /// What it did.
+    pub counters: UserCounterValues,
+}
+
+/// How far a group is behind in one partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionLag {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// Where the group goes on reading.
+    pub committed_offset: i64,
+    /// Where the next record will be that consumers see.
+    pub end_offset: i64,
+}
+
+impl PartitionLag {
+    /// Offsets that the group has not come to.
+    pub fn lag(&self) -> u64 {
+        u64::try_from(self.end_offset - self.committed_offset).unwrap_or(0)
+    }
+}
+
+/// What is seen of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupObservation {
+    /// Its id.
+    pub group_id: String,
+    /// `classic` or `consumer`.
+    pub kind: &'static str,
+    /// Kafka's name of its state, e.g. `Stable`.
+    pub state: &'static str,
+    /// Members that it has.
+    pub members: u32,
+    /// The partitions that it committed offsets of.
+    pub partitions: Vec<PartitionLag>,
+}
+
+impl GroupObservation {
+    /// Offsets that the group has not come to, in all partitions together.
+    pub fn lag(&self) -> u64 {
+        self.partitions.iter().map(PartitionLag::lag).sum()
+    }
+}
+
+impl Cluster {
+    pub(crate) fn observe_topics(&self) -> Vec<TopicObservation> {
+        let topics = self.topics.all().into_iter().map(|topic| {
+            let partitions = topic.partitions();
+            let counters = topic.counters.get();
+            TopicObservation {
+                name: topic.name.clone(),
+                partitions: partitions.len() as u32,
+                stored_bytes: partitions.iter().map(|one| one.stored_bytes()).sum(),
+                counters: counters
+                    .map(|counters| counters.values())
+                    .unwrap_or_default(),
+            }
+        });
+        topics.collect()
+    }
+
+    pub(crate) fn observe_users(&self) -> Vec<UserObservation> {
+        let users = self.users.values().into_iter();
+        users
+            .map(|(name, counters)| UserObservation { name, counters })
+            .collect()
+    }
+
+    pub(crate) fn observe_groups(&self) -> Vec<GroupObservation> {
+        // Several groups may read one partition: it is asked once.
+        let mut ends: HashMap<TopicPartition, Option<i64>> = HashMap::new();
+        let mut end_of = |key: &TopicPartition| -> Option<i64> {
+            *ends.entry(key.clone()).or_insert_with(|| {
+                let partition = self.topics.get(&key.0)?.partition(key.1)?;
+                Some(partition.watermarks().ok()?.high_watermark)
+            })
+        };
+        let groups = self.groups.list(&self.journal).into_iter().map(|group| {
+            let committed: Vec<(TopicPartition, i64)> = self.journal.read(|state| {
+                let offsets = state.offsets.get(&group.id).into_iter();
+                let committed = offsets.flat_map(|offsets| offsets.committed.iter());
+                committed
+                    .map(|(key, at)| (key.clone(), at.offset))
+                    .collect()
+            });
+            let lags = committed.into_iter().filter_map(|(key, committed_offset)| {
+                Some(PartitionLag {
+                    end_offset: end_of(&key)?,
+                    topic: key.0,
+                    partition: key.1,
+                    committed_offset,
+                })
+            });
+            GroupObservation {
+                partitions: lags.collect(),
+                group_id: group.id,
+                kind: group.kind,
+                state: group.state,
+                members: group.members as u32,
+            }
+        });
+        groups.collect()
+    }
+}

@@ -1,0 +1,728 @@
+//! Topics of a cluster: the running side of what the journal keeps.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use parking_lot::{Mutex, RwLock};
+use uuid::Uuid;
+
+use crate::{
+    cluster::{Cluster, DELETED_SUFFIX, clear_strays},
+    coordinator::group::consumer::TopicSizes,
+    counters::{self, Lazy, TopicCounters},
+    error::{ErrorCode, TopicError},
+    host::{Durability, Shared},
+    log::partition::{Partition, PartitionContext},
+    metadata::{
+        journal::Journal,
+        leadership::{Leadership, Live, spread},
+        state::{ClusterState, Record, TopicRecord},
+        topic_config::{self, TopicSettings},
+    },
+    quota::disk::StoredBytes,
+    spec::{ClusterSpec, TopicDescription, TopicSpec},
+};
+
+/// Longest topic name (Kafka: 249, so that partition directories stay below 255).
+const TOPIC_NAME_CHARS_MAX: usize = 249;
+/// Most partitions that one request may ask for, whatever the limits of the cluster.
+const PARTITIONS_PER_TOPIC_MAX: i32 = 100_000;
+/// The topic in which Apache Kafka keeps offsets; its name stays reserved.
+const INTERNAL_TOPICS: [&str; 2] = ["__consumer_offsets", "__transaction_state"];
+
+/// A topic that can be produced to and consumed from.
+pub(crate) struct Topic {
+    pub name: String,
+    pub id: Uuid,
+    pub replication_factor: i16,
+    partitions: RwLock<Arc<Vec<Arc<Partition>>>>,
+    settings: RwLock<Arc<TopicSettings>>,
+    pub counters: Lazy<TopicCounters>,
+}
+
+impl Topic {
+    pub(crate) fn partition(&self, index: i32) -> Option<Arc<Partition>> {
+        self.partitions
+            .read()
+            .get(usize::try_from(index).ok()?)
+            .cloned()
+    }
+
+    pub(crate) fn partitions(&self) -> Arc<Vec<Arc<Partition>>> {
+        self.partitions.read().clone()
+    }
+
+    pub(crate) fn settings(&self) -> Arc<TopicSettings> {
+        self.settings.read().clone()
+    }
+}
+
+#[derive(Default)]
+struct Maps {
+    by_name: BTreeMap<String, Arc<Topic>>,
+    by_id: HashMap<Uuid, Arc<Topic>>,
+}
+
+/// The topics of one cluster.
+pub(crate) struct Topics {
+    maps: RwLock<Maps>,
+    /// Made anew when asked for after a change.
+    sizes: Mutex<Option<Arc<TopicSizes>>>,
+    /// Names of topics whose directories are about to go: not free yet.
+    deleting: Mutex<HashSet<String>>,
+    /// Held while a topic of the journal is taken up, and while one is changed in both places.
+    taking_up: Mutex<()>,
+    dir: PathBuf,
+    context: PartitionContext,
+}
+
+/// What the disk and the journal say of partitions.
+#[derive(Default)]
+struct Found {
+    /// Offsets below which records were deleted on request.
+    starts: HashMap<(Uuid, i32), i64>,
+    /// Bytes of segments by directory name.
+    sizes: BTreeMap<String, u64>,
+}
+
+fn partition_dir_name(topic: &str, partition: i32) -> String {
+    format!("{topic}-{partition}")
+}
+
+impl Topics {
+    /// Takes up the topics of the journal; directories of others are cleared away.
+    pub(crate) fn open(
+        dir: &Path,
+        journal: &Journal<ClusterState>,
+        shared: &Shared,
+        stored: &Arc<StoredBytes>,
+        spec: &ClusterSpec,
+    ) -> std::io::Result<Self> {
+        let topics = Self {
+            maps: RwLock::default(),
+            sizes: Mutex::default(),
+            deleting: Mutex::default(),
+            taking_up: Mutex::default(),
+            dir: dir.to_owned(),
+            context: PartitionContext {
+                files: shared.files.clone(),
+                durability: shared.options.durability,
+                stored: stored.clone(),
+            },
+        };
+        let (records, starts) = journal.read(|state| {
+            (
+                state.topics.values().cloned().collect::<Vec<_>>(),
+                state.log_starts.clone(),
+            )
+        });
+        let known: HashSet<String> = records
+            .iter()
+            .flat_map(|topic| {
+                (0..topic.partitions).map(|index| partition_dir_name(&topic.name, index))
+            })
+            .collect();
+        let sizes = clear_strays(dir, shared, |name| known.contains(name))?;
+        let found = Found { starts, sizes };
+        for record in &records {
+            topics.add(record, &found, spec);
+        }
+        Ok(topics)
+    }
+
+    fn new_partitions(
+        &self,
+        record: &TopicRecord,
+        from: i32,
+        found: &Found,
+    ) -> Vec<Arc<Partition>> {
+        (from..record.partitions)
+            .map(|index| {
+                let name = partition_dir_name(&record.name, index);
+                let start = found.starts.get(&(record.id, index)).copied().unwrap_or(0);
+                let partition =
+                    Partition::new(index, self.dir.join(&name), self.context.clone(), start)
+                        .with_replicas(record.replicas(index));
+                let bytes = found.sizes.get(&name).copied().unwrap_or(0);
+                self.context
+                    .stored
+                    .note(bytes as i64, partition.replicas.len());
+                Arc::new(match bytes {
+                    0 => partition,
+                    bytes => partition.with_data(bytes),
+                })
+            })
+            .collect()
+    }
+
+    fn add(&self, record: &TopicRecord, found: &Found, spec: &ClusterSpec) -> Arc<Topic> {
+        let topic = Arc::new(Topic {
+            name: record.name.clone(),
+            id: record.id,
+            replication_factor: record.replication_factor,
+            partitions: RwLock::new(Arc::new(self.new_partitions(record, 0, found))),
+            settings: RwLock::new(Arc::new(TopicSettings::new(&record.configs, spec))),
+            counters: Lazy::default(),
+        });
+        let mut maps = self.maps.write();
+        maps.by_name.insert(record.name.clone(), topic.clone());
+        maps.by_id.insert(record.id, topic.clone());
+        drop(maps);
+        self.note_change();
+        topic
+    }
+
+    fn note_change(&self) {
+        *self.sizes.lock() = None;
+    }
+
+    /// All topics with their ids and numbers of partitions.
+    pub(crate) fn sizes(&self) -> Arc<TopicSizes> {
+        let mut sizes = self.sizes.lock();
+        if let Some(known) = &*sizes {
+            return known.clone();
+        }
+        let size = |topic: Arc<Topic>| {
+            (
+                topic.name.clone(),
+                (topic.id, topic.partitions().len() as i32),
+            )
+        };
+        let made: Arc<TopicSizes> = Arc::new(self.all().into_iter().map(size).collect());
+        *sizes = Some(made.clone());
+        made
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<Topic>> {
+        self.maps.read().by_name.get(name).cloned()
+    }
+
+    pub(crate) fn by_id(&self, id: &Uuid) -> Option<Arc<Topic>> {
+        self.maps.read().by_id.get(id).cloned()
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Topic>> {
+        self.maps.read().by_name.values().cloned().collect()
+    }
+
+    pub(crate) fn all_partitions(&self) -> Vec<Arc<Partition>> {
+        self.all()
+            .iter()
+            .flat_map(|topic| topic.partitions().iter().cloned().collect::<Vec<_>>())
+            .collect()
+    }
+
+    /// Recomputes settings after the specification of the cluster changed.
+    pub(crate) fn set_defaults(
+        &self,
+        spec: &ClusterSpec,
+        configs_of: impl Fn(&str) -> BTreeMap<String, String>,
+    ) {
+        for topic in self.all() {
+            *topic.settings.write() = Arc::new(TopicSettings::new(&configs_of(&topic.name), spec));
+        }
+    }
+}
+
+/// Kafka's rules for topic names.
+pub(crate) fn check_topic_name(name: &str) -> Result<(), String> {
+    if name.is_empty() {
+        return Err("the empty string is not allowed".to_owned());
+    }
+    if name == "." || name == ".." {
+        return Err("'.' or '..' is not allowed".to_owned());
+    }
+    if name.len() > TOPIC_NAME_CHARS_MAX {
+        return Err(format!(
+            "the length of {name:?} is longer than the max allowed length {TOPIC_NAME_CHARS_MAX}"
+        ));
+    }
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if !name.bytes().all(is_legal) {
+        return Err(format!(
+            "{name:?} contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'"
+        ));
+    }
+    Ok(())
+}
+
+pub(crate) fn is_internal(name: &str) -> bool {
+    INTERNAL_TOPICS.contains(&name)
+}
+
+impl From<std::io::Error> for TopicError {
+    fn from(error: std::io::Error) -> Self {
+        tracing::error!(%error, "the journal cannot be written");
+        Self::from(ErrorCode::KafkaStorageError)
+    }
+}
+
+impl Cluster {
+    /// Kafka's rules for replicas that are chosen by hand. Which brokers lead is part of it: the first of
+    /// each list that runs.
+    pub(crate) fn check_assignments(
+        &self,
+        assignments: &[Vec<i32>],
+        replication_factor: Option<i16>,
+    ) -> Result<(), TopicError> {
+        let invalid = |message: String| {
+            Err(TopicError::new(
+                ErrorCode::InvalidReplicaAssignment,
+                message,
+            ))
+        };
+        let brokers = self.spec().brokers.len() as i32;
+        let wanted = replication_factor.map(|factor| factor as usize);
+        let wanted = wanted.unwrap_or_else(|| assignments.first().map_or(0, Vec::len));
+        for (partition, replicas) in assignments.iter().enumerate() {
+            let distinct: HashSet<i32> = replicas.iter().copied().collect();
+            if replicas.is_empty() {
+                return invalid(
+                    "The manual partition assignment includes an empty replica list.".to_owned(),
+                );
+            }
+            if distinct.len() != replicas.len() {
+                return invalid(
+                    "The manual partition assignment includes a broker twice.".to_owned(),
+                );
+            }
+            if let Some(unknown) = replicas.iter().find(|id| !(0..brokers).contains(*id)) {
+                return invalid(format!(
+                    "The manual partition assignment includes broker {unknown}, but no such broker is registered."
+                ));
+            }
+            if replicas.len() != wanted {
+                return invalid(format!(
+                    "The manual partition assignment includes a partition with {} replica(s), but this is not consistent with previous partitions, which have {wanted} replica(s).",
+                    replicas.len()
+                ));
+            }
+            if !self.with_live(|live| replicas.iter().any(|id| live.has(*id))) {
+                return invalid(format!(
+                    "All brokers specified in the manual partition assignment for partition {partition} are fenced or in controlled shutdown."
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills in defaults and checks what does not depend on other topics.
+    fn resolve(&self, topic: &TopicSpec) -> Result<TopicRecord, TopicError> {
+        let spec = self.spec();
+        check_topic_name(&topic.name).map_err(|reason| {
+            TopicError::new(
+                ErrorCode::InvalidTopicException,
+                format!("Topic name is invalid: {reason}"),
+            )
+        })?;
+        if is_internal(&topic.name) {
+            return Err(TopicError::new(
+                ErrorCode::InvalidTopicException,
+                "The topic name is reserved.",
+            ));
+        }
+        let partitions = if topic.partitions == -1 {
+            spec.defaults.partitions
+        } else {
+            topic.partitions
+        };
+        if !(1..=PARTITIONS_PER_TOPIC_MAX).contains(&partitions) {
+            return Err(TopicError::new(
+                ErrorCode::InvalidPartitions,
+                "Number of partitions was set to an invalid non-positive value.",
+            ));
+        }
+        let factor = if topic.replication_factor == -1 {
+            spec.defaults.replication_factor
+        } else {
+            topic.replication_factor
+        };
+        if factor < 1 {
+            return Err(TopicError::new(
+                ErrorCode::InvalidReplicationFactor,
+                "Replication factor must be larger than 0, or -1 to use the default value.",
+            ));
+        }
+        if usize::try_from(factor).is_ok_and(|factor| factor > spec.brokers.len()) {
+            let message = format!(
+                "Unable to replicate the partition {factor} time(s): The target replication factor of {factor} cannot be reached because only {} broker(s) are registered.",
+                spec.brokers.len()
+            );
+            return Err(TopicError::new(
+                ErrorCode::InvalidReplicationFactor,
+                message,
+            ));
+        }
+        self.check_configs(&topic.configs)?;
+        Ok(TopicRecord {
+            name: topic.name.clone(),
+            id: self.shared.uuid(),
+            partitions,
+            replication_factor: factor,
+            first_leader: 0,
+            brokers: spec.brokers.len() as i32,
+            assignments: Vec::new(),
+            configs: topic.configs.clone(),
+            created_ms: self.shared.now_ms(),
+        })
+    }
+
+    /// Checks settings of a topic, the bought message size among them.
+    pub(crate) fn check_configs(
+        &self,
+        configs: &BTreeMap<String, String>,
+    ) -> Result<(), TopicError> {
+        topic_config::check_overrides(self.spec().release(), configs)
+            .map_err(|reason| TopicError::new(ErrorCode::InvalidConfig, reason))?;
+        let limit = i64::from(self.spec().limits.message_bytes_max);
+        let asked = configs
+            .get("max.message.bytes")
+            .and_then(|value| value.trim().parse::<i64>().ok());
+        if asked.is_some_and(|asked| asked > limit) {
+            let message =
+                format!("max.message.bytes exceeds the {limit} bytes that this cluster takes");
+            return Err(TopicError::new(ErrorCode::PolicyViolation, message));
+        }
+        Ok(())
+    }
+
+    /// The bought numbers of topics and partitions.
+    fn check_room(
+        &self,
+        state: &ClusterState,
+        topics: u32,
+        partitions: i32,
+        factor: i16,
+    ) -> Result<(), TopicError> {
+        let limits = &self.spec().limits;
+        let refuse = |message: String| {
+            counters::add(&self.counters.topics_refused, 1);
+            Err(TopicError::new(ErrorCode::PolicyViolation, message))
+        };
+        if state.topics.len() as u64 + u64::from(topics) > u64::from(limits.topics_max) {
+            return refuse(format!(
+                "The cluster has room for {} topics.",
+                limits.topics_max
+            ));
+        }
+        let weight = if limits.partitions_count_replicas {
+            i64::from(factor)
+        } else {
+            1
+        };
+        let wanted = state.partitions_total(limits.partitions_count_replicas)
+            + (i64::from(partitions) * weight) as u64;
+        if wanted > u64::from(limits.partitions_max) {
+            return refuse(format!(
+                "The cluster has room for {} partitions; this would make {wanted}.",
+                limits.partitions_max
+            ));
+        }
+        Ok(())
+    }
+
+    /// Everything that CreateTopics checks, without creating.
+    pub(crate) fn check_new_topic(&self, topic: &TopicSpec) -> Result<TopicRecord, TopicError> {
+        let record = self.resolve(topic)?;
+        self.journal
+            .read(|state| self.check_against(state, &record))?;
+        Ok(record)
+    }
+
+    fn check_against(&self, state: &ClusterState, record: &TopicRecord) -> Result<(), TopicError> {
+        if self.topics.deleting.lock().contains(&record.name) {
+            let message = format!("Topic '{}' is marked for deletion.", record.name);
+            return Err(TopicError::new(ErrorCode::TopicAlreadyExists, message));
+        }
+        if state.topics.contains_key(&record.name) {
+            let message = format!("Topic '{}' already exists.", record.name);
+            return Err(TopicError::new(ErrorCode::TopicAlreadyExists, message));
+        }
+        let collides = |name: &String| name.replace('.', "_") == record.name.replace('.', "_");
+        if record.name.contains(['.', '_'])
+            && let Some(other) = state.topics.keys().find(|name| collides(name))
+        {
+            let message = format!(
+                "Topic '{}' collides with existing topic: {other}",
+                record.name
+            );
+            return Err(TopicError::new(ErrorCode::InvalidTopicException, message));
+        }
+        self.check_room(state, 1, record.partitions, record.replication_factor)
+    }
+
+    /// Creates a topic; it is durable when this returns. `assignments`: the replicas of each partition, if
+    /// they were chosen by hand.
+    pub(crate) async fn create_topic(
+        self: &Arc<Self>,
+        topic: TopicSpec,
+        assignments: Vec<Vec<i32>>,
+    ) -> Result<Arc<Topic>, TopicError> {
+        let mut record = self.resolve(&topic)?;
+        let ((), position) = self.journal.change(|state| {
+            self.check_against(state, &record)?;
+            record.first_leader = (state.topics.len() % self.spec().brokers.len()) as i32;
+            record.assignments.clone_from(&assignments);
+            Ok::<_, TopicError>((self.place(state, &mut record, 0), ()))
+        })?;
+        let cluster = self.clone();
+        // A task of its own: it goes on when the client does not wait.
+        let taken_up = self.tasks.spawn(async move {
+            // Nobody produces to it before: records never lie beside a journal that does not know them.
+            cluster.journal.flush(position).await?;
+            Ok(cluster.take_up(record))
+        });
+        let cancelled = |_| Err(std::io::Error::other("the creation was cancelled").into());
+        taken_up.await.unwrap_or_else(cancelled)
+    }
+
+    /// Has a topic of the journal produced to, as it is there by now.
+    fn take_up(&self, record: TopicRecord) -> Arc<Topic> {
+        let _turn = self.topics.taking_up.lock();
+        let known = self
+            .journal
+            .read(|state| state.topics.get(&record.name).cloned());
+        let record = known.unwrap_or(record);
+        let topic = self.topics.add(&record, &Found::default(), &self.spec());
+        self.take_up_leaders(std::slice::from_ref(&topic));
+        topic
+    }
+
+    /// Places the partitions from `from` on that are not placed by hand, and says what the journal has to
+    /// know of the topic. They simply follow each other while all brokers run.
+    fn place(&self, state: &ClusterState, record: &mut TopicRecord, from: i32) -> Vec<Record> {
+        let live = Live {
+            brokers: self.spec().brokers.len() as i32,
+            stopped: &state.stopped_brokers,
+        };
+        let is_listed = !record.assignments.is_empty();
+        let is_spread_as_before = live.stopped.is_empty() && record.brokers == live.brokers;
+        if is_listed || !is_spread_as_before {
+            let before = (0..from).map(|partition| record.replicas(partition));
+            let mut listed: Vec<_> = before.collect();
+            listed.extend(record.assignments.drain(..).skip(listed.len()));
+            let open = listed.len() as i32..record.partitions;
+            let factor = record.replication_factor;
+            listed.extend(spread(record.first_leader, open, factor, live));
+            record.assignments = listed;
+        }
+        let mut records = vec![Record::Topic(record.clone())];
+        for partition in from..record.partitions {
+            let replicas = record.replicas(partition);
+            let at = Leadership::initial(&replicas, live);
+            if replicas.first() != Some(&at.leader_id) {
+                let topic = record.id;
+                records.push(Record::Leader {
+                    topic,
+                    partition,
+                    at,
+                });
+            }
+        }
+        records
+    }
+
+    /// Deletes a topic; its name is free when this returns.
+    pub(crate) async fn delete_topic(
+        self: &Arc<Self>,
+        name: &str,
+    ) -> Result<Arc<Topic>, TopicError> {
+        let unknown = || TopicError::from(ErrorCode::UnknownTopicOrPartition);
+        let topic = self.topics.get(name).ok_or_else(unknown)?;
+        let mut is_marked = false;
+        let written = self.journal.change(|state| {
+            if !state.topics.contains_key(name) {
+                return Err(unknown());
+            }
+            is_marked = self.topics.deleting.lock().insert(name.to_owned());
+            let name = name.to_owned();
+            Ok((vec![Record::TopicGone { name }], ()))
+        });
+        let ((), position) = written.inspect_err(|_| {
+            if is_marked {
+                self.topics.deleting.lock().remove(name);
+            }
+        })?;
+        {
+            let mut maps = self.topics.maps.write();
+            maps.by_name.remove(name);
+            maps.by_id.remove(&topic.id);
+        }
+        self.topics.note_change();
+        let partitions = topic.partitions();
+        let dirs = partitions.iter().map(|partition| partition.delete());
+        let (cluster, name, dirs) = (self.clone(), name.to_owned(), dirs.collect());
+        // A task of its own: it goes on when the client does not wait.
+        let cleared = self.tasks.spawn(async move {
+            // Records go when it is settled that the topic does.
+            cluster.journal.flush(position).await?;
+            cluster.clear_topic(name, dirs).await
+        });
+        cleared
+            .await
+            .unwrap_or_else(|_| Err(std::io::Error::other("the deletion was cancelled")))?;
+        Ok(topic)
+    }
+
+    /// Takes the directories of a deleted topic out of the way, for good, and frees its name; they are
+    /// removed afterwards.
+    async fn clear_topic(
+        self: &Arc<Self>,
+        name: String,
+        dirs: Vec<PathBuf>,
+    ) -> std::io::Result<()> {
+        let cluster = self.clone();
+        let renamed = tokio::task::spawn_blocking(move || {
+            let disk = cluster.shared.files.disk();
+            let mut gone = Vec::new();
+            for (index, dir) in dirs.iter().enumerate().filter(|(_, dir)| dir.exists()) {
+                let id = cluster.shared.uuid().simple();
+                let name = format!("{index}.{id}{DELETED_SUFFIX}");
+                gone.push(cluster.dir.join(name));
+                disk.rename(dir, &gone[gone.len() - 1])?;
+            }
+            if !gone.is_empty() && cluster.shared.options.durability == Durability::Power {
+                disk.sync_dir(&cluster.dir)?;
+            }
+            cluster.topics.deleting.lock().remove(&name);
+            Ok(gone)
+        });
+        let gone: Vec<PathBuf> = renamed
+            .await
+            .unwrap_or_else(|_| Err(std::io::Error::other("the deletion was cancelled")))?;
+        let disk = self.shared.files.disk().clone();
+        // What is left after a crash is removed when the cluster is opened.
+        self.tasks.spawn_blocking(move || {
+            for dir in gone {
+                if let Err(error) = disk.remove_dir_all(&dir) {
+                    tracing::warn!(%error, dir = %dir.display(), "cannot remove a deleted partition");
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// Adds partitions so that there are `count`.
+    pub(crate) async fn grow_topic(
+        &self,
+        name: &str,
+        count: i32,
+        assignments: &[Vec<i32>],
+        validate_only: bool,
+    ) -> Result<(), TopicError> {
+        let decide = |state: &ClusterState| {
+            let mut record = state
+                .topics
+                .get(name)
+                .cloned()
+                .ok_or_else(|| TopicError::from(ErrorCode::UnknownTopicOrPartition))?;
+            if count <= record.partitions || count > PARTITIONS_PER_TOPIC_MAX {
+                let message = format!(
+                    "The topic {name} currently has {} partition(s); {count} would not be an increase.",
+                    record.partitions
+                );
+                return Err(TopicError::new(ErrorCode::InvalidPartitions, message));
+            }
+            self.check_room(
+                state,
+                0,
+                count - record.partitions,
+                record.replication_factor,
+            )?;
+            let from = record.partitions;
+            record.partitions = count;
+            if !assignments.is_empty() {
+                let added = (count - from) as usize;
+                if assignments.len() != added {
+                    let message = format!(
+                        "Attempted to add {added} additional partition(s), but only {} assignment(s) were specified.",
+                        assignments.len()
+                    );
+                    return Err(TopicError::new(
+                        ErrorCode::InvalidReplicaAssignment,
+                        message,
+                    ));
+                }
+                self.check_assignments(assignments, Some(record.replication_factor))?;
+                let before = (0..from).map(|partition| record.replicas(partition));
+                record.assignments = before.chain(assignments.iter().cloned()).collect();
+            }
+            let records = self.place(state, &mut record, from);
+            Ok((records, record))
+        };
+        if validate_only {
+            return self.journal.read(decide).map(|_| ());
+        }
+        let position = {
+            let _turn = self.topics.taking_up.lock();
+            let (record, position) = self.journal.change(decide)?;
+            if let Some(topic) = self.topics.get(name) {
+                let mut partitions = topic.partitions.write();
+                let from = partitions.len() as i32;
+                let mut grown: Vec<_> = partitions.iter().cloned().collect();
+                grown.extend(self.topics.new_partitions(&record, from, &Found::default()));
+                *partitions = Arc::new(grown);
+                drop(partitions);
+                self.take_up_leaders(&[topic]);
+            }
+            position
+        };
+        self.topics.note_change();
+        self.journal.flush(position).await?;
+        Ok(())
+    }
+
+    /// Changes the settings of a topic.
+    pub(crate) async fn change_configs(
+        &self,
+        name: &str,
+        validate_only: bool,
+        change: impl Fn(&mut BTreeMap<String, String>) -> Result<(), TopicError>,
+    ) -> Result<(), TopicError> {
+        let decide = |state: &ClusterState| {
+            let mut record = state
+                .topics
+                .get(name)
+                .cloned()
+                .ok_or_else(|| TopicError::from(ErrorCode::UnknownTopicOrPartition))?;
+            change(&mut record.configs)?;
+            self.check_configs(&record.configs)?;
+            Ok(record)
+        };
+        if validate_only {
+            return self.journal.read(decide).map(|_| ());
+        }
+        let position = {
+            let _turn = self.topics.taking_up.lock();
+            let (record, position) = self.journal.change(|state| {
+                decide(state).map(|record| (vec![Record::Topic(record.clone())], record))
+            })?;
+            if let Some(topic) = self.topics.get(name) {
+                *topic.settings.write() =
+                    Arc::new(TopicSettings::new(&record.configs, &self.spec()));
+            }
+            position
+        };
+        self.journal.flush(position).await?;
+        Ok(())
+    }
+
+    pub(crate) fn describe_topics(&self) -> Vec<TopicDescription> {
+        self.journal.read(|state| {
+            state
+                .topics
+                .values()
+                .map(|topic| TopicDescription {
+                    name: topic.name.clone(),
+                    topic_id: topic.id,
+                    partitions: topic.partitions,
+                    replication_factor: topic.replication_factor,
+                    configs: topic.configs.clone(),
+                })
+                .collect()
+        })
+    }
+}

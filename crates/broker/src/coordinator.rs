@@ -1,0 +1,4 @@
+//! Who belongs to a group, and what belongs to a transaction.
+
+pub(crate) mod group;
+pub(crate) mod transaction;

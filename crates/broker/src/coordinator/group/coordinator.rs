@@ -1,0 +1,526 @@
+//! The groups that have members, their timers, and who may commit offsets.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, Weak},
+};
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::{
+    classic::{ClassicGroup, Phase, Speaker},
+    consumer::ConsumerGroup,
+};
+use crate::{
+    cluster::Cluster,
+    counters,
+    error::ErrorCode,
+    host::Shared,
+    metadata::{
+        journal::{Journal, Position},
+        state::{ClusterState, Record},
+    },
+};
+
+/// What the ids of a cluster's groups may take together.
+const GROUP_IDS_BYTES_MAX: usize = 16 << 20;
+
+/// One group with the alarm that is set for it.
+#[derive(Default)]
+pub(crate) struct Group {
+    pub classic: ClassicGroup,
+    pub consumer: ConsumerGroup,
+    /// Which of the two protocols its members speak; it can change while there are none.
+    pub is_consumer: bool,
+    /// The earliest alarm that is set; later ones are not needed.
+    alarm: Option<Instant>,
+    /// Set when the group was deleted while somebody still held it.
+    is_gone: bool,
+    /// Where its last change was written down; an error if it was not.
+    written: Option<Result<Position, ErrorCode>>,
+}
+
+/// What a list of groups shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ListedGroup {
+    pub id: String,
+    pub protocol_type: String,
+    pub state: &'static str,
+    /// `classic` or `consumer`.
+    pub kind: &'static str,
+    /// Members that it has.
+    pub members: usize,
+}
+
+impl Group {
+    /// The group as the journal knows it.
+    fn restore(state: &ClusterState, id: &str, now: Instant) -> Self {
+        let classic = state.groups.get(id);
+        let consumer = state.consumer_groups.get(id);
+        Self {
+            is_consumer: consumer.is_some_and(|group| !group.members.is_empty())
+                || (classic.is_none() && consumer.is_some()),
+            classic: classic.map_or_else(ClassicGroup::default, |record| {
+                ClassicGroup::restore(record, now)
+            }),
+            consumer: consumer.map_or_else(ConsumerGroup::default, |state| {
+                ConsumerGroup::restore(state, now)
+            }),
+            ..Self::default()
+        }
+    }
+
+    /// What has changed in a way that has to be written down.
+    fn take_records(&mut self, id: &str, state: &ClusterState) -> Vec<Record> {
+        let group = || id.to_owned();
+        let mut records = Vec::new();
+        if let Some(at) = self.classic.take_record() {
+            records.push(Record::Group { group: group(), at });
+        }
+        let touched = self.consumer.take_touched();
+        if touched.is_empty() {
+            return records;
+        }
+        let known = state.consumer_groups.get(id);
+        let at = self.consumer.record();
+        if known.is_none_or(|known| known.at != at) {
+            records.push(Record::ConsumerGroup { group: group(), at });
+        }
+        for (member, at) in touched {
+            if known.and_then(|known| known.members.get(&member)) != at.as_ref() {
+                records.push(Record::ConsumerMember {
+                    group: group(),
+                    member,
+                    at: at.map(Box::new),
+                });
+            }
+        }
+        records
+    }
+
+    fn is_empty(&self) -> bool {
+        self.classic.phase == Phase::Empty && self.consumer.members.is_empty()
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.classic
+            .next_deadline()
+            .into_iter()
+            .chain(self.consumer.next_deadline())
+            .min()
+    }
+
+    fn listed(&self, id: String) -> ListedGroup {
+        if self.is_consumer {
+            let state = self.consumer.phase().name();
+            return ListedGroup {
+                id,
+                protocol_type: "consumer".to_owned(),
+                state,
+                kind: "consumer",
+                members: self.consumer.members.len(),
+            };
+        }
+        let protocol_type = self.classic.protocol_type.clone().unwrap_or_default();
+        ListedGroup {
+            id,
+            protocol_type,
+            state: self.classic.phase.name(),
+            kind: "classic",
+            members: self.classic.members.len(),
+        }
+    }
+}
+
+/// All groups of a cluster.
+pub(crate) struct Groups {
+    cluster: Weak<Cluster>,
+    shared: Arc<Shared>,
+    map: Mutex<HashMap<String, Arc<Mutex<Group>>>>,
+}
+
+impl Groups {
+    pub(crate) fn new(cluster: Weak<Cluster>, shared: Arc<Shared>) -> Self {
+        Self {
+            cluster,
+            shared,
+            map: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// Takes up the groups that had members before a restart.
+    pub(crate) fn restore(&self, journal: &Journal<ClusterState>) {
+        let now = Instant::now();
+        let groups: Vec<(String, Group)> = journal.read(|state| {
+            let classic = state
+                .groups
+                .iter()
+                .filter(|(_, group)| !group.members.is_empty())
+                .map(|(id, _)| id);
+            let consumer = state
+                .consumer_groups
+                .iter()
+                .filter(|(_, group)| !group.members.is_empty())
+                .map(|(id, _)| id);
+            let ids: BTreeSet<&String> = classic.chain(consumer).collect();
+            let restore = |id: &String| (id.clone(), Group::restore(state, id, now));
+            ids.into_iter().map(restore).collect()
+        });
+        let mut map = self.map.lock();
+        for (id, mut group) in groups {
+            self.set_alarm(&id, &mut group);
+            map.insert(id, Arc::new(Mutex::new(group)));
+        }
+    }
+
+    /// Writes down what has changed.
+    fn save(&self, id: &str, group: &mut Group) {
+        let Some(cluster) = self.cluster.upgrade() else {
+            return;
+        };
+        if !group.classic.is_changed() && !group.consumer.is_touched() {
+            return;
+        }
+        let written = cluster.journal.change(|state| {
+            let records = group.take_records(id, state);
+            let count = records.len();
+            Ok::<_, std::io::Error>((records, count))
+        });
+        match written {
+            Ok((0, _)) => {}
+            Ok((_, position)) => group.written = Some(Ok(position)),
+            Err(error) => {
+                tracing::error!(%error, group = id, "the journal cannot be written");
+                group.written = Some(Err(ErrorCode::CoordinatorNotAvailable));
+            }
+        }
+    }
+
+    /// Returns when what members of the group were told is as durable as the host promises.
+    ///
+    /// # Errors
+    /// COORDINATOR_NOT_AVAILABLE if it cannot be made so.
+    pub(crate) async fn saved(&self, id: &str) -> Result<(), ErrorCode> {
+        // Who was told has to wait until whoever told it has written it down: both hold the group.
+        let written = self.get(id).and_then(|group| group.lock().written);
+        let Some(position) = written.transpose()? else {
+            return Ok(());
+        };
+        let cluster = self
+            .cluster
+            .upgrade()
+            .ok_or(ErrorCode::CoordinatorNotAvailable)?;
+        let flushed = cluster.journal.flush(position).await;
+        flushed.map_err(|_| ErrorCode::CoordinatorNotAvailable)
+    }
+
+    fn get(&self, id: &str) -> Option<Arc<Mutex<Group>>> {
+        self.map.lock().get(id).cloned()
+    }
+
+    /// The group, made if there is room for one more.
+    fn get_or_create(&self, id: &str) -> Result<Arc<Mutex<Group>>, ErrorCode> {
+        let cluster = self
+            .cluster
+            .upgrade()
+            .ok_or(ErrorCode::CoordinatorNotAvailable)?;
+        let mut map = self.map.lock();
+        if let Some(group) = map.get(id) {
+            return Ok(group.clone());
+        }
+        self.check_room(&cluster, &map, id)?;
+        let now = Instant::now();
+        let group = cluster.journal.read(|state| Group::restore(state, id, now));
+        let group = Arc::new(Mutex::new(group));
+        map.insert(id.to_owned(), group.clone());
+        Ok(group)
+    }
+
+    fn check_room(
+        &self,
+        cluster: &Cluster,
+        map: &HashMap<String, Arc<Mutex<Group>>>,
+        id: &str,
+    ) -> Result<(), ErrorCode> {
+        let limit = cluster.spec().limits.groups_max as usize;
+        let is_full = cluster.journal.read(|state| {
+            if state.offsets.contains_key(id) {
+                return false;
+            }
+            let running = map.keys().filter(|id| !state.offsets.contains_key(*id));
+            let all = state.offsets.keys().chain(running);
+            let count = |(count, bytes): (usize, usize), id: &String| (count + 1, bytes + id.len());
+            let (count, bytes) = all.fold((0, 0), count);
+            count >= limit || bytes + id.len() > GROUP_IDS_BYTES_MAX
+        });
+        if is_full {
+            counters::add(&cluster.counters.groups_refused, 1);
+            return Err(ErrorCode::GroupMaxSizeReached);
+        }
+        Ok(())
+    }
+
+    /// Number of groups with members or offsets.
+    pub(crate) fn count(&self, journal: &Journal<ClusterState>) -> usize {
+        let map = self.map.lock();
+        journal.read(|state| {
+            state.offsets.len()
+                + map
+                    .keys()
+                    .filter(|known| !state.offsets.contains_key(*known))
+                    .count()
+        })
+    }
+
+    /// Does something with a group and sets its alarm anew.
+    fn with<T>(
+        &self,
+        id: &str,
+        group: &Arc<Mutex<Group>>,
+        work: impl FnOnce(&mut Group, Instant) -> T,
+    ) -> T {
+        let mut group = group.lock();
+        let answer = work(&mut group, Instant::now());
+        self.save(id, &mut group);
+        self.set_alarm(id, &mut group);
+        answer
+    }
+
+    fn set_alarm(&self, id: &str, group: &mut Group) {
+        let Some(at) = group.next_deadline() else {
+            return;
+        };
+        if group.alarm.is_some_and(|alarm| alarm <= at) {
+            return;
+        }
+        group.alarm = Some(at);
+        let (cluster, id) = (self.cluster.clone(), id.to_owned());
+        self.shared.timers.at(at, move || {
+            if let Some(cluster) = cluster.upgrade() {
+                cluster.groups.ring(&id);
+            }
+        });
+    }
+
+    fn ring(&self, id: &str) {
+        let Some(group) = self.get(id) else { return };
+        let mut group = group.lock();
+        group.alarm = None;
+        let now = Instant::now();
+        group.classic.tick(now);
+        group.consumer.tick(now);
+        self.save(id, &mut group);
+        self.set_alarm(id, &mut group);
+    }
+
+    /// Runs `work` on the group, making it if needed.
+    pub(crate) fn create_and<T>(
+        &self,
+        id: &str,
+        work: impl FnOnce(&mut Group, Instant) -> T,
+    ) -> Result<T, ErrorCode> {
+        let group = loop {
+            let group = self.get_or_create(id)?;
+            if !group.lock().is_gone {
+                break group;
+            }
+        };
+        Ok(self.with(id, &group, work))
+    }
+
+    /// Runs `work` on the group if it is there.
+    pub(crate) fn find_group_and<T>(
+        &self,
+        id: &str,
+        work: impl FnOnce(&mut Group, Instant) -> T,
+    ) -> Option<T> {
+        let group = self.get(id)?;
+        Some(self.with(id, &group, work))
+    }
+
+    /// Runs `work` on the classic group if it is there.
+    pub(crate) fn find_and<T>(
+        &self,
+        id: &str,
+        work: impl FnOnce(&mut ClassicGroup, Instant) -> T,
+    ) -> Option<T> {
+        self.find_group_and(id, |group, now| work(&mut group.classic, now))
+    }
+
+    /// Whether somebody is in the group. Asked with the journal locked: a group that is busy counts as one
+    /// with members, since waiting for it could wait for ever.
+    pub(crate) fn has_members(&self, id: &str) -> bool {
+        match self.map.try_lock() {
+            None => true,
+            Some(map) => map
+                .get(id)
+                .is_some_and(|group| group.try_lock().is_none_or(|group| !group.is_empty())),
+        }
+    }
+
+    /// Forgets groups that have neither members nor offsets.
+    pub(crate) fn keep_house(&self, journal: &Journal<ClusterState>) {
+        let mut gone = Vec::new();
+        self.map.lock().retain(|id, group| {
+            let Some(mut group) = group.try_lock() else {
+                return true;
+            };
+            let is_kept = !group.is_empty()
+                || group.next_deadline().is_some()
+                || journal.read(|state| state.offsets.contains_key(id));
+            group.is_gone = !is_kept;
+            if !is_kept && journal.read(|state| state.knows_group(id)) {
+                gone.push(Record::GroupGone { group: id.clone() });
+            }
+            is_kept
+        });
+        if !gone.is_empty()
+            && let Err(error) = journal.append(gone)
+        {
+            tracing::error!(%error, "the journal cannot be written");
+        }
+    }
+
+    /// Whether this member may commit offsets for the group now. Commits within a transaction may come from
+    /// producers that do not know their group's members (KIP-447), and while a rebalance completes.
+    pub(crate) fn check_commit(
+        &self,
+        id: &str,
+        speaker: Speaker<'_>,
+        generation: i32,
+        is_transactional: bool,
+    ) -> Result<(), ErrorCode> {
+        let is_anonymous =
+            generation < 0 && speaker.member_id.is_empty() && speaker.instance_id.is_none();
+        let checked = self.find_group_and(id, |group, now| {
+            // Somebody who assigns partitions by hand, or an administrator.
+            let is_outsider = generation < 0 && group.is_empty();
+            if is_outsider || (is_transactional && is_anonymous) {
+                return Ok(());
+            }
+            if group.is_consumer && !group.consumer.members.is_empty() {
+                let checked = group.consumer.check(speaker.member_id, generation);
+                return match checked {
+                    Err(ErrorCode::StaleMemberEpoch) if is_transactional => {
+                        Err(ErrorCode::IllegalGeneration)
+                    }
+                    checked => checked,
+                };
+            }
+            if is_anonymous {
+                return Err(ErrorCode::UnknownMemberId);
+            }
+            let group = &mut group.classic;
+            group.check(speaker, generation)?;
+            group.note_commit(speaker.member_id, now);
+            match group.phase {
+                Phase::CompletingRebalance if !is_transactional => {
+                    Err(ErrorCode::RebalanceInProgress)
+                }
+                Phase::CompletingRebalance
+                | Phase::Empty
+                | Phase::PreparingRebalance
+                | Phase::Stable => Ok(()),
+            }
+        });
+        match checked {
+            Some(checked) => checked,
+            None if generation < 0 => {
+                let cluster = self
+                    .cluster
+                    .upgrade()
+                    .ok_or(ErrorCode::CoordinatorNotAvailable)?;
+                self.check_room(&cluster, &self.map.lock(), id)
+            }
+            None => Err(ErrorCode::IllegalGeneration),
+        }
+    }
+
+    /// All groups: those with members and those with offsets only.
+    pub(crate) fn list(&self, journal: &Journal<ClusterState>) -> Vec<ListedGroup> {
+        let running: BTreeMap<String, Arc<Mutex<Group>>> = self
+            .map
+            .lock()
+            .iter()
+            .map(|(id, group)| (id.clone(), group.clone()))
+            .collect();
+        let mut out: BTreeMap<String, ListedGroup> = journal.read(|state| {
+            let offline = |id: &String| Group::default().listed(id.clone());
+            state
+                .offsets
+                .keys()
+                .map(|id| (id.clone(), offline(id)))
+                .collect()
+        });
+        for (id, group) in running {
+            let listed = group.lock().listed(id.clone());
+            out.insert(id, listed);
+        }
+        out.into_values().collect()
+    }
+
+    /// Deletes a group that has no members, with its offsets.
+    pub(crate) async fn delete(
+        &self,
+        id: &str,
+        journal: &Journal<ClusterState>,
+    ) -> Result<(), ErrorCode> {
+        let running = self.get(id);
+        let is_known = journal.read(|state| state.offsets.contains_key(id));
+        if running.is_none() && !is_known {
+            return Err(ErrorCode::GroupIdNotFound);
+        }
+        if let Some(group) = running {
+            let mut group = group.lock();
+            if !group.is_empty() {
+                return Err(ErrorCode::NonEmptyGroup);
+            }
+            group.is_gone = true;
+            self.map.lock().remove(id);
+        }
+        let position = journal
+            .append(vec![Record::GroupGone {
+                group: id.to_owned(),
+            }])
+            .map_err(|_| ErrorCode::KafkaStorageError)?;
+        journal
+            .flush(position)
+            .await
+            .map_err(|_| ErrorCode::KafkaStorageError)
+    }
+
+    /// Topics that members of a stable consumer group read, so that their offsets are not deleted.
+    pub(crate) fn subscribed_topics(&self, id: &str) -> Option<BTreeSet<String>> {
+        self.find_group_and(id, |group, _| {
+            if group.is_consumer {
+                return group.consumer.subscribed_topics();
+            }
+            let group = &group.classic;
+            let subscriptions = group
+                .members
+                .values()
+                .flat_map(|member| member.protocols.iter());
+            subscriptions
+                .flat_map(|(_, metadata)| subscription_topics(metadata))
+                .collect()
+        })
+    }
+}
+
+/// Topics of a consumer's subscription; none if it cannot be read.
+fn subscription_topics(metadata: &[u8]) -> Vec<String> {
+    fn read(metadata: &[u8]) -> Option<Vec<String>> {
+        let (_version, rest) = metadata.split_first_chunk::<2>()?;
+        let (count, mut rest) = rest.split_first_chunk::<4>()?;
+        let mut topics = Vec::new();
+        for _ in 0..u32::from_be_bytes(*count) {
+            let (length, tail) = rest.split_first_chunk::<2>()?;
+            let (topic, tail) = tail.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+            topics.push(String::from_utf8_lossy(topic).into_owned());
+            rest = tail;
+        }
+        Some(topics)
+    }
+    read(metadata).unwrap_or_default()
+}

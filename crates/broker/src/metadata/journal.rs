@@ -1,0 +1,467 @@
+//! An append-only file of small records that survives crashes: what a cluster knows besides its logs.
+//!
+//! Each line is a checksum (CRC-32C, eight hexadecimal digits), a space and one JSON value, or `@` and a number:
+//! a mark, which says up to which byte the file was durable when the mark was written. What a crash may have
+//! torn lies behind every mark: a bad line there is cut off when the file is opened, with all that follows,
+//! because sectors are not written in order. Before a mark, a bad line is damage, which is told and left alone.
+//! Marks are written now and then ([`Journal::vouch`]), so changes cost nothing more for them.
+//!
+//! When the file holds mostly history it is rewritten from the state that it adds up to.
+
+use std::{io, marker::PhantomData, path::PathBuf, sync::Arc};
+
+use parking_lot::Mutex;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    host::Durability,
+    log::file::{CachedFile, FileCache},
+};
+
+/// A journal below this size is never rewritten.
+const REWRITE_BYTES_MIN: u64 = 256 << 10;
+/// It is rewritten when it has grown to this many times what its state needed last time.
+const REWRITE_GROWTH: u64 = 4;
+/// Marks are written so often at most: what was written longer ago than this is vouched for.
+const VOUCH_INTERVAL_MS: u64 = 5_000;
+/// Begins a line that is a mark.
+const MARK: u8 = b'@';
+
+/// State that is the sum of its records.
+pub(crate) trait JournaledState: Default {
+    /// One change.
+    type Record: Serialize + DeserializeOwned;
+    /// Makes the change; called for every record, in order, both when it is new and when it is replayed.
+    fn apply(&mut self, record: Self::Record);
+    /// Records that lead from nothing to this state.
+    fn snapshot(&self) -> Vec<Self::Record>;
+}
+
+/// Why a journal could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JournalError {
+    #[error("cannot read or write the journal")]
+    Io(#[from] io::Error),
+    /// A line whose checksum is right but that this version does not understand.
+    #[error("line {line} is not understood")]
+    Record {
+        line: usize,
+        #[source]
+        source: serde_json::Error,
+    },
+    /// What cannot be read was durable: no crash did this.
+    #[error(
+        "line {line} at byte {position} is damaged, and the file was durable up to byte {durable_bytes}"
+    )]
+    Damaged {
+        line: usize,
+        position: usize,
+        durable_bytes: u64,
+    },
+    /// There is no journal where there was one.
+    #[error("the file is missing, and there is data beside it")]
+    Missing,
+    /// The journal has no line that can be read.
+    #[error("the file holds nothing that can be read, and there are records beside it")]
+    Empty,
+}
+
+/// What lies beside a journal.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Beside {
+    /// Anything at all: whoever made it had a journal.
+    pub has_entries: bool,
+    /// Records, whose topics the journal has to know.
+    pub has_records: bool,
+}
+
+struct Inner<S> {
+    state: S,
+    size_bytes: u64,
+    /// The end of the last record; only a mark may follow.
+    records_bytes: u64,
+    base_bytes: u64,
+    flushed_bytes: u64,
+    /// What the last mark vouches for.
+    marked_bytes: u64,
+    marked_ms: Option<i64>,
+    /// Counts rewrites: positions before one are durable.
+    generation: u64,
+    /// Set when the disk refused to make something durable: what it holds is not known any more, and
+    /// changes are refused until the journal is opened anew.
+    is_failed: bool,
+}
+
+/// Place behind a record, to wait for its durability.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Position {
+    generation: u64,
+    bytes: u64,
+}
+
+/// The file and the state that it adds up to.
+pub(crate) struct Journal<S: JournaledState> {
+    file: CachedFile,
+    durability: Durability,
+    inner: Mutex<Inner<S>>,
+    flush_turn: tokio::sync::Mutex<()>,
+    marker: PhantomData<S>,
+}
+
+fn failed() -> io::Error {
+    io::Error::other("the journal is out of service until it is opened anew")
+}
+
+fn encode<R: Serialize>(records: &[R]) -> io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    for record in records {
+        out.extend(line_of(&serde_json::to_vec(record)?));
+    }
+    Ok(out)
+}
+
+fn line_of(content: &[u8]) -> Vec<u8> {
+    [crc_of(content).as_bytes(), content, b"\n"].concat()
+}
+
+/// What a line begins with.
+fn crc_of(content: &[u8]) -> String {
+    format!("{:08x} ", crc32c::crc32c(content))
+}
+
+/// The line that vouches for everything up to a position.
+fn encode_mark(durable_bytes: u64) -> Vec<u8> {
+    line_of(format!("@{durable_bytes}").as_bytes())
+}
+
+/// What a line holds, if its checksum is right.
+fn content_of(line: &[u8]) -> Option<&[u8]> {
+    let (crc, content) = line.strip_suffix(b"\n")?.split_at_checked(9)?;
+    (crc == crc_of(content).as_bytes()).then_some(content)
+}
+
+/// The content of a mark whose line lost its beginning: what ended the line before was damaged.
+fn behind_damage(line: &[u8]) -> Option<&[u8]> {
+    let end_of_crc = line.windows(2).rposition(|pair| pair == [b' ', MARK])?;
+    content_of(line.get(end_of_crc.checked_sub(8)?..)?)
+}
+
+/// What the content of a line vouches for; `None`: it is no mark.
+fn mark_of(content: &[u8]) -> Option<u64> {
+    let digits = content.strip_prefix(&[MARK])?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// What a file holds.
+struct Decoded<R> {
+    records: Vec<R>,
+    /// The end of the last record.
+    records_bytes: u64,
+    /// Up to here every line is sound.
+    sound_bytes: usize,
+    /// What marks vouch for.
+    marked_bytes: u64,
+}
+
+/// Reads records up to the first bad line, and marks behind it, too. `closed_bytes`: the size that the file was
+/// closed with, if that is known.
+fn decode<R: DeserializeOwned>(
+    bytes: &[u8],
+    closed_bytes: u64,
+) -> Result<Decoded<R>, JournalError> {
+    let mut out = Decoded {
+        records: Vec::new(),
+        records_bytes: 0,
+        sound_bytes: 0,
+        marked_bytes: 0,
+    };
+    // The first line that is bad, or that says that something before it is gone.
+    let mut bad = None;
+    let mut lines = 0;
+    let mut at = 0;
+    for text in bytes.split_inclusive(|byte| *byte == b'\n') {
+        lines += 1;
+        let start = at;
+        at += text.len();
+        let content = content_of(text);
+        let mark = content.or_else(|| behind_damage(text)).and_then(mark_of);
+        out.marked_bytes = out.marked_bytes.max(mark.unwrap_or(0));
+        if content.is_none() || mark.is_some_and(|durable_bytes| durable_bytes > start as u64) {
+            bad.get_or_insert(lines);
+        }
+        if bad.is_some() {
+            continue;
+        }
+        out.sound_bytes = at;
+        if let Some(json) = content.filter(|_| mark.is_none()) {
+            let record = serde_json::from_slice(json);
+            let unknown = |source| JournalError::Record {
+                line: lines,
+                source,
+            };
+            out.records.push(record.map_err(unknown)?);
+            out.records_bytes = at as u64;
+        }
+    }
+    let durable_bytes = out.marked_bytes.max(closed_bytes);
+    if (out.sound_bytes as u64) < durable_bytes {
+        return Err(JournalError::Damaged {
+            line: bad.unwrap_or(lines + 1),
+            position: out.sound_bytes,
+            durable_bytes,
+        });
+    }
+    Ok(out)
+}
+
+impl<S: JournaledState> Journal<S> {
+    /// Opens or creates a journal of which nothing is known from elsewhere.
+    #[cfg(test)]
+    pub(crate) fn open(
+        path: PathBuf,
+        files: &Arc<FileCache>,
+        durability: Durability,
+    ) -> Result<Self, JournalError> {
+        Self::open_beside(path, files, durability, 0, || Ok(Beside::default()))
+    }
+
+    /// Opens or creates the journal and replays it. Nothing is changed where it is damaged. `closed_bytes`: the
+    /// size that it was closed with, 0 where that is not known. `look_beside` is asked where nothing can be read.
+    pub(crate) fn open_beside(
+        path: PathBuf,
+        files: &Arc<FileCache>,
+        durability: Durability,
+        closed_bytes: u64,
+        look_beside: impl Fn() -> io::Result<Beside>,
+    ) -> Result<Self, JournalError> {
+        let (bytes, is_missing) = match std::fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (Vec::new(), true),
+            other => (other?, false),
+        };
+        if is_missing && look_beside()?.has_entries {
+            return Err(JournalError::Missing);
+        }
+        let decoded = decode(&bytes, closed_bytes)?;
+        if decoded.sound_bytes == 0 && look_beside()?.has_records {
+            return Err(JournalError::Empty);
+        }
+        if is_missing {
+            files.disk().create_file(&path)?;
+        }
+        let sound = decoded.sound_bytes;
+        let file = CachedFile::new(files, path);
+        if sound < bytes.len() {
+            tracing::warn!(file = %file.path().display(), cut_bytes = bytes.len() - sound, "torn tail is cut off");
+            file.truncate(sound as u64)?;
+        }
+        if durability == Durability::Power {
+            // The process may have been killed before it did so, and what is read here is told to clients.
+            file.sync()?;
+            let dir = file.path().parent();
+            dir.map_or(Ok(()), |dir| files.disk().sync_dir(dir))?;
+        }
+        let mut state = S::default();
+        let records = decoded.records.into_iter();
+        records.for_each(|record| state.apply(record));
+        let base_bytes = encode(&state.snapshot())?.len() as u64;
+        let inner = Inner {
+            state,
+            size_bytes: sound as u64,
+            records_bytes: decoded.records_bytes,
+            base_bytes,
+            flushed_bytes: match durability {
+                Durability::Power => sound as u64,
+                Durability::Process => decoded.marked_bytes,
+            },
+            marked_bytes: decoded.marked_bytes,
+            marked_ms: None,
+            generation: 0,
+            is_failed: false,
+        };
+        Ok(Self {
+            file,
+            durability,
+            inner: Mutex::new(inner),
+            flush_turn: tokio::sync::Mutex::new(()),
+            marker: PhantomData,
+        })
+    }
+
+    /// Looks at the state.
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&S) -> T) -> T {
+        look(&self.inner.lock().state)
+    }
+
+    /// Decides on changes while nobody else changes anything, writes them down, then makes them.
+    pub(crate) fn change<T, E: From<io::Error>>(
+        &self,
+        decide: impl FnOnce(&S) -> Result<(Vec<S::Record>, T), E>,
+    ) -> Result<(T, Position), E> {
+        let mut inner = self.inner.lock();
+        let (records, answer) = decide(&inner.state)?;
+        if inner.is_failed && !records.is_empty() {
+            return Err(failed().into());
+        }
+        if !records.is_empty() {
+            let bytes = encode(&records)?;
+            self.file.write_parts_at([&bytes, &[]], inner.size_bytes)?;
+            inner.size_bytes += bytes.len() as u64;
+            inner.records_bytes = inner.size_bytes;
+            records
+                .into_iter()
+                .for_each(|record| inner.state.apply(record));
+            self.rewrite_if_large(&mut inner);
+        }
+        Ok((
+            answer,
+            Position {
+                generation: inner.generation,
+                bytes: inner.size_bytes,
+            },
+        ))
+    }
+
+    /// Writes records that need no decision.
+    pub(crate) fn append(&self, records: Vec<S::Record>) -> io::Result<Position> {
+        self.change(|_| Ok::<_, io::Error>((records, ())))
+            .map(|(_, position)| position)
+    }
+
+    /// The records are written in any case: what goes wrong here is told to those who wait for them.
+    fn rewrite_if_large(&self, inner: &mut Inner<S>) {
+        if inner.size_bytes < REWRITE_BYTES_MIN
+            || inner.size_bytes < inner.base_bytes * REWRITE_GROWTH
+        {
+            return;
+        }
+        if let Err(error) = self.rewrite(inner) {
+            tracing::error!(%error, file = %self.file.path().display(), "cannot rewrite the journal");
+            // Which of the two files will be found under the name is not known.
+            inner.is_failed = true;
+        }
+    }
+
+    fn rewrite(&self, inner: &mut Inner<S>) -> io::Result<()> {
+        let mut bytes = encode(&inner.state.snapshot())?;
+        let records_bytes = bytes.len() as u64;
+        // The file gets its name when its content is durable.
+        bytes.extend(encode_mark(records_bytes));
+        let (path, disk) = (self.file.path(), self.file.disk());
+        disk.replace_file(path, &bytes)?;
+        // The descriptor still names the old file.
+        self.file.close();
+        path.parent().map_or(Ok(()), |dir| disk.sync_dir(dir))?;
+        inner.size_bytes = bytes.len() as u64;
+        inner.records_bytes = records_bytes;
+        inner.base_bytes = records_bytes;
+        inner.flushed_bytes = inner.size_bytes;
+        inner.marked_bytes = records_bytes;
+        inner.generation += 1;
+        Ok(())
+    }
+
+    /// Returns when the record before `position` is as durable as the host promises.
+    pub(crate) async fn flush(&self, position: Position) -> io::Result<()> {
+        if self.durability == Durability::Process {
+            return Ok(());
+        }
+        let _turn = self.flush_turn.lock().await;
+        let (generation, end) = {
+            let inner = self.inner.lock();
+            if position.generation < inner.generation || position.bytes <= inner.flushed_bytes {
+                return Ok(());
+            }
+            if inner.is_failed {
+                return Err(failed());
+            }
+            (inner.generation, inner.size_bytes)
+        };
+        let file = self.file.clone();
+        let result = tokio::task::spawn_blocking(move || file.sync())
+            .await
+            .unwrap_or_else(|_| Err(io::Error::other("the flush was cancelled")));
+        let mut inner = self.inner.lock();
+        if result.is_err() {
+            // The kernel tells of a page that it could not write once, and forgets it.
+            inner.is_failed = true;
+        } else if inner.generation == generation {
+            inner.flushed_bytes = inner.flushed_bytes.max(end);
+        }
+        result
+    }
+
+    /// Whether [`Journal::vouch`] has something to do.
+    pub(crate) fn wants_vouching(&self, now_ms: i64) -> bool {
+        let inner = self.inner.lock();
+        let is_due = |marked_ms: i64| now_ms.abs_diff(marked_ms) >= VOUCH_INTERVAL_MS;
+        !inner.is_failed
+            && inner.marked_ms.is_none_or(is_due)
+            && inner.marked_bytes < self.records_to_vouch(&inner)
+    }
+
+    /// The end of the records that a mark could vouch for. With `Power` whoever writes has it flushed, and an
+    /// error of the disk has to be told to him: a flush from here could take it away.
+    fn records_to_vouch(&self, inner: &Inner<S>) -> u64 {
+        match self.durability {
+            Durability::Power => inner.records_bytes.min(inner.flushed_bytes),
+            Durability::Process => inner.records_bytes,
+        }
+    }
+
+    /// Writes down how much is durable, so that damage to it can be told from what a crash leaves. With
+    /// `Process` it is made durable first. Blocks on the disk.
+    pub(crate) fn vouch(&self, now_ms: i64) -> io::Result<()> {
+        self.inner.lock().marked_ms = Some(now_ms);
+        if self.durability == Durability::Process {
+            self.flush_all()?;
+        }
+        self.mark()
+    }
+
+    /// Makes everything durable that is written.
+    fn flush_all(&self) -> io::Result<()> {
+        let (generation, end) = {
+            let inner = self.inner.lock();
+            if inner.is_failed {
+                return Err(failed());
+            }
+            (inner.generation, inner.size_bytes)
+        };
+        let result = self.file.sync();
+        let mut inner = self.inner.lock();
+        if result.is_err() {
+            inner.is_failed = true;
+        } else if inner.generation == generation {
+            inner.flushed_bytes = inner.flushed_bytes.max(end);
+        }
+        result
+    }
+
+    fn mark(&self) -> io::Result<()> {
+        let mut inner = self.inner.lock();
+        if inner.is_failed {
+            return Err(failed());
+        }
+        if inner.marked_bytes < inner.records_bytes.min(inner.flushed_bytes) {
+            let line = encode_mark(inner.flushed_bytes);
+            self.file.write_parts_at([&line, &[]], inner.size_bytes)?;
+            inner.size_bytes += line.len() as u64;
+            inner.marked_bytes = inner.flushed_bytes;
+        }
+        Ok(())
+    }
+
+    /// Makes everything durable, whatever the setting, and vouches for it: used at a graceful stop. Returns the
+    /// size of the file.
+    pub(crate) fn close(&self) -> io::Result<u64> {
+        self.flush_all()?;
+        self.mark()?;
+        if self.durability == Durability::Power {
+            self.flush_all()?;
+        }
+        Ok(self.inner.lock().size_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests;

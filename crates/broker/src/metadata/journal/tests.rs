@@ -1,0 +1,294 @@
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::metadata::state::{ClusterState, CommittedOffset, Record};
+
+fn open(path: &Path) -> Journal<ClusterState> {
+    Journal::open(path.to_owned(), &FileCache::new(4), Durability::Process).unwrap()
+}
+
+fn offset(group: u8, partition: i32, offset: i64) -> Record {
+    let at = CommittedOffset {
+        offset,
+        leader_epoch: 0,
+        metadata: "x".repeat(20),
+        committed_ms: 7,
+    };
+    Record::Offset {
+        group: format!("g{group}"),
+        topic: "t".to_owned(),
+        partition,
+        at,
+    }
+}
+
+fn record() -> impl Strategy<Value = Record> {
+    prop_oneof![
+        8 => (0..3u8, 0..3i32, 0..100i64).prop_map(|(group, partition, at)| offset(group, partition, at)),
+        1 => (0..3u8).prop_map(|group| Record::GroupGone { group: format!("g{group}") }),
+        1 => (0..9i64).prop_map(|next| Record::ProducerIds { next }),
+        2 => (0..3u8, 0..2i64, 0..3i32).prop_map(|(group, producer_id, partition)| match offset(group, partition, 5) {
+            Record::Offset { group, topic, partition, at } => Record::PendingOffset { group, producer_id, topic, partition, at },
+            other => other,
+        }),
+        1 => (0..3u8, 0..2i64, any::<bool>()).prop_map(|(group, producer_id, is_committed)| Record::PendingEnd {
+            group: format!("g{group}"), producer_id, is_committed,
+        }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn the_state_is_the_sum_of_what_was_written(records in proptest::collection::vec(record(), 1..60)) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        let mut model = ClusterState::default();
+        let mut journal = open(&path);
+        for (at, record) in records.into_iter().enumerate() {
+            model.apply(record.clone());
+            journal.append(vec![record]).unwrap();
+            if at % 7 == 6 {
+                journal = open(&path);
+            }
+            prop_assert!(journal.read(|state| *state == model));
+        }
+        // A snapshot leads to the same place, apart from groups that nothing is left of.
+        let mut copy = ClusterState::default();
+        model.snapshot().into_iter().for_each(|record| copy.apply(record));
+        model.offsets.retain(|_, offsets| !offsets.committed.is_empty() || !offsets.pending.is_empty());
+        for offsets in model.offsets.values_mut() {
+            offsets.pending.retain(|_, pending| !pending.is_empty());
+        }
+        prop_assert!(copy == model);
+    }
+}
+
+#[test]
+fn a_journal_torn_at_any_byte_loses_its_last_record_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal");
+    let journal = open(&path);
+    journal.append(vec![offset(0, 0, 1)]).unwrap();
+    let first = std::fs::read(&path).unwrap().len();
+    journal.append(vec![offset(0, 0, 2)]).unwrap();
+    drop(journal);
+    let whole = std::fs::read(&path).unwrap();
+    for cut in first..whole.len() {
+        std::fs::write(&path, &whole[..cut]).unwrap();
+        let journal = open(&path);
+        let seen = journal.read(|state| state.offsets["g0"].committed[&("t".to_owned(), 0)].offset);
+        assert_eq!(seen, 1, "cut at {cut}");
+        journal.append(vec![offset(0, 0, 3)]).unwrap();
+        drop(journal);
+        let seen =
+            open(&path).read(|state| state.offsets["g0"].committed[&("t".to_owned(), 0)].offset);
+        assert_eq!(seen, 3);
+    }
+}
+
+/// A journal of five records, the first three of them vouched for, and where the record behind these begins.
+async fn vouched(path: &Path, durability: Durability) -> usize {
+    let files = FileCache::new(4);
+    let journal = Journal::<ClusterState>::open(path.to_owned(), &files, durability).unwrap();
+    for at in 0..3 {
+        let position = journal.append(vec![offset(0, at, 1)]).unwrap();
+        journal.flush(position).await.unwrap();
+    }
+    assert!(journal.wants_vouching(1_000));
+    journal.vouch(1_000).unwrap();
+    assert!(!journal.wants_vouching(90_000), "all is vouched for");
+    let vouched_bytes = std::fs::read(path).unwrap().len();
+    for at in 3..5 {
+        let position = journal.append(vec![offset(0, at, 1)]).unwrap();
+        journal.flush(position).await.unwrap();
+    }
+    assert!(!journal.wants_vouching(5_999), "it was so just now");
+    assert!(journal.wants_vouching(6_000));
+    vouched_bytes
+}
+
+fn offsets(journal: &Journal<ClusterState>) -> usize {
+    journal.read(|state| {
+        state
+            .offsets
+            .get("g0")
+            .map_or(0, |group| group.committed.len())
+    })
+}
+
+/// Damage before the mark is told, with the line where it is, and left alone; behind it, a torn tail is cut off.
+#[tokio::test]
+async fn a_bit_that_flips_in_what_is_vouched_for_is_damage_and_behind_it_a_torn_tail() {
+    for durability in [Durability::Process, Durability::Power] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        let vouched_bytes = vouched(&path, durability).await;
+        let whole = std::fs::read(&path).unwrap();
+        let lines: Vec<usize> = whole
+            .split_inclusive(|byte| *byte == b'\n')
+            .map(<[u8]>::len)
+            .collect();
+        assert_eq!(lines.len(), 6, "five records and a mark");
+        let records_bytes: usize = lines[..3].iter().sum();
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1 << (at % 7);
+            std::fs::write(&path, &bytes).unwrap();
+            let opened =
+                Journal::<ClusterState>::open(path.clone(), &FileCache::new(4), durability);
+            match opened {
+                Err(JournalError::Damaged {
+                    line,
+                    durable_bytes,
+                    ..
+                }) => {
+                    assert!(at < records_bytes, "{at}");
+                    let before: usize = lines[..line - 1].iter().sum();
+                    assert!(
+                        (before..before + lines[line - 1]).contains(&at),
+                        "{at}: {line}"
+                    );
+                    assert_eq!(durable_bytes as usize, records_bytes);
+                    assert_eq!(std::fs::read(&path).unwrap(), bytes, "nothing is changed");
+                }
+                Err(error) => panic!("{at}: {error}"),
+                Ok(journal) => {
+                    assert!(at >= records_bytes, "{at}");
+                    assert_eq!(
+                        offsets(&journal),
+                        if at < vouched_bytes + lines[4] { 3 } else { 4 }
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn lines_that_are_gone_before_a_mark_are_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal");
+    vouched(&path, Durability::Process).await;
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    for gone in 0..3 {
+        let mut left = lines.clone();
+        left.remove(gone);
+        std::fs::write(&path, left.concat()).unwrap();
+        let opened =
+            Journal::<ClusterState>::open(path.clone(), &FileCache::new(4), Durability::Process);
+        assert!(
+            matches!(opened, Err(JournalError::Damaged { .. })),
+            "{gone}"
+        );
+    }
+    // The size that it was closed with tells of what is gone from its end.
+    std::fs::write(&path, &whole).unwrap();
+    let size = open(&path).close().unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    assert_eq!(whole.len() as u64, size);
+    let cut = |bytes: usize| {
+        std::fs::write(&path, &whole[..bytes]).unwrap();
+        let files = FileCache::new(4);
+        let beside = || Ok(Beside::default());
+        let power = Durability::Power;
+        Journal::<ClusterState>::open_beside(path.clone(), &files, power, size, beside).map(drop)
+    };
+    assert!(cut(whole.len()).is_ok());
+    for bytes in [0, 1, lines[0].len(), whole.len() - 1] {
+        let opened = cut(bytes);
+        assert!(
+            matches!(opened, Err(JournalError::Damaged { .. })),
+            "{bytes}"
+        );
+    }
+}
+
+/// What was written before marks were is cut off at the first bad line: it may be a torn tail.
+#[test]
+fn a_journal_without_marks_opens_as_ever() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal");
+    let journal = open(&path);
+    for at in 0..3 {
+        journal.append(vec![offset(0, at, 1)]).unwrap();
+    }
+    drop(journal);
+    let mut bytes = std::fs::read(&path).unwrap();
+    assert_eq!(offsets(&open(&path)), 3);
+    let second = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    bytes[second] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    assert_eq!(offsets(&open(&path)), 1);
+}
+
+#[test]
+fn a_journal_that_is_missing_or_empty_beside_data_is_damage_and_is_not_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal");
+    let open = |has_entries, has_records| {
+        let beside = || {
+            Ok(Beside {
+                has_entries,
+                has_records,
+            })
+        };
+        let files = FileCache::new(4);
+        Journal::<ClusterState>::open_beside(path.clone(), &files, Durability::Power, 0, beside)
+    };
+    assert!(matches!(open(true, false), Err(JournalError::Missing)));
+    assert!(!path.exists());
+    for content in [&b""[..], &[0; 5_000], b"not a line\n"] {
+        std::fs::write(&path, content).unwrap();
+        assert!(matches!(open(true, true), Err(JournalError::Empty)));
+        assert_eq!(std::fs::read(&path).unwrap(), content);
+        assert!(open(true, false).is_ok(), "nothing was lost");
+        std::fs::remove_file(&path).unwrap();
+    }
+    assert!(open(false, false).is_ok(), "a first start");
+    assert!(path.exists());
+}
+
+#[test]
+fn a_rewritten_journal_vouches_for_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal");
+    let journal = open(&path);
+    let mut rewrites = 0;
+    let mut size = 0;
+    while rewrites < 2 {
+        journal.append(vec![offset(0, rewrites, size)]).unwrap();
+        let before = std::mem::replace(&mut size, std::fs::metadata(&path).unwrap().len() as i64);
+        rewrites += i32::from(size < before);
+    }
+    assert!(!journal.wants_vouching(0));
+    drop(journal);
+    let whole = std::fs::read(&path).unwrap();
+    assert_eq!(offsets(&open(&path)), 2);
+    for at in 0..whole.iter().rposition(|byte| *byte == b' ').unwrap() - 8 {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        let files = FileCache::new(4);
+        let opened = Journal::<ClusterState>::open(path.clone(), &files, Durability::Process);
+        assert!(matches!(opened, Err(JournalError::Damaged { .. })), "{at}");
+    }
+}
+
+#[test]
+fn a_journal_of_mostly_history_is_rewritten() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal");
+    let journal = open(&path);
+    for at in 0..10_000 {
+        journal.append(vec![offset(0, 0, at)]).unwrap();
+    }
+    assert!(std::fs::metadata(&path).unwrap().len() < 2 * REWRITE_BYTES_MIN);
+    drop(journal);
+    let seen = open(&path).read(|state| state.offsets["g0"].committed[&("t".to_owned(), 0)].offset);
+    assert_eq!(seen, 9_999);
+}

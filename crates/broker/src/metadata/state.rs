@@ -1,0 +1,669 @@
+//! What a cluster knows besides its logs, as the sum of journal records.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    metadata::{
+        acl::{Acl, AclSet},
+        group::{ConsumerGroupRecord, ConsumerGroupState, ConsumerMemberRecord, GroupRecord},
+        journal::JournaledState,
+        leadership::{Leadership, Live, spread},
+    },
+    security::scram::{ScramCredential, ScramMechanism, SecretBytes},
+};
+
+/// A topic as the journal keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TopicRecord {
+    pub name: String,
+    pub id: Uuid,
+    pub partitions: i32,
+    pub replication_factor: i16,
+    /// Which broker leads partition 0; the others follow in turn.
+    pub first_leader: i32,
+    /// How many brokers there were when it was made: those it is spread over.
+    #[serde(default)]
+    pub brokers: i32,
+    /// Replicas of each partition where they do not simply follow each other: placed by hand, or made
+    /// while a broker was stopped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assignments: Vec<Vec<i32>>,
+    pub configs: BTreeMap<String, String>,
+    pub created_ms: i64,
+}
+
+impl TopicRecord {
+    /// The brokers that have a replica of a partition, the preferred leader first.
+    pub(crate) fn replicas(&self, partition: i32) -> Vec<i32> {
+        let listed = usize::try_from(partition).map(|at| self.assignments.get(at));
+        if let Ok(Some(listed)) = listed {
+            return listed.clone();
+        }
+        let live = Live {
+            brokers: self.brokers.max(1),
+            stopped: &BTreeSet::new(),
+        };
+        let range = partition..partition + 1;
+        let mut spread = spread(self.first_leader, range, self.replication_factor, live);
+        spread.pop().unwrap_or_default()
+    }
+}
+
+/// An offset that a group committed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CommittedOffset {
+    pub offset: i64,
+    pub leader_epoch: i32,
+    pub metadata: String,
+    pub committed_ms: i64,
+}
+
+/// Topic and partition.
+pub(crate) type TopicPartition = (String, i32);
+
+/// Offsets in one record of the journal: a record names its group once, and is read as a whole.
+const OFFSETS_PER_RECORD_MAX: usize = 1_000;
+
+/// How far a transaction is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum TransactionStatus {
+    Empty,
+    Ongoing,
+    PrepareCommit,
+    PrepareAbort,
+    CompleteCommit,
+    CompleteAbort,
+}
+
+impl TransactionStatus {
+    /// Every status.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Empty,
+        Self::Ongoing,
+        Self::PrepareCommit,
+        Self::PrepareAbort,
+        Self::CompleteCommit,
+        Self::CompleteAbort,
+    ];
+
+    /// The name that Kafka's tools show.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Empty => "Empty",
+            Self::Ongoing => "Ongoing",
+            Self::PrepareCommit => "PrepareCommit",
+            Self::PrepareAbort => "PrepareAbort",
+            Self::CompleteCommit => "CompleteCommit",
+            Self::CompleteAbort => "CompleteAbort",
+        }
+    }
+}
+
+/// No epoch of a producer.
+pub(crate) const NO_PRODUCER_EPOCH: i16 = -1;
+
+fn no_producer_epoch() -> i16 {
+    NO_PRODUCER_EPOCH
+}
+
+/// One transactional id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TransactionRecord {
+    pub producer_id: i64,
+    pub producer_epoch: i16,
+    /// The epoch from which the producer itself came to this one, so that it may ask again (KIP-360);
+    /// [`NO_PRODUCER_EPOCH`] if somebody else took its place.
+    #[serde(default = "no_producer_epoch")]
+    pub last_producer_epoch: i16,
+    pub timeout_ms: i32,
+    pub status: TransactionStatus,
+    pub started_ms: i64,
+    pub updated_ms: i64,
+    pub partitions: BTreeSet<TopicPartition>,
+    /// Groups whose offsets are part of the transaction.
+    pub groups: BTreeSet<String>,
+}
+
+/// Whom a client quota is for: entity type to name, `None` being the default of that type.
+pub(crate) type QuotaEntity = BTreeMap<String, Option<String>>;
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "t")]
+pub(crate) enum Record {
+    Topic(TopicRecord),
+    TopicGone {
+        name: String,
+    },
+    LogStart {
+        topic: Uuid,
+        partition: i32,
+        offset: i64,
+    },
+    ProducerIds {
+        next: i64,
+    },
+    Offset {
+        group: String,
+        topic: String,
+        partition: i32,
+        at: CommittedOffset,
+    },
+    /// Offsets that a group committed together.
+    Offsets {
+        group: String,
+        offsets: Vec<(TopicPartition, CommittedOffset)>,
+    },
+    OffsetGone {
+        group: String,
+        topic: String,
+        partition: i32,
+    },
+    OffsetsGone {
+        group: String,
+        partitions: Vec<TopicPartition>,
+    },
+    /// A group with its offsets and members.
+    GroupGone {
+        group: String,
+    },
+    /// A classic group after a rebalance.
+    Group {
+        group: String,
+        at: GroupRecord,
+    },
+    /// A KIP-848 group after a change of its epochs or topics.
+    ConsumerGroup {
+        group: String,
+        at: ConsumerGroupRecord,
+    },
+    /// A member of a KIP-848 group; `None`: it is gone.
+    ConsumerMember {
+        group: String,
+        member: String,
+        at: Option<Box<ConsumerMemberRecord>>,
+    },
+    PendingOffset {
+        group: String,
+        producer_id: i64,
+        topic: String,
+        partition: i32,
+        at: CommittedOffset,
+    },
+    /// Offsets that a group committed together in a transaction.
+    PendingOffsets {
+        group: String,
+        producer_id: i64,
+        offsets: Vec<(TopicPartition, CommittedOffset)>,
+    },
+    PendingEnd {
+        group: String,
+        producer_id: i64,
+        is_committed: bool,
+    },
+    Transaction {
+        id: String,
+        at: TransactionRecord,
+    },
+    TransactionGone {
+        id: String,
+    },
+    /// A broker was stopped or started.
+    Broker {
+        id: i32,
+        is_stopped: bool,
+    },
+    /// A partition got another leader, or lost it.
+    Leader {
+        topic: Uuid,
+        partition: i32,
+        at: Leadership,
+    },
+    /// All quotas of an entity; none left: it is forgotten.
+    Quota {
+        entity: QuotaEntity,
+        values: BTreeMap<String, f64>,
+    },
+    Scram {
+        user: String,
+        mechanism: ScramMechanism,
+        credential: ScramCredential,
+    },
+    ScramGone {
+        user: String,
+        mechanism: ScramMechanism,
+    },
+    /// What the salts of users who do not exist are derived from.
+    ImaginarySecret {
+        secret: SecretBytes,
+    },
+    Acl(Acl),
+    AclGone(Acl),
+    /// A user was made a super user, or is one no more.
+    SuperUser {
+        user: String,
+        is_super: bool,
+    },
+}
+
+/// What is bounded in number goes into as many records as it takes.
+fn in_records<T>(all: Vec<T>, record: impl Fn(Vec<T>) -> Record) -> Vec<Record> {
+    let mut records = Vec::with_capacity(all.len().div_ceil(OFFSETS_PER_RECORD_MAX));
+    let mut rest = all.into_iter();
+    loop {
+        let some: Vec<T> = rest.by_ref().take(OFFSETS_PER_RECORD_MAX).collect();
+        if some.is_empty() {
+            return records;
+        }
+        records.push(record(some));
+    }
+}
+
+impl Record {
+    /// Offsets that a group commits.
+    pub(crate) fn offsets(
+        group: &str,
+        offsets: Vec<(TopicPartition, CommittedOffset)>,
+    ) -> Vec<Self> {
+        in_records(offsets, |offsets| Self::Offsets {
+            group: group.to_owned(),
+            offsets,
+        })
+    }
+
+    /// Offsets of a group that are deleted.
+    pub(crate) fn offsets_gone(group: &str, partitions: Vec<TopicPartition>) -> Vec<Self> {
+        in_records(partitions, |partitions| Self::OffsetsGone {
+            group: group.to_owned(),
+            partitions,
+        })
+    }
+
+    /// Offsets that a group commits in a transaction.
+    pub(crate) fn pending_offsets(
+        group: &str,
+        producer_id: i64,
+        offsets: Vec<(TopicPartition, CommittedOffset)>,
+    ) -> Vec<Self> {
+        in_records(offsets, |offsets| Self::PendingOffsets {
+            group: group.to_owned(),
+            producer_id,
+            offsets,
+        })
+    }
+}
+
+/// Offsets of one group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct GroupOffsets {
+    pub committed: BTreeMap<TopicPartition, CommittedOffset>,
+    /// Offsets of transactions that have not ended, by producer id.
+    pub pending: BTreeMap<i64, BTreeMap<TopicPartition, CommittedOffset>>,
+}
+
+/// The sum.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct ClusterState {
+    pub topics: BTreeMap<String, TopicRecord>,
+    pub log_starts: HashMap<(Uuid, i32), i64>,
+    pub next_producer_id: i64,
+    pub offsets: BTreeMap<String, GroupOffsets>,
+    pub groups: BTreeMap<String, GroupRecord>,
+    pub consumer_groups: BTreeMap<String, ConsumerGroupState>,
+    pub transactions: BTreeMap<String, TransactionRecord>,
+    /// Bytes of all transactional ids.
+    pub transactional_id_bytes: usize,
+    pub quotas: BTreeMap<QuotaEntity, BTreeMap<String, f64>>,
+    pub stopped_brokers: BTreeSet<i32>,
+    /// Partitions that ever had another leader than their first replica.
+    pub leaderships: BTreeMap<(Uuid, i32), Leadership>,
+    /// What is kept of passwords, by user and mechanism.
+    pub users: BTreeMap<String, BTreeMap<ScramMechanism, ScramCredential>>,
+    pub imaginary_secret: Option<SecretBytes>,
+    /// Shared with those who ask it; copied when it changes while they do.
+    pub acls: Arc<AclSet>,
+    /// Names of users who administer the cluster whatever its ACLs say. Shared likewise.
+    pub super_users: Arc<BTreeSet<String>>,
+}
+
+impl JournaledState for ClusterState {
+    type Record = Record;
+
+    fn apply(&mut self, record: Record) {
+        match record {
+            Record::Topic(topic) => {
+                self.topics.insert(topic.name.clone(), topic);
+            }
+            Record::TopicGone { name } => self.drop_topic(&name),
+            Record::LogStart {
+                topic,
+                partition,
+                offset,
+            } => {
+                self.log_starts.insert((topic, partition), offset);
+            }
+            Record::ProducerIds { next } => self.next_producer_id = next,
+            Record::Offset {
+                group,
+                topic,
+                partition,
+                at,
+            } => {
+                self.offsets
+                    .entry(group)
+                    .or_default()
+                    .committed
+                    .insert((topic, partition), at);
+            }
+            Record::Offsets { group, offsets } => {
+                let known = &mut self.offsets.entry(group).or_default().committed;
+                known.extend(offsets);
+            }
+            Record::OffsetGone {
+                group,
+                topic,
+                partition,
+            } => self.forget_offsets(&group, &[(topic, partition)]),
+            Record::OffsetsGone { group, partitions } => self.forget_offsets(&group, &partitions),
+            Record::GroupGone { group } => {
+                self.offsets.remove(&group);
+                self.groups.remove(&group);
+                self.consumer_groups.remove(&group);
+            }
+            Record::Group { group, at } => {
+                self.groups.insert(group, at);
+            }
+            Record::ConsumerGroup { group, at } => {
+                self.consumer_groups.entry(group).or_default().at = at;
+            }
+            Record::ConsumerMember { group, member, at } => {
+                let members = &mut self.consumer_groups.entry(group).or_default().members;
+                match at {
+                    Some(at) => members.insert(member, *at),
+                    None => members.remove(&member),
+                };
+            }
+            Record::PendingOffset {
+                group,
+                producer_id,
+                topic,
+                partition,
+                at,
+            } => {
+                let pending = &mut self.offsets.entry(group).or_default().pending;
+                pending
+                    .entry(producer_id)
+                    .or_default()
+                    .insert((topic, partition), at);
+            }
+            Record::PendingOffsets {
+                group,
+                producer_id,
+                offsets,
+            } => {
+                let pending = &mut self.offsets.entry(group).or_default().pending;
+                pending.entry(producer_id).or_default().extend(offsets);
+            }
+            Record::PendingEnd {
+                group,
+                producer_id,
+                is_committed,
+            } => {
+                let offsets = self.offsets.entry(group).or_default();
+                let pending = offsets.pending.remove(&producer_id).unwrap_or_default();
+                if is_committed {
+                    offsets.committed.extend(pending);
+                }
+            }
+            Record::Transaction { id, at } => {
+                let bytes = id.len();
+                if self.transactions.insert(id, at).is_none() {
+                    self.transactional_id_bytes += bytes;
+                }
+            }
+            Record::TransactionGone { id } => {
+                if self.transactions.remove(&id).is_some() {
+                    self.transactional_id_bytes -= id.len();
+                }
+            }
+            Record::Broker { id, is_stopped } => {
+                match is_stopped {
+                    true => self.stopped_brokers.insert(id),
+                    false => self.stopped_brokers.remove(&id),
+                };
+            }
+            Record::Leader {
+                topic,
+                partition,
+                at,
+            } => {
+                self.leaderships.insert((topic, partition), at);
+            }
+            Record::Quota { entity, values } if values.is_empty() => {
+                self.quotas.remove(&entity);
+            }
+            Record::Quota { entity, values } => {
+                self.quotas.insert(entity, values);
+            }
+            Record::Scram {
+                user,
+                mechanism,
+                credential,
+            } => {
+                let credentials = self.users.entry(user).or_default();
+                credentials.insert(mechanism, credential);
+            }
+            Record::ScramGone { user, mechanism } => {
+                if let Some(credentials) = self.users.get_mut(&user) {
+                    credentials.remove(&mechanism);
+                    if credentials.is_empty() {
+                        self.users.remove(&user);
+                        // Whoever gets this name later is somebody else.
+                        self.set_super(user, false);
+                    }
+                }
+            }
+            Record::ImaginarySecret { secret } => self.imaginary_secret = Some(secret),
+            Record::Acl(acl) => Arc::make_mut(&mut self.acls).insert(acl),
+            Record::AclGone(acl) => Arc::make_mut(&mut self.acls).remove(&acl),
+            Record::SuperUser { user, is_super } => self.set_super(user, is_super),
+        }
+    }
+
+    fn snapshot(&self) -> Vec<Record> {
+        let mut out = vec![Record::ProducerIds {
+            next: self.next_producer_id,
+        }];
+        out.extend(self.topics.values().cloned().map(Record::Topic));
+        out.extend(
+            self.log_starts
+                .iter()
+                .map(|((topic, partition), offset)| Record::LogStart {
+                    topic: *topic,
+                    partition: *partition,
+                    offset: *offset,
+                }),
+        );
+        out.extend(self.snapshot_members());
+        for (group, offsets) in &self.offsets {
+            out.extend(snapshot_group(group, offsets));
+        }
+        out.extend(
+            self.transactions
+                .iter()
+                .map(|(id, at)| Record::Transaction {
+                    id: id.clone(),
+                    at: at.clone(),
+                }),
+        );
+        out.extend(self.stopped_brokers.iter().map(|id| Record::Broker {
+            id: *id,
+            is_stopped: true,
+        }));
+        out.extend(
+            self.leaderships
+                .iter()
+                .map(|((topic, partition), at)| Record::Leader {
+                    topic: *topic,
+                    partition: *partition,
+                    at: *at,
+                }),
+        );
+        out.extend(self.quotas.iter().map(|(entity, values)| Record::Quota {
+            entity: entity.clone(),
+            values: values.clone(),
+        }));
+        for (user, credentials) in &self.users {
+            let records = credentials
+                .iter()
+                .map(|(mechanism, credential)| Record::Scram {
+                    user: user.clone(),
+                    mechanism: *mechanism,
+                    credential: credential.clone(),
+                });
+            out.extend(records);
+        }
+        let secret = self.imaginary_secret.clone();
+        out.extend(secret.map(|secret| Record::ImaginarySecret { secret }));
+        out.extend(self.acls.iter().map(Record::Acl));
+        out.extend(self.super_users.iter().map(|user| Record::SuperUser {
+            user: user.clone(),
+            is_super: true,
+        }));
+        out
+    }
+}
+
+impl ClusterState {
+    /// Whether anything is known of the members that a group has or had.
+    pub(crate) fn knows_group(&self, group: &str) -> bool {
+        self.groups.contains_key(group) || self.consumer_groups.contains_key(group)
+    }
+
+    fn set_super(&mut self, user: String, is_super: bool) {
+        if self.super_users.contains(&user) == is_super {
+            return;
+        }
+        let super_users = Arc::make_mut(&mut self.super_users);
+        match is_super {
+            true => super_users.insert(user),
+            false => super_users.remove(&user),
+        };
+    }
+
+    fn snapshot_members(&self) -> Vec<Record> {
+        let classic = self.groups.iter().map(|(group, at)| Record::Group {
+            group: group.clone(),
+            at: at.clone(),
+        });
+        let mut out: Vec<Record> = classic.collect();
+        for (group, state) in &self.consumer_groups {
+            out.push(Record::ConsumerGroup {
+                group: group.clone(),
+                at: state.at.clone(),
+            });
+            let member = |(member, at): (&String, &ConsumerMemberRecord)| Record::ConsumerMember {
+                group: group.clone(),
+                member: member.clone(),
+                at: Some(Box::new(at.clone())),
+            };
+            out.extend(state.members.iter().map(member));
+        }
+        out
+    }
+
+    fn forget_offsets(&mut self, group: &str, partitions: &[TopicPartition]) {
+        if let Some(offsets) = self.offsets.get_mut(group) {
+            for partition in partitions {
+                offsets.committed.remove(partition);
+            }
+        }
+    }
+
+    fn drop_topic(&mut self, name: &str) {
+        let Some(topic) = self.topics.remove(name) else {
+            return;
+        };
+        self.log_starts.retain(|(id, _), _| *id != topic.id);
+        self.leaderships.retain(|(id, _), _| *id != topic.id);
+        for offsets in self.offsets.values_mut() {
+            offsets.committed.retain(|(topic, _), _| topic != name);
+            for pending in offsets.pending.values_mut() {
+                pending.retain(|(topic, _), _| topic != name);
+            }
+        }
+        for transaction in self.transactions.values_mut() {
+            transaction.partitions.retain(|(topic, _)| topic != name);
+        }
+    }
+
+    /// Ends of transactional ids that have nothing open and were silent since `before_ms`.
+    pub(crate) fn expired_transactions(&self, before_ms: i64) -> Vec<Record> {
+        let is_expired = |record: &TransactionRecord| {
+            let is_open = matches!(
+                record.status,
+                TransactionStatus::Ongoing
+                    | TransactionStatus::PrepareCommit
+                    | TransactionStatus::PrepareAbort
+            );
+            !is_open && record.updated_ms < before_ms
+        };
+        let expired = self
+            .transactions
+            .iter()
+            .filter(|(_, record)| is_expired(record));
+        expired
+            .map(|(id, _)| Record::TransactionGone { id: id.clone() })
+            .collect()
+    }
+
+    /// Groups that committed nothing since `before_ms`.
+    pub(crate) fn expired_groups(&self, before_ms: i64) -> Vec<String> {
+        let is_expired = |offsets: &GroupOffsets| {
+            offsets.pending.is_empty()
+                && offsets
+                    .committed
+                    .values()
+                    .all(|at| at.committed_ms < before_ms)
+        };
+        self.offsets
+            .iter()
+            .filter(|(_, offsets)| is_expired(offsets))
+            .map(|(id, _)| id.clone())
+            .collect()
+    }
+
+    /// Partitions of all topics, each counted once, or once for each replica.
+    pub(crate) fn partitions_total(&self, count_replicas: bool) -> u64 {
+        self.topics
+            .values()
+            .map(|topic| {
+                let replicas = if count_replicas {
+                    i64::from(topic.replication_factor)
+                } else {
+                    1
+                };
+                (i64::from(topic.partitions) * replicas) as u64
+            })
+            .sum()
+    }
+}
+
+fn snapshot_group(group: &str, offsets: &GroupOffsets) -> Vec<Record> {
+    let all = |offsets: &BTreeMap<TopicPartition, CommittedOffset>| {
+        let each = offsets.iter();
+        each.map(|(partition, at)| (partition.clone(), at.clone()))
+            .collect()
+    };
+    let mut out = Record::offsets(group, all(&offsets.committed));
+    for (producer_id, pending) in &offsets.pending {
+        out.extend(Record::pending_offsets(group, *producer_id, all(pending)));
+    }
+    out
+}

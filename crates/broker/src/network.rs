@@ -1,0 +1,8 @@
+//! Listeners and connections: sockets, TLS, and the first words of a connection.
+
+mod authentication;
+pub(crate) mod certificate;
+pub(crate) mod listener;
+pub(crate) mod shared_port;
+pub(crate) mod stream;
+pub(crate) mod tls;

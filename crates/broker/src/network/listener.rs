@@ -1,0 +1,494 @@
+//! Listeners and connections.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesOrdered};
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpListener, TcpStream},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    cluster::Cluster,
+    counters,
+    error::HostError,
+    network::{
+        authentication::{Renewal, authenticate},
+        shared_port::{Registration, SharedPort},
+        stream::Stream,
+        tls::{self, Names, TlsError},
+    },
+    protocol::{self, AuthenticationError, Context, ProtocolError, Reply, answer::Answer},
+    spec::{
+        Bind, ListenerSpec,
+        security::{SaslSpec, SecurityProtocol},
+    },
+};
+
+/// Largest request in bytes (Kafka's `socket.request.max.bytes`).
+const FRAME_BYTES_MAX: usize = 100 << 20;
+/// Connections that wait to be accepted (Kafka's `socket.listen.backlog.size` is 50).
+const BACKLOG: i32 = 128;
+/// A connection without a request for this long is closed (Kafka's `connections.max.idle.ms`).
+const IDLE_MAX: Duration = Duration::from_secs(600);
+/// A request that has begun has to arrive within this time.
+const FRAME_TIME_MAX: Duration = Duration::from_secs(120);
+/// Requests of one connection whose answers wait for the disk; clients keep fewer in flight.
+const PENDING_MAX: usize = 16;
+/// A request is preceded by its length.
+const LENGTH_BYTES: usize = 4;
+/// Room made for a request before its bytes have come.
+const READ_STEP_BYTES: usize = 1 << 20;
+/// A pause after accepting failed for want of descriptors.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Where clients reach a broker through one listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    pub broker_id: i32,
+    pub listener: Arc<str>,
+    pub host: String,
+    pub port: u16,
+    pub local_address: SocketAddr,
+}
+
+/// What connections of one listener have in common.
+pub(crate) struct Door {
+    broker_id: i32,
+    name: Arc<str>,
+    bind: Bind,
+    local_address: SocketAddr,
+    security: SecurityProtocol,
+    sasl: SaslSpec,
+    names: Names,
+    stop: CancellationToken,
+}
+
+impl Door {
+    /// Names that the certificate is for.
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+}
+
+/// What connections come from.
+#[derive(Clone)]
+enum Socket {
+    Own(Arc<TcpListener>),
+    Shared(Arc<Registration>),
+}
+
+/// A bound listener.
+#[derive(Clone)]
+pub(crate) struct Listening {
+    door: Arc<Door>,
+    socket: Socket,
+    advertised_host: Arc<str>,
+}
+
+fn bind_socket(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let socket = socket2::Socket::new(
+        socket2::Domain::for_address(address),
+        socket2::Type::STREAM.nonblocking(),
+        Some(socket2::Protocol::TCP),
+    )?;
+    // A port stays in TIME_WAIT after its connections closed; a restart must not wait for it.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    let socket = TcpListener::from_std(socket.into())?;
+    let local_address = socket.local_addr()?;
+    Ok((socket, local_address))
+}
+
+/// Listens; also says where.
+pub(crate) fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), HostError> {
+    bind_socket(address).map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => HostError::AddressInUse { address },
+        _ => HostError::Bind { address, source },
+    })
+}
+
+impl Listening {
+    /// Binds; nothing is accepted before [`accept`].
+    pub(crate) fn bind(
+        broker_id: i32,
+        spec: &ListenerSpec,
+        shared_port: Option<&Arc<SharedPort>>,
+    ) -> Result<Self, HostError> {
+        let (socket, local_address) = match (spec.bind, shared_port) {
+            (Bind::Address(address), _) => {
+                let (socket, local_address) = bind(address)?;
+                (Socket::Own(Arc::new(socket)), local_address)
+            }
+            (Bind::SharedPort, Some(port)) => {
+                let registration = port.register(&spec.advertised_host)?;
+                (Socket::Shared(Arc::new(registration)), port.local_address)
+            }
+            (Bind::SharedPort, None) => {
+                return Err(HostError::InvalidSpec {
+                    reason: "this host has no shared port".to_owned(),
+                });
+            }
+        };
+        Ok(Self::new(broker_id, spec, socket, local_address))
+    }
+
+    fn new(broker_id: i32, spec: &ListenerSpec, socket: Socket, local_address: SocketAddr) -> Self {
+        let address = match spec.bind {
+            Bind::Address(address) => Some(address.ip()),
+            Bind::SharedPort => None,
+        };
+        let door = Door {
+            broker_id,
+            name: spec.name.as_str().into(),
+            bind: spec.bind,
+            local_address,
+            security: spec.security,
+            sasl: spec.sasl.clone(),
+            names: match spec.security.has_tls() {
+                true => tls::names(&spec.advertised_host, address),
+                false => Names::default(),
+            },
+            stop: CancellationToken::new(),
+        };
+        Self {
+            door: Arc::new(door),
+            socket,
+            advertised_host: spec.advertised_host.as_str().into(),
+        }
+    }
+
+    /// This listener if it is as specified, or one that takes over its socket; `None` if it listens
+    /// elsewhere.
+    pub(crate) fn adapt(&self, broker_id: i32, spec: &ListenerSpec) -> Option<Self> {
+        let door = &self.door;
+        let is_named = door.broker_id == broker_id && *door.name == *spec.name;
+        let is_here = match spec.bind {
+            Bind::Address(address) => address.port() != 0 || is_named,
+            Bind::SharedPort => self
+                .advertised_host
+                .eq_ignore_ascii_case(&spec.advertised_host),
+        };
+        if door.bind != spec.bind || !is_here {
+            return None;
+        }
+        let next = Self::new(broker_id, spec, self.socket.clone(), door.local_address);
+        let is_unchanged = is_named
+            && door.security == spec.security
+            && door.sasl == spec.sasl
+            && door.names == next.door.names;
+        Some(if is_unchanged { self.clone() } else { next })
+    }
+
+    pub(crate) fn endpoint(&self, spec: &ListenerSpec) -> Endpoint {
+        let port = match (&self.socket, spec.advertised_port) {
+            (Socket::Own(_), 0) => self.door.local_address.port(),
+            (Socket::Shared(registration), 0) => registration.port().advertised_port,
+            (_, port) => port,
+        };
+        Endpoint {
+            broker_id: self.door.broker_id,
+            listener: self.door.name.clone(),
+            host: spec.advertised_host.clone(),
+            port,
+            local_address: self.door.local_address,
+        }
+    }
+
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.door, &other.door)
+    }
+
+    /// Stops accepting and closes the connections that came through it.
+    pub(crate) fn close(&self) {
+        self.door.stop.cancel();
+    }
+}
+
+/// Starts taking connections.
+pub(crate) fn accept(cluster: &Arc<Cluster>, listening: &Listening) {
+    let socket = match &listening.socket {
+        Socket::Own(socket) => socket.clone(),
+        Socket::Shared(registration) => return registration.lead_to(cluster, &listening.door),
+    };
+    let door = listening.door.clone();
+    let guard = cluster.shared.vital.guard("a listener of a cluster");
+    let leads_to = Arc::downgrade(cluster);
+    // Not a function of its own: its arguments would be kept twice for each listener at rest.
+    let accepting = async move {
+        let _guard = &guard;
+        loop {
+            let accepted = tokio::select! {
+                // First, so that nothing is taken from a listener that took over the socket.
+                biased;
+                () = door.stop.cancelled() => return,
+                accepted = socket.accept() => accepted,
+            };
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, address = %door.local_address, "cannot accept");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let Some(cluster) = leads_to.upgrade() else {
+                return;
+            };
+            admit(cluster, door.clone(), peer, |cluster, door| {
+                open(cluster, door, stream)
+            });
+        }
+    };
+    cluster.tasks.spawn_on(accepting, &cluster.shared.runtime);
+}
+
+async fn open(
+    cluster: Arc<Cluster>,
+    door: Arc<Door>,
+    stream: TcpStream,
+) -> Result<Stream, TlsError> {
+    stream.set_nodelay(true).map_err(TlsError::Handshake)?;
+    if !door.security.has_tls() {
+        return Ok(Stream::Plain(stream));
+    }
+    let shared = &cluster.shared;
+    let tls = shared.tls.as_ref().ok_or(TlsError::Absent)?;
+    // On the heap, so that connections without TLS need no room for it.
+    let accepting = Box::pin(tls.accept(stream, &door.names, shared.now_ms()));
+    Ok(Stream::Tls(Box::new(accepting.await?)))
+}
+
+/// Serves a connection that came through this listener, if there is room for it, once it is open.
+pub(crate) fn admit<F>(
+    cluster: Arc<Cluster>,
+    door: Arc<Door>,
+    peer: SocketAddr,
+    open: impl FnOnce(Arc<Cluster>, Arc<Door>) -> F + Send + 'static,
+) where
+    F: Future<Output = Result<Stream, TlsError>> + Send,
+{
+    if !take_place(&cluster) {
+        return;
+    }
+    let tasks = cluster.tasks.clone();
+    tasks.spawn(async move {
+        let place = Place(cluster);
+        let counters = &place.0.counters;
+        let connection = async {
+            let opened = open(place.0.clone(), door.clone()).await;
+            let mut stream =
+                opened.inspect_err(|_| counters::add(&counters.handshakes_failed, 1))?;
+            let served = serve(&place.0, &door, &mut stream, peer).await;
+            if let Err(ConnectionError::FrameSize(_)) = served {
+                counters::add(&counters.connections_malformed, 1);
+            }
+            stream.close().await;
+            served
+        };
+        if let Some(Err(error)) = door.stop.run_until_cancelled(connection).await {
+            let error = tls::error_text(&error);
+            tracing::debug!(error, %peer, "connection closed");
+        }
+    });
+}
+
+/// Counts a connection in, if there is room.
+fn take_place(cluster: &Cluster) -> bool {
+    let limit = cluster.spec().limits.connections_max;
+    let taken = cluster
+        .connections
+        .fetch_update(Ordering::AcqRel, Ordering::Acquire, |open| {
+            (open < limit).then_some(open + 1)
+        })
+        .is_ok();
+    let counter = if taken {
+        &cluster.counters.connections_accepted
+    } else {
+        &cluster.counters.connections_refused
+    };
+    counters::add(counter, 1);
+    taken
+}
+
+/// A counted connection; counted out when dropped.
+struct Place(Arc<Cluster>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Why a connection was closed by the broker.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectionError {
+    #[error("the connection failed")]
+    Io(#[from] io::Error),
+    #[error("a request of {0} bytes is too large")]
+    FrameSize(i32),
+    #[error("no request came in time")]
+    Idle,
+    #[error("the session was not renewed in time")]
+    Expired,
+    #[error("there is no TLS")]
+    Tls(#[from] TlsError),
+    #[error("the client was not let in")]
+    Authentication(#[from] AuthenticationError),
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+}
+
+/// Answers that wait for the disk, in the order of their requests.
+type Pending = FuturesOrdered<BoxFuture<'static, Result<Option<Bytes>, ProtocolError>>>;
+
+async fn serve(
+    cluster: &Arc<Cluster>,
+    door: &Door,
+    stream: &mut Stream,
+    peer: SocketAddr,
+) -> Result<(), ConnectionError> {
+    let mut context = Context::new(cluster.clone(), door.broker_id, door.name.clone(), peer);
+    let mut buffer = BytesMut::new();
+    let mut pending = Pending::new();
+    let mut session = None;
+    if door.security.has_sasl() {
+        let authenticating = authenticate(&mut context, stream, &mut buffer, &door.sasl, None);
+        // On the heap, so that connections do not keep room for it.
+        session = Box::pin(authenticating).await?;
+        if session.is_none() {
+            return Ok(());
+        }
+    }
+    loop {
+        let frame = tokio::select! {
+            biased;
+            Some(answer) = pending.next() => {
+                write(stream, answer?).await?;
+                continue;
+            }
+            frame = read_frame(stream, &mut buffer, FRAME_BYTES_MAX), if pending.len() < PENDING_MAX => frame?,
+        };
+        let Some(frame) = frame else { return Ok(()) };
+        cluster.note_use();
+        if let Some(old) = &session {
+            let now = Instant::now();
+            if protocol::is_handshake(&frame) && old.may_renew(now) {
+                drain(stream, &mut pending).await?;
+                let renewal = Renewal {
+                    session: old,
+                    frame,
+                };
+                let (sasl, renewal) = (&door.sasl, Some(renewal));
+                let renewing = authenticate(&mut context, stream, &mut buffer, sasl, renewal);
+                session = Box::pin(renewing).await?;
+                if session.is_none() {
+                    return Ok(());
+                }
+                continue;
+            }
+            if old.is_expired(now) {
+                counters::add(&cluster.counters.sessions_expired, 1);
+                return Err(ConnectionError::Expired);
+            }
+        }
+        if !protocol::is_produce(&frame) {
+            drain(stream, &mut pending).await?;
+        }
+        let reply = tokio::select! {
+            biased;
+            reply = protocol::handle(&mut context, frame) => reply,
+            // Looked at whatever the request has used up of what tasks may do at a time.
+            () = tokio::task::unconstrained(stream.closed(&mut buffer)) => return Ok(()),
+        };
+        let reply = reply.inspect_err(|_| {
+            counters::add(&cluster.counters.connections_malformed, 1);
+        })?;
+        context.count_request();
+        match reply {
+            Reply::Now(answer) if pending.is_empty() => write(stream, answer).await?,
+            Reply::Now(answer) => pending.push_back(std::future::ready(Ok(answer)).boxed()),
+            Reply::Later(answer) => pending.push_back(answer),
+            // Not to a request to produce: everything before it was answered.
+            Reply::Parts(answer) => answer.write(stream).await?,
+            Reply::Close => return drain(stream, &mut pending).await,
+        }
+        // KIP-219: the client was told; until then the channel is mute.
+        let throttle = std::mem::take(&mut context.throttle);
+        if !throttle.is_zero() {
+            drain(stream, &mut pending).await?;
+            tokio::time::sleep(throttle).await;
+        }
+    }
+}
+
+async fn drain(stream: &mut Stream, pending: &mut Pending) -> Result<(), ConnectionError> {
+    while let Some(answer) = pending.next().await {
+        write(stream, answer?).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn write(
+    stream: &mut Stream,
+    answer: Option<Bytes>,
+) -> Result<(), ConnectionError> {
+    match answer {
+        Some(answer) => Ok(Answer::from(answer).write(stream).await?),
+        None => Ok(()),
+    }
+}
+
+/// The next request without its length; `None` when the client has closed. What has come stays in
+/// `buffer` if the call is given up.
+pub(crate) async fn read_frame(
+    stream: &mut Stream,
+    buffer: &mut BytesMut,
+    frame_bytes_max: usize,
+) -> Result<Option<Bytes>, ConnectionError> {
+    while buffer.len() < LENGTH_BYTES {
+        let read = tokio::time::timeout(IDLE_MAX, read_more(stream, buffer)).await;
+        if read.map_err(|_| ConnectionError::Idle)?? == 0 {
+            return Ok(None);
+        }
+    }
+    let length = i32::from_be_bytes([buffer[0], buffer[1], buffer[2], buffer[3]]);
+    let size = usize::try_from(length)
+        .ok()
+        .filter(|size| *size <= frame_bytes_max);
+    let end = LENGTH_BYTES + size.ok_or(ConnectionError::FrameSize(length))?;
+    let fill = async {
+        while buffer.len() < end {
+            // Room grows with what has come, not with what was announced.
+            buffer.reserve((end - buffer.len()).min(buffer.len().max(READ_STEP_BYTES)));
+            if stream.read_buf(buffer).await? == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+            }
+        }
+        Ok(())
+    };
+    tokio::time::timeout(FRAME_TIME_MAX, fill)
+        .await
+        .map_err(|_| ConnectionError::Idle)??;
+    Ok(Some(buffer.split_to(end).freeze().slice(LENGTH_BYTES..)))
+}
+
+/// Reads what has come. A connection at rest holds no memory; one whose requests follow each other uses
+/// that of the last request again.
+async fn read_more(stream: &mut Stream, buffer: &mut BytesMut) -> io::Result<usize> {
+    if buffer.is_empty() && stream.readable().now_or_never().is_none() {
+        *buffer = BytesMut::new();
+        stream.readable().await?;
+    }
+    buffer.reserve(stream.read_ahead_bytes());
+    stream.read_buf(buffer).await
+}

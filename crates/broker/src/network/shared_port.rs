@@ -1,0 +1,296 @@
+//! One TLS port for the listeners of many clusters, told apart by the server name that clients ask for
+//! (SNI, RFC 6066).
+
+use std::{
+    collections::HashMap,
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use parking_lot::RwLock;
+use rustls::server::Acceptor;
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+    time::Instant,
+};
+use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
+
+use crate::{
+    cluster::Cluster,
+    error::HostError,
+    network::{
+        listener::{self, ACCEPT_PAUSE, Door},
+        stream::Stream,
+        tls::{HANDSHAKE_TIME_MAX, TlsError},
+    },
+};
+
+/// Clients that may be shaking hands at a time; others wait to be accepted.
+const HANDSHAKES_MAX: usize = 1_024;
+
+/// A listener that was closed less than this ago may come back, as that of a broker that was stopped: its
+/// clients are only disconnected, which they take for a reason to try again. Most take an alert for the end.
+const RETURN_TIME_MAX: Duration = Duration::from_secs(86_400);
+/// Names of closed listeners that are remembered; beyond it all are forgotten.
+const CLOSED_MAX: usize = 10_000;
+
+/// Where a host listens for the clients of many clusters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SharedPortSpec {
+    /// Address to listen at. Port 0: the system chooses.
+    pub bind: SocketAddr,
+    /// Port told to clients. 0: the port listened at.
+    pub advertised_port: u16,
+}
+
+/// What is seen of a shared port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedPortObservation {
+    /// Where it really listens.
+    pub local_address: SocketAddr,
+    /// Port told to clients.
+    pub advertised_port: u16,
+    /// Listeners that are reached through it.
+    pub listeners: usize,
+    /// Connections closed because they asked for no known name, or did not speak TLS.
+    pub connections_refused: u64,
+}
+
+/// The listener behind a name.
+#[derive(Clone)]
+struct Route {
+    cluster: Weak<Cluster>,
+    door: Arc<Door>,
+}
+
+/// What is known of a name.
+enum Name {
+    /// Taken; nobody is let in before the cluster listens.
+    Taken,
+    Open(Route),
+    /// Its listener was closed at this time.
+    Closed(Instant),
+}
+
+#[derive(Default)]
+struct Names {
+    known: HashMap<String, Name>,
+    closed: usize,
+}
+
+impl Names {
+    fn insert(&mut self, name: String, what: Name) {
+        self.closed += usize::from(matches!(what, Name::Closed(_)));
+        let old = self.known.insert(name, what);
+        self.closed -= usize::from(matches!(old, Some(Name::Closed(_))));
+    }
+
+    fn close(&mut self, name: &str, now: Instant) {
+        if self.closed >= CLOSED_MAX {
+            self.known
+                .retain(|_, what| !matches!(what, Name::Closed(_)));
+            self.closed = 0;
+        }
+        self.insert(name.to_owned(), Name::Closed(now));
+    }
+}
+
+/// A bound shared port.
+pub(crate) struct SharedPort {
+    pub local_address: SocketAddr,
+    pub advertised_port: u16,
+    names: RwLock<Names>,
+    /// Until then clusters are being started, and an unknown name may be that of the next one.
+    settled: Instant,
+    refused: AtomicU64,
+    handshakes: Arc<Semaphore>,
+}
+
+/// A name that was taken; given back when dropped.
+pub(crate) struct Registration {
+    port: Arc<SharedPort>,
+    name: String,
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let mut names = self.port.names.write();
+        names.close(&self.name, Instant::now());
+    }
+}
+
+impl Registration {
+    /// Sends clients that ask for the name to this listener from now on.
+    pub(crate) fn lead_to(&self, cluster: &Arc<Cluster>, door: &Arc<Door>) {
+        let route = Route {
+            cluster: Arc::downgrade(cluster),
+            door: door.clone(),
+        };
+        let mut names = self.port.names.write();
+        names.insert(self.name.clone(), Name::Open(route));
+    }
+
+    pub(crate) fn port(&self) -> &SharedPort {
+        &self.port
+    }
+}
+
+/// Alerts of TLS (RFC 8446, section 6).
+#[derive(Debug, Clone, Copy)]
+enum Alert {
+    MissingExtension = 109,
+    UnrecognizedName = 112,
+}
+
+impl SharedPort {
+    /// Binds; nothing is accepted before [`SharedPort::run`].
+    pub(crate) fn bind(
+        spec: &SharedPortSpec,
+        settling_time: Duration,
+    ) -> Result<(Arc<Self>, TcpListener), HostError> {
+        let (socket, local_address) = listener::bind(spec.bind)?;
+        let port = Arc::new(Self {
+            local_address,
+            advertised_port: match spec.advertised_port {
+                0 => local_address.port(),
+                port => port,
+            },
+            names: RwLock::default(),
+            settled: Instant::now() + settling_time,
+            refused: AtomicU64::new(0),
+            handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
+        });
+        Ok((port, socket))
+    }
+
+    /// Takes a name, if nobody else has it.
+    pub(crate) fn register(self: &Arc<Self>, name: &str) -> Result<Registration, HostError> {
+        let name = name.to_ascii_lowercase();
+        let mut names = self.names.write();
+        if let Some(Name::Taken | Name::Open(_)) = names.known.get(&name) {
+            return Err(HostError::NameInUse { name });
+        }
+        names.insert(name.clone(), Name::Taken);
+        Ok(Registration {
+            port: self.clone(),
+            name,
+        })
+    }
+
+    pub(crate) fn observe(&self) -> SharedPortObservation {
+        SharedPortObservation {
+            local_address: self.local_address,
+            advertised_port: self.advertised_port,
+            listeners: {
+                let names = self.names.read();
+                names.known.len() - names.closed
+            },
+            connections_refused: self.refused.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Takes connections until the task is dropped.
+    pub(crate) async fn run(self: Arc<Self>, socket: TcpListener) {
+        let mut welcomes = JoinSet::new();
+        loop {
+            let Ok(turn) = self.handshakes.clone().acquire_owned().await else {
+                return;
+            };
+            while welcomes.try_join_next().is_some() {}
+            match socket.accept().await {
+                Ok((stream, peer)) => {
+                    let port = self.clone();
+                    welcomes.spawn(async move { port.welcome(stream, peer, turn).await });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, address = %self.local_address, "cannot accept");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Finds the listener that the client wants, and hands the connection over to it.
+    async fn welcome(&self, stream: TcpStream, peer: SocketAddr, turn: OwnedSemaphorePermit) {
+        let deadline = Instant::now() + HANDSHAKE_TIME_MAX;
+        let found = tokio::time::timeout_at(deadline, self.find(stream)).await;
+        let (start, route) = match found.unwrap_or(Err(TlsError::Late)) {
+            Ok(found) => found,
+            Err(error) => {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                tracing::debug!(error = crate::network::tls::error_text(&error), %peer, "connection refused");
+                return;
+            }
+        };
+        // The cluster may have stopped meanwhile.
+        let Some(cluster) = route.cluster.upgrade() else {
+            return;
+        };
+        let finish = move |cluster: Arc<Cluster>, door: Arc<Door>| async move {
+            let _turn = turn;
+            start.io.set_nodelay(true).map_err(TlsError::Handshake)?;
+            let shared = &cluster.shared;
+            let tls = shared.tls.as_ref().ok_or(TlsError::Absent)?;
+            let config = tls.config(door.names(), shared.now_ms()).await?;
+            let accepted = tokio::time::timeout_at(deadline, start.into_stream(config)).await;
+            let stream = accepted.map_err(|_| TlsError::Late)?;
+            let stream = stream.map_err(TlsError::Handshake)?;
+            Ok(Stream::Tls(Box::new(stream)))
+        };
+        listener::admit(cluster, route.door, peer, finish);
+    }
+
+    async fn find(
+        &self,
+        stream: TcpStream,
+    ) -> Result<(StartHandshake<TcpStream>, Route), TlsError> {
+        let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await;
+        let start = start.map_err(TlsError::Handshake)?;
+        let name = start
+            .client_hello()
+            .server_name()
+            .map(str::to_ascii_lowercase);
+        let Some(name) = name else {
+            let refused = refuse(start.io, Alert::MissingExtension).await;
+            refused.map_err(TlsError::Handshake)?;
+            return Err(TlsError::NoName);
+        };
+        match self.route(&name, Instant::now()) {
+            Some(Some(route)) => Ok((start, route)),
+            Some(None) => Err(TlsError::ClosedName(name)),
+            None => {
+                let refused = refuse(start.io, Alert::UnrecognizedName).await;
+                refused.map_err(TlsError::Handshake)?;
+                Err(TlsError::UnknownName(name))
+            }
+        }
+    }
+
+    /// Where a name leads. `Some(None)`: nowhere now, but perhaps later.
+    fn route(&self, name: &str, now: Instant) -> Option<Option<Route>> {
+        match self.names.read().known.get(name) {
+            Some(Name::Open(route)) => Some(Some(route.clone())),
+            Some(Name::Taken) => Some(None),
+            Some(Name::Closed(at)) if now < *at + RETURN_TIME_MAX => Some(None),
+            Some(Name::Closed(_)) | None => (now < self.settled).then_some(None),
+        }
+    }
+}
+
+/// Tells the client why, before anything is encrypted.
+async fn refuse(mut stream: TcpStream, alert: Alert) -> io::Result<()> {
+    const ALERT: u8 = 21;
+    const TLS_1_2: [u8; 2] = [3, 3];
+    const FATAL: u8 = 2;
+    let record = [ALERT, TLS_1_2[0], TLS_1_2[1], 0, 2, FATAL, alert as u8];
+    stream.write_all(&record).await?;
+    stream.shutdown().await
+}

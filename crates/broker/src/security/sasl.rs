@@ -1,0 +1,142 @@
+//! SASL mechanisms as Kafka's broker runs them: tokens in, tokens out.
+
+use std::net::IpAddr;
+
+use crate::{
+    cluster::Cluster,
+    security::scram::{Challenge, ScramMechanism},
+    spec::security::SaslMechanism,
+};
+
+/// Why somebody is not let in. What a client is told is [`SaslError::public`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SaslError {
+    #[error("{0} cannot be read")]
+    Malformed(&'static str),
+    #[error("the credentials are wrong")]
+    Credentials,
+    #[error("user name or password is wrong")]
+    Password,
+    #[error("the authorization id is not the user")]
+    AuthorizationId,
+    #[error("there were too many attempts from this address")]
+    Limited,
+}
+
+impl SaslError {
+    /// Kafka's texts; where there is none of its own, nothing is told that would help to guess.
+    pub(crate) fn public(self) -> Option<&'static str> {
+        match self {
+            Self::Malformed(_) | Self::Credentials | Self::Limited => None,
+            Self::Password => Some("Authentication failed: Invalid username or password"),
+            Self::AuthorizationId => Some(
+                "Authentication failed: Client requested an authorization id that is different from username",
+            ),
+        }
+    }
+}
+
+/// What a token leads to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// The client has to answer this.
+    Challenge(Vec<u8>),
+    /// It is this user; the last token is for the client.
+    Done { user: String, token: Vec<u8> },
+}
+
+/// One exchange of tokens.
+pub(crate) enum Exchange {
+    Plain,
+    ScramFirst(ScramMechanism),
+    ScramFinal(Box<Challenge>),
+    /// It has failed or ended.
+    Over,
+}
+
+impl Exchange {
+    pub(crate) fn new(mechanism: SaslMechanism) -> Self {
+        match mechanism {
+            SaslMechanism::Plain => Self::Plain,
+            SaslMechanism::ScramSha256 => Self::ScramFirst(ScramMechanism::Sha256),
+            SaslMechanism::ScramSha512 => Self::ScramFirst(ScramMechanism::Sha512),
+        }
+    }
+
+    /// Takes the client's next token. Passwords are looked at only as often as the address may try.
+    pub(crate) async fn evaluate(
+        &mut self,
+        cluster: &Cluster,
+        address: IpAddr,
+        token: &[u8],
+    ) -> Result<Progress, SaslError> {
+        match std::mem::replace(self, Self::Over) {
+            Self::Plain => {
+                let message = PlainMessage::parse(token)?;
+                cluster.attempts.wait(address).await?;
+                let is_right = cluster
+                    .check_password(&message.user, message.password)
+                    .await;
+                if !is_right {
+                    return Err(SaslError::Password);
+                }
+                cluster.attempts.succeed(address);
+                if ![String::new(), message.user.clone()].contains(&message.authorization_id) {
+                    return Err(SaslError::AuthorizationId);
+                }
+                Ok(Progress::Done {
+                    user: message.user,
+                    token: Vec::new(),
+                })
+            }
+            Self::ScramFirst(mechanism) => {
+                let nonce = cluster.shared.nonce();
+                let find = |user: &str| cluster.credential(mechanism, user);
+                let (challenge, answer) = Challenge::begin(mechanism, token, &nonce, find)?;
+                *self = Self::ScramFinal(Box::new(challenge));
+                Ok(Progress::Challenge(answer.into_bytes()))
+            }
+            Self::ScramFinal(challenge) => {
+                cluster.attempts.wait(address).await?;
+                let (user, answer) = challenge.finish(token)?;
+                cluster.attempts.succeed(address);
+                Ok(Progress::Done {
+                    user,
+                    token: answer.into_bytes(),
+                })
+            }
+            Self::Over => Err(SaslError::Malformed("a token after the last one")),
+        }
+    }
+}
+
+/// The one message of PLAIN (RFC 4616).
+struct PlainMessage {
+    authorization_id: String,
+    user: String,
+    password: secrecy::SecretString,
+}
+
+impl PlainMessage {
+    fn parse(token: &[u8]) -> Result<Self, SaslError> {
+        let text = String::from_utf8_lossy(token);
+        // As `PlainSaslServer`: exactly three parts.
+        if text.split('\0').count() != 3 {
+            return Err(SaslError::Malformed("a response that has not three parts"));
+        }
+        let mut parts = text.split('\0').map(str::to_owned);
+        let mut next = || parts.next().unwrap_or_default();
+        let (authorization_id, user, password) = (next(), next(), next());
+        if user.is_empty() {
+            return Err(SaslError::Malformed("a response without a user"));
+        }
+        if password.is_empty() {
+            return Err(SaslError::Malformed("a response without a password"));
+        }
+        Ok(Self {
+            authorization_id,
+            user,
+            password: password.into(),
+        })
+    }
+}
