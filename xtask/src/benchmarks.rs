@@ -82,7 +82,16 @@ pub const BENCHMARKS: &[Benchmark] = &[
         name: "orders",
         measured: Measured::Product,
         peer: Peer::Moto,
-        figures: &["ratio_c64", "orders_per_s_c64", "list_per_s"],
+        figures: &[
+            "ratio_c64",
+            "orders_per_s_c64",
+            "list_per_s",
+            "cpu_us_per_order",
+            "cpu_us_http",
+            "cpu_us_signature",
+            "cpu_us_rating",
+            "cpu_us_store",
+        ],
     },
     Benchmark {
         name: "ready",

@@ -68,6 +68,11 @@ impl Server {
         &self.api
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.group.id()
+    }
+
     /// Its data directory.
     pub fn data(&self) -> &Path {
         &self.settings.data

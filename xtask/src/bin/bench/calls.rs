@@ -46,17 +46,21 @@ impl Caller {
 
     /// AliKafka's CreatePostPayOrder with the parameters of the vendor's page.
     pub(crate) fn alikafka_order(&self) -> Result<Bytes> {
-        let params = object([
-            ("RegionId", Param::Text("cn-hangzhou".into())),
-            ("TopicQuota", Param::Number(50.into())),
-            ("DiskType", Param::Text("1".into())),
-            ("DiskSize", Param::Number(900.into())),
-            ("DeployType", Param::Number(5.into())),
-            ("IoMax", Param::Number(20.into())),
-            ("SpecType", Param::Text("normal".into())),
-            ("IoMaxSpec", Param::Text("alikafka.hw.2xlarge".into())),
-        ]);
-        self.alikafka("CreatePostPayOrder", &params)
+        self.alikafka("CreatePostPayOrder", &alikafka_plan("alikafka.hw.2xlarge"))
+    }
+
+    /// The same for a specification that is not sold.
+    pub(crate) fn alikafka_order_unsold(&self) -> Result<Bytes> {
+        self.alikafka("CreatePostPayOrder", &alikafka_plan("alikafka.hw.none"))
+    }
+
+    /// The same without its signature.
+    pub(crate) fn alikafka_order_unsigned(&self) -> Result<Bytes> {
+        let order = self.alikafka_order()?;
+        let text = std::str::from_utf8(&order)?;
+        let unsigned = |line: &&str| !line.to_ascii_lowercase().starts_with("authorization:");
+        let lines: Vec<&str> = text.split("\r\n").filter(unsigned).collect();
+        Ok(Bytes::from(lines.join("\r\n")))
     }
 
     /// AliKafka's GetInstanceList of everything.
@@ -125,6 +129,20 @@ impl Caller {
         };
         Ok(bytes_of(&call.request(&self.credentials, &self.moment())?))
     }
+}
+
+/// The parameters of the vendor's page for CreatePostPayOrder.
+fn alikafka_plan(io_max_spec: &str) -> Param {
+    object([
+        ("RegionId", Param::Text("cn-hangzhou".into())),
+        ("TopicQuota", Param::Number(50.into())),
+        ("DiskType", Param::Text("1".into())),
+        ("DiskSize", Param::Number(900.into())),
+        ("DeployType", Param::Number(5.into())),
+        ("IoMax", Param::Number(20.into())),
+        ("SpecType", Param::Text("normal".into())),
+        ("IoMaxSpec", Param::Text(io_max_spec.into())),
+    ])
 }
 
 fn object<const N: usize>(fields: [(&str, Param); N]) -> Param {

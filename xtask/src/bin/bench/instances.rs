@@ -16,6 +16,7 @@ use kafka_protocol::messages::produce_request::{
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use xtask::{Group, Program, Workspace};
 
+use crate::cpu::process_cpu;
 use crate::kafka::{Broker, batch, name};
 
 /// How long building the example may take.
@@ -25,8 +26,6 @@ const START_LIMIT: Duration = Duration::from_secs(600);
 /// A topic that each instance has.
 pub(crate) const TOPIC: &str = "orders";
 const NO_ERROR: i16 = 0;
-/// Clock ticks of `/proc/PID/stat` in a second: the same on every Linux that Rust runs on.
-const TICKS_PER_SECOND: f64 = 100.0;
 
 /// The running process; it ends with this value, or with this program.
 #[derive(Debug)]
@@ -140,13 +139,7 @@ impl Instances {
 
     /// CPU time used so far, user and system.
     pub(crate) fn cpu(&self) -> Result<Duration> {
-        let stat = self.proc("stat")?;
-        let fields = stat.rsplit_once(')').context("no fields")?.1;
-        let mut fields = fields.split_whitespace().skip(11);
-        let mut ticks = || -> Result<f64> { Ok(fields.next().context("no time")?.parse()?) };
-        Ok(Duration::from_secs_f64(
-            (ticks()? + ticks()?) / TICKS_PER_SECOND,
-        ))
+        process_cpu(self.group.id())
     }
 
     /// Has the process stand still, so that it does not disturb a measurement of another.

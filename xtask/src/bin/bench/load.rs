@@ -36,18 +36,30 @@ pub(crate) fn load(
     connections: usize,
     limit: Duration,
 ) -> Result<Measured> {
+    load_answered(200, address, requests, connections, limit)
+}
+
+/// As [`load`], where every answer has to have this status.
+pub(crate) fn load_answered(
+    status: u16,
+    address: &str,
+    requests: &[Bytes],
+    connections: usize,
+    limit: Duration,
+) -> Result<Measured> {
     let (address, requests): (Arc<str>, Arc<[Bytes]>) = (address.into(), requests.into());
     thread::spawn(move || {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?
-            .block_on(run(address, requests, connections, limit))
+            .block_on(run(status, address, requests, connections, limit))
     })
     .join()
     .map_err(|_| anyhow!("the load generator panicked"))?
 }
 
 async fn run(
+    status: u16,
     address: Arc<str>,
     requests: Arc<[Bytes]>,
     connections: usize,
@@ -62,6 +74,7 @@ async fn run(
     let mut tasks = JoinSet::new();
     for stream in streams {
         tasks.spawn(send(
+            status,
             stream,
             address.clone(),
             requests.clone(),
@@ -92,6 +105,7 @@ async fn connect(address: &str) -> Result<TcpStream> {
 }
 
 async fn send(
+    status: u16,
     mut stream: TcpStream,
     address: Arc<str>,
     requests: Arc<[Bytes]>,
@@ -110,7 +124,7 @@ async fn send(
             stream = connect(&address).await?;
         }
         stream.write_all(request).await?;
-        let exchange = read_answer(&mut stream, &mut answer);
+        let exchange = read_answer(status, &mut stream, &mut answer);
         keeps = tokio::time::timeout(ANSWER_LIMIT, exchange)
             .await
             .context("no answer in time")??;
@@ -120,7 +134,7 @@ async fn send(
 }
 
 /// Reads one answer; true if the server keeps the connection.
-async fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) -> Result<bool> {
+async fn read_answer(status: u16, stream: &mut TcpStream, answer: &mut Vec<u8>) -> Result<bool> {
     answer.clear();
     loop {
         let read = stream.read_buf(answer).await?;
@@ -133,7 +147,7 @@ async fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) -> Result<boo
         {
             let body = &answer[head.head_length..head.length];
             ensure!(
-                head.status == 200,
+                head.status == status,
                 "status {}: {}",
                 head.status,
                 String::from_utf8_lossy(body)

@@ -6,6 +6,7 @@
 mod apache;
 mod broker;
 mod calls;
+mod cpu;
 mod density;
 mod first_message;
 mod form;
@@ -15,6 +16,7 @@ mod kafka;
 mod limits;
 mod load;
 mod moto;
+mod order_cost;
 mod orders;
 mod ready;
 mod stats;

@@ -1,4 +1,4 @@
-//! Durable orders a second, and instances listed a second.
+//! Durable orders a second, what CPU each costs, and instances listed a second.
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,7 @@ use crate::form::Form;
 use crate::http::Connection;
 use crate::load::{Measured, load};
 use crate::moto::Moto;
+use crate::order_cost::order_cost;
 use crate::stats::{median_of, ms};
 
 /// A load: connections at once, and the share of the requests that it gets.
@@ -41,7 +42,7 @@ const LOADS: [Load; 3] = [
     },
 ];
 /// How long one run may take.
-const RUN_LIMIT: Duration = Duration::from_secs(120);
+pub(crate) const RUN_LIMIT: Duration = Duration::from_secs(120);
 /// An instance reserves a port for each of its three brokers when it is ordered, and none of these is started.
 const BROKER_PORTS: RangeInclusive<u16> = 1_024..=65_535;
 /// Instances that fit into these ports.
@@ -111,14 +112,16 @@ pub(crate) fn run(workspace: &Workspace, settings: &Settings) -> Result<String> 
     );
     let binary = release_binary(workspace, settings.binary.as_deref())?;
     let orders = orders(workspace, &binary, settings)?;
+    let cost = order_cost(workspace, &binary, settings.warm_up, settings.orders)?;
     let list_per_s = list(workspace, &binary, settings)?;
     let moto = moto(workspace, settings)?;
     let ratio = orders.per_second / moto.per_second;
     Ok(format!(
-        "ratio_c64={ratio:.1} orders_per_s_c64={:.0} p99_ms_c64={:.2} list_per_s={list_per_s:.0} moto_per_s_c64={:.0}",
+        "ratio_c64={ratio:.1} orders_per_s_c64={:.0} p99_ms_c64={:.2} list_per_s={list_per_s:.0} moto_per_s_c64={:.0} {}",
         orders.per_second,
         ms(orders.p99),
-        moto.per_second
+        moto.per_second,
+        cost.result()
     ))
 }
 
@@ -145,7 +148,7 @@ fn medians(
     last.context("no load")
 }
 
-fn fresh_server(workspace: &Workspace, binary: &Path) -> Result<Server> {
+pub(crate) fn fresh_server(workspace: &Workspace, binary: &Path) -> Result<Server> {
     server(
         workspace,
         binary.to_path_buf(),
