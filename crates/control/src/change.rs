@@ -3,7 +3,7 @@
 //! The instance keeps its plan until the cluster runs by the new one. A change that fails, or that its instance does
 //! not live to see, gives its money back.
 
-use brokerage_domain::catalog::Plan;
+use brokerage_domain::catalog::{Plan, Usage};
 use brokerage_domain::id::OrderId;
 use brokerage_domain::instance::{Instance, Phase, PlanChange, Want};
 use brokerage_domain::order::{LineState, Order, OrderKind, OrderLine, Payment, change_amount};
@@ -14,7 +14,6 @@ use brokerage_store::order::order_insert;
 
 use crate::context::Context;
 use crate::control::{Abort, Control};
-use crate::instance::wrong_phase;
 use crate::order::{OrderPlaced, ports_take, take_money};
 
 /// A change of what was bought, translated by a dialect.
@@ -35,8 +34,8 @@ impl Control {
     /// `before` is the instance as the caller saw it when `modify` was made from it.
     ///
     /// # Errors
-    /// [`Error::WrongPhase`] unless the instance runs and is still as it was seen, [`Error::Invalid`] when its prepaid
-    /// term is over or region or site differ, [`Error::InsufficientFunds`], [`Error::SoldOut`] for ports,
+    /// [`Error::WrongPhase`] unless the instance runs and is still as it was seen, [`Error::Plan`] when the new plan is
+    /// too small for what the cluster uses, [`Error::Invalid`] when its prepaid term is over or region or site differ, [`Error::InsufficientFunds`], [`Error::SoldOut`] for ports,
     /// [`Error::NotFound`].
     pub async fn instance_modify(
         &self,
@@ -44,6 +43,7 @@ impl Control {
         before: &Instance,
         modify: InstanceModify,
     ) -> Result<OrderPlaced> {
+        self.plan_holds_usage(before, &modify.plan).await?;
         let order = self.change_order(cx, before, &modify)?;
         let placed = OrderPlaced {
             order_id: order.id.clone(),
@@ -53,7 +53,7 @@ impl Control {
         let seen = before.clone();
         self.instance_change(cx, &before.id, move |tx, instance| {
             if instance.phase != Phase::Running || instance.want != Want::Running {
-                return Err(wrong_phase(instance).into());
+                return Err(instance.wrong_phase().into());
             }
             if instance.plan != seen.plan || instance.expires_at != seen.expires_at {
                 return Err(Error::WrongPhase {
@@ -68,6 +68,30 @@ impl Control {
         .await?;
         self.reconcile_wake();
         Ok(placed)
+    }
+
+    /// Checks that what a cluster uses fits a new plan of its instance. What it uses cannot be known before the engine
+    /// has started it (again): until then nothing is made smaller.
+    async fn plan_holds_usage(&self, before: &Instance, plan: &Plan) -> Result<()> {
+        if plan.covers(&before.plan) || before.phase != Phase::Running {
+            return Ok(());
+        }
+        let seen = self.instance_observe(&before.id).await?;
+        let seen = seen.filter(|seen| seen.running);
+        let seen = seen.ok_or_else(|| Error::WrongPhase {
+            id: before.id.as_str().to_owned(),
+            phase: Phase::Provisioning,
+        })?;
+        let resized = Instance {
+            plan: plan.clone(),
+            ..before.clone()
+        };
+        let usage = Usage {
+            topics: self.topic_usage(&resized).await?,
+            groups: seen.groups.into(),
+            disk_bytes: seen.disk_used_bytes,
+        };
+        Ok(plan.holds(&usage)?)
     }
 
     /// The order of a change: one line, costing the difference for what is left of the term.

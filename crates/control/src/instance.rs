@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use brokerage_domain::catalog::Plan;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
-use brokerage_domain::instance::{INSTANCE_NAME_CHARS_MAX, Instance, Phase, Want};
+use brokerage_domain::instance::{Instance, Phase, ReleaseTerms, Want, instance_name_check};
 use brokerage_domain::listener::{Addressing, Listeners, SecurityProtocol, loopback_address};
 use brokerage_domain::{Error, Result};
 use brokerage_engine::{ClusterObservation, Listener};
@@ -238,10 +238,10 @@ impl Control {
             let catalog = self.catalog(cx.profile)?;
             catalog.zones_check(&before.plan.edition, &before.region, zones)?;
         }
-        check_name(start.name.as_deref())?;
+        start.name.as_deref().map_or(Ok(()), instance_name_check)?;
         self.instance_change(cx, id, move |tx, instance| {
             if instance.phase != Phase::AwaitingStart || instance.want != Want::Nothing {
-                return Err(wrong_phase(instance).into());
+                return Err(instance.wrong_phase().into());
             }
             instance.placement = Some(placement_resolve(tx, &ground, &start.placement)?);
             if let Some(name) = &start.name {
@@ -264,41 +264,20 @@ impl Control {
     }
 
     /// Lets an instance be taken away: its cluster, its data, its ports, and the money of a start that never was.
+    /// Whether it may go is decided as it is when it goes.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::WrongPhase`] when it is released already.
+    /// [`Error::NotFound`]; those of [`Instance::may_be_released`].
     pub async fn instance_release(
         &self,
         cx: &Context,
         id: &InstanceId,
         after: AfterRelease,
+        terms: ReleaseTerms,
     ) -> Result<()> {
-        self.instance_release_if(cx, id, after, |_| Ok(())).await
-    }
-
-    /// As [`Self::instance_release`], if `permit` lets the instance go as it is at that moment.
-    ///
-    /// # Errors
-    /// As [`Self::instance_release`], and those of `permit`.
-    pub async fn instance_release_if<F>(
-        &self,
-        cx: &Context,
-        id: &InstanceId,
-        after: AfterRelease,
-        permit: F,
-    ) -> Result<()>
-    where
-        F: Fn(&Instance) -> Result<()> + Send + 'static,
-    {
-        let real_now = self.real_now();
+        let (now, real_now) = (self.now(), self.real_now());
         self.instance_change(cx, id, move |_, instance| {
-            permit(instance)?;
-            if matches!(
-                instance.phase,
-                Phase::Releasing | Phase::Released | Phase::Gone
-            ) {
-                return Err(wrong_phase(instance).into());
-            }
+            instance.may_be_released(now, terms)?;
             instance.phase = Phase::Releasing;
             instance.want = match after {
                 AfterRelease::Listed => Want::Released,
@@ -319,7 +298,7 @@ impl Control {
     pub async fn instance_delete(&self, cx: &Context, id: &InstanceId) -> Result<()> {
         self.instance_change(cx, id, |_, instance| {
             if !matches!(instance.phase, Phase::Released | Phase::Failed) {
-                return Err(wrong_phase(instance).into());
+                return Err(instance.wrong_phase().into());
             }
             instance.phase = Phase::Gone;
             instance.want = Want::Gone;
@@ -404,22 +383,5 @@ fn instance_write(
             instance.id
         ))
         .into())
-    }
-}
-
-pub(crate) fn wrong_phase(instance: &Instance) -> Error {
-    Error::WrongPhase {
-        id: instance.id.as_str().to_owned(),
-        phase: instance.phase,
-    }
-}
-
-fn check_name(name: Option<&str>) -> Result<()> {
-    match name {
-        Some(name) if name.chars().count() > INSTANCE_NAME_CHARS_MAX => Err(Error::invalid(
-            "name",
-            format!("at most {INSTANCE_NAME_CHARS_MAX} characters"),
-        )),
-        _ => Ok(()),
     }
 }

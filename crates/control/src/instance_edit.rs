@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
-use brokerage_domain::instance::{INSTANCE_NAME_CHARS_MAX, Instance, Phase, TAGS_MAX};
+use brokerage_domain::instance::{Instance, instance_name_check, instance_tags_check};
 use brokerage_domain::{Error, Result};
 use brokerage_store::instance::{Attention, instance_owned};
 
@@ -25,6 +25,8 @@ pub struct InstanceEdit {
     pub tags: BTreeMap<String, String>,
     /// Keys of tags that are taken away; those that are not there are no error.
     pub tags_dropped: Vec<String>,
+    /// Whether its owner keeps it from being given up.
+    pub deletion_protected: Option<bool>,
 }
 
 impl Control {
@@ -70,21 +72,13 @@ impl Control {
 }
 
 fn edit_apply(instance: &mut Instance, edit: &InstanceEdit) -> Result<()> {
-    if matches!(
-        instance.phase,
-        Phase::Releasing | Phase::Released | Phase::Gone
-    ) {
-        return Err(Error::WrongPhase {
-            id: instance.id.as_str().to_owned(),
-            phase: instance.phase,
-        });
-    }
+    instance.check_not_released()?;
     if let Some(name) = &edit.name {
-        if name.chars().count() > INSTANCE_NAME_CHARS_MAX {
-            let reason = format!("at most {INSTANCE_NAME_CHARS_MAX} characters");
-            return Err(Error::invalid("name", reason));
-        }
+        instance_name_check(name)?;
         instance.name.clone_from(name);
+    }
+    if let Some(protected) = edit.deletion_protected {
+        instance.deletion_protected = protected;
     }
     instance.settings.extend(edit.settings.clone());
     instance.attributes.extend(edit.attributes.clone());
@@ -92,11 +86,5 @@ fn edit_apply(instance: &mut Instance, edit: &InstanceEdit) -> Result<()> {
         .tags
         .retain(|key, _| !edit.tags_dropped.contains(key));
     instance.tags.extend(edit.tags.clone());
-    if instance.tags.len() > TAGS_MAX {
-        return Err(Error::LimitReached {
-            what: "tags",
-            max: TAGS_MAX as i64,
-        });
-    }
-    Ok(())
+    instance_tags_check(instance.tags.len())
 }

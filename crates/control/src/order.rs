@@ -7,7 +7,7 @@ use brokerage_domain::catalog::{Plan, Quote, Term};
 use brokerage_domain::clock::Moment;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::{InstanceId, OrderId};
-use brokerage_domain::instance::{INSTANCE_NAME_CHARS_MAX, Instance, Phase, TAGS_MAX, Want};
+use brokerage_domain::instance::{Instance, Phase, Want, instance_name_check, instance_tags_check};
 use brokerage_domain::ledger::{Transfer, TransferKind, customer_account, revenue_account};
 use brokerage_domain::money::Money;
 use brokerage_domain::order::{
@@ -218,6 +218,7 @@ impl Control {
                 attempts: 0,
                 failure: None,
                 change: None,
+                deletion_protected: false,
                 revision: 0,
             });
         let operation = format!("{}:{}", cx.profile, cx.operation);
@@ -324,20 +325,9 @@ fn check_request(request: &OrderRequest) -> Result<()> {
             format!("1 to {ORDER_LINES_MAX} instances in one order"),
         ));
     }
-    if request.tags.len() > TAGS_MAX {
-        return Err(Error::LimitReached {
-            what: "tags",
-            max: TAGS_MAX as i64,
-        });
-    }
-    let too_long = |new: &NewInstance| new.name.chars().count() > INSTANCE_NAME_CHARS_MAX;
-    if request.instances.iter().any(too_long) {
-        return Err(Error::invalid(
-            "name",
-            format!("at most {INSTANCE_NAME_CHARS_MAX} characters"),
-        ));
-    }
-    Ok(())
+    instance_tags_check(request.tags.len())?;
+    let mut names = request.instances.iter().map(|new| &new.name);
+    names.try_for_each(|name| instance_name_check(name))
 }
 
 /// The one transaction of an order.

@@ -11,7 +11,6 @@ use secrecy::SecretString;
 
 use crate::access_key::LETTERS;
 use crate::control::Control;
-use crate::instance::wrong_phase;
 
 /// Characters of a password that nobody chose.
 const PASSWORD_CHARS: usize = 24;
@@ -79,7 +78,7 @@ impl Control {
             .await?;
         match found {
             Some(instance) if matches!(instance.phase, Phase::Running | Phase::Changing) => Ok(()),
-            Some(instance) if instance.phase != Phase::Gone => Err(wrong_phase(&instance)),
+            Some(instance) if instance.phase != Phase::Gone => Err(instance.wrong_phase()),
             _ => Err(Error::not_found(Kind::Instance, id.as_str())),
         }
     }

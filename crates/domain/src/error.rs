@@ -4,7 +4,7 @@
 //! [`Error::Internal`] shows nothing, its cause goes to the log.
 
 use crate::catalog::{PlanFault, RateFault};
-use crate::instance::Phase;
+use crate::instance::{Phase, ReleaseDenial};
 use crate::money::{Currency, Money};
 
 /// The result of a rule or a use case.
@@ -106,6 +106,14 @@ pub enum Error {
         id: String,
         /// The phase that it is in.
         phase: Phase,
+    },
+    /// The instance may not be given up.
+    #[error("the instance {id} cannot be released: {}", denial.word())]
+    ReleaseDenied {
+        /// The instance.
+        id: String,
+        /// Why.
+        denial: ReleaseDenial,
     },
     /// The account cannot pay.
     #[error("the account's available balance does not cover {} {}", needed, currency.code())]

@@ -9,6 +9,7 @@ use crate::clock::Moment;
 use crate::id::{AccountId, InstanceId, OrderId};
 use crate::network::Placement;
 use crate::order::Charge;
+use crate::{Error, Result};
 
 /// Most tags on one instance.
 pub const TAGS_MAX: usize = 50;
@@ -129,6 +130,71 @@ impl Want {
     }
 }
 
+/// Checks what an owner calls an instance. Dialects may permit less.
+///
+/// # Errors
+/// [`Error::Invalid`] for a name of more than [`INSTANCE_NAME_CHARS_MAX`] characters.
+pub fn instance_name_check(name: &str) -> Result<()> {
+    if name.chars().count() <= INSTANCE_NAME_CHARS_MAX {
+        return Ok(());
+    }
+    let reason = format!("at most {INSTANCE_NAME_CHARS_MAX} characters");
+    Err(Error::invalid("name", reason))
+}
+
+/// Checks how many tags an instance has.
+///
+/// # Errors
+/// [`Error::LimitReached`] for more than [`TAGS_MAX`].
+pub fn instance_tags_check(count: usize) -> Result<()> {
+    if count <= TAGS_MAX {
+        return Ok(());
+    }
+    Err(Error::LimitReached {
+        what: "tags",
+        max: TAGS_MAX as i64,
+    })
+}
+
+/// Until when a prepaid instance keeps its owner from giving it up by a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrepaidRelease {
+    /// It may always go.
+    Permitted,
+    /// It may go when its term is over, or when it could not be made and was paid back.
+    AfterTerm,
+    /// It never goes by this call.
+    Denied,
+}
+
+/// The terms on which a call gives an instance up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReleaseTerms {
+    /// What becomes of prepaid ones.
+    pub prepaid: PrepaidRelease,
+    /// Whether it may go while it is made or changed.
+    pub under_way: bool,
+}
+
+/// Why an instance may not be given up, whatever phase it is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReleaseDenial {
+    /// Its owner protects it.
+    Protected,
+    /// It is prepaid.
+    Prepaid,
+}
+
+impl ReleaseDenial {
+    /// The words for people.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Protected => "it is protected",
+            Self::Prepaid => "it is prepaid",
+        }
+    }
+}
+
 /// A change of what was bought that is under way. The instance keeps its plan until the cluster runs by the new one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanChange {
@@ -177,6 +243,8 @@ pub struct Instance {
     pub attributes: BTreeMap<String, String>,
     /// Tags, sorted by key.
     pub tags: BTreeMap<String, String>,
+    /// Whether its owner keeps it from being given up.
+    pub deletion_protected: bool,
     /// When it was ordered.
     pub created_at: Moment,
     /// When it ran first.
@@ -208,6 +276,57 @@ impl Instance {
         self.change
             .as_ref()
             .map_or(&self.ports, |change| &change.ports)
+    }
+
+    /// Whether its owner may give it up now, on these terms.
+    ///
+    /// # Errors
+    /// [`Error::ReleaseDenied`] when it is protected or prepaid; [`Error::WrongPhase`] when it is given up already, or
+    /// while it is made or changed where the terms do not permit that.
+    pub fn may_be_released(&self, now: Moment, terms: ReleaseTerms) -> Result<()> {
+        let denied = |denial| Error::ReleaseDenied {
+            id: self.id.as_str().to_owned(),
+            denial,
+        };
+        if self.deletion_protected {
+            return Err(denied(ReleaseDenial::Protected));
+        }
+        let is_under_way = matches!(
+            self.phase,
+            Phase::AwaitingStart | Phase::Provisioning | Phase::Changing
+        );
+        if is_under_way && !terms.under_way {
+            return Err(self.wrong_phase());
+        }
+        let in_term = || self.expires_at.is_none_or(|end| end > now) && self.phase != Phase::Failed;
+        let is_kept = match terms.prepaid {
+            PrepaidRelease::Permitted => false,
+            PrepaidRelease::AfterTerm => self.charge.is_prepaid() && in_term(),
+            PrepaidRelease::Denied => self.charge.is_prepaid(),
+        };
+        if is_kept {
+            return Err(denied(ReleaseDenial::Prepaid));
+        }
+        self.check_not_released()
+    }
+
+    /// Whether it is neither given up nor about to be.
+    ///
+    /// # Errors
+    /// [`Error::WrongPhase`].
+    pub fn check_not_released(&self) -> Result<()> {
+        match self.phase {
+            Phase::Releasing | Phase::Released | Phase::Gone => Err(self.wrong_phase()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The refusal of what its phase does not permit.
+    pub fn wrong_phase(&self) -> Error {
+        Error::WrongPhase {
+            id: self.id.as_str().to_owned(),
+            phase: self.phase,
+        }
     }
 }
 

@@ -30,6 +30,8 @@ pub struct TopicUsage {
     pub topics: u64,
     /// Partitions; each counts once for each replica where the plan counts so.
     pub partitions: u64,
+    /// Replicas of the topic that has most: each needs a broker of its own.
+    pub replicas_max: u32,
 }
 
 impl TopicUsage {
@@ -40,15 +42,20 @@ impl TopicUsage {
             partitions: sum
                 .partitions
                 .saturating_add(partitions_counted(topic, limits)),
+            replicas_max: sum.replicas_max.max(replicas_of(topic)),
         };
         topics.into_iter().fold(Self::default(), add)
     }
 }
 
+fn replicas_of(topic: &Topic) -> u32 {
+    topic.replication_factor.max(1).unsigned_abs().into()
+}
+
 /// A topic without a number of partitions or replicas takes the cluster's default; one at least.
 fn partitions_counted(topic: &Topic, limits: &UsableLimits) -> u64 {
     let partitions = u64::from(topic.partitions.max(1).unsigned_abs());
-    let replicas = u64::from(topic.replication_factor.max(1).unsigned_abs());
+    let replicas = u64::from(replicas_of(topic));
     if limits.partitions_count_replicas {
         partitions.saturating_mul(replicas)
     } else {
@@ -70,7 +77,7 @@ pub fn topic_fits(
         what,
         max: i64::try_from(max).unwrap_or(i64::MAX),
     };
-    if u32::from(new.replication_factor.max(1).unsigned_abs()) > brokers {
+    if replicas_of(new) > brokers {
         return Err(Error::invalid(
             "replication factor",
             format!("the cluster has {brokers} brokers"),
@@ -167,6 +174,7 @@ mod tests {
             let used = TopicUsage {
                 topics: 1,
                 partitions: 4,
+                replicas_max: 1,
             };
             let refused = topic_fits(&new, used, &limits, 3).err();
             let what = refused.as_ref().map(|error| match error {

@@ -194,6 +194,7 @@ impl Engine for EmbeddedEngine {
             bytes_in: seen.counters.bytes_in,
             bytes_out: seen.counters.bytes_out,
             bytes_stored: seen.stored_bytes,
+            disk_used_bytes: seen.disk_used_bytes,
         }))
     }
 

@@ -141,6 +141,8 @@ pub struct ClusterObservation {
     pub bytes_out: u64,
     /// Bytes on disk.
     pub bytes_stored: u64,
+    /// Bytes of the bought disk that are filled, as its limit counts them (with or without replicas).
+    pub disk_used_bytes: u64,
 }
 
 /// Why an engine could not do it.

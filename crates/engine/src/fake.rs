@@ -45,6 +45,8 @@ struct Cluster {
     /// Whether each is a super user.
     users: BTreeMap<String, bool>,
     stopped_brokers: BTreeSet<i32>,
+    groups: u32,
+    disk_used_bytes: u64,
 }
 
 #[derive(Debug, Default)]
@@ -72,6 +74,13 @@ impl FakeEngine {
     /// Every call so far, as `method id`.
     pub fn calls(&self) -> Vec<String> {
         self.0.lock().calls.clone()
+    }
+
+    /// Lets a cluster be seen with so many consumer groups and so much of its disk filled.
+    pub fn use_up(&self, id: &InstanceId, groups: u32, disk_used_bytes: u64) {
+        let mut state = self.0.lock();
+        let cluster = state.clusters.entry(id.clone()).or_default();
+        (cluster.groups, cluster.disk_used_bytes) = (groups, disk_used_bytes);
     }
 
     fn with_broker(
@@ -164,6 +173,8 @@ impl Engine for FakeEngine {
                 .values()
                 .map(|t| u32::try_from(t.partitions).unwrap_or(0))
                 .sum(),
+            groups: cluster.groups,
+            disk_used_bytes: cluster.disk_used_bytes,
             ..ClusterObservation::default()
         }))
     }

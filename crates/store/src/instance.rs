@@ -20,17 +20,17 @@ macro_rules! columns {
     () => {
         "id, account_id, profile, region, name, order_id, order_line, plan, charge, placement, phase, want, ports, \
          settings, attributes, tags, created_at_us, running_since_us, expires_at_us, billed_until_us, attempts, \
-         failure, revision, change"
+         failure, revision, change, deletion_protected"
     };
 }
 
 crate::statements! {
     INSERT = concat!("INSERT INTO instance (", columns!(), ", unsettled, retry_at_us, spec) VALUES ($1, $2, $3, $4, \
-              $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)");
+              $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)");
     UPDATE = "UPDATE instance SET name = $3, plan = $4, charge = $5, placement = $6, phase = $7, want = $8, \
               ports = $9, settings = $10, attributes = $11, tags = $12, running_since_us = $13, expires_at_us = $14, \
               billed_until_us = $15, attempts = $16, failure = $17, unsettled = $18, retry_at_us = $19, \
-              change = $20, revision = revision + 1 WHERE id = $1 AND revision = $2";
+              change = $20, deletion_protected = $21, revision = revision + 1 WHERE id = $1 AND revision = $2";
     SELECT = concat!("SELECT ", columns!(), " FROM instance WHERE id = $1");
     SELECT_OWNED = concat!("SELECT ", columns!(), " FROM instance WHERE id = $1 AND account_id = $2");
     SELECT_OWNED_PAGE = concat!("SELECT ", columns!(), " FROM instance WHERE account_id = $1 AND profile = $2 \
@@ -74,6 +74,7 @@ fn read(row: &Row) -> Result<Instance, StoreError> {
         failure: row.opt_text(21)?.map(str::to_owned),
         revision: row.int(22)?,
         change: document::read_optional(row, 23)?,
+        deletion_protected: row.int(24)? != 0,
     })
 }
 
@@ -130,6 +131,7 @@ pub fn instance_insert(
         instance.failure.as_ref(),
         instance.revision,
         instance.change.as_ref().map(document::write),
+        instance.deletion_protected,
         unsettled,
         retry_at_us,
         instance.plan.spec.as_ref(),
@@ -170,6 +172,7 @@ pub fn instance_update(
         unsettled,
         retry_at_us,
         instance.change.as_ref().map(document::write),
+        instance.deletion_protected,
     ];
     Ok(tx.execute(&UPDATE, values)? == 1)
 }

@@ -9,6 +9,7 @@ use brokerage_control::order::{NewInstance, OrderPlaced, OrderRequest};
 use brokerage_domain::account::Account;
 use brokerage_domain::catalog::{Plan, PlanRequest};
 use brokerage_domain::id::{InstanceId, NetworkId, OrderId, SubnetId};
+use brokerage_domain::instance::{PrepaidRelease, ReleaseTerms};
 use brokerage_domain::money::{Currency, Money};
 use brokerage_domain::order::{Charge, Payment};
 use brokerage_domain::{Error, Result};
@@ -92,12 +93,18 @@ pub async fn buy_as(plane: &Plane, account: &Account, count: u64) -> Result<Orde
     plane.control.order_place(&cx, request).await
 }
 
+/// Gives any instance up that is not protected.
+const ANYTIME: ReleaseTerms = ReleaseTerms {
+    prepaid: PrepaidRelease::Permitted,
+    under_way: true,
+};
+
 /// Releases an instance of the sandbox account.
 pub async fn release(plane: &Plane, id: &InstanceId) {
     let cx = plane.context("ckafka", REGION).await;
     plane
         .control
-        .instance_release(&cx, id, AfterRelease::Gone)
+        .instance_release(&cx, id, AfterRelease::Gone, ANYTIME)
         .await
         .unwrap();
 }

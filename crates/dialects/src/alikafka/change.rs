@@ -89,38 +89,24 @@ impl Change {
     }
 
     fn plan_request(&self, before: &Instance) -> PlanRequest {
-        let Plan {
-            bought,
-            edition,
-            spec,
-            site,
-            version,
-            ..
-        } = &before.plan;
+        let old = before.plan.request(before.charge.is_prepaid());
         let new_spec = given(self.io_max_spec.clone());
         let spec_said = new_spec.is_some() || self.io_max.is_some();
         // Whoever says partitions has left the older model, where topics were bought.
         let topics = match self.partition_num {
             Some(_) => self.topic_quota,
-            None => self.topic_quota.or(bought.topics),
+            None => self.topic_quota.or(old.topics),
         };
         PlanRequest {
-            site: *site,
-            region: before.region.clone(),
-            zones: Vec::new(),
-            edition: given(self.spec_type.clone()).or_else(|| Some(edition.clone())),
-            spec: if spec_said { new_spec } else { spec.clone() },
+            edition: given(self.spec_type.clone()).or(old.edition),
+            spec: if spec_said { new_spec } else { old.spec },
             bandwidth_mbps: self.io_max,
             topics,
-            partitions: self.partition_num.or(bought.partitions),
-            disk_gb: Some(self.disk_size.unwrap_or(bought.disk_gb)),
-            disk_type: Some(bought.disk_type.clone()),
-            public_mbit: Some(self.eip_max.unwrap_or(bought.public_mbit)),
-            version: Some(version.clone()),
-            retention_minutes: Some(bought.retention_minutes),
-            nodes: Vec::new(),
-            deploy_public: self.eip_model.unwrap_or(false) || bought.deploy_public,
-            prepaid: before.charge.is_prepaid(),
+            partitions: self.partition_num.or(old.partitions),
+            disk_gb: self.disk_size.or(old.disk_gb),
+            public_mbit: self.eip_max.or(old.public_mbit),
+            deploy_public: self.eip_model.unwrap_or(false) || old.deploy_public,
+            ..old
         }
     }
 }

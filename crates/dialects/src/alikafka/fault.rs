@@ -4,6 +4,7 @@
 use brokerage_domain::Error;
 use brokerage_domain::catalog::{Field, PlanFault};
 use brokerage_domain::error::Kind;
+use brokerage_domain::instance::ReleaseDenial;
 
 use crate::aliyun::fault::{BAD_REQUEST, gateway_fault, param_fault, sentence};
 use crate::fault::{CallError, Fault};
@@ -106,6 +107,7 @@ fn code(error: &Error) -> &'static str {
         } => "BIZ_TOPIC_EXISTED",
         Error::Exists { .. } | Error::TokenReused | Error::SubnetElsewhere { .. } => FIELD,
         Error::WrongPhase { .. } => STATUS,
+        Error::ReleaseDenied { .. } => FIELD,
         // Ours: no page names the code for want of money; this is what other services of the vendor answer.
         Error::InsufficientFunds { .. } => "InvalidAccountStatus.NotEnoughBalance",
         // Ours: no page names the code for sold out; this is what other services of the vendor answer.
@@ -151,6 +153,13 @@ fn message(error: &Error) -> String {
             "The parameter {} is invalid: {fault}.",
             parameter(fault.field())
         ),
+        Error::ReleaseDenied { denial, .. } => {
+            let reason = match denial {
+                ReleaseDenial::Prepaid => "a subscription instance cannot be released",
+                ReleaseDenial::Protected => "it is protected",
+            };
+            format!("The parameter InstanceId is invalid: {reason}.")
+        }
         other => sentence(other),
     }
 }

@@ -46,6 +46,7 @@ pub fn gateway_fault(error: &Error) -> Option<Fault> {
         | Error::Exists { .. }
         | Error::SubnetElsewhere { .. }
         | Error::WrongPhase { .. }
+        | Error::ReleaseDenied { .. }
         | Error::InsufficientFunds { .. }
         | Error::SoldOut { .. }
         | Error::LimitReached { .. }

@@ -80,6 +80,7 @@ fn domain_fault(error: &Error) -> Fault {
         | Error::Exists { .. }
         | Error::SubnetElsewhere { .. }
         | Error::WrongPhase { .. }
+        | Error::ReleaseDenied { .. }
         | Error::LimitReached { .. }
         | Error::Unsupported { .. }
         | Error::Kafka { .. } => order_check(error),

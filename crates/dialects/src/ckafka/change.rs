@@ -27,28 +27,11 @@ pub struct Sizes {
 /// The plan of an instance with other sizes, by the rules of the purchase.
 ///
 /// # Errors
-/// The purchase's, and the refusal of what is in use already.
-pub async fn plan_changed(
-    call: &Call,
-    instance: &Instance,
-    sizes: Sizes,
-) -> Result<Plan, CallError> {
+/// The purchase's.
+pub fn plan_changed(call: &Call, instance: &Instance, sizes: Sizes) -> Result<Plan, CallError> {
     let Call { control, cx } = call;
     let request = plan_request(instance, sizes)?;
-    let plan = control.catalog(cx.profile)?.plan(&request)?;
-    let used = control.topic_usage(instance).await?;
-    if used.partitions > plan.usable.partitions_max {
-        let reason = format!("is less than the {} that are in use", used.partitions);
-        return Err(check::value("Partition", reason));
-    }
-    let seen = control.instance_observe(&instance.id).await?;
-    if seen.is_some_and(|seen| seen.bytes_stored > plan.usable.disk_bytes_max) {
-        return Err(check::value(
-            "DiskSize",
-            "is less than what is stored already",
-        ));
-    }
-    Ok(plan)
+    Ok(control.catalog(cx.profile)?.plan(&request)?)
 }
 
 /// Orders the change of an instance to a plan.
@@ -70,36 +53,23 @@ pub async fn change(
 }
 
 fn plan_request(instance: &Instance, sizes: Sizes) -> Result<PlanRequest, CallError> {
-    let plan = &instance.plan;
-    let bought = &plan.bought;
-    let standard = plan.edition == STANDARD;
     for (name, size) in [
         ("BandWidth", sizes.bandwidth_mbps),
         ("Partition", sizes.partitions),
     ] {
-        if standard && size.is_some() {
+        if instance.plan.edition == STANDARD && size.is_some() {
             return Err(check::value(
                 name,
                 "is fixed by the type of a standard edition",
             ));
         }
     }
+    let before = instance.plan.request(instance.charge.is_prepaid());
     Ok(PlanRequest {
-        site: plan.site,
-        region: plan.region.clone(),
-        zones: plan.zones.clone(),
-        edition: Some(plan.edition.clone()),
-        spec: plan.spec.clone(),
-        bandwidth_mbps: sizes.bandwidth_mbps.or(bought.bandwidth_mbps),
-        topics: bought.topics,
-        partitions: sizes.partitions.or(bought.partitions),
-        disk_gb: sizes.disk_gb.or(Some(bought.disk_gb)),
-        disk_type: Some(bought.disk_type.clone()),
-        public_mbit: sizes.public_mbit.or(Some(bought.public_mbit)),
-        version: Some(plan.version.clone()),
-        retention_minutes: Some(bought.retention_minutes),
-        nodes: Vec::new(),
-        deploy_public: bought.deploy_public,
-        prepaid: instance.charge.is_prepaid(),
+        bandwidth_mbps: sizes.bandwidth_mbps.or(before.bandwidth_mbps),
+        partitions: sizes.partitions.or(before.partitions),
+        disk_gb: sizes.disk_gb.or(before.disk_gb),
+        public_mbit: sizes.public_mbit.or(before.public_mbit),
+        ..before
     })
 }

@@ -30,8 +30,6 @@ pub mod attribute {
     pub const DYNAMIC_RETENTION: &str = "RetentionTimeConfig";
     /// `RebalanceTime`, epoch seconds.
     pub const REBALANCE_TIME: &str = "RebalanceTime";
-    /// `DeleteProtectionEnable`.
-    pub const DELETE_PROTECTION: &str = "DeleteProtectionEnable";
     /// `TransactionalIdExpirationMs`.
     pub const TRANSACTIONAL_ID_EXPIRATION: &str = "TransactionalIdExpirationMs";
 }

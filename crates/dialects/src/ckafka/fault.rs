@@ -3,7 +3,7 @@
 use brokerage_domain::Error;
 use brokerage_domain::catalog::{Field, PlanFault};
 use brokerage_domain::error::Kind;
-use brokerage_domain::instance::Phase;
+use brokerage_domain::instance::{Phase, ReleaseDenial};
 
 use crate::fault::{CallError, Fault};
 use crate::params::ParamError;
@@ -93,6 +93,8 @@ fn domain_code(error: &Error) -> &'static str {
             ..
         } => "ResourceInUse",
         Error::WrongPhase { .. } => "FailedOperation",
+        // Terraform tries again for minutes on UnsupportedOperation, and ends at once on this.
+        Error::ReleaseDenied { .. } => "OperationDenied",
         // Ours: the page names no code for want of money; the order system's refusal is the nearest.
         Error::InsufficientFunds { .. } => "UnsupportedOperation.OssReject",
         // Ours: the page names no code for sold out; "The resource is unavailable" is the nearest.
@@ -129,13 +131,25 @@ fn plan_code(fault: &PlanFault) -> &'static str {
         PlanFault::NotOffered { .. }
         | PlanFault::OutOfRange { .. }
         | PlanFault::NotAStep { .. }
+        | PlanFault::InUse { .. }
         | PlanFault::Conflict { .. } => "InvalidParameterValue",
     }
 }
 
 fn domain_message(error: &Error) -> String {
     match error {
-        Error::Plan(fault) => format!("`{}`: {fault}.", parameter(fault.field())),
+        Error::Plan(fault) => match fault.in_use() {
+            Some(reason) => format!("The parameter `{}` is {reason}.", parameter(fault.field())),
+            None => format!("`{}`: {fault}.", parameter(fault.field())),
+        },
+        Error::ReleaseDenied {
+            id,
+            denial: ReleaseDenial::Protected,
+        } => format!("The deletion protection of {id} is on."),
+        Error::ReleaseDenied {
+            id,
+            denial: ReleaseDenial::Prepaid,
+        } => format!("The instance {id} is prepaid: it is given up by DeleteInstancePre."),
         other => sentence(other),
     }
 }

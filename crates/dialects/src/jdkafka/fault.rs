@@ -6,6 +6,7 @@
 use brokerage_domain::Error;
 use brokerage_domain::catalog::Field;
 use brokerage_domain::error::Kind;
+use brokerage_domain::instance::ReleaseDenial;
 
 use super::convert::status;
 use crate::fault::{CallError, Fault};
@@ -68,6 +69,10 @@ fn domain_code(error: &Error) -> (u16, &'static str) {
         },
         Error::Exists { .. } | Error::TokenReused => ALREADY_EXISTS,
         Error::WrongPhase { .. } | Error::Kafka { .. } => FAILED_PRECONDITION,
+        Error::ReleaseDenied { denial, .. } => match denial {
+            ReleaseDenial::Prepaid => INVALID_ARGUMENT,
+            ReleaseDenial::Protected => FAILED_PRECONDITION,
+        },
         Error::InsufficientFunds { .. } => INSUFFICIENT_BALANCE,
         Error::SoldOut { .. } => UNAVAILABLE,
         Error::LimitReached { .. } => QUOTA_EXCEEDED,
@@ -106,6 +111,11 @@ fn domain_message(error: &Error) -> String {
     match error {
         Error::Plan(fault) => format!("{}: {fault}.", parameter(fault.field())),
         Error::WrongPhase { id, phase } => format!("The instance {id} is {}.", status(*phase)),
+        Error::ReleaseDenied {
+            denial: ReleaseDenial::Prepaid,
+            ..
+        } => "InstanceId is not valid: a prepaid instance can be deleted only after its term."
+            .to_owned(),
         other => sentence(other),
     }
 }

@@ -1,10 +1,12 @@
 //! Upgrades and downgrades of what was bought.
 
+use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Phase;
+use brokerage_engine::Engine;
 use brokerage_testkit::Plane;
 use serde_json::json;
 
-use super::{EXAMPLE, bought, done, refused, running, shown, started, with};
+use super::{EXAMPLE, REGION, bought, call, code, done, refused, running, shown, started, with};
 
 const FIELD: &str = "BIZ_FIELD_CHECK_INVALID";
 
@@ -131,6 +133,63 @@ async fn a_change_that_goes_the_other_way_or_nowhere_is_refused() {
         (&json!(20), &json!(800))
     );
     plane.assert_ledger().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_use_must_fit_a_downgrade() {
+    let plane = Plane::sandbox().await;
+    let (_, id) = bought(&plane, &with(&EXAMPLE, &[("TopicQuota", Some("60"))])).await;
+    started(&plane, &id, &[]).await;
+    let before = shown(&plane, &id).await;
+    let cluster = InstanceId::new(id.as_str());
+    let check = async |change: (&str, &str), expected: &str| {
+        let params = [("InstanceId", id.as_str()), change, ("RegionId", REGION)];
+        let answer = call(&plane, "DowngradePostPayOrder", &params).await;
+        let message = answer.json["Message"].as_str().unwrap_or_default();
+        assert_eq!((answer.status, code(&answer)), (400, FIELD), "{change:?}");
+        assert!(message.contains(expected), "{change:?}: {message}");
+    };
+    // A third of the bought disk holds messages: 300 GB now, 266 GB after.
+    plane.engine.use_up(&cluster, 0, 280 << 30);
+    check(("DiskSize", "800"), "DiskSize").await;
+    // Two groups a topic.
+    plane.engine.use_up(&cluster, 101, 0);
+    check(("TopicQuota", "50"), "TopicQuota").await;
+    plane.engine.use_up(&cluster, 0, 0);
+    // 400 partitions come with 50 topics, and 16 with each further one.
+    for name in ["one", "two"] {
+        let topic = [
+            ("InstanceId", id.as_str()),
+            ("Topic", name),
+            ("Remark", "r"),
+            ("PartitionNum", "204"),
+        ];
+        done(&plane, "CreateTopic", &topic).await;
+    }
+    check(("TopicQuota", "50"), "PartitionNum").await;
+    assert_eq!(shown(&plane, &id).await["DiskSize"], before["DiskSize"]);
+    // What still fits is sold.
+    let fits = [("InstanceId", id.as_str()), ("TopicQuota", "51")];
+    done(&plane, "DowngradePostPayOrder", &fits).await;
+    plane.wait_for("alikafka", &id, Phase::Running).await;
+    assert_eq!(shown(&plane, &id).await["TopicNumLimit"], 51);
+    plane.assert_ledger().await;
+}
+
+/// After a start of the process nobody knows what a cluster uses until the engine has started it, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_becomes_smaller_that_cannot_be_seen() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane).await;
+    let cluster = InstanceId::new(id.as_str());
+    plane.engine.stop_cluster(&cluster).await.unwrap();
+    let smaller = [("InstanceId", id.as_str()), ("DiskSize", "800")];
+    assert_eq!(
+        refused(&plane, "DowngradePostPayOrder", &smaller).await.1,
+        "BIZ.INSTANCE.STATUS.ERROR"
+    );
+    let larger = [("InstanceId", id.as_str()), ("DiskSize", "1000")];
+    done(&plane, "UpgradePostPayOrder", &larger).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

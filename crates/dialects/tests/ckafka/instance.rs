@@ -1,7 +1,10 @@
 //! Instances: listing, reading, changing and giving them up.
 
+use brokerage_control::instance::AfterRelease;
+use brokerage_domain::Error;
 use brokerage_domain::access::Policy;
-use brokerage_domain::instance::Phase;
+use brokerage_domain::id::InstanceId;
+use brokerage_domain::instance::{Phase, PrepaidRelease, ReleaseDenial, ReleaseTerms};
 use brokerage_testkit::Plane;
 use serde_json::{Value, json};
 
@@ -441,6 +444,44 @@ async fn a_protected_instance_is_not_given_up() {
     plane.wait_for("ckafka", &id, Phase::Gone).await;
 }
 
+/// Whatever a caller saw before: it is decided where the instance is given up.
+#[tokio::test(flavor = "multi_thread")]
+async fn protection_that_is_switched_on_at_the_last_moment_holds() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane).await;
+    let cx = plane.context("ckafka", "").await;
+    let cluster = InstanceId::new(id.as_str());
+    let seen = plane.control.instance_view(&cx, &cluster).await.unwrap();
+    assert!(!seen.deletion_protected);
+    let protect = json!({ "InstanceId": id, "DeleteProtectionEnable": 1 });
+    result(&plane, "ModifyInstanceAttributes", protect).await;
+    for prepaid in [
+        PrepaidRelease::Permitted,
+        PrepaidRelease::AfterTerm,
+        PrepaidRelease::Denied,
+    ] {
+        let terms = ReleaseTerms {
+            prepaid,
+            under_way: true,
+        };
+        let released = plane
+            .control
+            .instance_release(&cx, &seen.id, AfterRelease::Gone, terms)
+            .await;
+        assert!(
+            matches!(
+                released,
+                Err(Error::ReleaseDenied {
+                    denial: ReleaseDenial::Protected,
+                    ..
+                })
+            ),
+            "{released:?}"
+        );
+    }
+    assert_eq!(detail(&plane, &id).await["Status"], 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_that_cannot_be_made_says_so_and_costs_nothing() {
     let plane = Plane::sandbox().await;
@@ -524,6 +565,40 @@ async fn sizes_change_both_ways_and_cost_the_difference() {
     )
     .await;
     plane.assert_ledger().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_use_must_fit_smaller_sizes() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane).await;
+    let larger =
+        json!({ "InstanceId": id, "UpgradeStrategy": 1, "DiskSize": 400, "Partition": 800 });
+    changed_to(&plane, &id, larger).await;
+    let topic = json!({ "InstanceId": id, "TopicName": "t", "PartitionNum": 151, "ReplicaNum": 3 });
+    result(&plane, "CreateTopic", topic).await;
+    // Each byte counts once for each replica, as the bought disk does.
+    let cluster = InstanceId::new(id.as_str());
+    plane.engine.use_up(&cluster, 0, 350 << 30);
+    let check = async |sizes: Value, expected: &str| {
+        let request =
+            crate::calls::changed(json!({ "InstanceId": id, "UpgradeStrategy": 1 }), &sizes);
+        let answer = call(&plane, "InstanceScalingDown", request).await;
+        let error = &answer.json["Response"]["Error"];
+        assert_eq!(
+            (code(&answer), error["Message"].as_str().unwrap_or_default()),
+            ("InvalidParameterValue", expected),
+        );
+    };
+    check(
+        json!({ "DiskSize": 300 }),
+        "The parameter `DiskSize` is less than what is stored already.",
+    )
+    .await;
+    check(
+        json!({ "Partition": 400 }),
+        "The parameter `Partition` is less than the 453 that are in use.",
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

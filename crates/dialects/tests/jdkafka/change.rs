@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use brokerage_control::Settings;
+use brokerage_control::change::InstanceModify;
 use brokerage_control::instance::AfterRelease;
+use brokerage_domain::Error;
+use brokerage_domain::catalog::{Field, PlanFault};
 use brokerage_domain::id::{InstanceId, OrderId};
-use brokerage_domain::instance::Phase;
-use brokerage_domain::order::{OrderKind, OrderState};
+use brokerage_domain::instance::{Phase, PrepaidRelease, ReleaseTerms};
+use brokerage_domain::order::{OrderKind, OrderState, Payment};
 use brokerage_engine::fake::Fault;
 use brokerage_testkit::{Answer, Plane, PlaneOptions};
 use http::Method;
@@ -179,6 +182,40 @@ async fn every_rule_of_growth_is_refused_by_the_name_of_its_parameter() {
     assert_eq!(spent_and_held(&plane).await, (spent, 0));
 }
 
+/// No request of a client comes so far, because its cluster only grows; the rule below it does not rely on that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_below_what_is_used_is_refused_whoever_makes_it() {
+    let plane = Plane::sandbox().await;
+    let bought = with(&[
+        (&node("nodeCount"), json!(4)),
+        (&node("nodeDiskGB"), json!(200)),
+    ]);
+    let id = InstanceId::new(running(&plane, &bought).await);
+    plane.engine.use_up(&id, 0, 700 << 30);
+    let cx = plane.context("jdkafka", "cn-north-1").await;
+    let before = plane.control.instance_view(&cx, &id).await.unwrap();
+    let mut request = before.plan.request(false);
+    request.nodes[0].disk_gb = Some(100);
+    let catalog = plane.control.catalog("jdkafka").unwrap();
+    let modify = InstanceModify {
+        order_id: OrderId::new("buy-1"),
+        plan: catalog.plan(&request).unwrap(),
+        payment: Payment::OnDelivery,
+    };
+    let refused = plane.control.instance_modify(&cx, &before, modify).await;
+    let Err(error @ Error::Plan(PlanFault::InUse { field, .. })) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(field, Field::Disk);
+    let fault = (brokerage_dialects::jdkafka::TABLE.fault)(&error.into());
+    assert_eq!((fault.status, &*fault.code), (400, "INVALID_ARGUMENT"));
+    assert!(
+        fault.message.starts_with("nodeDiskGB: "),
+        "{}",
+        fault.message
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_changed_or_deleted_while_a_change_is_under_way() {
     let plane = Plane::sandbox().await;
@@ -298,7 +335,15 @@ async fn an_instance_released_in_the_middle_of_a_change_pays_nothing_for_it() {
     let cx = plane.context("jdkafka", "cn-north-1").await;
     plane
         .control
-        .instance_release(&cx, &InstanceId::new(id.as_str()), AfterRelease::Gone)
+        .instance_release(
+            &cx,
+            &InstanceId::new(id.as_str()),
+            AfterRelease::Gone,
+            ReleaseTerms {
+                prepaid: PrepaidRelease::Permitted,
+                under_way: true,
+            },
+        )
         .await
         .unwrap();
     plane.wait_for("jdkafka", &id, Phase::Gone).await;

@@ -28,6 +28,7 @@ mod price;
 mod rate;
 mod report;
 mod request;
+mod resize;
 mod schema;
 mod validate;
 
@@ -37,6 +38,7 @@ pub use plan::{Bought, DiskMarks, Plan, UsableLimits};
 pub use rate::{ItemKind, Module, Quote, QuoteItem, RateFault, Term};
 pub use report::DefaultValue;
 pub use request::{Field, NodeGroup, PlanFault, PlanRequest, Site};
+pub use resize::Usage;
 pub use schema::{
     Band, Defaults, Draw, Edition, Features, Lifecycle, Model, NodeClass, PostpaidTimers,
     PrepaidTimers, Range, Region, Spec, TermUnit, Terms, Version, Zone,

@@ -196,9 +196,32 @@ pub enum PlanFault {
         /// The value.
         value: String,
     },
+    /// Less than what the cluster uses already.
+    #[error("the {} is {}", field.word(), in_use_words(*field, *used))]
+    InUse {
+        /// The field.
+        field: Field,
+        /// How much is used; of the disk, bytes.
+        used: u64,
+    },
+}
+
+fn in_use_words(field: Field, used: u64) -> String {
+    match field {
+        Field::Disk => "less than what is stored already".to_owned(),
+        _ => format!("less than the {used} that are in use"),
+    }
 }
 
 impl PlanFault {
+    /// What is wrong with a field that is less than what is used, for a sentence that names the field itself.
+    pub fn in_use(&self) -> Option<String> {
+        match self {
+            Self::InUse { field, used } => Some(in_use_words(*field, *used)),
+            _ => None,
+        }
+    }
+
     /// The field to show to the buyer; of a conflict the first.
     pub const fn field(&self) -> Field {
         match self {
@@ -206,6 +229,7 @@ impl PlanFault {
             | Self::OutOfRange { field, .. }
             | Self::NotAStep { field, .. }
             | Self::NotOffered { field, .. }
+            | Self::InUse { field, .. }
             | Self::Duplicate { field, .. } => *field,
             Self::Conflict { a, .. } => *a,
         }

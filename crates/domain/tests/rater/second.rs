@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use brokerage_domain::catalog::{Catalog, Catalogs, Model, NodeGroup, PlanRequest, Site, Term};
+use brokerage_domain::catalog::{
+    Catalog, Catalogs, Model, NodeGroup, Plan, PlanRequest, Site, Term, Usage,
+};
+use brokerage_domain::topic::TopicUsage;
 use proptest::prelude::*;
 use toml::Value;
 
@@ -316,6 +319,10 @@ fn agree(profile: &str, request: &PlanRequest, months: u32) -> Result<(), TestCa
     };
     let expected = naive::price(&TABLES[profile], request, period(term));
     prop_assert_eq!(rated(&catalog, request, term), expected);
+    if let Ok(plan) = catalog.plan(request) {
+        let again = catalog.plan(&plan.request(request.prepaid));
+        prop_assert_eq!(again, Ok(plan), "the request that makes it again");
+    }
     Ok(())
 }
 
@@ -355,5 +362,87 @@ proptest! {
     #[test]
     fn both_raters_agree_on_any_order_of_nodes(request in any_request("jdkafka"), months in any_term()) {
         agree("jdkafka", &request, months)?;
+    }
+}
+
+/// The limits of a plan that a usage is held against, counted again without the rule under test.
+fn fits(plan: &Plan, usage: &Usage) -> bool {
+    let limits = &plan.usable;
+    usage.topics.topics <= limits.topics_max
+        && usage.topics.partitions <= limits.partitions_max
+        && u64::from(usage.topics.replicas_max) <= u64::from(plan.brokers)
+        && usage.groups <= limits.groups_max
+        && usage.disk_bytes <= limits.disk_bytes_max
+}
+
+/// A usage close to the limits of a plan, on either side of each.
+fn any_usage(plan: &Plan) -> impl Strategy<Value = Usage> + use<> {
+    let limits = &plan.usable;
+    let near =
+        |max: u64| prop_oneof![4 => Just(max), 4 => 0..=max, 1 => Just(max.saturating_add(1))];
+    let parts = (
+        near(limits.topics_max),
+        near(limits.partitions_max),
+        near(plan.brokers.into()),
+        near(limits.groups_max),
+        near(limits.disk_bytes_max),
+    );
+    parts.prop_map(|(topics, partitions, replicas, groups, disk_bytes)| Usage {
+        topics: TopicUsage {
+            topics,
+            partitions,
+            replicas_max: u32::try_from(replicas).unwrap(),
+        },
+        groups,
+        disk_bytes,
+    })
+}
+
+/// Any two plans of a catalog, the one to be changed into the other, and a usage that is near the first.
+fn any_change_of_plan(profile: &'static str) -> impl Strategy<Value = (Plan, Plan, Usage)> {
+    let pairs = (any_plan(profile), any_plan(profile));
+    pairs.prop_flat_map(|(old, new)| {
+        let usage = any_usage(&old);
+        (Just(old), Just(new), usage)
+    })
+}
+
+/// What is sold of any order.
+fn any_plan(profile: &'static str) -> impl Strategy<Value = Plan> {
+    let catalog = catalog(profile);
+    any_request(profile)
+        .prop_filter_map("it is not sold", move |request| catalog.plan(&request).ok())
+}
+
+fn check_change(old: &Plan, new: &Plan, usage: &Usage) -> Result<(), TestCaseError> {
+    for plan in [old, new] {
+        let held = plan.holds(usage);
+        prop_assert_eq!(held.is_ok(), fits(plan, usage), "{:?}", held);
+    }
+    if fits(old, usage) && new.covers(old) {
+        prop_assert!(
+            fits(new, usage),
+            "what covers a plan holds all that it holds"
+        );
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn a_plan_of_a_ladder_holds_what_is_used((old, new, usage) in any_change_of_plan("alikafka")) {
+        check_change(&old, &new, &usage)?;
+    }
+
+    #[test]
+    fn a_plan_of_bandwidth_holds_what_is_used((old, new, usage) in any_change_of_plan("ckafka")) {
+        check_change(&old, &new, &usage)?;
+    }
+
+    #[test]
+    fn a_plan_of_nodes_holds_what_is_used((old, new, usage) in any_change_of_plan("jdkafka")) {
+        check_change(&old, &new, &usage)?;
     }
 }

@@ -3,10 +3,9 @@
 use brokerage_control::instance::AfterRelease;
 use brokerage_domain::Error;
 use brokerage_domain::id::InstanceId;
-use brokerage_domain::instance::Phase;
+use brokerage_domain::instance::{Phase, PrepaidRelease, ReleaseTerms};
 use serde::Deserialize;
 
-use crate::alikafka::fault::field;
 use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
 use crate::params::Ignored;
@@ -40,16 +39,13 @@ impl Operation for ReleaseInstance {
     async fn call(call: &Call, request: Request) -> Result<(), CallError> {
         let Call { control, cx } = call;
         let id = InstanceId::new(request.instance_id);
-        let instance = control.instance_view(cx, &id).await?;
-        // "Only pay-as-you-go instances can be released": a subscription ends by itself.
-        if instance.charge.is_prepaid() {
-            return Err(field(
-                "InstanceId",
-                "a subscription instance cannot be released",
-            ));
-        }
+        let terms = ReleaseTerms {
+            // "Only pay-as-you-go instances can be released": a subscription ends by itself.
+            prepaid: PrepaidRelease::Denied,
+            under_way: true,
+        };
         match control
-            .instance_release(cx, &id, AfterRelease::Listed)
+            .instance_release(cx, &id, AfterRelease::Listed, terms)
             .await
         {
             // Asked for again it is still the one release: a client that was interrupted before DeleteInstance begins

@@ -39,6 +39,7 @@ fn code(error: &Error) -> &'static str {
         | Error::Exists { .. }
         | Error::SubnetElsewhere { .. }
         | Error::WrongPhase { .. }
+        | Error::ReleaseDenied { .. }
         | Error::InsufficientFunds { .. }
         | Error::SoldOut { .. }
         | Error::LimitReached { .. }

@@ -3,13 +3,12 @@
 use brokerage_control::instance::AfterRelease;
 use brokerage_domain::Error;
 use brokerage_domain::id::InstanceId;
-use brokerage_domain::instance::Phase;
+use brokerage_domain::instance::{Phase, PrepaidRelease, ReleaseTerms};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::Answered;
-use crate::ckafka::convert::attribute;
 use crate::ckafka::ids;
-use crate::fault::{CallError, Fault};
+use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
 
 /// The operation.
@@ -44,22 +43,14 @@ impl Operation for DeleteInstancePost {
     async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
         let Call { control, cx } = call;
         let id = InstanceId::new(request.instance_id);
-        let instance = control.instance_view(cx, &id).await?;
-        if instance
-            .attributes
-            .get(attribute::DELETE_PROTECTION)
-            .is_some_and(|on| on == "1")
+        let terms = ReleaseTerms {
+            prepaid: PrepaidRelease::Denied,
+            under_way: true,
+        };
+        match control
+            .instance_release(cx, &id, AfterRelease::Gone, terms)
+            .await
         {
-            // Terraform tries again for minutes on UnsupportedOperation, and ends at once on this.
-            let message = format!("The deletion protection of {id} is on.");
-            return Err(Fault::new("OperationDenied", 200, message).into());
-        }
-        if instance.charge.is_prepaid() {
-            let message =
-                format!("The instance {id} is prepaid: it is given up by DeleteInstancePre.");
-            return Err(Fault::new("OperationDenied", 200, message).into());
-        }
-        match control.instance_release(cx, &id, AfterRelease::Gone).await {
             // Asked for twice, it is still the one deletion.
             Ok(())
             | Err(Error::WrongPhase {

@@ -232,7 +232,7 @@ fn set(instance: &Instance) -> Set {
         unclean_leader_election_enable: i64::from(
             convert::broker_setting(instance, convert::UNCLEAN_SETTING) == Some("true"),
         ),
-        delete_protection_enable: number(instance, attribute::DELETE_PROTECTION).unwrap_or(0),
+        delete_protection_enable: i64::from(instance.deletion_protected),
         retention_bytes: convert::retention_bytes(instance),
         transactional_id_expiration_ms: number(instance, attribute::TRANSACTIONAL_ID_EXPIRATION)
             .unwrap_or(TRANSACTIONAL_ID_EXPIRATION_MS_DEFAULT),

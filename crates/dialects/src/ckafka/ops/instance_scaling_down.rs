@@ -56,7 +56,7 @@ impl Operation for InstanceScalingDown {
             disk_gb: request.disk_size,
             public_mbit: None,
         };
-        let plan = plan_changed(call, &instance, sizes).await?;
+        let plan = plan_changed(call, &instance, sizes)?;
         if plan.bought == instance.plan.bought {
             return Err(check::value("InstanceId", "has these sizes already"));
         }

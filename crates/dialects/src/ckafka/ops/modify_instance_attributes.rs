@@ -102,7 +102,7 @@ impl Operation for ModifyInstanceAttributes {
         let Call { control, cx } = call;
         let id = InstanceId::new(request.instance_id.clone());
         let instance = control.instance_view(cx, &id).await?;
-        let plan = public_plan(call, &instance, request.public_network).await?;
+        let plan = public_plan(call, &instance, request.public_network)?;
         let edit = edit(request)?;
         // Public bandwidth is bought: what may be refused for want of money goes first.
         if let Some(plan) = plan {
@@ -114,7 +114,7 @@ impl Operation for ModifyInstanceAttributes {
 }
 
 /// The plan with other public bandwidth, which is given with the free part; `None` where it stays.
-async fn public_plan(
+fn public_plan(
     call: &Call,
     instance: &Instance,
     mbit: Option<i64>,
@@ -134,7 +134,7 @@ async fn public_plan(
         public_mbit,
         ..Sizes::default()
     };
-    plan_changed(call, instance, sizes).await.map(Some)
+    plan_changed(call, instance, sizes).map(Some)
 }
 
 fn edit(request: Request) -> Result<InstanceEdit, CallError> {
@@ -145,8 +145,12 @@ fn edit(request: Request) -> Result<InstanceEdit, CallError> {
             format!("has more than {NAME_CHARS_MAX} characters"),
         ));
     }
+    let protection = request.delete_protection_enable;
     let mut edit = InstanceEdit {
         name: name.map(str::to_owned),
+        deletion_protected: protection
+            .map(|number| check::switch("DeleteProtectionEnable", number))
+            .transpose()?,
         ..InstanceEdit::default()
     };
     let mut set = |name: &str, value: String| edit.settings.insert(name.to_owned(), value);
@@ -173,10 +177,6 @@ fn edit(request: Request) -> Result<InstanceEdit, CallError> {
         set_config(&mut edit, &config)?;
     }
     let mut show = |name: &str, value: String| edit.attributes.insert(name.to_owned(), value);
-    if let Some(number) = request.delete_protection_enable {
-        check::switch("DeleteProtectionEnable", number)?;
-        show(attribute::DELETE_PROTECTION, number.to_string());
-    }
     if let Some(at) = request.rebalance_time {
         show(
             attribute::REBALANCE_TIME,

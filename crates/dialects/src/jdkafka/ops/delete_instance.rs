@@ -1,9 +1,8 @@
 //! deleteInstance: gives a cluster back.
 
 use brokerage_control::instance::AfterRelease;
-use brokerage_domain::clock::Moment;
-use brokerage_domain::instance::{Instance, Phase};
-use brokerage_domain::{Error, Result};
+use brokerage_domain::Error;
+use brokerage_domain::instance::{Phase, PrepaidRelease, ReleaseTerms};
 use serde::Deserialize;
 
 use crate::fault::CallError;
@@ -38,13 +37,17 @@ impl Operation for DeleteInstance {
         ))
     }
 
-    async fn call(call: &Call, request: Request) -> std::result::Result<(), CallError> {
+    async fn call(call: &Call, request: Request) -> Result<(), CallError> {
         let Call { control, cx } = call;
         let instance = instance_in_region(call, &request.instance_id).await?;
-        let now = control.now();
-        let permit = move |instance: &Instance| may_be_deleted(instance, now);
+        // Pay-as-you-go instances, and prepaid ones after their term; none while it is made or changed (SDK text of
+        // deleteInstance). One that could not be made was paid back and may always go.
+        let terms = ReleaseTerms {
+            prepaid: PrepaidRelease::AfterTerm,
+            under_way: false,
+        };
         match control
-            .instance_release_if(cx, &instance.id, AfterRelease::Gone, permit)
+            .instance_release(cx, &instance.id, AfterRelease::Gone, terms)
             .await
         {
             // Asked for twice, it is still the one deletion.
@@ -56,26 +59,4 @@ impl Operation for DeleteInstance {
             Err(error) => Err(error.into()),
         }
     }
-}
-
-/// Pay-as-you-go instances, and prepaid ones after their term; none while it is made or changed (SDK text of
-/// deleteInstance). One that could not be made was paid back and may always go.
-fn may_be_deleted(instance: &Instance, now: Moment) -> Result<()> {
-    if matches!(
-        instance.phase,
-        Phase::AwaitingStart | Phase::Provisioning | Phase::Changing
-    ) {
-        return Err(Error::WrongPhase {
-            id: instance.id.to_string(),
-            phase: instance.phase,
-        });
-    }
-    let in_term = instance.charge.is_prepaid() && instance.expires_at.is_none_or(|end| end > now);
-    if in_term && instance.phase != Phase::Failed {
-        return Err(Error::invalid(
-            "instanceId",
-            "a prepaid instance can be deleted only after its term",
-        ));
-    }
-    Ok(())
 }

@@ -76,15 +76,14 @@ fn plan_request(instance: &Instance, asked: Vec<NodeGroup>) -> Result<PlanReques
     if asked.is_empty() {
         return Err(invalid("instanceClassSpec", "is empty"));
     }
-    let plan = &instance.plan;
-    let bought = &plan.bought;
-    let unnamed = bought
+    let old = instance.plan.request(instance.charge.is_prepaid());
+    let unnamed = old
         .nodes
         .iter()
         .filter(|group| asked.iter().all(|other| other.role != group.role));
     let mut nodes: Vec<NodeGroup> = unnamed.cloned().collect();
     nodes.extend(asked.into_iter().map(|group| {
-        let before = bought
+        let before = old
             .nodes
             .iter()
             .find(|before| before.role == group.role)
@@ -98,17 +97,7 @@ fn plan_request(instance: &Instance, asked: Vec<NodeGroup>) -> Result<PlanReques
             disk_gb: group.disk_gb.or(before.disk_gb),
         }
     }));
-    Ok(PlanRequest {
-        site: plan.site,
-        region: plan.region.clone(),
-        zones: plan.zones.clone(),
-        edition: Some(plan.edition.clone()),
-        version: Some(plan.version.clone()),
-        retention_minutes: Some(bought.retention_minutes),
-        nodes,
-        prepaid: instance.charge.is_prepaid(),
-        ..PlanRequest::default()
-    })
+    Ok(PlanRequest { nodes, ..old })
 }
 
 /// Ours: a cluster only grows, and keeps its kind of disk. Fewer nodes or smaller disks could not hold its data.
