@@ -72,7 +72,7 @@ pub use metadata::acl::{
 };
 pub use network::shared_port::{SharedPortObservation, SharedPortSpec};
 pub use network::tls::TlsFiles;
-pub use release::serves_version;
+pub use release::{serves_version, versions};
 pub use spec::security::{SaslMechanism, SaslSpec, SecurityProtocol, UnknownName};
 pub use spec::{
     Authorization, Bind, BrokerSpec, ClusterLimits, ClusterSpec, DiskMarks, ListenerSpec,

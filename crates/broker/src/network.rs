@@ -2,6 +2,7 @@
 
 mod authentication;
 pub(crate) mod certificate;
+mod internal;
 pub(crate) mod listener;
 pub(crate) mod shared_port;
 pub(crate) mod stream;

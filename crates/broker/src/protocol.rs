@@ -26,6 +26,7 @@ mod retired;
 mod sasl;
 mod scram;
 mod shape;
+mod super_user;
 mod topic;
 mod transaction;
 mod usage;
@@ -39,7 +40,11 @@ use usage::Usage;
 pub(crate) use api::{ProtocolError, Reply, handle, is_produce};
 pub(crate) use sasl::{AuthenticationError, Authenticator, Session, Step, is_handshake};
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use kafka_protocol::messages::RequestHeader;
 
@@ -47,12 +52,16 @@ use crate::{
     cluster::{Cluster, topic::Topic},
     error::ErrorCode,
     log::partition::Partition,
+    metadata::leadership::NO_LEADER,
     release::Release,
-    security::authorizer::Access,
+    security::{authorizer::Access, user::INTERNAL_USER},
 };
 
 /// The user on listeners without authentication.
 pub(crate) const ANONYMOUS: &str = "ANONYMOUS";
+
+/// Where connections come from that no socket led here.
+const INTERNAL_PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// One connection, and the request that it makes at the moment.
 pub(crate) struct Context {
@@ -63,6 +72,9 @@ pub(crate) struct Context {
     pub broker_id: i32,
     pub listener: Arc<str>,
     pub peer: SocketAddr,
+    /// Made by [`Host::connect`](crate::Host::connect): beyond bought bandwidth and outside of what is counted. It
+    /// speaks for whichever broker leads or coordinates.
+    pub is_internal: bool,
     /// Who authenticated; [`ANONYMOUS`] where nobody is asked.
     pub user: Arc<str>,
     /// What the user may do; brought up to date before each request.
@@ -88,6 +100,7 @@ impl Context {
             broker_id,
             listener,
             peer,
+            is_internal: false,
             user: ANONYMOUS.into(),
             access: Access::default(),
             usage: None,
@@ -95,6 +108,25 @@ impl Context {
             version: 0,
             throttle: Duration::ZERO,
         }
+    }
+
+    /// A connection from inside the process, as the host itself: it is shown the newest requests, whatever release the
+    /// cluster behaves as, and the first listener's addresses.
+    pub(crate) fn internal(cluster: Arc<Cluster>) -> Self {
+        let spec = cluster.spec();
+        let mut listeners = spec.brokers.iter().flat_map(|broker| &broker.listeners);
+        let listener = listeners.next().map_or("", |listener| &listener.name);
+        Self {
+            is_internal: true,
+            release: Release::newest(),
+            user: INTERNAL_USER.into(),
+            ..Self::new(cluster, 0, listener.into(), INTERNAL_PEER)
+        }
+    }
+
+    /// Whether requests to the leader or coordinator of this id are answered here.
+    fn speaks_for(&self, broker_id: i32) -> bool {
+        broker_id == self.broker_id || (self.is_internal && broker_id != NO_LEADER)
     }
 
     /// Takes over what the header of a request says.
@@ -119,12 +151,11 @@ impl Context {
             .ok_or(ErrorCode::UnknownTopicOrPartition)?;
         let (leader_id, leader_epoch) = partition.leader();
         // A broker without a replica does not know of epochs.
-        if leader_id == self.broker_id
-            || self.cluster.replicas(&partition).contains(&self.broker_id)
+        if self.speaks_for(leader_id) || self.cluster.replicas(&partition).contains(&self.broker_id)
         {
             check_leader_epoch(known_epoch.unwrap_or(-1), leader_epoch)?;
         }
-        if leader_id != self.broker_id {
+        if !self.speaks_for(leader_id) {
             return Err(ErrorCode::NotLeaderOrFollower);
         }
         Ok(partition)
@@ -132,7 +163,7 @@ impl Context {
 
     /// Refuses what another broker coordinates.
     fn check_coordinator(&self, key: &str) -> Result<(), ErrorCode> {
-        if self.cluster.coordinator(key) == self.broker_id {
+        if self.speaks_for(self.cluster.coordinator(key)) {
             Ok(())
         } else {
             Err(ErrorCode::NotCoordinator)

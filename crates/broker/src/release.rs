@@ -61,6 +61,11 @@ impl Release {
         &RELEASES
     }
 
+    /// The newest that is known.
+    pub(crate) fn newest() -> &'static Self {
+        RELEASES.last().expect("the table names a release")
+    }
+
     /// Whether it is of this minor release or of a newer one.
     pub(crate) fn is_at_least(&self, major: u16, minor: u16) -> bool {
         self.number[..2] >= [major, minor][..]
@@ -83,6 +88,12 @@ impl fmt::Display for Release {
         let [major, minor, patch] = self.number;
         write!(f, "{major}.{minor}.{patch}")
     }
+}
+
+/// Every version of Apache Kafka that clusters can behave as, oldest first; further patches of the last release of a line
+/// behave as it does.
+pub fn versions() -> Vec<String> {
+    RELEASES.iter().map(ToString::to_string).collect()
 }
 
 /// Whether a cluster can behave as this version of Apache Kafka (`2.4.1`, `2.4`).

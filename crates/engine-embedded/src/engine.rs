@@ -13,6 +13,7 @@ use brokerage_domain::clock::Clock;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::topic::Topic;
 use brokerage_engine::{ClusterObservation, ClusterSpec, Engine, EngineError, User};
+use brokerage_kafka_admin::Stream;
 use parking_lot::Mutex;
 use secrecy::SecretString;
 
@@ -274,6 +275,11 @@ impl Engine for EmbeddedEngine {
             is_super: user.is_super,
         };
         Ok(users.into_iter().map(user).collect())
+    }
+
+    async fn connect(&self, id: &InstanceId) -> Result<Box<dyn Stream>, EngineError> {
+        let stream = self.host.connect(id.as_str()).map_err(host_error)?;
+        Ok(Box::new(stream))
     }
 
     async fn stop_broker(&self, id: &InstanceId, broker_id: i32) -> Result<(), EngineError> {

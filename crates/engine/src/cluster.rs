@@ -8,6 +8,7 @@ use brokerage_domain::catalog::UsableLimits;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::listener::SecurityProtocol;
 use brokerage_domain::topic::Topic;
+use brokerage_kafka_admin::Stream;
 use secrecy::SecretString;
 
 /// Something that runs real Kafka.
@@ -71,6 +72,12 @@ pub trait Engine: Send + Sync {
 
     /// The cluster's users, sorted by name.
     async fn list_users(&self, id: &InstanceId) -> Result<Vec<User>, EngineError>;
+
+    /// Opens a connection to a running cluster on which its own Kafka protocol is spoken as a super user, whatever its
+    /// listeners demand and its ACLs say, also while brokers are stopped. Every request is answered there, whichever
+    /// broker leads or coordinates. It takes nothing of the bought bandwidth and connections and counts nowhere; what is
+    /// made through it keeps to the bought topics and partitions. It ends when the cluster stops.
+    async fn connect(&self, id: &InstanceId) -> Result<Box<dyn Stream>, EngineError>;
 
     /// Takes one broker of a running cluster away, as a drill: others lead its partitions meanwhile. It stays away
     /// until [`Engine::start_broker`], also when the cluster is started anew. May be repeated; a broker that the

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use async_trait::async_trait;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::topic::Topic;
+use brokerage_kafka_admin::Stream;
 use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -272,6 +273,10 @@ impl Engine for FakeEngine {
             is_super: *is_super,
         };
         Ok(cluster.users.iter().map(user).collect())
+    }
+
+    async fn connect(&self, _id: &InstanceId) -> Result<Box<dyn Stream>, EngineError> {
+        Err(EngineError::failed("no Kafka is behind this engine"))
     }
 
     async fn stop_broker(&self, id: &InstanceId, broker_id: i32) -> Result<(), EngineError> {

@@ -288,7 +288,9 @@ pub(crate) fn admit<F>(
             let opened = open(place.0.clone(), door.clone()).await;
             let mut stream =
                 opened.inspect_err(|_| counters::add(&counters.handshakes_failed, 1))?;
-            let served = serve(&place.0, &door, &mut stream, peer).await;
+            let context = Context::new(place.0.clone(), door.broker_id, door.name.clone(), peer);
+            let sasl = door.security.has_sasl().then_some(&door.sasl);
+            let served = serve(context, sasl, &mut stream).await;
             if let Err(ConnectionError::FrameSize(_)) = served {
                 counters::add(&counters.connections_malformed, 1);
             }
@@ -351,18 +353,18 @@ pub(crate) enum ConnectionError {
 /// Answers that wait for the disk, in the order of their requests.
 type Pending = FuturesOrdered<BoxFuture<'static, Result<Option<Bytes>, ProtocolError>>>;
 
-async fn serve(
-    cluster: &Arc<Cluster>,
-    door: &Door,
+/// Answers requests until the client goes; where `sasl` is given, users authenticate first.
+pub(crate) async fn serve(
+    mut context: Context,
+    sasl: Option<&SaslSpec>,
     stream: &mut Stream,
-    peer: SocketAddr,
 ) -> Result<(), ConnectionError> {
-    let mut context = Context::new(cluster.clone(), door.broker_id, door.name.clone(), peer);
+    let cluster = context.cluster.clone();
     let mut buffer = BytesMut::new();
     let mut pending = Pending::new();
     let mut session = None;
-    if door.security.has_sasl() {
-        let authenticating = authenticate(&mut context, stream, &mut buffer, &door.sasl, None);
+    if let Some(sasl) = sasl {
+        let authenticating = authenticate(&mut context, stream, &mut buffer, sasl, None);
         // On the heap, so that connections do not keep room for it.
         session = Box::pin(authenticating).await?;
         if session.is_none() {
@@ -380,7 +382,7 @@ async fn serve(
         };
         let Some(frame) = frame else { return Ok(()) };
         cluster.note_use();
-        if let Some(old) = &session {
+        if let (Some(old), Some(sasl)) = (&session, sasl) {
             let now = Instant::now();
             if protocol::is_handshake(&frame) && old.may_renew(now) {
                 drain(stream, &mut pending).await?;
@@ -388,7 +390,7 @@ async fn serve(
                     session: old,
                     frame,
                 };
-                let (sasl, renewal) = (&door.sasl, Some(renewal));
+                let renewal = Some(renewal);
                 let renewing = authenticate(&mut context, stream, &mut buffer, sasl, renewal);
                 session = Box::pin(renewing).await?;
                 if session.is_none() {
@@ -411,7 +413,7 @@ async fn serve(
             () = tokio::task::unconstrained(stream.closed(&mut buffer)) => return Ok(()),
         };
         let reply = reply.inspect_err(|_| {
-            counters::add(&cluster.counters.connections_malformed, 1);
+            context.count_malformed();
         })?;
         context.count_request();
         match reply {

@@ -10,7 +10,7 @@ use std::{
 use bytes::BytesMut;
 use futures_util::FutureExt;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, Interest, ReadBuf},
     net::TcpStream,
 };
 use tokio_rustls::server::TlsStream;
@@ -31,14 +31,16 @@ pub(crate) enum Stream {
     Plain(TcpStream),
     /// Behind a TLS handshake. Boxed: it is many times as large as a socket.
     Tls(Box<TlsStream<TcpStream>>),
+    /// From inside the process.
+    Internal(DuplexStream),
 }
 
 impl Stream {
-    /// Returns when a socket has something to read. Through TLS that shows only when it is read.
+    /// Returns when a socket has something to read. Elsewhere that shows only when it is read.
     pub(crate) async fn readable(&self) -> io::Result<()> {
         match self {
             Self::Plain(stream) => stream.readable().await,
-            Self::Tls(_) => Ok(()),
+            Self::Tls(_) | Self::Internal(_) => Ok(()),
         }
     }
 
@@ -47,7 +49,7 @@ impl Stream {
         match self {
             Self::Plain(_) => SOCKET_READ_BYTES,
             // Held while nothing comes: see `readable`.
-            Self::Tls(_) => READ_AHEAD_BYTES,
+            Self::Tls(_) | Self::Internal(_) => READ_AHEAD_BYTES,
         }
     }
 
@@ -58,6 +60,10 @@ impl Stream {
             Self::Plain(stream) => stream.peek(&mut [0]).await,
             // An encrypted end looks like data until it is read.
             Self::Tls(stream) => {
+                buffer.reserve(READ_AHEAD_BYTES);
+                stream.read_buf(buffer).await
+            }
+            Self::Internal(stream) => {
                 buffer.reserve(READ_AHEAD_BYTES);
                 stream.read_buf(buffer).await
             }
@@ -75,6 +81,8 @@ impl Stream {
         let socket = match self {
             Self::Plain(stream) => stream,
             Self::Tls(stream) => stream.get_ref().0,
+            // It shows when it is read; requests of the process itself do not wait for long.
+            Self::Internal(_) => return false,
         };
         let seen = socket.ready(Interest::READABLE).now_or_never();
         seen.is_some_and(|seen| seen.is_ok_and(|ready| ready.is_read_closed()))
@@ -100,6 +108,7 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Internal(stream) => Pin::new(stream).poll_read(context, buffer),
         }
     }
 }
@@ -113,6 +122,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Internal(stream) => Pin::new(stream).poll_write(context, bytes),
         }
     }
 
@@ -120,6 +130,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(context),
             Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+            Self::Internal(stream) => Pin::new(stream).poll_flush(context),
         }
     }
 
@@ -127,6 +138,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Internal(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }
 }

@@ -17,7 +17,7 @@ use kafka_protocol::{
     protocol::StrBytes,
 };
 
-use super::{Context, authorization::refused, distinct};
+use super::{Context, authorization::refused, distinct, super_user};
 use crate::{
     error::{ErrorCode, TopicError},
     metadata::{
@@ -33,6 +33,7 @@ const RESOURCE_BROKER: i8 = 4;
 
 /// Where a value comes from (KIP-226).
 const SOURCE_TOPIC: i8 = 1;
+const SOURCE_ALL_BROKERS: i8 = 3;
 const SOURCE_STATIC_BROKER: i8 = 4;
 pub(super) const SOURCE_DEFAULT: i8 = 5;
 
@@ -42,8 +43,8 @@ const RESOURCES_AT_ONCE: usize = 8;
 /// KIP-339.
 const OPERATION_SET: i8 = 0;
 const OPERATION_DELETE: i8 = 1;
-const OPERATION_APPEND: i8 = 2;
-const OPERATION_SUBTRACT: i8 = 3;
+pub(super) const OPERATION_APPEND: i8 = 2;
+pub(super) const OPERATION_SUBTRACT: i8 = 3;
 
 /// One setting as it is shown.
 pub(super) struct Row {
@@ -137,6 +138,18 @@ fn identity_settings(context: &Context, spec: &ClusterSpec, broker_id: i32) -> V
     settings
         .map(|(name, kind, value)| (name, kind, value, SOURCE_STATIC_BROKER))
         .to_vec()
+}
+
+/// Who was made a super user, as a setting of all brokers.
+fn super_users_row(context: &Context) -> Row {
+    let (name, value) = (super_user::SUPER_USERS, super_user::value(context));
+    Row {
+        name,
+        beneath: (name, value.clone(), SOURCE_ALL_BROKERS),
+        value,
+        source: SOURCE_ALL_BROKERS,
+        kind: ConfigKind::List,
+    }
 }
 
 /// What holds for topics that do not say otherwise, under the names that brokers give it.
@@ -254,7 +267,10 @@ fn rows(
                 configs.ok_or_else(|| TopicError::from(ErrorCode::UnknownTopicOrPartition))?;
             Ok((topic_rows(context, &configs), false))
         }
-        // The empty name asks for the cluster-wide dynamic settings: there are none.
+        // The empty name asks for the dynamic settings of all brokers: the one that there is, is the host's.
+        RESOURCE_BROKER if name.is_empty() && context.is_internal => {
+            Ok((vec![super_users_row(context)], false))
+        }
         RESOURCE_BROKER if name.is_empty() => Ok((Vec::new(), true)),
         RESOURCE_BROKER => Ok((broker_rows(context, check_broker(context, name)?), true)),
         other => Err(TopicError::new(
@@ -415,6 +431,11 @@ pub(crate) async fn incremental_alter_configs(
                 .cluster
                 .change_configs(&name, request.validate_only, change)
                 .await
+        } else if resource.resource_type == RESOURCE_BROKER
+            && name.is_empty()
+            && context.is_internal
+        {
+            super_user::alter(context, &resource.configs, request.validate_only).await
         } else {
             Err(refuse_resource(resource.resource_type))
         };

@@ -17,7 +17,6 @@ use super::{
     distinct,
     fetch_answer::{FetchAnswer, PartitionAnswer, TopicAnswer, without_records},
     throttle_ms,
-    usage::count_topic,
 };
 use crate::{
     cluster::{
@@ -394,7 +393,7 @@ fn answer(
     };
     for touched in &read.touched {
         if let Some(topic) = &touched.topic {
-            count_topic(topic, |counters| &counters.fetch_requests);
+            context.count_topic(topic, |counters| &counters.fetch_requests);
             context.count_fetched(topic, touched.bytes as u64);
         }
         context.count_errors(touched.topic.as_deref(), touched.errors);

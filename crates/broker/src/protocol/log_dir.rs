@@ -56,7 +56,7 @@ pub(crate) async fn describe_log_dirs(
             .filter(|partition| wanted.is_none_or(|wanted| wanted.contains(&partition.index)))
             .filter(|partition| {
                 let replicas = cluster.replicas(partition);
-                replicas.contains(&context.broker_id)
+                context.is_internal || replicas.contains(&context.broker_id)
             })
             .filter_map(|partition| {
                 let size = partition.ask(|log, _| Ok(log.size_bytes())).ok()?;

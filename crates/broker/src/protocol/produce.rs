@@ -15,7 +15,7 @@ use kafka_protocol::{
     protocol::StrBytes,
 };
 
-use super::{Context, bandwidth::Traffic, throttle_ms, usage::count_topic};
+use super::{Context, bandwidth::Traffic, throttle_ms};
 use crate::{
     cluster::topic::Topic,
     coordinator::transaction::{Claim, Producer},
@@ -113,7 +113,7 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
     for data in request.topic_data {
         let topic = allowed.and_then(|()| find_topic(context, &data));
         if let Ok(topic) = &topic {
-            count_topic(topic, |counters| &counters.produce_requests);
+            context.count_topic(topic, |counters| &counters.produce_requests);
         }
         let mut partitions = Vec::with_capacity(data.partition_data.len());
         for partition in data.partition_data {
@@ -295,7 +295,9 @@ async fn append(
         return Err(ErrorCode::NotEnoughReplicas.into());
     }
     if cluster.is_disk_full() {
-        counters::add(&cluster.counters.disk_refused, 1);
+        if let Some(all) = context.counters() {
+            counters::add(&all.disk_refused, 1);
+        }
         let message = "the disk of this cluster is full";
         return Err(BatchRefusal::new(ErrorCode::KafkaStorageError, message).into());
     }
@@ -314,8 +316,9 @@ async fn append(
     let records = data.records.unwrap_or_default();
     let opened = open_batch(context, &records, rules).await;
     let batch = opened.inspect_err(|refusal| {
-        if refusal.code == ErrorCode::MessageTooLarge {
-            counters::add(&cluster.counters.messages_too_large, 1);
+        let counters = context.counters();
+        if let Some(all) = counters.filter(|_| refusal.code == ErrorCode::MessageTooLarge) {
+            counters::add(&all.messages_too_large, 1);
         }
     })?;
     let verify = || {

@@ -1,11 +1,14 @@
 //! What a connection does, counted for its cluster, its user and the topics that it touches.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use super::Context;
 use crate::{
     cluster::topic::Topic,
-    counters::{self, TopicCounters, UserCounters},
+    counters::{self, Counters, TopicCounters, UserCounters},
 };
 
 /// A user and its counters: looked up once, so that counting takes no lock.
@@ -17,6 +20,9 @@ pub(crate) struct Usage {
 impl Context {
     /// Finds the counters of the connection's user; before each request.
     pub(super) fn refresh_usage(&mut self) {
+        if self.is_internal {
+            return;
+        }
         let is_known = |usage: &Usage| Arc::ptr_eq(&usage.user, &self.user);
         if !self.usage.as_ref().is_some_and(is_known) {
             self.usage = Some(Usage {
@@ -30,24 +36,48 @@ impl Context {
         self.usage.as_ref().map(|usage| &*usage.counters)
     }
 
+    /// The cluster's counters; `None` where nothing is counted, because the host itself asks.
+    pub(super) fn counters(&self) -> Option<&Counters> {
+        (!self.is_internal).then_some(&self.cluster.counters)
+    }
+
+    /// The same of a topic.
+    fn topic_counters<'t>(&self, topic: &'t Topic) -> Option<&'t TopicCounters> {
+        (!self.is_internal).then(|| topic.counters.used())
+    }
+
+    /// Counts a connection that is closed because of what was sent.
+    pub(crate) fn count_malformed(&self) {
+        if let Some(all) = self.counters() {
+            counters::add(&all.connections_malformed, 1);
+        }
+    }
+
     pub(crate) fn count_request(&self) {
-        counters::add(&self.cluster.counters.requests, 1);
+        let Some(all) = self.counters() else { return };
+        counters::add(&all.requests, 1);
         if let Some(user) = self.user_counters() {
             counters::add(&user.requests, 1);
         }
     }
 
     pub(super) fn count_produced(&self, topic: &Topic, bytes: u64) {
-        counters::add(&self.cluster.counters.bytes_in, bytes);
-        counters::add(&topic.counters.used().bytes_in, bytes);
+        let (Some(all), Some(of_topic)) = (self.counters(), self.topic_counters(topic)) else {
+            return;
+        };
+        counters::add(&all.bytes_in, bytes);
+        counters::add(&of_topic.bytes_in, bytes);
         if let Some(user) = self.user_counters() {
             counters::add(&user.bytes_in, bytes);
         }
     }
 
     pub(super) fn count_fetched(&self, topic: &Topic, bytes: u64) {
-        counters::add(&self.cluster.counters.bytes_out, bytes);
-        counters::add(&topic.counters.used().bytes_out, bytes);
+        let (Some(all), Some(of_topic)) = (self.counters(), self.topic_counters(topic)) else {
+            return;
+        };
+        counters::add(&all.bytes_out, bytes);
+        counters::add(&of_topic.bytes_out, bytes);
         if let Some(user) = self.user_counters() {
             counters::add(&user.bytes_out, bytes);
         }
@@ -55,10 +85,10 @@ impl Context {
 
     /// Counts error codes for partitions, of a topic that is there or not.
     pub(super) fn count_errors(&self, topic: Option<&Topic>, errors: u64) {
-        if errors == 0 {
+        let Some(all) = self.counters().filter(|_| errors > 0) else {
             return;
-        }
-        counters::add(&self.cluster.counters.errors, errors);
+        };
+        counters::add(&all.errors, errors);
         if let Some(topic) = topic {
             counters::add(&topic.counters.used().errors, errors);
         }
@@ -68,7 +98,8 @@ impl Context {
     }
 
     pub(super) fn count_refusal(&self) {
-        counters::add(&self.cluster.counters.authorizations_refused, 1);
+        let Some(all) = self.counters() else { return };
+        counters::add(&all.authorizations_refused, 1);
         if let Some(user) = self.user_counters() {
             counters::add(&user.authorizations_refused, 1);
         }
@@ -89,12 +120,15 @@ impl Context {
         }
         self.throttle = self.throttle.max(throttle);
     }
-}
 
-/// Counts a request that names the topic.
-pub(super) fn count_topic(
-    topic: &Topic,
-    counter: impl FnOnce(&TopicCounters) -> &std::sync::atomic::AtomicU64,
-) {
-    counters::add(counter(topic.counters.used()), 1);
+    /// Counts a request that names the topic.
+    pub(super) fn count_topic(
+        &self,
+        topic: &Topic,
+        counter: impl FnOnce(&TopicCounters) -> &AtomicU64,
+    ) {
+        if let Some(of_topic) = self.topic_counters(topic) {
+            counters::add(counter(of_topic), 1);
+        }
+    }
 }

@@ -189,6 +189,24 @@ impl Cluster {
         self.journal.flush(position).await.map_err(storage)
     }
 
+    /// As [`Host::set_super_user`].
+    pub(crate) async fn change_super_user(
+        &self,
+        name: &str,
+        is_super: bool,
+    ) -> Result<bool, HostError> {
+        let reason = match name {
+            INTERNAL_USER => RESERVED_NAME,
+            ANONYMOUS if is_super && self.spec().has_sasl() => {
+                "who has no name administers nothing where users authenticate"
+            }
+            _ => return self.set_super_user(name, is_super).await,
+        };
+        Err(HostError::InvalidUser {
+            reason: reason.to_owned(),
+        })
+    }
+
     /// Returns whether there is such a user.
     async fn set_super_user(&self, name: &str, is_super: bool) -> Result<bool, HostError> {
         let storage = |source| HostError::Storage {
@@ -259,16 +277,7 @@ impl Host {
         is_super: bool,
     ) -> Result<bool, HostError> {
         let cluster = self.running_cluster(cluster_id)?;
-        let reason = match name {
-            INTERNAL_USER => RESERVED_NAME,
-            ANONYMOUS if is_super && cluster.spec().has_sasl() => {
-                "who has no name administers nothing where users authenticate"
-            }
-            _ => return cluster.set_super_user(name, is_super).await,
-        };
-        Err(HostError::InvalidUser {
-            reason: reason.to_owned(),
-        })
+        cluster.change_super_user(name, is_super).await
     }
 
     /// Forgets a user's password, and that it is a super user. Connections that are open stay so, as with

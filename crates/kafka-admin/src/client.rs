@@ -1,0 +1,263 @@
+//! One connection: framing, versions, bounds.
+
+use std::{collections::BTreeMap, io, time::Duration};
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use kafka_protocol::{
+    messages::{ApiVersionsRequest, RequestHeader, ResponseHeader},
+    protocol::{Decodable, Encodable, HeaderVersion, Request},
+};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use crate::{
+    AdminError,
+    error::{KafkaError, check},
+};
+
+/// How long a request may take (Kafka's `request.timeout.ms`: 30,000).
+const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
+/// Largest answer that is read, in bytes (Kafka's `socket.request.max.bytes` is as much for requests).
+const ANSWER_BYTES_MAX: usize = 100 << 20;
+/// Room that is made for an answer before its bytes have come.
+const READ_STEP_BYTES: usize = 64 << 10;
+/// Whom requests are from.
+const CLIENT_ID: &str = "brokerage-admin";
+
+/// Both ends of a connection.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+/// What one request may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// From the first byte of the request to the last of its answer.
+    pub request_time_max: Duration,
+    /// Of an answer.
+    pub answer_bytes_max: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            request_time_max: REQUEST_TIME_MAX,
+            answer_bytes_max: ANSWER_BYTES_MAX,
+        }
+    }
+}
+
+/// A connection to a broker.
+pub struct Client {
+    stream: Box<dyn Stream>,
+    bounds: Bounds,
+    /// First and last version of each request that the broker serves, by key.
+    versions: BTreeMap<i16, (i16, i16)>,
+    correlation_id: i32,
+    /// A request was begun and its answer not read to the end.
+    is_lost: bool,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("is_lost", &self.is_lost)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// Asks the broker behind the stream which requests it serves.
+    ///
+    /// # Errors
+    /// If the stream fails or something else than a broker answers.
+    pub async fn connect(stream: impl Stream + 'static) -> Result<Self, AdminError> {
+        Self::connect_within(stream, Bounds::default()).await
+    }
+
+    /// As [`Client::connect`], with other bounds than the usual ones.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub async fn connect_within(
+        stream: impl Stream + 'static,
+        bounds: Bounds,
+    ) -> Result<Self, AdminError> {
+        let mut client = Self::over(stream, bounds);
+        // Every broker knows this version, whatever else it knows (KIP-511).
+        let told = client.call_at(&ApiVersionsRequest::default(), 0).await?;
+        check(told.error_code, None)?;
+        let rows = told.api_keys.iter();
+        client.versions = rows
+            .map(|row| (row.api_key, (row.min_version, row.max_version)))
+            .collect();
+        Ok(client)
+    }
+
+    /// A connection whose versions are chosen by hand ([`Client::call_at`]): nothing is asked first.
+    pub fn over(stream: impl Stream + 'static, bounds: Bounds) -> Self {
+        Self {
+            stream: Box::new(stream),
+            bounds,
+            versions: BTreeMap::new(),
+            correlation_id: 0,
+            is_lost: false,
+        }
+    }
+
+    /// First and last version of each request that the broker serves, by Kafka's key.
+    pub fn versions(&self) -> &BTreeMap<i16, (i16, i16)> {
+        &self.versions
+    }
+
+    /// Whether another request can be made.
+    pub fn is_usable(&self) -> bool {
+        !self.is_lost
+    }
+
+    /// Makes a request in the newest version that both ends know.
+    ///
+    /// # Errors
+    /// [`AdminError`], except for codes inside the answer.
+    pub async fn call<R: Request>(&mut self, request: &R) -> Result<R::Response, AdminError> {
+        self.call_up_to(request, i16::MAX).await
+    }
+
+    /// The same in no newer version than this: where newer ones say something otherwise.
+    pub(crate) async fn call_up_to<R: Request>(
+        &mut self,
+        request: &R,
+        newest: i16,
+    ) -> Result<R::Response, AdminError> {
+        let known = R::VERSIONS;
+        let unsupported = AdminError::Unsupported { key: R::KEY };
+        let Some(&(min, max)) = self.versions.get(&R::KEY) else {
+            return Err(unsupported);
+        };
+        let version = max.min(known.max).min(newest);
+        if version < min.max(known.min) {
+            return Err(unsupported);
+        }
+        self.call_at(request, version).await
+    }
+
+    /// Makes a request in this version.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn call_at<R: Request>(
+        &mut self,
+        request: &R,
+        version: i16,
+    ) -> Result<R::Response, AdminError> {
+        let frame = self.frame(request, version)?;
+        let answer = self.exchange(&frame).await?;
+        self.read::<R>(answer, version)
+    }
+
+    /// A request as it is sent, with its length.
+    fn frame<R: Request>(&mut self, request: &R, version: i16) -> Result<Bytes, AdminError> {
+        let malformed = |reason: String| AdminError::Malformed {
+            key: R::KEY,
+            reason,
+        };
+        self.correlation_id = self.correlation_id.wrapping_add(1);
+        let header = RequestHeader::default()
+            .with_request_api_key(R::KEY)
+            .with_request_api_version(version)
+            .with_correlation_id(self.correlation_id)
+            .with_client_id(Some(CLIENT_ID.into()));
+        let mut frame = BytesMut::new();
+        frame.put_i32(0);
+        header
+            .encode(&mut frame, R::header_version(version))
+            .map_err(|error| malformed(error.to_string()))?;
+        request
+            .encode(&mut frame, version)
+            .map_err(|error| malformed(error.to_string()))?;
+        let length =
+            i32::try_from(frame.len() - 4).map_err(|error| malformed(error.to_string()))?;
+        frame[..4].copy_from_slice(&length.to_be_bytes());
+        Ok(frame.freeze())
+    }
+
+    /// Sends a request and reads the frame that answers it.
+    async fn exchange(&mut self, frame: &[u8]) -> Result<Bytes, AdminError> {
+        if self.is_lost {
+            let error = io::Error::other("an earlier request was given up");
+            return Err(AdminError::Connection(error));
+        }
+        // Until the answer is there: whoever gives the request up leaves half of it behind.
+        self.is_lost = true;
+        let bounds = self.bounds;
+        let exchange = async {
+            let stream = &mut self.stream;
+            stream.write_all(frame).await?;
+            stream.flush().await?;
+            let announced = stream.read_u32().await? as usize;
+            if announced > bounds.answer_bytes_max {
+                return Ok(Err(announced));
+            }
+            let mut answer = Vec::with_capacity(announced.min(READ_STEP_BYTES));
+            let read = stream
+                .take(announced as u64)
+                .read_to_end(&mut answer)
+                .await?;
+            match read == announced {
+                true => Ok(Ok(answer)),
+                false => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+            }
+        };
+        let exchanged = tokio::time::timeout(bounds.request_time_max, exchange).await;
+        let exchanged = exchanged.map_err(|_| AdminError::Timeout(bounds.request_time_max))?;
+        let answer = exchanged.map_err(AdminError::Connection)?;
+        let answer = answer.map_err(|bytes| AdminError::AnswerTooLarge {
+            bytes,
+            bytes_max: bounds.answer_bytes_max,
+        })?;
+        self.is_lost = false;
+        Ok(answer.into())
+    }
+
+    fn read<R: Request>(
+        &mut self,
+        mut answer: Bytes,
+        version: i16,
+    ) -> Result<R::Response, AdminError> {
+        let malformed = |reason: String| AdminError::Malformed {
+            key: R::KEY,
+            reason,
+        };
+        // What cannot be read may be the answer to something else.
+        self.is_lost = true;
+        let header = ResponseHeader::decode(&mut answer, R::Response::header_version(version))
+            .map_err(|error| malformed(error.to_string()))?;
+        if header.correlation_id != self.correlation_id {
+            return Err(malformed("it answers another request".to_owned()));
+        }
+        let decoded = R::Response::decode(&mut answer, version)
+            .map_err(|error| malformed(error.to_string()))?;
+        if answer.has_remaining() {
+            let reason = format!("{} bytes follow the answer", answer.remaining());
+            return Err(malformed(reason));
+        }
+        self.is_lost = false;
+        Ok(decoded)
+    }
+}
+
+/// The only one of a list of answers.
+pub(crate) fn only<T>(key: i16, answers: Vec<T>) -> Result<T, AdminError> {
+    let count = answers.len();
+    let mut answers = answers.into_iter();
+    match (answers.next(), count) {
+        (Some(answer), 1) => Ok(answer),
+        _ => Err(AdminError::Malformed {
+            key,
+            reason: format!("{count} answers to one question"),
+        }),
+    }
+}
+
+/// Kafka's refusal as what a request ends with.
+pub(crate) fn refused(code: i16, message: Option<&str>) -> Result<(), AdminError> {
+    Ok(check(code, message).map_err(KafkaError::from)?)
+}
