@@ -394,16 +394,25 @@ const DIRECTIONS: &[(&str, &[&str], &[&str])] = &[
         ],
     ),
     ("store", &["domain"], &["hyper", "http", "kafka-protocol"]),
-    ("engine", &["domain"], &["hyper", "rusqlite", "postgres"]),
+    (
+        "kafka-admin",
+        &[],
+        &["hyper", "http", "rusqlite", "postgres"],
+    ),
+    (
+        "engine",
+        &["domain", "kafka-admin"],
+        &["hyper", "rusqlite", "postgres"],
+    ),
     ("broker", &[], &["hyper", "http", "rusqlite", "postgres"]),
     (
         "engine-embedded",
-        &["domain", "engine", "broker"],
+        &["domain", "engine", "kafka-admin", "broker"],
         &["hyper", "http", "rusqlite", "postgres"],
     ),
     (
         "control",
-        &["domain", "store", "engine"],
+        &["domain", "store", "engine", "kafka-admin"],
         &["hyper", "http", "rusqlite", "postgres"],
     ),
     (
