@@ -9,10 +9,7 @@ use kafka_protocol::{
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use crate::{
-    AdminError,
-    error::{KafkaError, check},
-};
+use crate::{AdminError, error::check};
 
 /// How long a request may take (Kafka's `request.timeout.ms`: 30,000).
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
@@ -259,5 +256,5 @@ pub(crate) fn only<T>(key: i16, answers: Vec<T>) -> Result<T, AdminError> {
 
 /// Kafka's refusal as what a request ends with.
 pub(crate) fn refused(code: i16, message: Option<&str>) -> Result<(), AdminError> {
-    Ok(check(code, message).map_err(KafkaError::from)?)
+    Ok(check(code, message)?)
 }
