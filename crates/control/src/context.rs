@@ -67,8 +67,6 @@ pub struct Context {
     pub region_named: String,
     /// What the caller calls the operation, for the audit trail.
     pub operation: &'static str,
-    /// The nonce of a signed call that changes something: remembered in the transaction of the change.
-    pub nonce: Option<String>,
     /// What the caller may not do to instances that it did not name.
     pub rights: Rights,
 }

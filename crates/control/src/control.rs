@@ -7,12 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64};
 use brokerage_domain::access::Vocabulary;
 use brokerage_domain::catalog::{Catalog, Catalogs, Field, PlanFault};
 use brokerage_domain::clock::{Clocks, Moment};
-use brokerage_domain::id::{Chance, LOWER_ALPHANUMERIC, base36};
+use brokerage_domain::id::Chance;
 use brokerage_domain::listener::Listeners;
 use brokerage_domain::{Error, Result};
 use brokerage_engine::Engine;
-use brokerage_store::audit::{AuditEntry, audit_append};
-use brokerage_store::nonce::nonce_insert;
 use brokerage_store::{Store, StoreError, Tx};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,7 +18,6 @@ use tokio_util::task::TaskTracker;
 use crate::access_key::KeyCache;
 use crate::background::driver::Background;
 use crate::background::lease::NO_LEASE;
-use crate::context::Context;
 use crate::rate::RateLimiter;
 use crate::replay::ReplayMemory;
 use crate::request_log::RequestLog;
@@ -242,84 +239,5 @@ impl Control {
             .write(label, function)
             .await
             .map_err(|abort: Abort| abort.0)
-    }
-
-    /// A change that a caller asked for: its nonce is remembered and the audit trail written in the same
-    /// transaction, about `resource`. When the change is refused, the nonce is remembered all the same, so that
-    /// the call cannot be sent again when it might succeed.
-    pub(crate) async fn change<T, F>(
-        &self,
-        cx: &Context,
-        resource: &str,
-        mut function: F,
-    ) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnMut(&mut dyn Tx) -> std::result::Result<T, Abort> + Send + 'static,
-    {
-        let nonce = self.nonce_of(cx);
-        let seen_at_us = self.real_now().micros();
-        let audit = self.audit_entry(cx, resource);
-        let first = nonce.clone();
-        let outcome = self
-            .write(cx.operation, move |tx| {
-                if let Some((key, nonce)) = &first
-                    && !nonce_insert(tx, key, nonce, seen_at_us)?
-                {
-                    return Err(Error::Replayed.into());
-                }
-                audit_append(tx, &audit)?;
-                function(tx)
-            })
-            .await;
-        match (&outcome, nonce) {
-            (Err(Error::Replayed), _) | (_, None) => {}
-            (Ok(_), Some((key, nonce))) => self.replays.forget(cx.account(), &key, &nonce),
-            (Err(_), Some((key, nonce))) => {
-                // The refusal is what the caller hears; a nonce that could not be kept is only worth a line.
-                let kept = self
-                    .write("nonce", move |tx| {
-                        Ok(nonce_insert(tx, &key, &nonce, seen_at_us)?)
-                    })
-                    .await;
-                if let Err(error) = kept {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "the nonce of a refused call is not kept"
-                    );
-                }
-            }
-        }
-        outcome
-    }
-
-    fn nonce_of(&self, cx: &Context) -> Option<(String, String)> {
-        let key = cx.principal.key_id.as_ref()?;
-        Some((key.as_str().to_owned(), cx.nonce.clone()?))
-    }
-
-    fn audit_entry(&self, cx: &Context, resource: &str) -> AuditEntry {
-        let at_us = self.real_now().micros();
-        AuditEntry {
-            // Rows of one time stand together, so that a busy second writes few pages.
-            id: format!(
-                "{}{}",
-                base36(self.serial(), 11),
-                self.chance.text(LOWER_ALPHANUMERIC, 8)
-            ),
-            at_us,
-            account_id: cx.account().as_str().to_owned(),
-            access_key_id: cx
-                .principal
-                .key_id
-                .as_ref()
-                .map(|id| id.as_str().to_owned())
-                .unwrap_or_default(),
-            request_id: cx.request_id.clone(),
-            action: cx.operation.to_owned(),
-            resource: resource.to_owned(),
-            decision: "allow".to_owned(),
-            decided_by: "policy".to_owned(),
-        }
     }
 }

@@ -24,6 +24,7 @@ use brokerage_store::ledger::{Entered, transfer_hold, transfer_pay};
 use brokerage_store::order::{order_by_id, order_insert, order_page};
 use serde::{Deserialize, Serialize};
 
+use crate::call::Call;
 use crate::context::Context;
 use crate::control::{Abort, Control};
 use crate::failpoints::crash_point;
@@ -126,16 +127,16 @@ impl Control {
     /// # Errors
     /// [`Error::InsufficientFunds`], [`Error::SoldOut`], [`Error::TokenReused`], [`Error::Replayed`],
     /// [`Error::NotFound`] and [`Error::SubnetElsewhere`] for networks; nothing is left of a refused order.
-    pub async fn order_place(&self, cx: &Context, request: OrderRequest) -> Result<OrderPlaced> {
+    pub async fn order_place(&self, call: Call, request: OrderRequest) -> Result<OrderPlaced> {
         check_request(&request)?;
         let quantity = u32::try_from(request.instances.len()).map_err(Error::internal)?;
-        let quote = self.price_quote(cx.profile, &request.plan, &request.charge, quantity)?;
-        let admission = Arc::new(self.admission(cx, request, &quote)?);
+        let quote = self.price_quote(call.profile, &request.plan, &request.charge, quantity)?;
+        let admission = Arc::new(self.admission(&call, request, &quote)?);
         let resource = admission.order.id.as_str().to_owned();
         let starts = admission.attention != Attention::Settled;
         crash_point("order_before_commit");
         let placed = self
-            .change(cx, &resource, move |tx| admit(tx, &admission))
+            .audited_write(call, &resource, move |tx| admit(tx, &admission))
             .await?;
         crash_point("order_after_commit");
         if starts {

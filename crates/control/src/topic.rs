@@ -1,6 +1,6 @@
 //! Topics: made by the engine's Kafka, with what only the control plane knows kept beside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
@@ -12,6 +12,7 @@ use brokerage_store::topic::{
     TopicRecord, topic_record_delete, topic_record_list, topic_record_put,
 };
 
+use crate::call::Call;
 use crate::context::Context;
 use crate::control::Control;
 
@@ -36,6 +37,10 @@ pub struct NewTopic {
     pub topic: Topic,
     /// What its owner notes.
     pub remark: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// The addresses that its owner lets use it.
+    pub allow_list: BTreeSet<String>,
     /// What the dialect has to show again.
     pub attributes: BTreeMap<String, String>,
 }
@@ -46,8 +51,8 @@ impl Control {
     /// # Errors
     /// [`Error::Invalid`] for a bad name or more replicas than brokers, [`Error::Exists`], [`Error::LimitReached`],
     /// [`Error::WrongPhase`], or Kafka's own refusal ([`Error::Kafka`]).
-    pub async fn topic_create(&self, cx: &Context, id: &InstanceId, new: NewTopic) -> Result<()> {
-        let instance = self.running_instance(cx, id).await?;
+    pub async fn topic_create(&self, call: Call, id: &InstanceId, new: NewTopic) -> Result<()> {
+        let instance = self.running_instance(&call, id).await?;
         let name = new.topic.name.clone();
         if !topic_name_is_valid(&name) {
             return Err(Error::invalid(
@@ -60,6 +65,8 @@ impl Control {
         let record = TopicRecord {
             name: name.clone(),
             remark: new.remark,
+            tags: new.tags,
+            allow_list: new.allow_list,
             attributes: new.attributes,
             created_at: self.now(),
         };
@@ -78,7 +85,7 @@ impl Control {
             instance.plan.brokers,
         )?;
         let of = instance.id.clone();
-        self.change(cx, &format!("{id}/{name}"), move |tx| {
+        self.audited_write(call, &format!("{id}/{name}"), move |tx| {
             Ok(topic_record_put(tx, &of, &record)?)
         })
         .await?;
@@ -132,8 +139,8 @@ impl Control {
     ///
     /// # Errors
     /// [`Error::NotFound`] for instance or topic, [`Error::WrongPhase`].
-    pub async fn topic_delete(&self, cx: &Context, id: &InstanceId, name: &str) -> Result<()> {
-        let instance = self.running_instance(cx, id).await?;
+    pub async fn topic_delete(&self, call: Call, id: &InstanceId, name: &str) -> Result<()> {
+        let instance = self.running_instance(&call, id).await?;
         match self.engine.delete_topic(id, name).await {
             Err(EngineError::Kafka {
                 code: UNKNOWN_TOPIC_OR_PARTITION,
@@ -142,7 +149,7 @@ impl Control {
             other => other.map_err(engine_error)?,
         }
         let (of, name) = (instance.id, name.to_owned());
-        self.change(cx, &format!("{id}/{name}"), move |tx| {
+        self.audited_write(call, &format!("{id}/{name}"), move |tx| {
             Ok(topic_record_delete(tx, &of, &name)?)
         })
         .await

@@ -12,7 +12,7 @@ use brokerage_control::access_key::OpenKey;
 use brokerage_control::context::Rights;
 use brokerage_control::replay::SignedCall;
 use brokerage_control::request_log::RequestRecord;
-use brokerage_control::{Context, Control};
+use brokerage_control::{Call as Scope, Context, Control};
 use brokerage_domain::access::Attempt;
 use secrecy::SecretString;
 use serde_json::Value;
@@ -138,7 +138,6 @@ impl Gateway {
             region,
             region_named,
             operation: row.name,
-            nonce: nonce.filter(|_| row.mode == Mode::Write),
             rights: Rights::new(
                 &key.key.policy,
                 row.action,
@@ -152,9 +151,9 @@ impl Gateway {
             .map_err(refuse_domain)?;
         let call = Call {
             control: self.control.clone(),
-            cx,
+            cx: Scope::new(cx, nonce.filter(|_| row.mode == Mode::Write)),
         };
-        prepared.run(&call).await.map_err(|error| refuse(&error))
+        prepared.run(call).await.map_err(|error| refuse(&error))
     }
 
     /// Counts a call for its key, and remembers its nonce. What is counted out leaves nothing behind.

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use brokerage_control::context::resource_name;
-use brokerage_control::{Context, Control};
+use brokerage_control::{Call as Scope, Context, Control};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -42,8 +42,8 @@ pub enum RegionUse {
 pub struct Call {
     /// The control plane.
     pub control: Arc<Control>,
-    /// Who asks, where.
-    pub cx: Context,
+    /// Who asks, where: what looks borrows it, and what changes something takes it.
+    pub cx: Scope,
 }
 
 /// One operation of a vendor's API.
@@ -89,7 +89,7 @@ pub trait Operation: 'static {
 
     /// The operation itself.
     fn call(
-        call: &Call,
+        call: Call,
         request: Self::Request,
     ) -> impl Future<Output = Result<Self::Response, CallError>> + Send;
 }
@@ -126,7 +126,7 @@ pub trait Prepared: Send + Sync {
     /// Parameters that are accepted without effect.
     fn ignored(&self) -> &[String];
     /// Makes the call.
-    fn run(self: Box<Self>, call: &Call) -> BoxFuture<'_, Result<Value, CallError>>;
+    fn run(self: Box<Self>, call: Call) -> BoxFuture<'static, Result<Value, CallError>>;
 }
 
 struct Ready<O: Operation>(Decoded<O::Request>);
@@ -151,7 +151,7 @@ where
         &self.0.ignored
     }
 
-    fn run(self: Box<Self>, call: &Call) -> BoxFuture<'_, Result<Value, CallError>> {
+    fn run(self: Box<Self>, call: Call) -> BoxFuture<'static, Result<Value, CallError>> {
         Box::pin(async move {
             let response = O::call(call, self.0.value).await?;
             serde_json::to_value(response)

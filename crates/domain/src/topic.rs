@@ -10,6 +10,23 @@ use crate::{Error, Result};
 /// Longest topic name in Kafka, in bytes (`Topic.MAX_NAME_LENGTH`).
 pub const TOPIC_NAME_BYTES_MAX: usize = 249;
 
+/// Most addresses on a topic's allow list; ours, no vendor's page names a number.
+pub const ALLOW_LIST_MAX: usize = 100;
+
+/// Checks how many addresses the allow list of a topic has.
+///
+/// # Errors
+/// [`Error::LimitReached`] for more than [`ALLOW_LIST_MAX`].
+pub fn allow_list_check(count: usize) -> Result<()> {
+    if count <= ALLOW_LIST_MAX {
+        return Ok(());
+    }
+    Err(Error::LimitReached {
+        what: "addresses of a white list",
+        max: ALLOW_LIST_MAX as i64,
+    })
+}
+
 /// A topic to make, or as it was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Topic {

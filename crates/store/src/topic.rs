@@ -1,9 +1,10 @@
 //! What the control plane knows of a topic that Kafka does not: remarks, and when it was made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use brokerage_domain::clock::Moment;
 use brokerage_domain::id::InstanceId;
+use serde::{Deserialize, Serialize};
 
 use crate::document;
 use crate::error::StoreError;
@@ -28,10 +29,79 @@ pub struct TopicRecord {
     pub name: String,
     /// What its owner noted.
     pub remark: String,
+    /// Its tags, sorted by key.
+    pub tags: BTreeMap<String, String>,
+    /// The addresses that its owner lets use it.
+    pub allow_list: BTreeSet<String>,
     /// What its dialect has to show again as it was given.
     pub attributes: BTreeMap<String, String>,
     /// When it was made through the control plane.
     pub created_at: Moment,
+}
+
+/// The document of a record, in the column `attributes`.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Stored")]
+struct Document {
+    tags: BTreeMap<String, String>,
+    allow_list: BTreeSet<String>,
+    attributes: BTreeMap<String, String>,
+}
+
+/// The forms that the document has in rows.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    /// Before tags and allow lists had places of their own: texts by name.
+    Flat(BTreeMap<String, String>),
+    Typed {
+        tags: BTreeMap<String, String>,
+        allow_list: BTreeSet<String>,
+        attributes: BTreeMap<String, String>,
+    },
+}
+
+/// Names of flat documents: one a tag, all tags as one JSON object, one an address.
+const FLAT_TAG: &str = "Tag:";
+const FLAT_TAGS: &str = "Tags";
+const FLAT_ADDRESS: &str = "IpWhiteList/";
+
+impl From<Stored> for Document {
+    fn from(stored: Stored) -> Self {
+        let flat = match stored {
+            Stored::Flat(flat) => flat,
+            Stored::Typed {
+                tags,
+                allow_list,
+                attributes,
+            } => {
+                return Self {
+                    tags,
+                    allow_list,
+                    attributes,
+                };
+            }
+        };
+        let mut document = Self {
+            tags: BTreeMap::new(),
+            allow_list: BTreeSet::new(),
+            attributes: BTreeMap::new(),
+        };
+        for (name, value) in flat {
+            if let Some(key) = name.strip_prefix(FLAT_TAG) {
+                document.tags.insert(key.to_owned(), value);
+            } else if let Some(address) = name.strip_prefix(FLAT_ADDRESS) {
+                document.allow_list.insert(address.to_owned());
+            } else if name == FLAT_TAGS {
+                let tags: BTreeMap<String, String> =
+                    serde_json::from_str(&value).unwrap_or_default();
+                document.tags.extend(tags);
+            } else {
+                document.attributes.insert(name, value);
+            }
+        }
+        document
+    }
 }
 
 /// Writes the record of a topic, over an older one of the same name.
@@ -46,14 +116,21 @@ pub fn topic_record_put(
     let TopicRecord {
         name,
         remark,
+        tags,
+        allow_list,
         attributes,
         created_at,
-    } = record;
+    } = record.clone();
+    let document = Document {
+        tags,
+        allow_list,
+        attributes,
+    };
     let values = params![
         instance.as_str(),
         name,
         remark,
-        document::write(attributes),
+        document::write(&document),
         created_at.micros()
     ];
     tx.execute(&UPSERT, values)?;
@@ -71,10 +148,17 @@ pub fn topic_record_list(
     let rows = tx.query(&SELECT, params![instance.as_str(), TOPIC_RECORDS_MAX])?;
     rows.iter()
         .map(|row| {
+            let Document {
+                tags,
+                allow_list,
+                attributes,
+            } = document::read(row, 2)?;
             Ok(TopicRecord {
                 name: row.text(0)?.to_owned(),
                 remark: row.text(1)?.to_owned(),
-                attributes: document::read(row, 2)?,
+                tags,
+                allow_list,
+                attributes,
                 created_at: Moment::from_micros(row.int(3)?),
             })
         })
@@ -101,4 +185,51 @@ pub fn topic_record_delete(
 pub fn topic_record_delete_all(tx: &mut dyn Tx, instance: &InstanceId) -> Result<(), StoreError> {
     tx.execute(&DELETE_ALL, params![instance.as_str()])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(row: &str, tags: &[(&str, &str)], allow_list: &[&str], attributes: &[(&str, &str)]) {
+        let map = |pairs: &[(&str, &str)]| {
+            let text = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+            pairs.iter().map(text).collect::<BTreeMap<_, _>>()
+        };
+        let expected = Document {
+            tags: map(tags),
+            allow_list: allow_list
+                .iter()
+                .map(|address| (*address).to_owned())
+                .collect(),
+            attributes: map(attributes),
+        };
+        let read: Document = serde_json::from_str(row).unwrap();
+        assert_eq!(read, expected, "{row}");
+        let again: Document = serde_json::from_str(&document::write(&expected)).unwrap();
+        assert_eq!(again, expected, "{row}: written and read");
+    }
+
+    #[test]
+    fn rows_of_every_form_are_read() {
+        check("{}", &[], &[], &[]);
+        check(
+            r#"{"Config":"{}","LocalTopic":"true","Tag:a":"1","Tag:b":""}"#,
+            &[("a", "1"), ("b", "")],
+            &[],
+            &[("Config", "{}"), ("LocalTopic", "true")],
+        );
+        check(
+            r#"{"IpWhiteList/10.0.0.1":"","IpWhiteList/10.1.0.0/16":"","Tags":"{\"k\":\"v\"}","TopicId":"topic-1"}"#,
+            &[("k", "v")],
+            &["10.0.0.1", "10.1.0.0/16"],
+            &[("TopicId", "topic-1")],
+        );
+        check(
+            r#"{"tags":{"Tags":"x"},"allow_list":["::1"],"attributes":{"tags":"y"}}"#,
+            &[("Tags", "x")],
+            &["::1"],
+            &[("tags", "y")],
+        );
+    }
 }

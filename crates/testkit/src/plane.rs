@@ -7,7 +7,7 @@ use brokerage_control::access_key::NewKey;
 use brokerage_control::context::Rights;
 use brokerage_control::sandbox::{SANDBOX_ACCOUNT, SANDBOX_KEY_ID, SANDBOX_SECRET};
 use brokerage_control::seal::MasterKey;
-use brokerage_control::{Context, Control, Parts, Principal, Settings};
+use brokerage_control::{Call, Context, Control, Parts, Principal, Settings};
 use brokerage_dialects::gateway::Gateway;
 use brokerage_dialects::signing::{Credentials, Scheme, SigningMoment, SigningScope, sign};
 use brokerage_dialects::vendor::vocabulary;
@@ -173,9 +173,13 @@ impl Plane {
             region: region.into(),
             region_named: region.into(),
             operation: "Test",
-            nonce: None,
             rights: Rights::default(),
         }
+    }
+
+    /// A call of the sandbox account that may change something, as [`Self::context`] has it.
+    pub async fn change(&self, profile: &'static str, region: &str) -> Call {
+        Call::new(self.context(profile, region).await, None)
     }
 
     /// Sends a request as it is.

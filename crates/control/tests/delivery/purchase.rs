@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use brokerage_control::Call;
 use brokerage_control::instance::AfterRelease;
 use brokerage_control::network::PlacementRequest;
 use brokerage_control::order::{NewInstance, OrderPlaced, OrderRequest};
@@ -90,7 +91,10 @@ pub async fn buy_as(plane: &Plane, account: &Account, count: u64) -> Result<Orde
         tags: BTreeMap::new(),
         token: None,
     };
-    plane.control.order_place(&cx, request).await
+    plane
+        .control
+        .order_place(Call::new(cx, None), request)
+        .await
 }
 
 /// Gives any instance up that is not protected.
@@ -101,10 +105,10 @@ const ANYTIME: ReleaseTerms = ReleaseTerms {
 
 /// Releases an instance of the sandbox account.
 pub async fn release(plane: &Plane, id: &InstanceId) {
-    let cx = plane.context("ckafka", REGION).await;
+    let call = plane.change("ckafka", REGION).await;
     plane
         .control
-        .instance_release(&cx, id, AfterRelease::Gone, ANYTIME)
+        .instance_release(call, id, AfterRelease::Gone, ANYTIME)
         .await
         .unwrap();
 }

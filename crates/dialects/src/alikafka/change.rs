@@ -1,9 +1,8 @@
 //! What the upgrades and the downgrade have in common: a new plan from the old one and what was said.
 
-use brokerage_control::change::InstanceModify;
-use brokerage_control::order::OrderPlaced;
+use brokerage_control::instance::{Edit, Resize};
 use brokerage_domain::catalog::{Plan, PlanRequest};
-use brokerage_domain::id::InstanceId;
+use brokerage_domain::id::{InstanceId, OrderId};
 use brokerage_domain::instance::Instance;
 use brokerage_domain::order::Payment;
 
@@ -49,20 +48,20 @@ pub struct Change {
 }
 
 impl Change {
-    /// Orders the change of an instance that is paid for as the operation's name says.
+    /// Orders the change of an instance that is paid for as the operation's name says; returns the order's id.
     ///
     /// # Errors
     /// An instance that is paid for otherwise, a change that goes the other way or nowhere, what the catalog does not
     /// sell, and what the control plane refuses.
     pub async fn place(
         self,
-        call: &Call,
+        call: Call,
         prepaid: bool,
         direction: Direction,
-    ) -> Result<OrderPlaced, CallError> {
+    ) -> Result<OrderId, CallError> {
         let Call { control, cx } = call;
         let before = control
-            .instance_view(cx, &InstanceId::new(&self.instance_id))
+            .instance_view(&cx, &InstanceId::new(&self.instance_id))
             .await?;
         if before.charge.is_prepaid() != prepaid {
             let reason = if prepaid {
@@ -76,16 +75,24 @@ impl Change {
             .catalog(cx.profile)?
             .plan(&self.plan_request(&before))?;
         check_direction(&before.plan, &plan, direction)?;
-        let modify = InstanceModify {
-            order_id: ids::order_id(control.serial()),
+        let order_id = ids::order_id(control.serial());
+        let resize = Resize {
+            order_id: order_id.clone(),
             plan,
+            before,
             payment: if prepaid {
                 Payment::AtOrder
             } else {
                 Payment::OnDelivery
             },
         };
-        Ok(control.instance_modify(cx, &before, modify).await?)
+        let id = resize.before.id.clone();
+        let edit = Edit {
+            resize: Some(resize),
+            ..Edit::default()
+        };
+        control.instance_change(cx, &id, edit).await?;
+        Ok(order_id)
     }
 
     fn plan_request(&self, before: &Instance) -> PlanRequest {

@@ -140,7 +140,7 @@ impl Purchase {
     ///
     /// # Errors
     /// The page's rules, what the catalog does not sell, and what the control plane refuses.
-    pub async fn place(self, call: &Call, charge: Charge) -> Result<OrderPlaced, CallError> {
+    pub async fn place(self, call: Call, charge: Charge) -> Result<OrderPlaced, CallError> {
         let Call { control, cx } = call;
         let prepaid = charge.is_prepaid();
         let plan = control

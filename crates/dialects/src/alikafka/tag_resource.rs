@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use brokerage_control::Context;
-use brokerage_control::instance_edit::InstanceEdit;
-use brokerage_control::topic_edit::TopicEdit;
+use brokerage_control::tag::{TagEdit, Tagged};
 use brokerage_domain::Error;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
@@ -57,21 +55,8 @@ impl ResourceType {
 pub struct Resource {
     /// As the caller names it.
     pub id: String,
-    /// Its instance.
-    pub instance: InstanceId,
-    /// Its topic.
-    pub topic: Option<String>,
-}
-
-/// A change of tags.
-#[derive(Debug, Clone, Default)]
-pub struct TagEdit {
-    /// Tags that are set.
-    pub set: BTreeMap<String, String>,
-    /// Keys that are taken away.
-    pub dropped: Vec<String>,
-    /// Whether every tag is taken away.
-    pub all_dropped: bool,
+    /// What it is.
+    pub tagged: Tagged,
 }
 
 /// The resources of a request.
@@ -99,8 +84,7 @@ pub fn resources(kind: ResourceType, list: &[String]) -> Result<Vec<Resource>, C
         };
         Ok(Resource {
             id: id.clone(),
-            instance,
-            topic,
+            tagged: Tagged { instance, topic },
         })
     };
     (1..).zip(list).map(resource).collect()
@@ -110,7 +94,8 @@ pub fn resources(kind: ResourceType, list: &[String]) -> Result<Vec<Resource>, C
 pub fn instance_ids(kind: &str, list: &[String]) -> Vec<String> {
     let found = ResourceType::read(kind).and_then(|kind| resources(kind, list));
     let ids = found.unwrap_or_default().into_iter();
-    ids.map(|resource| resource.instance.to_string()).collect()
+    ids.map(|resource| resource.tagged.instance.to_string())
+        .collect()
 }
 
 /// The tags of a resource.
@@ -122,80 +107,31 @@ pub async fn tags_of(
     resource: &Resource,
 ) -> Result<BTreeMap<String, String>, CallError> {
     let Call { control, cx } = call;
-    let Some(name) = &resource.topic else {
-        return Ok(control.instance_view(cx, &resource.instance).await?.tags);
+    let Tagged { instance, topic } = &resource.tagged;
+    let Some(name) = topic else {
+        return Ok(control.instance_view(cx, instance).await?.tags);
     };
-    let topics = control.topic_list(cx, &resource.instance).await?;
+    let topics = control.topic_list(cx, instance).await?;
     let found = topics.iter().find(|view| view.topic.name == *name);
     let found = found.ok_or_else(|| Error::not_found(Kind::Topic, name))?;
-    Ok(topic_words::tags(found))
+    Ok(topic_words::tags(found).clone())
 }
 
-/// Changes the tags of all resources. Nothing is changed unless each of them is there and has room; the changes
-/// themselves are one transaction each.
+/// Changes the tags of all resources, or of none.
 ///
 /// # Errors
 /// As [`tags_of`]; too many tags on one of them.
-pub async fn edit(call: &Call, resources: &[Resource], edit: &TagEdit) -> Result<(), CallError> {
-    let mut plans = Vec::with_capacity(resources.len());
-    for resource in resources {
-        let before = tags_of(call, resource).await?;
-        let mut after = before.clone();
-        after.retain(|key, _| !edit.all_dropped && !edit.dropped.contains(key));
-        after.extend(edit.set.clone());
-        if after.len() > TAGS_MAX {
+pub async fn edit(call: Call, resources: Vec<Resource>, edit: TagEdit) -> Result<(), CallError> {
+    for resource in &resources {
+        let before = tags_of(&call, resource).await?;
+        if edit.applied(&before).is_err() {
             return Err(field(
                 "Tag",
                 format!("more than {TAGS_MAX} tags on {}", resource.id),
             ));
         }
-        let dropped: Vec<String> = before
-            .into_keys()
-            .filter(|key| !after.contains_key(key))
-            .collect();
-        plans.push((resource, dropped));
     }
-    // The nonce belongs to the call, not to each of its transactions: the first one remembers it.
-    let mut cx = call.cx.clone();
-    for (resource, dropped) in plans {
-        apply(call, &cx, resource, &edit.set, dropped).await?;
-        cx.nonce = None;
-    }
-    Ok(())
-}
-
-async fn apply(
-    call: &Call,
-    cx: &Context,
-    resource: &Resource,
-    set: &BTreeMap<String, String>,
-    dropped: Vec<String>,
-) -> Result<(), CallError> {
-    match &resource.topic {
-        None => {
-            let edit = InstanceEdit {
-                tags: set.clone(),
-                tags_dropped: dropped,
-                ..InstanceEdit::default()
-            };
-            Ok(call
-                .control
-                .instance_edit(cx, &resource.instance, edit)
-                .await?)
-        }
-        Some(topic) => {
-            let edit = TopicEdit {
-                attributes: topic_words::tag_attributes(set),
-                attributes_dropped: dropped
-                    .iter()
-                    .map(|key| topic_words::tag_attribute(key))
-                    .collect(),
-                ..TopicEdit::default()
-            };
-            Ok(call
-                .control
-                .topic_edit(cx, &resource.instance, topic, edit)
-                .await?)
-        }
-    }
+    let tagged = resources.into_iter().map(|resource| resource.tagged);
+    let tagged = tagged.collect();
+    Ok(call.control.tags_change(call.cx, tagged, edit).await?)
 }

@@ -15,29 +15,11 @@ pub const CLEANUP_POLICY: &str = "cleanup.policy";
 pub const COMPACT: &str = "compact";
 /// Longest remark, in characters ("CreateTopic": 64).
 const REMARK_CHARS_MAX: usize = 64;
-/// Beginning of attributes that hold tags.
-const TAG_PREFIX: &str = "Tag:";
 
-/// Tags as attributes of a topic.
-pub fn tag_attributes(tags: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    tags.iter()
-        .map(|(key, value)| (tag_attribute(key), value.clone()))
-        .collect()
-}
-
-/// The attribute that holds a tag.
-pub fn tag_attribute(key: &str) -> String {
-    format!("{TAG_PREFIX}{key}")
-}
-
-/// The tags of a topic.
-pub fn tags(view: &TopicView) -> BTreeMap<String, String> {
-    let attributes = view.record.iter().flat_map(|record| &record.attributes);
-    attributes
-        .filter_map(|(name, value)| {
-            Some((name.strip_prefix(TAG_PREFIX)?.to_owned(), value.clone()))
-        })
-        .collect()
+/// The tags of a topic; one that a Kafka client made has none.
+pub fn tags(view: &TopicView) -> &BTreeMap<String, String> {
+    static NONE: BTreeMap<String, String> = BTreeMap::new();
+    view.record.as_ref().map_or(&NONE, |record| &record.tags)
 }
 
 /// Whether a topic is in local storage; one that a Kafka client made is in cloud storage.

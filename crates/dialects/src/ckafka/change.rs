@@ -1,7 +1,6 @@
 //! Changes of what was bought: an order for the difference in price, whose plan the reconciler brings about.
 
-use brokerage_control::change::InstanceModify;
-use brokerage_control::order::OrderPlaced;
+use brokerage_control::instance::Resize;
 use brokerage_domain::catalog::{Plan, PlanRequest};
 use brokerage_domain::instance::Instance;
 use brokerage_domain::order::Payment;
@@ -34,22 +33,14 @@ pub fn plan_changed(call: &Call, instance: &Instance, sizes: Sizes) -> Result<Pl
     Ok(control.catalog(cx.profile)?.plan(&request)?)
 }
 
-/// Orders the change of an instance to a plan.
-///
-/// # Errors
-/// The control plane's refusals of a change.
-pub async fn change(
-    call: &Call,
-    instance: &Instance,
-    plan: Plan,
-) -> Result<OrderPlaced, CallError> {
-    let Call { control, cx } = call;
-    let modify = InstanceModify {
-        order_id: ids::deal_name(control.now(), control.chance()),
+/// The change of an instance to a plan.
+pub fn resize(call: &Call, before: Instance, plan: Plan) -> Resize {
+    Resize {
+        before,
+        order_id: ids::deal_name(call.control.now(), call.control.chance()),
         plan,
         payment: Payment::OnDelivery,
-    };
-    Ok(control.instance_modify(cx, instance, modify).await?)
+    }
 }
 
 fn plan_request(instance: &Instance, sizes: Sizes) -> Result<PlanRequest, CallError> {

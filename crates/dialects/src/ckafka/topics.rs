@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use brokerage_control::topic::TopicView;
-use brokerage_domain::Error;
 use brokerage_domain::instance::Instance;
+use brokerage_domain::topic::allow_list_check;
 use serde::Serialize;
 
 use crate::ckafka::convert::{self, Tag};
@@ -40,14 +40,8 @@ pub mod attribute {
     pub const TOPIC_ID: &str = "TopicId";
     /// `EnableWhiteList`, 0 or 1.
     pub const WHITE_LIST_ENABLED: &str = "EnableWhiteList";
-    /// `IpWhiteList`: what precedes each address.
-    pub const WHITE_LIST: &str = "IpWhiteList/";
-    /// `Tags`, a JSON object.
-    pub const TAGS: &str = "Tags";
 }
 
-/// Most entries of `IpWhiteList`; ours, the page names no number.
-const WHITE_LIST_MAX: usize = 100;
 /// Kafka's default, which no broker setting of an instance changes.
 const SEGMENT_BYTES_DEFAULT: i64 = 1_073_741_824;
 
@@ -131,20 +125,8 @@ pub fn white_list_enabled(view: &TopicView) -> bool {
 
 /// `IpWhiteList`, sorted.
 pub fn white_list(view: &TopicView) -> Vec<String> {
-    let names = view
-        .record
-        .iter()
-        .flat_map(|record| record.attributes.keys());
-    names
-        .filter_map(|name| name.strip_prefix(attribute::WHITE_LIST))
-        .map(str::to_owned)
-        .collect()
-}
-
-/// The names of the attributes that hold an `IpWhiteList`: one an address, so that two changes at once lose none.
-pub fn white_list_names(white_list: &[String]) -> impl Iterator<Item = String> {
-    let name = |address| format!("{}{address}", attribute::WHITE_LIST);
-    white_list.iter().map(name)
+    let addresses = view.record.iter().flat_map(|record| &record.allow_list);
+    addresses.cloned().collect()
 }
 
 /// Checks an `IpWhiteList`: addresses, or addresses with the length of a prefix.
@@ -152,7 +134,7 @@ pub fn white_list_names(white_list: &[String]) -> impl Iterator<Item = String> {
 /// # Errors
 /// The refusal of a list that is too long or holds something else.
 pub fn check_white_list(white_list: &[String]) -> Result<(), CallError> {
-    check_white_list_length(white_list.len())?;
+    allow_list_check(white_list.len())?;
     match white_list.iter().find(|entry| !is_address_range(entry)) {
         Some(entry) => {
             let reason = format!("holds {entry:?}, which is no address");
@@ -160,21 +142,6 @@ pub fn check_white_list(white_list: &[String]) -> Result<(), CallError> {
         }
         None => Ok(()),
     }
-}
-
-/// Checks how many addresses an `IpWhiteList` has.
-///
-/// # Errors
-/// [`Error::LimitReached`].
-pub fn check_white_list_length(count: usize) -> Result<(), CallError> {
-    if count <= WHITE_LIST_MAX {
-        return Ok(());
-    }
-    let reached = Error::LimitReached {
-        what: "addresses of a white list",
-        max: i64::try_from(WHITE_LIST_MAX).unwrap_or(i64::MAX),
-    };
-    Err(reached.into())
 }
 
 fn is_address_range(text: &str) -> bool {
@@ -188,10 +155,8 @@ fn is_address_range(text: &str) -> bool {
 
 /// `Tags`.
 pub fn tags(view: &TopicView) -> Vec<Tag> {
-    let tags: BTreeMap<String, String> = attribute(view, attribute::TAGS)
-        .and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or_default();
-    convert::tags(&tags)
+    let record = view.record.as_ref();
+    record.map_or_else(Vec::new, |record| convert::tags(&record.tags))
 }
 
 /// `SearchWord`: a part of the name or of the id.

@@ -1,5 +1,6 @@
 //! Tags of instances and topics.
 
+use brokerage_domain::instance::Phase;
 use brokerage_testkit::Plane;
 use serde_json::{Value, json};
 
@@ -67,6 +68,25 @@ async fn an_instance_carries_tags() {
     )
     .await;
     assert_eq!(tags(&plane, "INSTANCE", &id).await, json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_resources_all_are_tagged_or_none() {
+    let plane = Plane::sandbox().await;
+    let (one, two) = (running(&plane).await, running(&plane).await);
+    done(&plane, "ReleaseInstance", &[("InstanceId", &two)]).await;
+    plane.wait_for("alikafka", &two, Phase::Released).await;
+    let put = [
+        ("ResourceType", "INSTANCE"),
+        ("ResourceId.1", one.as_str()),
+        ("ResourceId.2", two.as_str()),
+        ("Tag.1.Key", "a"),
+    ];
+    assert_eq!(
+        refused(&plane, "TagResources", &put).await.1,
+        "BIZ.INSTANCE.STATUS.ERROR"
+    );
+    assert_eq!(tags(&plane, "INSTANCE", &one).await, json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,10 +1,13 @@
 //! Instances: listing, reading, changing and giving them up.
 
-use brokerage_control::instance::AfterRelease;
+use std::collections::BTreeMap;
+
+use brokerage_control::instance::{AfterRelease, Edit, Resize};
 use brokerage_domain::Error;
 use brokerage_domain::access::Policy;
-use brokerage_domain::id::InstanceId;
-use brokerage_domain::instance::{Phase, PrepaidRelease, ReleaseDenial, ReleaseTerms};
+use brokerage_domain::id::{InstanceId, OrderId};
+use brokerage_domain::instance::{Phase, PrepaidRelease, ReleaseDenial, ReleaseTerms, TAGS_MAX};
+use brokerage_domain::order::Payment;
 use brokerage_testkit::Plane;
 use serde_json::{Value, json};
 
@@ -466,7 +469,12 @@ async fn protection_that_is_switched_on_at_the_last_moment_holds() {
         };
         let released = plane
             .control
-            .instance_release(&cx, &seen.id, AfterRelease::Gone, terms)
+            .instance_release(
+                plane.change("ckafka", "").await,
+                &seen.id,
+                AfterRelease::Gone,
+                terms,
+            )
             .await;
         assert!(
             matches!(
@@ -617,6 +625,74 @@ async fn public_bandwidth_is_bought_with_the_free_part_counted() {
         (&shown["PublicNetwork"], &shown["InstanceName"]),
         (&json!(9), &json!("wide"))
     );
+    plane.assert_ledger().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_size_and_of_everything_else_is_one_or_none() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane).await;
+    let account = plane.context("ckafka", "").await.principal.account_id;
+    let money = async || {
+        let currency = brokerage_domain::money::Currency::Cny;
+        plane
+            .control
+            .account_balance(&account, currency)
+            .await
+            .unwrap()
+    };
+    let shown = async || {
+        let of = json!({ "InstanceId": id });
+        result(&plane, "DescribeInstanceAttributes", of).await
+    };
+    let (before, money_before) = (shown().await, money().await);
+    // The tags of the instance are as many as there can be, so that the record refuses what comes after the money.
+    let cluster = InstanceId::new(id.as_str());
+    let cx = plane.context("ckafka", "").await;
+    let instance = plane.control.instance_view(&cx, &cluster).await.unwrap();
+    let mut request = instance.plan.request(false);
+    request.disk_gb = Some(500);
+    let resize = Resize {
+        plan: plane
+            .control
+            .catalog("ckafka")
+            .unwrap()
+            .plan(&request)
+            .unwrap(),
+        before: instance,
+        order_id: OrderId::new("deal-1"),
+        payment: Payment::OnDelivery,
+    };
+    let edit = Edit {
+        resize: Some(resize),
+        name: Some("n".into()),
+        tags: (0..=TAGS_MAX)
+            .map(|tag| (tag.to_string(), String::new()))
+            .collect(),
+        ..Edit::default()
+    };
+    let refused = plane
+        .control
+        .instance_change(plane.change("ckafka", "").await, &cluster, edit.clone())
+        .await;
+    assert!(
+        matches!(refused, Err(Error::LimitReached { .. })),
+        "{refused:?}"
+    );
+    assert_eq!((shown().await, money().await), (before, money_before));
+    // Of what is accepted everything is there at once.
+    let edit = Edit {
+        tags: BTreeMap::new(),
+        ..edit
+    };
+    plane
+        .control
+        .instance_change(plane.change("ckafka", "").await, &cluster, edit)
+        .await
+        .unwrap();
+    assert_eq!(shown().await["InstanceName"], "n");
+    plane.wait_for("ckafka", &id, Phase::Running).await;
+    assert_eq!(shown().await["DiskSize"], 500);
     plane.assert_ledger().await;
 }
 

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use brokerage_control::Settings;
-use brokerage_control::change::InstanceModify;
-use brokerage_control::instance::AfterRelease;
+use brokerage_control::instance::{AfterRelease, Edit, Resize};
 use brokerage_domain::Error;
 use brokerage_domain::catalog::{Field, PlanFault};
 use brokerage_domain::id::{InstanceId, OrderId};
@@ -197,12 +196,18 @@ async fn a_plan_below_what_is_used_is_refused_whoever_makes_it() {
     let mut request = before.plan.request(false);
     request.nodes[0].disk_gb = Some(100);
     let catalog = plane.control.catalog("jdkafka").unwrap();
-    let modify = InstanceModify {
+    let resize = Resize {
         order_id: OrderId::new("buy-1"),
         plan: catalog.plan(&request).unwrap(),
         payment: Payment::OnDelivery,
+        before,
     };
-    let refused = plane.control.instance_modify(&cx, &before, modify).await;
+    let edit = Edit {
+        resize: Some(resize),
+        ..Edit::default()
+    };
+    let call = plane.change("jdkafka", "cn-north-1").await;
+    let refused = plane.control.instance_change(call, &id, edit).await;
     let Err(error @ Error::Plan(PlanFault::InUse { field, .. })) = refused else {
         panic!("{refused:?}");
     };
@@ -332,11 +337,10 @@ async fn an_instance_released_in_the_middle_of_a_change_pays_nothing_for_it() {
     plane.engine.script_ensure([Fault::Fail]);
     let change = modify(&plane, &id, json!({ "role": "broker", "nodeCount": 4 })).await;
     assert_eq!(spent_and_held(&plane).await, (2_700_000, 900_000));
-    let cx = plane.context("jdkafka", "cn-north-1").await;
     plane
         .control
         .instance_release(
-            &cx,
+            plane.change("jdkafka", "cn-north-1").await,
             &InstanceId::new(id.as_str()),
             AfterRelease::Gone,
             ReleaseTerms {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use brokerage_control::instance_edit::InstanceEdit;
+use brokerage_control::instance::Edit;
 use brokerage_domain::id::InstanceId;
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +47,7 @@ impl Operation for ChangeResourceGroup {
         Some(request.resource_id.clone())
     }
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let group = request.new_resource_group_id;
         if group.is_empty() || group.chars().count() > GROUP_CHARS_MAX {
             return Err(field(
@@ -57,11 +57,11 @@ impl Operation for ChangeResourceGroup {
         }
         let id = InstanceId::new(request.resource_id);
         let attributes = BTreeMap::from([(attribute::RESOURCE_GROUP.to_owned(), group.clone())]);
-        let edit = InstanceEdit {
+        let edit = Edit {
             attributes,
-            ..InstanceEdit::default()
+            ..Edit::default()
         };
-        call.control.instance_edit(&call.cx, &id, edit).await?;
+        call.control.instance_change(call.cx, &id, edit).await?;
         Ok(Response {
             new_resource_group_id: group,
             success: 1,

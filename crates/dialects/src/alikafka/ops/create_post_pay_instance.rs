@@ -48,7 +48,7 @@ impl Operation for CreatePostPayInstance {
     type Request = Request;
     type Response = Response;
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let charge = postpaid(request.paid_type)?;
         let purchase = Purchase {
             region_id: request.region_id,

@@ -49,7 +49,7 @@ impl Operation for CreatePrePayInstance {
     type Request = Request;
     type Response = Response;
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let charge = subscription(
             request.paid_type,
             request.duration,

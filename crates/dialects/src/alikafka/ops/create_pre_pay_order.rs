@@ -51,7 +51,7 @@ impl Operation for CreatePrePayOrder {
     type Request = Request;
     type Response = Response;
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let charge = subscription(
             request.paid_type,
             request.duration,

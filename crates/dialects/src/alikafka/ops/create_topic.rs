@@ -1,6 +1,6 @@
 //! CreateTopic: makes a topic on a running instance.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use brokerage_control::topic::NewTopic;
 use brokerage_domain::id::InstanceId;
@@ -55,10 +55,10 @@ impl Operation for CreateTopic {
         Some(request.instance_id.clone())
     }
 
-    async fn call(call: &Call, request: Request) -> Result<(), CallError> {
+    async fn call(call: Call, request: Request) -> Result<(), CallError> {
         let Call { control, cx } = call;
         let id = InstanceId::new(request.instance_id.clone());
-        let instance = control.instance_view(cx, &id).await?;
+        let instance = control.instance_view(&cx, &id).await?;
         check_words(&request)?;
         let local = request.local_topic.unwrap_or(false);
         let partitions = partitions(request.partition_num, local)?;
@@ -71,9 +71,9 @@ impl Operation for CreateTopic {
         let config = TopicConfig::read(given(request.config.clone()), &instance.plan)?;
         let replication_factor = replicas(&request, &config, &instance)?;
         let configs = configs(&request, &config, replication_factor)?;
-        let mut attributes = topic_words::tag_attributes(&tags_from(request.tag)?);
+        let tags = tags_from(request.tag)?;
+        let mut attributes = BTreeMap::from([config.attribute()?]);
         attributes.insert(topic_words::LOCAL.to_owned(), local.to_string());
-        attributes.extend([config.attribute()?]);
         let topic = Topic {
             name: request.topic,
             partitions,
@@ -83,6 +83,8 @@ impl Operation for CreateTopic {
         let new = NewTopic {
             topic,
             remark: request.remark,
+            tags,
+            allow_list: BTreeSet::new(),
             attributes,
         };
         Ok(control.topic_create(cx, &id, new).await?)

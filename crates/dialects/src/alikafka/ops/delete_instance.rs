@@ -30,8 +30,8 @@ impl Operation for DeleteInstance {
         Some(request.instance_id.clone())
     }
 
-    async fn call(call: &Call, request: Request) -> Result<(), CallError> {
+    async fn call(call: Call, request: Request) -> Result<(), CallError> {
         let id = InstanceId::new(request.instance_id);
-        Ok(call.control.instance_delete(&call.cx, &id).await?)
+        Ok(call.control.instance_delete(call.cx, &id).await?)
     }
 }

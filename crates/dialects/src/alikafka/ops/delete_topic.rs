@@ -31,11 +31,11 @@ impl Operation for DeleteTopic {
         Some(request.instance_id.clone())
     }
 
-    async fn call(call: &Call, request: Request) -> Result<(), CallError> {
+    async fn call(call: Call, request: Request) -> Result<(), CallError> {
         let id = InstanceId::new(request.instance_id);
         Ok(call
             .control
-            .topic_delete(&call.cx, &id, &request.topic)
+            .topic_delete(call.cx, &id, &request.topic)
             .await?)
     }
 }

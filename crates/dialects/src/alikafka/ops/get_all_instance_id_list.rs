@@ -34,7 +34,7 @@ impl Operation for GetAllInstanceIdList {
     type Request = Request;
     type Response = Response;
 
-    async fn call(call: &Call, _request: Request) -> Result<Response, CallError> {
+    async fn call(call: Call, _request: Request) -> Result<Response, CallError> {
         let mut instance_ids: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for instance in call.control.instance_list(&call.cx).await? {
             instance_ids

@@ -130,10 +130,10 @@ impl Operation for GetInstanceList {
         ids.filter(|id| !id.is_empty()).cloned().collect()
     }
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let tags = convert::tags_from(request.tag.clone())?;
         let group = given(request.resource_group_id.clone());
-        let mut found = found(call, &request).await?;
+        let mut found = found(&call, &request).await?;
         found.retain(|instance| {
             let group_of = instance.attributes.get(attribute::RESOURCE_GROUP);
             instance.phase != Phase::Gone
@@ -147,7 +147,7 @@ impl Operation for GetInstanceList {
         });
         let mut instance_vo = Vec::with_capacity(found.len());
         for instance in found {
-            instance_vo.push(shown(call, instance).await?);
+            instance_vo.push(shown(&call, instance).await?);
         }
         Ok(Response {
             instance_list: InstanceList { instance_vo },

@@ -54,8 +54,8 @@ impl Operation for GetQuotaTip {
         Some(request.instance_id.clone())
     }
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = &call;
         let id = InstanceId::new(request.instance_id);
         let instance = control.instance_view(cx, &id).await?;
         let used = match instance.phase {

@@ -77,8 +77,8 @@ impl Operation for GetTopicList {
         Some(request.instance_id.clone())
     }
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = &call;
         let id = InstanceId::new(request.instance_id);
         let instance = control.instance_view(cx, &id).await?;
         let mut topics = match instance.phase {
@@ -117,7 +117,7 @@ fn shown(view: TopicView, instance: &Instance) -> TopicVo {
         .get(topic_words::CLEANUP_POLICY)
         .is_some_and(|policy| policy == topic_words::COMPACT);
     TopicVo {
-        tags: TagVoList::of(&topic_words::tags(&view)),
+        tags: TagVoList::of(topic_words::tags(&view)),
         topic_config: topic_config::shown(&view),
         local_topic: topic_words::is_local(&view),
         compact_topic: compacted,

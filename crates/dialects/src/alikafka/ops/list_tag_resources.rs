@@ -65,7 +65,7 @@ impl Operation for ListTagResources {
         instance_ids(&request.resource_type, ids)
     }
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let kind = ResourceType::read(&request.resource_type)?;
         let wanted = tags_from(request.tag)?;
         let skipped = match given(request.next_token) {
@@ -74,7 +74,7 @@ impl Operation for ListTagResources {
                 .map_err(|_| field("NextToken", "not a token of an answer"))?,
             None => 0_usize,
         };
-        let tagged = tagged(call, kind, &request.resource_id.unwrap_or_default()).await?;
+        let tagged = tagged(&call, kind, &request.resource_id.unwrap_or_default()).await?;
         let carries = |tags: &BTreeMap<String, String>| {
             wanted.iter().all(|(key, value)| {
                 tags.get(key)

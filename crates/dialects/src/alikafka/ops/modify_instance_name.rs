@@ -1,6 +1,6 @@
 //! ModifyInstanceName: gives an instance another name.
 
-use brokerage_control::instance_edit::InstanceEdit;
+use brokerage_control::instance::Edit;
 use brokerage_domain::id::InstanceId;
 use serde::Deserialize;
 
@@ -32,12 +32,12 @@ impl Operation for ModifyInstanceName {
         Some(request.instance_id.clone())
     }
 
-    async fn call(call: &Call, request: Request) -> Result<(), CallError> {
+    async fn call(call: Call, request: Request) -> Result<(), CallError> {
         let id = InstanceId::new(request.instance_id);
-        let edit = InstanceEdit {
+        let edit = Edit {
             name: Some(request.instance_name),
-            ..InstanceEdit::default()
+            ..Edit::default()
         };
-        Ok(call.control.instance_edit(&call.cx, &id, edit).await?)
+        Ok(call.control.instance_change(call.cx, &id, edit).await?)
     }
 }

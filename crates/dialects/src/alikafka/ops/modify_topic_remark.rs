@@ -34,7 +34,7 @@ impl Operation for ModifyTopicRemark {
         Some(request.instance_id.clone())
     }
 
-    async fn call(call: &Call, request: Request) -> Result<(), CallError> {
+    async fn call(call: Call, request: Request) -> Result<(), CallError> {
         let remark = request.remark.unwrap_or_default();
         check_remark(&remark)?;
         let id = InstanceId::new(request.instance_id);
@@ -44,7 +44,7 @@ impl Operation for ModifyTopicRemark {
         };
         Ok(call
             .control
-            .topic_edit(&call.cx, &id, &request.topic, edit)
+            .topic_edit(call.cx, &id, &request.topic, edit)
             .await?)
     }
 }

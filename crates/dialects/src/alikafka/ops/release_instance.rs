@@ -36,7 +36,7 @@ impl Operation for ReleaseInstance {
         Some(request.instance_id.clone())
     }
 
-    async fn call(call: &Call, request: Request) -> Result<(), CallError> {
+    async fn call(call: Call, request: Request) -> Result<(), CallError> {
         let Call { control, cx } = call;
         let id = InstanceId::new(request.instance_id);
         let terms = ReleaseTerms {

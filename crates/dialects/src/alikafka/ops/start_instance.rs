@@ -75,10 +75,10 @@ impl Operation for StartInstance {
         Some(request.instance_id.clone())
     }
 
-    async fn call(call: &Call, request: Request) -> Result<(), CallError> {
+    async fn call(call: Call, request: Request) -> Result<(), CallError> {
         let Call { control, cx } = call;
         let id = InstanceId::new(request.instance_id.clone());
-        let instance = control.instance_view(cx, &id).await?;
+        let instance = control.instance_view(&cx, &id).await?;
         let catalog = control.catalog(cx.profile)?;
         check_deploy_module(&request, &instance)?;
         let network_id = match request.vpc_id.as_str() {
@@ -105,7 +105,7 @@ impl Operation for StartInstance {
         };
         for subnet in &subnets[1..] {
             let found = control
-                .subnet_view(cx, subnet, Some(network_id.clone()))
+                .subnet_view(&cx, subnet, Some(network_id.clone()))
                 .await?;
             if found.network_id != network_id {
                 return Err(field(

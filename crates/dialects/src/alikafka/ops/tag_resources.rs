@@ -1,9 +1,10 @@
 //! TagResources: puts tags on instances or topics.
 
+use brokerage_control::tag::TagEdit;
 use serde::Deserialize;
 
-use crate::alikafka::convert::{Tag, tags_from};
-use crate::alikafka::tag_resource::{ResourceType, TagEdit, edit, instance_ids, resources};
+use crate::alikafka::convert::{TAGS_MAX, Tag, tags_from};
+use crate::alikafka::tag_resource::{ResourceType, edit, instance_ids, resources};
 use crate::fault::{CallError, missing};
 use crate::operation::{Call, Mode, Operation};
 use crate::params::Ignored;
@@ -36,7 +37,7 @@ impl Operation for TagResources {
         instance_ids(&request.resource_type, &request.resource_id)
     }
 
-    async fn call(call: &Call, request: Request) -> Result<(), CallError> {
+    async fn call(call: Call, request: Request) -> Result<(), CallError> {
         let resources = resources(
             ResourceType::read(&request.resource_type)?,
             &request.resource_id,
@@ -45,14 +46,11 @@ impl Operation for TagResources {
         if set.is_empty() {
             return Err(missing("Tag"));
         }
-        edit(
-            call,
-            &resources,
-            &TagEdit {
-                set,
-                ..TagEdit::default()
-            },
-        )
-        .await
+        let change = TagEdit {
+            set,
+            tags_max: TAGS_MAX,
+            ..TagEdit::default()
+        };
+        edit(call, resources, change).await
     }
 }

@@ -1,10 +1,11 @@
 //! UntagResources: takes tags off instances or topics.
 
+use brokerage_control::tag::TagEdit;
 use serde::Deserialize;
 
 use crate::alikafka::convert::TAGS_MAX;
 use crate::alikafka::fault::field;
-use crate::alikafka::tag_resource::{ResourceType, TagEdit, edit, instance_ids, resources};
+use crate::alikafka::tag_resource::{ResourceType, edit, instance_ids, resources};
 use crate::fault::{CallError, missing};
 use crate::operation::{Call, Mode, Operation};
 
@@ -35,7 +36,7 @@ impl Operation for UntagResources {
         instance_ids(&request.resource_type, &request.resource_id)
     }
 
-    async fn call(call: &Call, request: Request) -> Result<(), CallError> {
+    async fn call(call: Call, request: Request) -> Result<(), CallError> {
         let resources = resources(
             ResourceType::read(&request.resource_type)?,
             &request.resource_id,
@@ -49,15 +50,12 @@ impl Operation for UntagResources {
         if dropped.is_empty() && !all_dropped {
             return Err(missing("TagKey"));
         }
-        edit(
-            call,
-            &resources,
-            &TagEdit {
-                dropped,
-                all_dropped,
-                ..TagEdit::default()
-            },
-        )
-        .await
+        let change = TagEdit {
+            dropped,
+            all_dropped,
+            tags_max: TAGS_MAX,
+            ..TagEdit::default()
+        };
+        edit(call, resources, change).await
     }
 }

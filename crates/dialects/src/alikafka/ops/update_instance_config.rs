@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use brokerage_control::instance_edit::InstanceEdit;
+use brokerage_control::instance::Edit;
 use brokerage_domain::id::InstanceId;
 use serde::Deserialize;
 
@@ -35,10 +35,10 @@ impl Operation for UpdateInstanceConfig {
         Some(request.instance_id.clone())
     }
 
-    async fn call(call: &Call, request: Request) -> Result<(), CallError> {
+    async fn call(call: Call, request: Request) -> Result<(), CallError> {
         let Call { control, cx } = call;
         let id = InstanceId::new(request.instance_id);
-        let instance = control.instance_view(cx, &id).await?;
+        let instance = control.instance_view(&cx, &id).await?;
         let catalog = control.catalog(cx.profile)?;
         let config = Config::read(
             &request.config,
@@ -47,11 +47,11 @@ impl Operation for UpdateInstanceConfig {
             instance.charge.is_prepaid(),
         )?;
         let attributes = BTreeMap::from([config.attribute(&instance)]);
-        let edit = InstanceEdit {
+        let edit = Edit {
             settings: config.settings,
             attributes,
-            ..InstanceEdit::default()
+            ..Edit::default()
         };
-        Ok(control.instance_edit(cx, &id, edit).await?)
+        Ok(control.instance_change(cx, &id, edit).await?)
     }
 }

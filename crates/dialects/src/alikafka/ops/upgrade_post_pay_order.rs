@@ -42,7 +42,7 @@ impl Operation for UpgradePostPayOrder {
         Some(request.instance_id.clone())
     }
 
-    async fn call(call: &Call, request: Request) -> Result<(), CallError> {
+    async fn call(call: Call, request: Request) -> Result<(), CallError> {
         let change = Change {
             instance_id: request.instance_id,
             disk_size: request.disk_size,

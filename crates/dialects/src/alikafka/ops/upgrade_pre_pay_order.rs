@@ -50,7 +50,7 @@ impl Operation for UpgradePrePayOrder {
         Some(request.instance_id.clone())
     }
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let change = Change {
             instance_id: request.instance_id,
             disk_size: request.disk_size,
@@ -62,9 +62,9 @@ impl Operation for UpgradePrePayOrder {
             eip_max: request.eip_max,
             eip_model: request.eip_model,
         };
-        let placed = change.place(call, true, Direction::Up).await?;
+        let order_id = change.place(call, true, Direction::Up).await?;
         Ok(Response {
-            order_id: placed.order_id.to_string(),
+            order_id: order_id.to_string(),
         })
     }
 }

@@ -100,9 +100,9 @@ impl Operation for CreateInstance {
             .collect()
     }
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = call;
-        check_owner(cx, request.owner_id)?;
+        check_owner(&cx, request.owner_id)?;
         let catalog = control.catalog(cx.profile)?;
         let charge = charge(&request, catalog.terms())?;
         let plan_request = plan_request(&request, &charge, &cx.region_named)?;

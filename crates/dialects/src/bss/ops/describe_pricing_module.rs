@@ -106,8 +106,8 @@ impl Operation for DescribePricingModule {
     type Request = Request;
     type Response = Response;
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = &call;
         check_owner(cx, request.owner_id)?;
         let subscription = Subscription::parse(&request.subscription_type)?;
         check_product(

@@ -145,8 +145,8 @@ impl Operation for GetOrderDetail {
     type Request = Request;
     type Response = Response;
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = &call;
         check_owner(cx, request.owner_id)?;
         let id = OrderId::new(request.order_id);
         let order = control.order_view(cx, &id).await?;

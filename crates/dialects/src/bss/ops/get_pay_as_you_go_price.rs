@@ -59,8 +59,8 @@ impl Operation for GetPayAsYouGoPrice {
     type Request = Request;
     type Response = Response;
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = &call;
         check_owner(cx, request.owner_id)?;
         check_product(
             (

@@ -42,8 +42,8 @@ impl Operation for QueryAccountBalance {
     type Request = Request;
     type Response = Response;
 
-    async fn call(call: &Call, _request: Request) -> Result<Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, _request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = &call;
         let site = Site::default();
         let currency = control.catalog(cx.profile)?.currency(site);
         let currency =

@@ -81,8 +81,8 @@ impl Operation for QueryAvailableInstances {
     type Request = Request;
     type Response = Response;
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = &call;
         check_owner(cx, request.owner_id)?;
         let page = Page::of(request.page_num, request.page_size)?;
         let wanted = wanted(&request)?;

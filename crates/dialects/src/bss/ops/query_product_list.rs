@@ -57,7 +57,7 @@ impl Operation for QueryProductList {
     type Request = Request;
     type Response = Response;
 
-    async fn call(_call: &Call, request: Request) -> Result<Response, CallError> {
+    async fn call(_call: Call, request: Request) -> Result<Response, CallError> {
         let page = Page::of(Some(request.page_num), request.page_size)?;
         let product = |subscription: Subscription| Product {
             product_code: PRODUCT_CODE,

@@ -17,7 +17,7 @@ impl Operation for CreateInstancePost {
     type Request = Request;
     type Response = Answered<Operated>;
 
-    async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
+    async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
         let placed = place(call, request).await?;
         let flow_id = placed.instance_ids.first().map_or(0, ids::flow_id);
         Ok(Answered::new(Operated::flowing(flow_id)))

@@ -94,7 +94,7 @@ impl Operation for CreatePostPaidInstance {
     type Request = Request;
     type Response = Response;
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let placed = place(call, request).await?;
         let deal = placed.order_id.to_string();
         let instances: Vec<String> = placed
@@ -124,15 +124,15 @@ impl Operation for CreatePostPaidInstance {
 ///
 /// # Errors
 /// The page's, and the control plane's refusals of an order.
-pub(super) async fn place(call: &Call, request: Request) -> Result<OrderPlaced, CallError> {
-    let Call { control, cx } = call;
-    let catalog = control.catalog(cx.profile)?;
+pub(super) async fn place(call: Call, request: Request) -> Result<OrderPlaced, CallError> {
+    let catalog = call.control.catalog(call.cx.profile)?;
     let count = instance_count(&request, catalog.batch_max())?;
-    let mut wanted = plan_request(&request, &cx.region)?;
+    let mut wanted = plan_request(&request, &call.cx.region)?;
     if request.zone_id.is_none() && wanted.zones.len() > 1 {
-        subnet_zone_first(call, &request.subnet_id, &mut wanted.zones).await?;
+        subnet_zone_first(&call, &request.subnet_id, &mut wanted.zones).await?;
     }
     let plan = catalog.plan(&wanted)?;
+    let Call { control, cx } = call;
     let name = request.instance_name.as_deref().unwrap_or_default();
     let order = OrderRequest {
         order_id: ids::deal_name(control.now(), control.chance()),

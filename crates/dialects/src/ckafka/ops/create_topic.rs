@@ -1,6 +1,6 @@
 //! CreateTopic.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use brokerage_control::topic::NewTopic;
@@ -76,7 +76,7 @@ impl Operation for CreateTopic {
         Some(ids::instance_resource(&request.instance_id))
     }
 
-    async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
+    async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
         let Call { control, cx } = call;
         let topic_id = ids::topic_id(control.chance());
         let new = new_topic(&request, topic_id.clone())?;
@@ -110,6 +110,8 @@ fn new_topic(request: &Request, topic_id: String) -> Result<NewTopic, CallError>
         },
         remark,
         attributes: attributes(request, topic_id)?,
+        allow_list: allow_list(request)?,
+        tags: check::tags("Tags", request.tags.clone())?,
     })
 }
 
@@ -202,21 +204,22 @@ fn configs(request: &Request) -> Result<BTreeMap<String, String>, CallError> {
     Ok(configs)
 }
 
-/// The white list is kept and shown; brokers accept clients by their listeners, not by topic.
 fn attributes(request: &Request, topic_id: String) -> Result<BTreeMap<String, String>, CallError> {
     let enabled = check::switch("EnableWhiteList", request.enable_white_list.unwrap_or(0))?;
-    let white_list = request.ip_white_list.as_deref().unwrap_or_default();
-    topics::check_white_list(white_list)?;
-    let tags = check::tags("Tags", request.tags.clone())?;
-    let addresses = topics::white_list_names(white_list).map(|name| (name, String::new()));
-    let others = [
+    let kept = [
         (attribute::TOPIC_ID, topic_id),
         (
             attribute::WHITE_LIST_ENABLED,
             i64::from(enabled).to_string(),
         ),
-        (attribute::TAGS, serde_json::json!(tags).to_string()),
     ];
-    let others = others.map(|(name, value)| (name.to_owned(), value));
-    Ok(addresses.chain(others).collect())
+    let kept = kept.map(|(name, value)| (name.to_owned(), value));
+    Ok(BTreeMap::from(kept))
+}
+
+/// The white list is kept and shown; brokers accept clients by their listeners, not by topic.
+fn allow_list(request: &Request) -> Result<BTreeSet<String>, CallError> {
+    let white_list = request.ip_white_list.as_deref().unwrap_or_default();
+    topics::check_white_list(white_list)?;
+    Ok(white_list.iter().cloned().collect())
 }

@@ -33,24 +33,15 @@ impl Operation for CreateTopicIpWhiteList {
         Some(ids::instance_resource(&request.instance_id))
     }
 
-    async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
+    async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
         let Call { control, cx } = call;
         if request.ip_white_list.is_empty() {
             return Err(check::not_allowed_empty("IpWhiteList"));
         }
         topics::check_white_list(&request.ip_white_list)?;
         let id = InstanceId::new(request.instance_id);
-        let listed = control.topic_list(cx, &id).await?;
-        let topic = listed
-            .iter()
-            .find(|view| view.topic.name == request.topic_name);
-        let known = topic.map(topics::white_list).unwrap_or_default();
-        let new = request.ip_white_list.iter();
-        let new = new.filter(|address| !known.contains(address)).count();
-        topics::check_white_list_length(known.len() + new)?;
-        let names = topics::white_list_names(&request.ip_white_list);
         let edit = TopicEdit {
-            attributes: names.map(|name| (name, String::new())).collect(),
+            allowed: request.ip_white_list,
             ..TopicEdit::default()
         };
         control

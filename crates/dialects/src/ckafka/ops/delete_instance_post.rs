@@ -40,7 +40,7 @@ impl Operation for DeleteInstancePost {
         Some(ids::instance_resource(&request.instance_id))
     }
 
-    async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
+    async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
         let Call { control, cx } = call;
         let id = InstanceId::new(request.instance_id);
         let terms = ReleaseTerms {

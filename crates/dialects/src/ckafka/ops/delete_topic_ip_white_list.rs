@@ -5,7 +5,7 @@ use brokerage_domain::id::InstanceId;
 use serde::Deserialize;
 
 use crate::ckafka::answer::{Answered, Operated};
-use crate::ckafka::{check, ids, topics};
+use crate::ckafka::{check, ids};
 use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
 
@@ -33,14 +33,14 @@ impl Operation for DeleteTopicIpWhiteList {
         Some(ids::instance_resource(&request.instance_id))
     }
 
-    async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
+    async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
         let Call { control, cx } = call;
         if request.ip_white_list.is_empty() {
             return Err(check::not_allowed_empty("IpWhiteList"));
         }
         let id = InstanceId::new(request.instance_id);
         let edit = TopicEdit {
-            attributes_dropped: topics::white_list_names(&request.ip_white_list).collect(),
+            disallowed: request.ip_white_list,
             ..TopicEdit::default()
         };
         control

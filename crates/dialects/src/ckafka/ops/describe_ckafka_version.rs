@@ -50,7 +50,7 @@ impl Operation for DescribeCkafkaVersion {
         Some(ids::instance_resource(&request.instance_id))
     }
 
-    async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
+    async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
         let id = InstanceId::new(request.instance_id);
         let plan = call.control.instance_view(&call.cx, &id).await?.plan;
         Ok(Answered::new(InstanceVersion {

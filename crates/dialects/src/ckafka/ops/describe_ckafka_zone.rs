@@ -94,8 +94,8 @@ impl Operation for DescribeCkafkaZone {
     type Request = Request;
     type Response = Answered<Zones>;
 
-    async fn call(call: &Call, _request: Request) -> Result<Self::Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, _request: Request) -> Result<Self::Response, CallError> {
+        let Call { control, cx } = &call;
         let catalog = control.catalog(cx.profile)?;
         // The plan of a buyer who says nothing, by the hour.
         let first = catalog.zones(&cx.region).next().map(|zone| zone.id.clone());

@@ -114,8 +114,8 @@ impl Operation for DescribeInstanceAttributes {
         Some(ids::instance_resource(&request.instance_id))
     }
 
-    async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
+        let Call { control, cx } = &call;
         let instance = control
             .instance_view(cx, &InstanceId::new(request.instance_id))
             .await?;

@@ -56,8 +56,8 @@ impl Operation for DescribeInstances {
     type Request = Request;
     type Response = Answered<Found>;
 
-    async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
+        let Call { control, cx } = &call;
         let mut found = control.instance_list(cx).await?;
         found.retain(|instance| is_listed(instance) && request.wants(instance));
         let total_count = found.len();

@@ -101,15 +101,15 @@ impl Operation for DescribeInstancesDetail {
     type Request = Request;
     type Response = Response;
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = &call;
         let mut found = control.instance_list(cx).await?;
         found.retain(|instance| is_listed(instance) && request.wants(instance));
         let total_count = found.len();
         let page = Page::of(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX);
         let mut instance_list = Vec::new();
         for instance in page.cut(found) {
-            instance_list.push(detail(call, instance).await?);
+            instance_list.push(detail(&call, instance).await?);
         }
         Ok(Response {
             result: Found {

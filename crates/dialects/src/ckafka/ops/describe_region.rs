@@ -50,8 +50,8 @@ impl Operation for DescribeRegion {
     type Request = Request;
     type Response = Answered<Vec<Region>>;
 
-    async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
+        let Call { control, cx } = &call;
         let catalog = control.catalog(cx.profile)?;
         let page = Page::of(request.offset, request.limit, LIMIT_MAX, LIMIT_MAX);
         let region = |region: &brokerage_domain::catalog::Region| Region {

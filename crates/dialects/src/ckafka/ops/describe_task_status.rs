@@ -40,8 +40,8 @@ impl Operation for DescribeTaskStatus {
     type Request = Request;
     type Response = Answered<Task>;
 
-    async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
+        let Call { control, cx } = &call;
         let unknown = || {
             Fault::new(
                 "ResourceNotFound",

@@ -71,8 +71,8 @@ impl Operation for DescribeTopicAttributes {
         Some(ids::instance_resource(&request.instance_id))
     }
 
-    async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
+        let Call { control, cx } = &call;
         let id = InstanceId::new(request.instance_id);
         let instance = control.instance_view(cx, &id).await?;
         let found = control

@@ -94,8 +94,8 @@ impl Operation for DescribeTopicDetail {
         Some(ids::instance_resource(&request.instance_id))
     }
 
-    async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
+        let Call { control, cx } = &call;
         let id = InstanceId::new(request.instance_id.clone());
         let instance = control.instance_view(cx, &id).await?;
         let mut found = control.topic_list(cx, &id).await?;

@@ -16,7 +16,7 @@ impl Operation for DescribeTypeInstances {
     type Request = Request;
     type Response = Answered<Found>;
 
-    async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
+    async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
         DescribeInstances::call(call, request).await
     }
 }

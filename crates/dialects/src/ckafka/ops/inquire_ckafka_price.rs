@@ -80,8 +80,8 @@ impl Operation for InquireCkafkaPrice {
     type Request = Request;
     type Response = Answered<Prices>;
 
-    async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
+        let Call { control, cx } = &call;
         let charge = request.charge()?;
         let (plan, asks_public) = match given(request.category_action.as_ref()) {
             None | Some("purchase") => {

@@ -1,10 +1,11 @@
 //! InstanceScalingDown: other sizes of a cluster, smaller or, whatever its name says, larger ones.
 
+use brokerage_control::instance::Edit;
 use brokerage_domain::id::InstanceId;
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::Answered;
-use crate::ckafka::change::{Sizes, change, plan_changed};
+use crate::ckafka::change::{Sizes, plan_changed, resize};
 use crate::ckafka::check;
 use crate::ckafka::ids;
 use crate::fault::CallError;
@@ -46,7 +47,7 @@ impl Operation for InstanceScalingDown {
         Some(ids::instance_resource(&request.instance_id))
     }
 
-    async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
+    async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
         check::within("UpgradeStrategy", request.upgrade_strategy, STRATEGIES)?;
         let id = InstanceId::new(request.instance_id);
         let instance = call.control.instance_view(&call.cx, &id).await?;
@@ -56,13 +57,19 @@ impl Operation for InstanceScalingDown {
             disk_gb: request.disk_size,
             public_mbit: None,
         };
-        let plan = plan_changed(call, &instance, sizes)?;
+        let plan = plan_changed(&call, &instance, sizes)?;
         if plan.bought == instance.plan.bought {
             return Err(check::value("InstanceId", "has these sizes already"));
         }
-        let placed = change(call, &instance, plan).await?;
+        let resize = resize(&call, instance, plan);
+        let deal_name = resize.order_id.to_string();
+        let edit = Edit {
+            resize: Some(resize),
+            ..Edit::default()
+        };
+        call.control.instance_change(call.cx, &id, edit).await?;
         Ok(Answered::new(Scaling {
-            deal_names: vec![placed.order_id.to_string()],
+            deal_names: vec![deal_name],
         }))
     }
 }

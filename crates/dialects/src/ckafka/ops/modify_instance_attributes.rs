@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use brokerage_control::instance_edit::InstanceEdit;
+use brokerage_control::instance::Edit;
 use brokerage_domain::catalog::Plan;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Instance;
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::ckafka::answer::{Answered, Operated};
-use crate::ckafka::change::{Sizes, change, plan_changed};
+use crate::ckafka::change::{Sizes, plan_changed, resize};
 use crate::ckafka::check;
 use crate::ckafka::convert::{self, attribute};
 use crate::ckafka::ids;
@@ -98,17 +98,16 @@ impl Operation for ModifyInstanceAttributes {
         Some(ids::instance_resource(&request.instance_id))
     }
 
-    async fn call(call: &Call, request: Request) -> Result<Self::Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
         let id = InstanceId::new(request.instance_id.clone());
-        let instance = control.instance_view(cx, &id).await?;
-        let plan = public_plan(call, &instance, request.public_network)?;
+        let instance = call.control.instance_view(&call.cx, &id).await?;
+        let plan = public_plan(&call, &instance, request.public_network)?;
         let edit = edit(request)?;
-        // Public bandwidth is bought: what may be refused for want of money goes first.
-        if let Some(plan) = plan {
-            change(call, &instance, plan).await?;
-        }
-        control.instance_edit(cx, &id, edit).await?;
+        let edit = Edit {
+            resize: plan.map(|plan| resize(&call, instance, plan)),
+            ..edit
+        };
+        call.control.instance_change(call.cx, &id, edit).await?;
         Ok(Answered::new(Operated::flowing(ids::flow_id(&id))))
     }
 }
@@ -137,7 +136,7 @@ fn public_plan(
     plan_changed(call, instance, sizes).map(Some)
 }
 
-fn edit(request: Request) -> Result<InstanceEdit, CallError> {
+fn edit(request: Request) -> Result<Edit, CallError> {
     let name = check::given(request.instance_name.as_ref());
     if name.is_some_and(|name| name.chars().count() > NAME_CHARS_MAX) {
         return Err(check::value(
@@ -146,12 +145,12 @@ fn edit(request: Request) -> Result<InstanceEdit, CallError> {
         ));
     }
     let protection = request.delete_protection_enable;
-    let mut edit = InstanceEdit {
+    let mut edit = Edit {
         name: name.map(str::to_owned),
         deletion_protected: protection
             .map(|number| check::switch("DeleteProtectionEnable", number))
             .transpose()?,
-        ..InstanceEdit::default()
+        ..Edit::default()
     };
     let mut set = |name: &str, value: String| edit.settings.insert(name.to_owned(), value);
     if let Some(minutes) = request.msg_retention_time {
@@ -197,7 +196,7 @@ fn edit(request: Request) -> Result<InstanceEdit, CallError> {
     Ok(edit)
 }
 
-fn set_config(edit: &mut InstanceEdit, config: &Config) -> Result<(), CallError> {
+fn set_config(edit: &mut Edit, config: &Config) -> Result<(), CallError> {
     let auto_create = config.auto_create_topic_enable.unwrap_or(false);
     let partitions = check::within(
         "Config.DefaultNumPartitions",

@@ -76,8 +76,8 @@ impl Operation for CreateInstance {
         Some(ids::instance_resource(&request.region_id, "*"))
     }
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = &call;
         let Request {
             instance, charge, ..
         } = request;
@@ -102,7 +102,7 @@ impl Operation for CreateInstance {
                 id: id.clone(),
                 name: instance.instance_name.clone(),
             }],
-            placement: Some(instance.placement(call).await?),
+            placement: Some(instance.placement(&call).await?),
             settings: BTreeMap::from([(
                 RETENTION_SETTING.to_owned(),
                 plan.usable.retention_ms.to_string(),
@@ -115,7 +115,7 @@ impl Operation for CreateInstance {
             start: true,
             token: None,
         };
-        control.order_place(cx, order).await?;
+        call.control.order_place(call.cx, order).await?;
         Ok(Response {
             instance_id: id.to_string(),
             buy_id: buy_id.to_string(),

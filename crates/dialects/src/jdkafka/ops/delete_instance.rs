@@ -37,9 +37,9 @@ impl Operation for DeleteInstance {
         ))
     }
 
-    async fn call(call: &Call, request: Request) -> Result<(), CallError> {
+    async fn call(call: Call, request: Request) -> Result<(), CallError> {
+        let instance = instance_in_region(&call, &request.instance_id).await?;
         let Call { control, cx } = call;
-        let instance = instance_in_region(call, &request.instance_id).await?;
         // Pay-as-you-go instances, and prepaid ones after their term; none while it is made or changed (SDK text of
         // deleteInstance). One that could not be made was paid back and may always go.
         let terms = ReleaseTerms {

@@ -39,8 +39,8 @@ impl Operation for DescribeInstance {
         ))
     }
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
-        let found = instance_in_region(call, &request.instance_id).await?;
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
+        let found = instance_in_region(&call, &request.instance_id).await?;
         let instance =
             InstanceView::new(&call.control, &found)?.with_endpoints(&call.control, &found);
         Ok(Response { instance })

@@ -77,8 +77,8 @@ impl Operation for DescribeInstances {
         Some(ids::instance_resource(&request.region_id, "*"))
     }
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = &call;
         let page = Page::asked(request.page_number, request.page_size, PAGE_SIZE_DEFAULT)?;
         let mut found = control.instance_list(cx).await?;
         found.retain(|instance| !matches!(instance.phase, Phase::Released | Phase::Gone));

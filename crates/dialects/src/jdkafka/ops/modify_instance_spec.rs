@@ -1,6 +1,6 @@
 //! modifyInstanceSpec: more nodes, larger disks, a larger class.
 
-use brokerage_control::change::InstanceModify;
+use brokerage_control::instance::{Edit, Resize};
 use brokerage_domain::catalog::{Catalog, NodeGroup, Plan, PlanRequest};
 use brokerage_domain::instance::Instance;
 use brokerage_domain::order::Payment;
@@ -46,26 +46,31 @@ impl Operation for ModifyInstanceSpec {
         ))
     }
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
-        let Call { control, cx } = call;
-        let instance = instance_in_region(call, &request.instance_id).await?;
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
+        let instance = instance_in_region(&call, &request.instance_id).await?;
         let asked: Vec<NodeGroup> = request
             .instance_class_spec
             .into_iter()
             .map(Into::into)
             .collect();
+        let Call { control, cx } = call;
         let catalog = control.catalog(cx.profile)?;
         let plan = catalog.plan(&plan_request(&instance, asked)?)?;
         check_growth(catalog, &instance.plan.bought.nodes, &plan)?;
         let buy_id = ids::buy_id(control.chance());
-        let modify = InstanceModify {
-            order_id: buy_id.clone(),
-            plan,
-            payment: Payment::OnDelivery,
+        let id = instance.id.clone();
+        let edit = Edit {
+            resize: Some(Resize {
+                before: instance,
+                order_id: buy_id.clone(),
+                plan,
+                payment: Payment::OnDelivery,
+            }),
+            ..Edit::default()
         };
-        control.instance_modify(cx, &instance, modify).await?;
+        control.instance_change(cx, &id, edit).await?;
         Ok(Response {
-            instance_id: instance.id.to_string(),
+            instance_id: id.to_string(),
             buy_id: buy_id.to_string(),
         })
     }

@@ -31,8 +31,8 @@ impl Operation for DescribeVSwitchAttributes {
         Some(request.v_switch_id.clone())
     }
 
-    async fn call(call: &Call, request: Request) -> Result<VSwitch, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, request: Request) -> Result<VSwitch, CallError> {
+        let Call { control, cx } = &call;
         let id = &request.v_switch_id;
         if id.is_empty() || id.len() > ID_BYTES_MAX - "vpc-".len() {
             return Err(invalid("VSwitchId", "not an id"));

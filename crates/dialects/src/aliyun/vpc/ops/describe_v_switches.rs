@@ -46,8 +46,8 @@ impl Operation for DescribeVSwitches {
     type Request = Request;
     type Response = Response;
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = &call;
         // "At least one of RegionId and VpcId".
         if cx.region.is_empty() && request.vpc_id.as_deref().is_none_or(str::is_empty) {
             return Err(missing("RegionId"));

@@ -44,8 +44,8 @@ impl Operation for DescribeVpcs {
     type Request = Request;
     type Response = Response;
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = &call;
         let ids: Vec<&str> = request
             .vpc_id
             .as_deref()

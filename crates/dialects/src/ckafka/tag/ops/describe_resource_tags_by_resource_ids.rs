@@ -69,8 +69,8 @@ impl Operation for DescribeResourceTagsByResourceIds {
         named.map(|id| ids::instance_resource(id)).collect()
     }
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = &call;
         if request.resource_ids.len() > RESOURCES_MAX {
             return Err(check::value(
                 "ResourceIds",

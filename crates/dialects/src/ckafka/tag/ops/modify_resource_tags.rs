@@ -1,6 +1,6 @@
 //! ModifyResourceTags: sets and takes away tags of one instance.
 
-use brokerage_control::instance_edit::InstanceEdit;
+use brokerage_control::instance::Edit;
 use brokerage_domain::Error;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
@@ -52,10 +52,10 @@ impl Operation for ModifyResourceTags {
         named.map(|(_, id)| ids::instance_resource(id.as_str()))
     }
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = call;
         let (region, id) = instance_of(&request.resource)?;
-        let edit = InstanceEdit {
+        let edit = Edit {
             tags: check::tags("ReplaceTags", request.replace_tags)?,
             tags_dropped: request
                 .delete_tags
@@ -63,7 +63,7 @@ impl Operation for ModifyResourceTags {
                 .flatten()
                 .map(|tag| tag.tag_key)
                 .collect(),
-            ..InstanceEdit::default()
+            ..Edit::default()
         };
         if let Some(key) = edit
             .tags_dropped
@@ -78,7 +78,7 @@ impl Operation for ModifyResourceTags {
             return Err(check::not_allowed_empty("ReplaceTags"));
         }
         control
-            .instance_edit(&cx.in_region(region), &id, edit)
+            .instance_change(cx.about_region(region), &id, edit)
             .await?;
         Ok(Response {})
     }

@@ -83,8 +83,8 @@ impl Operation for DescribeSubnets {
     type Request = Request;
     type Response = Response;
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = &call;
         check_filters("SubnetIds", &request.subnet_ids, &request.filters, &FILTERS)?;
         let catalog = control.catalog(cx.profile)?;
         let mut found = control.subnet_list(cx).await?;

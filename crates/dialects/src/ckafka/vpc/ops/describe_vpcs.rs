@@ -66,8 +66,8 @@ impl Operation for DescribeVpcs {
     type Request = Request;
     type Response = Response;
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = &call;
         check_filters("VpcIds", &request.vpc_ids, &request.filters, &FILTERS)?;
         let mut found = control.network_list(cx).await?;
         found.retain(|network| request.wants(network));

@@ -38,8 +38,8 @@ impl Operation for DescribeSubnet {
         ))
     }
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = &call;
         // An unknown one is not made here, even in sandbox mode: a purchase names its network as well and makes both.
         let subnet = control.subnet_view(cx, &request.subnet_id, None).await?;
         Ok(Response {

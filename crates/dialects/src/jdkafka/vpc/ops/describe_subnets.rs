@@ -82,8 +82,8 @@ impl Operation for DescribeSubnets {
         Some(format!("jrn:vpc:{}:*:subnets/*", request.region_id))
     }
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = &call;
         let page = Page::asked(request.page_number, request.page_size, PAGE_SIZE_DEFAULT)?;
         let mut found = control.subnet_list(cx).await?;
         retain(

@@ -70,8 +70,8 @@ impl Operation for DescribeVpcs {
         Some(format!("jrn:vpc:{}:*:vpcs/*", request.region_id))
     }
 
-    async fn call(call: &Call, request: Request) -> Result<Response, CallError> {
-        let Call { control, cx } = call;
+    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
+        let Call { control, cx } = &call;
         let page = Page::asked(request.page_number, request.page_size, PAGE_SIZE_DEFAULT)?;
         let subnets = control.subnet_list(cx).await?;
         let networks = control.network_list(cx).await?.into_iter();

@@ -9,16 +9,17 @@ use brokerage_domain::instance::{Instance, Phase, PlanChange, Want};
 use brokerage_domain::order::{LineState, Order, OrderKind, OrderLine, Payment, change_amount};
 use brokerage_domain::{Error, Result};
 use brokerage_store::Tx;
-use brokerage_store::instance::Attention;
 use brokerage_store::order::order_insert;
 
 use crate::context::Context;
 use crate::control::{Abort, Control};
-use crate::order::{OrderPlaced, ports_take, take_money};
+use crate::order::{ports_take, take_money};
 
-/// A change of what was bought, translated by a dialect.
+/// A change of what was bought, translated by a dialect. The difference in price is reserved (or taken) with its order.
 #[derive(Debug, Clone)]
-pub struct InstanceModify {
+pub struct Resize {
+    /// The instance as the caller saw it when the plan was made from it.
+    pub before: Instance,
     /// The id of the order that pays for it, in the dialect's form.
     pub order_id: OrderId,
     /// What the instance becomes.
@@ -28,48 +29,6 @@ pub struct InstanceModify {
 }
 
 impl Control {
-    /// Orders a change of what was bought. The difference in price is reserved (or taken) with the order; the
-    /// reconciler changes the cluster, and only then the instance has its new plan.
-    ///
-    /// `before` is the instance as the caller saw it when `modify` was made from it.
-    ///
-    /// # Errors
-    /// [`Error::WrongPhase`] unless the instance runs and is still as it was seen, [`Error::Plan`] when the new plan is
-    /// too small for what the cluster uses, [`Error::Invalid`] when its prepaid term is over or region or site differ, [`Error::InsufficientFunds`], [`Error::SoldOut`] for ports,
-    /// [`Error::NotFound`].
-    pub async fn instance_modify(
-        &self,
-        cx: &Context,
-        before: &Instance,
-        modify: InstanceModify,
-    ) -> Result<OrderPlaced> {
-        self.plan_holds_usage(before, &modify.plan).await?;
-        let order = self.change_order(cx, before, &modify)?;
-        let placed = OrderPlaced {
-            order_id: order.id.clone(),
-            instance_ids: vec![before.id.clone()],
-        };
-        let real_now = self.real_now();
-        let seen = before.clone();
-        self.instance_change(cx, &before.id, move |tx, instance| {
-            if instance.phase != Phase::Running || instance.want != Want::Running {
-                return Err(instance.wrong_phase().into());
-            }
-            if instance.plan != seen.plan || instance.expires_at != seen.expires_at {
-                return Err(Error::WrongPhase {
-                    id: instance.id.as_str().to_owned(),
-                    phase: Phase::Changing,
-                }
-                .into());
-            }
-            begin_change(tx, instance, &order, &modify.plan)?;
-            Ok(Attention::From(real_now))
-        })
-        .await?;
-        self.reconcile_wake();
-        Ok(placed)
-    }
-
     /// Checks that what a cluster uses fits a new plan of its instance. What it uses cannot be known before the engine
     /// has started it (again): until then nothing is made smaller.
     async fn plan_holds_usage(&self, before: &Instance, plan: &Plan) -> Result<()> {
@@ -95,17 +54,14 @@ impl Control {
     }
 
     /// The order of a change: one line, costing the difference for what is left of the term.
-    fn change_order(
-        &self,
-        cx: &Context,
-        before: &Instance,
-        modify: &InstanceModify,
-    ) -> Result<Order> {
-        let InstanceModify {
+    pub(super) async fn resize_order(&self, cx: &Context, resize: &Resize) -> Result<Order> {
+        let Resize {
+            before,
             order_id,
             plan,
             payment,
-        } = modify;
+        } = resize;
+        self.plan_holds_usage(before, plan).await?;
         let now = self.now();
         let left = before
             .charge
@@ -146,12 +102,26 @@ impl Control {
 }
 
 /// Writes the order with its money and its ports, and what the instance is to become.
-fn begin_change(
+pub(super) fn resize_begin(
     tx: &mut dyn Tx,
     instance: &mut Instance,
+    resize: &Resize,
     order: &Order,
-    plan: &Plan,
 ) -> std::result::Result<(), Abort> {
+    let Resize { before, plan, .. } = resize;
+    if instance.phase != Phase::Running || instance.want != Want::Running {
+        return Err(instance.wrong_phase().into());
+    }
+    if instance.id != before.id
+        || instance.plan != before.plan
+        || instance.expires_at != before.expires_at
+    {
+        return Err(Error::WrongPhase {
+            id: instance.id.as_str().to_owned(),
+            phase: Phase::Changing,
+        }
+        .into());
+    }
     for line in &order.lines {
         take_money(tx, order, line)?;
         // A change is one of size; how clients connect stays as it is.

@@ -1,0 +1,17 @@
+//! Instances: looking at them, starting, changing and releasing them.
+
+mod edit;
+mod list;
+mod listeners;
+mod record;
+mod release;
+mod resize;
+mod start;
+mod view;
+
+pub use edit::Edit;
+pub use list::INSTANCES_LISTED_MAX;
+pub(crate) use record::{instance_of_caller, instance_put};
+pub use release::AfterRelease;
+pub use resize::Resize;
+pub use start::InstanceStart;

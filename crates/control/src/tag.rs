@@ -1,0 +1,114 @@
+//! Tags of instances and topics, changed on many of them by one call.
+
+use std::collections::BTreeMap;
+
+use brokerage_domain::id::InstanceId;
+use brokerage_domain::instance::instance_tags_check;
+use brokerage_domain::{Error, Result};
+use brokerage_store::Tx;
+use brokerage_store::instance::Attention;
+use brokerage_store::topic::topic_record_put;
+
+use crate::call::Call;
+use crate::context::Context;
+use crate::control::{Abort, Control};
+use crate::instance::{instance_of_caller, instance_put};
+use crate::topic_edit::topic_record;
+
+/// What tags are put on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tagged {
+    /// The instance.
+    pub instance: InstanceId,
+    /// A topic of it, if that is meant.
+    pub topic: Option<String>,
+}
+
+/// A change of tags, the same of each thing.
+#[derive(Debug, Clone, Default)]
+pub struct TagEdit {
+    /// Tags that are set.
+    pub set: BTreeMap<String, String>,
+    /// Keys that are taken away; those that are not there are no error.
+    pub dropped: Vec<String>,
+    /// Whether every tag is taken away.
+    pub all_dropped: bool,
+    /// Most tags that the caller's cloud lets one thing have.
+    pub tags_max: usize,
+}
+
+impl TagEdit {
+    /// The tags of a thing after the change.
+    ///
+    /// # Errors
+    /// [`Error::LimitReached`].
+    pub fn applied(&self, before: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
+        let mut after = before.clone();
+        after.retain(|key, _| !self.all_dropped && !self.dropped.contains(key));
+        after.extend(self.set.clone());
+        instance_tags_check(after.len())?;
+        if after.len() > self.tags_max {
+            return Err(Error::LimitReached {
+                what: "tags",
+                max: i64::try_from(self.tags_max).unwrap_or(i64::MAX),
+            });
+        }
+        Ok(after)
+    }
+}
+
+impl Control {
+    /// Changes the tags of some of the caller's instances and topics: of all of them in one transaction, or of none.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an instance or topic, [`Error::WrongPhase`] for an instance that is being taken away, or
+    /// for a topic of one that does not run, [`Error::LimitReached`], [`Error::Forbidden`].
+    pub async fn tags_change(&self, call: Call, tagged: Vec<Tagged>, edit: TagEdit) -> Result<()> {
+        for Tagged { instance, topic } in &tagged {
+            if let Some(name) = topic {
+                self.topic_check(&call, instance, name).await?;
+            }
+        }
+        let (now, real_now) = (self.now(), self.real_now());
+        let cx = Context::clone(&call);
+        let resource = names(&tagged);
+        self.audited_write(call, &resource, move |tx| {
+            for Tagged { instance, topic } in &tagged {
+                match topic {
+                    None => tag_instance(tx, &cx, instance, &edit, Attention::From(real_now))?,
+                    Some(name) => {
+                        let mut record = topic_record(tx, instance, name, now)?;
+                        record.tags = edit.applied(&record.tags)?;
+                        topic_record_put(tx, instance, &record)?;
+                    }
+                }
+            }
+            Ok(())
+        })
+        .await?;
+        self.reconcile_wake();
+        Ok(())
+    }
+}
+
+fn tag_instance(
+    tx: &mut dyn Tx,
+    cx: &Context,
+    id: &InstanceId,
+    edit: &TagEdit,
+    attention: Attention,
+) -> std::result::Result<(), Abort> {
+    let mut instance = instance_of_caller(tx, cx, id)?;
+    instance.check_not_released()?;
+    instance.tags = edit.applied(&instance.tags)?;
+    instance_put(tx, &instance, attention)
+}
+
+/// What the audit trail says was changed.
+fn names(tagged: &[Tagged]) -> String {
+    let name = |Tagged { instance, topic }: &Tagged| match topic {
+        None => instance.to_string(),
+        Some(topic) => format!("{instance}/{topic}"),
+    };
+    tagged.iter().map(name).collect::<Vec<_>>().join(" ")
+}
