@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use brokerage_domain::catalog::{Plan, Quote, Term};
 use brokerage_domain::clock::Moment;
+use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::{InstanceId, OrderId};
 use brokerage_domain::instance::{Instance, Phase, Want, instance_name_check, instance_tags_check};
 use brokerage_domain::ledger::{Transfer, TransferKind, customer_account, revenue_account};
 use brokerage_domain::money::Money;
+use brokerage_domain::notes::Notes;
 use brokerage_domain::order::{
     Charge, LineState, ORDER_LINES_MAX, Order, OrderKind, OrderLine, Payment, line_transfer_id,
 };
@@ -68,10 +70,10 @@ pub struct OrderRequest {
     pub placement: Option<PlacementRequest>,
     /// Whether the instances start by themselves, or wait for their owner.
     pub start: bool,
-    /// Cluster settings by Kafka's names.
-    pub settings: BTreeMap<String, String>,
+    /// Cluster settings.
+    pub settings: ClusterSettings,
     /// What the dialect has to show again.
-    pub attributes: BTreeMap<String, String>,
+    pub notes: Notes,
     /// Tags.
     pub tags: BTreeMap<String, String>,
     /// Makes a repetition safe.
@@ -155,7 +157,7 @@ impl Control {
             placement,
             start,
             settings,
-            attributes,
+            notes,
             tags,
             token,
         } = request;
@@ -210,7 +212,7 @@ impl Control {
                 want,
                 ports: Vec::new(),
                 settings: settings.clone(),
-                attributes: attributes.clone(),
+                notes: notes.clone(),
                 tags: tags.clone(),
                 created_at: now,
                 running_since: None,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::{Instance, Phase};
+use brokerage_domain::notes::Notes;
 use brokerage_domain::topic::{Topic, TopicUsage, topic_fits, topic_name_is_valid};
 use brokerage_domain::{Error, Result};
 use brokerage_engine::EngineError;
@@ -42,7 +43,7 @@ pub struct NewTopic {
     /// The addresses that its owner lets use it.
     pub allow_list: BTreeSet<String>,
     /// What the dialect has to show again.
-    pub attributes: BTreeMap<String, String>,
+    pub notes: Notes,
 }
 
 impl Control {
@@ -67,7 +68,7 @@ impl Control {
             remark: new.remark,
             tags: new.tags,
             allow_list: new.allow_list,
-            attributes: new.attributes,
+            notes: new.notes,
             created_at: self.now(),
         };
         let known = self.engine.list_topics(id).await.map_err(engine_error)?;

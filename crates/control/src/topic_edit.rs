@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use brokerage_domain::clock::Moment;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
+use brokerage_domain::notes::Notes;
 use brokerage_domain::topic::allow_list_check;
 use brokerage_domain::{Error, Result};
 use brokerage_store::Tx;
@@ -89,7 +90,7 @@ pub(crate) fn topic_record(
         remark: String::new(),
         tags: BTreeMap::new(),
         allow_list: BTreeSet::new(),
-        attributes: BTreeMap::new(),
+        notes: Notes::default(),
         created_at: now,
     }))
 }

@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::Plan;
 use crate::clock::Moment;
+use crate::cluster_settings::ClusterSettings;
 use crate::id::{AccountId, InstanceId, OrderId};
 use crate::network::Placement;
+use crate::notes::Notes;
 use crate::order::Charge;
 use crate::{Error, Result};
 
@@ -237,10 +239,10 @@ pub struct Instance {
     pub want: Want,
     /// TCP port of each broker's listener, by broker id from 0; empty where none are held.
     pub ports: Vec<u16>,
-    /// Cluster settings that its owner chose, by Kafka's names.
-    pub settings: BTreeMap<String, String>,
+    /// Cluster settings that its owner chose.
+    pub settings: ClusterSettings,
     /// What its dialect has to show again as it was given (a disk type's old name, say).
-    pub attributes: BTreeMap<String, String>,
+    pub notes: Notes,
     /// Tags, sorted by key.
     pub tags: BTreeMap<String, String>,
     /// Whether its owner keeps it from being given up.

@@ -8,17 +8,29 @@ use brokerage_broker::{
     ListenerSpec, SaslSpec, SecurityProtocol, TopicDefaults,
 };
 use brokerage_domain::catalog::UsableLimits;
+use brokerage_domain::cluster_settings::{ClusterSettings, SettingName};
 use brokerage_domain::listener;
 use brokerage_engine::{ClusterSpec, EngineError, Listener};
 
 /// Copies of a topic that does not say how many, when there are brokers for them: what managed clusters give.
 const REPLICATION_FACTOR_DEFAULT: usize = 3;
-const MS_PER_HOUR: i64 = 3_600_000;
+/// The settings that are put in force: what this file reads of [`ClusterSpec::settings`]. A test proves each by what a
+/// Kafka client sees.
+pub const SETTINGS: &[SettingName] = &[
+    SettingName::AllowEveryoneIfNoAclFound,
+    SettingName::AutoCreateTopics,
+    SettingName::ReplicationFactor,
+    SettingName::RetentionMs,
+    SettingName::MessageBytesMax,
+    SettingName::MinInsyncReplicas,
+    SettingName::Partitions,
+    SettingName::SuperUsers,
+];
 
 /// The broker library's description of a cluster.
 ///
 /// # Errors
-/// [`EngineError::Refused`] for an address or a setting that cannot be read.
+/// [`EngineError::Refused`] for an address that cannot be read.
 pub(crate) fn host_spec(spec: &ClusterSpec) -> Result<HostSpec, EngineError> {
     let mut brokers: Vec<BrokerSpec> = Vec::new();
     for listener in &spec.listeners {
@@ -37,9 +49,9 @@ pub(crate) fn host_spec(spec: &ClusterSpec) -> Result<HostSpec, EngineError> {
         id: spec.id.as_str().to_owned(),
         kafka_version: spec.kafka_version.clone(),
         limits: limits(&spec.limits),
-        auto_create_topics: setting(spec, "auto.create.topics.enable")?.unwrap_or(false),
-        defaults: defaults(spec, brokers.len())?,
-        authorization: authorization(spec)?,
+        auto_create_topics: spec.settings.auto_create_topics.unwrap_or(false),
+        defaults: defaults(spec, brokers.len()),
+        authorization: authorization(&spec.settings),
         brokers,
     })
 }
@@ -90,45 +102,32 @@ fn limits(limits: &UsableLimits) -> ClusterLimits {
     }
 }
 
-fn defaults(spec: &ClusterSpec, brokers: usize) -> Result<TopicDefaults, EngineError> {
-    let hours: Option<i64> = setting(spec, "log.retention.hours")?;
+fn defaults(spec: &ClusterSpec, brokers: usize) -> TopicDefaults {
+    let settings = &spec.settings;
     let bought = i64::try_from(spec.limits.retention_ms).unwrap_or(i64::MAX);
-    let retention_ms = setting(spec, "log.retention.ms")?
-        .or(hours.map(|hours| hours * MS_PER_HOUR))
-        .unwrap_or(bought);
     let replication = i16::try_from(brokers.min(REPLICATION_FACTOR_DEFAULT)).unwrap_or(1);
-    let message_bytes: u64 =
-        setting(spec, "message.max.bytes")?.unwrap_or(spec.limits.message_bytes_default);
-    Ok(TopicDefaults {
-        partitions: setting(spec, "num.partitions")?.unwrap_or(1),
-        replication_factor: setting(spec, "default.replication.factor")?.unwrap_or(replication),
-        retention_ms,
-        min_insync_replicas: setting(spec, "min.insync.replicas")?.unwrap_or(1),
+    let message_bytes = settings
+        .message_bytes_max
+        .unwrap_or(spec.limits.message_bytes_default);
+    TopicDefaults {
+        partitions: settings.partitions.unwrap_or(1),
+        replication_factor: settings.replication_factor.unwrap_or(replication),
+        retention_ms: settings.retention_ms.unwrap_or(bought),
+        min_insync_replicas: settings.min_insync_replicas.unwrap_or(1),
         configs: BTreeMap::from([("max.message.bytes".to_owned(), message_bytes.to_string())]),
         ..TopicDefaults::default()
-    })
+    }
 }
 
 /// Access under Kafka's own names; open until ACLs are made.
-fn authorization(spec: &ClusterSpec) -> Result<Authorization, EngineError> {
-    let super_users: Option<String> = setting(spec, "super.users")?;
-    let principals = super_users.iter().flat_map(|users| users.split(';'));
-    Ok(Authorization {
+fn authorization(settings: &ClusterSettings) -> Authorization {
+    let principals = settings.super_users.iter();
+    let principals = principals.flat_map(|users| users.split(';'));
+    Authorization {
         super_users: principals
             .map(|principal| principal.trim().to_owned())
             .filter(|principal| !principal.is_empty())
             .collect(),
-        allow_everyone_if_no_acl_found: setting(spec, "allow.everyone.if.no.acl.found")?
-            .unwrap_or(true),
-    })
-}
-
-fn setting<T: std::str::FromStr>(spec: &ClusterSpec, name: &str) -> Result<Option<T>, EngineError> {
-    let Some(text) = spec.settings.get(name) else {
-        return Ok(None);
-    };
-    let refused = |_| EngineError::Refused {
-        reason: format!("the setting {name} cannot be {text:?}"),
-    };
-    text.parse().map(Some).map_err(refused)
+        allow_everyone_if_no_acl_found: settings.allow_everyone_if_no_acl_found.unwrap_or(true),
+    }
 }

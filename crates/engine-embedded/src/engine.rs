@@ -10,6 +10,7 @@ use brokerage_broker::{
     TopicSpec, UserDescription,
 };
 use brokerage_domain::clock::Clock;
+use brokerage_domain::cluster_settings::SettingName;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::topic::Topic;
 use brokerage_engine::{ClusterObservation, ClusterSpec, Engine, EngineError, User};
@@ -17,7 +18,7 @@ use brokerage_kafka_admin::Stream;
 use parking_lot::Mutex;
 use secrecy::SecretString;
 
-use crate::cluster::host_spec;
+use crate::cluster::{SETTINGS, host_spec};
 
 /// Topics of Kafka's own, which no owner made.
 const INTERNAL_PREFIX: &str = "__";
@@ -139,6 +140,10 @@ fn topic_error(error: TopicError) -> EngineError {
 impl Engine for EmbeddedEngine {
     fn name(&self) -> &'static str {
         "embedded"
+    }
+
+    fn settings(&self) -> &'static [SettingName] {
+        SETTINGS
     }
 
     async fn ensure_cluster(&self, spec: &ClusterSpec) -> Result<(), EngineError> {

@@ -9,4 +9,5 @@ mod engine;
 pub use brokerage_broker::{
     Durability, Host, LogIntervals, SharedPortSpec, TlsFiles, serves_version,
 };
+pub use cluster::SETTINGS;
 pub use engine::{EmbeddedEngine, EmbeddedOptions, OpenError};

@@ -1,10 +1,10 @@
 //! Clusters: what an engine is asked for and what it reports.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use async_trait::async_trait;
 use brokerage_domain::catalog::UsableLimits;
+use brokerage_domain::cluster_settings::{ClusterSettings, SettingName};
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::listener::SecurityProtocol;
 use brokerage_domain::topic::Topic;
@@ -19,6 +19,9 @@ use secrecy::SecretString;
 pub trait Engine: Send + Sync {
     /// What operators call it (`embedded`, `apache`, …).
     fn name(&self) -> &'static str;
+
+    /// The cluster settings that it puts in force. A new value reaches a running cluster without a start.
+    fn settings(&self) -> &'static [SettingName];
 
     /// Makes the cluster run as described, from whatever is there, and returns when its listeners accept. Data that is
     /// damaged is [`EngineError::Damaged`], never a cluster without it.
@@ -99,8 +102,8 @@ pub struct ClusterSpec {
     pub listeners: Vec<Listener>,
     /// What was bought, as it is enforced.
     pub limits: UsableLimits,
-    /// Cluster settings by Kafka's names (`log.retention.ms`, `auto.create.topics.enable`, …).
-    pub settings: BTreeMap<String, String>,
+    /// Cluster settings. Those that are not among [`Engine::settings`] have no effect.
+    pub settings: ClusterSettings,
 }
 
 /// One address that a broker accepts Kafka clients on.

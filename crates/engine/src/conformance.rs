@@ -88,9 +88,7 @@ pub async fn run(engine: &dyn Engine, spec: &ClusterSpec) {
         .expect("ensure user");
 
     let mut changed = spec.clone();
-    changed
-        .settings
-        .insert("auto.create.topics.enable".into(), "true".into());
+    changed.settings.auto_create_topics = Some(true);
     engine
         .ensure_cluster(&changed)
         .await

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 
 use async_trait::async_trait;
+use brokerage_domain::cluster_settings::SettingName;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::topic::Topic;
 use brokerage_kafka_admin::Stream;
@@ -113,6 +114,10 @@ impl FakeEngine {
 impl Engine for FakeEngine {
     fn name(&self) -> &'static str {
         "fake"
+    }
+
+    fn settings(&self) -> &'static [SettingName] {
+        SettingName::ALL
     }
 
     async fn ensure_cluster(&self, spec: &ClusterSpec) -> Result<(), EngineError> {

@@ -1,9 +1,9 @@
 //! The fake engine keeps the contract, so that what is tested over it holds over a real one.
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use brokerage_domain::catalog::{Catalogs, PlanRequest};
+use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::listener::SecurityProtocol;
 use brokerage_engine::fake::FakeEngine;
@@ -33,7 +33,7 @@ async fn the_fake_engine_passes_the_suite() {
         kafka_version: plan.kafka_version,
         listeners: vec![listener(0)],
         limits: plan.usable,
-        settings: BTreeMap::new(),
+        settings: ClusterSettings::default(),
     };
     brokerage_engine::conformance::run(&FakeEngine::new(), &spec).await;
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use brokerage_domain::clock::Moment;
 use brokerage_domain::id::InstanceId;
+use brokerage_domain::notes::Notes;
 use serde::{Deserialize, Serialize};
 
 use crate::document;
@@ -34,7 +35,7 @@ pub struct TopicRecord {
     /// The addresses that its owner lets use it.
     pub allow_list: BTreeSet<String>,
     /// What its dialect has to show again as it was given.
-    pub attributes: BTreeMap<String, String>,
+    pub notes: Notes,
     /// When it was made through the control plane.
     pub created_at: Moment,
 }
@@ -45,7 +46,7 @@ pub struct TopicRecord {
 struct Document {
     tags: BTreeMap<String, String>,
     allow_list: BTreeSet<String>,
-    attributes: BTreeMap<String, String>,
+    notes: Notes,
 }
 
 /// The forms that the document has in rows.
@@ -57,7 +58,7 @@ enum Stored {
     Typed {
         tags: BTreeMap<String, String>,
         allow_list: BTreeSet<String>,
-        attributes: BTreeMap<String, String>,
+        notes: Notes,
     },
 }
 
@@ -73,34 +74,35 @@ impl From<Stored> for Document {
             Stored::Typed {
                 tags,
                 allow_list,
-                attributes,
+                notes,
             } => {
                 return Self {
                     tags,
                     allow_list,
-                    attributes,
+                    notes,
                 };
             }
         };
-        let mut document = Self {
-            tags: BTreeMap::new(),
-            allow_list: BTreeSet::new(),
-            attributes: BTreeMap::new(),
-        };
+        let (mut tags, mut allow_list) = (BTreeMap::new(), BTreeSet::new());
+        let mut notes = BTreeMap::new();
         for (name, value) in flat {
             if let Some(key) = name.strip_prefix(FLAT_TAG) {
-                document.tags.insert(key.to_owned(), value);
+                tags.insert(key.to_owned(), value);
             } else if let Some(address) = name.strip_prefix(FLAT_ADDRESS) {
-                document.allow_list.insert(address.to_owned());
+                allow_list.insert(address.to_owned());
             } else if name == FLAT_TAGS {
-                let tags: BTreeMap<String, String> =
+                let all: BTreeMap<String, String> =
                     serde_json::from_str(&value).unwrap_or_default();
-                document.tags.extend(tags);
+                tags.extend(all);
             } else {
-                document.attributes.insert(name, value);
+                notes.insert(name, value);
             }
         }
-        document
+        Self {
+            tags,
+            allow_list,
+            notes: Notes::from_row(notes),
+        }
     }
 }
 
@@ -118,13 +120,13 @@ pub fn topic_record_put(
         remark,
         tags,
         allow_list,
-        attributes,
+        notes,
         created_at,
     } = record.clone();
     let document = Document {
         tags,
         allow_list,
-        attributes,
+        notes,
     };
     let values = params![
         instance.as_str(),
@@ -151,14 +153,14 @@ pub fn topic_record_list(
             let Document {
                 tags,
                 allow_list,
-                attributes,
+                notes,
             } = document::read(row, 2)?;
             Ok(TopicRecord {
                 name: row.text(0)?.to_owned(),
                 remark: row.text(1)?.to_owned(),
                 tags,
                 allow_list,
-                attributes,
+                notes,
                 created_at: Moment::from_micros(row.int(3)?),
             })
         })
@@ -191,7 +193,7 @@ pub fn topic_record_delete_all(tx: &mut dyn Tx, instance: &InstanceId) -> Result
 mod tests {
     use super::*;
 
-    fn check(row: &str, tags: &[(&str, &str)], allow_list: &[&str], attributes: &[(&str, &str)]) {
+    fn check(row: &str, tags: &[(&str, &str)], allow_list: &[&str], notes: &[(&str, &str)]) {
         let map = |pairs: &[(&str, &str)]| {
             let text = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
             pairs.iter().map(text).collect::<BTreeMap<_, _>>()
@@ -202,7 +204,7 @@ mod tests {
                 .iter()
                 .map(|address| (*address).to_owned())
                 .collect(),
-            attributes: map(attributes),
+            notes: Notes::from_row(map(notes)),
         };
         let read: Document = serde_json::from_str(row).unwrap();
         assert_eq!(read, expected, "{row}");
@@ -226,7 +228,7 @@ mod tests {
             &[("TopicId", "topic-1")],
         );
         check(
-            r#"{"tags":{"Tags":"x"},"allow_list":["::1"],"attributes":{"tags":"y"}}"#,
+            r#"{"tags":{"Tags":"x"},"allow_list":["::1"],"notes":{"tags":"y"}}"#,
             &[("Tags", "x")],
             &["::1"],
             &[("tags", "y")],

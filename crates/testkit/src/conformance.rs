@@ -17,12 +17,24 @@ use std::path::Path;
 
 use brokerage_dialects::operation::{Row, Table};
 use brokerage_dialects::params::{Param, ParamError};
+use brokerage_domain::cluster_settings::SettingName;
 use serde_json::Value;
 
 pub use model::{Field, Model, ModelOperation, Shape};
 
 /// Most lines that a failing comparison prints.
 const SHOWN_MAX: usize = 100;
+
+/// The parameters, as `Operation.Param`, that choose a setting of the cluster which the engine does not put in force.
+pub fn settings_without_effect(
+    parameters: &[(&str, SettingName)],
+    in_force: &[SettingName],
+) -> BTreeSet<String> {
+    let without = parameters
+        .iter()
+        .filter(|(_, setting)| !in_force.contains(setting));
+    without.map(|(name, _)| (*name).to_owned()).collect()
+}
 
 /// A table and the model of the same API.
 pub struct Conformance {

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use brokerage_domain::Result;
+use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::{Instance, instance_name_check, instance_tags_check};
+use brokerage_domain::notes::Notes;
 use brokerage_store::instance::Attention;
 
 use super::resize::{Resize, resize_begin};
@@ -18,10 +20,10 @@ pub struct Edit {
     pub resize: Option<Resize>,
     /// What its owner calls it from now on.
     pub name: Option<String>,
-    /// Cluster settings by Kafka's names, over those that are there.
-    pub settings: BTreeMap<String, String>,
+    /// Cluster settings, over those that are there.
+    pub settings: ClusterSettings,
     /// What the dialect has to show again, over what is there.
-    pub attributes: BTreeMap<String, String>,
+    pub notes: Notes,
     /// Tags that are set.
     pub tags: BTreeMap<String, String>,
     /// Keys of tags that are taken away; those that are not there are no error.
@@ -76,7 +78,7 @@ fn edit_apply(instance: &mut Instance, edit: &Edit) -> Result<()> {
         instance.deletion_protected = protected;
     }
     instance.settings.extend(edit.settings.clone());
-    instance.attributes.extend(edit.attributes.clone());
+    instance.notes.extend(edit.notes.clone());
     instance
         .tags
         .retain(|key, _| !edit.tags_dropped.contains(key));

@@ -1,10 +1,10 @@
 //! Starting an instance of a two-step purchase.
 
-use std::collections::BTreeMap;
-
 use brokerage_domain::Result;
+use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::{Phase, Want, instance_name_check};
+use brokerage_domain::notes::Notes;
 use brokerage_store::instance::Attention;
 
 use crate::call::Call;
@@ -21,10 +21,10 @@ pub struct InstanceStart {
     pub name: Option<String>,
     /// A version other than the ordered one, with the Kafka release that it is.
     pub version: Option<(String, String)>,
-    /// Cluster settings by Kafka's names, over those of the order.
-    pub settings: BTreeMap<String, String>,
+    /// Cluster settings, over those of the order.
+    pub settings: ClusterSettings,
     /// What the dialect has to show again, over that of the order.
-    pub attributes: BTreeMap<String, String>,
+    pub notes: Notes,
 }
 
 impl Control {
@@ -61,7 +61,7 @@ impl Control {
                 instance.plan.kafka_version.clone_from(kafka);
             }
             instance.settings.extend(start.settings.clone());
-            instance.attributes.extend(start.attributes.clone());
+            instance.notes.extend(start.notes.clone());
             instance.phase = Phase::Provisioning;
             instance.want = Want::Running;
             Ok(Attention::From(real_now))

@@ -9,9 +9,11 @@ use brokerage_control::network::PlacementRequest;
 use brokerage_control::order::{NewInstance, OrderPlaced, OrderRequest};
 use brokerage_domain::account::Account;
 use brokerage_domain::catalog::{Plan, PlanRequest};
+use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::id::{InstanceId, NetworkId, OrderId, SubnetId};
 use brokerage_domain::instance::{PrepaidRelease, ReleaseTerms};
 use brokerage_domain::money::{Currency, Money};
+use brokerage_domain::notes::Notes;
 use brokerage_domain::order::{Charge, Payment};
 use brokerage_domain::{Error, Result};
 use brokerage_engine::Engine;
@@ -86,8 +88,8 @@ pub async fn buy_as(plane: &Plane, account: &Account, count: u64) -> Result<Orde
             zones: vec![ZONE.into()],
         }),
         start: true,
-        settings: BTreeMap::new(),
-        attributes: BTreeMap::new(),
+        settings: ClusterSettings::default(),
+        notes: Notes::default(),
         tags: BTreeMap::new(),
         token: None,
     };

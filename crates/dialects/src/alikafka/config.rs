@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use brokerage_domain::catalog::{Catalog, Plan};
+use brokerage_domain::cluster_settings::{ClusterSettings, SettingName};
 use brokerage_domain::instance::Instance;
 use serde_json::{Map, Value};
 
-use super::convert::{attribute, retention_setting};
 use super::fault::{field, shortened};
+use super::notes::InstanceNotes;
 use crate::fault::CallError;
 
 /// Whether the VPC is served with SASL over TLS.
@@ -18,18 +19,39 @@ const ACL: &str = "enable.acl";
 const RETENTION_HOURS: &str = "kafka.log.retention.hours";
 /// Largest message, bytes.
 const MESSAGE_BYTES: &str = "kafka.message.max.bytes";
-/// Kafka's broker setting for the largest message.
-const MESSAGE_SETTING: &str = "message.max.bytes";
+/// Members that are checked and shown again and have no effect: how brokers listen is the operator's choice, and access
+/// lists apply as soon as a client makes one.
+pub const SHOWN_ONLY: [&str; 2] = [ACL, VPC_SASL];
+/// The parameters that choose a setting of the cluster, as `Operation.Param`.
+pub const SETTINGS: [(&str, SettingName); 4] = [
+    (
+        "StartInstance.Config.kafka.log.retention.hours",
+        SettingName::RetentionMs,
+    ),
+    (
+        "StartInstance.Config.kafka.message.max.bytes",
+        SettingName::MessageBytesMax,
+    ),
+    (
+        "UpdateInstanceConfig.Config.kafka.log.retention.hours",
+        SettingName::RetentionMs,
+    ),
+    (
+        "UpdateInstanceConfig.Config.kafka.message.max.bytes",
+        SettingName::MessageBytesMax,
+    ),
+];
 /// Longest text of a `Config`, in bytes.
 const CONFIG_BYTES_MAX: usize = 4_096;
 const MINUTES_PER_HOUR: i64 = 60;
+const MS_PER_MINUTE: i64 = 60_000;
 const MS_PER_HOUR: u64 = 3_600_000;
 
 /// Settings that were read and checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Config {
-    /// For the cluster, by Kafka's names.
-    pub settings: BTreeMap<String, String>,
+    /// For the cluster.
+    pub settings: ClusterSettings,
     /// As they were given, by the vendor's names.
     pub shown: BTreeMap<String, String>,
 }
@@ -87,14 +109,15 @@ impl Config {
             )),
             _ => Err(field("Config", format!("{name} must be true or false"))),
         };
-        let setting = match name {
+        match name {
             VPC_SASL => return offered(plan.features.private_tls),
             ACL => return offered(plan.features.acl),
             RETENTION_HOURS => {
                 let hours: i64 = number(name, value)?;
                 let minutes = hours.saturating_mul(MINUTES_PER_HOUR);
                 catalog.retention_check(&plan.edition, minutes, prepaid)?;
-                retention_setting(hours.unsigned_abs().saturating_mul(MS_PER_HOUR))
+                self.settings.retention_ms =
+                    Some(hours.saturating_mul(MINUTES_PER_HOUR * MS_PER_MINUTE));
             }
             MESSAGE_BYTES => {
                 let bytes: u64 = number(name, value)?;
@@ -108,7 +131,7 @@ impl Config {
                         format!("{name} must be from {min} to {max}"),
                     ));
                 }
-                (MESSAGE_SETTING.to_owned(), bytes.to_string())
+                self.settings.message_bytes_max = Some(bytes);
             }
             _ => {
                 return Err(field(
@@ -116,16 +139,15 @@ impl Config {
                     format!("{} is not a setting", shortened(name)),
                 ));
             }
-        };
-        self.settings.insert(setting.0, setting.1);
+        }
         Ok(())
     }
 
-    /// What `instance` was given, with `self` over it, as the attribute that keeps it.
-    pub fn attribute(&self, instance: &Instance) -> (String, String) {
+    /// What `instance` was given, with `self` over it.
+    pub fn over(&self, instance: &Instance) -> BTreeMap<String, String> {
         let mut all = given(instance);
         all.extend(self.shown.clone());
-        (attribute::CONFIG.to_owned(), text(&all))
+        all
     }
 }
 
@@ -157,9 +179,7 @@ pub fn retention_hours(instance: &Instance) -> u64 {
 }
 
 fn given(instance: &Instance) -> BTreeMap<String, String> {
-    let kept = instance.attributes.get(attribute::CONFIG);
-    kept.and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or_default()
+    InstanceNotes::of(instance).config.unwrap_or_default()
 }
 
 fn text(settings: &BTreeMap<String, String>) -> String {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use brokerage_domain::catalog::{Catalog, Plan};
 use brokerage_domain::clock::Moment;
+use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::instance::{Instance, Phase};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -18,24 +19,6 @@ pub const TAGS_MAX: usize = 20;
 const TAG_CHARS_MAX: usize = 128;
 /// Beginnings of tag keys that the vendor keeps for itself.
 const TAG_KEY_RESERVED: [&str; 2] = ["aliyun", "acs:"];
-
-/// Names of attributes that are shown again as they were given.
-pub mod attribute {
-    /// `ResourceGroupId`.
-    pub const RESOURCE_GROUP: &str = "ResourceGroupId";
-    /// `EipMax` of an order without public access, where it is not sold.
-    pub const EIP_UNUSED: &str = "EipMax";
-    /// `ZoneId` of the start: it has several spellings.
-    pub const ZONE: &str = "ZoneId";
-    /// `VSwitchIds` of the start, joined by commas.
-    pub const SUBNETS: &str = "VSwitchIds";
-    /// `SecurityGroup` of the start.
-    pub const SECURITY_GROUP: &str = "SecurityGroup";
-    /// `KMSKeyId` of the start.
-    pub const KMS_KEY: &str = "KMSKeyId";
-    /// `Config` of the start: what was set, as JSON text.
-    pub const CONFIG: &str = "Config";
-}
 
 /// `DeployType`: where an instance is reached from.
 pub mod deploy_type {
@@ -100,32 +83,22 @@ pub fn given(text: Option<String>) -> Option<String> {
 
 /// Partitions of a topic for which nobody says a number ("CreateTopic": 12).
 pub const PARTITIONS_DEFAULT: i64 = 12;
-/// Kafka's broker setting for that number.
-const PARTITIONS_SETTING: &str = "num.partitions";
 /// Kafka's partitions of such a topic where the cluster has no setting.
 const PARTITIONS_UNSET: i64 = 1;
 
-/// Kafka's broker setting for retention where a topic sets none.
-pub fn retention_setting(retention_ms: u64) -> (String, String) {
-    ("log.retention.ms".to_owned(), retention_ms.to_string())
-}
-
 /// The settings of a cluster for which its buyer says nothing.
-pub fn settings_default(plan: &Plan) -> BTreeMap<String, String> {
-    BTreeMap::from([
-        retention_setting(plan.usable.retention_ms),
-        (
-            PARTITIONS_SETTING.to_owned(),
-            PARTITIONS_DEFAULT.to_string(),
-        ),
-    ])
+pub fn settings_default(plan: &Plan) -> ClusterSettings {
+    ClusterSettings {
+        retention_ms: i64::try_from(plan.usable.retention_ms).ok(),
+        partitions: i32::try_from(PARTITIONS_DEFAULT).ok(),
+        ..ClusterSettings::default()
+    }
 }
 
 /// `DefaultPartitionNum`: what is in force, which is Kafka's own number in clusters that were bought without a setting.
 pub fn partitions_default(instance: &Instance) -> i64 {
-    let set = instance.settings.get(PARTITIONS_SETTING);
-    set.and_then(|number| number.parse().ok())
-        .unwrap_or(PARTITIONS_UNSET)
+    let set = instance.settings.partitions;
+    set.map_or(PARTITIONS_UNSET, i64::from)
 }
 
 /// Tags of an answer: `{"TagVO": […]}`.

@@ -5,6 +5,7 @@ pub mod config;
 pub mod convert;
 pub mod fault;
 pub mod ids;
+pub mod notes;
 pub mod ops;
 pub mod purchase;
 pub mod tag_resource;

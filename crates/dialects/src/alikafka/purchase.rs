@@ -1,15 +1,15 @@
 //! What the four purchases have in common: pay-as-you-go or subscription, answered by an order or by an instance.
 
-use std::collections::BTreeMap;
-
 use brokerage_control::order::{NewInstance, OrderPlaced, OrderRequest};
 use brokerage_domain::catalog::{PlanRequest, Site, Terms};
+use brokerage_domain::notes::Notes;
 use brokerage_domain::order::{Charge, Payment};
 use serde::{Deserialize, Serialize};
 
-use super::convert::{Tag, attribute, deploy_type, given, settings_default, tags_from};
+use super::convert::{Tag, deploy_type, given, settings_default, tags_from};
 use super::fault::{field, needed};
 use super::ids;
+use super::notes::InstanceNotes;
 use crate::fault::CallError;
 use crate::operation::Call;
 
@@ -153,7 +153,7 @@ impl Purchase {
                 name: String::new(),
             }],
             settings: settings_default(&plan),
-            attributes: self.attributes(),
+            notes: Notes::of(&self.notes()),
             tags: tags_from(self.tag)?,
             plan,
             charge,
@@ -209,21 +209,12 @@ impl Purchase {
         })
     }
 
-    fn attributes(&self) -> BTreeMap<String, String> {
+    fn notes(&self) -> InstanceNotes {
         let private = self.deploy_type == Some(deploy_type::VPC);
-        let eip_unused = self.eip_max.filter(|mbit| *mbit > 0 && private);
-        let kept = [
-            (
-                attribute::RESOURCE_GROUP,
-                given(self.resource_group_id.clone()),
-            ),
-            (
-                attribute::EIP_UNUSED,
-                eip_unused.map(|mbit| mbit.to_string()),
-            ),
-        ];
-        kept.into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-            .collect()
+        InstanceNotes {
+            resource_group: given(self.resource_group_id.clone()),
+            eip_unused: self.eip_max.filter(|mbit| *mbit > 0 && private),
+            ..InstanceNotes::default()
+        }
     }
 }

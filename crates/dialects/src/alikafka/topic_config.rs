@@ -12,10 +12,11 @@ use indexmap::IndexMap;
 
 use super::convert::json_text;
 use super::fault::{field, shortened};
+use super::notes::TopicNotes;
 use crate::fault::CallError;
 use crate::params::{Param, from_json};
 
-/// Attribute of a topic that keeps the object that was sent.
+/// The parameter.
 pub const SENT: &str = "Config";
 /// Members that are shown again and have no effect: records are written in the format of the release that was bought,
 /// as Kafka does from 3.0 on whatever this says (KIP-724).
@@ -129,21 +130,19 @@ impl TopicConfig {
         self.settings.insert(name.to_owned(), value.to_string());
     }
 
-    /// The object as it was sent, as the attribute that keeps it.
+    /// The object as it was sent.
     ///
     /// # Errors
     /// Never in practice: every tree can be written as JSON.
-    pub fn attribute(&self) -> Result<(String, String), CallError> {
-        let text = serde_json::to_string(&self.sent).map_err(brokerage_domain::Error::internal)?;
-        Ok((SENT.to_owned(), text))
+    pub fn text(&self) -> Result<String, CallError> {
+        Ok(serde_json::to_string(&self.sent).map_err(brokerage_domain::Error::internal)?)
     }
 }
 
 /// `TopicConfig` of a topic: the members that were sent, each with the value that is in force now. Of a topic that was
 /// not made here, those settings of it that could have been sent.
 pub fn shown(view: &TopicView) -> String {
-    let record = view.record.as_ref();
-    let kept = record.and_then(|record| record.attributes.get(SENT));
+    let kept = TopicNotes::of(view).config;
     let sent = kept.and_then(|text| from_json(text.as_bytes()).ok());
     let members: IndexMap<String, Param> = match sent {
         Some(Param::Object(members)) => members

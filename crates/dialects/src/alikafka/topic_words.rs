@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use brokerage_control::topic::TopicView;
 
 use super::fault::field;
+use super::notes::TopicNotes;
 use crate::fault::CallError;
 
-/// Attribute: whether the topic is in local storage.
-pub const LOCAL: &str = "LocalTopic";
 /// Kafka's topic setting for what becomes of old records.
 pub const CLEANUP_POLICY: &str = "cleanup.policy";
 /// Its value for topics that keep the newest record of each key.
@@ -24,11 +23,7 @@ pub fn tags(view: &TopicView) -> &BTreeMap<String, String> {
 
 /// Whether a topic is in local storage; one that a Kafka client made is in cloud storage.
 pub fn is_local(view: &TopicView) -> bool {
-    let kept = view
-        .record
-        .as_ref()
-        .and_then(|record| record.attributes.get(LOCAL));
-    kept.is_some_and(|local| local == "true")
+    TopicNotes::of(view).local == Some(true)
 }
 
 /// Checks what is noted beside a topic.

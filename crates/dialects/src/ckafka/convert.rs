@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use brokerage_control::Control;
 use brokerage_domain::catalog::Site;
 use brokerage_domain::clock::Moment;
+use brokerage_domain::cluster_settings::SettingName;
 use brokerage_domain::instance::{Instance, Phase};
 use serde::{Deserialize, Serialize};
+
+use crate::ckafka::notes::InstanceNotes;
 
 /// Megabits in a megabyte: requests count bandwidth in MB/s, answers in Mbit/s.
 pub const MBIT_PER_MB: i64 = 8;
@@ -16,31 +19,42 @@ pub const POSTPAID: &str = "POSTPAID_BY_HOUR";
 pub const PREPAID: &str = "PREPAID";
 /// The edition whose figures are fixed by its row.
 pub const STANDARD: &str = "standard";
-/// Names of attributes that are shown again as they were given.
-pub mod attribute {
-    /// `DiskType`, which has two names for one disk.
-    pub const DISK_TYPE: &str = "DiskType";
-    /// `ElasticBandwidthSwitch`.
-    pub const ELASTIC_BANDWIDTH: &str = "ElasticBandwidthSwitch";
-    /// `CustomSSLCertId`.
-    pub const CERTIFICATE: &str = "CustomSSLCertId";
-    /// `Config`, once it was set; a JSON object in the form of the answer.
-    pub const CONFIG: &str = "Config";
-    /// `DynamicRetentionConfig`, once it was set; a JSON object in the form of the answer.
-    pub const DYNAMIC_RETENTION: &str = "RetentionTimeConfig";
-    /// `RebalanceTime`, epoch seconds.
-    pub const REBALANCE_TIME: &str = "RebalanceTime";
-    /// `TransactionalIdExpirationMs`.
-    pub const TRANSACTIONAL_ID_EXPIRATION: &str = "TransactionalIdExpirationMs";
-}
-/// Kafka's broker setting for retention where a topic sets none.
-pub const RETENTION_SETTING: &str = "log.retention.ms";
-/// Kafka's broker setting for the bytes of a partition that are kept where a topic sets none.
-pub const RETENTION_BYTES_SETTING: &str = "log.retention.bytes";
-/// Kafka's broker setting for the largest message where a topic sets none.
-pub const MESSAGE_BYTES_SETTING: &str = "message.max.bytes";
-/// Kafka's broker setting for electing replicas that are behind.
-pub const UNCLEAN_SETTING: &str = "unclean.leader.election.enable";
+/// The parameters that choose a setting of the cluster, as `Operation.Param`. Those whose setting the engine does not
+/// honour stand in the list of parameters without effect.
+pub const SETTINGS: [(&str, SettingName); 8] = [
+    (
+        "ModifyInstanceAttributes.Config.AutoCreateTopicEnable",
+        SettingName::AutoCreateTopics,
+    ),
+    (
+        "ModifyInstanceAttributes.Config.DefaultNumPartitions",
+        SettingName::Partitions,
+    ),
+    (
+        "ModifyInstanceAttributes.Config.DefaultReplicationFactor",
+        SettingName::ReplicationFactor,
+    ),
+    (
+        "ModifyInstanceAttributes.MaxMessageByte",
+        SettingName::MessageBytesMax,
+    ),
+    (
+        "ModifyInstanceAttributes.MsgRetentionTime",
+        SettingName::RetentionMs,
+    ),
+    (
+        "ModifyInstanceAttributes.RetentionBytes",
+        SettingName::RetentionBytes,
+    ),
+    (
+        "ModifyInstanceAttributes.TransactionalIdExpirationMs",
+        SettingName::TransactionalIdExpirationMs,
+    ),
+    (
+        "ModifyInstanceAttributes.UncleanLeaderElectionEnable",
+        SettingName::UncleanLeaderElection,
+    ),
+];
 /// Where no moment is set, in answers that write moments as text.
 pub const NO_TIME: &str = "0000-00-00 00:00:00";
 const MS_PER_MINUTE: i64 = 60_000;
@@ -177,11 +191,7 @@ pub fn site(edition: Option<&str>) -> Site {
 /// `Disk type` as the buyer named it.
 pub fn disk_type(instance: &Instance) -> String {
     let bought = || instance.plan.bought.disk_type.clone();
-    instance
-        .attributes
-        .get(attribute::DISK_TYPE)
-        .cloned()
-        .unwrap_or_else(bought)
+    InstanceNotes::of(instance).disk_type.unwrap_or_else(bought)
 }
 
 /// `PublicNetwork`, Mbit/s: the bought part and the free part, because Terraform's configuration refuses less
@@ -192,19 +202,10 @@ pub fn public_network(instance: &Instance) -> i64 {
         .unwrap_or(i64::MAX)
 }
 
-/// A setting of an instance's brokers, by Kafka's name.
-pub fn broker_setting<'a>(instance: &'a Instance, name: &str) -> Option<&'a str> {
-    instance.settings.get(name).map(String::as_str)
-}
-
-fn number_setting(instance: &Instance, name: &str) -> Option<i64> {
-    broker_setting(instance, name)?.parse().ok()
-}
-
 /// Retention where a topic sets none, ms.
 pub fn retention_ms(instance: &Instance) -> i64 {
     let bought = || i64::try_from(instance.plan.usable.retention_ms).unwrap_or(i64::MAX);
-    number_setting(instance, RETENTION_SETTING).unwrap_or_else(bought)
+    instance.settings.retention_ms.unwrap_or_else(bought)
 }
 
 /// `MsgRetentionTime`, minutes.
@@ -212,20 +213,25 @@ pub fn retention_minutes(instance: &Instance) -> i64 {
     retention_ms(instance) / MS_PER_MINUTE
 }
 
-/// The value of [`RETENTION_SETTING`] for `MsgRetentionTime`.
-pub fn retention_setting(minutes: i64) -> String {
-    minutes.saturating_mul(MS_PER_MINUTE).to_string()
+/// `MsgRetentionTime` in ms.
+pub fn ms_of_minutes(minutes: i64) -> i64 {
+    minutes.saturating_mul(MS_PER_MINUTE)
 }
 
 /// The largest message where a topic sets none, bytes.
 pub fn message_bytes(instance: &Instance) -> i64 {
-    let bought = || i64::try_from(instance.plan.usable.message_bytes_default).unwrap_or(i64::MAX);
-    number_setting(instance, MESSAGE_BYTES_SETTING).unwrap_or_else(bought)
+    let set = instance.settings.message_bytes_max;
+    count(set.unwrap_or(instance.plan.usable.message_bytes_default))
 }
 
 /// The bytes of a partition that are kept where a topic sets none; -1 without a limit.
 pub fn retention_bytes(instance: &Instance) -> i64 {
-    number_setting(instance, RETENTION_BYTES_SETTING).unwrap_or(-1)
+    instance.settings.retention_bytes.unwrap_or(-1)
+}
+
+/// `UncleanLeaderElectionEnable` where a topic sets none.
+pub fn unclean_leader_election(instance: &Instance) -> bool {
+    instance.settings.unclean_leader_election.unwrap_or(false)
 }
 
 /// A moment as text, UTC+8 as everywhere in Tencent Cloud's answers.
@@ -238,10 +244,7 @@ pub fn time_text(epoch_s: i64) -> String {
 
 /// `RebalanceTime` of an answer.
 pub fn rebalance_time(instance: &Instance) -> String {
-    let set = instance
-        .attributes
-        .get(attribute::REBALANCE_TIME)
-        .and_then(|text| text.parse().ok());
+    let set = InstanceNotes::of(instance).rebalance_time;
     set.map_or_else(|| NO_TIME.to_owned(), time_text)
 }
 

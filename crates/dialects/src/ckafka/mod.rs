@@ -6,6 +6,7 @@ pub mod check;
 pub mod convert;
 pub mod fault;
 pub mod ids;
+pub mod notes;
 pub mod ops;
 pub mod price;
 pub mod tag;

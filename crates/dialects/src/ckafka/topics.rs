@@ -9,6 +9,7 @@ use brokerage_domain::topic::allow_list_check;
 use serde::Serialize;
 
 use crate::ckafka::convert::{self, Tag};
+use crate::ckafka::notes::TopicNotes;
 use crate::ckafka::{check, ids};
 use crate::fault::CallError;
 
@@ -32,14 +33,6 @@ pub mod setting {
     pub const RETENTION_BYTES: &str = "retention.bytes";
     /// `LogMsgTimestampType`.
     pub const TIMESTAMP_TYPE: &str = "message.timestamp.type";
-}
-
-/// Names of a topic's attributes that are shown again as they were given.
-pub mod attribute {
-    /// `TopicId`.
-    pub const TOPIC_ID: &str = "TopicId";
-    /// `EnableWhiteList`, 0 or 1.
-    pub const WHITE_LIST_ENABLED: &str = "EnableWhiteList";
 }
 
 /// Kafka's default, which no broker setting of an instance changes.
@@ -74,10 +67,10 @@ impl Config {
         };
         let own = |name: &str| settings.get(name).and_then(|text| text.parse().ok());
         let number = |name: &str, default: i64| own(name).unwrap_or(default);
-        let unclean = convert::broker_setting(instance, convert::UNCLEAN_SETTING) == Some("true");
-        let unclean = settings
-            .get(setting::UNCLEAN)
-            .map_or(unclean, |text| text == "true");
+        let unclean = settings.get(setting::UNCLEAN).map_or_else(
+            || convert::unclean_leader_election(instance),
+            |text| text == "true",
+        );
         Self {
             retention: number(setting::RETENTION, convert::retention_ms(instance)),
             min_insync_replicas: number(setting::MIN_INSYNC, 1),
@@ -92,15 +85,10 @@ impl Config {
     }
 }
 
-fn attribute<'a>(view: &'a TopicView, name: &str) -> Option<&'a String> {
-    view.record.as_ref()?.attributes.get(name)
-}
-
 /// `TopicId`: the one that was answered when it was made, or one from its name.
 pub fn topic_id(instance: &Instance, view: &TopicView) -> String {
-    attribute(view, attribute::TOPIC_ID)
-        .cloned()
-        .unwrap_or_else(|| ids::topic_id_of_name(&instance.id, &view.topic.name))
+    let named = || ids::topic_id_of_name(&instance.id, &view.topic.name);
+    TopicNotes::of(view).topic_id.unwrap_or_else(named)
 }
 
 /// `Note`.
@@ -120,7 +108,7 @@ pub fn create_time(view: &TopicView) -> i64 {
 
 /// `EnableWhiteList`.
 pub fn white_list_enabled(view: &TopicView) -> bool {
-    attribute(view, attribute::WHITE_LIST_ENABLED).is_some_and(|text| text == "1")
+    TopicNotes::of(view).white_list_enabled == Some(1)
 }
 
 /// `IpWhiteList`, sorted.

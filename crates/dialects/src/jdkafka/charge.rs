@@ -1,7 +1,5 @@
 //! ChargeSpec of a purchase: how it is paid, and the voucher of a campaign.
 
-use std::collections::BTreeMap;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use brokerage_domain::clock::Moment;
@@ -9,7 +7,7 @@ use brokerage_domain::order::Charge;
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::convert::attribute;
+use super::notes::InstanceNotes;
 use crate::fault::{CallError, invalid, missing};
 use crate::params::{IndexBase, Param, decode, from_json};
 
@@ -96,32 +94,16 @@ impl ChargeSpec {
     }
 
     /// What is kept to be shown to the operator.
-    pub fn attributes(&self) -> BTreeMap<String, String> {
+    pub fn notes(&self) -> InstanceNotes {
         let changes = self.auto_change_charge_mode.unwrap_or(false);
-        let date = self
-            .auto_change_charge_mode_date
-            .clone()
-            .filter(|_| changes);
-        let kept = [
-            (attribute::CHANGE_DATE, date),
-            (
-                attribute::CHANGE_UNIT,
-                self.charge_unit.clone().filter(|_| changes),
-            ),
-            (
-                attribute::CHANGE_DURATION,
-                self.charge_duration
-                    .filter(|_| changes)
-                    .map(|count| count.to_string()),
-            ),
-            (
-                attribute::BUY_SCENARIO,
-                given(self.buy_scenario.as_ref()).map(str::to_owned),
-            ),
-        ];
-        kept.into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-            .collect()
+        let date = self.auto_change_charge_mode_date.clone();
+        InstanceNotes {
+            change_date: date.filter(|_| changes),
+            change_unit: self.charge_unit.clone().filter(|_| changes),
+            change_duration: self.charge_duration.filter(|_| changes),
+            buy_scenario: given(self.buy_scenario.as_ref()).map(str::to_owned),
+            ..InstanceNotes::default()
+        }
     }
 
     /// The length of a term: 1 to 9 months, or 1 to 3 years.

@@ -10,21 +10,8 @@ use brokerage_domain::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::charge::{POSTPAID, PREPAID};
+use super::notes::InstanceNotes;
 use crate::operation::Call;
-
-/// Names of attributes that are kept as they were given.
-pub mod attribute {
-    /// `ipVersion`.
-    pub const IP_VERSION: &str = "ipVersion";
-    /// `autoChangeChargeModeDate`, when the mode is to change.
-    pub const CHANGE_DATE: &str = "autoChangeChargeModeDate";
-    /// `chargeUnit` of such a change.
-    pub const CHANGE_UNIT: &str = "autoChangeChargeUnit";
-    /// `chargeDuration` of such a change.
-    pub const CHANGE_DURATION: &str = "autoChangeChargeDuration";
-    /// `buyScenario`.
-    pub const BUY_SCENARIO: &str = "buyScenario";
-}
 
 /// One address family: what an empty `ipVersion` stands for.
 pub const IP_V4: &str = "v4";
@@ -147,10 +134,7 @@ impl InstanceView {
             key: key.clone(),
             value: value.clone(),
         });
-        let ip_version = instance
-            .attributes
-            .get(attribute::IP_VERSION)
-            .map_or(IP_V4, String::as_str);
+        let ip_version = InstanceNotes::of(instance).ip_version;
         Ok(Self {
             instance_id: instance.id.to_string(),
             instance_name: instance.name.clone(),
@@ -163,7 +147,7 @@ impl InstanceView {
             subnet_id: placement
                 .map(|placement| placement.subnet_id.to_string())
                 .unwrap_or_default(),
-            ip_version: ip_version.to_owned(),
+            ip_version: ip_version.unwrap_or_else(|| IP_V4.to_owned()),
             az_id: instance.plan.zones.clone(),
             instance_class: instance.plan.bought.nodes.iter().map(class).collect(),
             charge: charge(instance, catalog.lifecycle(), control.now()),

@@ -5,6 +5,7 @@ pub mod convert;
 pub mod fault;
 pub mod ids;
 pub mod list;
+pub mod notes;
 pub mod ops;
 pub mod vpc;
 pub mod wire;

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
-use brokerage_dialects::alikafka::TABLE;
 use brokerage_dialects::alikafka::topic_config::SHOWN_ONLY;
+use brokerage_dialects::alikafka::{TABLE, config, notes};
 use brokerage_dialects::operation::RegionUse;
 use brokerage_domain::instance::Phase;
 use brokerage_testkit::Plane;
-use brokerage_testkit::conformance::{Answers, Conformance, Model, assert_listed};
+use brokerage_testkit::conformance::{
+    Answers, Conformance, Model, assert_listed, settings_without_effect,
+};
 
 use super::{EXAMPLE, REGION, VERSION, call, with};
 
@@ -40,6 +42,15 @@ fn parameters_without_effect_are_listed_with_a_reason() {
     // The model knows `Config` as a text.
     let shown_only = SHOWN_ONLY.map(|member| format!("CreateTopic.Config.{member}"));
     found.extend(shown_only);
+    for operation in ["StartInstance", "UpdateInstanceConfig"] {
+        let shown_only = config::SHOWN_ONLY.map(|member| format!("{operation}.Config.{member}"));
+        found.extend(shown_only);
+    }
+    found.extend(notes::SHOWN_ONLY.map(str::to_owned));
+    found.extend(settings_without_effect(
+        &config::SETTINGS,
+        brokerage_engine_embedded::SETTINGS,
+    ));
     assert_listed(&list("ignored-parameters.txt"), &found, true);
 }
 

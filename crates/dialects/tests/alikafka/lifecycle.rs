@@ -112,7 +112,7 @@ async fn the_default_number_of_partitions_is_shown_as_it_is_in_force() {
     assert_eq!(shown(&plane, &id).await["DefaultPartitionNum"], 12);
     let seen = plane.control.instance_observe(&InstanceId::new(&id)).await;
     let spec = seen.unwrap().unwrap().spec.unwrap();
-    assert_eq!(spec.settings["num.partitions"], "12");
+    assert_eq!(spec.settings.partitions, Some(12));
 }
 
 #[tokio::test(flavor = "multi_thread")]

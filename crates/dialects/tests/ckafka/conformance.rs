@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use brokerage_dialects::ckafka;
 use brokerage_domain::instance::Phase;
 use brokerage_testkit::Plane;
-use brokerage_testkit::conformance::{Answers, Conformance, Model, assert_listed};
+use brokerage_testkit::conformance::{
+    Answers, Conformance, Model, assert_listed, settings_without_effect,
+};
 use serde_json::{Value, json};
 
 use crate::calls::{bought, call, code, with};
@@ -35,11 +37,14 @@ fn every_operation_of_the_model_is_served_or_listed() {
 
 #[test]
 fn every_parameter_of_the_model_has_an_effect_or_is_listed() {
-    assert_listed(
-        &list("ignored-parameters.txt"),
-        &conformance().ignored(),
-        true,
-    );
+    let mut found = conformance().ignored();
+    let in_force = brokerage_engine_embedded::SETTINGS;
+    found.extend(settings_without_effect(
+        &ckafka::convert::SETTINGS,
+        in_force,
+    ));
+    found.extend(ckafka::notes::SHOWN_ONLY.map(str::to_owned));
+    assert_listed(&list("ignored-parameters.txt"), &found, true);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use brokerage_control::instance::{AfterRelease, Edit, Resize};
 use brokerage_domain::Error;
 use brokerage_domain::access::Policy;
+use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::id::{InstanceId, OrderId};
 use brokerage_domain::instance::{Phase, PrepaidRelease, ReleaseDenial, ReleaseTerms, TAGS_MAX};
 use brokerage_domain::order::Payment;
@@ -329,16 +330,10 @@ async fn what_an_owner_changes_is_shown_and_reaches_the_cluster() {
         0
     );
     let of = brokerage_domain::id::InstanceId::new(id.as_str());
-    let wanted = |settings: &std::collections::BTreeMap<String, String>| {
-        settings
-            .get("log.retention.ms")
-            .is_some_and(|ms| ms == "78000000")
-            && settings
-                .get("message.max.bytes")
-                .is_some_and(|bytes| bytes == "2000000")
-            && settings
-                .get("auto.create.topics.enable")
-                .is_some_and(|on| on == "true")
+    let wanted = |settings: &ClusterSettings| {
+        settings.retention_ms == Some(78_000_000)
+            && settings.message_bytes_max == Some(2_000_000)
+            && settings.auto_create_topics == Some(true)
     };
     for _ in 0..100_000 {
         let seen = plane.control.instance_observe(&of).await.unwrap();

@@ -153,7 +153,7 @@ async fn what_the_vendors_clients_send_beyond_the_page_is_understood() {
     let cx = plane.context("jdkafka", "cn-north-1").await;
     let instance = &plane.control.instance_list(&cx).await.unwrap()[0];
     assert_eq!(instance.plan.usable.retention_ms, 48 * 3_600_000);
-    assert_eq!(instance.settings["log.retention.ms"], "172800000");
+    assert_eq!(instance.settings.retention_ms, Some(172_800_000));
 }
 
 #[tokio::test(flavor = "multi_thread")]

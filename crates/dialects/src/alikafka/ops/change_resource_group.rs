@@ -1,13 +1,12 @@
 //! ChangeResourceGroup: moves an instance to another resource group.
 
-use std::collections::BTreeMap;
-
 use brokerage_control::instance::Edit;
 use brokerage_domain::id::InstanceId;
+use brokerage_domain::notes::Notes;
 use serde::{Deserialize, Serialize};
 
-use crate::alikafka::convert::attribute;
 use crate::alikafka::fault::field;
+use crate::alikafka::notes::InstanceNotes;
 use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
 
@@ -56,9 +55,12 @@ impl Operation for ChangeResourceGroup {
             ));
         }
         let id = InstanceId::new(request.resource_id);
-        let attributes = BTreeMap::from([(attribute::RESOURCE_GROUP.to_owned(), group.clone())]);
+        let notes = InstanceNotes {
+            resource_group: Some(group.clone()),
+            ..InstanceNotes::default()
+        };
         let edit = Edit {
-            attributes,
+            notes: Notes::of(&notes),
             ..Edit::default()
         };
         call.control.instance_change(call.cx, &id, edit).await?;

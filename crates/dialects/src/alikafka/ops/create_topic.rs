@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use brokerage_control::topic::NewTopic;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Instance;
+use brokerage_domain::notes::Notes;
 use brokerage_domain::topic::Topic;
 use serde::Deserialize;
 
 use crate::alikafka::convert::{PARTITIONS_DEFAULT, Tag, given, tags_from};
 use crate::alikafka::fault::field;
+use crate::alikafka::notes::TopicNotes;
 use crate::alikafka::topic_config::{MIN_INSYNC_REPLICAS, REPLICAS_MAX, TopicConfig};
 use crate::alikafka::topic_words;
 use crate::fault::CallError;
@@ -72,8 +74,10 @@ impl Operation for CreateTopic {
         let replication_factor = replicas(&request, &config, &instance)?;
         let configs = configs(&request, &config, replication_factor)?;
         let tags = tags_from(request.tag)?;
-        let mut attributes = BTreeMap::from([config.attribute()?]);
-        attributes.insert(topic_words::LOCAL.to_owned(), local.to_string());
+        let notes = TopicNotes {
+            local: Some(local),
+            config: Some(config.text()?),
+        };
         let topic = Topic {
             name: request.topic,
             partitions,
@@ -85,7 +89,7 @@ impl Operation for CreateTopic {
             remark: request.remark,
             tags,
             allow_list: BTreeSet::new(),
-            attributes,
+            notes: Notes::of(&notes),
         };
         Ok(control.topic_create(cx, &id, new).await?)
     }

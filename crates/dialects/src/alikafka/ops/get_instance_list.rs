@@ -10,8 +10,9 @@ use brokerage_domain::listener::SecurityProtocol;
 use serde::{Deserialize, Serialize};
 
 use crate::alikafka::config;
-use crate::alikafka::convert::{self, Tag, TagVoList, attribute, given};
+use crate::alikafka::convert::{self, Tag, TagVoList, given};
 use crate::alikafka::fault::field;
+use crate::alikafka::notes::InstanceNotes;
 use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
 use crate::params::Ignored;
@@ -135,9 +136,11 @@ impl Operation for GetInstanceList {
         let group = given(request.resource_group_id.clone());
         let mut found = found(&call, &request).await?;
         found.retain(|instance| {
-            let group_of = instance.attributes.get(attribute::RESOURCE_GROUP);
+            let group_of = InstanceNotes::of(instance).resource_group;
             instance.phase != Phase::Gone
-                && group.as_ref().is_none_or(|group| group_of == Some(group))
+                && group
+                    .as_ref()
+                    .is_none_or(|group| group_of.as_ref() == Some(group))
                 && tags.iter().all(|(key, value)| {
                     instance
                         .tags
@@ -224,11 +227,11 @@ async fn shown(call: &Call, instance: Instance) -> Result<InstanceVo, CallError>
         None => BTreeMap::new(),
     };
     let endpoint = |protocol| endpoints.get(&protocol).cloned();
-    let kept = |name: &str| instance.attributes.get(name).cloned();
+    let notes = InstanceNotes::of(&instance);
     // Terraform cannot tell an absent list from an empty one, takes either for unknown, and replaces the instance at
     // the next apply: a started one always has the vSwitches that it was started in.
     let subnets = placement.map(|placement| VSwitchIds {
-        ids: match kept(attribute::SUBNETS) {
+        ids: match &notes.subnets {
             Some(list) => list.split(',').map(str::to_owned).collect(),
             None => vec![placement.subnet_id.to_string()],
         },
@@ -262,12 +265,12 @@ async fn shown(call: &Call, instance: Instance) -> Result<InstanceVo, CallError>
         vpc_id: placement.map(|placement| placement.network_id.to_string()),
         v_switch_id: placement.map(|placement| placement.subnet_id.to_string()),
         v_switch_ids: subnets,
-        zone_id: kept(attribute::ZONE).or_else(|| zones.first().cloned()),
+        zone_id: notes.zone.or_else(|| zones.first().cloned()),
         standard_zone_id: zones.first().cloned(),
         backup_zone_id: zones.get(1).cloned(),
-        security_group: kept(attribute::SECURITY_GROUP).unwrap_or_default(),
-        kms_key_id: kept(attribute::KMS_KEY),
-        resource_group_id: kept(attribute::RESOURCE_GROUP).unwrap_or_default(),
+        security_group: notes.security_group.unwrap_or_default(),
+        kms_key_id: notes.kms_key,
+        resource_group_id: notes.resource_group.unwrap_or_default(),
         create_time: instance.created_at.millis(),
         expired_time: convert::expires_at(&instance).millis(),
         upgrade_service_detail_info: UpgradeServiceDetailInfo {

@@ -1,17 +1,17 @@
 //! StartInstance: says where a bought instance is placed, and has it made.
 
-use std::collections::BTreeMap;
-
 use brokerage_control::instance::InstanceStart;
 use brokerage_control::network::PlacementRequest;
 use brokerage_domain::catalog::{Catalog, Field, PlanFault};
 use brokerage_domain::id::{InstanceId, NetworkId, SubnetId};
 use brokerage_domain::instance::Instance;
+use brokerage_domain::notes::Notes;
 use serde::Deserialize;
 
 use crate::alikafka::config::Config;
-use crate::alikafka::convert::{attribute, given, json_text, zone_named};
+use crate::alikafka::convert::{given, json_text, zone_named};
 use crate::alikafka::fault::{field, needed};
+use crate::alikafka::notes::InstanceNotes;
 use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
 use crate::params::Ignored;
@@ -100,7 +100,7 @@ impl Operation for StartInstance {
             },
             name: given(request.name.clone()),
             version: version(&request, catalog)?,
-            attributes: attributes(&request, &config, &instance),
+            notes: Notes::of(&notes(&request, &config, &instance)),
             settings: config.settings,
         };
         for subnet in &subnets[1..] {
@@ -121,7 +121,7 @@ impl Operation for StartInstance {
 /// The module says again what was bought. Terraform says `eip` as soon as its user wrote an `eip_max`, be it 0.
 fn check_deploy_module(request: &Request, instance: &Instance) -> Result<(), CallError> {
     let public = instance.plan.bought.deploy_public;
-    let eip_unused = instance.attributes.contains_key(attribute::EIP_UNUSED);
+    let eip_unused = InstanceNotes::of(instance).eip_unused.is_some();
     match (request.deploy_module.as_deref().unwrap_or_default(), public) {
         ("", _) | ("vpc", false) | ("eip", true) => Ok(()),
         ("eip", false) if !eip_unused => Ok(()),
@@ -213,23 +213,15 @@ fn version(request: &Request, catalog: &Catalog) -> Result<Option<(String, Strin
     }
 }
 
-fn attributes(request: &Request, config: &Config, instance: &Instance) -> BTreeMap<String, String> {
-    let list = request
-        .v_switch_ids
-        .as_ref()
-        .filter(|list| !list.is_empty());
-    let kept = [
-        (attribute::ZONE, given(request.zone_id.clone())),
-        (attribute::SUBNETS, list.map(|list| list.join(","))),
-        (
-            attribute::SECURITY_GROUP,
-            given(request.security_group.clone()),
-        ),
-        (attribute::KMS_KEY, given(request.kms_key_id.clone())),
-    ];
-    let kept = kept
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    let config = (!config.shown.is_empty()).then(|| config.attribute(instance));
-    kept.chain(config).collect()
+fn notes(request: &Request, config: &Config, instance: &Instance) -> InstanceNotes {
+    let list = request.v_switch_ids.as_ref();
+    let list = list.filter(|list| !list.is_empty());
+    InstanceNotes {
+        zone: given(request.zone_id.clone()),
+        subnets: list.map(|list| list.join(",")),
+        security_group: given(request.security_group.clone()),
+        kms_key: given(request.kms_key_id.clone()),
+        config: (!config.shown.is_empty()).then(|| config.over(instance)),
+        ..InstanceNotes::default()
+    }
 }

@@ -1,12 +1,12 @@
 //! UpdateInstanceConfig: changes settings of a cluster.
 
-use std::collections::BTreeMap;
-
 use brokerage_control::instance::Edit;
 use brokerage_domain::id::InstanceId;
+use brokerage_domain::notes::Notes;
 use serde::Deserialize;
 
 use crate::alikafka::config::Config;
+use crate::alikafka::notes::InstanceNotes;
 use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
 
@@ -46,10 +46,13 @@ impl Operation for UpdateInstanceConfig {
             &instance.plan,
             instance.charge.is_prepaid(),
         )?;
-        let attributes = BTreeMap::from([config.attribute(&instance)]);
+        let notes = InstanceNotes {
+            config: Some(config.over(&instance)),
+            ..InstanceNotes::default()
+        };
         let edit = Edit {
             settings: config.settings,
-            attributes,
+            notes: Notes::of(&notes),
             ..Edit::default()
         };
         Ok(control.instance_change(cx, &id, edit).await?)

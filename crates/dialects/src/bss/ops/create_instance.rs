@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use brokerage_control::order::{ClientToken, NewInstance, OrderRequest};
 use brokerage_domain::catalog::{PlanRequest, Terms};
 use brokerage_domain::id::ID_BYTES_MAX;
+use brokerage_domain::notes::Notes;
 use brokerage_domain::order::{Charge, Payment};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -117,7 +118,7 @@ impl Operation for CreateInstance {
                 name: String::new(),
             }],
             settings: settings_default(&plan),
-            attributes: BTreeMap::new(),
+            notes: Notes::default(),
             tags: BTreeMap::new(),
             payment: if charge.is_prepaid() {
                 Payment::AtOrder

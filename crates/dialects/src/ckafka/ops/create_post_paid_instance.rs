@@ -1,17 +1,18 @@
 //! CreatePostPaidInstance: buys pay-as-you-go clusters.
 
-use std::collections::BTreeMap;
-
 use brokerage_control::network::PlacementRequest;
 use brokerage_control::order::{NewInstance, OrderPlaced, OrderRequest};
 use brokerage_domain::catalog::PlanRequest;
+use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::id::{NetworkId, SubnetId};
+use brokerage_domain::notes::Notes;
 use brokerage_domain::order::{Charge, ORDER_LINES_MAX, Payment};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::check;
-use crate::ckafka::convert::{self, RETENTION_SETTING, STANDARD, Tag, attribute};
+use crate::ckafka::convert::{self, STANDARD, Tag};
 use crate::ckafka::ids;
+use crate::ckafka::notes::InstanceNotes;
 use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
 use crate::params::Ignored;
@@ -147,11 +148,11 @@ pub(super) async fn place(call: Call, request: Request) -> Result<OrderPlaced, C
             subnet_id: SubnetId::new(request.subnet_id.clone()),
             zones: plan.zones.clone(),
         }),
-        settings: BTreeMap::from([(
-            RETENTION_SETTING.to_owned(),
-            plan.usable.retention_ms.to_string(),
-        )]),
-        attributes: attributes(&request),
+        settings: ClusterSettings {
+            retention_ms: i64::try_from(plan.usable.retention_ms).ok(),
+            ..ClusterSettings::default()
+        },
+        notes: Notes::of(&notes(&request)),
         tags: check::tags("Tags", request.tags)?,
         plan,
         charge: Charge::Postpaid,
@@ -281,21 +282,11 @@ async fn subnet_zone_first(
     Ok(())
 }
 
-fn attributes(request: &Request) -> BTreeMap<String, String> {
-    let elastic = request.elastic_bandwidth_switch.map(|on| on.to_string());
-    let given = [
-        (
-            attribute::DISK_TYPE,
-            check::given(request.disk_type.as_ref()).map(str::to_owned),
-        ),
-        (attribute::ELASTIC_BANDWIDTH, elastic),
-        (
-            attribute::CERTIFICATE,
-            check::given(request.custom_ssl_cert_id.as_ref()).map(str::to_owned),
-        ),
-    ];
-    given
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-        .collect()
+fn notes(request: &Request) -> InstanceNotes {
+    InstanceNotes {
+        disk_type: check::given(request.disk_type.as_ref()).map(str::to_owned),
+        elastic_bandwidth: request.elastic_bandwidth_switch,
+        certificate: check::given(request.custom_ssl_cert_id.as_ref()).map(str::to_owned),
+        ..InstanceNotes::default()
+    }
 }

@@ -5,12 +5,14 @@ use std::ops::RangeInclusive;
 
 use brokerage_control::topic::NewTopic;
 use brokerage_domain::id::InstanceId;
+use brokerage_domain::notes::Notes;
 use brokerage_domain::topic::Topic;
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::Answered;
 use crate::ckafka::convert::Tag;
-use crate::ckafka::topics::{self, attribute, setting};
+use crate::ckafka::notes::TopicNotes;
+use crate::ckafka::topics::{self, setting};
 use crate::ckafka::{check, ids};
 use crate::fault::{CallError, Fault};
 use crate::operation::{Call, Mode, Operation};
@@ -109,7 +111,7 @@ fn new_topic(request: &Request, topic_id: String) -> Result<NewTopic, CallError>
             configs: configs(request)?,
         },
         remark,
-        attributes: attributes(request, topic_id)?,
+        notes: Notes::of(&notes(request, topic_id)?),
         allow_list: allow_list(request)?,
         tags: check::tags("Tags", request.tags.clone())?,
     })
@@ -204,17 +206,12 @@ fn configs(request: &Request) -> Result<BTreeMap<String, String>, CallError> {
     Ok(configs)
 }
 
-fn attributes(request: &Request, topic_id: String) -> Result<BTreeMap<String, String>, CallError> {
+fn notes(request: &Request, topic_id: String) -> Result<TopicNotes, CallError> {
     let enabled = check::switch("EnableWhiteList", request.enable_white_list.unwrap_or(0))?;
-    let kept = [
-        (attribute::TOPIC_ID, topic_id),
-        (
-            attribute::WHITE_LIST_ENABLED,
-            i64::from(enabled).to_string(),
-        ),
-    ];
-    let kept = kept.map(|(name, value)| (name.to_owned(), value));
-    Ok(BTreeMap::from(kept))
+    Ok(TopicNotes {
+        topic_id: Some(topic_id),
+        white_list_enabled: Some(i64::from(enabled)),
+    })
 }
 
 /// The white list is kept and shown; brokers accept clients by their listeners, not by topic.

@@ -5,11 +5,11 @@ use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Instance;
 use brokerage_domain::topic::TopicUsage;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::ckafka::answer::Answered;
-use crate::ckafka::convert::{self, Tag, VipEntity, attribute};
+use crate::ckafka::convert::{self, Tag, VipEntity};
 use crate::ckafka::ids;
+use crate::ckafka::notes::{ConfigShown, DynamicRetentionShown, InstanceNotes};
 use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
 
@@ -78,8 +78,8 @@ pub struct Attributes {
 #[serde(rename_all = "PascalCase")]
 struct Set {
     msg_retention_time: i64,
-    config: Option<Value>,
-    retention_time_config: Value,
+    config: Option<ConfigShown>,
+    retention_time_config: DynamicRetentionShown,
     dynamic_disk_config: DynamicDisk,
     max_message_byte: i64,
     elastic_bandwidth_switch: i64,
@@ -126,14 +126,6 @@ impl Operation for DescribeInstanceAttributes {
             control, &instance, used, included,
         )))
     }
-}
-
-fn number(instance: &Instance, name: &str) -> Option<i64> {
-    instance.attributes.get(name)?.parse().ok()
-}
-
-fn document(instance: &Instance, name: &str) -> Option<Value> {
-    serde_json::from_str(instance.attributes.get(name)?).ok()
 }
 
 fn attributes(
@@ -198,23 +190,12 @@ fn attributes(
 }
 
 fn set(instance: &Instance) -> Set {
-    let elastic = number(instance, attribute::ELASTIC_BANDWIDTH).unwrap_or(0);
-    let no_dynamic_retention = || {
-        let keys = [
-            "Enable",
-            "DiskQuotaPercentage",
-            "StepForwardPercentage",
-            "BottomRetention",
-        ];
-        keys.into_iter()
-            .map(|key| (key.to_owned(), Value::from(0)))
-            .collect()
-    };
+    let notes = InstanceNotes::of(instance);
+    let elastic = notes.elastic_bandwidth.unwrap_or(0);
     Set {
         msg_retention_time: convert::retention_minutes(instance),
-        config: document(instance, attribute::CONFIG),
-        retention_time_config: document(instance, attribute::DYNAMIC_RETENTION)
-            .unwrap_or_else(|| Value::Object(no_dynamic_retention())),
+        config: notes.config,
+        retention_time_config: notes.dynamic_retention.unwrap_or_default(),
         dynamic_disk_config: DynamicDisk::default(),
         max_message_byte: convert::message_bytes(instance),
         elastic_bandwidth_switch: elastic,
@@ -224,17 +205,13 @@ fn set(instance: &Instance) -> Set {
             ELASTIC_OFF
         },
         elastic_float_bandwidth: 0,
-        custom_cert_id: instance
-            .attributes
-            .get(attribute::CERTIFICATE)
-            .cloned()
-            .unwrap_or_default(),
-        unclean_leader_election_enable: i64::from(
-            convert::broker_setting(instance, convert::UNCLEAN_SETTING) == Some("true"),
-        ),
+        custom_cert_id: notes.certificate.unwrap_or_default(),
+        unclean_leader_election_enable: i64::from(convert::unclean_leader_election(instance)),
         delete_protection_enable: i64::from(instance.deletion_protected),
         retention_bytes: convert::retention_bytes(instance),
-        transactional_id_expiration_ms: number(instance, attribute::TRANSACTIONAL_ID_EXPIRATION)
+        transactional_id_expiration_ms: instance
+            .settings
+            .transactional_id_expiration_ms
             .unwrap_or(TRANSACTIONAL_ID_EXPIRATION_MS_DEFAULT),
     }
 }

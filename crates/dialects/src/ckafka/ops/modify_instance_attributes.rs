@@ -1,19 +1,19 @@
 //! ModifyInstanceAttributes: name and settings of a cluster, and its public bandwidth, which is bought.
 
-use std::collections::BTreeMap;
-
 use brokerage_control::instance::Edit;
 use brokerage_domain::catalog::Plan;
+use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Instance;
+use brokerage_domain::notes::Notes;
 use serde::Deserialize;
-use serde_json::json;
 
 use crate::ckafka::answer::{Answered, Operated};
 use crate::ckafka::change::{Sizes, plan_changed, resize};
 use crate::ckafka::check;
-use crate::ckafka::convert::{self, attribute};
+use crate::ckafka::convert;
 use crate::ckafka::ids;
+use crate::ckafka::notes::{ConfigShown, DynamicRetentionShown, InstanceNotes};
 use crate::fault::CallError;
 use crate::operation::{Call, Mode, Operation};
 use crate::params::Ignored;
@@ -152,51 +152,44 @@ fn edit(request: Request) -> Result<Edit, CallError> {
             .transpose()?,
         ..Edit::default()
     };
-    let mut set = |name: &str, value: String| edit.settings.insert(name.to_owned(), value);
+    let mut notes = InstanceNotes::default();
+    let settings = &mut edit.settings;
     if let Some(minutes) = request.msg_retention_time {
         let minutes = check::within("MsgRetentionTime", minutes, 1..=RETENTION_MINUTES_MAX)?;
-        set(
-            convert::RETENTION_SETTING,
-            convert::retention_setting(minutes),
-        );
+        settings.retention_ms = Some(convert::ms_of_minutes(minutes));
     }
     if let Some(bytes) = request.max_message_byte {
         let bytes = check::within("MaxMessageByte", bytes, MESSAGE_BYTES.0..=MESSAGE_BYTES.1)?;
-        set(convert::MESSAGE_BYTES_SETTING, bytes.to_string());
+        settings.message_bytes_max = Some(bytes.unsigned_abs());
     }
     if let Some(number) = request.unclean_leader_election_enable {
         let unclean = check::switch("UncleanLeaderElectionEnable", number)?;
-        set(convert::UNCLEAN_SETTING, unclean.to_string());
+        settings.unclean_leader_election = Some(unclean);
     }
     if let Some(bytes) = request.retention_bytes {
         let bytes = check::within("RetentionBytes", bytes, -1..=i64::MAX)?;
-        set(convert::RETENTION_BYTES_SETTING, bytes.to_string());
+        settings.retention_bytes = Some(bytes);
     }
     if let Some(config) = request.config {
-        set_config(&mut edit, &config)?;
+        notes.config = Some(set_config(settings, &config)?);
     }
-    let mut show = |name: &str, value: String| edit.attributes.insert(name.to_owned(), value);
     if let Some(at) = request.rebalance_time {
-        show(
-            attribute::REBALANCE_TIME,
-            check::within("RebalanceTime", at, 0..=i64::from(u32::MAX))?.to_string(),
-        );
+        let at = check::within("RebalanceTime", at, 0..=i64::from(u32::MAX))?;
+        notes.rebalance_time = Some(at);
     }
     if let Some(ms) = request.transactional_id_expiration_ms {
         let (min, max) = TRANSACTIONAL_ID_EXPIRATION_MS;
         let ms = check::within("TransactionalIdExpirationMs", ms, min..=max)?;
-        show(attribute::TRANSACTIONAL_ID_EXPIRATION, ms.to_string());
-        edit.settings
-            .insert("transactional.id.expiration.ms".to_owned(), ms.to_string());
+        settings.transactional_id_expiration_ms = Some(ms);
     }
     if let Some(dynamic) = request.dynamic_retention_config {
-        edit.attributes
-            .insert(attribute::DYNAMIC_RETENTION.to_owned(), dynamic.document()?);
+        notes.dynamic_retention = Some(dynamic.shown()?);
     }
+    edit.notes = Notes::of(&notes);
     Ok(edit)
 }
 
-fn set_config(edit: &mut Edit, config: &Config) -> Result<(), CallError> {
+fn set_config(settings: &mut ClusterSettings, config: &Config) -> Result<ConfigShown, CallError> {
     let auto_create = config.auto_create_topic_enable.unwrap_or(false);
     let partitions = check::within(
         "Config.DefaultNumPartitions",
@@ -208,30 +201,20 @@ fn set_config(edit: &mut Edit, config: &Config) -> Result<(), CallError> {
         config.default_replication_factor.unwrap_or(REPLICAS_MAX),
         1..=REPLICAS_MAX,
     )?;
-    edit.settings.extend(BTreeMap::from([
-        (
-            "auto.create.topics.enable".to_owned(),
-            auto_create.to_string(),
-        ),
-        ("num.partitions".to_owned(), partitions.to_string()),
-        (
-            "default.replication.factor".to_owned(),
-            replicas.to_string(),
-        ),
-    ]));
-    let shown = json!({
-        "AutoCreateTopicsEnable": auto_create,
-        "DefaultNumPartitions": partitions,
-        "DefaultReplicationFactor": replicas,
-    });
-    edit.attributes
-        .insert(attribute::CONFIG.to_owned(), shown.to_string());
-    Ok(())
+    settings.auto_create_topics = Some(auto_create);
+    // Both are in their ranges.
+    settings.partitions = i32::try_from(partitions).ok();
+    settings.replication_factor = i16::try_from(replicas).ok();
+    Ok(ConfigShown {
+        auto_create_topics_enable: auto_create,
+        default_num_partitions: partitions,
+        default_replication_factor: replicas,
+    })
 }
 
 impl DynamicRetention {
     /// In the form of the answer.
-    fn document(&self) -> Result<String, CallError> {
+    fn shown(&self) -> Result<DynamicRetentionShown, CallError> {
         const PATH: &str = "DynamicRetentionConfig";
         let percent = |name: &str, value: Option<i64>| {
             check::within(&format!("{PATH}.{name}"), value.unwrap_or(0), 0..=100)
@@ -243,12 +226,14 @@ impl DynamicRetention {
             bottom,
             0..=RETENTION_MINUTES_MAX,
         )?;
-        let document = json!({
-            "Enable": self.enable.unwrap_or(0),
-            "DiskQuotaPercentage": percent("DiskQuotaPercentage", self.disk_quota_percentage)?,
-            "StepForwardPercentage": percent("StepForwardPercentage", self.step_forward_percentage)?,
-            "BottomRetention": bottom,
-        });
-        Ok(document.to_string())
+        Ok(DynamicRetentionShown {
+            enable: self.enable.unwrap_or(0),
+            disk_quota_percentage: percent("DiskQuotaPercentage", self.disk_quota_percentage)?,
+            step_forward_percentage: percent(
+                "StepForwardPercentage",
+                self.step_forward_percentage,
+            )?,
+            bottom_retention: bottom,
+        })
     }
 }

@@ -6,23 +6,24 @@ use brokerage_control::network::PlacementRequest;
 use brokerage_control::order::{NewInstance, OrderRequest};
 use brokerage_domain::Error;
 use brokerage_domain::catalog::{PlanRequest, Site};
+use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::{NetworkId, SubnetId};
+use brokerage_domain::notes::Notes;
 use brokerage_domain::order::{Charge, Payment};
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{CallError, invalid};
 use crate::jdkafka::charge::ChargeSpec;
-use crate::jdkafka::convert::{IP_V4, IP_V4_AND_V6, InstanceClassSpec, attribute};
+use crate::jdkafka::convert::{IP_V4, IP_V4_AND_V6, InstanceClassSpec};
 use crate::jdkafka::ids;
+use crate::jdkafka::notes::InstanceNotes;
 use crate::operation::{Call, Mode, Operation};
 
 /// Longest `instanceName`, in characters.
 const NAME_CHARS_MAX: usize = 32;
 /// Unit of `msgRetain`: the vendor's console counts retention in hours.
 const MINUTES_OF_AN_HOUR: i64 = 60;
-/// Kafka's broker setting for retention where a topic sets none.
-const RETENTION_SETTING: &str = "log.retention.ms";
 
 /// The operation.
 pub struct CreateInstance;
@@ -89,13 +90,10 @@ impl Operation for CreateInstance {
             .plan(&instance.plan_request(&cx.region, &charge)?)?;
         let id = ids::instance_id(control.chance());
         let buy_id = ids::buy_id(control.chance());
-        let mut attributes = charge_spec.attributes();
-        attributes.extend(
-            instance
-                .ip_version
-                .clone()
-                .map(|version| (attribute::IP_VERSION.to_owned(), version)),
-        );
+        let notes = InstanceNotes {
+            ip_version: instance.ip_version.clone(),
+            ..charge_spec.notes()
+        };
         let order = OrderRequest {
             order_id: buy_id.clone(),
             instances: vec![NewInstance {
@@ -103,11 +101,11 @@ impl Operation for CreateInstance {
                 name: instance.instance_name.clone(),
             }],
             placement: Some(instance.placement(&call).await?),
-            settings: BTreeMap::from([(
-                RETENTION_SETTING.to_owned(),
-                plan.usable.retention_ms.to_string(),
-            )]),
-            attributes,
+            settings: ClusterSettings {
+                retention_ms: i64::try_from(plan.usable.retention_ms).ok(),
+                ..ClusterSettings::default()
+            },
+            notes: Notes::of(&notes),
             tags: BTreeMap::new(),
             plan,
             charge,
