@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use brokerage_control::catalog::catalogs_keep;
 use brokerage_control::watch::Watch;
 use brokerage_control::{Control, Parts, Settings};
 use brokerage_dialects::gateway::Gateway;
@@ -74,6 +75,8 @@ pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
         shared_port: config.broker_shared_port.map(shared_port),
         log_intervals: config.log_intervals,
     })?);
+    let catalogs = catalogs(config.catalog.as_deref())?;
+    let catalogs = catalogs_keep(&store, catalogs, clocks.business.now()).await?;
     let control = Control::new(Parts {
         settings: Settings {
             sandbox: config.sandbox,
@@ -86,7 +89,7 @@ pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
             ..Settings::default()
         },
         store,
-        catalogs: catalogs(config.catalog.as_deref())?,
+        catalogs,
         clocks,
         chance,
         engine: engine.clone(),

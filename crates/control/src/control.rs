@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64};
 
 use brokerage_domain::access::Vocabulary;
-use brokerage_domain::catalog::{Catalog, Catalogs, Field, PlanFault};
+use brokerage_domain::catalog::Catalogs;
 use brokerage_domain::clock::{Clocks, Moment};
 use brokerage_domain::id::Chance;
 use brokerage_domain::listener::Listeners;
@@ -138,7 +138,7 @@ impl Control {
             mut vocabulary,
             node,
         } = parts;
-        let regions = catalogs.current().flat_map(|catalog| catalog.regions());
+        let regions = catalogs.all().flat_map(|catalog| catalog.regions());
         let regions = regions.map(|region| region.id.clone());
         vocabulary.regions.extend(regions);
         let stopping = CancellationToken::new();
@@ -168,30 +168,6 @@ impl Control {
     /// What the operator decided.
     pub fn settings(&self) -> &Settings {
         &self.settings
-    }
-
-    /// The catalog that is sold from under `profile`.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] when the operator's catalogs do not have it.
-    pub fn catalog(&self, profile: &str) -> Result<&Arc<Catalog>> {
-        let missing = || Error::internal(format!("no catalog of the profile {profile}"));
-        self.catalogs.get(profile).ok_or_else(missing)
-    }
-
-    /// Checks that a region is there: one that is sold now, or was when something was bought.
-    ///
-    /// # Errors
-    /// [`Error::Plan`], as an order in that region has it.
-    pub fn region_check(&self, profile: &str, region: &str) -> Result<()> {
-        if self.catalogs.region_is_known(profile, region) {
-            return Ok(());
-        }
-        Err(PlanFault::NotOffered {
-            field: Field::Region,
-            value: region.to_owned(),
-        }
-        .into())
     }
 
     /// The one source of randomness.

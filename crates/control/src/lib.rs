@@ -9,6 +9,7 @@ pub mod account;
 pub mod background;
 pub mod broker;
 pub mod call;
+pub mod catalog;
 pub mod context;
 pub mod control;
 pub mod failpoints;

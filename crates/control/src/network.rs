@@ -140,7 +140,7 @@ fn make_subnet(
 impl Control {
     pub(crate) fn ground(&self, cx: &Context, region: &str) -> Result<Ground> {
         let zone = self
-            .catalog(cx.profile)?
+            .catalog_of_region(cx.profile, region)?
             .zones(region)
             .next()
             .map(|zone| zone.id.clone());

@@ -24,8 +24,10 @@ use brokerage_store::instance::{
 };
 use brokerage_store::ledger::{Entered, transfer_hold, transfer_pay};
 use brokerage_store::order::{order_by_id, order_insert, order_page};
+use brokerage_store::timer::timer_set;
 use serde::{Deserialize, Serialize};
 
+use crate::background::CANCEL_UNSTARTED;
 use crate::call::Call;
 use crate::context::Context;
 use crate::control::{Abort, Control};
@@ -96,6 +98,8 @@ struct Admission {
     placement: Option<(Ground, PlacementRequest)>,
     token: Option<(TokenKey, [u8; 32])>,
     attention: Attention,
+    /// When the order is cancelled unless its owner starts it.
+    cancelled_at: Option<Moment>,
     answer: OrderPlaced,
     real_now: Moment,
 }
@@ -104,24 +108,13 @@ impl Control {
     /// What `plan` costs for one term of `charge`, `quantity` times: the one rater behind inquiry, order and bill.
     ///
     /// # Errors
-    /// [`Error::Rate`] where the catalog has no price for it.
-    pub fn price_quote(
-        &self,
-        profile: &str,
-        plan: &Plan,
-        charge: &Charge,
-        quantity: u32,
-    ) -> Result<Quote> {
+    /// [`Error::Rate`] where the plan's catalog has no price for it, [`Error::Internal`] when that catalog is not kept.
+    pub fn price_quote(&self, plan: &Plan, charge: &Charge, quantity: u32) -> Result<Quote> {
         let term = match charge {
             Charge::Postpaid => Term::Hour,
             Charge::Prepaid { months, .. } => Term::Months(*months),
         };
-        // What was bought from an older catalog keeps its prices.
-        let catalog = match self.catalogs.by_hash(&plan.catalog_hash) {
-            Some(catalog) => catalog,
-            None => self.catalog(profile)?,
-        };
-        Ok(catalog.quote(plan, term, quantity)?)
+        Ok(self.catalog_of(plan)?.quote(plan, term, quantity)?)
     }
 
     /// Places an order: checks who pays, reserves or takes the money, takes ports, and writes what should exist.
@@ -132,7 +125,7 @@ impl Control {
     pub async fn order_place(&self, call: Call, request: OrderRequest) -> Result<OrderPlaced> {
         check_request(&request)?;
         let quantity = u32::try_from(request.instances.len()).map_err(Error::internal)?;
-        let quote = self.price_quote(call.profile, &request.plan, &request.charge, quantity)?;
+        let quote = self.price_quote(&request.plan, &request.charge, quantity)?;
         let admission = Arc::new(self.admission(&call, request, &quote)?);
         let resource = admission.order.id.as_str().to_owned();
         let starts = admission.attention != Attention::Settled;
@@ -162,6 +155,10 @@ impl Control {
             token,
         } = request;
         let now = self.now();
+        let cancelled_at = match start {
+            true => None,
+            false => Some(self.unstarted_until(&plan, now)?),
+        };
         let ground = placement
             .map(|wanted| Ok::<_, Error>((self.ground(cx, &plan.region)?, wanted)))
             .transpose()?;
@@ -250,6 +247,7 @@ impl Control {
             } else {
                 Attention::Settled
             },
+            cancelled_at,
             answer,
             real_now: self.real_now(),
         })
@@ -341,6 +339,7 @@ fn admit(tx: &mut dyn Tx, admission: &Admission) -> std::result::Result<OrderPla
         placement,
         token,
         attention,
+        cancelled_at,
         answer,
         real_now,
     } = admission;
@@ -370,6 +369,9 @@ fn admit(tx: &mut dyn Tx, admission: &Admission) -> std::result::Result<OrderPla
         instance.placement.clone_from(&placement);
         instance.ports = ports_take(tx, &instance, &instance.plan)?;
         instance_insert(tx, &instance, *attention)?;
+        if let Some(at) = cancelled_at {
+            timer_set(tx, CANCEL_UNSTARTED, instance.id.as_str(), *at)?;
+        }
     }
     crash_point("order_in_transaction");
     if let Some(claim) = claim {

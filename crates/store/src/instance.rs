@@ -36,6 +36,8 @@ crate::statements! {
     SELECT_OWNED_PAGE = concat!("SELECT ", columns!(), " FROM instance WHERE account_id = $1 AND profile = $2 \
                          AND id > $3 AND phase <> 'gone' ORDER BY id LIMIT CAST($4 AS BIGINT)");
     SELECT_PAGE = concat!("SELECT ", columns!(), " FROM instance WHERE id > $1 ORDER BY id LIMIT CAST($2 AS BIGINT)");
+    SELECT_LIVE_PAGE = concat!("SELECT ", columns!(), " FROM instance WHERE id > $1 AND phase <> 'gone' AND want <> 'nothing' \
+                        ORDER BY id LIMIT CAST($2 AS BIGINT)");
     SELECT_BY_ORDER = concat!("SELECT ", columns!(), " FROM instance WHERE order_id = $1 ORDER BY order_line LIMIT CAST($2 AS BIGINT)");
     SELECT_UNSETTLED = concat!("SELECT ", columns!(), " FROM instance WHERE unsettled = 1 AND retry_at_us <= $1 \
                         ORDER BY retry_at_us, id LIMIT CAST($2 AS BIGINT)");
@@ -226,6 +228,17 @@ pub fn instance_owned_page(
 /// As [`Tx::query`].
 pub fn instance_page(tx: &mut dyn Tx, after: &str) -> Result<Vec<Instance>, StoreError> {
     tx.query(&SELECT_PAGE, params![after, INSTANCE_PAGE])?
+        .iter()
+        .map(read)
+        .collect()
+}
+
+/// Instances after the id `after` of which a cluster may be there, or should.
+///
+/// # Errors
+/// As [`Tx::query`].
+pub fn instance_live_page(tx: &mut dyn Tx, after: &str) -> Result<Vec<Instance>, StoreError> {
+    tx.query(&SELECT_LIVE_PAGE, params![after, INSTANCE_PAGE])?
         .iter()
         .map(read)
         .collect()

@@ -38,6 +38,7 @@ pub mod access_key;
 pub mod account;
 pub mod audit;
 pub mod broker_port;
+pub mod catalog;
 mod document;
 pub mod idempotency;
 pub mod instance;
@@ -47,6 +48,7 @@ pub mod network;
 pub mod nonce;
 pub mod order;
 pub mod statements;
+pub mod timer;
 pub mod topic;
 pub mod tx;
 

@@ -1,5 +1,7 @@
 //! Forward-only migrations, one folder for both databases.
 
+use refinery::Target;
+
 use crate::error::{DatabaseError, StoreError};
 
 mod embedded {
@@ -24,6 +26,14 @@ pub(crate) fn run<C: refinery::Migrate>(
     connection: &mut C,
     database: Database,
 ) -> Result<(), StoreError> {
+    run_until(connection, database, Target::Latest)
+}
+
+fn run_until<C: refinery::Migrate>(
+    connection: &mut C,
+    database: Database,
+    target: Target,
+) -> Result<(), StoreError> {
     let failed = |error: refinery::Error| StoreError::Migrate {
         source: DatabaseError::outside(&error),
     };
@@ -40,6 +50,7 @@ pub(crate) fn run<C: refinery::Migrate>(
     refinery::Runner::new(&migrations)
         .set_abort_divergent(true)
         .set_abort_missing(true)
+        .set_target(target)
         .run(connection)
         .map(drop)
         .map_err(failed)
@@ -63,8 +74,63 @@ fn written_for(database: Database, sql: &str) -> String {
 }
 
 #[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+#[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The version before timers and kept catalogs, and an instance in each phase.
+    const BEFORE_TIMERS: i32 = 3;
+    const PHASES: [&str; 4] = ["awaiting_start", "running", "released", "gone"];
+
+    fn filled() -> String {
+        let instances = (1..).zip(PHASES).map(|(number, phase)| {
+            format!(
+                "INSERT INTO instance (id, account_id, profile, region, name, order_id, order_line, plan, charge, phase, \
+                 want, unsettled, retry_at_us, ports, settings, attributes, tags, created_at_us, attempts, revision) \
+                 VALUES ('i-{number}', 'a', 'p', 'r', 'n', 'o-{number}', 0, '{{}}', '{{}}', '{phase}', 'nothing', 0, 0, \
+                 '[]', '{{}}', '{{}}', '{{}}', {number}, 0, 0);"
+            )
+        });
+        instances.collect()
+    }
+
+    const TIMERS: &str = "SELECT kind, subject, due_at_us FROM timer";
+
+    #[test]
+    fn a_filled_store_of_the_version_before_gets_its_timers_on_sqlite() {
+        let mut connection = rusqlite::Connection::open_in_memory().unwrap();
+        let target = Target::Version(BEFORE_TIMERS);
+        run_until(&mut connection, Database::Sqlite, target).unwrap();
+        connection.execute_batch(&filled()).unwrap();
+        run(&mut connection, Database::Sqlite).unwrap();
+        let mut statement = connection.prepare(TIMERS).unwrap();
+        let rows = statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .unwrap();
+        let timers: Vec<(String, String, i64)> = rows.map(Result::unwrap).collect();
+        assert_eq!(timers, [("cancel_unstarted".into(), "i-1".into(), 1)]);
+    }
+
+    #[test]
+    fn a_filled_store_of_the_version_before_gets_its_timers_on_postgres() {
+        let Some(server) = super::support::Server::shared() else {
+            return;
+        };
+        let mut client = postgres::Client::connect(&server.database(), postgres::NoTls).unwrap();
+        let target = Target::Version(BEFORE_TIMERS);
+        run_until(&mut client, Database::Postgres, target).unwrap();
+        client.batch_execute(&filled()).unwrap();
+        run(&mut client, Database::Postgres).unwrap();
+        let rows = client.query(TIMERS, &[]).unwrap();
+        let timers: Vec<(String, String, i64)> = rows
+            .iter()
+            .map(|row| (row.get(0), row.get(1), row.get(2)))
+            .collect();
+        assert_eq!(timers, [("cancel_unstarted".into(), "i-1".into(), 1)]);
+    }
 
     #[test]
     fn clauses_for_sqlite_are_comments_elsewhere() {

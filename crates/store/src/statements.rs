@@ -45,6 +45,7 @@ pub const ALL_MODULES: &[(&str, &[&Statement])] = &[
     ("account", crate::account::ALL),
     ("audit", crate::audit::ALL),
     ("broker_port", crate::broker_port::ALL),
+    ("catalog", crate::catalog::ALL),
     ("idempotency", crate::idempotency::ALL),
     ("instance", crate::instance::ALL),
     ("lease", crate::lease::ALL),
@@ -52,6 +53,7 @@ pub const ALL_MODULES: &[(&str, &[&Statement])] = &[
     ("network", crate::network::ALL),
     ("nonce", crate::nonce::ALL),
     ("order", crate::order::ALL),
+    ("timer", crate::timer::ALL),
     ("topic", crate::topic::ALL),
 ];
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use brokerage_control::access_key::NewKey;
+use brokerage_control::catalog::catalogs_keep;
 use brokerage_control::context::Rights;
 use brokerage_control::sandbox::{SANDBOX_ACCOUNT, SANDBOX_KEY_ID, SANDBOX_SECRET};
 use brokerage_control::seal::MasterKey;
@@ -30,6 +31,8 @@ const BEGINNING: Moment = Moment::from_seconds(1_795_406_400);
 const KEY_ID: &str = "PLANEKEY";
 /// The host that test requests name.
 const HOST: &str = "127.0.0.1:8080";
+/// Nonces that a plane may sign with before those of the next seed begin.
+const NONCES_OF_A_SEED: u64 = 1_000_000;
 /// Looks at the store before a test gives up on an instance; each look lets the reconciler run.
 const LOOKS_MAX: usize = 100_000;
 /// Looks before time is moved on.
@@ -50,6 +53,8 @@ pub struct PlaneOptions {
     pub store: Option<Store>,
     /// Who it is among planes on one store.
     pub node: String,
+    /// What is sold.
+    pub catalogs: Catalogs,
 }
 
 impl Default for PlaneOptions {
@@ -65,6 +70,7 @@ impl Default for PlaneOptions {
             beginning: BEGINNING,
             store: None,
             node: "test".to_owned(),
+            catalogs: Catalogs::embedded(),
         }
     }
 }
@@ -111,22 +117,31 @@ impl Plane {
             beginning,
             store,
             node,
+            catalogs,
         } = options;
         let clock = Arc::new(FrozenClock::at(beginning));
+        let store = store
+            .unwrap_or_else(|| Store::open_sqlite_in_memory().expect("an in-memory store opens"));
+        let catalogs = catalogs_keep(&store, catalogs, beginning)
+            .await
+            .expect("the catalogs are kept");
         let engine = Arc::new(FakeEngine::new());
         let chance = Chance::seeded(seed);
+        // Planes on one store open each other's secrets, whatever else is drawn differently.
+        let master_key = match seed {
+            1 => MasterKey::draw(&chance),
+            _ => MasterKey::draw(&Chance::seeded(1)),
+        };
         let is_sandbox = settings.sandbox;
         let control = Control::new(Parts {
             settings,
-            store: store.unwrap_or_else(|| {
-                Store::open_sqlite_in_memory().expect("an in-memory store opens")
-            }),
-            catalogs: Catalogs::embedded(),
+            store,
+            catalogs,
             clocks: Clocks {
                 business: clock.clone(),
                 real: clock.clone(),
             },
-            master_key: MasterKey::draw(&chance),
+            master_key,
             vocabulary: vocabulary(),
             chance,
             engine: engine.clone(),
@@ -151,7 +166,7 @@ impl Plane {
             engine,
             clock,
             key_id,
-            nonces: AtomicU64::new(0),
+            nonces: AtomicU64::new(seed.saturating_mul(NONCES_OF_A_SEED)),
         }
     }
 

@@ -1,60 +1,57 @@
-//! Cancels orders whose owner never started them.
+//! Cancels orders whose owner never started them: their money goes back.
 
 use brokerage_domain::Result;
-use brokerage_domain::instance::{Instance, Phase, Want};
-use brokerage_store::instance::{Attention, INSTANCE_PAGE, instance_page};
+use brokerage_domain::catalog::Plan;
+use brokerage_domain::clock::Moment;
+use brokerage_domain::id::InstanceId;
+use brokerage_domain::instance::{Phase, Want};
+use brokerage_store::Tx;
+use brokerage_store::instance::{Attention, instance_by_id};
+use brokerage_store::timer::timer_set;
 
-use super::Next;
-use crate::control::Control;
+use super::CANCEL_UNSTARTED;
+use super::timers::Fired;
+use crate::control::{Abort, Control};
+use crate::instance::instance_put;
 
 impl Control {
-    /// Orders whose owner never started them are cancelled after the catalog's time, their money given back.
-    pub(super) async fn cancel_unstarted(&self) -> Result<Next> {
-        let mut after = String::new();
-        loop {
-            let page = {
-                let after = after.clone();
-                self.read("cancel_unstarted", move |tx| Ok(instance_page(tx, &after)?))
-                    .await?
-            };
-            let Some(last) = page.last() else {
-                return Ok(Next::Period);
-            };
-            after = last.id.as_str().to_owned();
-            let full = page.len() == INSTANCE_PAGE as usize;
-            for instance in page {
-                if self.is_overdue(&instance)? {
-                    self.cancel(&instance).await?;
-                }
-            }
-            if !full {
-                return Ok(Next::Period);
-            }
-        }
+    /// Until when what is ordered at `ordered_at` may be started: the time that its catalog gives.
+    pub(crate) fn unstarted_until(&self, plan: &Plan, ordered_at: Moment) -> Result<Moment> {
+        let wait_s = self.catalog_of(plan)?.lifecycle().unstarted_to_cancel_s;
+        Ok(ordered_at.plus_seconds(wait_s))
     }
 
-    fn is_overdue(&self, instance: &Instance) -> Result<bool> {
+    /// The timer of an order that nobody has started is due.
+    pub(super) fn cancel_unstarted(
+        &self,
+        tx: &mut dyn Tx,
+        id: &str,
+    ) -> std::result::Result<Fired, Abort> {
+        let Some(mut instance) = instance_by_id(tx, &InstanceId::new(id))? else {
+            return Ok(Fired::Nothing);
+        };
         if instance.phase != Phase::AwaitingStart {
-            return Ok(false);
+            return Ok(Fired::Nothing);
         }
-        let wait_s = self
-            .catalog(&instance.profile)?
-            .lifecycle()
-            .unstarted_to_cancel_s;
-        Ok(instance.created_at.plus_seconds(wait_s) <= self.now())
-    }
-
-    async fn cancel(&self, instance: &Instance) -> Result<()> {
-        let real_now = self.real_now();
-        self.instance_record("cancel_unstarted", &instance.id, move |_, current| {
-            Ok((current.phase == Phase::AwaitingStart).then(|| {
-                current.phase = Phase::Releasing;
-                current.want = Want::Gone;
-                Attention::From(real_now)
-            }))
-        })
-        .await?;
-        self.reconcile_wake();
-        Ok(())
+        let until = match self.unstarted_until(&instance.plan, instance.created_at) {
+            Ok(until) => until,
+            Err(error) => {
+                tracing::error!(
+                    instance = id,
+                    error = &error as &dyn std::error::Error,
+                    "an order that nobody started"
+                );
+                self.fire_again(tx, CANCEL_UNSTARTED, id)?;
+                return Ok(Fired::Nothing);
+            }
+        };
+        if until > self.now() {
+            timer_set(tx, CANCEL_UNSTARTED, id, until)?;
+            return Ok(Fired::Nothing);
+        }
+        instance.phase = Phase::Releasing;
+        instance.want = Want::Gone;
+        instance_put(tx, &instance, Attention::From(self.real_now()))?;
+        Ok(Fired::Reconcile)
     }
 }

@@ -21,6 +21,7 @@ pub(crate) mod lease;
 mod prune;
 mod reconcile;
 mod seal_audit;
+mod timers;
 
 pub use driver::{LastSlice, TaskStatus};
 
@@ -41,11 +42,11 @@ pub static TASKS: &[Task] = &[
         run: |control| Box::pin(control.reconcile()),
     },
     Task {
-        name: "cancel_unstarted",
+        name: "timers",
         period: Duration::from_secs(15),
-        priority: Priority::Housekeeping,
+        priority: Priority::Caller,
         needs_lease: true,
-        run: |control| Box::pin(control.cancel_unstarted()),
+        run: |control| Box::pin(control.timers()),
     },
     Task {
         name: "prune_nonces",
@@ -70,6 +71,8 @@ pub static TASKS: &[Task] = &[
     },
 ];
 
+/// Kind of the timer that cancels an order which its owner never started; its subject is the instance.
+pub(crate) const CANCEL_UNSTARTED: &str = "cancel_unstarted";
 /// The task that makes every instance what its record says.
 const RECONCILE: &str = "reconcile";
 

@@ -5,13 +5,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use brokerage_domain::id::{InstanceId, OrderId};
-use brokerage_domain::instance::{Instance, Phase, Want};
+use brokerage_domain::instance::{Instance, Phase};
 use brokerage_domain::order::LineState;
 use brokerage_domain::steps::{ClusterSeen, Intent, Observed, Step, next_steps};
 use brokerage_domain::{Error, Result};
 use brokerage_engine::{ClusterSpec, EngineError};
 use brokerage_store::instance::{
-    Attention, INSTANCE_PAGE, instance_next_retry, instance_page, instance_unsettled,
+    Attention, INSTANCE_PAGE, instance_live_page, instance_next_retry, instance_unsettled,
 };
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -31,17 +31,16 @@ impl Control {
         loop {
             let page = {
                 let after = after.clone();
-                self.read("reconcile_all", move |tx| Ok(instance_page(tx, &after)?))
-                    .await?
+                self.read("reconcile_all", move |tx| {
+                    Ok(instance_live_page(tx, &after)?)
+                })
+                .await?
             };
             let full = page.len() == INSTANCE_PAGE as usize;
             if let Some(last) = page.last() {
                 after = last.id.as_str().to_owned();
             }
-            let live = page
-                .into_iter()
-                .filter(|instance| instance.want != Want::Nothing && instance.phase != Phase::Gone);
-            self.reconcile_each(live.collect(), AtRest::Leave).await;
+            self.reconcile_each(page, AtRest::Leave).await;
             if !full {
                 return Ok(());
             }

@@ -70,8 +70,8 @@ impl Control {
             let reason = "the term is over and has to be renewed first";
             return Err(Error::invalid("the change", reason));
         }
-        let old = self.price_quote(cx.profile, &before.plan, &before.charge, 1)?;
-        let new = self.price_quote(cx.profile, plan, &before.charge, 1)?;
+        let old = self.price_quote(&before.plan, &before.charge, 1)?;
+        let new = self.price_quote(plan, &before.charge, 1)?;
         if (old.currency, &before.region) != (new.currency, &plan.region) {
             let reason = "region and site stay as they were bought";
             return Err(Error::invalid("the change", reason));

@@ -6,7 +6,9 @@ use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::{Phase, Want, instance_name_check};
 use brokerage_domain::notes::Notes;
 use brokerage_store::instance::Attention;
+use brokerage_store::timer::timer_clear;
 
+use crate::background::CANCEL_UNSTARTED;
 use crate::call::Call;
 use crate::control::Control;
 use crate::failpoints::crash_point;
@@ -44,7 +46,7 @@ impl Control {
         let ground = self.ground(&call, &before.region)?;
         let zones = &start.placement.zones;
         if !zones.is_empty() {
-            let catalog = self.catalog(call.profile)?;
+            let catalog = self.catalog_of(&before.plan)?;
             catalog.zones_check(&before.plan.edition, &before.region, zones)?;
         }
         start.name.as_deref().map_or(Ok(()), instance_name_check)?;
@@ -64,6 +66,7 @@ impl Control {
             instance.notes.extend(start.notes.clone());
             instance.phase = Phase::Provisioning;
             instance.want = Want::Running;
+            timer_clear(tx, CANCEL_UNSTARTED, instance.id.as_str())?;
             Ok(Attention::From(real_now))
         })
         .await?;

@@ -8,3 +8,4 @@ mod lease;
 mod listener;
 mod purchase;
 mod tasks;
+mod unstarted;

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use brokerage_control::Call;
-use brokerage_control::instance::AfterRelease;
+use brokerage_control::instance::{AfterRelease, InstanceStart};
 use brokerage_control::network::PlacementRequest;
 use brokerage_control::order::{NewInstance, OrderPlaced, OrderRequest};
 use brokerage_domain::account::Account;
 use brokerage_domain::catalog::{Plan, PlanRequest};
 use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::id::{InstanceId, NetworkId, OrderId, SubnetId};
-use brokerage_domain::instance::{PrepaidRelease, ReleaseTerms};
+use brokerage_domain::instance::{Instance, PrepaidRelease, ReleaseTerms};
 use brokerage_domain::money::{Currency, Money};
 use brokerage_domain::notes::Notes;
 use brokerage_domain::order::{Charge, Payment};
@@ -45,7 +45,7 @@ fn plan(plane: &Plane) -> Plan {
 pub fn price(plane: &Plane) -> Money {
     plane
         .control
-        .price_quote("ckafka", &plan(plane), &Charge::Postpaid, 1)
+        .price_quote(&plan(plane), &Charge::Postpaid, 1)
         .unwrap()
         .total
 }
@@ -104,6 +104,62 @@ const ANYTIME: ReleaseTerms = ReleaseTerms {
     prepaid: PrepaidRelease::Permitted,
     under_way: true,
 };
+
+/// Orders one small cluster that waits for its start.
+pub async fn order_unstarted(plane: &Plane) -> InstanceId {
+    let cx = plane.context("ckafka", REGION).await;
+    let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+    let id = InstanceId::new(format!("ckafka-{serial:08}"));
+    let request = OrderRequest {
+        order_id: OrderId::new(format!("order-{serial}")),
+        instances: vec![NewInstance {
+            id: id.clone(),
+            name: String::new(),
+        }],
+        plan: plan(plane),
+        charge: Charge::Postpaid,
+        payment: Payment::OnDelivery,
+        placement: None,
+        start: false,
+        settings: ClusterSettings::default(),
+        notes: Notes::default(),
+        tags: BTreeMap::new(),
+        token: None,
+    };
+    plane
+        .control
+        .order_place(Call::new(cx, None), request)
+        .await
+        .unwrap();
+    id
+}
+
+/// Starts what was ordered so.
+pub async fn start(plane: &Plane, id: &InstanceId) {
+    let cx = plane.context("ckafka", REGION).await;
+    let start = InstanceStart {
+        placement: PlacementRequest {
+            network_id: NetworkId::new("vpc-1"),
+            subnet_id: SubnetId::new("subnet-1"),
+            zones: vec![ZONE.into()],
+        },
+        name: None,
+        version: None,
+        settings: ClusterSettings::default(),
+        notes: Notes::default(),
+    };
+    plane
+        .control
+        .instance_start(Call::new(cx, None), id, start)
+        .await
+        .unwrap();
+}
+
+/// An instance of the sandbox account.
+pub async fn view(plane: &Plane, id: &InstanceId) -> Instance {
+    let cx = plane.context("ckafka", "").await;
+    plane.control.instance_view(&cx, id).await.unwrap()
+}
 
 /// Releases an instance of the sandbox account.
 pub async fn release(plane: &Plane, id: &InstanceId) {

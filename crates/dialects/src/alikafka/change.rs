@@ -72,7 +72,7 @@ impl Change {
             return Err(field("InstanceId", reason));
         }
         let plan = control
-            .catalog(cx.profile)?
+            .catalog_of(&before.plan)?
             .plan(&self.plan_request(&before))?;
         check_direction(&before.plan, &plan, direction)?;
         let order_id = ids::order_id(control.serial());

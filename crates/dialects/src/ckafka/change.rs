@@ -28,9 +28,9 @@ pub struct Sizes {
 /// # Errors
 /// The purchase's.
 pub fn plan_changed(call: &Call, instance: &Instance, sizes: Sizes) -> Result<Plan, CallError> {
-    let Call { control, cx } = call;
     let request = plan_request(instance, sizes)?;
-    Ok(control.catalog(cx.profile)?.plan(&request)?)
+    let catalog = call.control.catalog_of(&instance.plan)?;
+    Ok(catalog.plan(&request)?)
 }
 
 /// The change of an instance to a plan.

@@ -115,7 +115,10 @@ impl InstanceView {
     /// # Errors
     /// [`Error::Internal`] when the catalog is gone.
     pub fn new(control: &Control, instance: &Instance) -> Result<Self> {
-        let catalog = control.catalog(&instance.profile)?;
+        // What is shown needs no prices: where the catalog is not kept, the current one describes the classes.
+        let catalog = control
+            .catalog_of(&instance.plan)
+            .or_else(|_| control.catalog(&instance.profile))?;
         let placement = instance.placement.as_ref();
         let class = |group: &NodeGroup| {
             let code = group.class.clone().unwrap_or_default();

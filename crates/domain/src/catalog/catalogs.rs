@@ -65,11 +65,24 @@ impl Catalogs {
         self.by_hash.get(hash)
     }
 
+    /// The catalog of a profile in which a region is: the current one before those that are kept.
+    pub fn of_region(&self, profile: &str, region: &str) -> Option<&Arc<Catalog>> {
+        let kept = self.by_hash.values();
+        let mut of_profile = self
+            .get(profile)
+            .into_iter()
+            .chain(kept.filter(|catalog| catalog.profile() == profile));
+        of_profile.find(|catalog| catalog.region(region).is_some())
+    }
+
     /// Whether a profile has, or had when something was bought that is still there, a region.
     pub fn region_is_known(&self, profile: &str, region: &str) -> bool {
-        self.by_hash
-            .values()
-            .any(|catalog| catalog.profile() == profile && catalog.region(region).is_some())
+        self.of_region(profile, region).is_some()
+    }
+
+    /// The current catalogs and those that are kept.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Catalog>> {
+        self.by_hash.values()
     }
 
     /// The current catalogs, by profile.

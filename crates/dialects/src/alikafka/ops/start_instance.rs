@@ -79,7 +79,7 @@ impl Operation for StartInstance {
         let Call { control, cx } = call;
         let id = InstanceId::new(request.instance_id.clone());
         let instance = control.instance_view(&cx, &id).await?;
-        let catalog = control.catalog(cx.profile)?;
+        let catalog = control.catalog_of(&instance.plan)?;
         check_deploy_module(&request, &instance)?;
         let network_id = match request.vpc_id.as_str() {
             "" => return Err(needed("VpcId", "it says where the instance is placed")),

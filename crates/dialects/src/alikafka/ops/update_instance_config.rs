@@ -39,7 +39,7 @@ impl Operation for UpdateInstanceConfig {
         let Call { control, cx } = call;
         let id = InstanceId::new(request.instance_id);
         let instance = control.instance_view(&cx, &id).await?;
-        let catalog = control.catalog(cx.profile)?;
+        let catalog = control.catalog_of(&instance.plan)?;
         let config = Config::read(
             &request.config,
             catalog,

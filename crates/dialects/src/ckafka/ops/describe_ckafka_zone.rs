@@ -105,7 +105,7 @@ impl Operation for DescribeCkafkaZone {
             ..PlanRequest::default()
         };
         let plan = catalog.plan(&asked)?;
-        let quote = control.price_quote(cx.profile, &plan, &Charge::Postpaid, 1)?;
+        let quote = control.price_quote(&plan, &Charge::Postpaid, 1)?;
         let sales = sales(catalog);
         let free_mbit = plan.usable.public_bits_per_second_max / BITS_PER_MBIT;
         let zone_list: Vec<ZoneInfo> = catalog

@@ -121,7 +121,10 @@ impl Operation for DescribeInstanceAttributes {
             .await?;
         let used = control.topic_usage(&instance).await?;
         let bandwidth = instance.plan.bought.bandwidth_mbps.unwrap_or_default();
-        let included = control.catalog(cx.profile)?.partitions_included(bandwidth);
+        let catalog = control
+            .catalog_of(&instance.plan)
+            .or_else(|_| control.catalog(cx.profile))?;
+        let included = catalog.partitions_included(bandwidth);
         Ok(Answered::new(attributes(
             control, &instance, used, included,
         )))

@@ -110,7 +110,7 @@ impl Operation for InquireCkafkaPrice {
         let count = request.instance_num.unwrap_or(1);
         let count =
             u32::try_from(count).map_err(|_| check::value("InstanceNum", "must be at least 1"))?;
-        let quote = control.price_quote(cx.profile, &plan, &charge, count)?;
+        let quote = control.price_quote(&plan, &charge, count)?;
         let shown = shown(&plan);
         Ok(Answered::new(Prices {
             instance_price: instance_price(&quote, &shown)?,

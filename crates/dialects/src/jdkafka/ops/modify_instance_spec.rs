@@ -54,7 +54,7 @@ impl Operation for ModifyInstanceSpec {
             .map(Into::into)
             .collect();
         let Call { control, cx } = call;
-        let catalog = control.catalog(cx.profile)?;
+        let catalog = control.catalog_of(&instance.plan)?;
         let plan = catalog.plan(&plan_request(&instance, asked)?)?;
         check_growth(catalog, &instance.plan.bought.nodes, &plan)?;
         let buy_id = ids::buy_id(control.chance());

@@ -86,7 +86,7 @@ impl Operation for DescribeSubnets {
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = &call;
         check_filters("SubnetIds", &request.subnet_ids, &request.filters, &FILTERS)?;
-        let catalog = control.catalog(cx.profile)?;
+        let catalog = control.catalog_of_region(cx.profile, &cx.region)?;
         let mut found = control.subnet_list(cx).await?;
         found.retain(|subnet| request.wants(catalog, subnet));
         let total_count = found.len();

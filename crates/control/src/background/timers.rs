@@ -1,0 +1,80 @@
+//! Does what is due: each timer once, in order, in the transaction that takes it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use brokerage_domain::Result;
+use brokerage_store::Tx;
+use brokerage_store::timer::{TIMERS_TAKEN_MAX, Timer, timer_next, timer_set, timer_take_due};
+
+use super::lease::lease_fence;
+use super::{CANCEL_UNSTARTED, Next};
+use crate::control::{Abort, Control};
+
+/// When a timer is tried again whose work failed, in seconds of business time.
+const FAILED_AGAIN_S: i64 = 3_600;
+
+/// What a timer did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fired {
+    /// Nothing that another task has to hear of.
+    Nothing,
+    /// The reconciler has something to do.
+    Reconcile,
+}
+
+impl Control {
+    /// One slice of what is due.
+    pub(super) async fn timers(self: &Arc<Self>) -> Result<Next> {
+        let generation = self.lease.load(Ordering::SeqCst);
+        let control = self.clone();
+        let (taken, fired) = self
+            .write("timers", move |tx| {
+                lease_fence(tx, generation)?;
+                let due = timer_take_due(tx, control.now())?;
+                let mut fired = Fired::Nothing;
+                for timer in &due {
+                    if control.fire(tx, timer)? == Fired::Reconcile {
+                        fired = Fired::Reconcile;
+                    }
+                }
+                Ok((due.len(), fired))
+            })
+            .await?;
+        if fired == Fired::Reconcile {
+            self.reconcile_wake();
+        }
+        if taken == TIMERS_TAKEN_MAX as usize {
+            return Ok(Next::Now);
+        }
+        let next = self.read("timer_next", |tx| Ok(timer_next(tx)?)).await?;
+        Ok(next.map_or(Next::Period, |at| {
+            // Business time may run otherwise than real time: the period bounds the error.
+            let micros = at.micros().saturating_sub(self.now().micros());
+            Next::After(Duration::from_micros(u64::try_from(micros).unwrap_or(0)))
+        }))
+    }
+
+    fn fire(&self, tx: &mut dyn Tx, timer: &Timer) -> std::result::Result<Fired, Abort> {
+        match timer.kind.as_str() {
+            CANCEL_UNSTARTED => self.cancel_unstarted(tx, &timer.subject),
+            kind => {
+                tracing::error!(kind, "a timer of another version of the program");
+                self.fire_again(tx, kind, &timer.subject)?;
+                Ok(Fired::Nothing)
+            }
+        }
+    }
+
+    /// Sets a timer again that can do nothing now.
+    pub(super) fn fire_again(
+        &self,
+        tx: &mut dyn Tx,
+        kind: &str,
+        subject: &str,
+    ) -> std::result::Result<(), Abort> {
+        let later = self.now().plus_seconds(FAILED_AGAIN_S);
+        Ok(timer_set(tx, kind, subject, later)?)
+    }
+}

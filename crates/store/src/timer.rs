@@ -1,0 +1,96 @@
+//! Timers: what is due when. Whoever moves a subject on sets, moves or clears its timer in the same transaction.
+
+use brokerage_domain::clock::Moment;
+
+use crate::error::StoreError;
+use crate::params;
+use crate::tx::Tx;
+use crate::value::Row;
+
+/// Timers that one call of [`timer_take_due`] takes at most.
+pub const TIMERS_TAKEN_MAX: u32 = 200;
+
+crate::statements! {
+    /// Sets a timer, or moves the one that is there.
+    pub SET = "INSERT INTO timer (kind, subject, due_at_us) VALUES ($1, $2, $3) \
+        ON CONFLICT (kind, subject) DO UPDATE SET due_at_us = excluded.due_at_us";
+    /// Clears a timer.
+    pub CLEAR = "DELETE FROM timer WHERE kind = $1 AND subject = $2";
+    /// What is due, in order.
+    pub SELECT_DUE = "SELECT due_at_us, kind, subject FROM timer WHERE due_at_us <= $1 \
+        ORDER BY due_at_us, kind, subject LIMIT CAST($2 AS BIGINT)";
+    /// Takes a timer that is still due as it was seen.
+    pub TAKE = "DELETE FROM timer WHERE kind = $1 AND subject = $2 AND due_at_us = $3";
+    /// When the next is due.
+    pub NEXT = "SELECT MIN(due_at_us) FROM timer";
+}
+
+/// Something that is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timer {
+    /// When, in business time.
+    pub due_at: Moment,
+    /// What is to be done.
+    pub kind: String,
+    /// To what: an id.
+    pub subject: String,
+}
+
+fn read(row: &Row) -> Result<Timer, StoreError> {
+    Ok(Timer {
+        due_at: Moment::from_micros(row.int(0)?),
+        kind: row.text(1)?.to_owned(),
+        subject: row.text(2)?.to_owned(),
+    })
+}
+
+/// Sets the one timer of this kind and subject.
+///
+/// # Errors
+/// As [`Tx::execute`].
+pub fn timer_set(
+    tx: &mut dyn Tx,
+    kind: &str,
+    subject: &str,
+    due_at: Moment,
+) -> Result<(), StoreError> {
+    tx.execute(&SET, params![kind, subject, due_at.micros()])
+        .map(drop)
+}
+
+/// Clears the timer of this kind and subject, if there is one.
+///
+/// # Errors
+/// As [`Tx::execute`].
+pub fn timer_clear(tx: &mut dyn Tx, kind: &str, subject: &str) -> Result<(), StoreError> {
+    tx.execute(&CLEAR, params![kind, subject]).map(drop)
+}
+
+/// Takes the timers that are due at `now`, the earliest first, at most [`TIMERS_TAKEN_MAX`]. What they are about is to
+/// be done in the same transaction: of several processes, one takes each, and none is lost.
+///
+/// # Errors
+/// As [`Tx::query`].
+pub fn timer_take_due(tx: &mut dyn Tx, now: Moment) -> Result<Vec<Timer>, StoreError> {
+    let due = tx.query(&SELECT_DUE, params![now.micros(), TIMERS_TAKEN_MAX])?;
+    let mut taken = Vec::with_capacity(due.len());
+    for row in &due {
+        let timer = read(row)?;
+        let values = params![&timer.kind, &timer.subject, timer.due_at.micros()];
+        if tx.execute(&TAKE, values)? == 1 {
+            taken.push(timer);
+        }
+    }
+    Ok(taken)
+}
+
+/// When the next timer is due.
+///
+/// # Errors
+/// As [`Tx::query`].
+pub fn timer_next(tx: &mut dyn Tx) -> Result<Option<Moment>, StoreError> {
+    let Some(row) = tx.query_first(&NEXT, params![])? else {
+        return Ok(None);
+    };
+    Ok(row.opt_int(0)?.map(Moment::from_micros))
+}
