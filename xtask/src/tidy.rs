@@ -6,6 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
+mod wings;
+
 use crate::counts::Counts;
 use crate::workspace::Workspace;
 
@@ -98,6 +100,10 @@ const RULES: &[Rule] = &[
         name: "crates depend downwards only",
         check: directions,
     },
+    Rule {
+        name: "modules use downwards only",
+        check: wings::wings,
+    },
 ];
 
 /// Checks every tracked and every new file of the checkout.
@@ -188,17 +194,42 @@ impl Source {
             .is_some_and(|rest| rest.starts_with('/'))
     }
 
-    /// The code before the tests, with line numbers and without comments.
+    /// The code with line numbers and without comments, that of tests, too.
+    fn all_code(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.text.lines().enumerate().filter_map(|(index, line)| {
+            let code = line.split(" //").next().unwrap_or(line);
+            (!code.trim_start().starts_with("//")).then_some((index + 1, code))
+        })
+    }
+
+    /// The code that is not for tests only, with line numbers and without comments.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
-        let end_of_product = |line: &&str| line.trim() != "#[cfg(test)]";
-        self.text
-            .lines()
-            .take_while(end_of_product)
-            .enumerate()
-            .filter_map(|(index, line)| {
-                let code = line.split(" //").next().unwrap_or(line);
-                (!code.trim_start().starts_with("//")).then_some((index + 1, code))
-            })
+        let mut for_tests = ForTests::default();
+        self.all_code()
+            .filter(move |(_, code)| !for_tests.has(code))
+    }
+}
+
+/// Follows the lines of a file that rustfmt has formatted through the items that are for tests only.
+#[derive(Default)]
+struct ForTests {
+    /// How far the item is indented that is for tests.
+    indent: Option<usize>,
+}
+
+impl ForTests {
+    /// Whether the next line is for tests only.
+    fn has(&mut self, line: &str) -> bool {
+        let code = line.trim();
+        let indent = line.len() - line.trim_start().len();
+        match self.indent {
+            None if code == "#[cfg(test)]" => self.indent = Some(indent),
+            None => return false,
+            // The item ends where a line at its own indentation closes it.
+            Some(item) if indent == item && code.ends_with(['}', ';', ',']) => self.indent = None,
+            Some(_) => {}
+        }
+        true
     }
 }
 
@@ -474,6 +505,8 @@ fn directions(source: &Source, found: &mut Vec<(usize, String)>) {
 mod tests {
     use super::{RULES, Source, findings};
 
+    const WINGS: &str = "modules use downwards only";
+
     /// The lines that the rule finds in a file of this path and text.
     fn check(rule: &str, path: &str, text: &str, expected: &[usize]) {
         let rule = RULES
@@ -633,5 +666,96 @@ mod tests {
             text,
             &[3, 4],
         );
+    }
+
+    #[test]
+    fn what_follows_an_item_of_tests_is_looked_at() {
+        let sql = "const READ: &str = \"SELECT 1\";\n";
+        let check = |tests: &str, expected: &[usize]| {
+            let text = format!("#[cfg(test)]\n{tests}\n{sql}");
+            let path = "crates/control/src/a.rs";
+            check("SQL stays in the store", path, &text, expected);
+        };
+        check("mod tests;", &[3]);
+        check("use a::{\n    b,\n};", &[5]);
+        check("#[path = \"b.rs\"]\nmod tests;", &[4]);
+        check("mod tests {\n    const READ: &str = \"SELECT 1\";\n}", &[5]);
+        check(
+            "fn a(\n    b: &str,\n) -> &str {\n    \"SELECT 1\"\n}",
+            &[7],
+        );
+    }
+
+    #[test]
+    fn a_use_of_what_stands_above_is_found() {
+        let check = |path: &str, text: &str, expected: &[usize]| {
+            check(WINGS, &format!("crates/broker/src/{path}"), text, expected);
+        };
+        check(
+            "log/a.rs",
+            "use crate::error::ErrorCode;\nuse crate::host::Host;\n",
+            &[2],
+        );
+        check(
+            "log/a.rs",
+            "use crate::{\n    error,\n    host::Host,\n};\n",
+            &[1],
+        );
+        check("log/a.rs", "use crate::log::{a, b::{c, d}};\n", &[]);
+        check(
+            "log.rs",
+            "fn a() -> crate::metadata::journal::Journal {}\n",
+            &[1],
+        );
+        check("log/a.rs", "// `crate::host` is above.\n", &[]);
+        // Nobody uses his neighbour.
+        check(
+            "security/a.rs",
+            "use crate::coordinator::group::Groups;\n",
+            &[1],
+        );
+        check(
+            "metadata/a/b.rs",
+            "use super::super::c;\nuse super::super::super::cluster::C;\n",
+            &[2],
+        );
+        check(
+            "quota.rs",
+            "mod tests {\n    use super::*;\n}\nuse super::cluster::C;\n",
+            &[4],
+        );
+        // What is for tests is looked at, too.
+        check(
+            "log/a.rs",
+            "#[cfg(test)]\nmod tests {\n    use crate::cluster::Cluster;\n}\n",
+            &[3],
+        );
+        check(
+            "log/tests.rs",
+            "use crate::crash_tests::cluster::Running;\n",
+            &[],
+        );
+        check("fresh.rs", "use crate::error::ErrorCode;\n", &[0]);
+        check("log/a.rs", "use crate::fresh::A;\n", &[1]);
+        check(
+            "host/a.rs",
+            "use crate::{cluster::C, log, network::n::{o, p}};\n",
+            &[],
+        );
+    }
+
+    #[test]
+    fn a_cloud_that_uses_another_is_found() {
+        let check = |path: &str, text: &str, expected: &[usize]| {
+            check(
+                WINGS,
+                &format!("crates/dialects/src/{path}"),
+                text,
+                expected,
+            );
+        };
+        check("ckafka/a.rs", "use crate::jdkafka::ids::Id;\n", &[1]);
+        check("bss/mod.rs", "use crate::{alikafka::A, wire::W};\n", &[]);
+        check("vendor.rs", "use crate::{alikafka, ckafka};\n", &[]);
     }
 }
