@@ -1,15 +1,19 @@
 //! One Kafka cluster: its topics, groups, limits and listeners.
 
 pub(crate) mod broker;
+mod disk;
 pub(crate) mod fetch_session;
-mod housekeeping;
 #[cfg(test)]
 mod housekeeping_tests;
 pub(crate) mod observation;
-pub(crate) mod topic;
+pub(crate) mod shared;
+mod topic;
+mod user;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
+    convert::Infallible,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -22,36 +26,32 @@ use serde::{Deserialize, Serialize};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    cluster::{fetch_session::FetchSessions, topic::Topics},
     coordinator::{
         group::Groups,
-        transaction::{self, Transactions},
+        transaction::{EXPIRATION_MS, Transactions},
     },
-    counters::{Counters, UserTable},
-    error::{ErrorCode, HostError},
-    host::{ClusterObservation, Durability, ListenerObservation, Shared},
+    counters::{self, Counters, UserTable},
+    error::{HostError, Unwritten},
+    log::{durability::Durability, partition::PartitionContext, stored_bytes::StoredBytes},
     metadata::{
+        directory::segments_bytes,
         journal::{Beside, Journal, JournalError},
         state::{ClusterState, Record},
+        topic::Topics,
     },
-    network::listener::{self, Endpoint, Listening},
-    quota::{client::ClientQuotas, disk::StoredBytes, token_bucket::TokenBucket},
-    security::{attempts::Attempts, authorizer::Authorizer},
-    spec::ClusterSpec,
+    process::Process,
+    quota::{client::ClientQuotas, token_bucket::TokenBucket},
+    security::Security,
+    spec::{ClusterSpec, ListenerSpec},
     turn::Turns,
 };
 
-/// Producer ids are reserved in blocks, so that a crash wastes some instead of giving one twice.
-const PRODUCER_ID_BLOCK: i64 = 1000;
+use fetch_session::FetchSessions;
+use observation::{ClusterObservation, ListenerObservation};
+use shared::Shared;
+
 /// Marks a directory whose logs were all written out before the process ended (Kafka's name for it).
 const CLEAN_SHUTDOWN_FILE: &str = ".kafka_cleanshutdown";
-/// Ends the name of a directory whose partition the journal does not know: it is kept for people (the name that
-/// Kafka gives them, `UnifiedLog.StrayDirSuffix`).
-const STRAY_SUFFIX: &str = "-stray";
-/// Ends the name of a directory whose partition was deleted.
-pub(crate) const DELETED_SUFFIX: &str = "-delete";
-/// Characters of its name that a directory keeps when it gets a suffix: file names have at most 255.
-const KEPT_NAME_CHARS_MAX: usize = 200;
 /// What a file system keeps in its uppermost directory.
 const LOST_AND_FOUND: &str = "lost+found";
 /// How often offsets and transactional ids are looked through.
@@ -62,35 +62,42 @@ const IDLE_THOROUGH_INTERVAL_MS: i64 = 300_000;
 const OFFSETS_RETENTION_MS: i64 = 604_800_000;
 const JOURNAL_FILE: &str = "cluster.journal";
 
+/// Where clients reach a broker through one listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    pub broker_id: i32,
+    pub listener: Arc<str>,
+    pub host: String,
+    pub port: u16,
+    pub local_address: SocketAddr,
+}
+
 /// A running cluster.
 pub(crate) struct Cluster {
-    pub id: String,
-    pub dir: PathBuf,
-    pub shared: Arc<Shared>,
+    id: String,
+    dir: PathBuf,
+    shared: Arc<Shared>,
     spec: RwLock<Arc<ClusterSpec>>,
-    pub journal: Journal<ClusterState>,
-    pub topics: Topics,
-    pub groups: Groups,
-    pub transactions: Transactions,
-    pub counters: Counters,
-    pub users: UserTable,
-    pub stored: Arc<StoredBytes>,
-    pub ingress: TokenBucket,
-    pub egress: TokenBucket,
-    pub client_quotas: ClientQuotas,
-    pub attempts: Attempts,
-    pub authorizer: Authorizer,
-    pub fetch_sessions: FetchSessions,
+    journal: Arc<Journal<ClusterState>>,
+    topics: Arc<Topics>,
+    groups: Arc<Groups>,
+    transactions: Arc<Transactions>,
+    counters: Arc<Counters>,
+    user_counters: UserTable,
+    stored: Arc<StoredBytes>,
+    ingress: TokenBucket,
+    egress: TokenBucket,
+    client_quotas: ClientQuotas,
+    security: Security,
+    fetch_sessions: FetchSessions,
     /// Its share of the host's turns.
-    pub turns: Turns,
-    pub connections: AtomicU32,
-    producer_ids: Mutex<std::ops::Range<i64>>,
-    listening: Mutex<Vec<Listening>>,
+    turns: Turns,
+    connections: AtomicU32,
     endpoints: RwLock<Arc<Vec<Endpoint>>>,
     /// Brokers that were taken away.
-    pub stopped: RwLock<Arc<BTreeSet<i32>>>,
+    stopped: RwLock<Arc<BTreeSet<i32>>>,
     /// When leaders go back to the first replicas.
-    pub balance_ms: AtomicI64,
+    balance_ms: AtomicI64,
     is_dirty: AtomicBool,
     /// When the next thorough look is due …
     thorough_ms: AtomicI64,
@@ -100,8 +107,8 @@ pub(crate) struct Cluster {
     producer_expiration_ms: AtomicI64,
     /// Checkpoints are written by one at a time.
     housekeeping: Mutex<()>,
-    pub stop: CancellationToken,
-    pub tasks: TaskTracker,
+    stop: CancellationToken,
+    tasks: TaskTracker,
 }
 
 impl Cluster {
@@ -115,7 +122,7 @@ impl Cluster {
             path: dir.clone(),
             source,
         };
-        let durability = shared.options.durability;
+        let durability = shared.durability;
         let disk = shared.files.disk();
         disk.create_dir_all(&dir).map_err(storage)?;
         if durability == Durability::Power
@@ -123,7 +130,7 @@ impl Cluster {
         {
             disk.sync_dir(parent).map_err(storage)?;
         }
-        let journal = open_journal(&dir, &shared, &spec.id)?;
+        let journal = Arc::new(open_journal(&dir, &shared, &spec.id)?);
         // From here on a crash leaves unclean logs. The marker tells people and Kafka's own tools; recovery
         // does not need it, since it reads what no index vouches for in any case.
         let is_clean = disk.remove_file(&dir.join(CLEAN_SHUTDOWN_FILE)).is_ok();
@@ -133,37 +140,53 @@ impl Cluster {
         }
         tracing::debug!(cluster = %spec.id, is_clean, "opening");
         let stored = Arc::<StoredBytes>::default();
-        let topics = Topics::open(&dir, &journal, &shared, &stored, &spec).map_err(storage)?;
+        let process = shared.process.clone();
+        let context = PartitionContext {
+            files: shared.files.clone(),
+            durability,
+            stored: stored.clone(),
+        };
+        let topics = Topics::open(&dir, &journal, context, &process, &spec).map_err(storage)?;
+        let topics = Arc::new(topics);
         let client_quotas = ClientQuotas::default();
         client_quotas.note_change(&journal);
-        let authorizer = Authorizer::new(&journal, &spec);
+        let derivations = shared.derivations.clone();
+        let security = Security::new(journal.clone(), process.clone(), derivations, &spec);
+        let (counters, tasks) = (Arc::<Counters>::default(), TaskTracker::new());
         // Thousands of clusters that start together do not look through everything together.
         let turn = i64::from(crc32c::crc32c(spec.id.as_bytes())) % THOROUGH_INTERVAL_MS;
-        let now_ms = shared.now_ms();
-        let intervals = shared.options.log_intervals;
+        let now_ms = process.now_ms();
+        let intervals = shared.log_intervals;
         let first_retention_ms = turn.min(intervals.retention_check_ms) + intervals.first_task_ms;
-        let cluster = Arc::new_cyclic(|cluster| Self {
+        Ok(Arc::new(Self {
             client_quotas,
-            attempts: Attempts::default(),
-            authorizer,
+            security,
             fetch_sessions: FetchSessions::default(),
             turns: shared.turns.share(),
             id: spec.id.clone(),
             ingress: TokenBucket::new(spec.limits.ingress_bytes_per_second_max),
             egress: TokenBucket::new(spec.limits.egress_bytes_per_second_max),
+            groups: Groups::new(
+                journal.clone(),
+                process.clone(),
+                counters.clone(),
+                spec.limits.groups_max,
+            ),
+            transactions: Transactions::new(
+                journal.clone(),
+                topics.clone(),
+                process,
+                tasks.clone(),
+            ),
             spec: RwLock::new(Arc::new(spec)),
-            groups: Groups::new(cluster.clone(), shared.clone()),
-            transactions: Transactions::new(cluster.clone()),
             dir,
             shared,
             journal,
             topics,
-            counters: Counters::default(),
-            users: UserTable::default(),
+            counters,
+            user_counters: UserTable::default(),
             stored,
             connections: AtomicU32::new(0),
-            producer_ids: Mutex::new(0..0),
-            listening: Mutex::new(Vec::new()),
             endpoints: RwLock::new(Arc::default()),
             stopped: RwLock::default(),
             balance_ms: AtomicI64::new(i64::MIN),
@@ -173,74 +196,143 @@ impl Cluster {
             producer_expiration_ms: AtomicI64::new(now_ms + intervals.producer_expiration_check_ms),
             housekeeping: Mutex::new(()),
             stop: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-        });
-        cluster.groups.restore(&cluster.journal);
-        Ok(cluster)
+            tasks,
+        }))
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(crate) fn process(&self) -> &Process {
+        &self.shared.process
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.shared.process.now_ms()
+    }
+
+    pub(crate) fn journal(&self) -> &Journal<ClusterState> {
+        &self.journal
+    }
+
+    pub(crate) fn topics(&self) -> &Topics {
+        &self.topics
+    }
+
+    pub(crate) fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
+    pub(crate) fn transactions(&self) -> &Transactions {
+        &self.transactions
+    }
+
+    pub(crate) fn security(&self) -> &Security {
+        &self.security
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// What its users did.
+    pub(crate) fn user_counters(&self) -> &UserTable {
+        &self.user_counters
+    }
+
+    /// The bandwidth that was bought for what clients send.
+    pub(crate) fn ingress(&self) -> &TokenBucket {
+        &self.ingress
+    }
+
+    /// The bandwidth that was bought for what clients fetch.
+    pub(crate) fn egress(&self) -> &TokenBucket {
+        &self.egress
+    }
+
+    pub(crate) fn client_quotas(&self) -> &ClientQuotas {
+        &self.client_quotas
+    }
+
+    pub(crate) fn fetch_sessions(&self) -> &FetchSessions {
+        &self.fetch_sessions
+    }
+
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.turns
+    }
+
+    /// Cancelled when it stops.
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// The tasks that it waits for when it stops.
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.tasks
+    }
+
+    /// Counts a connection in, if there is room.
+    pub(crate) fn take_connection(&self) -> bool {
+        let limit = self.spec().limits.connections_max;
+        let taken = self
+            .connections
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |open| {
+                (open < limit).then_some(open + 1)
+            })
+            .is_ok();
+        let counter = match taken {
+            true => &self.counters.connections_accepted,
+            false => &self.counters.connections_refused,
+        };
+        counters::add(counter, 1);
+        taken
+    }
+
+    /// Counts a connection out.
+    pub(crate) fn give_connection_back(&self) {
+        self.connections.fetch_sub(1, Ordering::AcqRel);
     }
 
     pub(crate) fn spec(&self) -> Arc<ClusterSpec> {
         self.spec.read().clone()
     }
 
-    /// Starts listening at the addresses of the specification that it does not listen at yet, and stops
-    /// at those that are no longer in it or whose broker is stopped. All or nothing.
-    pub(crate) fn listen(self: &Arc<Self>) -> Result<(), HostError> {
-        let spec = self.spec();
-        let mut listening = self.listening.lock();
-        let mut next = Vec::new();
-        let mut endpoints = Vec::new();
-        let stopped = self.stopped.read().clone();
+    /// The listeners of the specification whose brokers run.
+    pub(crate) fn wanted_listeners(&self) -> Vec<(i32, ListenerSpec)> {
+        let (spec, stopped) = (self.spec(), self.stopped.read().clone());
         let live = spec
             .brokers
             .iter()
             .filter(|broker| !stopped.contains(&broker.id));
-        for broker in live {
-            for wanted in &broker.listeners {
-                let known = listening
-                    .iter()
-                    .find_map(|known| known.adapt(broker.id, wanted));
-                let open = match known {
-                    Some(known) => known,
-                    None => Listening::bind(broker.id, wanted, self.shared.shared_port.as_ref())?,
-                };
-                endpoints.push(open.endpoint(wanted));
-                next.push(open);
-            }
-        }
-        *self.endpoints.write() = Arc::new(endpoints);
-        for old in listening.iter() {
-            if !next.iter().any(|open| open.is_same(old)) {
-                old.close();
-            }
-        }
-        for open in &next {
-            if !listening.iter().any(|old| open.is_same(old)) {
-                listener::accept(self, open);
-            }
-        }
-        *listening = next;
-        Ok(())
+        let listeners = live.flat_map(|broker| {
+            let of_broker = |listener: &ListenerSpec| (broker.id, listener.clone());
+            broker.listeners.iter().map(of_broker)
+        });
+        listeners.collect()
     }
 
-    /// Brings a running cluster to a new specification.
-    pub(crate) async fn adapt(self: &Arc<Self>, spec: ClusterSpec) -> Result<(), HostError> {
-        let old = self.spec();
-        if *old == spec {
-            return Ok(());
-        }
-        *self.spec.write() = Arc::new(spec.clone());
-        // Before anybody comes in at a new listener.
-        self.authorizer.set_spec(&self.journal, &spec);
-        if let Err(error) = self.listen() {
-            self.authorizer.set_spec(&self.journal, &old);
-            *self.spec.write() = old;
-            return Err(error);
-        }
+    /// Takes note of where its brokers can be reached from now on.
+    pub(crate) fn set_endpoints(&self, endpoints: Vec<Endpoint>) {
+        *self.endpoints.write() = Arc::new(endpoints);
+    }
+
+    /// Takes over what a specification says of access, before anybody comes in at a new listener. It is
+    /// [adapted](Self::adapt) to the rest once it listens as specified.
+    pub(crate) fn set_spec(&self, spec: Arc<ClusterSpec>) {
+        *self.spec.write() = spec.clone();
+        self.security.set_spec(&spec);
+    }
+
+    /// Brings limits, settings of topics and leaders in line with the specification that took the place of `old`.
+    pub(crate) fn adapt(&self, old: &ClusterSpec) -> Result<(), HostError> {
+        let spec = self.spec();
         self.ingress
             .set_rate(spec.limits.ingress_bytes_per_second_max);
         self.egress
             .set_rate(spec.limits.egress_bytes_per_second_max);
+        self.groups.set_count_max(spec.limits.groups_max);
         let configs_of = |name: &str| {
             self.journal.read(|state| {
                 state
@@ -275,32 +367,6 @@ impl Cluster {
             .cloned()
     }
 
-    /// A producer id that was never given before.
-    pub(crate) async fn next_producer_id(&self) -> Result<i64, ErrorCode> {
-        if let Some(id) = self.producer_ids.lock().next() {
-            return Ok(id);
-        }
-        let (block, position) = self
-            .journal
-            .change(|state| {
-                let next = state.next_producer_id + PRODUCER_ID_BLOCK;
-                Ok::<_, std::io::Error>((
-                    vec![Record::ProducerIds { next }],
-                    state.next_producer_id..next,
-                ))
-            })
-            .map_err(|_| ErrorCode::KafkaStorageError)?;
-        self.journal
-            .flush(position)
-            .await
-            .map_err(|_| ErrorCode::KafkaStorageError)?;
-        let mut ids = self.producer_ids.lock();
-        if ids.is_empty() {
-            *ids = block;
-        }
-        ids.next().ok_or(ErrorCode::CoordinatorLoadInProgress)
-    }
-
     pub(crate) fn observe(&self) -> ClusterObservation {
         let endpoints = self.endpoints.read().clone();
         let listeners = endpoints.iter().map(|endpoint| ListenerObservation {
@@ -327,16 +393,12 @@ impl Cluster {
             topics,
             partitions,
             stopped_brokers: self.stopped.read().iter().copied().collect(),
-            groups: self.groups.count(&self.journal) as u32,
+            groups: self.groups.count() as u32,
         }
     }
 
-    /// Closes listeners and connections and waits until no request is being served.
+    /// Waits until no request is being served and no task runs. To be called when nobody listens for it any more.
     pub(crate) async fn halt(&self) {
-        self.listening
-            .lock()
-            .drain(..)
-            .for_each(|open| open.close());
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
@@ -349,10 +411,15 @@ impl Cluster {
         let written = tokio::task::spawn_blocking(move || cluster.write_out()).await;
         written
             .unwrap_or_else(|_| Err(std::io::Error::other("writing out was cancelled")))
-            .map_err(|source| HostError::Storage {
-                path: self.dir.clone(),
-                source,
-            })
+            .map_err(|source| self.storage_error(source))
+    }
+
+    /// That its directory cannot be read or written.
+    pub(crate) fn storage_error(&self, source: std::io::Error) -> HostError {
+        HostError::Storage {
+            path: self.dir.clone(),
+            source,
+        }
     }
 
     /// Returns when housekeeping has left the cluster alone for good; blocks. To be called after
@@ -364,7 +431,7 @@ impl Cluster {
     fn write_out(&self) -> std::io::Result<()> {
         let _turn = self.housekeeping.lock();
         for partition in self.topics.all_partitions() {
-            partition.checkpoint(self.shared.now_ms())?;
+            partition.checkpoint(self.now_ms())?;
         }
         let marker = CleanShutdown {
             version: 0,
@@ -385,7 +452,7 @@ impl Cluster {
 
     /// Retention, checkpoints and rest for what is idle. Blocks on the disk.
     pub(crate) fn keep_house(&self) {
-        let now_ms = self.shared.now_ms();
+        let now_ms = self.now_ms();
         let is_due = |next_ms: &AtomicI64| now_ms >= next_ms.load(Ordering::Relaxed);
         let is_thorough = is_due(&self.thorough_ms);
         let is_expiring = is_due(&self.retention_ms);
@@ -416,14 +483,14 @@ impl Cluster {
         }
         // As the bought disk fills, what need not be kept goes at once.
         if is_expiring || self.is_disk_scarce() {
-            let interval_ms = self.shared.options.log_intervals.retention_check_ms;
+            let interval_ms = self.shared.log_intervals.retention_check_ms;
             self.retention_ms
                 .store(now_ms + interval_ms, Ordering::Relaxed);
             self.topics.rouse_expired(now_ms);
             self.topics.expire(now_ms);
         }
         if is_due(&self.producer_expiration_ms) {
-            let intervals = self.shared.options.log_intervals;
+            let intervals = self.shared.log_intervals;
             self.producer_expiration_ms.store(
                 now_ms + intervals.producer_expiration_check_ms,
                 Ordering::Relaxed,
@@ -431,7 +498,7 @@ impl Cluster {
             let before_ms = now_ms - intervals.producer_expiration_ms;
             self.topics.expire_producers(before_ms);
         }
-        self.groups.keep_house(&self.journal);
+        self.groups.keep_house();
         self.trim_disk();
         if self.topics.keep_house(now_ms) {
             self.is_dirty.store(true, Ordering::Relaxed);
@@ -440,7 +507,7 @@ impl Cluster {
 
     /// Forgets transactional ids and offsets that nobody has used for long.
     fn forget_expired(&self, now_ms: i64) {
-        let transactions_before_ms = now_ms - transaction::EXPIRATION_MS;
+        let transactions_before_ms = now_ms - EXPIRATION_MS;
         let offsets_before_ms = now_ms - OFFSETS_RETENTION_MS;
         let written = self.journal.change(|state| {
             let mut records = state.expired_transactions(transactions_before_ms);
@@ -449,10 +516,10 @@ impl Cluster {
                 .into_iter()
                 .filter(|group| !self.groups.has_members(group));
             records.extend(idle.map(|group| Record::GroupGone { group }));
-            Ok::<_, std::io::Error>((records, ()))
+            Ok::<_, Infallible>((records, ()))
         });
         if let Err(error) = written {
-            tracing::error!(%error, cluster = %self.id, "the journal cannot be written");
+            Unwritten::from(error).log();
         }
     }
 
@@ -479,7 +546,7 @@ fn open_journal(dir: &Path, shared: &Shared, id: &str) -> Result<Journal<Cluster
     let marker = std::fs::read(dir.join(CLEAN_SHUTDOWN_FILE)).unwrap_or_default();
     let marker: CleanShutdown = serde_json::from_slice(&marker).unwrap_or_default();
     let path = dir.join(JOURNAL_FILE);
-    let (durability, closed_bytes) = (shared.options.durability, marker.journal_bytes);
+    let (durability, closed_bytes) = (shared.durability, marker.journal_bytes);
     let opened = Journal::open_beside(
         path.clone(),
         &shared.files,
@@ -519,67 +586,4 @@ fn look_beside(dir: &Path) -> std::io::Result<Beside> {
         beside.has_records |= entry.file_type()?.is_dir() && segments_bytes(&entry.path())? > 0;
     }
     Ok(beside)
-}
-
-/// Bytes of the segments in the directory of a partition.
-fn segments_bytes(dir: &Path) -> std::io::Result<u64> {
-    let mut bytes = 0;
-    for file in std::fs::read_dir(dir)? {
-        let file = file?;
-        let path = file.path();
-        if path.extension().is_some_and(|extension| extension == "log") {
-            bytes += file.metadata()?.len();
-        }
-    }
-    Ok(bytes)
-}
-
-/// Whether a directory is named as that of a partition.
-fn is_partition_name(name: &str) -> bool {
-    name.rsplit_once('-').is_some_and(|(topic, index)| {
-        !topic.is_empty() && !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit())
-    })
-}
-
-/// Clears away directories of partitions that the journal does not know, and returns the sizes of those that it
-/// does. Partitions that were deleted, and those without records, are removed. Records are set aside under
-/// another name: what is not known may be known to the backup of a journal. All of that is for good when this
-/// returns, so that a topic of the same name does not find them. What is no partition is left alone.
-pub(crate) fn clear_strays(
-    dir: &Path,
-    shared: &Shared,
-    is_known: impl Fn(&str) -> bool,
-) -> std::io::Result<BTreeMap<String, u64>> {
-    let disk = shared.files.disk();
-    let mut sizes = BTreeMap::new();
-    let mut has_strays = false;
-    for entry in std::fs::read_dir(dir)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if !entry.file_type()?.is_dir() {
-            continue;
-        }
-        let path = entry.path();
-        if is_known(&name) {
-            sizes.insert(name, segments_bytes(&path)?);
-            continue;
-        }
-        let is_deleted = name.ends_with(DELETED_SUFFIX);
-        if !is_deleted && !is_partition_name(&name) {
-            continue;
-        }
-        if is_deleted || segments_bytes(&path)? == 0 {
-            disk.remove_dir_all(&path)?;
-        } else {
-            let kept: String = name.chars().take(KEPT_NAME_CHARS_MAX).collect();
-            let aside = dir.join(format!("{kept}.{}{STRAY_SUFFIX}", shared.uuid().simple()));
-            tracing::warn!(dir = %path.display(), aside = %aside.display(), "records of a partition that the journal does not know are set aside");
-            disk.rename(&path, &aside)?;
-        }
-        has_strays = true;
-    }
-    if has_strays {
-        disk.sync_dir(dir)?;
-    }
-    Ok(sizes)
 }

@@ -20,7 +20,7 @@ use cluster::Running;
 use expectation::Expectation;
 use trace::{Crash, Event, Recorder, Storage};
 
-use crate::{host::Durability, log::disk::Disk};
+use crate::log::{disk::Disk, durability::Durability};
 
 /// In a short run one of so many points is looked at.
 const SHORT_STEP: usize = 7;

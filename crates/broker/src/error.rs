@@ -1,6 +1,6 @@
 //! What can go wrong, as callers of the library see it.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{convert::Infallible, net::SocketAddr, path::PathBuf};
 
 /// An error code of the Kafka protocol.
 pub(crate) use kafka_protocol::error::ResponseError as ErrorCode;
@@ -129,5 +129,87 @@ impl TopicError {
 impl From<ErrorCode> for TopicError {
     fn from(code: ErrorCode) -> Self {
         Self::new(code, code.to_string())
+    }
+}
+
+/// The journal of a cluster cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("the journal cannot be written")]
+pub(crate) struct Unwritten(#[from] std::io::Error);
+
+impl Unwritten {
+    /// Tells people: clients learn a code only.
+    pub(crate) fn log(&self) {
+        tracing::error!(error = %self.0, "the journal cannot be written");
+    }
+}
+
+impl From<Unwritten> for std::io::Error {
+    fn from(error: Unwritten) -> Self {
+        error.0
+    }
+}
+
+impl From<Unwritten> for ErrorCode {
+    fn from(error: Unwritten) -> Self {
+        error.log();
+        Self::KafkaStorageError
+    }
+}
+
+impl From<Unwritten> for TopicError {
+    fn from(error: Unwritten) -> Self {
+        ErrorCode::from(error).into()
+    }
+}
+
+/// Why a change was not committed to the journal of a cluster.
+#[derive(Debug)]
+pub(crate) enum Refusal<E> {
+    /// Whoever decided on the change refused it.
+    Decided(E),
+    Unwritten(Unwritten),
+}
+
+impl<E> From<Unwritten> for Refusal<E> {
+    fn from(error: Unwritten) -> Self {
+        Self::Unwritten(error)
+    }
+}
+
+impl From<Refusal<Infallible>> for Unwritten {
+    fn from(refusal: Refusal<Infallible>) -> Self {
+        let Refusal::Unwritten(error) = refusal;
+        error
+    }
+}
+
+impl From<Refusal<Infallible>> for TopicError {
+    fn from(refusal: Refusal<Infallible>) -> Self {
+        Unwritten::from(refusal).into()
+    }
+}
+
+impl From<Refusal<Self>> for TopicError {
+    fn from(refusal: Refusal<Self>) -> Self {
+        match refusal {
+            Refusal::Decided(error) => error,
+            Refusal::Unwritten(error) => error.into(),
+        }
+    }
+}
+
+impl From<Refusal<Infallible>> for ErrorCode {
+    fn from(refusal: Refusal<Infallible>) -> Self {
+        Unwritten::from(refusal).into()
+    }
+}
+
+impl From<Refusal<Self>> for ErrorCode {
+    fn from(refusal: Refusal<Self>) -> Self {
+        match refusal {
+            Refusal::Decided(code) => code,
+            Refusal::Unwritten(error) => error.into(),
+        }
     }
 }

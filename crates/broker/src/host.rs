@@ -1,5 +1,7 @@
 //! All clusters of one process: they share the threads, the timer, the file cache and the housekeeping.
 
+mod user;
+
 use std::{
     collections::HashMap,
     io,
@@ -8,47 +10,37 @@ use std::{
     time::Duration,
 };
 
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use parking_lot::{Mutex, RwLock};
-use rand::{RngCore, SeedableRng, rngs::StdRng};
-use ring::rand::SecureRandom;
+use tokio::io::DuplexStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use uuid::Uuid;
 
 use crate::{
     clock::Clock,
     cluster::{
         Cluster,
-        observation::{GroupObservation, TopicObservation, UserObservation},
+        observation::{ClusterObservation, GroupObservation, TopicObservation, UserObservation},
+        shared::Shared,
     },
-    counters::CounterValues,
     error::{ErrorCode, HostError, TopicError},
-    log::{disk::Disk, file::FileCache},
-    metadata::acl::{Acl, AclFilter},
+    log::{disk::Disk, durability::Durability, file::FileCache},
+    metadata::{
+        acl::{Acl, AclFilter},
+        topic_config::check_overrides,
+    },
     network::{
         certificate::CA_FILE,
+        internal,
+        listener::Ports,
+        listeners::Listeners,
         shared_port::{SharedPort, SharedPortObservation, SharedPortSpec},
         tls::{Tls, TlsFiles},
     },
-    spec::{ClusterSpec, TopicDescription, TopicSpec, check_cluster_id},
-    timers::Timers,
-    turn::HostTurns,
-    vital::Vital,
+    process::Process,
+    spec::{ClusterSpec, LogIntervals, TopicDescription, TopicSpec, check_cluster_id},
 };
 
-/// Randomness in the nonce of a SCRAM exchange.
-const NONCE_BYTES: usize = 24;
 /// Clusters that are stopped at once when the host shuts down.
 const STOPS_AT_ONCE: usize = 32;
-
-/// What an acknowledgement promises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// Survives loss of power: a group `fsync` comes before the acknowledgement.
-    Power,
-    /// Survives the process being killed: the data is with the operating system, and is flushed later.
-    Process,
-}
 
 /// How a host is set up.
 #[derive(Clone)]
@@ -77,31 +69,6 @@ pub struct HostOptions {
     pub log_intervals: LogIntervals,
 }
 
-/// When logs are looked through, by the broker's clock. Kafka's "Broker Configs", with their defaults.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LogIntervals {
-    /// How often retention is applied: `log.retention.check.interval.ms`, 300,000.
-    pub retention_check_ms: i64,
-    /// When it is applied first after a start: `log.initial.task.delay.ms`, 30,000.
-    pub first_task_ms: i64,
-    /// How long a producer that appends nothing is remembered: `producer.id.expiration.ms`, 86,400,000.
-    pub producer_expiration_ms: i64,
-    /// How often such producers are looked for, with retention: `producer.id.expiration.check.interval.ms`,
-    /// 600,000.
-    pub producer_expiration_check_ms: i64,
-}
-
-impl Default for LogIntervals {
-    fn default() -> Self {
-        Self {
-            retention_check_ms: 300_000,
-            first_task_ms: 30_000,
-            producer_expiration_ms: 86_400_000,
-            producer_expiration_check_ms: 600_000,
-        }
-    }
-}
-
 impl HostOptions {
     /// The usual bounds: 1,024 open files, housekeeping every second, a minute to settle.
     pub fn new(
@@ -125,124 +92,11 @@ impl HostOptions {
     }
 }
 
-/// What clusters share.
-pub(crate) struct Shared {
-    pub options: HostOptions,
-    pub files: Arc<FileCache>,
-    pub timers: Arc<Timers>,
-    pub runtime: tokio::runtime::Handle,
-    /// Where the tasks report that nobody waits for.
-    pub vital: Vital,
-    /// `None` where a test has no listeners.
-    pub tls: Option<Arc<Tls>>,
-    pub shared_port: Option<Arc<SharedPort>>,
-    chance: Mutex<StdRng>,
-    /// Turns for deriving keys from passwords, which takes a core for milliseconds.
-    derivations: tokio::sync::Semaphore,
-    /// Turns of all clusters for work that takes long.
-    pub turns: HostTurns,
-}
-
-impl Shared {
-    pub(crate) fn new(
-        options: HostOptions,
-        files: Arc<FileCache>,
-        tls: Option<Arc<Tls>>,
-        shared_port: Option<Arc<SharedPort>>,
-    ) -> Arc<Self> {
-        let chance = StdRng::seed_from_u64(options.seed);
-        Arc::new(Self {
-            files,
-            timers: Arc::new(Timers::default()),
-            runtime: tokio::runtime::Handle::current(),
-            vital: Vital::default(),
-            tls,
-            shared_port,
-            chance: Mutex::new(chance),
-            derivations: tokio::sync::Semaphore::new(derivations_at_once()),
-            turns: HostTurns::default(),
-            options,
-        })
-    }
-
-    pub(crate) fn now_ms(&self) -> i64 {
-        self.options.clock.now_ms()
-    }
-
-    /// A random (version 4) id.
-    pub(crate) fn uuid(&self) -> Uuid {
-        let mut bytes = [0; 16];
-        self.chance.lock().fill_bytes(&mut bytes);
-        uuid::Builder::from_random_bytes(bytes).into_uuid()
-    }
-
-    /// Bytes that nobody can know who knows the seed: they make salts and nonces.
-    pub(crate) fn secret(&self, count: usize) -> Vec<u8> {
-        let mut bytes = vec![0; count];
-        ring::rand::SystemRandom::new()
-            .fill(&mut bytes)
-            .expect("the operating system has randomness");
-        bytes
-    }
-
-    /// Printable text that is never used twice.
-    pub(crate) fn nonce(&self) -> String {
-        BASE64.encode(self.secret(NONCE_BYTES))
-    }
-
-    /// Derives keys from passwords on a blocking thread, a few at a time. `None` if the host stops.
-    pub(crate) async fn derive_keys<T: Send + 'static>(
-        &self,
-        derive: impl FnOnce() -> T + Send + 'static,
-    ) -> Option<T> {
-        let _turn = self.derivations.acquire().await.ok()?;
-        tokio::task::spawn_blocking(derive).await.ok()
-    }
-}
-
-/// One listener that accepts connections.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListenerObservation {
-    /// The broker behind it.
-    pub broker_id: i32,
-    /// Its name, e.g. `PLAINTEXT`.
-    pub name: String,
-    /// Where it really listens.
-    pub local_address: std::net::SocketAddr,
-    /// Host told to clients.
-    pub advertised_host: String,
-    /// Port told to clients.
-    pub advertised_port: u16,
-}
-
-/// What is seen of a cluster.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClusterObservation {
-    /// Whether it accepts connections.
-    pub is_running: bool,
-    /// The listeners of brokers that run.
-    pub listeners: Vec<ListenerObservation>,
-    /// Totals since the process started.
-    pub counters: CounterValues,
-    /// Bytes of segments on disk.
-    pub stored_bytes: u64,
-    /// How much of [`ClusterLimits::disk_bytes_max`](crate::ClusterLimits) is used up.
-    pub disk_used_bytes: u64,
-    /// Connections open now.
-    pub connections: u32,
-    /// Brokers that were taken away by [`Host::stop_broker`].
-    pub stopped_brokers: Vec<i32>,
-    /// Topics.
-    pub topics: u32,
-    /// Partitions, as the limits count them.
-    pub partitions: u64,
-    /// Consumer groups.
-    pub groups: u32,
-}
-
 struct Inner {
+    options: HostOptions,
     shared: Arc<Shared>,
-    clusters: RwLock<HashMap<String, Arc<Cluster>>>,
+    ports: Arc<Ports>,
+    clusters: RwLock<HashMap<String, Arc<Listeners>>>,
     /// Making, stopping and dropping of clusters happens one at a time per id.
     changing: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
     stop: CancellationToken,
@@ -273,20 +127,27 @@ impl Host {
                 source,
             })?;
         let interval = options.housekeeping_interval;
-        let tls = Tls::open(&options, files.disk())?;
+        let process = Process::new(options.clock.clone(), options.seed);
+        let now_ms = process.now_ms();
+        let tls = Tls::open(options.tls_files.as_ref(), data_dir, files.disk(), now_ms)?;
         let shared_port = options.shared_port.as_ref();
         let shared_port = shared_port.map(|spec| SharedPort::bind(spec, options.settling_time));
         let shared_port = shared_port.transpose()?;
-        let port = shared_port.as_ref().map(|(port, _)| port.clone());
-        let shared = Shared::new(options, files, Some(tls), port);
+        let ports = Ports {
+            tls: Some(tls),
+            shared_port: shared_port.as_ref().map(|(port, _)| port.clone()),
+        };
+        let timers = process.timers.clone();
+        let (durability, intervals) = (options.durability, options.log_intervals);
         let inner = Arc::new(Inner {
-            shared: shared.clone(),
+            shared: Shared::new(process, files, durability, intervals),
+            ports: Arc::new(ports),
+            options,
             clusters: RwLock::new(HashMap::new()),
             changing: Mutex::new(HashMap::new()),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
-        let timers = shared.timers.clone();
         inner.spawn("timers", async move { timers.run().await });
         if let Some((port, socket)) = shared_port {
             inner.spawn("the shared port", port.run(socket));
@@ -299,7 +160,7 @@ impl Host {
     /// Waits until a task has panicked, or ended by itself, without which the clusters are not looked after, and says
     /// which. Who runs the host should end then.
     pub async fn lost(&self) -> &'static str {
-        self.0.shared.vital.lost().await
+        self.0.shared.process.vital.lost().await
     }
 
     fn turn(&self, id: &str) -> Arc<tokio::sync::Mutex<()>> {
@@ -313,12 +174,17 @@ impl Host {
         turn
     }
 
-    pub(crate) fn cluster(&self, id: &str) -> Option<Arc<Cluster>> {
+    fn listeners(&self, id: &str) -> Option<Arc<Listeners>> {
         self.0.clusters.read().get(id).cloned()
     }
 
+    pub(crate) fn cluster(&self, id: &str) -> Option<Arc<Cluster>> {
+        let clusters = self.0.clusters.read();
+        clusters.get(id).map(|running| running.cluster().clone())
+    }
+
     fn cluster_dir(&self, id: &str) -> PathBuf {
-        self.0.shared.options.data_dir.join(id)
+        self.0.options.data_dir.join(id)
     }
 
     /// Makes the cluster be as specified: creates it, starts it on the data that it has, or adapts a
@@ -328,26 +194,26 @@ impl Host {
     /// # Errors
     /// [`HostError::AddressInUse`] if a port is taken; nothing has changed then.
     pub async fn ensure_cluster(&self, spec: ClusterSpec) -> Result<(), HostError> {
-        spec.check()?;
+        spec.check(check_overrides)?;
         let turn = self.turn(&spec.id);
         let _turn = turn.lock().await;
-        if let Some(cluster) = self.cluster(&spec.id) {
-            return cluster.adapt(spec).await;
+        if let Some(running) = self.listeners(&spec.id) {
+            return running.adapt(spec);
         }
         let id = spec.id.clone();
         let dir = self.cluster_dir(&id);
         let is_new = !dir.exists();
         let cluster = Cluster::open(self.0.shared.clone(), dir.clone(), spec)?;
         cluster.elect()?;
-        if let Err(error) = cluster.listen() {
+        let listening = Listeners::open(cluster.clone(), self.0.ports.clone());
+        let listeners = listening.inspect_err(|_| {
             if is_new {
                 // Best effort: what is left is an empty cluster that nobody asks for.
                 let _ = self.0.shared.files.disk().remove_dir_all(&dir);
             }
-            return Err(error);
-        }
-        cluster.transactions.resume();
-        self.0.clusters.write().insert(id, cluster);
+        })?;
+        cluster.transactions().resume();
+        self.0.clusters.write().insert(id, Arc::new(listeners));
         Ok(())
     }
 
@@ -361,7 +227,7 @@ impl Host {
     pub async fn stop_broker(&self, id: &str, broker_id: i32) -> Result<(), HostError> {
         let turn = self.turn(id);
         let _turn = turn.lock().await;
-        self.running_cluster(id)?.stop_broker(broker_id).await
+        self.running_listeners(id)?.stop_broker(broker_id).await
     }
 
     /// Brings a broker back that [`Host::stop_broker`] took away. Its replicas are in sync at once; what
@@ -372,12 +238,30 @@ impl Host {
     pub async fn start_broker(&self, id: &str, broker_id: i32) -> Result<(), HostError> {
         let turn = self.turn(id);
         let _turn = turn.lock().await;
-        self.running_cluster(id)?.start_broker(broker_id).await
+        self.running_listeners(id)?.start_broker(broker_id).await
+    }
+
+    fn running_listeners(&self, id: &str) -> Result<Arc<Listeners>, HostError> {
+        self.listeners(id)
+            .ok_or_else(|| HostError::ClusterNotFound { id: id.to_owned() })
     }
 
     pub(crate) fn running_cluster(&self, id: &str) -> Result<Arc<Cluster>, HostError> {
         self.cluster(id)
             .ok_or_else(|| HostError::ClusterNotFound { id: id.to_owned() })
+    }
+
+    /// Opens a connection to a running cluster without a socket. The Kafka protocol is spoken on it as a super user,
+    /// whatever the listeners demand and whatever ACLs say, in the newest versions that are served. It speaks for every
+    /// broker, also while some are stopped.
+    ///
+    /// It takes nothing of the bought bandwidth, connections or client quotas, and counts nowhere. What is made through
+    /// it keeps to the bought topics, partitions, groups, message sizes and disk. It ends when the cluster stops.
+    ///
+    /// # Errors
+    /// [`HostError::ClusterNotFound`] if the cluster does not run.
+    pub fn connect(&self, id: &str) -> Result<DuplexStream, HostError> {
+        Ok(internal::connect(&self.running_cluster(id)?))
     }
 
     /// Closes the listeners and connections; data stays. May be repeated.
@@ -392,9 +276,9 @@ impl Host {
     }
 
     async fn stop_now(&self, id: &str) -> Result<(), HostError> {
-        let cluster = self.0.clusters.write().remove(id);
-        match cluster {
-            Some(cluster) => cluster.stop().await,
+        let running = self.0.clusters.write().remove(id);
+        match running {
+            Some(running) => running.stop().await,
             None => Ok(()),
         }
     }
@@ -407,21 +291,19 @@ impl Host {
         check_cluster_id(id)?;
         let turn = self.turn(id);
         let _turn = turn.lock().await;
-        let cluster = self.0.clusters.write().remove(id);
-        if let Some(cluster) = &cluster {
-            cluster.halt().await;
+        let running = self.0.clusters.write().remove(id);
+        if let Some(running) = &running {
+            running.halt().await;
         }
         let dir = self.cluster_dir(id);
-        let gone = self
-            .0
-            .shared
-            .options
-            .data_dir
-            .join(format!("{id}.{}.gone", self.0.shared.uuid().simple()));
+        let gone = self.0.options.data_dir.join(format!(
+            "{id}.{}.gone",
+            self.0.shared.process.uuid().simple()
+        ));
         let disk = self.0.shared.files.disk().clone();
         let result = tokio::task::spawn_blocking(move || {
-            if let Some(cluster) = cluster {
-                cluster.wait_for_housekeeping();
+            if let Some(running) = running {
+                running.cluster().wait_for_housekeeping();
             }
             remove_dir(&disk, &dir, &gone)
         })
@@ -439,7 +321,7 @@ impl Host {
     /// # Errors
     /// If the data directory cannot be read.
     pub fn cluster_ids_on_disk(&self) -> Result<Vec<String>, HostError> {
-        let dir = &self.0.shared.options.data_dir;
+        let dir = &self.0.options.data_dir;
         let list = || -> io::Result<Vec<String>> {
             let mut ids = Vec::new();
             for entry in std::fs::read_dir(dir)? {
@@ -490,14 +372,14 @@ impl Host {
     /// The certificate that clients of TLS listeners have to trust: the host's own authority. `None` if
     /// [`HostOptions::tls_files`] were given.
     pub fn ca_path(&self) -> Option<PathBuf> {
-        let options = &self.0.shared.options;
+        let options = &self.0.options;
         let is_own = options.tls_files.is_none();
         is_own.then(|| options.data_dir.join(CA_FILE))
     }
 
     /// What is seen of the shared port, if there is one.
     pub fn observe_shared_port(&self) -> Option<SharedPortObservation> {
-        let port = self.0.shared.shared_port.as_ref();
+        let port = self.0.ports.shared_port.as_ref();
         port.map(|port| port.observe())
     }
 
@@ -547,7 +429,7 @@ impl Host {
     /// # Errors
     /// With the code and text that a client would have been given.
     pub async fn create_acls(&self, id: &str, acls: Vec<Acl>) -> Result<(), TopicError> {
-        let created = self.running(id)?.create_acls(acls).await?;
+        let created = self.running(id)?.security().create_acls(acls).await?;
         created.into_iter().collect()
     }
 
@@ -556,7 +438,11 @@ impl Host {
     /// # Errors
     /// With the code and text that a client would have been given.
     pub async fn delete_acls(&self, id: &str, filter: AclFilter) -> Result<Vec<Acl>, TopicError> {
-        let deleted = self.running(id)?.delete_acls(vec![filter]).await?;
+        let cluster = self.running(id)?;
+        let deleted = cluster
+            .security()
+            .delete_acls(cluster.turns(), vec![filter])
+            .await?;
         Ok(deleted.into_iter().flatten().collect())
     }
 
@@ -565,7 +451,7 @@ impl Host {
     /// # Errors
     /// If the cluster does not run.
     pub fn list_acls(&self, id: &str, filter: &AclFilter) -> Result<Vec<Acl>, TopicError> {
-        Ok(self.running(id)?.list_acls(filter))
+        Ok(self.running(id)?.security().list_acls(filter))
     }
 
     /// Stops all clusters gracefully: listeners closed, data written out, marked as closed cleanly.
@@ -597,15 +483,10 @@ impl Inner {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        let (stop, vital) = (self.stop.clone(), self.shared.vital.clone());
+        let (stop, vital) = (self.stop.clone(), self.shared.process.vital.clone());
         self.tasks
             .spawn(async move { stop.run_until_cancelled(vital.endless(name, work)).await });
     }
-}
-
-/// As many keys are derived at a time as there are cores: more would only wait for each other.
-fn derivations_at_once() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// Renames first, for good, so that a half-removed directory is never taken for a cluster.
@@ -624,7 +505,13 @@ async fn keep_house(host: Weak<Inner>, interval: Duration) {
     loop {
         tokio::time::sleep(interval).await;
         let Some(host) = host.upgrade() else { return };
-        let clusters: Vec<Arc<Cluster>> = host.clusters.read().values().cloned().collect();
+        let clusters: Vec<Arc<Cluster>> = {
+            let running = host.clusters.read();
+            running
+                .values()
+                .map(|running| running.cluster().clone())
+                .collect()
+        };
         let files = host.shared.files.clone();
         drop(host);
         let work = tokio::task::spawn_blocking(move || {

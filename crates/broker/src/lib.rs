@@ -51,6 +51,7 @@ mod host;
 mod log;
 mod metadata;
 mod network;
+mod process;
 mod protocol;
 mod quota;
 mod release;
@@ -61,20 +62,24 @@ mod turn;
 mod vital;
 
 pub use clock::Clock;
-pub use cluster::observation::{GroupObservation, PartitionLag, TopicObservation, UserObservation};
+pub use cluster::observation::{
+    ClusterObservation, GroupObservation, ListenerObservation, PartitionLag, TopicObservation,
+    UserObservation,
+};
 pub use counters::{CounterValues, TopicCounterValues, UserCounterValues};
 pub use error::{HostError, TopicError};
-pub use host::{
-    ClusterObservation, Durability, Host, HostOptions, ListenerObservation, LogIntervals,
-};
+pub use host::{Host, HostOptions};
+pub use log::durability::Durability;
 pub use metadata::acl::{
     Acl, AclFilter, AclOperation, AclPermission, PatternFilter, PatternType, ResourceType,
 };
-pub use network::shared_port::{SharedPortObservation, SharedPortSpec};
-pub use network::tls::TlsFiles;
+pub use network::{
+    shared_port::{SharedPortObservation, SharedPortSpec},
+    tls::TlsFiles,
+};
 pub use release::{serves_version, versions};
-pub use spec::security::{SaslMechanism, SaslSpec, SecurityProtocol, UnknownName};
 pub use spec::{
     Authorization, Bind, BrokerSpec, ClusterLimits, ClusterSpec, DiskMarks, ListenerSpec,
-    TopicDefaults, TopicDescription, TopicSpec, UserDescription,
+    LogIntervals, TopicDefaults, TopicDescription, TopicSpec, UserDescription,
+    security::{SaslMechanism, SaslSpec, SecurityProtocol, UnknownName},
 };

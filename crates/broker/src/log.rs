@@ -5,6 +5,7 @@ pub(crate) mod batch;
 mod batch_tests;
 pub(crate) mod compaction;
 pub(crate) mod disk;
+pub(crate) mod durability;
 pub(crate) mod file;
 pub(crate) mod index;
 mod leader_epoch;
@@ -14,9 +15,10 @@ pub(crate) mod record;
 pub(crate) mod recovery;
 pub(crate) mod region;
 pub(crate) mod segment;
+pub(crate) mod stored_bytes;
 
 #[cfg(test)]
-mod damage_tests;
+pub(crate) mod damage_tests;
 mod segments;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -1,9 +1,11 @@
 //! Listeners and connections: sockets, TLS, and the first words of a connection.
 
+mod answer;
 mod authentication;
 pub(crate) mod certificate;
-mod internal;
+pub(crate) mod internal;
 pub(crate) mod listener;
+pub(crate) mod listeners;
 pub(crate) mod shared_port;
 pub(crate) mod stream;
 pub(crate) mod tls;

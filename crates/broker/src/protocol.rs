@@ -49,16 +49,16 @@ use std::{
 use kafka_protocol::messages::RequestHeader;
 
 use crate::{
-    cluster::{Cluster, topic::Topic},
+    cluster::Cluster,
     error::ErrorCode,
     log::partition::Partition,
-    metadata::leadership::NO_LEADER,
+    metadata::{leadership::NO_LEADER, topic::Topic},
     release::Release,
-    security::{authorizer::Access, user::INTERNAL_USER},
+    security::{
+        authorizer::Access,
+        user::{ANONYMOUS, INTERNAL_USER},
+    },
 };
-
-/// The user on listeners without authentication.
-pub(crate) const ANONYMOUS: &str = "ANONYMOUS";
 
 /// Where connections come from that no socket led here.
 const INTERNAL_PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);

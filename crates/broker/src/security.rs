@@ -1,7 +1,61 @@
 //! Who may come in, and who may do what.
 
+use std::sync::Arc;
+
 pub(crate) mod attempts;
 pub(crate) mod authorizer;
+pub(crate) mod derivation;
+pub(crate) mod error;
 pub(crate) mod sasl;
 pub(crate) mod scram;
 pub(crate) mod user;
+
+use crate::{
+    metadata::{journal::Journal, state::ClusterState},
+    process::Process,
+    spec::ClusterSpec,
+};
+
+use attempts::Attempts;
+use authorizer::Authorizer;
+use derivation::Derivations;
+
+/// Users and ACLs of one cluster. They stand in its journal.
+pub(crate) struct Security {
+    journal: Arc<Journal<ClusterState>>,
+    process: Arc<Process>,
+    derivations: Arc<Derivations>,
+    attempts: Attempts,
+    authorizer: Authorizer,
+}
+
+impl Security {
+    pub(crate) fn new(
+        journal: Arc<Journal<ClusterState>>,
+        process: Arc<Process>,
+        derivations: Arc<Derivations>,
+        spec: &ClusterSpec,
+    ) -> Self {
+        Self {
+            process,
+            derivations,
+            attempts: Attempts::default(),
+            authorizer: Authorizer::new(&journal, spec),
+            journal,
+        }
+    }
+
+    pub(crate) fn authorizer(&self) -> &Authorizer {
+        &self.authorizer
+    }
+
+    /// To be called when ACLs or super users may have changed.
+    pub(crate) fn note_change(&self) {
+        self.authorizer.note_change(&self.journal);
+    }
+
+    /// To be called when the specification may say something else of access.
+    pub(crate) fn set_spec(&self, spec: &ClusterSpec) {
+        self.authorizer.set_spec(&self.journal, spec);
+    }
+}

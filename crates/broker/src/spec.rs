@@ -11,7 +11,6 @@ use rustls::pki_types::{DnsName, ServerName};
 
 use crate::{
     error::HostError,
-    metadata::topic_config,
     release::Release,
     spec::security::{SaslSpec, SecurityProtocol},
 };
@@ -245,6 +244,31 @@ pub struct TopicDescription {
     pub configs: BTreeMap<String, String>,
 }
 
+/// When logs are looked through, by the broker's clock. Kafka's "Broker Configs", with their defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogIntervals {
+    /// How often retention is applied: `log.retention.check.interval.ms`, 300,000.
+    pub retention_check_ms: i64,
+    /// When it is applied first after a start: `log.initial.task.delay.ms`, 30,000.
+    pub first_task_ms: i64,
+    /// How long a producer that appends nothing is remembered: `producer.id.expiration.ms`, 86,400,000.
+    pub producer_expiration_ms: i64,
+    /// How often such producers are looked for, with retention: `producer.id.expiration.check.interval.ms`,
+    /// 600,000.
+    pub producer_expiration_check_ms: i64,
+}
+
+impl Default for LogIntervals {
+    fn default() -> Self {
+        Self {
+            retention_check_ms: 300_000,
+            first_task_ms: 30_000,
+            producer_expiration_ms: 86_400_000,
+            producer_expiration_check_ms: 600_000,
+        }
+    }
+}
+
 /// Whether an id can name a directory safely.
 pub(crate) fn check_cluster_id(id: &str) -> Result<(), HostError> {
     let is_safe = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
@@ -290,7 +314,14 @@ impl ClusterSpec {
         Release::find(&self.kafka_version).expect("the version was checked")
     }
 
-    pub(crate) fn check(&self) -> Result<(), HostError> {
+    /// Whether the specification makes sense. `check_overrides` says it of settings of topics.
+    ///
+    /// # Errors
+    /// With what contradicts itself, or is not served.
+    pub(crate) fn check(
+        &self,
+        check_overrides: impl FnOnce(&Release, &BTreeMap<String, String>) -> Result<(), String>,
+    ) -> Result<(), HostError> {
         check_cluster_id(&self.id)?;
         let invalid = |reason: &str| {
             Err(HostError::InvalidSpec {
@@ -319,7 +350,7 @@ impl ClusterSpec {
         if self.defaults.partitions < 1 || self.defaults.replication_factor < 1 {
             return invalid("default partitions and replication factor are at least 1");
         }
-        if let Err(reason) = topic_config::check_overrides(self.release(), &self.defaults.configs) {
+        if let Err(reason) = check_overrides(self.release(), &self.defaults.configs) {
             return invalid(&reason);
         }
         if usize::try_from(self.defaults.replication_factor)

@@ -1,14 +1,19 @@
 //! Brokers of a cluster that are taken away and brought back, and who leads and coordinates meanwhile.
 
-use std::{collections::BTreeSet, sync::Arc, sync::atomic::Ordering};
+use std::{
+    collections::BTreeSet,
+    convert::Infallible,
+    sync::{Arc, atomic::Ordering},
+};
 
 use crate::{
-    cluster::{Cluster, topic::Topic},
-    error::{ErrorCode, HostError},
+    cluster::Cluster,
+    error::{ErrorCode, HostError, Unwritten},
     log::partition::Partition,
     metadata::{
         leadership::{Leadership, Live, NO_LEADER},
         state::{ClusterState, Record, TopicRecord},
+        topic::Topic,
         topic_config::TopicSettings,
     },
 };
@@ -162,9 +167,9 @@ impl Cluster {
     pub(crate) fn elect(&self) -> Result<(), HostError> {
         let elected = self.journal.change(|state| {
             let records = self.elections(state, &state.stopped_brokers);
-            Ok::<_, std::io::Error>((records, ()))
+            Ok::<_, Infallible>((records, ()))
         });
-        elected.map_err(|source| self.storage_error(source))?;
+        elected.map_err(|refusal| self.unwritten(refusal.into()))?;
         self.take_up_leaders(&self.topics.all());
         Ok(())
     }
@@ -186,30 +191,38 @@ impl Cluster {
         });
     }
 
-    /// Takes a broker away: its partitions and groups go to others, then its listeners and connections
-    /// are closed. May be repeated.
-    pub(crate) async fn stop_broker(self: &Arc<Self>, broker_id: i32) -> Result<(), HostError> {
+    /// Takes a broker away: its partitions and groups go to others. Its listeners and connections are to be closed then.
+    /// May be repeated.
+    pub(crate) async fn stop_broker(&self, broker_id: i32) -> Result<(), HostError> {
         self.check_broker(broker_id)?;
-        self.switch(broker_id, true).await?;
-        self.listen()
+        self.switch(broker_id, true).await
     }
 
-    /// Brings a broker back: it listens, and its replicas are in sync at once. Partitions that others lead
-    /// stay with them for a while, as with Kafka. May be repeated.
-    pub(crate) async fn start_broker(self: &Arc<Self>, broker_id: i32) -> Result<(), HostError> {
+    /// Has a broker be listened for that was taken away. Returns the brokers that were away before, for
+    /// [`Cluster::set_stopped`] if nobody can listen.
+    pub(crate) fn admit_broker(&self, broker_id: i32) -> Result<Arc<BTreeSet<i32>>, HostError> {
         self.check_broker(broker_id)?;
         let was = self.stopped.read().clone();
         let mut stopped = BTreeSet::clone(&was);
         stopped.remove(&broker_id);
-        *self.stopped.write() = Arc::new(stopped);
-        if let Err(error) = self.listen() {
-            *self.stopped.write() = was;
-            return Err(error);
-        }
-        self.balance_ms.store(
-            self.shared.now_ms() + BALANCE_INTERVAL_MS,
-            Ordering::Relaxed,
-        );
+        self.set_stopped(Arc::new(stopped));
+        Ok(was)
+    }
+
+    /// Brokers that were taken away.
+    pub(crate) fn stopped_brokers(&self) -> Arc<BTreeSet<i32>> {
+        self.stopped.read().clone()
+    }
+
+    pub(crate) fn set_stopped(&self, stopped: Arc<BTreeSet<i32>>) {
+        *self.stopped.write() = stopped;
+    }
+
+    /// Brings a broker back that is listened for: its replicas are in sync at once. Partitions that others lead
+    /// stay with them for a while, as with Kafka. May be repeated.
+    pub(crate) async fn start_broker(&self, broker_id: i32) -> Result<(), HostError> {
+        self.balance_ms
+            .store(self.now_ms() + BALANCE_INTERVAL_MS, Ordering::Relaxed);
         self.switch(broker_id, false).await
     }
 
@@ -228,12 +241,12 @@ impl Cluster {
                 is_stopped,
             }];
             records.extend(self.elections(state, &stopped));
-            Ok::<_, std::io::Error>((records, ()))
+            Ok::<_, Infallible>((records, ()))
         });
-        let ((), position) = changed.map_err(|source| self.storage_error(source))?;
+        let ((), position) = changed.map_err(|refusal| self.unwritten(refusal.into()))?;
         self.take_up_leaders(&self.topics.all());
         let flushed = self.journal.flush(position).await;
-        flushed.map_err(|source| self.storage_error(source))
+        flushed.map_err(|error| self.unwritten(error))
     }
 
     fn check_broker(&self, broker_id: i32) -> Result<(), HostError> {
@@ -246,11 +259,8 @@ impl Cluster {
         })
     }
 
-    fn storage_error(&self, source: std::io::Error) -> HostError {
-        HostError::Storage {
-            path: self.dir.clone(),
-            source,
-        }
+    fn unwritten(&self, error: Unwritten) -> HostError {
+        self.storage_error(error.into())
     }
 
     /// Elects a leader for one partition, as the ElectLeaders request asks.
@@ -263,7 +273,7 @@ impl Cluster {
         let changed = self.journal.change(|state| {
             let record = state.topics.get(&topic.name);
             let record = record.filter(|record| (0..record.partitions).contains(&partition));
-            let record = record.ok_or(Refused(ErrorCode::UnknownTopicOrPartition))?;
+            let record = record.ok_or(ErrorCode::UnknownTopicOrPartition)?;
             let was = leadership_of(state, record, partition);
             let at = self.elect_one(was, record, partition, election)?;
             let record = Record::Leader {
@@ -271,14 +281,13 @@ impl Cluster {
                 partition,
                 at,
             };
-            Ok::<_, Refused>((vec![record], ()))
+            Ok::<_, ErrorCode>((vec![record], ()))
         });
-        let ((), position) = changed.map_err(|Refused(code)| code)?;
+        let ((), position) = changed?;
         if let Some(topic) = self.topics.get(&topic.name) {
             self.take_up_leaders(&[topic]);
         }
-        let flushed = self.journal.flush(position).await;
-        flushed.map_err(|_| ErrorCode::KafkaStorageError)
+        Ok(self.journal.flush(position).await?)
     }
 
     fn elect_one(
@@ -287,7 +296,7 @@ impl Cluster {
         record: &TopicRecord,
         partition: i32,
         election: Election,
-    ) -> Result<Leadership, Refused> {
+    ) -> Result<Leadership, ErrorCode> {
         self.with_live(|live| {
             let replicas = present(&record.replicas(partition), live.brokers);
             let (is_needed, at, failed) = match election {
@@ -303,8 +312,8 @@ impl Cluster {
                 ),
             };
             match () {
-                () if !is_needed => Err(Refused(ErrorCode::ElectionNotNeeded)),
-                () if at == was => Err(Refused(failed)),
+                () if !is_needed => Err(ErrorCode::ElectionNotNeeded),
+                () if at == was => Err(failed),
                 () => Ok(at),
             }
         })
@@ -338,24 +347,12 @@ impl Cluster {
                 }
             }
             let is_changed = !records.is_empty();
-            Ok::<_, std::io::Error>((records, is_changed))
+            Ok::<_, Infallible>((records, is_changed))
         });
         match balanced {
             Ok((true, _)) => self.take_up_leaders(&self.topics.all()),
             Ok((false, _)) => {}
-            Err(error) => {
-                tracing::error!(%error, cluster = %self.id, "the journal cannot be written")
-            }
+            Err(error) => Unwritten::from(error).log(),
         }
-    }
-}
-
-/// Why no leader was elected.
-struct Refused(ErrorCode);
-
-impl From<std::io::Error> for Refused {
-    fn from(error: std::io::Error) -> Self {
-        tracing::error!(%error, "the journal cannot be written");
-        Self(ErrorCode::KafkaStorageError)
     }
 }

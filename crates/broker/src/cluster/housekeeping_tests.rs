@@ -9,7 +9,7 @@ use crate::{
         cluster::{NOW_MS, Running},
         produce,
     },
-    host::Durability,
+    log::durability::Durability,
     log::{
         batch::{self, BatchHeader, HEADER_BYTES},
         disk::Disk,

@@ -1,12 +1,52 @@
-//! What is seen of the topics, users and groups of a cluster.
+//! What is seen of a cluster, its topics, users and groups.
 
 use std::collections::HashMap;
 
 use crate::{
     cluster::Cluster,
-    counters::{TopicCounterValues, UserCounterValues},
+    counters::{CounterValues, TopicCounterValues, UserCounterValues},
     metadata::state::TopicPartition,
 };
+
+/// One listener that accepts connections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerObservation {
+    /// The broker behind it.
+    pub broker_id: i32,
+    /// Its name, e.g. `PLAINTEXT`.
+    pub name: String,
+    /// Where it really listens.
+    pub local_address: std::net::SocketAddr,
+    /// Host told to clients.
+    pub advertised_host: String,
+    /// Port told to clients.
+    pub advertised_port: u16,
+}
+
+/// What is seen of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterObservation {
+    /// Whether it accepts connections.
+    pub is_running: bool,
+    /// The listeners of brokers that run.
+    pub listeners: Vec<ListenerObservation>,
+    /// Totals since the process started.
+    pub counters: CounterValues,
+    /// Bytes of segments on disk.
+    pub stored_bytes: u64,
+    /// How much of [`ClusterLimits::disk_bytes_max`](crate::ClusterLimits) is used up.
+    pub disk_used_bytes: u64,
+    /// Connections open now.
+    pub connections: u32,
+    /// Brokers that were taken away by [`Host::stop_broker`](crate::Host::stop_broker).
+    pub stopped_brokers: Vec<i32>,
+    /// Topics.
+    pub topics: u32,
+    /// Partitions, as the limits count them.
+    pub partitions: u64,
+    /// Consumer groups.
+    pub groups: u32,
+}
 
 /// What is seen of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +130,7 @@ impl Cluster {
     }
 
     pub(crate) fn observe_users(&self) -> Vec<UserObservation> {
-        let users = self.users.values().into_iter();
+        let users = self.user_counters.values().into_iter();
         users
             .map(|(name, counters)| UserObservation { name, counters })
             .collect()
@@ -105,7 +145,7 @@ impl Cluster {
                 Some(partition.watermarks().ok()?.high_watermark)
             })
         };
-        let groups = self.groups.list(&self.journal).into_iter().map(|group| {
+        let groups = self.groups.list().into_iter().map(|group| {
             let committed: Vec<(TopicPartition, i64)> = self.journal.read(|state| {
                 let offsets = state.offsets.get(&group.id).into_iter();
                 let committed = offsets.flat_map(|offsets| offsets.committed.iter());

@@ -1,264 +1,28 @@
-//! Topics of a cluster: the running side of what the journal keeps.
+//! Topics of a cluster are made, changed and deleted: in its journal first, then where they run.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    path::{Path, PathBuf},
+    collections::{BTreeMap, HashSet},
+    path::PathBuf,
     sync::Arc,
 };
 
-use parking_lot::{Mutex, RwLock};
-use uuid::Uuid;
-
 use crate::{
-    cluster::{Cluster, DELETED_SUFFIX, clear_strays},
-    coordinator::group::consumer::TopicSizes,
-    counters::{self, Lazy, TopicCounters},
-    error::{ErrorCode, TopicError},
-    host::{Durability, Shared},
-    log::partition::{Partition, PartitionContext},
+    cluster::Cluster,
+    counters,
+    error::{ErrorCode, TopicError, Unwritten},
+    log::durability::Durability,
     metadata::{
-        journal::Journal,
+        directory::DELETED_SUFFIX,
         leadership::{Leadership, Live, spread},
         state::{ClusterState, Record, TopicRecord},
+        topic::{Topic, check_topic_name, is_internal},
         topic_config::{self, TopicSettings},
     },
-    quota::disk::StoredBytes,
-    spec::{ClusterSpec, TopicDescription, TopicSpec},
+    spec::{TopicDescription, TopicSpec},
 };
 
-/// Longest topic name (Kafka: 249, so that partition directories stay below 255).
-const TOPIC_NAME_CHARS_MAX: usize = 249;
 /// Most partitions that one request may ask for, whatever the limits of the cluster.
 const PARTITIONS_PER_TOPIC_MAX: i32 = 100_000;
-/// The topic in which Apache Kafka keeps offsets; its name stays reserved.
-const INTERNAL_TOPICS: [&str; 2] = ["__consumer_offsets", "__transaction_state"];
-
-/// A topic that can be produced to and consumed from.
-pub(crate) struct Topic {
-    pub name: String,
-    pub id: Uuid,
-    pub replication_factor: i16,
-    partitions: RwLock<Arc<Vec<Arc<Partition>>>>,
-    settings: RwLock<Arc<TopicSettings>>,
-    pub counters: Lazy<TopicCounters>,
-}
-
-impl Topic {
-    pub(crate) fn partition(&self, index: i32) -> Option<Arc<Partition>> {
-        self.partitions
-            .read()
-            .get(usize::try_from(index).ok()?)
-            .cloned()
-    }
-
-    pub(crate) fn partitions(&self) -> Arc<Vec<Arc<Partition>>> {
-        self.partitions.read().clone()
-    }
-
-    pub(crate) fn settings(&self) -> Arc<TopicSettings> {
-        self.settings.read().clone()
-    }
-}
-
-#[derive(Default)]
-struct Maps {
-    by_name: BTreeMap<String, Arc<Topic>>,
-    by_id: HashMap<Uuid, Arc<Topic>>,
-}
-
-/// The topics of one cluster.
-pub(crate) struct Topics {
-    maps: RwLock<Maps>,
-    /// Made anew when asked for after a change.
-    sizes: Mutex<Option<Arc<TopicSizes>>>,
-    /// Names of topics whose directories are about to go: not free yet.
-    deleting: Mutex<HashSet<String>>,
-    /// Held while a topic of the journal is taken up, and while one is changed in both places.
-    taking_up: Mutex<()>,
-    dir: PathBuf,
-    context: PartitionContext,
-}
-
-/// What the disk and the journal say of partitions.
-#[derive(Default)]
-struct Found {
-    /// Offsets below which records were deleted on request.
-    starts: HashMap<(Uuid, i32), i64>,
-    /// Bytes of segments by directory name.
-    sizes: BTreeMap<String, u64>,
-}
-
-fn partition_dir_name(topic: &str, partition: i32) -> String {
-    format!("{topic}-{partition}")
-}
-
-impl Topics {
-    /// Takes up the topics of the journal; directories of others are cleared away.
-    pub(crate) fn open(
-        dir: &Path,
-        journal: &Journal<ClusterState>,
-        shared: &Shared,
-        stored: &Arc<StoredBytes>,
-        spec: &ClusterSpec,
-    ) -> std::io::Result<Self> {
-        let topics = Self {
-            maps: RwLock::default(),
-            sizes: Mutex::default(),
-            deleting: Mutex::default(),
-            taking_up: Mutex::default(),
-            dir: dir.to_owned(),
-            context: PartitionContext {
-                files: shared.files.clone(),
-                durability: shared.options.durability,
-                stored: stored.clone(),
-            },
-        };
-        let (records, starts) = journal.read(|state| {
-            (
-                state.topics.values().cloned().collect::<Vec<_>>(),
-                state.log_starts.clone(),
-            )
-        });
-        let known: HashSet<String> = records
-            .iter()
-            .flat_map(|topic| {
-                (0..topic.partitions).map(|index| partition_dir_name(&topic.name, index))
-            })
-            .collect();
-        let sizes = clear_strays(dir, shared, |name| known.contains(name))?;
-        let found = Found { starts, sizes };
-        for record in &records {
-            topics.add(record, &found, spec);
-        }
-        Ok(topics)
-    }
-
-    fn new_partitions(
-        &self,
-        record: &TopicRecord,
-        from: i32,
-        found: &Found,
-    ) -> Vec<Arc<Partition>> {
-        (from..record.partitions)
-            .map(|index| {
-                let name = partition_dir_name(&record.name, index);
-                let start = found.starts.get(&(record.id, index)).copied().unwrap_or(0);
-                let partition =
-                    Partition::new(index, self.dir.join(&name), self.context.clone(), start)
-                        .with_replicas(record.replicas(index));
-                let bytes = found.sizes.get(&name).copied().unwrap_or(0);
-                self.context
-                    .stored
-                    .note(bytes as i64, partition.replicas.len());
-                Arc::new(match bytes {
-                    0 => partition,
-                    bytes => partition.with_data(bytes),
-                })
-            })
-            .collect()
-    }
-
-    fn add(&self, record: &TopicRecord, found: &Found, spec: &ClusterSpec) -> Arc<Topic> {
-        let topic = Arc::new(Topic {
-            name: record.name.clone(),
-            id: record.id,
-            replication_factor: record.replication_factor,
-            partitions: RwLock::new(Arc::new(self.new_partitions(record, 0, found))),
-            settings: RwLock::new(Arc::new(TopicSettings::new(&record.configs, spec))),
-            counters: Lazy::default(),
-        });
-        let mut maps = self.maps.write();
-        maps.by_name.insert(record.name.clone(), topic.clone());
-        maps.by_id.insert(record.id, topic.clone());
-        drop(maps);
-        self.note_change();
-        topic
-    }
-
-    fn note_change(&self) {
-        *self.sizes.lock() = None;
-    }
-
-    /// All topics with their ids and numbers of partitions.
-    pub(crate) fn sizes(&self) -> Arc<TopicSizes> {
-        let mut sizes = self.sizes.lock();
-        if let Some(known) = &*sizes {
-            return known.clone();
-        }
-        let size = |topic: Arc<Topic>| {
-            (
-                topic.name.clone(),
-                (topic.id, topic.partitions().len() as i32),
-            )
-        };
-        let made: Arc<TopicSizes> = Arc::new(self.all().into_iter().map(size).collect());
-        *sizes = Some(made.clone());
-        made
-    }
-
-    pub(crate) fn get(&self, name: &str) -> Option<Arc<Topic>> {
-        self.maps.read().by_name.get(name).cloned()
-    }
-
-    pub(crate) fn by_id(&self, id: &Uuid) -> Option<Arc<Topic>> {
-        self.maps.read().by_id.get(id).cloned()
-    }
-
-    pub(crate) fn all(&self) -> Vec<Arc<Topic>> {
-        self.maps.read().by_name.values().cloned().collect()
-    }
-
-    pub(crate) fn all_partitions(&self) -> Vec<Arc<Partition>> {
-        self.all()
-            .iter()
-            .flat_map(|topic| topic.partitions().iter().cloned().collect::<Vec<_>>())
-            .collect()
-    }
-
-    /// Recomputes settings after the specification of the cluster changed.
-    pub(crate) fn set_defaults(
-        &self,
-        spec: &ClusterSpec,
-        configs_of: impl Fn(&str) -> BTreeMap<String, String>,
-    ) {
-        for topic in self.all() {
-            *topic.settings.write() = Arc::new(TopicSettings::new(&configs_of(&topic.name), spec));
-        }
-    }
-}
-
-/// Kafka's rules for topic names.
-pub(crate) fn check_topic_name(name: &str) -> Result<(), String> {
-    if name.is_empty() {
-        return Err("the empty string is not allowed".to_owned());
-    }
-    if name == "." || name == ".." {
-        return Err("'.' or '..' is not allowed".to_owned());
-    }
-    if name.len() > TOPIC_NAME_CHARS_MAX {
-        return Err(format!(
-            "the length of {name:?} is longer than the max allowed length {TOPIC_NAME_CHARS_MAX}"
-        ));
-    }
-    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    if !name.bytes().all(is_legal) {
-        return Err(format!(
-            "{name:?} contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'"
-        ));
-    }
-    Ok(())
-}
-
-pub(crate) fn is_internal(name: &str) -> bool {
-    INTERNAL_TOPICS.contains(&name)
-}
-
-impl From<std::io::Error> for TopicError {
-    fn from(error: std::io::Error) -> Self {
-        tracing::error!(%error, "the journal cannot be written");
-        Self::from(ErrorCode::KafkaStorageError)
-    }
-}
 
 impl Cluster {
     /// Kafka's rules for replicas that are chosen by hand. Which brokers lead is part of it: the first of
@@ -359,14 +123,14 @@ impl Cluster {
         self.check_configs(&topic.configs)?;
         Ok(TopicRecord {
             name: topic.name.clone(),
-            id: self.shared.uuid(),
+            id: self.shared.process.uuid(),
             partitions,
             replication_factor: factor,
             first_leader: 0,
             brokers: spec.brokers.len() as i32,
             assignments: Vec::new(),
             configs: topic.configs.clone(),
-            created_ms: self.shared.now_ms(),
+            created_ms: self.shared.process.now_ms(),
         })
     }
 
@@ -433,7 +197,7 @@ impl Cluster {
     }
 
     fn check_against(&self, state: &ClusterState, record: &TopicRecord) -> Result<(), TopicError> {
-        if self.topics.deleting.lock().contains(&record.name) {
+        if self.topics.is_deleting(&record.name) {
             let message = format!("Topic '{}' is marked for deletion.", record.name);
             return Err(TopicError::new(ErrorCode::TopicAlreadyExists, message));
         }
@@ -475,18 +239,19 @@ impl Cluster {
             cluster.journal.flush(position).await?;
             Ok(cluster.take_up(record))
         });
-        let cancelled = |_| Err(std::io::Error::other("the creation was cancelled").into());
+        let cancelled =
+            |_| Err(Unwritten::from(std::io::Error::other("the creation was cancelled")).into());
         taken_up.await.unwrap_or_else(cancelled)
     }
 
     /// Has a topic of the journal produced to, as it is there by now.
     fn take_up(&self, record: TopicRecord) -> Arc<Topic> {
-        let _turn = self.topics.taking_up.lock();
+        let _turn = self.topics.take_up();
         let known = self
             .journal
             .read(|state| state.topics.get(&record.name).cloned());
         let record = known.unwrap_or(record);
-        let topic = self.topics.add(&record, &Found::default(), &self.spec());
+        let topic = self.topics.add(&record, &self.spec());
         self.take_up_leaders(std::slice::from_ref(&topic));
         topic
     }
@@ -537,21 +302,16 @@ impl Cluster {
             if !state.topics.contains_key(name) {
                 return Err(unknown());
             }
-            is_marked = self.topics.deleting.lock().insert(name.to_owned());
+            is_marked = self.topics.note_deleting(name);
             let name = name.to_owned();
             Ok((vec![Record::TopicGone { name }], ()))
         });
         let ((), position) = written.inspect_err(|_| {
             if is_marked {
-                self.topics.deleting.lock().remove(name);
+                self.topics.note_deleted(name);
             }
         })?;
-        {
-            let mut maps = self.topics.maps.write();
-            maps.by_name.remove(name);
-            maps.by_id.remove(&topic.id);
-        }
-        self.topics.note_change();
+        self.topics.remove(&topic);
         let partitions = topic.partitions();
         let dirs = partitions.iter().map(|partition| partition.delete());
         let (cluster, name, dirs) = (self.clone(), name.to_owned(), dirs.collect());
@@ -561,9 +321,11 @@ impl Cluster {
             cluster.journal.flush(position).await?;
             cluster.clear_topic(name, dirs).await
         });
-        cleared
-            .await
-            .unwrap_or_else(|_| Err(std::io::Error::other("the deletion was cancelled")))?;
+        cleared.await.unwrap_or_else(|_| {
+            Err(Unwritten::from(std::io::Error::other(
+                "the deletion was cancelled",
+            )))
+        })?;
         Ok(topic)
     }
 
@@ -573,21 +335,21 @@ impl Cluster {
         self: &Arc<Self>,
         name: String,
         dirs: Vec<PathBuf>,
-    ) -> std::io::Result<()> {
+    ) -> Result<(), Unwritten> {
         let cluster = self.clone();
         let renamed = tokio::task::spawn_blocking(move || {
             let disk = cluster.shared.files.disk();
             let mut gone = Vec::new();
             for (index, dir) in dirs.iter().enumerate().filter(|(_, dir)| dir.exists()) {
-                let id = cluster.shared.uuid().simple();
+                let id = cluster.shared.process.uuid().simple();
                 let name = format!("{index}.{id}{DELETED_SUFFIX}");
                 gone.push(cluster.dir.join(name));
                 disk.rename(dir, &gone[gone.len() - 1])?;
             }
-            if !gone.is_empty() && cluster.shared.options.durability == Durability::Power {
+            if !gone.is_empty() && cluster.shared.durability == Durability::Power {
                 disk.sync_dir(&cluster.dir)?;
             }
-            cluster.topics.deleting.lock().remove(&name);
+            cluster.topics.note_deleted(&name);
             Ok(gone)
         });
         let gone: Vec<PathBuf> = renamed
@@ -657,15 +419,10 @@ impl Cluster {
             return self.journal.read(decide).map(|_| ());
         }
         let position = {
-            let _turn = self.topics.taking_up.lock();
+            let _turn = self.topics.take_up();
             let (record, position) = self.journal.change(decide)?;
             if let Some(topic) = self.topics.get(name) {
-                let mut partitions = topic.partitions.write();
-                let from = partitions.len() as i32;
-                let mut grown: Vec<_> = partitions.iter().cloned().collect();
-                grown.extend(self.topics.new_partitions(&record, from, &Found::default()));
-                *partitions = Arc::new(grown);
-                drop(partitions);
+                self.topics.grow(&topic, &record);
                 self.take_up_leaders(&[topic]);
             }
             position
@@ -696,13 +453,12 @@ impl Cluster {
             return self.journal.read(decide).map(|_| ());
         }
         let position = {
-            let _turn = self.topics.taking_up.lock();
+            let _turn = self.topics.take_up();
             let (record, position) = self.journal.change(|state| {
                 decide(state).map(|record| (vec![Record::Topic(record.clone())], record))
             })?;
             if let Some(topic) = self.topics.get(name) {
-                *topic.settings.write() =
-                    Arc::new(TopicSettings::new(&record.configs, &self.spec()));
+                topic.set_settings(TopicSettings::new(&record.configs, &self.spec()));
             }
             position
         };

@@ -19,16 +19,17 @@ use kafka_protocol::{
 
 use crate::{
     clock::Clock,
-    cluster::Cluster,
-    host::{Durability, HostOptions, Shared},
+    cluster::{Cluster, shared::Shared},
     log::{
         disk::Disk,
+        durability::Durability,
         file::FileCache,
         partition::{FetchRange, Partition},
     },
     metadata::state::TransactionStatus,
+    process::Process,
     protocol::{self, Context, Reply},
-    spec::{Authorization, BrokerSpec, ClusterLimits, ClusterSpec, TopicDefaults},
+    spec::{Authorization, BrokerSpec, ClusterLimits, ClusterSpec, LogIntervals, TopicDefaults},
 };
 
 const CLUSTER: &str = "c";
@@ -61,8 +62,9 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) fn open(dir: &Path, disk: Disk, durability: Durability) -> Self {
         let clock = Arc::new(HandClock(AtomicI64::new(NOW_MS)));
-        let options = HostOptions::new(dir.to_owned(), durability, clock.clone(), 1);
-        let shared = Shared::new(options, FileCache::on(disk, 64), None, None);
+        let process = Process::new(clock.clone(), 1);
+        let files = FileCache::on(disk, 64);
+        let shared = Shared::new(process, files, durability, LogIntervals::default());
         let spec = ClusterSpec {
             id: CLUSTER.to_owned(),
             kafka_version: "4.1.0".to_owned(),
@@ -118,7 +120,7 @@ impl Running {
     }
 
     pub(crate) fn partition(&self, topic: &str, partition: i32) -> Option<Arc<Partition>> {
-        self.cluster.topics.get(topic)?.partition(partition)
+        self.cluster.topics().get(topic)?.partition(partition)
     }
 
     /// What its clock says.
@@ -138,9 +140,9 @@ impl Running {
 
     /// Has what a crash interrupted completed.
     pub(crate) async fn settle(&self) {
-        self.cluster.transactions.resume();
+        self.cluster.transactions().resume();
         let is_settled = || {
-            self.cluster.journal.read(|state| {
+            self.cluster.journal().read(|state| {
                 !state.transactions.values().any(|record| {
                     matches!(
                         record.status,

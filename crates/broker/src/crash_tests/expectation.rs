@@ -141,7 +141,7 @@ impl Expectation {
         self.check_topics(running, what);
         let mut committing: BTreeMap<usize, BTreeSet<bool>> = BTreeMap::new();
         for ((topic, partition), expected) in &self.partitions {
-            let is_there = running.cluster.topics.get(topic).is_some();
+            let is_there = running.cluster.topics().get(topic).is_some();
             match self.topics[topic].known {
                 Known::Yes | Known::MaybeNoMore | Known::Maybe if is_there => {
                     let compacted = self.topics[topic].is_compacted;
@@ -170,7 +170,7 @@ impl Expectation {
 
     fn check_topics(&self, running: &Running, what: &str) {
         for (name, expected) in &self.topics {
-            let found = running.cluster.topics.get(name);
+            let found = running.cluster.topics().get(name);
             match expected.known {
                 Known::Yes => assert!(found.is_some(), "{what}: topic {name} is gone"),
                 Known::No => assert!(found.is_none(), "{what}: topic {name} is back"),
@@ -185,7 +185,7 @@ impl Expectation {
             );
             let value = running
                 .cluster
-                .journal
+                .journal()
                 .read(|state| state.topics[name].configs.get("max.message.bytes").cloned());
             assert!(
                 expected.message_bytes_max.contains(&value),
@@ -292,7 +292,7 @@ impl Expectation {
         what: &str,
     ) {
         for ((group, topic, partition), expected) in &self.offsets {
-            let found = running.cluster.journal.read(|state| {
+            let found = running.cluster.journal().read(|state| {
                 let offsets = state.offsets.get(group)?;
                 offsets
                     .committed
@@ -307,7 +307,7 @@ impl Expectation {
             );
         }
         for (transaction, ((group, topic, partition), offset)) in &self.pending_offsets {
-            let found = running.cluster.journal.read(|state| {
+            let found = running.cluster.journal().read(|state| {
                 let offsets = state.offsets.get(group)?;
                 offsets
                     .committed
@@ -336,7 +336,10 @@ impl Expectation {
                 }
             }
         }
-        let next = running.cluster.journal.read(|state| state.next_producer_id);
+        let next = running
+            .cluster
+            .journal()
+            .read(|state| state.next_producer_id);
         assert!(
             self.producer_ids.iter().all(|id| *id < next),
             "{what}: producer ids are given twice"

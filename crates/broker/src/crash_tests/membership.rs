@@ -14,7 +14,7 @@ use kafka_protocol::{
 };
 
 use super::{Crash, Recorder, Running, Storage, expectation::topic_name, scratch, workload};
-use crate::{host::Durability, log::disk::Disk};
+use crate::log::{disk::Disk, durability::Durability};
 
 fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())

@@ -4,7 +4,7 @@ use super::{
     Crash, Expectation, Recorder, Running, Storage, check_after, crash_point, scratch,
     trace::Event, workload,
 };
-use crate::{host::Durability, log::disk::Disk};
+use crate::log::{disk::Disk, durability::Durability};
 
 /// KAFKA_STORAGE_ERROR: what clients are told of it.
 const STORAGE_ERROR: i16 = 56;

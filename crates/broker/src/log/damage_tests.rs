@@ -13,21 +13,13 @@ use super::{
     find_timestamp, recovery,
     tests::{Draft, NOW_MS, open, valid},
 };
-use crate::{
-    host::Durability,
-    metadata::{
-        journal::Journal,
-        state::{ClusterState, CommittedOffset, Record},
-    },
-};
-
 const OPTIONS: LogOptions = LogOptions {
     segment_bytes: 900,
     segment_ms: i64::MAX,
     index_interval_bytes: 100,
 };
 
-fn cases() -> u64 {
+pub(crate) fn cases() -> u64 {
     let cases = std::env::var("FUZZ_CASES").map_or(1, |cases| cases.parse().unwrap());
     100 * cases
 }
@@ -82,7 +74,7 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 }
 
 /// Something happens to one file.
-fn damage(path: &Path, chance: &mut StdRng) {
+pub(crate) fn damage(path: &Path, chance: &mut StdRng) {
     let mut bytes = std::fs::read(path).unwrap();
     for _ in 0..chance.random_range(1..4) {
         let at = chance.random_range(0..=bytes.len());
@@ -286,51 +278,4 @@ fn a_damaged_log_without_indexes_serves_sound_batches_only() {
 #[test]
 fn a_damaged_log_with_indexes_can_be_opened_and_goes_on() {
     check(true);
-}
-
-#[test]
-fn a_damaged_journal_gives_a_beginning_of_what_was_written() {
-    let offset = |at: i64| Record::Offset {
-        group: "g".to_owned(),
-        topic: "t".to_owned(),
-        partition: 0,
-        at: CommittedOffset {
-            offset: at,
-            leader_epoch: 0,
-            metadata: String::new(),
-            committed_ms: 0,
-        },
-    };
-    for case in 0..cases() {
-        let mut chance = StdRng::seed_from_u64(case);
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("journal");
-        let open = || {
-            let files = FileCache::new(4);
-            Journal::<ClusterState>::open(path.clone(), &files, Durability::Process)
-        };
-        let journal = open().unwrap();
-        for at in 1..30 {
-            journal.append(vec![offset(at)]).unwrap();
-        }
-        drop(journal);
-        damage(&path, &mut chance);
-        let Ok(journal) = open() else { continue };
-        let seen = |journal: &Journal<ClusterState>| {
-            journal.read(|state| {
-                let group = state.offsets.get("g")?;
-                group
-                    .committed
-                    .get(&("t".to_owned(), 0))
-                    .map(|at| at.offset)
-            })
-        };
-        assert!(
-            seen(&journal).is_none_or(|seen| (1..30).contains(&seen)),
-            "case {case}"
-        );
-        journal.append(vec![offset(77)]).unwrap();
-        drop(journal);
-        assert_eq!(seen(&open().unwrap()), Some(77), "case {case}");
-    }
 }

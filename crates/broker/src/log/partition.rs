@@ -24,7 +24,9 @@ use super::{
     recovery,
     region::{FileRegion, ReadPlan},
 };
-use crate::{counters, error::ErrorCode, host::Durability, quota::disk::StoredBytes};
+use crate::{
+    counters, error::ErrorCode, log::durability::Durability, log::stored_bytes::StoredBytes,
+};
 
 /// A partition without appends for so long gets a checkpoint.
 const CHECKPOINT_QUIET_MS: i64 = 1_000;

@@ -8,14 +8,17 @@
 //!
 //! When the file holds mostly history it is rewritten from the state that it adds up to.
 
-use std::{io, marker::PhantomData, path::PathBuf, sync::Arc};
+use std::{convert::Infallible, io, marker::PhantomData, path::PathBuf, sync::Arc};
 
 use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    host::Durability,
-    log::file::{CachedFile, FileCache},
+    error::{Refusal, Unwritten},
+    log::{
+        durability::Durability,
+        file::{CachedFile, FileCache},
+    },
 };
 
 /// A journal below this size is never rewritten.
@@ -292,26 +295,18 @@ impl<S: JournaledState> Journal<S> {
         look(&self.inner.lock().state)
     }
 
-    /// Decides on changes while nobody else changes anything, writes them down, then makes them.
-    pub(crate) fn change<T, E: From<io::Error>>(
+    /// Decides on changes while nobody else changes anything, writes them down, then makes them. They are durable
+    /// when [`Journal::flush`] has returned for the position.
+    ///
+    /// # Errors
+    /// What `decide` refuses; [`Refusal::Unwritten`] if the disk does.
+    pub(crate) fn change<T, E>(
         &self,
         decide: impl FnOnce(&S) -> Result<(Vec<S::Record>, T), E>,
-    ) -> Result<(T, Position), E> {
+    ) -> Result<(T, Position), Refusal<E>> {
         let mut inner = self.inner.lock();
-        let (records, answer) = decide(&inner.state)?;
-        if inner.is_failed && !records.is_empty() {
-            return Err(failed().into());
-        }
-        if !records.is_empty() {
-            let bytes = encode(&records)?;
-            self.file.write_parts_at([&bytes, &[]], inner.size_bytes)?;
-            inner.size_bytes += bytes.len() as u64;
-            inner.records_bytes = inner.size_bytes;
-            records
-                .into_iter()
-                .for_each(|record| inner.state.apply(record));
-            self.rewrite_if_large(&mut inner);
-        }
+        let (records, answer) = decide(&inner.state).map_err(Refusal::Decided)?;
+        self.write(&mut inner, records)?;
         Ok((
             answer,
             Position {
@@ -321,10 +316,52 @@ impl<S: JournaledState> Journal<S> {
         ))
     }
 
+    fn write(&self, inner: &mut Inner<S>, records: Vec<S::Record>) -> Result<(), Unwritten> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        if inner.is_failed {
+            return Err(failed().into());
+        }
+        let bytes = encode(&records)?;
+        self.file.write_parts_at([&bytes, &[]], inner.size_bytes)?;
+        inner.size_bytes += bytes.len() as u64;
+        inner.records_bytes = inner.size_bytes;
+        records
+            .into_iter()
+            .for_each(|record| inner.state.apply(record));
+        self.rewrite_if_large(inner);
+        Ok(())
+    }
+
+    /// Decides on changes and makes them, as [`Journal::change`]: at once, whether the answer is waited for or not. The
+    /// answer comes when they are as durable as the host promises.
+    ///
+    /// # Errors
+    /// As [`Journal::change`]; [`Refusal::Unwritten`] if they cannot be made durable.
+    pub(crate) fn commit<T, E, D>(
+        &self,
+        decide: D,
+    ) -> impl Future<Output = Result<T, Refusal<E>>> + use<'_, S, T, E, D>
+    where
+        D: FnOnce(&S) -> Result<(Vec<S::Record>, T), E>,
+    {
+        // Not an async function: it would keep `decide` while it waits.
+        let changed = self.change(decide);
+        async move {
+            let (answer, position) = changed?;
+            self.flush(position).await?;
+            Ok(answer)
+        }
+    }
+
     /// Writes records that need no decision.
-    pub(crate) fn append(&self, records: Vec<S::Record>) -> io::Result<Position> {
-        self.change(|_| Ok::<_, io::Error>((records, ())))
-            .map(|(_, position)| position)
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub(crate) fn append(&self, records: Vec<S::Record>) -> Result<Position, Unwritten> {
+        let ((), position) = self.change(|_| Ok::<_, Infallible>((records, ())))?;
+        Ok(position)
     }
 
     /// The records are written in any case: what goes wrong here is told to those who wait for them.
@@ -361,7 +398,10 @@ impl<S: JournaledState> Journal<S> {
     }
 
     /// Returns when the record before `position` is as durable as the host promises.
-    pub(crate) async fn flush(&self, position: Position) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// If it cannot be made so.
+    pub(crate) async fn flush(&self, position: Position) -> Result<(), Unwritten> {
         if self.durability == Durability::Process {
             return Ok(());
         }
@@ -372,7 +412,7 @@ impl<S: JournaledState> Journal<S> {
                 return Ok(());
             }
             if inner.is_failed {
-                return Err(failed());
+                return Err(failed().into());
             }
             (inner.generation, inner.size_bytes)
         };
@@ -387,7 +427,7 @@ impl<S: JournaledState> Journal<S> {
         } else if inner.generation == generation {
             inner.flushed_bytes = inner.flushed_bytes.max(end);
         }
-        result
+        Ok(result?)
     }
 
     /// Whether [`Journal::vouch`] has something to do.

@@ -8,14 +8,12 @@ use std::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{
-    metadata::{
-        acl::{Acl, AclSet},
-        group::{ConsumerGroupRecord, ConsumerGroupState, ConsumerMemberRecord, GroupRecord},
-        journal::JournaledState,
-        leadership::{Leadership, Live, spread},
-    },
-    security::scram::{ScramCredential, ScramMechanism, SecretBytes},
+use crate::metadata::{
+    acl::{Acl, AclSet},
+    credential::{ScramCredential, ScramMechanism, SecretBytes},
+    group::{ConsumerGroupRecord, ConsumerGroupState, ConsumerMemberRecord, GroupRecord},
+    journal::JournaledState,
+    leadership::{Leadership, Live, spread},
 };
 
 /// A topic as the journal keeps it.

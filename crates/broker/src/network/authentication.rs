@@ -12,7 +12,7 @@ use crate::{
         stream::Stream,
     },
     protocol::{AuthenticationError, Authenticator, Context, Session, Step},
-    security::sasl::SaslError,
+    security::error::SaslError,
     spec::security::SaslSpec,
 };
 
@@ -64,7 +64,7 @@ async fn converse(
         };
         let came = Instant::now();
         let counters = context.cluster.clone();
-        let counters = &counters.counters;
+        let counters = counters.counters();
         let step = authenticator.receive(context, frame).await;
         match step.inspect_err(|_| counters::add(&counters.connections_malformed, 1))? {
             Step::Answer(answer) => write(stream, Some(answer)).await?,

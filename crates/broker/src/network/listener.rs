@@ -1,11 +1,6 @@
 //! Listeners and connections.
 
-use std::{
-    io,
-    net::SocketAddr,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesOrdered};
@@ -17,16 +12,17 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    cluster::Cluster,
+    cluster::{Cluster, Endpoint},
     counters,
     error::HostError,
     network::{
+        answer,
         authentication::{Renewal, authenticate},
         shared_port::{Registration, SharedPort},
         stream::Stream,
-        tls::{self, Names, TlsError},
+        tls::{self, Names, Tls, TlsError},
     },
-    protocol::{self, AuthenticationError, Context, ProtocolError, Reply, answer::Answer},
+    protocol::{self, AuthenticationError, Context, ProtocolError, Reply},
     spec::{
         Bind, ListenerSpec,
         security::{SaslSpec, SecurityProtocol},
@@ -50,16 +46,6 @@ const READ_STEP_BYTES: usize = 1 << 20;
 /// A pause after accepting failed for want of descriptors.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Where clients reach a broker through one listener.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Endpoint {
-    pub broker_id: i32,
-    pub listener: Arc<str>,
-    pub host: String,
-    pub port: u16,
-    pub local_address: SocketAddr,
-}
-
 /// What connections of one listener have in common.
 pub(crate) struct Door {
     broker_id: i32,
@@ -69,10 +55,17 @@ pub(crate) struct Door {
     security: SecurityProtocol,
     sasl: SaslSpec,
     names: Names,
+    /// `None` where a host has no TLS.
+    tls: Option<Arc<Tls>>,
     stop: CancellationToken,
 }
 
 impl Door {
+    /// What its handshakes are made with.
+    pub(crate) fn tls(&self) -> Result<&Arc<Tls>, TlsError> {
+        self.tls.as_ref().ok_or(TlsError::Absent)
+    }
+
     /// Names that the certificate is for.
     pub(crate) fn names(&self) -> &Names {
         &self.names
@@ -84,6 +77,13 @@ impl Door {
 enum Socket {
     Own(Arc<TcpListener>),
     Shared(Arc<Registration>),
+}
+
+/// What listeners of a host share.
+#[derive(Clone)]
+pub(crate) struct Ports {
+    pub tls: Option<Arc<Tls>>,
+    pub shared_port: Option<Arc<SharedPort>>,
 }
 
 /// A bound listener.
@@ -122,9 +122,9 @@ impl Listening {
     pub(crate) fn bind(
         broker_id: i32,
         spec: &ListenerSpec,
-        shared_port: Option<&Arc<SharedPort>>,
+        ports: &Ports,
     ) -> Result<Self, HostError> {
-        let (socket, local_address) = match (spec.bind, shared_port) {
+        let (socket, local_address) = match (spec.bind, &ports.shared_port) {
             (Bind::Address(address), _) => {
                 let (socket, local_address) = bind(address)?;
                 (Socket::Own(Arc::new(socket)), local_address)
@@ -139,10 +139,17 @@ impl Listening {
                 });
             }
         };
-        Ok(Self::new(broker_id, spec, socket, local_address))
+        let tls = ports.tls.clone();
+        Ok(Self::new(broker_id, spec, socket, local_address, tls))
     }
 
-    fn new(broker_id: i32, spec: &ListenerSpec, socket: Socket, local_address: SocketAddr) -> Self {
+    fn new(
+        broker_id: i32,
+        spec: &ListenerSpec,
+        socket: Socket,
+        local_address: SocketAddr,
+        tls: Option<Arc<Tls>>,
+    ) -> Self {
         let address = match spec.bind {
             Bind::Address(address) => Some(address.ip()),
             Bind::SharedPort => None,
@@ -158,6 +165,7 @@ impl Listening {
                 true => tls::names(&spec.advertised_host, address),
                 false => Names::default(),
             },
+            tls,
             stop: CancellationToken::new(),
         };
         Self {
@@ -181,7 +189,8 @@ impl Listening {
         if door.bind != spec.bind || !is_here {
             return None;
         }
-        let next = Self::new(broker_id, spec, self.socket.clone(), door.local_address);
+        let (socket, tls) = (self.socket.clone(), door.tls.clone());
+        let next = Self::new(broker_id, spec, socket, door.local_address, tls);
         let is_unchanged = is_named
             && door.security == spec.security
             && door.sasl == spec.sasl
@@ -215,13 +224,13 @@ impl Listening {
 }
 
 /// Starts taking connections.
-pub(crate) fn accept(cluster: &Arc<Cluster>, listening: &Listening) {
+pub(super) fn accept(cluster: &Arc<Cluster>, listening: &Listening) {
     let socket = match &listening.socket {
         Socket::Own(socket) => socket.clone(),
         Socket::Shared(registration) => return registration.lead_to(cluster, &listening.door),
     };
     let door = listening.door.clone();
-    let guard = cluster.shared.vital.guard("a listener of a cluster");
+    let guard = cluster.process().vital.guard("a listener of a cluster");
     let leads_to = Arc::downgrade(cluster);
     // Not a function of its own: its arguments would be kept twice for each listener at rest.
     let accepting = async move {
@@ -249,7 +258,8 @@ pub(crate) fn accept(cluster: &Arc<Cluster>, listening: &Listening) {
             });
         }
     };
-    cluster.tasks.spawn_on(accepting, &cluster.shared.runtime);
+    let runtime = &cluster.process().runtime;
+    cluster.tasks().spawn_on(accepting, runtime);
 }
 
 async fn open(
@@ -261,10 +271,9 @@ async fn open(
     if !door.security.has_tls() {
         return Ok(Stream::Plain(stream));
     }
-    let shared = &cluster.shared;
-    let tls = shared.tls.as_ref().ok_or(TlsError::Absent)?;
+    let now_ms = cluster.now_ms();
     // On the heap, so that connections without TLS need no room for it.
-    let accepting = Box::pin(tls.accept(stream, &door.names, shared.now_ms()));
+    let accepting = Box::pin(door.tls()?.accept(stream, &door.names, now_ms));
     Ok(Stream::Tls(Box::new(accepting.await?)))
 }
 
@@ -277,13 +286,13 @@ pub(crate) fn admit<F>(
 ) where
     F: Future<Output = Result<Stream, TlsError>> + Send,
 {
-    if !take_place(&cluster) {
+    if !cluster.take_connection() {
         return;
     }
-    let tasks = cluster.tasks.clone();
+    let tasks = cluster.tasks().clone();
     tasks.spawn(async move {
         let place = Place(cluster);
-        let counters = &place.0.counters;
+        let counters = place.0.counters();
         let connection = async {
             let opened = open(place.0.clone(), door.clone()).await;
             let mut stream =
@@ -304,30 +313,12 @@ pub(crate) fn admit<F>(
     });
 }
 
-/// Counts a connection in, if there is room.
-fn take_place(cluster: &Cluster) -> bool {
-    let limit = cluster.spec().limits.connections_max;
-    let taken = cluster
-        .connections
-        .fetch_update(Ordering::AcqRel, Ordering::Acquire, |open| {
-            (open < limit).then_some(open + 1)
-        })
-        .is_ok();
-    let counter = if taken {
-        &cluster.counters.connections_accepted
-    } else {
-        &cluster.counters.connections_refused
-    };
-    counters::add(counter, 1);
-    taken
-}
-
 /// A counted connection; counted out when dropped.
 struct Place(Arc<Cluster>);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::AcqRel);
+        self.0.give_connection_back();
     }
 }
 
@@ -399,7 +390,7 @@ pub(crate) async fn serve(
                 continue;
             }
             if old.is_expired(now) {
-                counters::add(&cluster.counters.sessions_expired, 1);
+                counters::add(&cluster.counters().sessions_expired, 1);
                 return Err(ConnectionError::Expired);
             }
         }
@@ -421,7 +412,7 @@ pub(crate) async fn serve(
             Reply::Now(answer) => pending.push_back(std::future::ready(Ok(answer)).boxed()),
             Reply::Later(answer) => pending.push_back(answer),
             // Not to a request to produce: everything before it was answered.
-            Reply::Parts(answer) => answer.write(stream).await?,
+            Reply::Parts(answer) => answer::write(&answer, stream).await?,
             Reply::Close => return drain(stream, &mut pending).await,
         }
         // KIP-219: the client was told; until then the channel is mute.
@@ -445,7 +436,7 @@ pub(crate) async fn write(
     answer: Option<Bytes>,
 ) -> Result<(), ConnectionError> {
     match answer {
-        Some(answer) => Ok(Answer::from(answer).write(stream).await?),
+        Some(answer) => Ok(answer::write_all(&answer, stream).await?),
         None => Ok(()),
     }
 }

@@ -237,9 +237,7 @@ impl SharedPort {
         let finish = move |cluster: Arc<Cluster>, door: Arc<Door>| async move {
             let _turn = turn;
             start.io.set_nodelay(true).map_err(TlsError::Handshake)?;
-            let shared = &cluster.shared;
-            let tls = shared.tls.as_ref().ok_or(TlsError::Absent)?;
-            let config = tls.config(door.names(), shared.now_ms()).await?;
+            let config = door.tls()?.config(door.names(), cluster.now_ms()).await?;
             let accepted = tokio::time::timeout_at(deadline, start.into_stream(config)).await;
             let stream = accepted.map_err(|_| TlsError::Late)?;
             let stream = stream.map_err(TlsError::Handshake)?;

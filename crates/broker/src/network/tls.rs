@@ -8,7 +8,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     io,
     net::IpAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -25,7 +25,6 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use crate::{
     error::HostError,
-    host::HostOptions,
     log::disk::Disk,
     network::certificate::{
         Authority, CA_FILE, CLOCK_SKEW_MS, CertificateError, Identity, LIFETIME_MS, RENEWAL_MS,
@@ -135,16 +134,20 @@ fn read_files(files: &TlsFiles) -> Result<Identity, TlsError> {
 
 impl Tls {
     /// Reads or makes what is needed.
-    pub(crate) fn open(options: &HostOptions, disk: &Disk) -> Result<Arc<Self>, HostError> {
-        let now_ms = options.clock.now_ms();
-        let source = match &options.tls_files {
+    pub(crate) fn open(
+        files: Option<&TlsFiles>,
+        data_dir: &Path,
+        disk: &Disk,
+        now_ms: i64,
+    ) -> Result<Arc<Self>, HostError> {
+        let source = match files {
             Some(files) => Source::Files(files.clone()),
-            None => Source::Authority(Box::new(Authority::open(disk, &options.data_dir, now_ms)?)),
+            None => Source::Authority(Box::new(Authority::open(disk, data_dir, now_ms)?)),
         };
         let invalid = |reason: String| HostError::Certificate {
-            path: match &options.tls_files {
+            path: match files {
                 Some(files) => files.certificate_chain.clone(),
-                None => options.data_dir.join(CA_FILE),
+                None => data_dir.join(CA_FILE),
             },
             reason,
         };

@@ -118,7 +118,7 @@ pub(crate) async fn describe_acls(
     };
     let mut resources: BTreeMap<(ResourceType, String, PatternType), Vec<AclDescription>> =
         BTreeMap::new();
-    for acl in context.cluster.list_acls(&filter) {
+    for acl in context.cluster.security().list_acls(&filter) {
         let description = AclDescription::default()
             .with_principal(acl.principal.into())
             .with_host(acl.host.into())
@@ -178,7 +178,7 @@ pub(crate) async fn create_acls(
     };
     let sound: Vec<Acl> = read.iter().filter_map(|acl| acl.clone().ok()).collect();
     let count = sound.len();
-    let created = match context.cluster.create_acls(sound).await {
+    let created = match context.cluster.security().create_acls(sound).await {
         Ok(created) => created,
         Err(error) => vec![Err(error); count],
     };
@@ -215,7 +215,11 @@ pub(crate) async fn delete_acls(
         .filter_map(|filter| filter.clone().ok())
         .collect();
     let count = sound.len();
-    let deleted: Vec<Result<Vec<Acl>, TopicError>> = match context.cluster.delete_acls(sound).await
+    let deleted: Vec<Result<Vec<Acl>, TopicError>> = match context
+        .cluster
+        .security()
+        .delete_acls(context.cluster.turns(), sound)
+        .await
     {
         Ok(deleted) => deleted.into_iter().map(Ok).collect(),
         Err(error) => vec![Err(error); count],

@@ -332,15 +332,15 @@ async fn dispatch(
     // The request is taken out of its frame here: whatever waits does not hold the frame.
     macro_rules! serve {
         ($handler:path) => {{
-            let request = at.decode(&context.cluster.turns, body).await?;
+            let request = at.decode(context.cluster.turns(), body).await?;
             let answer = $handler(context, request).await;
-            let written = at.encode_in_turn(&context.cluster.turns, answer);
+            let written = at.encode_in_turn(context.cluster.turns(), answer);
             written.await.map(Reply::some)
         }};
     }
     match key {
         ApiKey::Produce => {
-            let request = at.decode(&context.cluster.turns, body).await?;
+            let request = at.decode(context.cluster.turns(), body).await?;
             let produced = super::produce::produce(context, request).await;
             let is_pending = produced.is_pending();
             let answer = async move {
@@ -359,7 +359,7 @@ async fn dispatch(
             }
         }
         ApiKey::Fetch => {
-            let request = at.decode(&context.cluster.turns, body).await?;
+            let request = at.decode(context.cluster.turns(), body).await?;
             let answer = super::fetch::fetch(context, request).await;
             let (version, correlation_id) = (at.version, at.correlation_id);
             answer.encode(version, correlation_id).map(Reply::Parts)
@@ -381,7 +381,7 @@ async fn dispatch(
         ApiKey::ListGroups => serve!(super::group::list_groups),
         ApiKey::DeleteGroups => serve!(super::group::delete_groups),
         ApiKey::ApiVersions => {
-            let request = at.decode(&context.cluster.turns, body).await?;
+            let request = at.decode(context.cluster.turns(), body).await?;
             let answer = version::api_versions(context, &request);
             at.encode(&answer).map(Reply::some)
         }

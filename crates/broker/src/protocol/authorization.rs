@@ -59,8 +59,11 @@ fn refusal(resource_type: ResourceType) -> ErrorCode {
 impl Context {
     /// Takes up changes of ACLs and of the connection's user; before each request.
     pub(super) fn refresh_access(&mut self) {
-        self.access
-            .refresh(&self.cluster.authorizer, &self.user, self.peer.ip());
+        self.access.refresh(
+            self.cluster.security().authorizer(),
+            &self.user,
+            self.peer.ip(),
+        );
     }
 
     fn check_access(

@@ -48,11 +48,11 @@ impl Context {
         let cluster = &self.cluster;
         let now = Instant::now();
         let bucket = match direction {
-            Direction::Produce => &cluster.ingress,
-            Direction::Fetch => &cluster.egress,
+            Direction::Produce => cluster.ingress(),
+            Direction::Fetch => cluster.egress(),
         };
-        let own = cluster.client_quotas.charge(
-            &cluster.journal,
+        let own = cluster.client_quotas().charge(
+            cluster.journal(),
             direction,
             self.client(),
             traffic.bytes,
@@ -73,10 +73,11 @@ impl Context {
         if self.is_internal {
             return asked;
         }
-        let own =
-            cluster
-                .client_quotas
-                .portion_bytes(&cluster.journal, Direction::Fetch, self.client());
-        asked.min(cluster.egress.portion_bytes()).min(own)
+        let own = cluster.client_quotas().portion_bytes(
+            cluster.journal(),
+            Direction::Fetch,
+            self.client(),
+        );
+        asked.min(cluster.egress().portion_bytes()).min(own)
     }
 }

@@ -66,7 +66,7 @@ pub(crate) async fn describe_client_quotas(
             .with_error_message(Some(message.into()))
             .with_entries(None);
     }
-    let entries = context.cluster.journal.read(|state| {
+    let entries = context.cluster.journal().read(|state| {
         let wanted = state
             .quotas
             .iter()
@@ -134,8 +134,8 @@ pub(crate) async fn alter_client_quotas(
     }
     context
         .cluster
-        .client_quotas
-        .note_change(&context.cluster.journal);
+        .client_quotas()
+        .note_change(context.cluster.journal());
     AlterClientQuotasResponse::default().with_entries(answers)
 }
 
@@ -209,7 +209,7 @@ async fn alter(
     if validate_only {
         return Ok(());
     }
-    let ((), position) = context.cluster.journal.change(|state| {
+    let committed = context.cluster.journal().commit(|state| {
         let mut values = state.quotas.get(&entity).cloned().unwrap_or_default();
         if values.is_empty() && state.quotas.len() >= ENTITIES_MAX {
             let message = format!("there are quotas for {ENTITIES_MAX} entities already");
@@ -222,7 +222,6 @@ async fn alter(
             };
         }
         Ok((vec![Record::Quota { entity, values }], ()))
-    })?;
-    context.cluster.journal.flush(position).await?;
-    Ok(())
+    });
+    Ok(committed.await?)
 }

@@ -39,7 +39,7 @@ pub(crate) async fn describe_cluster(
     }
     DescribeClusterResponse::default()
         .with_endpoint_type(1)
-        .with_cluster_id(context.cluster.id.clone().into())
+        .with_cluster_id(context.cluster.id().to_owned().into())
         .with_controller_id(context.cluster.controller().into())
         .with_brokers(brokers)
         .with_cluster_authorized_operations(match request.include_cluster_authorized_operations {
@@ -50,7 +50,7 @@ pub(crate) async fn describe_cluster(
 
 /// Brokers that were taken away, which Kafka calls fenced (KIP-1073).
 fn stopped_brokers(context: &Context) -> Vec<DescribeClusterBroker> {
-    let stopped = context.cluster.stopped.read().clone();
+    let stopped = context.cluster.stopped_brokers();
     let spec = context.cluster.spec();
     let mut out = Vec::new();
     for broker in spec

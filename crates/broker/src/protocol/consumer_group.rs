@@ -26,11 +26,14 @@ use crate::{
         Group,
         assignor::Assignor,
         classic::Phase,
-        consumer::{Assigned, Beat, Beaten, HEARTBEAT_INTERVAL, TopicSizes},
+        consumer::{Assigned, Beat, Beaten, HEARTBEAT_INTERVAL},
         pattern::{self, Found},
     },
     error::ErrorCode,
-    metadata::acl::{AclOperation, ResourceType},
+    metadata::{
+        acl::{AclOperation, ResourceType},
+        topic::TopicSizes,
+    },
     turn::Pace,
 };
 
@@ -64,7 +67,7 @@ pub(crate) async fn consumer_group_heartbeat(
     let answer = ConsumerGroupHeartbeatResponse::default().with_heartbeat_interval_ms(interval);
     let group = request.group_id.to_string();
     let beaten = beat(context, request).await;
-    let saved = context.cluster.groups.saved(&group).await;
+    let saved = context.cluster.groups().saved(&group).await;
     match beaten.and_then(|beaten| saved.map(|()| beaten)) {
         Ok(beaten) => {
             let assignment = beaten.assignment.map(|assigned| {
@@ -100,10 +103,10 @@ async fn beat(
     }
     let mut beat = read_beat(context, request)?;
     context.check_coordinator(&id)?;
-    let topics = context.cluster.topics.sizes();
+    let topics = context.cluster.topics().sizes();
     let is_join = beat.member_epoch == 0;
     let found = find_topics(context, &id, &mut beat, &topics).await?;
-    let groups = &context.cluster.groups;
+    let groups = context.cluster.groups();
     let work = |group: &mut Group, now| {
         if !group.is_consumer {
             if group.classic.phase != Phase::Empty || !is_join {
@@ -132,7 +135,7 @@ async fn find_topics(
     topics: &Arc<TopicSizes>,
 ) -> Result<BTreeMap<String, Found>, ErrorCode> {
     let new = beat.pattern.as_deref().filter(|text| !text.is_empty());
-    let groups = &context.cluster.groups;
+    let groups = context.cluster.groups();
     let known = groups.find_group_and(group, |group, _| {
         let group = &group.consumer;
         (
@@ -145,7 +148,7 @@ async fn find_topics(
     let mut found = BTreeMap::new();
     for text in unsought {
         let is_new = new == Some(text.as_str());
-        let all = match pattern::find(&context.cluster.turns, &text, topics).await {
+        let all = match pattern::find(context.cluster.turns(), &text, topics).await {
             // One that a version took which had other bounds.
             Err(ErrorCode::InvalidRegularExpression) if !is_new => Found::nothing(topics),
             all => all?,
@@ -187,7 +190,7 @@ fn read_beat(context: &Context, request: ConsumerGroupHeartbeatRequest) -> Resul
         Some(name) => Some(Assignor::from_name(name).ok_or(ErrorCode::UnsupportedAssignor)?),
     };
     let member_id = match request.member_id.is_empty() {
-        true => context.cluster.shared.uuid().hyphenated().to_string(),
+        true => context.cluster.process().uuid().hyphenated().to_string(),
         false => request.member_id.to_string(),
     };
     let owned = request.topic_partitions.map(|topics| {
@@ -267,7 +270,7 @@ fn describe_one(context: &Context, id: GroupId, with_operations: bool) -> Descri
     if let Err(code) = context.check_coordinator(&id) {
         return failed(code, code.to_string());
     }
-    let described = context.cluster.groups.find_group_and(&id, |group, _| {
+    let described = context.cluster.groups().find_group_and(&id, |group, _| {
         group
             .is_consumer
             .then(|| describe(context, shown.clone(), group))
@@ -307,7 +310,7 @@ fn describe(context: &Context, answer: DescribedGroup, group: &Group) -> Describ
         let topics = by_topic(assigned).into_iter().map(|(id, partitions)| {
             let name = context
                 .cluster
-                .topics
+                .topics()
                 .by_id(&id)
                 .map(|topic| topic.name.clone())
                 .unwrap_or_default();

@@ -36,7 +36,7 @@ pub(crate) async fn elect_leaders(
     let mut pace = Pace::default();
     for (name, partition) in wanted(context, request).await {
         pace.step().await;
-        let elected = match context.cluster.topics.get(&name) {
+        let elected = match context.cluster.topics().get(&name) {
             _ if allowed.is_err() => allowed,
             Some(topic) => {
                 let cluster = &context.cluster;
@@ -69,7 +69,7 @@ pub(crate) async fn elect_leaders(
 async fn wanted(context: &Context, request: ElectLeadersRequest) -> Vec<(String, i32)> {
     let mut out = Vec::new();
     let Some(topics) = request.topic_partitions else {
-        for topic in context.cluster.topics.all() {
+        for topic in context.cluster.topics().all() {
             let count = topic.partitions().len() as i32;
             out.extend((0..count).map(|partition| (topic.name.clone(), partition)));
         }

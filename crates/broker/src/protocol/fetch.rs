@@ -19,15 +19,12 @@ use super::{
     throttle_ms,
 };
 use crate::{
-    cluster::{
-        fetch_session::{
-            FetchContext, PartitionKey, Position, Seen, SessionRequest, TopicKey, Wanted,
-        },
-        topic::Topic,
+    cluster::fetch_session::{
+        FetchContext, PartitionKey, Position, Seen, SessionRequest, TopicKey, Wanted,
     },
     error::ErrorCode,
     log::partition::{FetchRange, Partition},
-    metadata::{acl::AclOperation, leadership::NO_LEADER},
+    metadata::{acl::AclOperation, leadership::NO_LEADER, topic::Topic},
     quota::client::Direction,
     turn::Pace,
 };
@@ -101,7 +98,7 @@ async fn begin(
     let name_of = |key: &TopicKey| match key {
         TopicKey::Name(name) => Some(name.clone()),
         TopicKey::Id(id) => {
-            let topic = context.cluster.topics.by_id(id)?;
+            let topic = context.cluster.topics().by_id(id)?;
             Some(topic.name.as_str().into())
         }
     };
@@ -139,10 +136,10 @@ async fn begin(
         wanted,
         forgotten: forgotten.collect(),
     };
-    let now_ms = context.cluster.shared.now_ms();
+    let now_ms = context.cluster.now_ms();
     context
         .cluster
-        .fetch_sessions
+        .fetch_sessions()
         .begin(request, now_ms, name_of)
 }
 
@@ -152,7 +149,7 @@ async fn begin(
 /// UNKNOWN_TOPIC_OR_PARTITION; by id UNKNOWN_TOPIC_ID, and INCONSISTENT_TOPIC_ID if a session's topic was
 /// deleted and another has its name.
 fn find_topic(context: &Context, wanted: &Wanted) -> Result<Arc<Topic>, ErrorCode> {
-    let topics = &context.cluster.topics;
+    let topics = context.cluster.topics();
     match &wanted.key.topic {
         TopicKey::Name(name) => topics.get(name).ok_or(ErrorCode::UnknownTopicOrPartition),
         TopicKey::Id(id) => topics.by_id(id).ok_or_else(|| match &wanted.name {
@@ -380,12 +377,11 @@ fn answer(
     read: Read,
 ) -> FetchAnswer {
     let cluster = context.cluster.clone();
-    let shared = &cluster.shared;
     let answers = wanted.into_iter().zip(read.partitions).collect();
     let told = cluster
-        .fetch_sessions
-        .finish(session, answers, shared.now_ms(), seen, || {
-            shared.uuid().as_u128() as i32
+        .fetch_sessions()
+        .finish(session, answers, cluster.now_ms(), seen, || {
+            cluster.process().uuid().as_u128() as i32
         });
     let (session_id, told) = match told {
         Ok(told) => told,

@@ -14,7 +14,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use super::{api::SERVED, shape::sample};
 use crate::{
     crash_tests::cluster::Running,
-    host::Durability,
+    log::durability::Durability,
     log::{
         batch::{self, BatchRules},
         disk::Disk,

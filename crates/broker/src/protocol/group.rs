@@ -74,7 +74,7 @@ pub(crate) async fn join_group(
             Err(_) => refusal(ErrorCode::UnknownMemberId, &given_id),
         },
     };
-    let saved = context.cluster.groups.saved(&group).await;
+    let saved = context.cluster.groups().saved(&group).await;
     match answer.and_then(|joined| match saved {
         Ok(()) => Ok(joined),
         Err(code) => refusal(code, &given_id),
@@ -140,7 +140,7 @@ fn join_step(context: &Context, request: JoinGroupRequest) -> Result<Step<JoinAn
     let instance_id = optional(&request.group_instance_id);
     let prefix = instance_id.as_deref().unwrap_or(&context.client_id);
     let join = Join {
-        fresh_member_id: format!("{prefix}-{}", context.cluster.shared.uuid().hyphenated()),
+        fresh_member_id: format!("{prefix}-{}", context.cluster.process().uuid().hyphenated()),
         member_id: request.member_id.to_string(),
         instance_id,
         client_id: context.client_id.clone(),
@@ -152,7 +152,7 @@ fn join_step(context: &Context, request: JoinGroupRequest) -> Result<Step<JoinAn
         needs_member_id: context.version >= 4,
         can_skip_assignment: context.version >= 9,
     };
-    let groups = &context.cluster.groups;
+    let groups = context.cluster.groups();
     let step = |group: &mut Group, now| {
         if group.is_consumer && !group.consumer.members.is_empty() {
             return Err(ErrorCode::InconsistentGroupProtocol);
@@ -179,7 +179,7 @@ pub(crate) async fn sync_group(
         Ok(Step::Wait(receiver)) => receiver.await.unwrap_or(Err(ErrorCode::UnknownMemberId)),
     };
     // Nobody acts on an assignment that a restart would forget.
-    let saved = context.cluster.groups.saved(&group).await;
+    let saved = context.cluster.groups().saved(&group).await;
     match answer.and_then(|synced| saved.map(|()| synced)) {
         Ok(Synced {
             protocol_type,
@@ -220,7 +220,7 @@ fn sync_step(context: &Context, request: SyncGroupRequest) -> Result<Step<SyncAn
     );
     context
         .cluster
-        .groups
+        .groups()
         .find_and(&request.group_id, |group, now| {
             group.sync(speaker, request.generation_id, protocol, assignments, now)
         })
@@ -239,7 +239,7 @@ pub(crate) async fn heartbeat(
     let beat = check_group(context, AclOperation::Read, &request.group_id).and_then(|()| {
         context
             .cluster
-            .groups
+            .groups()
             .find_and(&request.group_id, |group, now| {
                 group.heartbeat(speaker, request.generation_id, now)
             })
@@ -258,7 +258,7 @@ pub(crate) async fn leave_group(
     let leave = |member_id: &str, instance_id: Option<&str>| {
         context
             .cluster
-            .groups
+            .groups()
             .find_and(&request.group_id, |group, now| {
                 group.leave(
                     Speaker {
@@ -322,7 +322,7 @@ fn describe_one(context: &Context, id: GroupId, with_operations: bool) -> Descri
             .with_authorized_operations(context.authorized_operations(ResourceType::Group, &id)),
         false => answer,
     };
-    let described = context.cluster.groups.find_group_and(&id, |group, _| {
+    let described = context.cluster.groups().find_group_and(&id, |group, _| {
         (!group.is_consumer).then(|| describe(answer.clone(), &group.classic))
     });
     described
@@ -359,7 +359,7 @@ fn describe(answer: DescribedGroup, group: &ClassicGroup) -> DescribedGroup {
 fn describe_offline(context: &Context, id: &str, answer: DescribedGroup) -> DescribedGroup {
     let is_known = context
         .cluster
-        .journal
+        .journal()
         .read(|state| state.offsets.contains_key(id));
     if is_known {
         return answer.with_group_state(StrBytes::from_static_str(Phase::Empty.name()));
@@ -395,8 +395,8 @@ pub(crate) async fn list_groups(
     let cluster = context.cluster.clone();
     let listing = context
         .cluster
-        .turns
-        .take(move || cluster.groups.list(&cluster.journal));
+        .turns()
+        .take(move || cluster.groups().list());
     let Some(all) = listing.await else {
         let code = ErrorCode::CoordinatorNotAvailable.code();
         return ListGroupsResponse::default().with_error_code(code);
@@ -438,13 +438,7 @@ pub(crate) async fn delete_groups(
     for id in asked {
         pace.step().await;
         let deleted = match check_group(context, AclOperation::Delete, &id) {
-            Ok(()) => {
-                context
-                    .cluster
-                    .groups
-                    .delete(&id, &context.cluster.journal)
-                    .await
-            }
+            Ok(()) => context.cluster.groups().delete(&id).await,
             Err(code) => Err(code),
         };
         results.push(

@@ -54,7 +54,7 @@ pub(crate) async fn list_offsets(
     for wanted in asked {
         pace.step().await;
         let allowed = context.check_topic(AclOperation::Describe, &wanted.name);
-        let topic = context.cluster.topics.get(&wanted.name);
+        let topic = context.cluster.topics().get(&wanted.name);
         let mut partitions = Vec::with_capacity(wanted.partitions.len());
         for partition in wanted.partitions {
             pace.step().await;
@@ -113,7 +113,7 @@ async fn find_in_turn(
     }
     let finding = context
         .cluster
-        .turns
+        .turns()
         .take(move || find(&log, &wanted, is_read_committed));
     finding.await.unwrap_or(Err(ErrorCode::UnknownServerError))
 }
@@ -174,7 +174,7 @@ pub(crate) async fn offset_for_leader_epoch(
             true => Ok(()),
             false => context.check_topic(AclOperation::Describe, &wanted.topic),
         };
-        let topic = context.cluster.topics.get(&wanted.topic);
+        let topic = context.cluster.topics().get(&wanted.topic);
         let mut partitions = Vec::with_capacity(wanted.partitions.len());
         for partition in wanted.partitions {
             pace.step().await;

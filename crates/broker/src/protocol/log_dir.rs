@@ -41,7 +41,7 @@ pub(crate) async fn describe_log_dirs(
     let cluster = &context.cluster;
     let mut topics = Vec::new();
     let mut pace = Pace::default();
-    for topic in cluster.topics.all() {
+    for topic in cluster.topics().all() {
         pace.step().await;
         let wanted = match &asked {
             None => None,

@@ -14,12 +14,12 @@ use kafka_protocol::messages::{
 
 use super::{Context, OPERATIONS_UNKNOWN, distinct};
 use crate::{
-    cluster::topic::{Topic, check_topic_name},
     error::ErrorCode,
     log::partition::Partition,
     metadata::{
         acl::{AclOperation, ResourceType},
         leadership::NO_LEADER,
+        topic::{Topic, check_topic_name},
     },
     spec::TopicSpec,
     turn::Pace,
@@ -42,7 +42,7 @@ pub(crate) async fn metadata(context: &mut Context, request: MetadataRequest) ->
         });
     let mut answer = MetadataResponse::default()
         .with_brokers(brokers.collect())
-        .with_cluster_id(Some(cluster.id.clone().into()))
+        .with_cluster_id(Some(cluster.id().to_owned().into()))
         .with_controller_id(cluster.controller().into())
         .with_cluster_authorized_operations(match request.include_cluster_authorized_operations {
             true => context.cluster_operations(),
@@ -55,7 +55,7 @@ pub(crate) async fn metadata(context: &mut Context, request: MetadataRequest) ->
     let mut pace = Pace::default();
     match wanted {
         None => {
-            for topic in cluster.topics.all() {
+            for topic in cluster.topics().all() {
                 pace.step().await;
                 if context.may_see_topic(&topic.name) {
                     answer.topics.push(describe(context, &topic));
@@ -103,7 +103,7 @@ async fn find(
     };
     let named = wanted.name.as_ref().filter(|_| wanted.topic_id.is_nil());
     let Some(name) = named else {
-        return match cluster.topics.by_id(&wanted.topic_id) {
+        return match cluster.topics().by_id(&wanted.topic_id) {
             Some(topic) => match context.check_topic(AclOperation::Describe, &topic.name) {
                 Ok(()) => describe(context, &topic),
                 Err(code) => failed(code),
@@ -115,7 +115,7 @@ async fn find(
     if let Err(code) = context.check_topic(AclOperation::Describe, name) {
         return failed(code);
     }
-    if let Some(topic) = cluster.topics.get(name) {
+    if let Some(topic) = cluster.topics().get(name) {
         return describe(context, &topic);
     }
     if check_topic_name(name).is_err() {
@@ -138,7 +138,7 @@ async fn find(
         // looks whether it is gone is told that it is.
         Ok(_) => failed(ErrorCode::UnknownTopicOrPartition),
         // Somebody else may have been faster.
-        Err(error) => match cluster.topics.get(name) {
+        Err(error) => match cluster.topics().get(name) {
             Some(topic) => describe(context, &topic),
             None => failed(
                 ErrorCode::try_from_code(error.code).unwrap_or(ErrorCode::UnknownServerError),
@@ -214,7 +214,7 @@ pub(crate) async fn describe_topic_partitions(
     let mut names: Vec<String> = if request.topics.is_empty() {
         context
             .cluster
-            .topics
+            .topics()
             .all()
             .iter()
             .filter(|topic| context.may_see_topic(&topic.name))
@@ -279,7 +279,7 @@ fn describe_page(
     }
     let answer = answer
         .with_topic_authorized_operations(context.authorized_operations(ResourceType::Topic, name));
-    let Some(topic) = context.cluster.topics.get(name) else {
+    let Some(topic) = context.cluster.topics().get(name) else {
         let code = match check_topic_name(name) {
             Ok(()) => ErrorCode::UnknownTopicOrPartition,
             Err(_) => ErrorCode::InvalidTopicException,

@@ -1,6 +1,6 @@
 //! Committed offsets: OffsetCommit, OffsetFetch, OffsetDelete.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, convert::Infallible};
 
 use kafka_protocol::{
     messages::{
@@ -21,7 +21,7 @@ use kafka_protocol::{
 use super::{Context, code_of, distinct};
 use crate::{
     coordinator::group::{Group, classic::Speaker},
-    error::ErrorCode,
+    error::{ErrorCode, Unwritten},
     metadata::{
         acl::AclOperation,
         state::{ClusterState, CommittedOffset, Record, TopicPartition},
@@ -47,7 +47,7 @@ pub(crate) async fn offset_commit(
     };
     let allowed = context.check_coordinator(&group).and_then(|()| {
         let generation = request.generation_id_or_member_epoch;
-        let groups = &context.cluster.groups;
+        let groups = context.cluster.groups();
         groups.check_commit(&group, speaker, generation, false)
     });
     let may_commit = context.check_group(AclOperation::Read, &group);
@@ -90,9 +90,9 @@ pub(crate) async fn offset_commit(
     OffsetCommitResponse::default().with_topics(topics)
 }
 
-pub(super) async fn write(context: &Context, records: Vec<Record>) -> std::io::Result<()> {
-    let position = context.cluster.journal.append(records)?;
-    context.cluster.journal.flush(position).await
+pub(super) async fn write(context: &Context, records: Vec<Record>) -> Result<(), Unwritten> {
+    let position = context.cluster.journal().append(records)?;
+    context.cluster.journal().flush(position).await
 }
 
 fn committed(
@@ -109,7 +109,7 @@ fn committed(
         offset: partition.committed_offset,
         leader_epoch: partition.committed_leader_epoch,
         metadata,
-        committed_ms: context.cluster.shared.now_ms(),
+        committed_ms: context.cluster.now_ms(),
     })
 }
 
@@ -128,7 +128,7 @@ pub(super) fn check_offset(
     }
     let topic = context
         .cluster
-        .topics
+        .topics()
         .get(topic)
         .ok_or(ErrorCode::UnknownTopicOrPartition)?;
     topic
@@ -291,7 +291,7 @@ async fn fetch_group(context: &Context, wanted: Wanted<'_>) -> Result<Vec<Found>
         check_member(context, wanted.group, member, epoch)?;
     }
     let is_all = wanted.topics.is_none();
-    let journal = &context.cluster.journal;
+    let journal = context.cluster.journal();
     let (group, require_stable) = (wanted.group, wanted.require_stable);
     let asked = journal.read(|state| wanted_partitions(state, group, wanted.topics));
     let mut found = Vec::with_capacity(asked.len());
@@ -329,7 +329,7 @@ fn check_member(
     };
     context
         .cluster
-        .groups
+        .groups()
         .find_group_and(group, check)
         .unwrap_or(Err(ErrorCode::UnknownMemberId))
 }
@@ -377,9 +377,9 @@ pub(crate) async fn offset_delete(
     let group = request.group_id.to_string();
     let is_known = context
         .cluster
-        .journal
+        .journal()
         .read(|state| state.offsets.contains_key(&group));
-    let subscribed = context.cluster.groups.subscribed_topics(&group);
+    let subscribed = context.cluster.groups().subscribed_topics(&group);
     let allowed = context
         .check_group(AclOperation::Delete, &group)
         .and_then(|()| context.check_coordinator(&group));
@@ -434,12 +434,11 @@ async fn delete_offsets(
     context: &Context,
     group: &str,
     mut gone: Vec<TopicPartition>,
-) -> std::io::Result<()> {
-    let journal = &context.cluster.journal;
-    let ((), position) = journal.change(|state| {
+) -> Result<(), Unwritten> {
+    let committed = context.cluster.journal().commit(|state| {
         let known = state.offsets.get(group).map(|offsets| &offsets.committed);
         gone.retain(|partition| known.is_some_and(|known| known.contains_key(partition)));
-        Ok::<_, std::io::Error>((Record::offsets_gone(group, gone), ()))
-    })?;
-    journal.flush(position).await
+        Ok::<_, Infallible>((Record::offsets_gone(group, gone), ()))
+    });
+    Ok(committed.await?)
 }

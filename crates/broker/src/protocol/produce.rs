@@ -17,7 +17,6 @@ use kafka_protocol::{
 
 use super::{Context, bandwidth::Traffic, throttle_ms};
 use crate::{
-    cluster::topic::Topic,
     coordinator::transaction::{Claim, Producer},
     counters,
     error::ErrorCode,
@@ -30,6 +29,7 @@ use crate::{
         partition::Partition,
         record::UNPACKED_BYTES_MAX,
     },
+    metadata::topic::Topic,
     metadata::{acl::AclOperation, leadership::NO_LEADER},
     quota::{client::Direction, disk::segment_bytes_max},
 };
@@ -181,7 +181,7 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
 }
 
 fn find_topic(context: &Context, data: &TopicProduceData) -> Result<Arc<Topic>, ErrorCode> {
-    let topics = &context.cluster.topics;
+    let topics = context.cluster.topics();
     if context.version >= 13 {
         let topic = topics.by_id(&data.topic_id);
         let topic = topic.ok_or(ErrorCode::UnknownTopicId)?;
@@ -228,7 +228,7 @@ async fn join_transaction(
         return;
     };
     let key = (topic.name.clone(), data.index);
-    let transactions = &context.cluster.transactions;
+    let transactions = context.cluster.transactions();
     let is_led = context.led_partition(Some(topic), data.index, None).is_ok();
     if context.version < 12
         || !is_led
@@ -301,7 +301,7 @@ async fn append(
         let message = "the disk of this cluster is full";
         return Err(BatchRefusal::new(ErrorCode::KafkaStorageError, message).into());
     }
-    let now_ms = cluster.shared.now_ms();
+    let now_ms = cluster.now_ms();
     let rules = BatchRules {
         message_bytes_max: settings
             .message_bytes_max
@@ -324,7 +324,7 @@ async fn append(
     let verify = || {
         let key = (topic.name.clone(), data.index);
         cluster
-            .transactions
+            .transactions()
             .verify(transactional_id, &batch.header, &key)
     };
     let options = LogOptions {
@@ -361,7 +361,7 @@ async fn open_batch(
             Ok(batch) => return Ok(batch),
         }
     }
-    let turns = &context.cluster.turns;
+    let turns = context.cluster.turns();
     let opened = turns.take(move || unopened.open(&rules, UNPACKED_BYTES_MAX));
     match opened.await {
         Some(Ok(batch)) => Ok(batch),

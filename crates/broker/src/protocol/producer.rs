@@ -20,6 +20,7 @@ pub(crate) async fn init_producer_id(
         None => match context.check_idempotent_write() {
             Ok(()) => context
                 .cluster
+                .transactions()
                 .next_producer_id()
                 .await
                 .map(|id| Producer { id, epoch: 0 }),
@@ -49,7 +50,7 @@ async fn init_transactional(
         epoch: request.producer_epoch,
     });
     let fenced = super::transaction::fenced(context.version, 4);
-    let transactions = &context.cluster.transactions;
+    let transactions = context.cluster.transactions();
     transactions
         .init_producer(id, request.transaction_timeout_ms, former, fenced)
         .await
@@ -66,7 +67,7 @@ pub(crate) async fn describe_producers(
     for wanted in asked {
         pace.step().await;
         let allowed = context.check_topic(AclOperation::Read, &wanted.name);
-        let topic = context.cluster.topics.get(&wanted.name);
+        let topic = context.cluster.topics().get(&wanted.name);
         let mut partitions = Vec::with_capacity(wanted.partition_indexes.len());
         for index in wanted.partition_indexes {
             pace.step().await;

@@ -12,7 +12,10 @@ use tokio::time::Instant;
 use super::{Context, ProtocolError, Reply, api};
 use crate::{
     error::ErrorCode,
-    security::sasl::{Exchange, Progress, SaslError},
+    security::{
+        error::SaslError,
+        sasl::{Exchange, Progress},
+    },
     spec::security::{SaslMechanism, SaslSpec},
 };
 
@@ -141,7 +144,9 @@ impl<'a> Authenticator<'a> {
             } => self.token_request(context, frame).await,
             State::Tokens { exchange, .. } => {
                 let address = context.peer.ip();
-                let progress = exchange.evaluate(&context.cluster, address, &frame).await;
+                let progress = exchange
+                    .evaluate(context.cluster.security(), address, &frame)
+                    .await;
                 Ok(match self.progress(progress) {
                     Ok((token, None)) => Step::Answer(raw(&token)),
                     Ok((token, Some(session))) => Step::Done(raw(&token), session),
@@ -246,7 +251,9 @@ impl<'a> Authenticator<'a> {
     ) -> Result<Progress, SaslError> {
         match &mut self.state {
             State::Tokens { exchange, .. } => {
-                exchange.evaluate(&context.cluster, address, token).await
+                exchange
+                    .evaluate(context.cluster.security(), address, token)
+                    .await
             }
             _ => Err(SaslError::Malformed("a token before its mechanism")),
         }

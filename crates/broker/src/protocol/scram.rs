@@ -1,6 +1,6 @@
 //! DescribeUserScramCredentials and AlterUserScramCredentials (KIP-554).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, convert::Infallible};
 
 use kafka_protocol::messages::{
     AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse,
@@ -14,15 +14,13 @@ use kafka_protocol::messages::{
 
 use super::Context;
 use crate::{
-    error::{ErrorCode, TopicError},
+    error::{ErrorCode, TopicError, Unwritten},
     metadata::{
         acl::AclOperation,
+        credential::{ITERATIONS_MAX, ITERATIONS_MIN, ScramCredential, ScramMechanism},
         state::{ClusterState, Record},
     },
-    security::{
-        scram::{ITERATIONS_MAX, ITERATIONS_MIN, ScramCredential, ScramMechanism},
-        user::{NAME_BYTES_MAX, RESERVED_NAME, RESERVED_NAMES, USERS_MAX},
-    },
+    security::user::{NAME_BYTES_MAX, RESERVED_NAME, RESERVED_NAMES, USERS_MAX},
 };
 
 /// Longest salt that is kept.
@@ -39,7 +37,7 @@ pub(crate) async fn describe_user_scram_credentials(
             .with_error_message(Some(error.message.into()));
     }
     let asked = request.users.unwrap_or_default();
-    let results = context.cluster.journal.read(|state| {
+    let results = context.cluster.journal().read(|state| {
         // How often each user was asked for.
         let mut users = BTreeMap::<&str, usize>::new();
         match asked.is_empty() {
@@ -100,10 +98,9 @@ pub(crate) async fn alter_user_scram_credentials(
             .collect()
     };
     let alterations = match context.check_cluster_or_say(AclOperation::Alter) {
-        Ok(()) => alter(context, &request).await.unwrap_or_else(|error| {
-            tracing::error!(%error, cluster = %context.cluster.id, "the journal cannot be written");
-            refuse_all(ErrorCode::KafkaStorageError.into())
-        }),
+        Ok(()) => alter(context, &request)
+            .await
+            .unwrap_or_else(|error| refuse_all(error.into())),
         Err(error) => refuse_all(error),
     };
     let results = alterations.into_iter().map(|(user, altered)| {
@@ -121,15 +118,15 @@ pub(crate) async fn alter_user_scram_credentials(
 async fn alter(
     context: &Context,
     request: &AlterUserScramCredentialsRequest,
-) -> std::io::Result<Alterations> {
-    let journal = &context.cluster.journal;
+) -> Result<Alterations, Unwritten> {
+    let journal = context.cluster.journal();
     let (alterations, position) = journal.change(|state| {
         let alterations = decide(state, request);
         let records = alterations.values().flatten().cloned().collect();
-        Ok::<_, std::io::Error>((records, alterations))
+        Ok::<_, Infallible>((records, alterations))
     })?;
     // A super user whose last password is deleted is one no more.
-    context.cluster.authorizer.note_change(journal);
+    context.cluster.security().note_change();
     journal.flush(position).await?;
     Ok(alterations)
 }

@@ -182,7 +182,7 @@ fn check_delete(context: &Context, name: &str) -> Result<(), ErrorCode> {
         return Ok(());
     }
     context.check_topic(AclOperation::Describe, name)?;
-    if context.cluster.topics.get(name).is_none() {
+    if context.cluster.topics().get(name).is_none() {
         return Err(ErrorCode::UnknownTopicOrPartition);
     }
     context.check_topic(delete, name)
@@ -211,7 +211,7 @@ pub(crate) async fn delete_topics(
     let mut pace = Pace::default();
     for (wanted, is_repeated) in asked {
         pace.step().await;
-        let topics = &context.cluster.topics;
+        let topics = context.cluster.topics();
         let name = match &wanted.name {
             _ if is_repeated => Err(twice(if wanted.name.is_some() { "name" } else { "id" })),
             Some(name) => Ok(name.to_string()),
@@ -298,7 +298,7 @@ pub(crate) async fn delete_records(
     let mut topics = Vec::with_capacity(request.topics.len());
     for wanted in distinct::partitions(request.topics).await {
         let allowed = context.check_topic(AclOperation::Delete, &wanted.name);
-        let topic = context.cluster.topics.get(&wanted.name);
+        let topic = context.cluster.topics().get(&wanted.name);
         let partitions = wanted.partitions.iter().map(|partition| {
             let index = partition.partition_index;
             let answer = DeleteRecordsPartitionResult::default().with_partition_index(index);
@@ -309,7 +309,7 @@ pub(crate) async fn delete_records(
                     Some(topic) if !topic.settings().is_deleted_by_retention => {
                         Err(ErrorCode::PolicyViolation)
                     }
-                    _ => log.delete_records(partition.offset, context.cluster.shared.now_ms()),
+                    _ => log.delete_records(partition.offset, context.cluster.now_ms()),
                 });
             match deleted {
                 Ok(start) => {

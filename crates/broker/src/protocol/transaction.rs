@@ -90,7 +90,7 @@ pub(crate) async fn add_partitions_to_txn(
 /// Whether the client may write to a partition, and there is one.
 fn check_partition(context: &Context, topic: &str, partition: i32) -> Result<(), ErrorCode> {
     context.check_topic(AclOperation::Write, topic)?;
-    let topic = context.cluster.topics.get(topic);
+    let topic = context.cluster.topics().get(topic);
     match topic.is_some_and(|topic| topic.partition(partition).is_some()) {
         true => Ok(()),
         false => Err(ErrorCode::UnknownTopicOrPartition),
@@ -161,7 +161,7 @@ async fn add_partitions(
         producer,
         fenced: fenced(context.version, 2),
     };
-    let transactions = &context.cluster.transactions;
+    let transactions = context.cluster.transactions();
     transactions.add_partitions(claim, wanted).await
 }
 
@@ -187,7 +187,7 @@ pub(crate) async fn add_offsets_to_txn(
         Ok(()) => {
             context
                 .cluster
-                .transactions
+                .transactions()
                 .add_group(claim, &request.group_id)
                 .await
         }
@@ -236,7 +236,7 @@ pub(crate) async fn txn_offset_commit(
                     offset: partition.committed_offset,
                     leader_epoch: partition.committed_leader_epoch,
                     metadata,
-                    committed_ms: context.cluster.shared.now_ms(),
+                    committed_ms: context.cluster.now_ms(),
                 };
                 offsets.push(((wanted.name.to_string(), partition.partition_index), at));
             }
@@ -282,14 +282,14 @@ async fn commit_offsets(
         instance_id: instance_id.as_deref(),
     };
     cluster
-        .groups
+        .groups()
         .check_commit(group, speaker, request.generation_id, true)?;
     if context.version >= 5 {
         // KIP-890: committing offsets makes the group part of the transaction.
-        cluster.transactions.add_group(claim, group).await?;
+        cluster.transactions().add_group(claim, group).await?;
     }
     cluster
-        .transactions
+        .transactions()
         .commit_offsets(claim, group, offsets)
         .await
 }
@@ -318,7 +318,7 @@ pub(crate) async fn end_txn(context: &mut Context, request: EndTxnRequest) -> En
         Ok(()) => {
             context
                 .cluster
-                .transactions
+                .transactions()
                 .end(claim, marker, bumps_epoch)
                 .await
         }
@@ -347,7 +347,7 @@ pub(crate) async fn describe_transactions(
             .check_transactional_id(AclOperation::Describe, &id)
             .and_then(|()| context.check_coordinator(&id))
             .and_then(|()| {
-                let journal = &context.cluster.journal;
+                let journal = context.cluster.journal();
                 let found = journal.read(|state| state.transactions.get(id.as_str()).cloned());
                 found.ok_or(ErrorCode::TransactionalIdNotFound)
             });
@@ -394,7 +394,7 @@ pub(crate) async fn list_transactions(
     context: &mut Context,
     request: ListTransactionsRequest,
 ) -> ListTransactionsResponse {
-    let now_ms = context.cluster.shared.now_ms();
+    let now_ms = context.cluster.now_ms();
     let filters = request.state_filters.iter().map(StrBytes::as_str);
     let states: HashSet<&str> = filters.collect();
     let names = TransactionStatus::ALL.map(TransactionStatus::name);
@@ -425,7 +425,7 @@ pub(crate) async fn list_transactions(
     let mut last: Option<String> = None;
     loop {
         let from = last.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let next = context.cluster.journal.read(|state| {
+        let next = context.cluster.journal().read(|state| {
             let some = state.transactions.range::<str, _>((from, Bound::Unbounded));
             let mut next = None;
             for (id, record) in some.take(IDS_AT_ONCE) {

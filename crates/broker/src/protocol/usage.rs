@@ -7,8 +7,8 @@ use std::{
 
 use super::Context;
 use crate::{
-    cluster::topic::Topic,
     counters::{self, Counters, TopicCounters, UserCounters},
+    metadata::topic::Topic,
 };
 
 /// A user and its counters: looked up once, so that counting takes no lock.
@@ -27,7 +27,7 @@ impl Context {
         if !self.usage.as_ref().is_some_and(is_known) {
             self.usage = Some(Usage {
                 user: self.user.clone(),
-                counters: self.cluster.users.of(&self.user),
+                counters: self.cluster.user_counters().of(&self.user),
             });
         }
     }
@@ -38,7 +38,7 @@ impl Context {
 
     /// The cluster's counters; `None` where nothing is counted, because the host itself asks.
     pub(super) fn counters(&self) -> Option<&Counters> {
-        (!self.is_internal).then_some(&self.cluster.counters)
+        (!self.is_internal).then(|| self.cluster.counters())
     }
 
     /// The same of a topic.
@@ -111,7 +111,7 @@ impl Context {
             return;
         }
         let millis = throttle.as_millis() as u64;
-        let all = &self.cluster.counters;
+        let all = self.cluster.counters();
         counters::add(&all.throttled_requests, 1);
         counters::add(&all.throttled_ms, millis);
         if let Some(user) = self.user_counters() {

@@ -13,7 +13,7 @@ use kafka_protocol::{
 use super::{Context, handle};
 use crate::{
     crash_tests::cluster::{NOW_MS, Running},
-    host::Durability,
+    log::durability::Durability,
     log::{
         disk::Disk,
         tests::{Draft, build},
@@ -228,11 +228,11 @@ async fn what_has_to_be_unpacked_waits_for_its_turn() {
     };
     // Somebody else of the cluster has its turn, and does not end.
     let (end, ended) = mpsc::channel::<()>();
-    let held = running.cluster.turns.take(move || {
+    let held = running.cluster.turns().take(move || {
         let _ = ended.recv();
     });
     let mut held = pin!(held);
-    while running.cluster.turns.is_free() {
+    while running.cluster.turns().is_free() {
         assert!(held.as_mut().now_or_never().is_none());
     }
     for timestamp in [-1, -2] {

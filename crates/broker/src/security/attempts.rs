@@ -13,7 +13,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::security::sasl::SaslError;
+use crate::security::error::SaslError;
 
 /// Wrong passwords in a row that are answered without waiting.
 const FAILURES_BURST: f64 = 50.0;

@@ -12,16 +12,18 @@ use std::{
 use parking_lot::RwLock;
 
 use crate::{
-    cluster::Cluster,
     error::{ErrorCode, TopicError},
     metadata::{
         acl::{Acl, AclFilter, AclOperation, AclSet, Asker, CLUSTER_NAME, ResourceType, Verdict},
         journal::Journal,
         state::{ClusterState, Record},
     },
-    protocol::ANONYMOUS,
-    security::user::INTERNAL_USER,
+    security::{
+        Security,
+        user::{ANONYMOUS, INTERNAL_USER},
+    },
     spec::{Authorization, ClusterSpec},
+    turn::Turns,
 };
 
 /// ACLs of one cluster; above: POLICY_VIOLATION.
@@ -252,7 +254,7 @@ fn check_new(acl: &Acl) -> Result<(), TopicError> {
     Ok(())
 }
 
-impl Cluster {
+impl Security {
     /// Makes ACLs; one answer for each. Those that are there already are fine. Durable when this returns.
     pub(crate) async fn create_acls(
         &self,
@@ -276,7 +278,7 @@ impl Cluster {
             let answers: Vec<_> = acls.into_iter().map(&mut create).collect();
             Ok::<_, TopicError>((records, answers))
         })?;
-        self.authorizer.note_change(&self.journal);
+        self.note_change();
         self.journal.flush(position).await?;
         Ok(answers)
     }
@@ -284,9 +286,10 @@ impl Cluster {
     /// Deletes what each filter chooses and returns it. Durable when this returns.
     pub(crate) async fn delete_acls(
         &self,
+        turns: &Turns,
         filters: Vec<AclFilter>,
     ) -> Result<Vec<Vec<Acl>>, TopicError> {
-        let mut deleted = self.choose_acls(filters).await?;
+        let mut deleted = self.choose_acls(turns, filters).await?;
         let ((), position) = self.journal.change(|state| {
             // Others may have been faster.
             let chosen = deleted.iter_mut();
@@ -294,14 +297,18 @@ impl Cluster {
             let gone = deleted.iter().flatten().cloned().map(Record::AclGone);
             Ok::<_, TopicError>((gone.collect(), ()))
         })?;
-        self.authorizer.note_change(&self.journal);
+        self.note_change();
         self.journal.flush(position).await?;
         Ok(deleted)
     }
 
     /// What each filter chooses; what two choose goes to the first (Kafka's `AclAuthorizer.deleteAcls`).
     /// Filters may be many, and so may ACLs: some are tried in each turn.
-    async fn choose_acls(&self, filters: Vec<AclFilter>) -> Result<Vec<Vec<Acl>>, TopicError> {
+    async fn choose_acls(
+        &self,
+        turns: &Turns,
+        filters: Vec<AclFilter>,
+    ) -> Result<Vec<Vec<Acl>>, TopicError> {
         let acls = self.journal.read(|state| state.acls.clone());
         let mut left: Vec<Acl> = acls.iter().collect();
         let mut chosen = Vec::with_capacity(filters.len());
@@ -309,7 +316,7 @@ impl Cluster {
         while filters.len() > 0 {
             let some: Vec<AclFilter> = filters.by_ref().take(FILTERS_PER_TURN).collect();
             let mut all = std::mem::take(&mut left);
-            let choosing = self.turns.take(move || {
+            let choosing = turns.take(move || {
                 let choose = |filter: AclFilter| -> Vec<Acl> {
                     let fits = |acl: &mut Acl| filter.fits(acl);
                     all.extract_if(.., fits).collect()

@@ -3,38 +3,10 @@
 use std::net::IpAddr;
 
 use crate::{
-    cluster::Cluster,
-    security::scram::{Challenge, ScramMechanism},
+    metadata::credential::ScramMechanism,
+    security::{Security, error::SaslError, scram::Challenge},
     spec::security::SaslMechanism,
 };
-
-/// Why somebody is not let in. What a client is told is [`SaslError::public`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum SaslError {
-    #[error("{0} cannot be read")]
-    Malformed(&'static str),
-    #[error("the credentials are wrong")]
-    Credentials,
-    #[error("user name or password is wrong")]
-    Password,
-    #[error("the authorization id is not the user")]
-    AuthorizationId,
-    #[error("there were too many attempts from this address")]
-    Limited,
-}
-
-impl SaslError {
-    /// Kafka's texts; where there is none of its own, nothing is told that would help to guess.
-    pub(crate) fn public(self) -> Option<&'static str> {
-        match self {
-            Self::Malformed(_) | Self::Credentials | Self::Limited => None,
-            Self::Password => Some("Authentication failed: Invalid username or password"),
-            Self::AuthorizationId => Some(
-                "Authentication failed: Client requested an authorization id that is different from username",
-            ),
-        }
-    }
-}
 
 /// What a token leads to.
 #[derive(Debug, PartialEq, Eq)]
@@ -66,21 +38,21 @@ impl Exchange {
     /// Takes the client's next token. Passwords are looked at only as often as the address may try.
     pub(crate) async fn evaluate(
         &mut self,
-        cluster: &Cluster,
+        security: &Security,
         address: IpAddr,
         token: &[u8],
     ) -> Result<Progress, SaslError> {
         match std::mem::replace(self, Self::Over) {
             Self::Plain => {
                 let message = PlainMessage::parse(token)?;
-                cluster.attempts.wait(address).await?;
-                let is_right = cluster
+                security.attempts.wait(address).await?;
+                let is_right = security
                     .check_password(&message.user, message.password)
                     .await;
                 if !is_right {
                     return Err(SaslError::Password);
                 }
-                cluster.attempts.succeed(address);
+                security.attempts.succeed(address);
                 if ![String::new(), message.user.clone()].contains(&message.authorization_id) {
                     return Err(SaslError::AuthorizationId);
                 }
@@ -90,16 +62,16 @@ impl Exchange {
                 })
             }
             Self::ScramFirst(mechanism) => {
-                let nonce = cluster.shared.nonce();
-                let find = |user: &str| cluster.credential(mechanism, user);
+                let nonce = security.process.nonce();
+                let find = |user: &str| security.credential(mechanism, user);
                 let (challenge, answer) = Challenge::begin(mechanism, token, &nonce, find)?;
                 *self = Self::ScramFinal(Box::new(challenge));
                 Ok(Progress::Challenge(answer.into_bytes()))
             }
             Self::ScramFinal(challenge) => {
-                cluster.attempts.wait(address).await?;
+                security.attempts.wait(address).await?;
                 let (user, answer) = challenge.finish(token)?;
-                cluster.attempts.succeed(address);
+                security.attempts.succeed(address);
                 Ok(Progress::Done {
                     user,
                     token: answer.into_bytes(),

@@ -1,22 +1,20 @@
 //! Users of a cluster: what is known of their passwords, and who may make them.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, convert::Infallible};
 
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    cluster::Cluster,
-    error::HostError,
-    host::Host,
-    metadata::state::{ClusterState, Record},
-    protocol::ANONYMOUS,
-    security::scram::{ITERATIONS_MIN, SALT_BYTES, ScramCredential, ScramMechanism, SecretBytes},
-    spec::UserDescription,
+    error::{Refusal, Unwritten},
+    metadata::{
+        credential::{ITERATIONS_MIN, SALT_BYTES, ScramCredential, ScramMechanism, SecretBytes},
+        state::{ClusterState, Record},
+    },
+    security::Security,
 };
 
+/// The user on listeners without authentication.
+pub(crate) const ANONYMOUS: &str = "ANONYMOUS";
 /// Users with a password in one cluster.
 pub(crate) const USERS_MAX: usize = 10_000;
 /// Longest user name; the longest that every client has to be able to send (RFC 4616).
@@ -30,17 +28,9 @@ pub(crate) const RESERVED_NAME: &str = "the name is reserved";
 /// Key from which the salts of users who do not exist are derived.
 const IMAGINARY_SECRET_BYTES: usize = 32;
 
-/// Why a user was not written down.
-enum EnsureError {
-    TooMany,
-    Io(std::io::Error),
-}
-
-impl From<std::io::Error> for EnsureError {
-    fn from(error: std::io::Error) -> Self {
-        Self::Io(error)
-    }
-}
+/// There is no room for one more user: [`USERS_MAX`].
+#[derive(Debug)]
+pub(crate) struct TooManyUsers;
 
 /// What is kept of a user's passwords. A reserved name has none, whatever an older journal says.
 fn known<'s>(
@@ -51,7 +41,7 @@ fn known<'s>(
     state.users.get(user).filter(|_| !is_reserved)
 }
 
-impl Cluster {
+impl Security {
     /// What is kept of a user's password; for a user without one, something that no password fits.
     pub(crate) fn credential(&self, mechanism: ScramMechanism, user: &str) -> ScramCredential {
         let find = |state: &ClusterState| known(state, user)?.get(&mechanism).cloned();
@@ -66,7 +56,7 @@ impl Cluster {
         if let Some(secret) = self.journal.read(|state| state.imaginary_secret.clone()) {
             return secret;
         }
-        let made = SecretBytes(self.shared.secret(IMAGINARY_SECRET_BYTES));
+        let made = SecretBytes(self.process.secret(IMAGINARY_SECRET_BYTES));
         let kept = self.journal.change(|state| {
             let (records, secret) = match &state.imaginary_secret {
                 Some(secret) => (Vec::new(), secret.clone()),
@@ -77,12 +67,12 @@ impl Cluster {
                     made.clone(),
                 ),
             };
-            Ok::<_, std::io::Error>((records, secret))
+            Ok::<_, Infallible>((records, secret))
         });
         match kept {
             Ok((secret, _)) => secret,
             Err(error) => {
-                tracing::error!(%error, cluster = %self.id, "the journal cannot be written");
+                Unwritten::from(error).log();
                 made
             }
         }
@@ -100,27 +90,29 @@ impl Cluster {
             let mechanism = ScramMechanism::Sha256;
             (mechanism, self.credential(mechanism, user))
         });
-        self.shared
-            .derive_keys(move || {
-                credential.has_password(mechanism, password.expose_secret().as_bytes())
-            })
+        self.derivations
+            .take(move || credential.has_password(mechanism, password.expose_secret().as_bytes()))
             .await
             .unwrap_or(false)
     }
 
-    async fn ensure_user(
-        self: &Arc<Self>,
+    /// Makes a user have this password for every mechanism.
+    ///
+    /// # Errors
+    /// If there are too many users already, or the journal cannot be written.
+    pub(crate) async fn ensure_user(
+        &self,
         name: &str,
         password: SecretString,
-    ) -> Result<(), HostError> {
+    ) -> Result<(), Refusal<TooManyUsers>> {
         let known = self
             .journal
             .read(|state| state.users.get(name).cloned())
             .unwrap_or_default();
-        let salts = ScramMechanism::ALL.map(|_| self.shared.secret(SALT_BYTES));
+        let salts = ScramMechanism::ALL.map(|_| self.process.secret(SALT_BYTES));
         let derived = self
-            .shared
-            .derive_keys(move || {
+            .derivations
+            .take(move || {
                 let password = password.expose_secret().as_bytes();
                 let fits = |mechanism: &ScramMechanism| {
                     let known = known.get(mechanism);
@@ -136,18 +128,14 @@ impl Cluster {
                 changed.map(derive).collect::<Vec<_>>()
             })
             .await;
-        let storage = |source| HostError::Storage {
-            path: self.dir.clone(),
-            source,
-        };
         let derived = derived.ok_or_else(|| {
-            storage(std::io::Error::other(
+            Unwritten::from(std::io::Error::other(
                 "keys were not derived: the host stops",
             ))
         })?;
-        let changed = self.journal.change(|state| {
+        let committed = self.journal.commit(|state| {
             if !state.users.contains_key(name) && state.users.len() >= USERS_MAX {
-                return Err(EnsureError::TooMany);
+                return Err(TooManyUsers);
             }
             let records = derived
                 .into_iter()
@@ -158,20 +146,14 @@ impl Cluster {
                 });
             Ok((records.collect(), ()))
         });
-        let ((), position) = changed.map_err(|error| match error {
-            EnsureError::TooMany => HostError::InvalidUser {
-                reason: format!("there are {USERS_MAX} users already"),
-            },
-            EnsureError::Io(source) => storage(source),
-        })?;
-        self.journal.flush(position).await.map_err(storage)
+        committed.await
     }
 
-    async fn drop_user(&self, name: &str) -> Result<(), HostError> {
-        let storage = |source| HostError::Storage {
-            path: self.dir.clone(),
-            source,
-        };
+    /// Forgets a user's password, and that it is a super user.
+    ///
+    /// # Errors
+    /// If the journal cannot be written.
+    pub(crate) async fn drop_user(&self, name: &str) -> Result<(), Unwritten> {
         let gone = |state: &ClusterState| {
             let mechanisms = state
                 .users
@@ -182,126 +164,33 @@ impl Cluster {
                 user: name.to_owned(),
                 mechanism: *mechanism,
             });
-            Ok::<_, std::io::Error>((records.collect(), ()))
+            Ok::<_, Infallible>((records.collect(), ()))
         };
-        let ((), position) = self.journal.change(gone).map_err(storage)?;
-        self.authorizer.note_change(&self.journal);
-        self.journal.flush(position).await.map_err(storage)
+        let ((), position) = self.journal.change(gone)?;
+        self.note_change();
+        self.journal.flush(position).await
     }
 
-    /// As [`Host::set_super_user`].
-    pub(crate) async fn change_super_user(
+    /// Makes a user a super user, or takes that away. Returns whether there is such a user.
+    ///
+    /// # Errors
+    /// If the journal cannot be written.
+    pub(crate) async fn set_super_user(
         &self,
         name: &str,
         is_super: bool,
-    ) -> Result<bool, HostError> {
-        let reason = match name {
-            INTERNAL_USER => RESERVED_NAME,
-            ANONYMOUS if is_super && self.spec().has_sasl() => {
-                "who has no name administers nothing where users authenticate"
-            }
-            _ => return self.set_super_user(name, is_super).await,
-        };
-        Err(HostError::InvalidUser {
-            reason: reason.to_owned(),
-        })
-    }
-
-    /// Returns whether there is such a user.
-    async fn set_super_user(&self, name: &str, is_super: bool) -> Result<bool, HostError> {
-        let storage = |source| HostError::Storage {
-            path: self.dir.clone(),
-            source,
-        };
-        let (is_there, position) = self
-            .journal
-            .change(|state| {
-                let is_there = name == ANONYMOUS || state.users.contains_key(name);
-                let is_changed = is_there && state.super_users.contains(name) != is_super;
-                let record = is_changed.then(|| Record::SuperUser {
-                    user: name.to_owned(),
-                    is_super,
-                });
-                Ok::<_, std::io::Error>((Vec::from_iter(record), is_there))
-            })
-            .map_err(storage)?;
-        self.authorizer.note_change(&self.journal);
-        self.journal.flush(position).await.map_err(storage)?;
+    ) -> Result<bool, Unwritten> {
+        let (is_there, position) = self.journal.change(|state| {
+            let is_there = name == ANONYMOUS || state.users.contains_key(name);
+            let is_changed = is_there && state.super_users.contains(name) != is_super;
+            let record = is_changed.then(|| Record::SuperUser {
+                user: name.to_owned(),
+                is_super,
+            });
+            Ok::<_, Infallible>((Vec::from_iter(record), is_there))
+        })?;
+        self.note_change();
+        self.journal.flush(position).await?;
         Ok(is_there)
-    }
-}
-
-impl Host {
-    /// Makes a user of a running cluster have this password for every mechanism. Only salted keys are
-    /// kept. Connections that are open stay so. May be repeated: nothing is written then.
-    ///
-    /// # Errors
-    /// If the cluster does not run, or name or password cannot be used: a name has 1 to 255 bytes of
-    /// printable ASCII and is not reserved, a password is not empty.
-    pub async fn ensure_user(
-        &self,
-        cluster_id: &str,
-        name: &str,
-        password: SecretString,
-    ) -> Result<(), HostError> {
-        let invalid = |reason: &str| {
-            Err(HostError::InvalidUser {
-                reason: reason.to_owned(),
-            })
-        };
-        let cluster = self.running_cluster(cluster_id)?;
-        if RESERVED_NAMES.contains(&name) {
-            return invalid(RESERVED_NAME);
-        }
-        let is_printable = name.bytes().all(|byte| (0x20..0x7f).contains(&byte));
-        if name.is_empty() || name.len() > NAME_BYTES_MAX || !is_printable {
-            return invalid("a name has 1 to 255 bytes of printable ASCII");
-        }
-        if password.expose_secret().is_empty() || password.expose_secret().contains('\0') {
-            return invalid("a password is not empty and has no NUL");
-        }
-        cluster.ensure_user(name, password).await
-    }
-
-    /// Makes a user a super user, who may do everything whatever ACLs say, or takes that away; at once, for
-    /// open connections, too. Returns whether there is such a user. May be repeated.
-    ///
-    /// Where nobody authenticates, `ANONYMOUS` can be made one: that opens a cluster that its ACLs have locked.
-    ///
-    /// # Errors
-    /// If the cluster does not run, its journal cannot be written, or the name is reserved.
-    pub async fn set_super_user(
-        &self,
-        cluster_id: &str,
-        name: &str,
-        is_super: bool,
-    ) -> Result<bool, HostError> {
-        let cluster = self.running_cluster(cluster_id)?;
-        cluster.change_super_user(name, is_super).await
-    }
-
-    /// Forgets a user's password, and that it is a super user. Connections that are open stay so, as with
-    /// Apache Kafka. May be repeated.
-    ///
-    /// # Errors
-    /// If the cluster does not run or its journal cannot be written.
-    pub async fn drop_user(&self, cluster_id: &str, name: &str) -> Result<(), HostError> {
-        self.running_cluster(cluster_id)?.drop_user(name).await
-    }
-
-    /// The users of a running cluster who have a password or are super users, by name.
-    ///
-    /// # Errors
-    /// If the cluster does not run.
-    pub fn list_users(&self, cluster_id: &str) -> Result<Vec<UserDescription>, HostError> {
-        let cluster = self.running_cluster(cluster_id)?;
-        Ok(cluster.journal.read(|state| {
-            let names: BTreeSet<&String> = state.users.keys().chain(&*state.super_users).collect();
-            let describe = |name: &String| UserDescription {
-                name: name.clone(),
-                is_super: state.super_users.contains(name),
-            };
-            names.into_iter().map(describe).collect()
-        }))
     }
 }

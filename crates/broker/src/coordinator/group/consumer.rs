@@ -20,7 +20,10 @@ use super::{
 };
 use crate::{
     error::ErrorCode,
-    metadata::group::{ConsumerGroupRecord, ConsumerGroupState, ConsumerMemberRecord},
+    metadata::{
+        group::{ConsumerGroupRecord, ConsumerGroupState, ConsumerMemberRecord},
+        topic::TopicSizes,
+    },
 };
 
 /// Told to members (Kafka's `group.consumer.heartbeat.interval.ms`).
@@ -85,9 +88,6 @@ pub(crate) struct Beaten {
     /// What the member may hold; `None`: as told before.
     pub assignment: Option<Assigned>,
 }
-
-/// Topics that exist: name to id and number of partitions.
-pub(crate) type TopicSizes = BTreeMap<String, (Uuid, i32)>;
 
 /// One member.
 #[derive(Debug, Clone)]

@@ -2,7 +2,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, Weak},
+    convert::Infallible,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use parking_lot::Mutex;
@@ -13,14 +17,13 @@ use super::{
     consumer::ConsumerGroup,
 };
 use crate::{
-    cluster::Cluster,
-    counters,
-    error::ErrorCode,
-    host::Shared,
+    counters::{self, Counters},
+    error::{ErrorCode, Unwritten},
     metadata::{
         journal::{Journal, Position},
         state::{ClusterState, Record},
     },
+    process::Process,
 };
 
 /// What the ids of a cluster's groups may take together.
@@ -135,24 +138,43 @@ impl Group {
 
 /// All groups of a cluster.
 pub(crate) struct Groups {
-    cluster: Weak<Cluster>,
-    shared: Arc<Shared>,
+    me: Weak<Self>,
+    journal: Arc<Journal<ClusterState>>,
+    process: Arc<Process>,
+    counters: Arc<Counters>,
+    /// Groups that there may be.
+    count_max: AtomicU32,
     map: Mutex<HashMap<String, Arc<Mutex<Group>>>>,
 }
 
 impl Groups {
-    pub(crate) fn new(cluster: Weak<Cluster>, shared: Arc<Shared>) -> Self {
-        Self {
-            cluster,
-            shared,
+    /// Takes up the groups that had members before a restart.
+    pub(crate) fn new(
+        journal: Arc<Journal<ClusterState>>,
+        process: Arc<Process>,
+        counters: Arc<Counters>,
+        count_max: u32,
+    ) -> Arc<Self> {
+        let groups = Arc::new_cyclic(|me| Self {
+            me: me.clone(),
+            journal,
+            process,
+            counters,
+            count_max: AtomicU32::new(count_max),
             map: Mutex::new(HashMap::new()),
-        }
+        });
+        groups.restore();
+        groups
     }
 
-    /// Takes up the groups that had members before a restart.
-    pub(crate) fn restore(&self, journal: &Journal<ClusterState>) {
+    /// Changes how many groups there may be.
+    pub(crate) fn set_count_max(&self, count_max: u32) {
+        self.count_max.store(count_max, Ordering::Relaxed);
+    }
+
+    fn restore(&self) {
         let now = Instant::now();
-        let groups: Vec<(String, Group)> = journal.read(|state| {
+        let groups: Vec<(String, Group)> = self.journal.read(|state| {
             let classic = state
                 .groups
                 .iter()
@@ -176,22 +198,19 @@ impl Groups {
 
     /// Writes down what has changed.
     fn save(&self, id: &str, group: &mut Group) {
-        let Some(cluster) = self.cluster.upgrade() else {
-            return;
-        };
         if !group.classic.is_changed() && !group.consumer.is_touched() {
             return;
         }
-        let written = cluster.journal.change(|state| {
+        let written = self.journal.change(|state| {
             let records = group.take_records(id, state);
             let count = records.len();
-            Ok::<_, std::io::Error>((records, count))
+            Ok::<_, Infallible>((records, count))
         });
         match written {
             Ok((0, _)) => {}
             Ok((_, position)) => group.written = Some(Ok(position)),
             Err(error) => {
-                tracing::error!(%error, group = id, "the journal cannot be written");
+                Unwritten::from(error).log();
                 group.written = Some(Err(ErrorCode::CoordinatorNotAvailable));
             }
         }
@@ -207,11 +226,7 @@ impl Groups {
         let Some(position) = written.transpose()? else {
             return Ok(());
         };
-        let cluster = self
-            .cluster
-            .upgrade()
-            .ok_or(ErrorCode::CoordinatorNotAvailable)?;
-        let flushed = cluster.journal.flush(position).await;
+        let flushed = self.journal.flush(position).await;
         flushed.map_err(|_| ErrorCode::CoordinatorNotAvailable)
     }
 
@@ -221,17 +236,13 @@ impl Groups {
 
     /// The group, made if there is room for one more.
     fn get_or_create(&self, id: &str) -> Result<Arc<Mutex<Group>>, ErrorCode> {
-        let cluster = self
-            .cluster
-            .upgrade()
-            .ok_or(ErrorCode::CoordinatorNotAvailable)?;
         let mut map = self.map.lock();
         if let Some(group) = map.get(id) {
             return Ok(group.clone());
         }
-        self.check_room(&cluster, &map, id)?;
+        self.check_room(&map, id)?;
         let now = Instant::now();
-        let group = cluster.journal.read(|state| Group::restore(state, id, now));
+        let group = self.journal.read(|state| Group::restore(state, id, now));
         let group = Arc::new(Mutex::new(group));
         map.insert(id.to_owned(), group.clone());
         Ok(group)
@@ -239,12 +250,11 @@ impl Groups {
 
     fn check_room(
         &self,
-        cluster: &Cluster,
         map: &HashMap<String, Arc<Mutex<Group>>>,
         id: &str,
     ) -> Result<(), ErrorCode> {
-        let limit = cluster.spec().limits.groups_max as usize;
-        let is_full = cluster.journal.read(|state| {
+        let limit = self.count_max.load(Ordering::Relaxed) as usize;
+        let is_full = self.journal.read(|state| {
             if state.offsets.contains_key(id) {
                 return false;
             }
@@ -255,16 +265,16 @@ impl Groups {
             count >= limit || bytes + id.len() > GROUP_IDS_BYTES_MAX
         });
         if is_full {
-            counters::add(&cluster.counters.groups_refused, 1);
+            counters::add(&self.counters.groups_refused, 1);
             return Err(ErrorCode::GroupMaxSizeReached);
         }
         Ok(())
     }
 
     /// Number of groups with members or offsets.
-    pub(crate) fn count(&self, journal: &Journal<ClusterState>) -> usize {
+    pub(crate) fn count(&self) -> usize {
         let map = self.map.lock();
-        journal.read(|state| {
+        self.journal.read(|state| {
             state.offsets.len()
                 + map
                     .keys()
@@ -295,10 +305,10 @@ impl Groups {
             return;
         }
         group.alarm = Some(at);
-        let (cluster, id) = (self.cluster.clone(), id.to_owned());
-        self.shared.timers.at(at, move || {
-            if let Some(cluster) = cluster.upgrade() {
-                cluster.groups.ring(&id);
+        let (me, id) = (self.me.clone(), id.to_owned());
+        self.process.timers.at(at, move || {
+            if let Some(me) = me.upgrade() {
+                me.ring(&id);
             }
         });
     }
@@ -360,7 +370,7 @@ impl Groups {
     }
 
     /// Forgets groups that have neither members nor offsets.
-    pub(crate) fn keep_house(&self, journal: &Journal<ClusterState>) {
+    pub(crate) fn keep_house(&self) {
         let mut gone = Vec::new();
         self.map.lock().retain(|id, group| {
             let Some(mut group) = group.try_lock() else {
@@ -368,17 +378,17 @@ impl Groups {
             };
             let is_kept = !group.is_empty()
                 || group.next_deadline().is_some()
-                || journal.read(|state| state.offsets.contains_key(id));
+                || self.journal.read(|state| state.offsets.contains_key(id));
             group.is_gone = !is_kept;
-            if !is_kept && journal.read(|state| state.knows_group(id)) {
+            if !is_kept && self.journal.read(|state| state.knows_group(id)) {
                 gone.push(Record::GroupGone { group: id.clone() });
             }
             is_kept
         });
         if !gone.is_empty()
-            && let Err(error) = journal.append(gone)
+            && let Err(error) = self.journal.append(gone)
         {
-            tracing::error!(%error, "the journal cannot be written");
+            error.log();
         }
     }
 
@@ -426,26 +436,20 @@ impl Groups {
         });
         match checked {
             Some(checked) => checked,
-            None if generation < 0 => {
-                let cluster = self
-                    .cluster
-                    .upgrade()
-                    .ok_or(ErrorCode::CoordinatorNotAvailable)?;
-                self.check_room(&cluster, &self.map.lock(), id)
-            }
+            None if generation < 0 => self.check_room(&self.map.lock(), id),
             None => Err(ErrorCode::IllegalGeneration),
         }
     }
 
     /// All groups: those with members and those with offsets only.
-    pub(crate) fn list(&self, journal: &Journal<ClusterState>) -> Vec<ListedGroup> {
+    pub(crate) fn list(&self) -> Vec<ListedGroup> {
         let running: BTreeMap<String, Arc<Mutex<Group>>> = self
             .map
             .lock()
             .iter()
             .map(|(id, group)| (id.clone(), group.clone()))
             .collect();
-        let mut out: BTreeMap<String, ListedGroup> = journal.read(|state| {
+        let mut out: BTreeMap<String, ListedGroup> = self.journal.read(|state| {
             let offline = |id: &String| Group::default().listed(id.clone());
             state
                 .offsets
@@ -461,13 +465,9 @@ impl Groups {
     }
 
     /// Deletes a group that has no members, with its offsets.
-    pub(crate) async fn delete(
-        &self,
-        id: &str,
-        journal: &Journal<ClusterState>,
-    ) -> Result<(), ErrorCode> {
+    pub(crate) async fn delete(&self, id: &str) -> Result<(), ErrorCode> {
         let running = self.get(id);
-        let is_known = journal.read(|state| state.offsets.contains_key(id));
+        let is_known = self.journal.read(|state| state.offsets.contains_key(id));
         if running.is_none() && !is_known {
             return Err(ErrorCode::GroupIdNotFound);
         }
@@ -479,15 +479,11 @@ impl Groups {
             group.is_gone = true;
             self.map.lock().remove(id);
         }
-        let position = journal
-            .append(vec![Record::GroupGone {
-                group: id.to_owned(),
-            }])
-            .map_err(|_| ErrorCode::KafkaStorageError)?;
-        journal
-            .flush(position)
-            .await
-            .map_err(|_| ErrorCode::KafkaStorageError)
+        let gone = Record::GroupGone {
+            group: id.to_owned(),
+        };
+        let position = self.journal.append(vec![gone])?;
+        Ok(self.journal.flush(position).await?)
     }
 
     /// Topics that members of a stable consumer group read, so that their offsets are not deleted.

@@ -12,8 +12,7 @@ use std::{
 use regex_lite::{Regex, RegexBuilder};
 use uuid::Uuid;
 
-use super::consumer::TopicSizes;
-use crate::{error::ErrorCode, turn::Turns};
+use crate::{error::ErrorCode, metadata::topic::TopicSizes, turn::Turns};
 
 /// Longest pattern in bytes.
 const PATTERN_BYTES_MAX: usize = 1 << 10;

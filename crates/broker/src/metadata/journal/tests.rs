@@ -1,9 +1,13 @@
 use std::path::Path;
 
 use proptest::prelude::*;
+use rand::{SeedableRng, rngs::StdRng};
 
 use super::*;
-use crate::metadata::state::{ClusterState, CommittedOffset, Record};
+use crate::{
+    log::damage_tests::{cases, damage},
+    metadata::state::{ClusterState, CommittedOffset, Record},
+};
 
 fn open(path: &Path) -> Journal<ClusterState> {
     Journal::open(path.to_owned(), &FileCache::new(4), Durability::Process).unwrap()
@@ -291,4 +295,51 @@ fn a_journal_of_mostly_history_is_rewritten() {
     drop(journal);
     let seen = open(&path).read(|state| state.offsets["g0"].committed[&("t".to_owned(), 0)].offset);
     assert_eq!(seen, 9_999);
+}
+
+#[test]
+fn a_damaged_journal_gives_a_beginning_of_what_was_written() {
+    let offset = |at: i64| Record::Offset {
+        group: "g".to_owned(),
+        topic: "t".to_owned(),
+        partition: 0,
+        at: CommittedOffset {
+            offset: at,
+            leader_epoch: 0,
+            metadata: String::new(),
+            committed_ms: 0,
+        },
+    };
+    for case in 0..cases() {
+        let mut chance = StdRng::seed_from_u64(case);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        let open = || {
+            let files = FileCache::new(4);
+            Journal::<ClusterState>::open(path.clone(), &files, Durability::Process)
+        };
+        let journal = open().unwrap();
+        for at in 1..30 {
+            journal.append(vec![offset(at)]).unwrap();
+        }
+        drop(journal);
+        damage(&path, &mut chance);
+        let Ok(journal) = open() else { continue };
+        let seen = |journal: &Journal<ClusterState>| {
+            journal.read(|state| {
+                let group = state.offsets.get("g")?;
+                group
+                    .committed
+                    .get(&("t".to_owned(), 0))
+                    .map(|at| at.offset)
+            })
+        };
+        assert!(
+            seen(&journal).is_none_or(|seen| (1..30).contains(&seen)),
+            "case {case}"
+        );
+        journal.append(vec![offset(77)]).unwrap();
+        drop(journal);
+        assert_eq!(seen(&open().unwrap()), Some(77), "case {case}");
+    }
 }

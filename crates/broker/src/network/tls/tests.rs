@@ -1,21 +1,11 @@
 //! Which configuration is used, and for how long.
 
 use super::*;
-use crate::{clock::Clock, host::Durability};
-
 const NOW_MS: i64 = 1_700_000_000_000;
 const DAY_MS: i64 = 86_400_000;
 
-struct FixedClock;
-
-impl Clock for FixedClock {
-    fn now_ms(&self) -> i64 {
-        NOW_MS
-    }
-}
-
-fn options(dir: &std::path::Path) -> HostOptions {
-    HostOptions::new(dir.to_owned(), Durability::Process, Arc::new(FixedClock), 1)
+fn open(files: Option<&TlsFiles>, dir: &Path) -> Result<Arc<Tls>, HostError> {
+    Tls::open(files, dir, &Disk::default(), NOW_MS)
 }
 
 #[test]
@@ -41,7 +31,7 @@ fn names_are_those_told_to_clients_and_those_of_this_machine() {
 #[tokio::test]
 async fn listeners_with_the_same_names_share_one_configuration_until_it_is_renewed() {
     let dir = tempfile::tempdir().unwrap();
-    let tls = Tls::open(&options(dir.path()), &Disk::default()).unwrap();
+    let tls = open(None, dir.path()).unwrap();
     let here = names("127.0.0.1", None);
     let first = tls.config(&here, NOW_MS).await.unwrap();
     let same = tls.config(&names("localhost", None), NOW_MS).await.unwrap();
@@ -60,7 +50,7 @@ async fn listeners_with_the_same_names_share_one_configuration_until_it_is_renew
 #[tokio::test]
 async fn the_number_of_configurations_is_bounded_and_the_oldest_goes_first() {
     let dir = tempfile::tempdir().unwrap();
-    let tls = Tls::open(&options(dir.path()), &Disk::default()).unwrap();
+    let tls = open(None, dir.path()).unwrap();
     let busy = names("busy", None);
     let config = tls.config(&busy, NOW_MS).await.unwrap();
     for at in 0..CONFIGS_MAX {
@@ -90,10 +80,8 @@ async fn files_that_were_given_are_for_all_names_and_are_read_again() {
         certificate_chain: dir.path().join("chain.pem"),
         private_key: dir.path().join("key.pem"),
     };
-    let mut with_files = options(dir.path());
-    with_files.tls_files = Some(files.clone());
     assert!(matches!(
-        Tls::open(&with_files, &Disk::default()),
+        open(Some(&files), dir.path()),
         Err(HostError::Certificate { .. })
     ));
     let pem = |label: &str, der: &[u8]| {
@@ -111,7 +99,7 @@ async fn files_that_were_given_are_for_all_names_and_are_read_again() {
         std::fs::write(&files.private_key, key).unwrap();
     };
     write();
-    let tls = Tls::open(&with_files, &Disk::default()).unwrap();
+    let tls = open(Some(&files), dir.path()).unwrap();
     let first = tls.config(&names("a", None), NOW_MS).await.unwrap();
     let same = tls.config(&names("b", None), NOW_MS).await.unwrap();
     assert!(Arc::ptr_eq(&first, &same));

@@ -1,6 +1,7 @@
 //! SCRAM against the RFC's own exchange and against another implementation's numbers.
 
 use super::*;
+use crate::metadata::credential::SALT_BYTES;
 
 const PASSWORD: &[u8] = b"pencil";
 

@@ -1,11 +1,11 @@
 //! What is done to the logs of a cluster from time to time: retention, compaction, checkpoints, rest.
 //!
-//! [`Cluster::keep_house`](crate::cluster::Cluster::keep_house) says when.
+//! The cluster says when.
 
 use std::sync::Arc;
 
+use super::{Topic, Topics};
 use crate::{
-    cluster::topic::{Topic, Topics},
     log::{compaction::CompactionRules, partition::Partition},
     metadata::topic_config::TopicSettings,
 };

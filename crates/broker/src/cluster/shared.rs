@@ -1,0 +1,40 @@
+//! What the clusters of a host share.
+
+use std::sync::Arc;
+
+use crate::{
+    log::{durability::Durability, file::FileCache},
+    process::Process,
+    security::derivation::Derivations,
+    spec::LogIntervals,
+    turn::HostTurns,
+};
+
+/// What the clusters of a host share.
+pub(crate) struct Shared {
+    pub process: Arc<Process>,
+    pub files: Arc<FileCache>,
+    pub durability: Durability,
+    pub log_intervals: LogIntervals,
+    pub derivations: Arc<Derivations>,
+    /// Turns of all clusters for work that takes long.
+    pub turns: HostTurns,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        process: Arc<Process>,
+        files: Arc<FileCache>,
+        durability: Durability,
+        log_intervals: LogIntervals,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            process,
+            files,
+            durability,
+            log_intervals,
+            derivations: Arc::default(),
+            turns: HostTurns::default(),
+        })
+    }
+}

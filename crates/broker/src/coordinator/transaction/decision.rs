@@ -1,0 +1,405 @@
+//! What becomes of a transaction when somebody asks: decisions on the state, without I/O.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    error::ErrorCode,
+    log::batch::{BatchHeader, Marker},
+    metadata::state::{
+        ClusterState, NO_PRODUCER_EPOCH, Record, TopicPartition, TransactionRecord,
+        TransactionStatus,
+    },
+};
+
+/// Transactional ids remembered per cluster.
+const TRANSACTIONAL_IDS_MAX: usize = 100_000;
+/// What the transactional ids of a cluster may take together.
+const TRANSACTIONAL_IDS_BYTES_MAX: usize = 16 << 20;
+/// What the ids of the groups in one transaction may take together.
+const GROUP_IDS_BYTES_MAX: usize = 64 << 10;
+/// A transactional id that was silent this long is forgotten (Kafka's `transactional.id.expiration.ms`).
+pub(crate) const EXPIRATION_MS: i64 = 604_800_000;
+/// Epochs above are not given out: the producer gets a new id instead.
+const EPOCH_MAX: i16 = i16::MAX - 1;
+
+/// A producer as it names itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Producer {
+    pub id: i64,
+    pub epoch: i16,
+}
+
+/// Who asks the coordinator, and which code tells it that it was replaced (older clients know another).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Claim<'a> {
+    pub transactional_id: &'a str,
+    pub producer: Producer,
+    pub fenced: ErrorCode,
+}
+
+/// The record to be written, if anything changes, and what is answered.
+pub(super) type Decision<T> = Result<(Option<TransactionRecord>, T), ErrorCode>;
+
+/// What ending a transaction comes to.
+pub(super) enum Ending {
+    /// It was ended the same way before; the producer goes on as this.
+    Done(Producer),
+    Prepared(TransactionRecord),
+}
+
+/// The record of a claim, if the claim holds.
+pub(super) fn claimed<'a>(
+    state: &'a ClusterState,
+    claim: Claim<'_>,
+) -> Result<&'a TransactionRecord, ErrorCode> {
+    let record = state
+        .transactions
+        .get(claim.transactional_id)
+        .ok_or(ErrorCode::InvalidProducerIdMapping)?;
+    if record.producer_id != claim.producer.id {
+        return Err(ErrorCode::InvalidProducerIdMapping);
+    }
+    if record.producer_epoch != claim.producer.epoch {
+        return Err(claim.fenced);
+    }
+    Ok(record)
+}
+
+/// The record with one thing more in it: the transaction is open from here on.
+pub(super) fn opened(
+    state: &ClusterState,
+    claim: Claim<'_>,
+    now_ms: i64,
+    add: impl FnOnce(&mut TransactionRecord),
+) -> Result<Option<TransactionRecord>, ErrorCode> {
+    let known = claimed(state, claim)?;
+    let mut record = known.clone();
+    match record.status {
+        TransactionStatus::PrepareCommit | TransactionStatus::PrepareAbort => {
+            return Err(ErrorCode::ConcurrentTransactions);
+        }
+        TransactionStatus::Ongoing => {}
+        TransactionStatus::Empty
+        | TransactionStatus::CompleteCommit
+        | TransactionStatus::CompleteAbort => {
+            record.status = TransactionStatus::Ongoing;
+            record.started_ms = now_ms;
+        }
+    }
+    add(&mut record);
+    if record == *known {
+        return Ok(None);
+    }
+    record.updated_ms = now_ms;
+    Ok(Some(record))
+}
+
+/// The next epoch of a producer, or `None` if its epochs are used up.
+pub(super) fn bumped(epoch: i16) -> Option<i16> {
+    (epoch < EPOCH_MAX).then(|| epoch + 1)
+}
+
+/// A transaction is ended for its producer with the next epoch, if there is one.
+pub(super) fn needs_fresh_id(producer: Producer, bumps_epoch: bool) -> bool {
+    bumps_epoch && producer.epoch >= EPOCH_MAX
+}
+
+/// InitProducerId, for what the former producer left open: what is open is aborted; who named itself is this from then
+/// on.
+pub(super) fn abort_former(
+    state: &ClusterState,
+    id: &str,
+    former: Option<Producer>,
+    fenced: ErrorCode,
+) -> Decision<Option<Producer>> {
+    let Some(known) = state.transactions.get(id) else {
+        return Ok((None, former));
+    };
+    check_former(known, former, fenced)?;
+    let aborted = prepared_abort(known);
+    let expected = former.map(|former| Producer {
+        epoch: aborted
+            .as_ref()
+            .map_or(former.epoch, |aborted| aborted.producer_epoch),
+        ..former
+    });
+    Ok((aborted, expected))
+}
+
+/// AddOffsetsToTxn.
+pub(super) fn add_group(
+    state: &ClusterState,
+    claim: Claim<'_>,
+    group: &str,
+    now_ms: i64,
+) -> Decision<()> {
+    let record = opened(state, claim, now_ms, |record| {
+        record.groups.insert(group.to_owned());
+    })?;
+    let groups = record.iter().flat_map(|record| &record.groups);
+    match groups.map(String::len).sum::<usize>() > GROUP_IDS_BYTES_MAX {
+        true => Err(ErrorCode::PolicyViolation),
+        false => Ok((record, ())),
+    }
+}
+
+/// Whether a batch may be the first of its transaction in a partition.
+pub(super) fn verify(
+    state: &ClusterState,
+    transactional_id: &str,
+    header: &BatchHeader,
+    partition: &TopicPartition,
+) -> Result<(), ErrorCode> {
+    let claim = Claim {
+        transactional_id,
+        producer: Producer {
+            id: header.producer_id,
+            epoch: header.producer_epoch,
+        },
+        fenced: ErrorCode::InvalidProducerEpoch,
+    };
+    let record = claimed(state, claim)?;
+    let is_part =
+        record.status == TransactionStatus::Ongoing && record.partitions.contains(partition);
+    match is_part {
+        true => Ok(()),
+        false => Err(ErrorCode::InvalidTxnState),
+    }
+}
+
+/// Whether offsets may be committed for a group within the transaction.
+pub(super) fn check_offsets(
+    state: &ClusterState,
+    claim: Claim<'_>,
+    group: &str,
+) -> Result<(), ErrorCode> {
+    let record = claimed(state, claim)?;
+    match record.status == TransactionStatus::Ongoing && record.groups.contains(group) {
+        true => Ok(()),
+        false => Err(ErrorCode::InvalidTxnState),
+    }
+}
+
+/// Gives the producer a new id after its epochs were used up.
+pub(super) fn renewed(state: &ClusterState, id: &str, producer_id: i64) -> Decision<Producer> {
+    let known = state
+        .transactions
+        .get(id)
+        .ok_or(ErrorCode::InvalidProducerIdMapping)?;
+    let record = TransactionRecord {
+        producer_id,
+        producer_epoch: 0,
+        last_producer_epoch: NO_PRODUCER_EPOCH,
+        ..known.clone()
+    };
+    let producer = Producer {
+        id: producer_id,
+        epoch: 0,
+    };
+    Ok((Some(record), producer))
+}
+
+/// Aborts the transaction that began at `started_ms` if it is still open, and fences its producer. Says whether it was.
+pub(super) fn timed_out(state: &ClusterState, id: &str, started_ms: i64) -> Decision<bool> {
+    let late = state.transactions.get(id).filter(|record| {
+        record.status == TransactionStatus::Ongoing && record.started_ms == started_ms
+    });
+    Ok((late.and_then(prepared_abort), late.is_some()))
+}
+
+/// The marker that a transaction is to be completed with.
+pub(super) fn marker_of(record: &TransactionRecord) -> Option<Marker> {
+    match record.status {
+        TransactionStatus::PrepareCommit => Some(Marker::Commit),
+        TransactionStatus::PrepareAbort => Some(Marker::Abort),
+        TransactionStatus::Empty
+        | TransactionStatus::Ongoing
+        | TransactionStatus::CompleteCommit
+        | TransactionStatus::CompleteAbort => None,
+    }
+}
+
+/// What is written when all markers are: pending offsets count or go, and the transaction is complete.
+pub(super) fn completion(
+    id: &str,
+    record: TransactionRecord,
+    marker: Marker,
+    now_ms: i64,
+) -> Vec<Record> {
+    let is_committed = marker == Marker::Commit;
+    let mut records: Vec<Record> = record
+        .groups
+        .iter()
+        .map(|group| Record::PendingEnd {
+            group: group.clone(),
+            producer_id: record.producer_id,
+            is_committed,
+        })
+        .collect();
+    let at = TransactionRecord {
+        status: match marker {
+            Marker::Commit => TransactionStatus::CompleteCommit,
+            Marker::Abort => TransactionStatus::CompleteAbort,
+        },
+        updated_ms: now_ms,
+        partitions: BTreeSet::new(),
+        groups: BTreeSet::new(),
+        ..record
+    };
+    records.push(Record::Transaction {
+        id: id.to_owned(),
+        at,
+    });
+    records
+}
+
+/// KIP-360: a producer that names its former self must be the current one.
+pub(super) fn check_former(
+    known: &TransactionRecord,
+    former: Option<Producer>,
+    fenced: ErrorCode,
+) -> Result<(), ErrorCode> {
+    match former {
+        None => Ok(()),
+        Some(former) if former.id != known.producer_id => Err(fenced),
+        Some(former) if former.epoch != known.producer_epoch => Err(fenced),
+        Some(_) => Ok(()),
+    }
+}
+
+pub(super) fn prepared_abort(known: &TransactionRecord) -> Option<TransactionRecord> {
+    (known.status == TransactionStatus::Ongoing).then(|| TransactionRecord {
+        status: TransactionStatus::PrepareAbort,
+        // The marker carries the new epoch, so that partitions refuse what the old one still sends.
+        producer_epoch: bumped(known.producer_epoch).unwrap_or(i16::MAX),
+        last_producer_epoch: NO_PRODUCER_EPOCH,
+        ..known.clone()
+    })
+}
+
+pub(super) fn initialized(
+    state: &ClusterState,
+    id: &str,
+    former: Option<Producer>,
+    fenced: ErrorCode,
+    fresh_id: i64,
+) -> Result<TransactionRecord, ErrorCode> {
+    let fresh = TransactionRecord {
+        producer_id: fresh_id,
+        producer_epoch: 0,
+        last_producer_epoch: NO_PRODUCER_EPOCH,
+        timeout_ms: 0,
+        status: TransactionStatus::Empty,
+        started_ms: -1,
+        updated_ms: 0,
+        partitions: BTreeSet::new(),
+        groups: BTreeSet::new(),
+    };
+    let Some(known) = state.transactions.get(id) else {
+        if state.transactions.len() >= TRANSACTIONAL_IDS_MAX
+            || state.transactional_id_bytes + id.len() > TRANSACTIONAL_IDS_BYTES_MAX
+        {
+            return Err(ErrorCode::PolicyViolation);
+        }
+        return Ok(fresh);
+    };
+    match known.status {
+        TransactionStatus::Ongoing
+        | TransactionStatus::PrepareCommit
+        | TransactionStatus::PrepareAbort => {
+            return Err(ErrorCode::ConcurrentTransactions);
+        }
+        TransactionStatus::Empty
+        | TransactionStatus::CompleteCommit
+        | TransactionStatus::CompleteAbort => {}
+    }
+    let is_repeated = former.is_some_and(|former| {
+        former.id == known.producer_id && former.epoch == known.last_producer_epoch
+    });
+    if is_repeated {
+        // The answer was lost.
+        return Ok(known.clone());
+    }
+    check_former(known, former, fenced)?;
+    Ok(match bumped(known.producer_epoch) {
+        Some(producer_epoch) => TransactionRecord {
+            producer_id: known.producer_id,
+            producer_epoch,
+            last_producer_epoch: former.map_or(NO_PRODUCER_EPOCH, |former| former.epoch),
+            ..fresh
+        },
+        None => fresh,
+    })
+}
+
+pub(super) fn ending(
+    state: &ClusterState,
+    claim: Claim<'_>,
+    marker: Marker,
+    bumps_epoch: bool,
+) -> Result<Ending, ErrorCode> {
+    let known = state
+        .transactions
+        .get(claim.transactional_id)
+        .ok_or(ErrorCode::InvalidProducerIdMapping)?;
+    let (complete, prepared) = match marker {
+        Marker::Commit => (
+            TransactionStatus::CompleteCommit,
+            TransactionStatus::PrepareCommit,
+        ),
+        Marker::Abort => (
+            TransactionStatus::CompleteAbort,
+            TransactionStatus::PrepareAbort,
+        ),
+    };
+    let is_retry = bumps_epoch
+        && known.producer_id == claim.producer.id
+        && bumped(claim.producer.epoch) == Some(known.producer_epoch);
+    if is_retry && known.status == complete {
+        return Ok(Ending::Done(Producer {
+            id: known.producer_id,
+            epoch: known.producer_epoch,
+        }));
+    }
+    let known = match claimed(state, claim) {
+        Err(_) if is_retry && known.status == prepared => {
+            return Err(ErrorCode::ConcurrentTransactions);
+        }
+        other => other?,
+    };
+    let status = known.status;
+    // With KIP-890 a producer may abort without having written anything.
+    let is_empty_abort =
+        bumps_epoch && marker == Marker::Abort && status != TransactionStatus::Ongoing;
+    match status {
+        TransactionStatus::PrepareCommit | TransactionStatus::PrepareAbort
+            if status == prepared =>
+        {
+            Err(ErrorCode::ConcurrentTransactions)
+        }
+        TransactionStatus::PrepareCommit | TransactionStatus::PrepareAbort => {
+            Err(ErrorCode::InvalidTxnState)
+        }
+        status if status == complete && !bumps_epoch => Ok(Ending::Done(claim.producer)),
+        TransactionStatus::Ongoing => Ok(Ending::Prepared(prepare(known, prepared, bumps_epoch))),
+        _ if is_empty_abort => Ok(Ending::Prepared(prepare(known, prepared, bumps_epoch))),
+        _ => Err(ErrorCode::InvalidTxnState),
+    }
+}
+
+pub(super) fn prepare(
+    known: &TransactionRecord,
+    status: TransactionStatus,
+    bumps_epoch: bool,
+) -> TransactionRecord {
+    let known = known.clone();
+    if !bumps_epoch {
+        return TransactionRecord { status, ..known };
+    }
+    TransactionRecord {
+        status,
+        producer_epoch: bumped(known.producer_epoch).unwrap_or(i16::MAX),
+        last_producer_epoch: known.producer_epoch,
+        ..known
+    }
+}

@@ -1,0 +1,150 @@
+//! Answers are written to connections: bytes from memory, records from files.
+
+use std::{fs::File, io, os::unix::fs::FileExt, sync::Arc, time::Duration};
+
+use bytes::BytesMut;
+use tokio::{
+    io::{AsyncWriteExt, Interest},
+    net::TcpStream,
+};
+
+use crate::{
+    log::region::FileRegion,
+    network::stream::Stream,
+    protocol::answer::{Answer, Part},
+};
+
+/// Bytes of a file that are sent, or copied, at a time: what one connection may hold up others for.
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// A client that takes nothing of its answer for this long is disconnected.
+const WRITE_TIME_MAX: Duration = Duration::from_secs(120);
+
+/// Writes everything.
+///
+/// # Errors
+/// If the connection or the disk fails: then a part may have been written, and the connection is of no
+/// use any more.
+pub(super) async fn write(answer: &Answer, stream: &mut Stream) -> io::Result<()> {
+    for part in answer.parts() {
+        match (part, &mut *stream) {
+            (Part::Bytes(bytes), stream) => write_bytes(bytes, stream).await?,
+            (Part::Region(region), Stream::Plain(socket)) => send(region, socket).await?,
+            (Part::Region(region), stream) => copy(region, stream).await?,
+        }
+    }
+    // TLS may keep the end of what was written.
+    in_time(stream.flush()).await
+}
+
+/// Writes bytes.
+///
+/// # Errors
+/// As [`write`].
+pub(super) async fn write_all(bytes: &[u8], stream: &mut Stream) -> io::Result<()> {
+    write_bytes(bytes, stream).await?;
+    in_time(stream.flush()).await
+}
+
+/// Fails if the client takes nothing for too long.
+async fn in_time<T>(step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    tokio::time::timeout(WRITE_TIME_MAX, step)
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+async fn write_bytes(bytes: &[u8], stream: &mut Stream) -> io::Result<()> {
+    for chunk in bytes.chunks(CHUNK_BYTES) {
+        in_time(stream.write_all(chunk)).await?;
+    }
+    Ok(())
+}
+
+/// Lets the kernel send the bytes from its page cache, without a copy in this process.
+async fn send(region: &FileRegion, socket: &TcpStream) -> io::Result<()> {
+    let (mut at, mut left) = (region.position, region.length);
+    while left > 0 {
+        let want = left.min(CHUNK_BYTES);
+        warm(&region.file, at, want).await?;
+        let sending = socket.async_io(Interest::WRITABLE, || {
+            let sent = rustix::fs::sendfile(socket, &region.file, Some(&mut at), want);
+            Ok(sent?)
+        });
+        let sent = in_time(sending).await?;
+        if sent == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        left -= sent;
+    }
+    Ok(())
+}
+
+/// Copies the bytes through memory, a little at a time.
+async fn copy(region: &FileRegion, stream: &mut Stream) -> io::Result<()> {
+    let (mut at, mut left) = (region.position, region.length);
+    let mut chunk = BytesMut::new();
+    while left > 0 {
+        let want = left.min(CHUNK_BYTES);
+        warm(&region.file, at, want).await?;
+        chunk.resize(want, 0);
+        region.file.read_exact_at(&mut chunk, at)?;
+        write_bytes(&chunk, stream).await?;
+        at += want as u64;
+        left -= want;
+    }
+    Ok(())
+}
+
+/// Has the disk read what is not in memory, so that whoever shares this thread does not wait for it.
+async fn warm(file: &Arc<File>, position: u64, length: usize) -> io::Result<()> {
+    if is_cached(file, position)? && is_cached(file, position + length as u64 - 1)? {
+        return Ok(());
+    }
+    let file = file.clone();
+    let read =
+        tokio::task::spawn_blocking(move || file.read_exact_at(&mut vec![0; length], position));
+    read.await
+        .unwrap_or_else(|_| Err(io::Error::other("the read was cancelled")))
+}
+
+/// Whether a byte can be read without waiting for the disk.
+fn is_cached(file: &File, position: u64) -> io::Result<bool> {
+    use rustix::io::{Errno, ReadWriteFlags, preadv2};
+
+    let mut byte = [0];
+    let buffer = &mut [io::IoSliceMut::new(&mut byte)];
+    match preadv2(file, buffer, position, ReadWriteFlags::NOWAIT) {
+        Ok(_) => Ok(true),
+        Err(Errno::AGAIN) => Ok(false),
+        // A file system that cannot tell is asked the ordinary way.
+        Err(Errno::OPNOTSUPP | Errno::INTR) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use rustix::fs::{Advice, fadvise};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_not_in_memory_is_read_before_it_is_sent() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&vec![7; 4 * CHUNK_BYTES]).unwrap();
+        file.sync_all().unwrap();
+        let file = Arc::new(file);
+        assert!(is_cached(&file, 0).unwrap());
+        let last = 4 * CHUNK_BYTES as u64 - 1;
+        fadvise(&file, 0, None, Advice::DontNeed).unwrap();
+        // A file system in memory keeps everything.
+        let is_cold = !is_cached(&file, last).unwrap();
+        let chunk = last + 1 - CHUNK_BYTES as u64;
+        warm(&file, chunk, CHUNK_BYTES).await.unwrap();
+        assert!(is_cached(&file, last).unwrap(), "was cold: {is_cold}");
+        // The end of a file is not waited for, and shows when it is read.
+        assert!(is_cached(&file, last + 1).unwrap());
+    }
+}

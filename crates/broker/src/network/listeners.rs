@@ -1,0 +1,130 @@
+//! The listeners of one cluster, as its specification wants them.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use parking_lot::Mutex;
+
+use crate::{
+    cluster::Cluster,
+    error::HostError,
+    network::listener::{Listening, Ports, accept},
+    spec::ClusterSpec,
+};
+
+/// A cluster that clients can reach.
+pub(crate) struct Listeners {
+    cluster: Arc<Cluster>,
+    ports: Arc<Ports>,
+    open: Mutex<Vec<Listening>>,
+}
+
+impl Listeners {
+    /// Listens for a cluster.
+    ///
+    /// # Errors
+    /// If somebody else listens at one of its addresses; nobody listens for it then.
+    pub(crate) fn open(cluster: Arc<Cluster>, ports: Arc<Ports>) -> Result<Self, HostError> {
+        let listeners = Self {
+            cluster,
+            ports,
+            open: Mutex::default(),
+        };
+        listeners.listen()?;
+        Ok(listeners)
+    }
+
+    pub(crate) fn cluster(&self) -> &Arc<Cluster> {
+        &self.cluster
+    }
+
+    /// Starts listening at the addresses of the specification that it does not listen at yet, and stops
+    /// at those that are no longer in it or whose broker is stopped. All or nothing.
+    fn listen(&self) -> Result<(), HostError> {
+        let mut listening = self.open.lock();
+        let mut next = Vec::new();
+        let mut endpoints = Vec::new();
+        for (broker_id, wanted) in &self.cluster.wanted_listeners() {
+            let known = listening
+                .iter()
+                .find_map(|known| known.adapt(*broker_id, wanted));
+            let open = match known {
+                Some(known) => known,
+                None => Listening::bind(*broker_id, wanted, &self.ports)?,
+            };
+            endpoints.push(open.endpoint(wanted));
+            next.push(open);
+        }
+        self.cluster.set_endpoints(endpoints);
+        for old in listening.iter() {
+            if !next.iter().any(|open| open.is_same(old)) {
+                old.close();
+            }
+        }
+        for open in &next {
+            if !listening.iter().any(|old| open.is_same(old)) {
+                accept(&self.cluster, open);
+            }
+        }
+        *listening = next;
+        Ok(())
+    }
+
+    /// Brings a running cluster to a new specification.
+    ///
+    /// # Errors
+    /// If it cannot listen as specified; then it is as before.
+    pub(crate) fn adapt(&self, spec: ClusterSpec) -> Result<(), HostError> {
+        let old = self.cluster.spec();
+        if *old == spec {
+            return Ok(());
+        }
+        self.cluster.set_spec(Arc::new(spec));
+        if let Err(error) = self.listen() {
+            self.cluster.set_spec(old);
+            return Err(error);
+        }
+        self.cluster.adapt(&old)
+    }
+
+    /// Takes a broker away, then closes its listeners and connections. May be repeated.
+    ///
+    /// # Errors
+    /// If there is no such broker or the journal cannot be written.
+    pub(crate) async fn stop_broker(&self, broker_id: i32) -> Result<(), HostError> {
+        self.cluster.stop_broker(broker_id).await?;
+        self.listen()
+    }
+
+    /// Brings a broker back: it listens, and its replicas are in sync at once. May be repeated.
+    ///
+    /// # Errors
+    /// If there is no such broker, somebody else listens at its address, or the journal cannot be written.
+    pub(crate) async fn start_broker(&self, broker_id: i32) -> Result<(), HostError> {
+        let was: Arc<BTreeSet<i32>> = self.cluster.admit_broker(broker_id)?;
+        if let Err(error) = self.listen() {
+            self.cluster.set_stopped(was);
+            return Err(error);
+        }
+        self.cluster.start_broker(broker_id).await
+    }
+
+    /// Closes listeners and connections.
+    fn close(&self) {
+        self.open.lock().drain(..).for_each(|open| open.close());
+    }
+
+    /// Closes listeners and connections and waits until no request is being served.
+    pub(crate) async fn halt(&self) {
+        self.close();
+        self.cluster.halt().await;
+    }
+
+    /// Stops gracefully: everything is written out and the directory is marked as clean.
+    ///
+    /// # Errors
+    /// If data cannot be written out.
+    pub(crate) async fn stop(&self) -> Result<(), HostError> {
+        self.close();
+        self.cluster.stop().await
+    }
+}
