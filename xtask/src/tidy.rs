@@ -239,18 +239,18 @@ const VENDOR_WORDS: &[&str] = &[
     "bssapi",
 ];
 
-/// The command line names the dialects that it can buy through, and nothing else does.
-const VENDOR_DOORS: &[&str] = &[
-    "crates/brokerage/src/cli.rs",
-    "crates/brokerage/src/command/buy.rs",
-];
+/// The composition root lists the clouds, and nothing else of the product does.
+const COMPOSITION_ROOT: &str = "crates/brokerage/src/serve.rs";
 
 fn vendor_words(source: &Source, found: &mut Vec<(usize, String)>) {
-    let door = VENDOR_DOORS.contains(&source.path.as_str());
-    if !source.is_product() || source.in_crate("dialects") || door {
+    if !source.is_product() || source.in_crate("dialects") {
         return;
     }
+    let is_root = source.path == COMPOSITION_ROOT;
     for (line, code) in source.code() {
+        if is_root && (code.contains("::CLOUD") || code.starts_with("use ")) {
+            continue;
+        }
         let lower = code.to_ascii_lowercase();
         if let Some(word) = VENDOR_WORDS.iter().find(|word| lower.contains(**word)) {
             found.push((line, format!("{word} in {}", code.trim())));
@@ -447,8 +447,13 @@ const DIRECTIONS: &[(&str, &[&str], &[&str])] = &[
         &["hyper", "http", "rusqlite", "postgres"],
     ),
     (
-        "dialects",
+        "wire",
         &["domain", "control"],
+        &["hyper", "rusqlite", "postgres", "kafka-protocol"],
+    ),
+    (
+        "dialects",
+        &["domain", "control", "wire"],
         &["hyper", "rusqlite", "postgres", "kafka-protocol"],
     ),
 ];

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::{Args, Parser, Subcommand};
+
+use crate::serve::CLOUDS;
 
 /// Sells Apache Kafka through the clouds' own APIs.
 #[derive(Debug, Parser)]
@@ -153,23 +156,22 @@ pub struct TargetFlags {
     pub json: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum BuyDialect {
-    /// Alibaba Cloud AliKafka, CreatePostPayOrder
-    Alikafka,
-    /// Alibaba Cloud BSS, CreateInstance
-    Bss,
-    /// Tencent Cloud CKafka, CreatePostPaidInstance
-    Ckafka,
-    /// JD Cloud Kafka, createInstance
-    Jdkafka,
+/// What can be bought through: each purchase of each cloud, by name.
+fn dialects() -> PossibleValuesParser {
+    let mut purchases: Vec<_> = CLOUDS.purchases().collect();
+    purchases.sort_by_key(|purchase| purchase.dialect);
+    let values = purchases.into_iter();
+    values
+        .map(|purchase| PossibleValue::new(purchase.dialect).help(purchase.about))
+        .collect::<Vec<_>>()
+        .into()
 }
 
 #[derive(Debug, Args)]
 pub struct BuyFlags {
     /// The cloud whose request is sent
-    #[arg(long, value_enum)]
-    pub dialect: BuyDialect,
+    #[arg(long, value_parser = dialects())]
+    pub dialect: String,
     /// Where it is sent, such as http://127.0.0.1:8080; without it the server of the data directory
     #[arg(long, value_name = "URL")]
     pub endpoint: Option<String>,

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use brokerage_control::watch::Watch;
-use brokerage_dialects::gateway::Gateway;
-use brokerage_dialects::wire::WireRequest;
+use brokerage_wire::WireRequest;
+use brokerage_wire::gateway::Gateway;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Request, Response, StatusCode};

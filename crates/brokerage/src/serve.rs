@@ -8,13 +8,14 @@ use anyhow::Context as _;
 use brokerage_control::catalog::catalogs_keep;
 use brokerage_control::watch::Watch;
 use brokerage_control::{Control, Parts, Settings};
-use brokerage_dialects::gateway::Gateway;
-use brokerage_dialects::vendor::vocabulary;
+use brokerage_dialects::{aliyun, ckafka, jdkafka};
 use brokerage_domain::catalog::Catalogs;
 use brokerage_domain::clock::Clocks;
 use brokerage_domain::id::Chance;
 use brokerage_engine_embedded::{EmbeddedEngine, EmbeddedOptions, SharedPortSpec, serves_version};
 use brokerage_store::Store;
+use brokerage_wire::Clouds;
+use brokerage_wire::gateway::Gateway;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -27,6 +28,11 @@ use crate::data_dir::DataDir;
 use crate::metrics::{self, Metrics};
 use crate::{admin, listener, telemetry};
 
+/// The clouds that are spoken, in the order in which they are asked.
+pub const CLOUDS: Clouds = Clouds {
+    first: &[&jdkafka::CLOUD, &ckafka::CLOUD],
+    last: &aliyun::CLOUD,
+};
 /// Longest wait for answers under way when the server stops: a peer that sends half a request is not waited for.
 const ANSWERS_LIMIT: Duration = Duration::from_secs(10);
 /// Longest wait for a clean stop when a part of the server is missing: the rest may wait for that part.
@@ -94,7 +100,7 @@ pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
         chance,
         engine: engine.clone(),
         master_key,
-        vocabulary: vocabulary(),
+        vocabulary: CLOUDS.vocabulary(),
         node,
     });
     Ok(Plane {
@@ -230,7 +236,7 @@ impl Doors {
             &watch,
         )
         .await?;
-        let gateway = Gateway::new(control.clone());
+        let gateway = Gateway::new(control.clone(), CLOUDS);
         let callers = listener::serve(listeners, gateway, stop.clone(), &watch);
         let listeners = listener::bind(config.metrics.as_slice()).await?;
         let metrics_address = addresses(&listeners)?.first().copied();

@@ -4,21 +4,76 @@
 use brokerage_control::Settings;
 use brokerage_control::access_key::NewKey;
 use brokerage_control::sandbox::{SANDBOX_KEY_ID, SANDBOX_SECRET};
-use brokerage_dialects::operation::{Row, Table};
-use brokerage_dialects::signing::Scheme;
-use brokerage_dialects::vendor::TABLES;
-use brokerage_dialects::wire::WireRequest;
+use brokerage_dialects::aliyun::signing::{ACS3, RPC_V1};
+use brokerage_dialects::jdkafka::signing::{JDCLOUD2, JDCLOUD3};
+use brokerage_dialects::{aliyun, jdkafka};
+use brokerage_domain::Error;
 use brokerage_domain::access::{Effect, Policy, Statement};
 use brokerage_domain::id::AccessKeyId;
 use brokerage_store::Store;
-use brokerage_testkit::{Plane, PlaneOptions};
+use brokerage_testkit::{Answer, CLOUDS, HOST, Plane, PlaneOptions};
+use brokerage_wire::client::{ClientCall, Refusal, texts};
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Row, Table};
+use brokerage_wire::params::Param;
+use brokerage_wire::signing::{Scheme, SignatureFault};
+use brokerage_wire::{Cloud, WireRequest};
 use http::Method;
 use secrecy::{ExposeSecret, SecretString};
 
 /// A request for an operation, not signed, with the scheme that its cloud's clients use.
 struct Unsigned {
+    cloud: &'static Cloud,
+    table: &'static Table,
+    row: &'static Row,
     request: WireRequest,
-    scheme: Scheme,
+    region: &'static str,
+}
+
+impl Unsigned {
+    fn signed(&self, plane: &Plane, (id, secret): (&str, &str)) -> WireRequest {
+        let (scheme, service) = (self.cloud.client.scheme, self.table.service);
+        plane.signed_by(
+            id,
+            secret,
+            self.request.clone(),
+            scheme,
+            self.region,
+            service,
+        )
+    }
+
+    fn outcome(&self, answer: &Answer) -> Outcome {
+        outcome(self.cloud, self.table, answer)
+    }
+}
+
+/// How its cloud says that a call ended.
+fn outcome(cloud: &Cloud, table: &Table, answer: &Answer) -> Outcome {
+    let Some(Refusal { code, message }) = (cloud.client.refusal)(&answer.json) else {
+        return Outcome::Through;
+    };
+    let mismatch = SignatureFault::Mismatch {
+        string_to_sign: String::new(),
+    };
+    let not_permitted = CallError::Domain(Error::Forbidden {
+        action: String::new(),
+    });
+    let wrong_key = [
+        cloud.wire.unknown_key(""),
+        cloud.wire.signature_fault(&mismatch),
+    ];
+    // Some clouds have the code for a missing signature from missing parameters.
+    let unsigned = cloud.wire.signature_fault(&SignatureFault::Unsigned);
+    if code == (table.fault)(&not_permitted).code {
+        Outcome::NotAuthorized
+    } else if wrong_key.iter().any(|fault| fault.code == code)
+        || (unsigned.code == code && unsigned.message == message)
+    {
+        Outcome::NotAuthenticated
+    } else {
+        Outcome::Through
+    }
 }
 
 /// How a call ended, as all clouds could say it.
@@ -30,104 +85,54 @@ enum Outcome {
     NotAuthorized,
 }
 
-fn unsigned(table: &Table, row: &Row) -> Unsigned {
-    match table.dialect.split('-').next().unwrap_or_default() {
-        "ckafka" => {
-            let headers = [
-                ("content-type", "application/json"),
-                ("x-tc-action", row.name),
-                ("x-tc-version", table.version),
-                ("x-tc-region", "ap-guangzhou"),
-            ];
-            Unsigned {
-                request: Plane::request(Method::POST, "/", &headers, "{}"),
-                scheme: Scheme::Tc3,
-            }
-        }
-        "jdkafka" | "jdvpc" => {
-            let (method, path) = rest_path(row.name);
-            let target = format!("/v1/regions/cn-north-1/{path}");
-            let headers = [("content-type", "application/json")];
-            let body = if method == Method::POST { "{}" } else { "" };
-            Unsigned {
-                request: Plane::request(method, &target, &headers, body),
-                scheme: Scheme::JdCloud2,
-            }
-        }
-        _ => {
-            let target = format!(
-                "/?Action={}&Version={}&Format=JSON&RegionId=cn-hangzhou",
-                row.name, table.version
-            );
-            Unsigned {
-                request: Plane::request(Method::POST, &target, &[], ""),
-                scheme: Scheme::RpcV1,
-            }
-        }
-    }
+/// Values for the parameters that stand in paths.
+fn path_params() -> Param {
+    texts([("instanceId", "none"), ("subnetId", "none")])
 }
 
-/// Where JD Cloud serves an operation.
-fn rest_path(operation: &str) -> (Method, &'static str) {
-    match operation {
-        "createInstance" => (Method::POST, "instances"),
-        "describeInstances" => (Method::GET, "instances"),
-        "describeInstance" => (Method::GET, "instances/none"),
-        "deleteInstance" => (Method::DELETE, "instances/none"),
-        "modifyInstanceSpec" => (Method::POST, "instances/none:modifyInstanceSpec"),
-        "describeVpcs" => (Method::GET, "vpcs/"),
-        "describeSubnets" => (Method::GET, "subnets/"),
-        "describeSubnet" => (Method::GET, "subnets/none"),
-        other => panic!("{other} needs a path here"),
-    }
-}
-
-/// Codes by which the clouds refuse a caller.
-fn outcome(body: &str) -> Outcome {
-    let any = |codes: &[&str]| codes.iter().any(|code| body.contains(code));
-    if any(&[
-        "UnauthorizedOperation",
-        "NoPermission",
-        "Forbidden.RAM",
-        "PERMISSION_DENIED",
-    ]) {
-        Outcome::NotAuthorized
-    } else if any(&[
-        "AuthFailure",
-        "SignatureDoesNotMatch",
-        "InvalidAccessKeyId",
-        "UNAUTHENTICATED",
-        "`Authorization`",
-        "MissingAccessKeyId",
-        "MissingSignature",
-        "carries no signature",
-    ]) {
-        Outcome::NotAuthenticated
+fn unsigned(cloud: &'static Cloud, table: &'static Table, row: &'static Row) -> Unsigned {
+    let (none, in_path) = (texts([]), path_params());
+    let region = cloud.purchases[0].region;
+    let params = if row.path.contains('{') {
+        &in_path
     } else {
-        Outcome::Through
+        &none
+    };
+    let call = ClientCall {
+        table,
+        row,
+        host: HOST,
+        region,
+        params,
+    };
+    Unsigned {
+        cloud,
+        table,
+        row,
+        request: (cloud.client.request)(&call).expect("a request"),
+        region,
     }
+}
+
+/// Every operation of every cloud.
+fn operations() -> impl Iterator<Item = Unsigned> {
+    CLOUDS.all().flat_map(|cloud| {
+        let tables = cloud.services.iter();
+        let rows = tables.flat_map(|table| table.rows.iter().map(move |row| (*table, row)));
+        rows.map(move |(table, row)| unsigned(cloud, table, row))
+    })
 }
 
 async fn check(plane: &Plane, key: (&str, &str), expected: Outcome) {
-    for table in TABLES {
-        for row in table.rows {
-            let Unsigned { request, scheme } = unsigned(table, row);
-            let (region, service) = match scheme {
-                Scheme::JdCloud2 if table.dialect == "jdvpc" => ("cn-north-1", "vpc"),
-                Scheme::JdCloud2 => ("cn-north-1", "kafka"),
-                _ => ("", "ckafka"),
-            };
-            let signed = plane.signed_by(key.0, key.1, request, scheme, region, service);
-            let answer = plane.send(&signed).await;
-            assert_eq!(
-                outcome(&answer.body),
-                expected,
-                "{} {}: {}",
-                table.dialect,
-                row.name,
-                answer.body
-            );
-        }
+    for call in operations() {
+        let answer = plane.send(&call.signed(plane, key)).await;
+        let (dialect, name) = (call.table.dialect, call.row.name);
+        assert_eq!(
+            call.outcome(&answer),
+            expected,
+            "{dialect} {name}: {}",
+            answer.body
+        );
     }
 }
 
@@ -171,13 +176,10 @@ async fn the_sandboxs_key_is_nobodys_without_sandbox_mode() {
     let outside = start(false).await;
     check(&outside, well_known, Outcome::NotAuthenticated).await;
     // Told as any other key that nobody has.
-    for table in TABLES {
-        let row = &table.rows[0];
+    for call in operations() {
         let mut told = Vec::new();
         for id in [SANDBOX_KEY_ID, "ABCDEFGHIJKLMNOP"] {
-            let Unsigned { request, scheme } = unsigned(table, row);
-            let signed =
-                outside.signed_by(id, SANDBOX_SECRET, request, scheme, "cn-north-1", "kafka");
+            let signed = call.signed(&outside, (id, SANDBOX_SECRET));
             let answer = outside.send(&signed).await;
             let code = answer.json["Code"].as_str().map(str::to_owned);
             let error = answer.json["Response"]["Error"]["Code"].clone();
@@ -188,7 +190,7 @@ async fn the_sandboxs_key_is_nobodys_without_sandbox_mode() {
                 answer.json["error"]["status"].clone(),
             ));
         }
-        assert_eq!(told[0], told[1], "{}", table.dialect);
+        assert_eq!(told[0], told[1], "{}", call.table.dialect);
     }
     check(&start(true).await, well_known, Outcome::Through).await;
     let by_hand = start(true).await;
@@ -200,18 +202,15 @@ async fn the_sandboxs_key_is_nobodys_without_sandbox_mode() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_operation_is_open_to_the_unsigned() {
     let plane = Plane::sandbox().await;
-    for table in TABLES {
-        for row in table.rows {
-            let answer = plane.send(&unsigned(table, row).request).await;
-            assert_eq!(
-                outcome(&answer.body),
-                Outcome::NotAuthenticated,
-                "{} {}: {}",
-                table.dialect,
-                row.name,
-                answer.body
-            );
-        }
+    for call in operations() {
+        let answer = plane.send(&call.request).await;
+        let (dialect, name) = (call.table.dialect, call.row.name);
+        assert_eq!(
+            call.outcome(&answer),
+            Outcome::NotAuthenticated,
+            "{dialect} {name}: {}",
+            answer.body
+        );
     }
 }
 
@@ -240,23 +239,12 @@ async fn no_operation_is_open_to_a_policy_that_names_others() {
         .unwrap();
     // Parameters are read before policies are asked, because policies name resources: a call with none of them may
     // be refused for that. It must never succeed.
-    for table in TABLES {
-        for row in table.rows {
-            let Unsigned { request, scheme } = unsigned(table, row);
-            let signed = plane.signed_by(
-                id.as_str(),
-                secret.expose_secret(),
-                request,
-                scheme,
-                "cn-north-1",
-                "kafka",
-            );
-            let answer = plane.send(&signed).await;
-            let refused = outcome(&answer.body) != Outcome::Through
-                || answer.status >= 400
-                || answer.body.contains("\"Error\"");
-            assert!(refused, "{} {}: {}", table.dialect, row.name, answer.body);
-        }
+    for call in operations() {
+        let signed = call.signed(&plane, (id.as_str(), secret.expose_secret()));
+        let answer = plane.send(&signed).await;
+        let refused = (call.cloud.client.refusal)(&answer.json).is_some();
+        let (dialect, name) = (call.table.dialect, call.row.name);
+        assert!(refused, "{dialect} {name}: {}", answer.body);
     }
 }
 
@@ -285,7 +273,7 @@ async fn calls_beyond_the_rate_leave_nothing_behind() {
         .access_key_create(&account.id, new)
         .await
         .unwrap();
-    let aliyun = || {
+    let rpc = || {
         let target = "/?Action=GetQuotaTip&Version=2019-09-16&Format=JSON&InstanceId=i";
         Plane::request(
             Method::POST,
@@ -309,13 +297,15 @@ async fn calls_beyond_the_rate_leave_nothing_behind() {
             .iter()
             .any(|code| body.contains(code))
     };
-    let requests: [(Scheme, &dyn Fn() -> WireRequest); 4] = [
-        (Scheme::RpcV1, &aliyun),
-        (Scheme::Acs3, &acs3),
-        (Scheme::JdCloud2, &jd),
-        (Scheme::JdCloud3, &jd),
+    let (alibaba, jd_cloud) = (&aliyun::CLOUD, &jdkafka::CLOUD);
+    let requests: [(&Cloud, &'static Scheme, &dyn Fn() -> WireRequest); 4] = [
+        (alibaba, &RPC_V1, &rpc),
+        (alibaba, &ACS3, &acs3),
+        (jd_cloud, &JDCLOUD2, &jd),
+        (jd_cloud, &JDCLOUD3, &jd),
     ];
-    for (scheme, request) in requests {
+    for (cloud, scheme, request) in requests {
+        let outcome = |answer: &Answer| outcome(cloud, cloud.services[0], answer);
         let by = |id: &str, secret: &str| {
             plane.signed_by(id, secret, request(), scheme, "cn-north-1", "kafka")
         };
@@ -327,12 +317,7 @@ async fn calls_beyond_the_rate_leave_nothing_behind() {
             if is_throttled(&answer.body) {
                 break;
             }
-            assert_eq!(
-                outcome(&answer.body),
-                Outcome::NotAuthorized,
-                "{}",
-                answer.body
-            );
+            assert_eq!(outcome(&answer), Outcome::NotAuthorized, "{}", answer.body);
             answers += 1;
             assert!(answers <= 1_000, "{scheme:?} is never throttled");
             last = by("NOTHING", "secret");
@@ -350,7 +335,7 @@ async fn calls_beyond_the_rate_leave_nothing_behind() {
         // What was throttled may come again: its nonce was not kept. What was answered may not.
         for expected in [true, false] {
             let answer = plane.send(&last).await;
-            let is_new = outcome(&answer.body) == Outcome::NotAuthorized;
+            let is_new = outcome(&answer) == Outcome::NotAuthorized;
             assert_eq!(is_new, expected, "{scheme:?}: {}", answer.body);
         }
     }

@@ -2,9 +2,11 @@
 
 use brokerage_control::request_log::{FIELD_BYTES_MAX, MESSAGE_BYTES_MAX};
 use brokerage_control::sandbox::{SANDBOX_KEY_ID, SANDBOX_SECRET};
-use brokerage_dialects::signing::Scheme;
-use brokerage_dialects::wire::WireRequest;
+use brokerage_dialects::aliyun::signing::RPC_V1;
+use brokerage_dialects::ckafka::signing::{TC3, V1_SHA256};
+use brokerage_dialects::jdkafka::signing::JDCLOUD2;
 use brokerage_testkit::Plane;
+use brokerage_wire::WireRequest;
 use http::Method;
 
 /// Characters of two bytes in one parameter: as a form, near the largest body that a listener lets through.
@@ -57,49 +59,49 @@ async fn long_texts_are_cut_in_answers_and_in_the_log() {
             "RPC, wrong",
             "wrong",
             format!("{aliyun}&InstanceId="),
-            Scheme::RpcV1,
+            &RPC_V1,
         ),
         (
             "RPC, id",
             SANDBOX_SECRET,
             format!("{aliyun}&InstanceId="),
-            Scheme::RpcV1,
+            &RPC_V1,
         ),
         (
             "RPC, action",
             SANDBOX_SECRET,
             "Version=2019-09-16&Action=".into(),
-            Scheme::RpcV1,
+            &RPC_V1,
         ),
         (
             "RPC, version",
             SANDBOX_SECRET,
             "Action=GetQuotaTip&Version=".into(),
-            Scheme::RpcV1,
+            &RPC_V1,
         ),
         (
             "v1, wrong",
             "wrong",
             format!("{tencent}&InstanceId="),
-            Scheme::TencentV1Sha256,
+            &V1_SHA256,
         ),
         (
             "v1, id",
             SANDBOX_SECRET,
             format!("{tencent}&InstanceId="),
-            Scheme::TencentV1Sha256,
+            &V1_SHA256,
         ),
         (
             "v1, action",
             SANDBOX_SECRET,
             "Version=2019-08-19&Action=".into(),
-            Scheme::TencentV1Sha256,
+            &V1_SHA256,
         ),
         (
             "v1, version",
             SANDBOX_SECRET,
             "Action=DescribeTopic&Version=".into(),
-            Scheme::TencentV1Sha256,
+            &V1_SHA256,
         ),
     ] {
         check(&plane, what, &by(secret, form(&pairs), scheme)).await;
@@ -112,7 +114,7 @@ async fn long_texts_are_cut_in_answers_and_in_the_log() {
         ("x-tc-region", "ap-guangzhou"),
     ];
     let tc3 = Plane::request(Method::POST, "/", &headers, &body);
-    check(&plane, "TC3, id", &by(SANDBOX_SECRET, tc3, Scheme::Tc3)).await;
+    check(&plane, "TC3, id", &by(SANDBOX_SECRET, tc3, &TC3)).await;
     let long = "%C3%A9".repeat(10_000);
     for path in [
         format!("/v1/regions/cn-north-1/instances/{long}"),
@@ -120,11 +122,6 @@ async fn long_texts_are_cut_in_answers_and_in_the_log() {
         format!("/v1/regions/cn-north-1/instances/x:{long}"),
     ] {
         let request = Plane::request(Method::GET, &path, &[JSON], "");
-        check(
-            &plane,
-            "JD, path",
-            &by(SANDBOX_SECRET, request, Scheme::JdCloud2),
-        )
-        .await;
+        check(&plane, "JD, path", &by(SANDBOX_SECRET, request, &JDCLOUD2)).await;
     }
 }

@@ -4,14 +4,16 @@
 
 use brokerage_control::access_key::NewKey;
 use brokerage_control::sandbox::{SANDBOX_KEY_ID, SANDBOX_SECRET};
+use brokerage_dialects::aliyun::signing::RPC_V1;
 use brokerage_dialects::ckafka::ids::flow_id;
-use brokerage_dialects::operation::Table;
-use brokerage_dialects::signing::{Scheme, encode_component};
-use brokerage_dialects::vendor::TABLES;
+use brokerage_dialects::ckafka::signing::TC3;
+use brokerage_dialects::jdkafka::signing::JDCLOUD2;
 use brokerage_domain::Error;
 use brokerage_domain::access::Policy;
 use brokerage_domain::id::{AccessKeyId, InstanceId};
-use brokerage_testkit::{Answer, Plane};
+use brokerage_testkit::{Answer, CLOUDS, Plane};
+use brokerage_wire::operation::Table;
+use brokerage_wire::signing::encode_component;
 use http::Method;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -158,10 +160,7 @@ impl Fixture {
                     .map(|(name, value)| format!("{name}={}", encode_component(value)))
                     .collect();
                 let target = format!("/?{}", pairs.join("&"));
-                (
-                    Plane::request(Method::POST, &target, &[], ""),
-                    Scheme::RpcV1,
-                )
+                (Plane::request(Method::POST, &target, &[], ""), &RPC_V1)
             }
             Body(body) => {
                 let headers = [
@@ -171,10 +170,7 @@ impl Fixture {
                     ("x-tc-region", "ap-guangzhou"),
                 ];
                 let body = body.to_string();
-                (
-                    Plane::request(Method::POST, "/", &headers, &body),
-                    Scheme::Tc3,
-                )
+                (Plane::request(Method::POST, "/", &headers, &body), &TC3)
             }
             Rest(method, path, body) => {
                 let target = format!("/v1/regions/cn-north-1/{path}");
@@ -185,7 +181,7 @@ impl Fixture {
                 };
                 let headers = [("content-type", "application/json")];
                 let request = Plane::request(method.clone(), &target, &headers, &body);
-                (request, Scheme::JdCloud2)
+                (request, &JDCLOUD2)
             }
         };
         let signed = self
@@ -428,7 +424,7 @@ async fn a_deny_of_an_instance_bites_in_every_operation() {
         key(&fixture.plane, &id, json!({ "statements": statements }))
             .await
             .unwrap();
-        for table in TABLES {
+        for table in CLOUDS.services() {
             for row in table.rows {
                 let pair = fixture.pair_of(table);
                 let what = format!("{} {} by {}", table.dialect, row.name, denied.join(" "));

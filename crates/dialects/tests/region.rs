@@ -4,15 +4,15 @@
 use std::collections::BTreeMap;
 
 use brokerage_dialects::ckafka::ids::flow_id;
-use brokerage_dialects::operation::{Mode, RegionUse, Row, Table};
-use brokerage_dialects::params::{from_json, to_dotted};
-use brokerage_dialects::signing::Scheme;
-use brokerage_dialects::vendor::TABLES;
+use brokerage_dialects::ckafka::signing::TC3;
+use brokerage_dialects::jdkafka::signing::JDCLOUD2;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::{Instance, Phase};
 use brokerage_domain::topic::Topic;
 use brokerage_engine::Engine;
-use brokerage_testkit::{Answer, Plane};
+use brokerage_testkit::{Answer, CLOUDS, Plane};
+use brokerage_wire::operation::{Mode, RegionUse, Row, Table};
+use brokerage_wire::params::{from_json, to_dotted};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -74,7 +74,7 @@ impl World {
             ckafka: String::new(),
             jdkafka: String::new(),
         };
-        let table = |dialect: &str| TABLES.iter().find(|table| table.dialect == dialect);
+        let table = |dialect: &str| CLOUDS.services().find(|table| table.dialect == dialect);
         let ali = table("alikafka").expect("it is served");
         let bought = world.send(ali, "CreatePostPayInstance", ALIBABA.own).await;
         world.alikafka = text(&bought, "/Data/InstanceId");
@@ -119,7 +119,7 @@ impl World {
                 ];
                 headers.extend((!region.is_empty()).then_some(("x-tc-region", region)));
                 let request = Plane::request(Method::POST, "/", &headers, &params.to_string());
-                let signed = self.plane.signed(request, Scheme::Tc3, region, "ckafka");
+                let signed = self.plane.signed(request, &TC3, region, "ckafka");
                 self.plane.send(&signed).await
             }
             "jdkafka" | "jdvpc" => {
@@ -137,9 +137,7 @@ impl World {
                 let headers = [("content-type", "application/json")];
                 let request = Plane::request(method, &target, &headers, &body);
                 // The scope of a signature is not the region of the call.
-                let signed = self
-                    .plane
-                    .signed(request, Scheme::JdCloud2, JD.own, service);
+                let signed = self.plane.signed(request, &JDCLOUD2, JD.own, service);
                 self.plane.send(&signed).await
             }
             _ => {
@@ -498,13 +496,13 @@ async fn check(world: &World, table: &Table, row: &Row) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_in_another_region_is_not_there_for_any_operation() {
     let world = World::new().await;
-    let ali = TABLES.iter().find(|table| table.dialect == "alikafka");
+    let ali = CLOUDS.services().find(|table| table.dialect == "alikafka");
     let tagged = world
         .send(ali.expect("it is served"), "TagResources", ALIBABA.own)
         .await;
     assert_eq!(code(&tagged), "", "{}", tagged.body);
     let before = world.state().await;
-    for table in TABLES {
+    for table in CLOUDS.services() {
         for row in table.rows {
             check(&world, table, row).await;
         }

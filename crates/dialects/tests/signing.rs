@@ -1,11 +1,16 @@
 //! Signing read back, clocks, nonces, tokens, and requests that must not pass.
 
-use brokerage_dialects::client::{AlibabaCall, JdCloudCall, TencentCall};
-use brokerage_dialects::params::{Param, from_json};
-use brokerage_dialects::signing::{
+use brokerage_dialects::aliyun::signing::{ACS3, RPC_V1};
+use brokerage_dialects::ckafka::signing::{TC3, V1_SHA256};
+use brokerage_dialects::jdkafka::signing::{JDCLOUD2, JDCLOUD3};
+use brokerage_dialects::{aliyun, ckafka, jdkafka};
+use brokerage_testkit::CLOUDS;
+use brokerage_wire::client::ClientCall;
+use brokerage_wire::params::{Param, from_json};
+use brokerage_wire::signing::{
     self, Credentials, ReplayRule, Scheme, SignatureFault, SigningMoment, SigningScope,
 };
-use brokerage_dialects::wire::WireRequest;
+use brokerage_wire::{Cloud, WireRequest};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use proptest::prelude::*;
@@ -43,37 +48,30 @@ fn request(
 }
 
 /// A request that suits the scheme, not yet signed.
-fn unsigned(scheme: Scheme, query: &str) -> WireRequest {
+fn unsigned(scheme: &'static Scheme, query: &str) -> WireRequest {
     let target = format!("/?{query}");
     let host = ("host", "Kafka.example.test:8080");
-    match scheme {
-        Scheme::RpcV1 | Scheme::TencentV1Sha1 | Scheme::TencentV1Sha256 => {
-            request(Method::GET, &target, &[host], "")
-        }
-        Scheme::Acs3 => request(
-            Method::POST,
-            &target,
-            &[
-                host,
-                ("x-acs-action", "CreateTopic"),
-                ("x-acs-version", "2019-09-16"),
-            ],
-            "",
-        ),
-        Scheme::Tc3 => request(
-            Method::GET,
-            &target,
-            &[host, ("x-tc-action", "CreateTopic")],
-            "",
-        ),
-        Scheme::JdCloud2 | Scheme::JdCloud3 => {
-            let target = format!("/v1/a:b/c?{query}");
-            request(Method::GET, &target, &[host], "")
-        }
-    }
+    let (method, headers): (_, &[_]) = if *scheme == ACS3 {
+        let action = ("x-acs-action", "CreateTopic");
+        let version = ("x-acs-version", "2019-09-16");
+        (Method::POST, &[host, action, version])
+    } else if *scheme == TC3 {
+        (Method::GET, &[host, ("x-tc-action", "CreateTopic")])
+    } else if jdkafka::CLOUD.schemes.contains(&scheme) {
+        let target = format!("/v1/a:b/c?{query}");
+        return request(Method::GET, &target, &[host], "");
+    } else {
+        (Method::GET, &[host])
+    };
+    request(method, &target, headers, "")
 }
 
-fn signed(scheme: Scheme, query: &str) -> WireRequest {
+/// The schemes of every cloud.
+fn schemes() -> impl Iterator<Item = &'static Scheme> {
+    CLOUDS.all().flat_map(|cloud| cloud.schemes).copied()
+}
+
+fn signed(scheme: &'static Scheme, query: &str) -> WireRequest {
     let scope = SigningScope {
         region: "cn-north-1".into(),
         service: "kafka".into(),
@@ -89,14 +87,14 @@ fn signed(scheme: Scheme, query: &str) -> WireRequest {
 }
 
 fn verify(request: &WireRequest) -> Result<(), SignatureFault> {
-    signing::verify(request, &signing::claim(request)?, &credentials().secret)
+    signing::verify(request, &CLOUDS.claim(request)?, &credentials().secret)
 }
 
 #[test]
 fn what_is_signed_is_verified_in_every_scheme() {
-    for scheme in Scheme::ALL {
+    for scheme in schemes() {
         let request = signed(scheme, "b=2&a=x%20y&Tag.1.Key=%E4%B8%AD");
-        let claim = signing::claim(&request).unwrap();
+        let claim = CLOUDS.claim(&request).unwrap();
         assert_eq!(claim.scheme, scheme);
         assert_eq!(claim.access_key_id, "AKID-EXAMPLE/1");
         assert_eq!(claim.signed_at_s, SIGNED_AT_S);
@@ -115,41 +113,25 @@ fn what_is_signed_is_verified_in_every_scheme() {
 #[test]
 fn the_clients_of_the_command_line_sign_what_the_server_verifies() {
     let params = from_json(br#"{"A":[{"K":"v w"}],"N":3}"#).unwrap();
-    let tencent = TencentCall {
-        host: "127.0.0.1:1",
-        service: "ckafka",
-        action: "CreateTopic",
-        version: "2019-08-19",
-        region: "ap-guangzhou",
-        params: &params,
-    };
-    let alibaba = AlibabaCall {
-        host: "127.0.0.1:1",
-        action: "CreateTopic",
-        version: "2019-09-16",
-        params: &params,
-    };
-    let jdcloud = |method: &Method| {
-        let call = JdCloudCall {
+    let in_path = from_json(br#"{"A":[{"K":"v w"}],"N":3,"instanceId":"i-1"}"#).unwrap();
+    let call = |cloud: &Cloud, at: usize, operation: &str, region: &str, params: &Param| {
+        let table = cloud.services[at];
+        let call = ClientCall {
+            table,
+            row: table.row(operation).unwrap(),
             host: "127.0.0.1:1",
-            service: "kafka",
-            region: "cn-north-1",
-            method,
-            path: &[
-                "regions",
-                "cn-north-1",
-                "instances",
-                "i-1:modifyInstanceSpec",
-            ],
-            params: &params,
+            region,
+            params,
         };
-        call.request(&credentials(), &moment()).unwrap()
+        let signed = cloud.client.signed(&call, &credentials(), &moment());
+        signed.unwrap()
     };
+    let jd = |operation, params| call(&jdkafka::CLOUD, 0, operation, "cn-north-1", params);
     let requests = [
-        tencent.request(&credentials(), &moment()).unwrap(),
-        alibaba.request(&credentials(), &moment()).unwrap(),
-        jdcloud(&Method::GET),
-        jdcloud(&Method::POST),
+        call(&ckafka::CLOUD, 0, "CreateTopic", "ap-guangzhou", &params),
+        call(&aliyun::CLOUD, 0, "CreateTopic", "", &params),
+        jd("describeInstances", &params),
+        jd("modifyInstanceSpec", &in_path),
     ];
     for request in &requests {
         assert_eq!(verify(request), Ok(()), "{request:?}");
@@ -165,9 +147,9 @@ fn the_clients_of_the_command_line_sign_what_the_server_verifies() {
 
 #[test]
 fn the_clock_window_is_closed_on_both_sides() {
-    for scheme in Scheme::ALL {
-        let claim = signing::claim(&signed(scheme, "a=1")).unwrap();
-        let window_s = scheme.clock_window_s();
+    for scheme in schemes() {
+        let claim = CLOUDS.claim(&signed(scheme, "a=1")).unwrap();
+        let window_s = scheme.clock_window_s;
         for (offset_s, is_within) in [
             (0, true),
             (window_s, true),
@@ -184,14 +166,14 @@ fn the_clock_window_is_closed_on_both_sides() {
 
 #[test]
 fn a_nonce_is_remembered_where_the_vendor_has_one() {
-    for scheme in Scheme::ALL {
-        let claim = signing::claim(&signed(scheme, "a=1")).unwrap();
-        match scheme.replay_rule() {
+    for scheme in schemes() {
+        let claim = CLOUDS.claim(&signed(scheme, "a=1")).unwrap();
+        match scheme.replay {
             ReplayRule::None => assert_eq!(claim.replay_key(), None, "{scheme}"),
-            ReplayRule::Once { remember_s } => {
-                assert!(remember_s > 2 * scheme.clock_window_s(), "{scheme}");
+            ReplayRule::Once { remember_s, .. } => {
+                assert!(remember_s > 2 * scheme.clock_window_s, "{scheme}");
                 let key = claim.replay_key().unwrap();
-                assert_eq!(key == "4711", scheme != Scheme::JdCloud3, "{scheme}");
+                assert_eq!(key == "4711", *scheme != JDCLOUD3, "{scheme}");
             }
         }
     }
@@ -200,9 +182,9 @@ fn a_nonce_is_remembered_where_the_vendor_has_one() {
 #[test]
 fn a_token_of_jd_cloud_may_be_sent_as_it_is() {
     let token = HeaderValue::from_static("token+/=");
-    let request = signed(Scheme::JdCloud2, "a=1")
+    let request = signed(&JDCLOUD2, "a=1")
         .with_header(HeaderName::from_static("x-jdcloud-security-token"), token);
-    let claim = signing::claim(&request).unwrap();
+    let claim = CLOUDS.claim(&request).unwrap();
     assert!(
         claim
             .session_token
@@ -263,7 +245,7 @@ fn variants_that_we_do_not_serve_are_refused_by_name() {
         ("SignatureMethod", "HMAC-SHA256"),
         ("SignatureType", "BEARERTOKEN"),
     ] {
-        let target = signed(Scheme::RpcV1, "SignatureType=").target().to_owned();
+        let target = signed(&RPC_V1, "SignatureType=").target().to_owned();
         let target = target
             .replace(
                 "SignatureType=&",
@@ -295,7 +277,7 @@ fn variants_that_we_do_not_serve_are_refused_by_name() {
 fn a_parameter_of_the_signature_that_is_missing_is_named() {
     for (scheme, names) in [
         (
-            Scheme::RpcV1,
+            &RPC_V1,
             &[
                 "AccessKeyId",
                 "Signature",
@@ -305,10 +287,7 @@ fn a_parameter_of_the_signature_that_is_missing_is_named() {
                 "Timestamp",
             ][..],
         ),
-        (
-            Scheme::TencentV1Sha256,
-            &["SecretId", "Signature", "Nonce", "Timestamp"],
-        ),
+        (&V1_SHA256, &["SecretId", "Signature", "Nonce", "Timestamp"]),
     ] {
         for name in names {
             let request = signed(scheme, "a=1");
@@ -328,11 +307,11 @@ fn a_parameter_of_the_signature_that_is_missing_is_named() {
 #[test]
 fn headers_that_decide_have_to_be_signed() {
     let cases = [
-        (Scheme::Acs3, "x-acs-action;"),
-        (Scheme::Acs3, "x-acs-security-token;"),
-        (Scheme::Tc3, "content-type;"),
-        (Scheme::JdCloud2, ";x-jdcloud-nonce"),
-        (Scheme::JdCloud3, ";x-jdcloud-security-token"),
+        (&ACS3, "x-acs-action;"),
+        (&ACS3, "x-acs-security-token;"),
+        (&TC3, "content-type;"),
+        (&JDCLOUD2, ";x-jdcloud-nonce"),
+        (&JDCLOUD3, ";x-jdcloud-security-token"),
     ];
     for (scheme, list_part) in cases {
         let request = signed(scheme, "a=1");
@@ -347,14 +326,14 @@ fn headers_that_decide_have_to_be_signed() {
 
 #[test]
 fn one_signature_has_one_spelling() {
-    let request = signed(Scheme::Acs3, "a=1");
+    let request = signed(&ACS3, "a=1");
     let header = authorization(&request);
     let (head, signature) = header.rsplit_once('=').unwrap();
     let upper = format!("{head}={}", signature.to_ascii_uppercase());
     check_refused(&set(request, "authorization", &upper), "mismatch");
 
     // 20 bytes of HMAC-SHA1 leave two unused bits in the last base64 digit.
-    let request = signed(Scheme::RpcV1, "a=1");
+    let request = signed(&RPC_V1, "a=1");
     let target = request.target().to_owned();
     let digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let end = target.rfind("%3D").unwrap();
@@ -366,7 +345,7 @@ fn one_signature_has_one_spelling() {
 
 #[test]
 fn a_request_that_can_be_read_in_two_ways_is_refused() {
-    let rpc = signed(Scheme::RpcV1, "a=1");
+    let rpc = signed(&RPC_V1, "a=1");
     let again = format!("{}&a=1", rpc.target());
     assert_eq!(verify(&rpc.clone().with_target(again).unwrap()), Ok(()));
     let other = format!("{}&a=2", rpc.target());
@@ -374,11 +353,11 @@ fn a_request_that_can_be_read_in_two_ways_is_refused() {
     let with_body = set(rpc, "content-type", "application/json").with_body("{}");
     check_refused(&with_body, "unsigned_body");
 
-    let elsewhere = signed(Scheme::RpcV1, "a=1");
+    let elsewhere = signed(&RPC_V1, "a=1");
     let target = elsewhere.target().replacen("/?", "/other?", 1);
     check_refused(&elsewhere.with_target(target).unwrap(), "malformed");
 
-    let tc3 = signed(Scheme::Tc3, "a=1");
+    let tc3 = signed(&TC3, "a=1");
     let proxied = tc3
         .clone()
         .with_target("http://kafka.example.test:8080/?a=1")
@@ -399,7 +378,7 @@ fn a_request_that_can_be_read_in_two_ways_is_refused() {
 /// As a listener hands over a request of HTTP/2.
 #[test]
 fn the_authority_of_the_target_stands_for_an_absent_host() {
-    for scheme in Scheme::ALL {
+    for scheme in schemes() {
         let mut request = signed(scheme, "a=1").into_http().unwrap();
         request.headers_mut().remove("host");
         let target = format!("https://Kafka.example.test:8080{}", request.uri());
@@ -415,15 +394,15 @@ fn the_authority_of_the_target_stands_for_an_absent_host() {
 
 #[test]
 fn a_body_is_held_against_its_signed_hash() {
-    let request = signed(Scheme::Acs3, "a=1").with_body("x");
+    let request = signed(&ACS3, "a=1").with_body("x");
     check_refused(&request, "payload_hash");
 }
 
 #[test]
 fn the_scope_has_the_date_of_signing() {
     for (scheme, date, other) in [
-        (Scheme::Tc3, "2026-11-23", "2026-11-24"),
-        (Scheme::JdCloud2, "20261123", "20261124"),
+        (&TC3, "2026-11-23", "2026-11-24"),
+        (&JDCLOUD2, "20261123", "20261124"),
     ] {
         let request = signed(scheme, "a=1");
         let changed = authorization(&request).replacen(date, other, 1);
@@ -434,13 +413,13 @@ fn the_scope_has_the_date_of_signing() {
 #[test]
 fn texts_of_a_claim_are_bounded() {
     let nonce = "n".repeat(signing::NONCE_BYTES_MAX + 1);
-    let request = set(signed(Scheme::Acs3, "a=1"), "x-acs-signature-nonce", &nonce);
+    let request = set(signed(&ACS3, "a=1"), "x-acs-signature-nonce", &nonce);
     check_refused(&request, "too_long");
     let token = "t".repeat(signing::SESSION_TOKEN_BYTES_MAX + 1);
-    let request = set(signed(Scheme::Acs3, "a=1"), "x-acs-security-token", &token);
+    let request = set(signed(&ACS3, "a=1"), "x-acs-security-token", &token);
     check_refused(&request, "too_long");
     let many = "a&".repeat(signing::PARAMETERS_MAX + 1);
-    let request = signed(Scheme::RpcV1, "a=1")
+    let request = signed(&RPC_V1, "a=1")
         .with_target(format!("/?{many}"))
         .unwrap();
     check_refused(&request, "too_many");
@@ -448,9 +427,9 @@ fn texts_of_a_claim_are_bounded() {
 
 #[test]
 fn prints_show_no_secret() {
-    for scheme in Scheme::ALL {
+    for scheme in schemes() {
         let request = signed(scheme, "Password=hidden");
-        let claim = signing::claim(&request).unwrap();
+        let claim = CLOUDS.claim(&request).unwrap();
         let printed = format!("{claim:?} {request:?} {:?}", credentials());
         for secret in ["token+/=", "example-secret", "hidden;", "Password"] {
             assert!(!printed.contains(secret), "{scheme}: {printed}");
@@ -487,11 +466,11 @@ proptest! {
     ) {
         let pairs: Vec<(String, String)> = parameters.into_iter().collect();
         let query = signing::encode_pairs(pairs.iter().map(|(n, v)| (n.as_str(), v.as_str())));
-        for scheme in Scheme::ALL {
+        for scheme in schemes() {
             prop_assert_eq!(verify(&signed(scheme, &query)), Ok(()), "{}", scheme);
         }
-        let request = signed(Scheme::RpcV1, &query);
-        let claim = signing::claim(&request).unwrap();
+        let request = signed(&RPC_V1, &query);
+        let claim = CLOUDS.claim(&request).unwrap();
         let stages = signing::stages(&request, &claim, &credentials().secret).unwrap();
         let all = signing::decode_pairs(request.raw_query().unwrap()).unwrap();
         let all: Vec<(String, String)> = all.into_iter().filter(|(name, _)| name != "Signature").collect();

@@ -1,7 +1,7 @@
 //! A dialect's table held against the machine-readable model of the vendor's API.
 //!
 //! What the table does not serve, ignores or leaves out of answers stands in committed lists
-//! (`crates/dialects/coverage/<dialect>/`). The lists have to match exactly, so that they are the honest coverage and
+//! (`coverage/<dialect>/` of the cloud's crate). The lists have to match exactly, so that they are the honest coverage and
 //! can only shrink: [`assert_listed`] fails on a missing line and on a stale one.
 //!
 //! | list | holds | one line |
@@ -15,9 +15,9 @@ mod model;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use brokerage_dialects::operation::{Row, Table};
-use brokerage_dialects::params::{Param, ParamError};
 use brokerage_domain::cluster_settings::SettingName;
+use brokerage_wire::operation::{Row, Table};
+use brokerage_wire::params::{Param, ParamError};
 use serde_json::Value;
 
 pub use model::{Field, Model, ModelOperation, Shape};
@@ -325,8 +325,8 @@ mod tests {
     use super::*;
 
     fn model() -> Model {
-        Model::tencent(
-            &json!({ "operations": { "Op": {
+        Model::read(
+            &json!({ "types": "string|integer|…", "operations": { "Op": {
                 "request": {},
                 "response": { "Result": { "type": "R", "fields": {
                     "A": { "type": "string" },

@@ -10,9 +10,9 @@
 //! The verdict is the caller's: the pure one of [`signature_verdict`], or a whole server's.
 //!
 //! ```
-//! use brokerage_dialects::golden::{self, Flips};
+//! use brokerage_testkit::golden::{self, Flips};
 //!
-//! let text = include_str!("../golden/jdcloud.jsonl");
+//! let text = include_str!("../../dialects/golden/jdcloud.jsonl");
 //! let line = golden::parse(text).next().expect("the file has lines")?;
 //! let report = golden::replay(&line, &Flips::sample(97), golden::signature_verdict)?;
 //! assert!(report.passed(), "{report}");
@@ -22,13 +22,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use brokerage_wire::WireRequest;
+use brokerage_wire::message::WireFault;
+use brokerage_wire::signing::{self, SignatureFault, Stages};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer};
 
-use crate::signing::{self, SignatureFault, Stages};
-use crate::wire::{WireFault, WireRequest};
+use crate::CLOUDS;
 
 /// How many accepted changes a report lists one by one; the rest is only counted.
 pub const HOLES_LISTED_MAX: usize = 20;
@@ -218,7 +220,9 @@ impl GoldenLine {
     }
 
     fn claim(&self, request: &WireRequest) -> Result<signing::Claim, GoldenFault> {
-        signing::claim(request).map_err(|source| self.signature(source))
+        CLOUDS
+            .claim(request)
+            .map_err(|source| self.signature(source))
     }
 
     fn signature(&self, source: SignatureFault) -> GoldenFault {
@@ -236,7 +240,7 @@ pub fn signature_verdict(request: &WireRequest, credential: &Credential, clock_s
     let refused = |code: &str| Verdict::Refused {
         code: code.to_owned(),
     };
-    let claim = match signing::claim(request) {
+    let claim = match CLOUDS.claim(request) {
         Ok(claim) => claim,
         Err(fault) => return refused(fault.kind()),
     };
@@ -601,7 +605,8 @@ impl<V: FnMut(&WireRequest, &Credential, i64) -> Verdict> Replay<'_, V> {
 
     /// Whether a changed request still has the recorded text to sign among its forms.
     fn is_signed_alike(&self, changed: &WireRequest) -> bool {
-        signing::claim(changed)
+        CLOUDS
+            .claim(changed)
             .and_then(|claim| signing::candidates(changed, &claim))
             .is_ok_and(|forms| forms.contains(&self.signed))
     }

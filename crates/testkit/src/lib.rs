@@ -9,7 +9,10 @@
 //! # });
 //! ```
 
+mod clouds;
 pub mod conformance;
+pub mod golden;
 mod plane;
 
-pub use plane::{Answer, Plane, PlaneOptions};
+pub use clouds::CLOUDS;
+pub use plane::{Answer, HOST, Plane, PlaneOptions};

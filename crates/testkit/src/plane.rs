@@ -9,10 +9,6 @@ use brokerage_control::context::Rights;
 use brokerage_control::sandbox::{SANDBOX_ACCOUNT, SANDBOX_KEY_ID, SANDBOX_SECRET};
 use brokerage_control::seal::MasterKey;
 use brokerage_control::{Call, Context, Control, Parts, Principal, Settings};
-use brokerage_dialects::gateway::Gateway;
-use brokerage_dialects::signing::{Credentials, Scheme, SigningMoment, SigningScope, sign};
-use brokerage_dialects::vendor::vocabulary;
-use brokerage_dialects::wire::WireRequest;
 use brokerage_domain::Error;
 use brokerage_domain::access::Policy;
 use brokerage_domain::catalog::Catalogs;
@@ -21,16 +17,21 @@ use brokerage_domain::id::{AccessKeyId, Chance, InstanceId};
 use brokerage_domain::instance::Phase;
 use brokerage_engine::fake::FakeEngine;
 use brokerage_store::Store;
+use brokerage_wire::WireRequest;
+use brokerage_wire::gateway::Gateway;
+use brokerage_wire::signing::{Credentials, Scheme, SigningMoment, SigningScope, sign};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use secrecy::SecretString;
 use serde_json::Value;
+
+use crate::CLOUDS;
 
 /// When test time begins: 2026-11-23T04:00:00Z.
 const BEGINNING: Moment = Moment::from_seconds(1_795_406_400);
 /// Id of the key that a plane without sandbox mode signs with: the sandbox's is unknown there.
 const KEY_ID: &str = "PLANEKEY";
 /// The host that test requests name.
-const HOST: &str = "127.0.0.1:8080";
+pub const HOST: &str = "127.0.0.1:8080";
 /// Nonces that a plane may sign with before those of the next seed begin.
 const NONCES_OF_A_SEED: u64 = 1_000_000;
 /// Looks at the store before a test gives up on an instance; each look lets the reconciler run.
@@ -142,7 +143,7 @@ impl Plane {
                 real: clock.clone(),
             },
             master_key,
-            vocabulary: vocabulary(),
+            vocabulary: CLOUDS.vocabulary(),
             chance,
             engine: engine.clone(),
             node,
@@ -159,7 +160,7 @@ impl Plane {
             .background_start()
             .await
             .expect("the background starts");
-        let gateway = Gateway::new(control.clone());
+        let gateway = Gateway::new(control.clone(), CLOUDS);
         Self {
             control,
             gateway,
@@ -215,7 +216,7 @@ impl Plane {
     pub fn signed(
         &self,
         request: WireRequest,
-        scheme: Scheme,
+        scheme: &'static Scheme,
         region: &str,
         service: &str,
     ) -> WireRequest {
@@ -235,7 +236,7 @@ impl Plane {
         id: &str,
         secret: &str,
         request: WireRequest,
-        scheme: Scheme,
+        scheme: &'static Scheme,
         region: &str,
         service: &str,
     ) -> WireRequest {
@@ -253,59 +254,6 @@ impl Plane {
             service: service.to_owned(),
         };
         sign(request, scheme, &credentials, &moment, &scope).expect("a test request can be signed")
-    }
-
-    /// A Tencent Cloud call with a JSON body, in region `ap-guangzhou`.
-    pub async fn tencent(&self, action: &str, version: &str, body: &str) -> Answer {
-        let headers = [
-            ("content-type", "application/json"),
-            ("x-tc-action", action),
-            ("x-tc-version", version),
-            ("x-tc-region", "ap-guangzhou"),
-        ];
-        let request = Self::request(Method::POST, "/", &headers, body);
-        self.send(&self.signed(request, Scheme::Tc3, "ap-guangzhou", "ckafka"))
-            .await
-    }
-
-    /// A JD Cloud call in its second signature; `path` is after `/v1/regions/cn-north-1`.
-    pub async fn jd(&self, service: &str, method: Method, path: &str, body: &str) -> Answer {
-        let target = format!("/v1/regions/cn-north-1{path}");
-        let request = Self::request(
-            method,
-            &target,
-            &[("content-type", "application/json")],
-            body,
-        );
-        self.send(&self.signed(request, Scheme::JdCloud2, "cn-north-1", service))
-            .await
-    }
-
-    /// An Alibaba Cloud RPC call with its first signature: everything in the query, JSON asked for.
-    pub async fn aliyun(&self, action: &str, version: &str, params: &[(&str, &str)]) -> Answer {
-        self.aliyun_as("JSON", action, version, params).await
-    }
-
-    /// The same with another `Format`.
-    pub async fn aliyun_as(
-        &self,
-        format: &str,
-        action: &str,
-        version: &str,
-        params: &[(&str, &str)],
-    ) -> Answer {
-        let mut query = vec![("Action", action), ("Version", version), ("Format", format)];
-        query.extend_from_slice(params);
-        let query: Vec<String> = query
-            .into_iter()
-            .map(|(name, value)| {
-                let encode = brokerage_dialects::signing::encode_component;
-                format!("{}={}", encode(name), encode(value))
-            })
-            .collect();
-        let request = Self::request(Method::POST, &format!("/?{}", query.join("&")), &[], "");
-        self.send(&self.signed(request, Scheme::RpcV1, "", ""))
-            .await
     }
 
     /// A request to the plane's host.

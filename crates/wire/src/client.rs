@@ -1,45 +1,20 @@
-//! Genuine vendor requests, for our own command line: the same bytes that a vendor's client would
-//! send, signed by [`crate::signing::sign`]. They work against the real clouds as well.
+//! Genuine vendor requests, for our own command line, tests and benchmarks: the same bytes that a vendor's client
+//! would send. They work against the real clouds as well.
 //!
-//! This module builds requests and sends nothing. The caller brings the clock and the nonce.
-//!
-//! ```
-//! use brokerage_dialects::client;
-//! use brokerage_dialects::params::Param;
-//! use brokerage_dialects::signing::{self, Credentials, SigningMoment};
-//!
-//! let credentials = Credentials {
-//!     access_key_id: "AKIDEXAMPLE".into(),
-//!     secret: "example-secret".into(),
-//!     session_token: None,
-//! };
-//! let moment = SigningMoment { epoch_s: 1_795_405_656, nonce: "n-1".into() };
-//! let call = client::TencentCall {
-//!     host: "127.0.0.1:8080",
-//!     service: "ckafka",
-//!     action: "DescribeInstances",
-//!     version: "2019-08-19",
-//!     region: "ap-guangzhou",
-//!     params: &Param::Object(Default::default()),
-//! };
-//! let request = call.request(&credentials, &moment)?;
-//! let claim = signing::claim(&request)?;
-//! assert_eq!(claim.action.as_deref(), Some("DescribeInstances"));
-//! signing::verify(&request, &claim, &credentials.secret)?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! A cloud says by a [`Client`] how a call is made and how its answer is read, and by a [`Purchase`] how a cluster is
+//! bought. Requests are built here and nothing is sent. The caller brings the clock and the nonce.
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde_json::Value;
 
-use crate::params::{Param, to_dotted};
+use crate::message::{WireFault, WireRequest};
+use crate::operation::{Row, Table};
+use crate::params::{Param, ParamError, to_dotted};
 use crate::render;
 use crate::signing::{
-    Credentials, Scheme, SignatureFault, SigningMoment, SigningScope, encode_component,
-    encode_pairs, sign,
+    Credentials, Scheme, SignatureFault, SigningMoment, SigningScope, encode_pairs, sign,
 };
-use crate::wire::{WireFault, WireRequest};
 
 /// Why a request cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +24,12 @@ pub enum ClientFault {
     Header {
         /// Our name of it.
         name: &'static str,
+    },
+    /// A part of the path is not among the parameters.
+    #[error("{name} is missing")]
+    PathParam {
+        /// The vendor's name of it.
+        name: String,
     },
     /// The address cannot be written on a request line.
     #[error("the request has no valid target")]
@@ -61,166 +42,165 @@ pub enum ClientFault {
     Render(#[from] render::RenderFault),
 }
 
-/// A call of Alibaba Cloud's RPC services: AliKafka, BSS, VPC, STS.
-#[derive(Debug, Clone, Copy)]
-pub struct AlibabaCall<'a> {
+/// A call of an operation.
+#[derive(Clone, Copy)]
+pub struct ClientCall<'a> {
+    /// The service.
+    pub table: &'static Table,
+    /// The operation.
+    pub row: &'static Row,
     /// Host and port of the endpoint.
     pub host: &'a str,
-    /// The operation.
-    pub action: &'a str,
-    /// The API version.
-    pub version: &'a str,
-    /// Business parameters; lists are counted from 1.
-    pub params: &'a Param,
-}
-
-impl AlibabaCall<'_> {
-    /// The signed request: POST, ACS3-HMAC-SHA256, parameters in the query, as the vendor's current
-    /// clients send it.
-    ///
-    /// # Errors
-    /// [`ClientFault`] if a part does not fit into a request.
-    pub fn request(
-        &self,
-        credentials: &Credentials,
-        moment: &SigningMoment,
-    ) -> Result<WireRequest, ClientFault> {
-        let headers = headers([
-            (HOST, "host", self.host),
-            (
-                HeaderName::from_static("x-acs-action"),
-                "action",
-                self.action,
-            ),
-            (
-                HeaderName::from_static("x-acs-version"),
-                "version",
-                self.version,
-            ),
-            (ACCEPT, "accept", "application/json"),
-        ])?;
-        let target = with_query("/", self.params);
-        let request = WireRequest::new(Method::POST, target, headers, Bytes::new())?;
-        let scope = SigningScope::default();
-        Ok(sign(request, Scheme::Acs3, credentials, moment, &scope)?)
-    }
-}
-
-/// A call of Tencent Cloud's API 3.0: CKafka, VPC, tag.
-#[derive(Debug, Clone, Copy)]
-pub struct TencentCall<'a> {
-    /// Host and port of the endpoint.
-    pub host: &'a str,
-    /// The service of the credential scope, such as `ckafka`.
-    pub service: &'a str,
-    /// The operation.
-    pub action: &'a str,
-    /// The API version.
-    pub version: &'a str,
     /// The region.
     pub region: &'a str,
-    /// Business parameters.
+    /// Parameters in the vendor's names, those of a path among them. The region need not be.
     pub params: &'a Param,
 }
 
-impl TencentCall<'_> {
-    /// The signed request: POST, TC3-HMAC-SHA256, parameters as JSON.
+/// How a cloud's calls are made, and how its answers are read.
+pub struct Client {
+    /// What calls are signed with.
+    pub scheme: &'static Scheme,
+    /// The request of a call, as the vendor's current clients send it, not yet signed.
+    pub request: fn(&ClientCall<'_>) -> Result<WireRequest, ClientFault>,
+    /// What an answer that is a refusal says.
+    pub refusal: fn(&Value) -> Option<Refusal>,
+    /// How the codes begin that say that calls come too fast. Such a call was not carried out.
+    pub throttled: &'static str,
+}
+
+impl Client {
+    /// The signed request of a call.
     ///
     /// # Errors
     /// [`ClientFault`] if a part does not fit into a request.
-    pub fn request(
+    pub fn signed(
         &self,
+        call: &ClientCall<'_>,
         credentials: &Credentials,
         moment: &SigningMoment,
     ) -> Result<WireRequest, ClientFault> {
-        let headers = headers([
-            (HOST, "host", self.host),
-            (CONTENT_TYPE, "content type", "application/json"),
-            (
-                HeaderName::from_static("x-tc-action"),
-                "action",
-                self.action,
-            ),
-            (
-                HeaderName::from_static("x-tc-version"),
-                "version",
-                self.version,
-            ),
-            (
-                HeaderName::from_static("x-tc-region"),
-                "region",
-                self.region,
-            ),
-        ])?;
-        let body = render::json_bytes(&render::tree(self.params)?);
-        let request = WireRequest::new(Method::POST, "/", headers, body)?;
         let scope = SigningScope {
-            region: String::new(),
-            service: self.service.to_owned(),
+            region: call.region.to_owned(),
+            service: call.table.service.to_owned(),
         };
-        Ok(sign(request, Scheme::Tc3, credentials, moment, &scope)?)
+        let request = (self.request)(call)?;
+        Ok(sign(request, self.scheme, credentials, moment, &scope)?)
     }
 }
 
-/// A call of JD Cloud's REST services: Kafka, VPC.
-#[derive(Debug, Clone, Copy)]
-pub struct JdCloudCall<'a> {
-    /// Host and port of the endpoint.
-    pub host: &'a str,
-    /// The service of the credential scope, such as `kafka`.
-    pub service: &'a str,
-    /// The region of the credential scope.
-    pub region: &'a str,
-    /// GET and DELETE carry parameters in the query, everything else as JSON.
-    pub method: &'a Method,
-    /// The parts of the path behind `/v1`, not encoded: `["regions", "cn-north-1", "instances"]`.
-    pub path: &'a [&'a str],
-    /// Parameters that are not in the path.
-    pub params: &'a Param,
+/// What a cloud says when it does not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The vendor's code.
+    pub code: String,
+    /// What the caller reads.
+    pub message: String,
 }
 
-impl JdCloudCall<'_> {
-    /// The signed request: JDCLOUD2-HMAC-SHA256, which signs date and nonce, as the vendor's Go,
-    /// Node and Java clients do.
-    ///
-    /// # Errors
-    /// [`ClientFault`] if a part does not fit into a request.
-    pub fn request(
-        &self,
-        credentials: &Credentials,
-        moment: &SigningMoment,
-    ) -> Result<WireRequest, ClientFault> {
-        let headers = headers([
-            (HOST, "host", self.host),
-            (CONTENT_TYPE, "content type", "application/json"),
-        ])?;
-        let mut path = String::from("/v1");
-        for part in self.path {
-            path.push('/');
-            path.push_str(&encode_component(part));
+impl Refusal {
+    /// A refusal from two members of an answer.
+    #[must_use]
+    pub fn of(code: &Value, message: &Value) -> Self {
+        let plain = |value: &Value| match value.as_str() {
+            Some(text) => text.to_owned(),
+            None => value.to_string(),
+        };
+        Self {
+            code: plain(code),
+            message: plain(message),
         }
-        let in_query = matches!(*self.method, Method::GET | Method::DELETE);
-        let (target, body) = if in_query {
-            (with_query(&path, self.params), Bytes::new())
-        } else {
-            (path, render::json_bytes(&render::tree(self.params)?))
-        };
-        let request = WireRequest::new(self.method.clone(), target, headers, body)?;
-        let scope = SigningScope {
-            region: self.region.to_owned(),
-            service: self.service.to_owned(),
-        };
-        Ok(sign(
-            request,
-            Scheme::JdCloud2,
-            credentials,
-            moment,
-            &scope,
-        )?)
     }
 }
 
-fn headers<const N: usize>(
+/// Names and values as a person types them.
+pub type Pairs = Vec<(String, String)>;
+
+/// One call of a purchase.
+pub struct Step {
+    /// The service.
+    pub table: &'static Table,
+    /// The operation.
+    pub operation: &'static str,
+    /// Its parameters.
+    pub params: Param,
+}
+
+/// How a cluster is bought with one service of a cloud: a small one of its catalog, unless the buyer says otherwise.
+pub struct Purchase {
+    /// The service's dialect: what the buyer names.
+    pub dialect: &'static str,
+    /// Cloud, service and operation, for help.
+    pub about: &'static str,
+    /// Where it is bought unless the buyer says otherwise.
+    pub region: &'static str,
+    /// The order, in a region, with what the buyer set.
+    pub order: fn(&str, Pairs) -> Result<Step, ParamError>,
+    /// Where the answer to the order has the id of the order.
+    pub order_id: &'static str,
+    /// The call that finds the instance of an order, where the answer to the order does not name it.
+    pub find: Option<fn(&str) -> Step>,
+    /// Where the answer to the order, or to `find`, has the id of the instance.
+    pub instance_id: &'static str,
+    /// The call that shows an instance.
+    pub look: fn(&str) -> Step,
+    /// What its answer shows.
+    pub seen: fn(&Value) -> Seen,
+    /// The second half of the purchase, where there is one.
+    pub start: Option<Start>,
+}
+
+/// The call that starts an instance which was bought.
+pub struct Start {
+    /// The operation: what the buyer sets for it begins with its name and a point.
+    pub operation: &'static str,
+    /// The call, for an instance, with what the buyer set.
+    pub step: fn(&str, Pairs) -> Result<Step, ParamError>,
+}
+
+/// An instance as its cloud shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// How far it is.
+    pub phase: SeenPhase,
+    /// Its bootstrap servers; empty while it has none.
+    pub bootstrap: String,
+}
+
+/// How far an instance is, for a buyer who waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeenPhase {
+    /// It waits for [`Purchase::start`].
+    AwaitingStart,
+    /// It is on its way.
+    Provisioning,
+    /// It runs.
+    Running,
+    /// It never will.
+    Failed,
+    /// It is gone.
+    Released,
+}
+
+impl SeenPhase {
+    /// The word that people read.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::AwaitingStart => "awaiting_start",
+            Self::Provisioning => "provisioning",
+            Self::Running => "running",
+            Self::Failed => "failed",
+            Self::Released => "released",
+        }
+    }
+}
+
+/// Headers of a request, each with our name of it for a refusal.
+///
+/// # Errors
+/// [`ClientFault::Header`].
+pub fn headers<const N: usize>(
     fields: [(HeaderName, &'static str, &str); N],
 ) -> Result<HeaderMap, ClientFault> {
     let mut headers = HeaderMap::with_capacity(N);
@@ -231,16 +211,79 @@ fn headers<const N: usize>(
     Ok(headers)
 }
 
-/// A path with its parameters, lists counted from 1.
-fn with_query(path: &str, params: &Param) -> String {
+/// A request that carries its parameters in the query, lists counted from 1.
+///
+/// # Errors
+/// [`ClientFault::Target`].
+pub fn query_request(
+    method: Method,
+    path: &str,
+    headers: HeaderMap,
+    params: &Param,
+) -> Result<WireRequest, ClientFault> {
     let pairs = to_dotted(params, 1);
     let pairs = pairs
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()));
     let query = encode_pairs(pairs);
-    if query.is_empty() {
-        path.to_owned()
-    } else {
-        format!("{path}?{query}")
+    let target = match query.as_str() {
+        "" => path.to_owned(),
+        query => format!("{path}?{query}"),
+    };
+    Ok(WireRequest::new(method, target, headers, Bytes::new())?)
+}
+
+/// A request that carries its parameters as JSON.
+///
+/// # Errors
+/// [`ClientFault::Target`], [`ClientFault::Render`].
+pub fn json_request(
+    method: Method,
+    path: &str,
+    headers: HeaderMap,
+    params: &Param,
+) -> Result<WireRequest, ClientFault> {
+    let body = render::json_bytes(&render::tree(params)?);
+    Ok(WireRequest::new(method, path, headers, body)?)
+}
+
+/// Defaults with what was set over them. An empty value takes a default away.
+#[must_use]
+pub fn over(defaults: &[(&str, &str)], set: Pairs) -> Pairs {
+    let kept = defaults
+        .iter()
+        .filter(|(name, _)| !set.iter().any(|(over, _)| over == name));
+    let mut pairs: Pairs = kept
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    pairs.extend(set.into_iter().filter(|(_, value)| !value.is_empty()));
+    pairs
+}
+
+/// Numbers and switches of a JSON request in their own type; a value in quotes stays text.
+#[must_use]
+pub fn typed(param: Param) -> Param {
+    match param {
+        Param::Object(fields) => Param::Object(
+            fields
+                .into_iter()
+                .map(|(name, value)| (name, typed(value)))
+                .collect(),
+        ),
+        Param::List(items) => Param::List(items.into_iter().map(typed).collect()),
+        Param::Text(text) => match serde_json::from_str(&text) {
+            Ok(Value::Bool(switch)) => Param::Bool(switch),
+            Ok(Value::Number(number)) => Param::Number(number),
+            Ok(Value::String(quoted)) => Param::Text(quoted),
+            _ => Param::Text(text),
+        },
+        other => other,
     }
+}
+
+/// Parameters that are texts.
+#[must_use]
+pub fn texts<const N: usize>(fields: [(&str, &str); N]) -> Param {
+    let text = |(name, value): (&str, &str)| (name.to_owned(), Param::Text(value.to_owned()));
+    Param::Object(fields.into_iter().map(text).collect())
 }

@@ -1,46 +1,97 @@
-//! What differs between vendors on the wire: where the operation's name stands, how parameters travel, what an
-//! answer looks like. One implementation a cloud; [`VENDORS`] is the one list of them.
+//! What a cloud is, as one value: where the operation's name stands, how parameters travel, what an answer looks
+//! like, how calls are signed, which services there are, and how our own client buys from it.
 
 use brokerage_domain::access::Vocabulary;
 
+use crate::client::{Client, Purchase};
 use crate::fault::Fault;
+use crate::message::{WireRequest, WireResponse};
 use crate::operation::{Row, Table};
 use crate::params::{Param, ParamError};
-use crate::signing::{SignatureFault, Vendor};
-use crate::wire::{WireRequest, WireResponse};
+use crate::signing::{self, Claim, Scheme, SignatureFault};
 
-/// Every cloud that is spoken. A new one adds its folder and a line here. The first that recognises a request
-/// answers it; the last recognises everything.
-pub static VENDORS: &[&dyn VendorWire] = &[
-    &crate::jdkafka::wire::JdCloud,
-    &crate::ckafka::wire::Tencent,
-    &crate::aliyun::wire::Aliyun,
-];
+/// One cloud. Everything that differs between clouds stands here, or in what stands here.
+pub struct Cloud {
+    /// Its name, for people.
+    pub name: &'static str,
+    /// Its wire.
+    pub wire: &'static dyn CloudWire,
+    /// Its signature schemes.
+    pub schemes: &'static [&'static Scheme],
+    /// Its services: what is sold, and what buyers ask before they buy.
+    pub services: &'static [&'static Table],
+    /// How policies name resources beside the [`Table::resource_form`] of each service.
+    pub other_resource_forms: &'static [&'static str],
+    /// How calls are made.
+    pub client: Client,
+    /// How a cluster is bought, one way a service that sells.
+    pub purchases: &'static [&'static Purchase],
+}
 
-/// Every dialect's table.
-pub static TABLES: &[&Table] = &[
-    &crate::ckafka::TABLE,
-    &crate::ckafka::tag::TABLE,
-    &crate::ckafka::vpc::TABLE,
-    &crate::jdkafka::TABLE,
-    &crate::jdkafka::vpc::TABLE,
-    &crate::alikafka::TABLE,
-    &crate::bss::TABLE,
-    &crate::aliyun::vpc::TABLE,
-];
+/// The clouds that are spoken. A new one adds its crate, and its line in the composition root.
+#[derive(Clone, Copy)]
+pub struct Clouds {
+    /// Those that recognise their own calls, in the order in which they are asked.
+    pub first: &'static [&'static Cloud],
+    /// The one that answers everything else.
+    pub last: &'static Cloud,
+}
 
-/// The words of every dialect that policies are written in. Regions are the catalogs'.
-pub fn vocabulary() -> Vocabulary {
-    let rows = || TABLES.iter().flat_map(|table| table.rows);
-    Vocabulary {
-        actions: rows().map(|row| row.action).collect(),
-        condition_keys: rows().flat_map(|row| row.condition_keys).copied().collect(),
-        resource_forms: TABLES
-            .iter()
-            .map(|table| table.resource_form)
-            .chain(crate::jdkafka::vpc::OTHER_FORMS.iter().copied())
-            .collect(),
-        regions: Vec::new(),
+impl Clouds {
+    /// All of them, in the order in which they are asked.
+    pub fn all(self) -> impl Iterator<Item = &'static Cloud> + Clone {
+        self.first.iter().copied().chain(std::iter::once(self.last))
+    }
+
+    /// Every service of every cloud.
+    pub fn services(self) -> impl Iterator<Item = &'static Table> + Clone {
+        self.all().flat_map(|cloud| cloud.services).copied()
+    }
+
+    /// Every way to buy a cluster.
+    pub fn purchases(self) -> impl Iterator<Item = &'static Purchase> + Clone {
+        self.all().flat_map(|cloud| cloud.purchases).copied()
+    }
+
+    /// The cloud of a service.
+    #[must_use]
+    pub fn of_service(self, table: &Table) -> Option<&'static Cloud> {
+        let is_its = |own: &&'static Table| std::ptr::eq(*own, table);
+        self.all().find(|cloud| cloud.services.iter().any(is_its))
+    }
+
+    /// The first cloud that recognises a request, else the last.
+    #[must_use]
+    pub fn speaking(self, request: &WireRequest) -> &'static Cloud {
+        let mut first = self.first.iter().copied();
+        let found = first.find(|cloud| cloud.wire.speaks(request));
+        found.unwrap_or(self.last)
+    }
+
+    /// Finds the signature scheme of a request, of whichever cloud, and reads the caller's claim.
+    ///
+    /// # Errors
+    /// As [`signing::claim`].
+    pub fn claim(self, request: &WireRequest) -> Result<Claim, SignatureFault> {
+        let schemes = self.all().flat_map(|cloud| cloud.schemes).copied();
+        signing::claim(request, schemes)
+    }
+
+    /// The words of every service that policies are written in. Regions are the catalogs'.
+    #[must_use]
+    pub fn vocabulary(self) -> Vocabulary {
+        let rows = || self.services().flat_map(|table| table.rows);
+        let others = self.all().flat_map(|cloud| cloud.other_resource_forms);
+        Vocabulary {
+            actions: rows().map(|row| row.action).collect(),
+            condition_keys: rows().flat_map(|row| row.condition_keys).copied().collect(),
+            resource_forms: self
+                .services()
+                .map(|table| table.resource_form)
+                .chain(others.copied())
+                .collect(),
+            regions: Vec::new(),
+        }
     }
 }
 
@@ -65,10 +116,7 @@ pub struct Answer<'a> {
 }
 
 /// One cloud's wire.
-pub trait VendorWire: Sync {
-    /// Whose signatures it takes.
-    fn vendor(&self) -> Vendor;
-
+pub trait CloudWire: Sync {
     /// Whether the request looks like this cloud's.
     fn speaks(&self, request: &WireRequest) -> bool;
 

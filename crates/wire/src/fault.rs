@@ -10,7 +10,7 @@ use crate::params::ParamError;
 /// A refusal as a vendor writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// The vendor's code (JD Cloud: its status name).
+    /// The vendor's code, or its name of the status where that is what clients read.
     pub code: Cow<'static, str>,
     /// HTTP status; vendors that always answer 200 ignore it.
     pub status: u16,

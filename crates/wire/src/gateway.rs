@@ -17,20 +17,21 @@ use brokerage_domain::access::Attempt;
 use secrecy::SecretString;
 use serde_json::Value;
 
+use crate::cloud::{Answer, Cloud, Clouds, Route};
 use crate::fault::{CallError, Fault};
+use crate::message::{WireRequest, WireResponse};
 use crate::operation::{Call, Mode, Row};
 use crate::params::ParamError;
-use crate::signing::{Claim, SignatureFault, check_clock, claim, verify};
-use crate::vendor::{Answer, Route, VENDORS, VendorWire};
-use crate::wire::{WireRequest, WireResponse};
+use crate::signing::{Claim, SignatureFault, check_clock, verify};
 
 /// Longest message of a refusal, in bytes: it repeats what the caller sent.
 const MESSAGE_BYTES_MAX: usize = 8 * 1024;
 
-/// Serves the dialects over one control plane.
+/// Serves clouds over one control plane.
 #[derive(Clone)]
 pub struct Gateway {
     control: Arc<Control>,
+    clouds: Clouds,
     /// Checked in place of the secret of a key that does not exist, so that both take the same time.
     nobody: Arc<SecretString>,
 }
@@ -43,18 +44,22 @@ struct Trace {
 }
 
 impl Gateway {
-    /// A gateway to `control`.
-    pub fn new(control: Arc<Control>) -> Self {
+    /// A gateway to `control` that speaks these clouds.
+    pub fn new(control: Arc<Control>, clouds: Clouds) -> Self {
         let nobody = Arc::new(SecretString::from(control.chance().uuid()));
-        Self { control, nobody }
+        Self {
+            control,
+            clouds,
+            nobody,
+        }
     }
 
     /// Answers one request. It never fails: whatever is wrong is answered in the caller's dialect.
     pub async fn serve(&self, request: &WireRequest) -> WireResponse {
         let began = self.control.real_now();
-        let vendor = vendor_of(request);
-        let request_id = vendor.request_id(self.control.chance().uuid());
-        let routed = vendor.route(request);
+        let cloud = self.clouds.speaking(request);
+        let request_id = cloud.wire.request_id(self.control.chance().uuid());
+        let routed = cloud.wire.route(request);
         let route = routed.as_ref().ok();
         let answer = Answer {
             request,
@@ -64,21 +69,21 @@ impl Gateway {
         let mut trace = Trace::default();
         let outcome = match &routed {
             Ok(route) => {
-                self.call(vendor, request, route, &request_id, &mut trace)
+                self.call(cloud, request, route, &request_id, &mut trace)
                     .await
             }
             // Strangers are not told which operations there are.
-            Err(fault) => match self.authenticate(vendor, request, &unavailable).await {
+            Err(fault) => match self.authenticate(cloud, request, &unavailable).await {
                 Ok(_) => Err(fault.clone()),
                 Err(stranger) => Err(stranger),
             },
         };
         let response = match outcome {
-            Ok(body) => vendor.render(&answer, body),
+            Ok(body) => cloud.wire.render(&answer, body),
             Err(mut fault) => {
                 let end = fault.message.floor_char_boundary(MESSAGE_BYTES_MAX);
                 fault.message.truncate(end);
-                let response = vendor.render_fault(&answer, &fault);
+                let response = cloud.wire.render_fault(&answer, &fault);
                 trace.outcome = Some((fault.code.into_owned(), fault.message));
                 response
             }
@@ -96,7 +101,7 @@ impl Gateway {
 
     async fn call(
         &self,
-        vendor: &dyn VendorWire,
+        cloud: &Cloud,
         request: &WireRequest,
         route: &Route,
         request_id: &str,
@@ -115,20 +120,26 @@ impl Gateway {
             (table.fault)(error)
         };
         let refuse_domain = |error| refuse(&CallError::Domain(error));
-        let (claim, key) = self.authenticate(vendor, request, &refuse_domain).await?;
+        let (claim, key) = self.authenticate(cloud, request, &refuse_domain).await?;
         trace.key_id = Some(claim.access_key_id.clone());
         let nonce = self.count(row, &claim, &key).map_err(refuse_domain)?;
-        let params = vendor
+        let params = cloud
+            .wire
             .params(request, route)
             .map_err(|e| refuse(&e.into()))?;
-        let region_named = vendor.region(request, &params);
+        let region_named = cloud.wire.region(request, &params);
         let prepared = (row.prepare)(&params, table.index_base).map_err(|e| refuse(&e.into()))?;
         if let Some(name) = table.unknown.refused(prepared.unknown()) {
             let unknown = ParamError::Unknown { name: name.clone() };
             return Err(refuse(&unknown.into()));
         }
         let region = table
-            .region_meant(&self.control, row, vendor.region_parameter(), &region_named)
+            .region_meant(
+                &self.control,
+                row,
+                cloud.wire.region_parameter(),
+                &region_named,
+            )
             .map_err(|error| refuse(&error))?;
         let conditions = prepared.conditions();
         let cx = Context {
@@ -209,23 +220,25 @@ impl Gateway {
     /// # Errors
     /// The vendor's refusal.
     pub async fn identify(&self, request: &WireRequest) -> Result<Claim, Fault> {
-        let vendor = vendor_of(request);
-        Ok(self.authenticate(vendor, request, &unavailable).await?.0)
+        let cloud = self.clouds.speaking(request);
+        Ok(self.authenticate(cloud, request, &unavailable).await?.0)
     }
 
     /// Who asks. An unknown key costs the same work as a wrong secret.
     async fn authenticate(
         &self,
-        vendor: &dyn VendorWire,
+        cloud: &Cloud,
         request: &WireRequest,
         refuse: &(dyn Fn(brokerage_domain::Error) -> Fault + Send + Sync),
     ) -> Result<(Claim, Arc<OpenKey>), Fault> {
-        let signature_fault = |fault: SignatureFault| vendor.signature_fault(&fault);
-        let claim = claim(request).map_err(signature_fault)?;
-        if claim.scheme.vendor() != vendor.vendor() {
+        let signature_fault = |fault: SignatureFault| cloud.wire.signature_fault(&fault);
+        let claim = self.clouds.claim(request).map_err(signature_fault)?;
+        if !cloud.schemes.contains(&claim.scheme) {
             // A signature of another cloud on this cloud's call: nothing that this cloud's callers send.
-            let algorithm = claim.scheme.name().to_owned();
-            return Err(vendor.signature_fault(&SignatureFault::UnsupportedAlgorithm { algorithm }));
+            let algorithm = claim.scheme.name.to_owned();
+            return Err(cloud
+                .wire
+                .signature_fault(&SignatureFault::UnsupportedAlgorithm { algorithm }));
         }
         check_clock(&claim, self.control.real_now().seconds()).map_err(signature_fault)?;
         let key = self
@@ -236,11 +249,11 @@ impl Gateway {
         let secret = key.as_ref().map_or(&*self.nobody, |key| &key.secret);
         let verified = verify(request, &claim, secret);
         let Some(key) = key else {
-            return Err(vendor.unknown_key(&claim.access_key_id));
+            return Err(cloud.wire.unknown_key(&claim.access_key_id));
         };
         verified.map_err(signature_fault)?;
         if !token_is_right(&claim, &key) {
-            return Err(vendor.wrong_token());
+            return Err(cloud.wire.wrong_token());
         }
         Ok((claim, key))
     }
@@ -274,12 +287,6 @@ impl Gateway {
             took_us: now.micros() - began.micros(),
         });
     }
-}
-
-/// The first vendor that recognises the request; the last recognises everything.
-fn vendor_of(request: &WireRequest) -> &'static dyn VendorWire {
-    let found = VENDORS.iter().find(|vendor| vendor.speaks(request));
-    *found.unwrap_or(&VENDORS[VENDORS.len() - 1])
 }
 
 /// The refusal when the store cannot tell who asks, before any dialect is chosen. Every cloud has this code.

@@ -6,13 +6,13 @@
 //! told to use a proxy (RFC 9112, section 3.2).
 //!
 //! ```
-//! use brokerage_dialects::wire::WireRequest;
+//! use brokerage_wire::WireRequest;
 //!
-//! let request = http::Request::get("http://ckafka.example.test/?Limit=1").body(bytes::Bytes::new())?;
+//! let request = http::Request::get("http://kafka.example.test/?Limit=1").body(bytes::Bytes::new())?;
 //! let request = WireRequest::from_http(request)?;
 //! assert_eq!(request.path(), "/");
 //! assert_eq!(request.raw_query(), Some("Limit=1"));
-//! assert_eq!(request.authority(), Some("ckafka.example.test"));
+//! assert_eq!(request.authority(), Some("kafka.example.test"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -224,7 +224,8 @@ impl fmt::Debug for WireRequest {
 }
 
 /// A header value as trimmed text.
-pub(crate) fn text(value: &HeaderValue) -> Option<&str> {
+#[must_use]
+pub fn text(value: &HeaderValue) -> Option<&str> {
     std::str::from_utf8(value.as_bytes())
         .ok()
         .map(|text| text.trim_matches([' ', '\t']))

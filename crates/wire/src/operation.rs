@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use brokerage_control::context::resource_name;
 use brokerage_control::{Call as Scope, Context, Control};
+use http::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -59,6 +60,10 @@ pub trait Operation: 'static {
     const MODE: Mode;
     /// The vendor's limit for one account.
     const CALLS_PER_SECOND: u32;
+    /// The HTTP method, where the vendor's calls are told apart by it.
+    const METHOD: Method = Method::POST;
+    /// The path, with `{parameter}` for each parameter in it, where the vendor's calls are told apart by it.
+    const PATH: &'static str = "/";
     /// What the region of a call is to it, where that differs from its service's [`Table::region`].
     const REGION: Option<RegionUse> = None;
     /// The parameters, in the vendor's names.
@@ -107,6 +112,10 @@ pub struct Row {
     pub mode: Mode,
     /// The vendor's limit for one account.
     pub calls_per_second: u32,
+    /// The HTTP method.
+    pub method: Method,
+    /// The path, with `{parameter}` for each parameter in it.
+    pub path: &'static str,
     /// What the region of a call is to it, where that differs from its service's.
     pub region: Option<RegionUse>,
     /// Condition keys that policies may name for it.
@@ -177,6 +186,8 @@ where
         action: O::ACTION,
         mode: O::MODE,
         calls_per_second: O::CALLS_PER_SECOND,
+        method: O::METHOD,
+        path: O::PATH,
         region: O::REGION,
         condition_keys: O::CONDITION_KEYS,
         prepare: prepare::<O>,
@@ -210,6 +221,8 @@ impl UnknownParams {
 pub struct Table {
     /// The dialect's name.
     pub dialect: &'static str,
+    /// The service, as policies and the scopes of credentials name it.
+    pub service: &'static str,
     /// The API version that callers name.
     pub version: &'static str,
     /// The catalog that it sells from.

@@ -1,11 +1,11 @@
 //! Answers: a serde struct becomes one ordered tree, and the tree JSON or XML.
 //!
 //! The order of a struct's fields is the order of the answer. What is absent is left out by
-//! `#[serde(skip_serializing_if = …)]`, or for a whole dialect by [`without_nulls`]: Alibaba's answers
-//! never hold `null`, Tencent's do.
+//! `#[serde(skip_serializing_if = …)]`, or for a whole dialect by [`without_nulls`]: some
+//! vendors' answers never hold `null`, others' do.
 //!
 //! ```
-//! use brokerage_dialects::render;
+//! use brokerage_wire::render;
 //!
 //! #[derive(serde::Serialize)]
 //! #[serde(rename_all = "PascalCase")]
@@ -62,7 +62,7 @@ pub fn json_bytes(tree: &Value) -> Bytes {
     Bytes::from(tree.to_string())
 }
 
-/// XML as Alibaba Cloud's gateway writes it ("Response formats"): a root element, one element for
+/// XML as gateways of RPC services write it: a root element, one element for
 /// each member, a list as its name repeated, `null` and empty lists as nothing.
 ///
 /// A wrapped list such as `{"InstanceList":{"InstanceVO":[…]}}` therefore becomes one `InstanceList`

@@ -9,7 +9,6 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use brokerage_dialects::vendor::TABLES;
 use secrecy::SecretString;
 use serde_json::Value;
 
@@ -19,7 +18,7 @@ use crate::cli::{
     NetworkCommand, PlaceFlags, ServeFlags, TargetFlags, UserCommand,
 };
 use crate::config::Config;
-use crate::serve;
+use crate::serve::{self, CLOUDS};
 
 /// Longest line that is read as a password, in bytes.
 const PASSWORD_BYTES_MAX: u64 = 4096;
@@ -285,7 +284,7 @@ fn catalog_check(dir: Option<&Path>) -> anyhow::Result<ExitCode> {
 
 /// The coverage page: what the tables serve, and what of the vendors' models they do not.
 fn operations() {
-    for table in TABLES {
+    for table in CLOUDS.services() {
         let served = table.rows.len();
         let missing: Vec<&str> = table.unimplemented_names().collect();
         let all = served + missing.len();

@@ -24,6 +24,7 @@ pub const PROFILE: &str = "alikafka";
 /// AliKafka's operations.
 pub static TABLE: Table = Table {
     dialect: "alikafka",
+    service: "alikafka",
     version: "2019-09-16",
     profile: PROFILE,
     region: RegionUse::Required,

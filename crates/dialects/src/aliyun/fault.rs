@@ -4,7 +4,7 @@ use brokerage_domain::Error;
 
 use crate::fault::Fault;
 use crate::params::ParamError;
-use crate::signing::SignatureFault;
+use brokerage_wire::signing::SignatureFault;
 
 /// Status of almost every refusal: clients take 404 for "gone" and try 5xx again for an hour.
 pub const BAD_REQUEST: u16 = 400;

@@ -1,16 +1,30 @@
 //! What Alibaba Cloud's services share: one gateway on one URL, its signatures' refusals, and its two formats.
 //!
 //! A service is a [`Table`] of operations with an envelope: what every successful answer of it carries beside the
-//! operation's own fields. [`SERVICES`] is the one list of them; the gateway finds the operation by version and
+//! operation's own fields. [`SERVICES`] is the one list of them; the operation is found by version and
 //! name, because the host says nothing when all endpoints point at one address.
 
+pub mod client;
 pub mod fault;
+pub mod signing;
 pub mod vpc;
 pub mod wire;
 
+use brokerage_wire::Cloud;
 use serde_json::{Map, Value};
 
 use crate::operation::Table;
+
+/// Alibaba Cloud. It recognises everything: it is the last of the clouds.
+pub static CLOUD: Cloud = Cloud {
+    name: "Alibaba Cloud",
+    wire: &wire::Aliyun,
+    schemes: &[&signing::ACS3, &signing::RPC_V1],
+    services: &TABLES,
+    other_resource_forms: &[],
+    client: client::CLIENT,
+    purchases: &[&client::ALIKAFKA, &client::BSS],
+};
 
 /// One service behind the gateway.
 pub struct Service {
@@ -28,31 +42,27 @@ pub struct Success<'a> {
     pub request_id: &'a str,
 }
 
-/// The services. A new one adds its folder, a line here and its table in [`crate::vendor::TABLES`].
-pub static SERVICES: &[&Service] = &[
+/// The services. A new one adds its folder and a line here.
+pub static SERVICES: [&Service; 3] = [
     &crate::alikafka::SERVICE,
     &crate::bss::SERVICE,
     &vpc::SERVICE,
 ];
+
+/// Their tables.
+static TABLES: [&Table; SERVICES.len()] = {
+    let mut tables = [SERVICES[0].table; SERVICES.len()];
+    let mut at = 0;
+    while at < tables.len() {
+        tables[at] = SERVICES[at].table;
+        at += 1;
+    }
+    tables
+};
 
 /// The envelope of services that add the id of the call and nothing else.
 pub fn plain_envelope(success: &Success<'_>, fields: Map<String, Value>) -> Map<String, Value> {
     let mut answer = Map::from_iter([("RequestId".to_owned(), success.request_id.into())]);
     answer.extend(fields);
     answer
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_service_is_in_the_list_of_tables() {
-        for service in SERVICES {
-            let listed = crate::vendor::TABLES
-                .iter()
-                .any(|table| std::ptr::eq(*table, service.table));
-            assert!(listed, "add {} to vendor::TABLES", service.table.dialect);
-        }
-    }
 }

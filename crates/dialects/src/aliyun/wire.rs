@@ -9,10 +9,10 @@ use super::fault::{BAD_REQUEST, missing};
 use super::{SERVICES, Service, Success};
 use crate::fault::Fault;
 use crate::params::{Param, ParamError, from_dotted};
-use crate::render;
-use crate::signing::{SignatureFault, Vendor, decode_pairs};
-use crate::vendor::{Answer, Route, VendorWire};
-use crate::wire::{WireRequest, WireResponse};
+use brokerage_wire::cloud::{Answer, CloudWire, Route};
+use brokerage_wire::render;
+use brokerage_wire::signing::{SignatureFault, decode_pairs};
+use brokerage_wire::{WireRequest, WireResponse};
 
 /// Parameters of every call; the operation does not see them. `RegionId` is not among them: most operations
 /// declare it.
@@ -137,11 +137,7 @@ fn service_of(route: &Route) -> Option<&'static Service> {
         .find(|service| std::ptr::eq(service.table, route.table))
 }
 
-impl VendorWire for Aliyun {
-    fn vendor(&self) -> Vendor {
-        Vendor::Alibaba
-    }
-
+impl CloudWire for Aliyun {
     fn speaks(&self, _request: &WireRequest) -> bool {
         true
     }

@@ -22,6 +22,7 @@ pub static SERVICE: Service = Service {
 /// Its operations.
 pub static TABLE: Table = Table {
     dialect: "bss",
+    service: "bss",
     version: "2017-12-14",
     profile: crate::alikafka::PROFILE,
     region: RegionUse::Absent,

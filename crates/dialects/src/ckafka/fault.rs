@@ -7,7 +7,7 @@ use brokerage_domain::instance::{Phase, ReleaseDenial};
 
 use crate::fault::{CallError, Fault};
 use crate::params::ParamError;
-use crate::signing::SignatureFault;
+use brokerage_wire::signing::SignatureFault;
 
 /// Tencent Cloud answers everything with status 200.
 const STATUS: u16 = 200;

@@ -6,11 +6,10 @@ use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::fault::Fault;
-use crate::operation::Table;
 use crate::params::{Param, ParamError, from_dotted, from_json};
-use crate::signing::{SignatureFault, Vendor, decode_pairs};
-use crate::vendor::{Answer, Route, TABLES, VendorWire};
-use crate::wire::{WireRequest, WireResponse};
+use brokerage_wire::cloud::{Answer, CloudWire, Route};
+use brokerage_wire::signing::{SignatureFault, decode_pairs};
+use brokerage_wire::{WireRequest, WireResponse};
 
 /// Parameters of every call; the operation does not see them.
 const COMMON: [&str; 11] = [
@@ -75,11 +74,7 @@ fn common(request: &WireRequest, header: &str, name: &str) -> Option<String> {
     }
 }
 
-impl VendorWire for Tencent {
-    fn vendor(&self) -> Vendor {
-        Vendor::Tencent
-    }
-
+impl CloudWire for Tencent {
     fn speaks(&self, request: &WireRequest) -> bool {
         request.header("x-tc-action").is_some()
             || request
@@ -101,9 +96,9 @@ impl VendorWire for Tencent {
         let action = common(request, "x-tc-action", "Action").ok_or_else(|| missing("Action"))?;
         let version =
             common(request, "x-tc-version", "Version").ok_or_else(|| missing("Version"))?;
-        let mut of_version = TABLES
+        let mut of_version = super::SERVICES
             .iter()
-            .filter(|table| is_ours(table) && table.version == version)
+            .filter(|table| table.version == version)
             .peekable();
         if of_version.peek().is_none() {
             return Err(Fault::new(
@@ -179,10 +174,6 @@ impl VendorWire for Tencent {
         let error = json!({ "Code": fault.code, "Message": fault.message });
         respond(&json!({ "Response": { "Error": error, "RequestId": answer.request_id } }))
     }
-}
-
-fn is_ours(table: &Table) -> bool {
-    table.profile == super::PROFILE
 }
 
 /// Python's SDK looks for errors only under exactly this content type, and takes any other status for a broken

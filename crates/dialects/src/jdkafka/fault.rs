@@ -11,7 +11,7 @@ use brokerage_domain::instance::ReleaseDenial;
 use super::convert::status;
 use crate::fault::{CallError, Fault};
 use crate::params::ParamError;
-use crate::signing::SignatureFault;
+use brokerage_wire::signing::SignatureFault;
 
 /// The one code of the page, for every parameter that breaks a rule.
 const INVALID_ARGUMENT: (u16, &str) = (400, "INVALID_ARGUMENT");

@@ -9,13 +9,12 @@ use http::{HeaderValue, Method, Response, StatusCode, header};
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
-use super::vpc;
+use super::route::find;
 use crate::fault::Fault;
-use crate::operation::Table;
 use crate::params::{Param, ParamError, from_dotted, from_json};
-use crate::signing::{SignatureFault, Vendor, decode_pairs_with_equals, decode_path};
-use crate::vendor::{Answer, Route, VendorWire};
-use crate::wire::{WireRequest, WireResponse};
+use brokerage_wire::cloud::{Answer, CloudWire, Route};
+use brokerage_wire::signing::{SignatureFault, decode_pairs_with_equals, decode_path};
+use brokerage_wire::{WireRequest, WireResponse};
 
 /// How every path begins.
 const BASE: &str = "/v1/regions/";
@@ -25,84 +24,7 @@ const REQUEST_ID_HEADER: &str = "x-jdcloud-request-id";
 /// JD Cloud.
 pub struct JdCloud;
 
-/// What a method and a path name: a table, an operation in it, and the parameter after the collection.
-struct Place<'a> {
-    table: &'static Table,
-    operation: &'static str,
-    member: Option<(&'static str, &'a str)>,
-}
-
-impl<'a> Place<'a> {
-    const fn new(
-        table: &'static Table,
-        operation: &'static str,
-        member: Option<(&'static str, &'a str)>,
-    ) -> Option<Self> {
-        Some(Self {
-            table,
-            operation,
-            member,
-        })
-    }
-}
-
-/// Finds the operation of what follows the region in a decoded path. Kafka and VPC are served at one address, since
-/// the vendor's command line has one endpoint for all services.
-fn place<'a>(method: &Method, rest: &[&'a str]) -> Option<Place<'a>> {
-    let kafka = &super::TABLE;
-    match (method.as_str(), rest) {
-        ("POST", ["instances"]) => Place::new(kafka, "createInstance", None),
-        ("GET", ["instances"]) => Place::new(kafka, "describeInstances", None),
-        ("GET", ["instances", id]) => {
-            Place::new(kafka, "describeInstance", Some(("instanceId", *id)))
-        }
-        ("DELETE", ["instances", id]) => {
-            Place::new(kafka, "deleteInstance", Some(("instanceId", *id)))
-        }
-        ("POST", ["instances", action]) => match action.rsplit_once(':')? {
-            (id, "modifyInstanceSpec") => {
-                Place::new(kafka, "modifyInstanceSpec", Some(("instanceId", id)))
-            }
-            _ => None,
-        },
-        ("GET", ["vpcs"]) => Place::new(&vpc::TABLE, "describeVpcs", None),
-        ("GET", ["subnets"]) => Place::new(&vpc::TABLE, "describeSubnets", None),
-        ("GET", ["subnets", id]) => {
-            Place::new(&vpc::TABLE, "describeSubnet", Some(("subnetId", *id)))
-        }
-        _ => None,
-    }
-}
-
-fn find(method: &Method, path: &str) -> Option<Route> {
-    // A trailing slash leaves an empty segment: some of the vendor's own paths end with one.
-    let segments: Vec<&str> = path
-        .split('/')
-        .filter(|segment| !segment.is_empty())
-        .collect();
-    let ["v1", "regions", region, rest @ ..] = segments.as_slice() else {
-        return None;
-    };
-    let Place {
-        table,
-        operation,
-        member,
-    } = place(method, rest)?;
-    let row = table.row(operation)?;
-    let region = ("regionId", (*region).to_owned());
-    let member = member.map(|(name, value)| (name, value.to_owned()));
-    Some(Route {
-        table,
-        row,
-        path_params: std::iter::once(region).chain(member).collect(),
-    })
-}
-
-impl VendorWire for JdCloud {
-    fn vendor(&self) -> Vendor {
-        Vendor::JdCloud
-    }
-
+impl CloudWire for JdCloud {
     fn speaks(&self, request: &WireRequest) -> bool {
         let signed = request
             .header("authorization")
@@ -194,82 +116,4 @@ fn respond(answer: &Answer<'_>, status: StatusCode, tree: &Value) -> WireRespons
         headers.insert(REQUEST_ID_HEADER, id);
     }
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_method_and_a_path_name_one_operation() {
-        let check = |method: &str, path: &str, expected: Option<(&str, &[(&str, &str)])>| {
-            let method = Method::from_bytes(method.as_bytes()).unwrap();
-            let route = find(&method, path);
-            let found = route.as_ref().map(|route| {
-                let params: Vec<(&str, &str)> = route
-                    .path_params
-                    .iter()
-                    .map(|(name, value)| (*name, value.as_str()))
-                    .collect();
-                (route.row.name, params)
-            });
-            let expected = expected.map(|(name, params)| (name, params.to_vec()));
-            assert_eq!(found, expected, "{method} {path}");
-        };
-        let region: &[_] = &[("regionId", "r")];
-        let instance: &[_] = &[("regionId", "r"), ("instanceId", "i")];
-        check(
-            "POST",
-            "/v1/regions/r/instances",
-            Some(("createInstance", region)),
-        );
-        check(
-            "GET",
-            "/v1/regions/r/instances",
-            Some(("describeInstances", region)),
-        );
-        check(
-            "GET",
-            "/v1/regions/r/instances/",
-            Some(("describeInstances", region)),
-        );
-        check(
-            "GET",
-            "/v1/regions/r/instances/i",
-            Some(("describeInstance", instance)),
-        );
-        check(
-            "DELETE",
-            "/v1/regions/r/instances/i/",
-            Some(("deleteInstance", instance)),
-        );
-        check(
-            "POST",
-            "/v1/regions/r/instances/i:modifyInstanceSpec",
-            Some(("modifyInstanceSpec", instance)),
-        );
-        check("GET", "/v1/regions/r/vpcs/", Some(("describeVpcs", region)));
-        check(
-            "GET",
-            "/v1/regions/r/subnets",
-            Some(("describeSubnets", region)),
-        );
-        check(
-            "GET",
-            "/v1/regions/r/subnets/s",
-            Some(("describeSubnet", &[("regionId", "r"), ("subnetId", "s")])),
-        );
-        for (method, path) in [
-            ("GET", "/v1/regions"),
-            ("PUT", "/v1/regions/r/instances"),
-            ("DELETE", "/v1/regions/r/instances"),
-            ("POST", "/v1/regions/r/instances/i"),
-            ("POST", "/v1/regions/r/instances/i:stop"),
-            ("GET", "/v1/regions/r/instances/i/topics"),
-            ("POST", "/v1/regions/r/subnets/"),
-            ("GET", "/v2/regions/r/instances"),
-        ] {
-            check(method, path, None);
-        }
-    }
 }

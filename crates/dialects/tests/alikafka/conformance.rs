@@ -4,19 +4,19 @@ use std::path::PathBuf;
 
 use brokerage_dialects::alikafka::topic_config::SHOWN_ONLY;
 use brokerage_dialects::alikafka::{TABLE, config, notes};
-use brokerage_dialects::operation::RegionUse;
 use brokerage_domain::instance::Phase;
 use brokerage_testkit::Plane;
 use brokerage_testkit::conformance::{
     Answers, Conformance, Model, assert_listed, settings_without_effect,
 };
+use brokerage_wire::operation::RegionUse;
 
 use super::{EXAMPLE, REGION, VERSION, call, with};
 
 fn conformance() -> Conformance {
     Conformance {
         table: &TABLE,
-        model: Model::aliyun(include_str!("../../../../models/alikafka.json")),
+        model: Model::read(include_str!("../../../../models/alikafka.json")),
     }
 }
 

@@ -1,7 +1,7 @@
 //! CreatePostPayOrder: the example of the vendor's page, its rules, and what becomes of the money.
 
 use brokerage_control::access_key::NewKey;
-use brokerage_dialects::signing::Scheme;
+use brokerage_dialects::aliyun::signing::RPC_V1;
 use brokerage_domain::access::Policy;
 use brokerage_domain::id::{AccessKeyId, AccountId};
 use brokerage_domain::money::{Currency, Money};
@@ -291,7 +291,7 @@ async fn every_rule_of_the_page_is_refused_with_its_code_and_names_its_parameter
 }
 
 /// The order of the example as another account's key.
-fn order_by(plane: &Plane, key: &str, secret: &str) -> brokerage_dialects::wire::WireRequest {
+fn order_by(plane: &Plane, key: &str, secret: &str) -> brokerage_wire::WireRequest {
     let query: Vec<String> = EXAMPLE
         .iter()
         .map(|(name, value)| format!("{name}={value}"))
@@ -304,7 +304,7 @@ fn order_by(plane: &Plane, key: &str, secret: &str) -> brokerage_dialects::wire:
         key,
         secret,
         Plane::request(Method::POST, &target, &[], ""),
-        Scheme::RpcV1,
+        &RPC_V1,
         "",
         "",
     )
@@ -391,7 +391,7 @@ async fn another_account_sees_nothing_of_an_instance() {
         );
         let request = Plane::request(Method::POST, &target, &[], "");
         let answer = plane
-            .send(&plane.signed_by("OTHER", "s", request, Scheme::RpcV1, "", ""))
+            .send(&plane.signed_by("OTHER", "s", request, &RPC_V1, "", ""))
             .await;
         assert_eq!(
             (answer.status, code(&answer)),

@@ -2,9 +2,10 @@
 //! operation is asked.
 
 use brokerage_control::Settings;
-use brokerage_dialects::signing::Scheme;
-use brokerage_dialects::wire::WireRequest;
+use brokerage_dialects::aliyun::signing::{ACS3, RPC_V1};
 use brokerage_testkit::{Plane, PlaneOptions};
+use brokerage_wire::WireRequest;
+use brokerage_wire::signing::Scheme;
 use http::Method;
 
 use super::{EXAMPLE, VERSION, code};
@@ -29,8 +30,8 @@ fn post(target: &str, headers: &[(&str, &str)], body: &str) -> WireRequest {
 }
 
 /// The example's order, as each client sends it: the request before it is signed, and how it is.
-fn transports() -> Vec<(&'static str, Scheme, WireRequest)> {
-    let (all, v1) = (business(), Scheme::RpcV1);
+fn transports() -> Vec<(&'static str, &'static Scheme, WireRequest)> {
+    let (all, v1) = (business(), &RPC_V1);
     let query = |rest: &str| format!("/?{NAMED}&{rest}{all}");
     let form_headers = [&ACTION_HEADERS[..], &[FORM]].concat();
     let json_headers = [&ACTION_HEADERS[..], &[("accept", "application/json")]].concat();
@@ -44,17 +45,17 @@ fn transports() -> Vec<(&'static str, Scheme, WireRequest)> {
         ("Python classic, GET", v1, get),
         (
             "Python and Node, Tea",
-            Scheme::Acs3,
+            &ACS3,
             post(&format!("/?{all}"), &json_headers, ""),
         ),
         (
             "ACS3 is JSON, whatever is said",
-            Scheme::Acs3,
+            &ACS3,
             post(&format!("/?Format=XML&{all}"), &ACTION_HEADERS, ""),
         ),
         (
             "Tea with a form body",
-            Scheme::Acs3,
+            &ACS3,
             post("/", &form_headers, &all),
         ),
         (
@@ -124,9 +125,7 @@ async fn without_a_word_for_json_the_answer_is_xml() {
         (&[][..], "&Format=XML"),
     ] {
         let request = post(&format!("{target}{format}"), headers, "");
-        let answer = plane
-            .send(&plane.signed(request, Scheme::RpcV1, "", ""))
-            .await;
+        let answer = plane.send(&plane.signed(request, &RPC_V1, "", "")).await;
         assert_eq!(answer.headers["content-type"], "text/xml;charset=utf-8");
         assert!(
             answer
@@ -157,7 +156,7 @@ async fn without_a_word_for_json_the_answer_is_xml() {
 async fn what_the_gateway_refuses_has_its_documented_code() {
     let plane = Plane::sandbox().await;
     let good = |rest: &str| format!("/?{NAMED}&Format=JSON&{}{rest}", business());
-    let signed = |request: WireRequest| plane.signed(request, Scheme::RpcV1, "", "");
+    let signed = |request: WireRequest| plane.signed(request, &RPC_V1, "", "");
     let other_action = [("x-acs-action", "DeleteInstance")];
     let put = Plane::request(Method::PUT, &good(""), &[], "");
     let path = post(
@@ -221,7 +220,7 @@ async fn what_the_gateway_refuses_has_its_documented_code() {
             "InvalidVersion",
         ),
         (
-            plane.signed(path, Scheme::Acs3, "", ""),
+            plane.signed(path, &ACS3, "", ""),
             404,
             "InvalidApi.NotFound",
         ),
@@ -232,17 +231,17 @@ async fn what_the_gateway_refuses_has_its_documented_code() {
             "InvalidParameter",
         ),
         (
-            by("NOBODY", "x", Scheme::RpcV1),
+            by("NOBODY", "x", &RPC_V1),
             404,
             "InvalidAccessKeyId.NotFound",
         ),
         (
-            by("BROKERAGESANDBOX", "wrong", Scheme::RpcV1),
+            by("BROKERAGESANDBOX", "wrong", &RPC_V1),
             400,
             "SignatureDoesNotMatch",
         ),
         (
-            by("BROKERAGESANDBOX", "wrong", Scheme::Acs3),
+            by("BROKERAGESANDBOX", "wrong", &ACS3),
             400,
             "SignatureDoesNotMatch",
         ),
@@ -286,7 +285,7 @@ async fn an_action_that_is_not_signed_is_not_taken() {
         ("Action=GetInstanceList&Version=2019-09-16&", true),
     ] {
         let request = post(&format!("/?{named}Format=JSON&{}", business()), &[], "");
-        let request = plane.signed(request, Scheme::RpcV1, "", "");
+        let request = plane.signed(request, &RPC_V1, "", "");
         let escaped = |target: &str| {
             let names = [
                 ("Action=", "%41ction="),
@@ -332,7 +331,7 @@ async fn a_wrong_signature_is_told_what_the_server_signed() {
         "BROKERAGESANDBOX",
         "wrong",
         post(&target, &[], ""),
-        Scheme::RpcV1,
+        &RPC_V1,
         "",
         "",
     );
@@ -367,7 +366,7 @@ async fn a_call_is_served_once() {
 async fn a_call_of_another_time_is_refused() {
     let plane = Plane::sandbox().await;
     let target = format!("/?{NAMED}&Format=JSON&{}", business());
-    let request = plane.signed(post(&target, &[], ""), Scheme::RpcV1, "", "");
+    let request = plane.signed(post(&target, &[], ""), &RPC_V1, "", "");
     let begun = plane.control.real_now();
     for (seconds, expected) in [
         (-901, "InvalidTimeStamp.Expired"),
@@ -415,7 +414,7 @@ async fn too_many_calls_a_second_are_throttled() {
     let mut codes = Vec::new();
     for _ in 0..30 {
         let answer = plane
-            .send(&plane.signed(post(&target, &[], ""), Scheme::RpcV1, "", ""))
+            .send(&plane.signed(post(&target, &[], ""), &RPC_V1, "", ""))
             .await;
         codes.push((answer.status, code(&answer).to_owned()));
     }

@@ -12,7 +12,7 @@ use crate::{PRE, SMALL, VERSION, buy, with};
 fn conformance() -> Conformance {
     Conformance {
         table: &TABLE,
-        model: Model::aliyun(include_str!("../../../../models/bss.json")),
+        model: Model::read(include_str!("../../../../models/bss.json")),
     }
 }
 

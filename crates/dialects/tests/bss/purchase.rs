@@ -2,7 +2,7 @@
 
 use brokerage_control::access_key::NewKey;
 use brokerage_control::{Context, Settings};
-use brokerage_dialects::signing::Scheme;
+use brokerage_dialects::aliyun::signing::RPC_V1;
 use brokerage_domain::access::{Effect, Policy, Statement};
 use brokerage_domain::catalog::Plan;
 use brokerage_domain::id::{InstanceId, OrderId};
@@ -492,13 +492,13 @@ async fn buy_as(
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .chain(query);
-    let encode = brokerage_dialects::signing::encode_component;
+    let encode = brokerage_wire::signing::encode_component;
     let query: Vec<String> = pairs
         .map(|(name, value)| format!("{}={}", encode(&name), encode(&value)))
         .collect();
     let request = Plane::request(Method::POST, &format!("/?{}", query.join("&")), &[], "");
     plane
-        .send(&plane.signed_by(key, "secret", request, Scheme::RpcV1, "", ""))
+        .send(&plane.signed_by(key, "secret", request, &RPC_V1, "", ""))
         .await
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use brokerage_control::Settings;
-use brokerage_dialects::signing::Scheme;
+use brokerage_dialects::aliyun::signing::{ACS3, RPC_V1};
 use brokerage_testkit::{Plane, PlaneOptions};
 use http::Method;
 
@@ -78,7 +78,7 @@ async fn what_is_equal_is_told_by_what_is_bought_and_not_by_how_it_is_written() 
     assert_eq!(again.json["Data"], first, "{}", again.body);
 
     // The third signature, its parameters in the query.
-    let encode = brokerage_dialects::signing::encode_component;
+    let encode = brokerage_wire::signing::encode_component;
     let pairs = purchase(&with(POST, &token), SMALL);
     let query: Vec<String> = pairs
         .iter()
@@ -95,18 +95,14 @@ async fn what_is_equal_is_told_by_what_is_bought_and_not_by_how_it_is_written() 
         &headers,
         "",
     );
-    let again = plane
-        .send(&plane.signed(request, Scheme::Acs3, "", ""))
-        .await;
+    let again = plane.send(&plane.signed(request, &ACS3, "", "")).await;
     assert_eq!(again.json["Data"], first, "{}", again.body);
 
     // Terraform's way: parameters in a form body.
     let common = format!("/?Action=CreateInstance&Version={VERSION}&Format=json");
     let headers = [("content-type", "application/x-www-form-urlencoded")];
     let request = Plane::request(Method::POST, &common, &headers, &query.join("&"));
-    let again = plane
-        .send(&plane.signed(request, Scheme::RpcV1, "", ""))
-        .await;
+    let again = plane.send(&plane.signed(request, &RPC_V1, "", "")).await;
     assert_eq!(again.json["Data"], first, "{}", again.body);
     assert_eq!(data(&plane, "QueryOrders", &[]).await["TotalCount"], 1);
 }

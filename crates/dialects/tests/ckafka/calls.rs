@@ -1,7 +1,7 @@
 //! Calls that most tests make.
 
 use brokerage_control::access_key::NewKey;
-use brokerage_dialects::signing::Scheme;
+use brokerage_dialects::ckafka::signing::TC3;
 use brokerage_domain::access::Policy;
 use brokerage_domain::id::AccessKeyId;
 use brokerage_domain::instance::Phase;
@@ -148,6 +148,6 @@ pub async fn call_as(
     ];
     let request = Plane::request(Method::POST, "/", &headers, &request.to_string());
     plane
-        .send(&plane.signed_by(&key.0, &key.1, request, Scheme::Tc3, REGION, "ckafka"))
+        .send(&plane.signed_by(&key.0, &key.1, request, &TC3, REGION, "ckafka"))
         .await
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::calls::{bought, call, code, with};
 
 fn conformance() -> Conformance {
-    let model = Model::tencent(include_str!("../../../../models/ckafka.json"));
+    let model = Model::read(include_str!("../../../../models/ckafka.json"));
     Conformance {
         table: &ckafka::TABLE,
         model,

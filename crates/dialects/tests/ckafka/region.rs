@@ -1,6 +1,6 @@
 //! Regions and zones, from the catalog.
 
-use brokerage_dialects::signing::Scheme;
+use brokerage_dialects::ckafka::signing::TC3;
 use brokerage_domain::catalog::Catalogs;
 use brokerage_testkit::{Answer, Plane};
 use http::Method;
@@ -16,9 +16,7 @@ async fn call_in(plane: &Plane, region: Option<&str>, action: &str) -> Answer {
     ];
     headers.extend(region.map(|region| ("x-tc-region", region)));
     let request = Plane::request(Method::POST, "/", &headers, "{}");
-    plane
-        .send(&plane.signed(request, Scheme::Tc3, "", "ckafka"))
-        .await
+    plane.send(&plane.signed(request, &TC3, "", "ckafka")).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

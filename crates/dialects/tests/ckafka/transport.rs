@@ -3,11 +3,11 @@
 
 use brokerage_control::access_key::NewKey;
 use brokerage_dialects::ckafka;
-use brokerage_dialects::golden::{self, GoldenLine};
-use brokerage_dialects::signing::Scheme;
+use brokerage_dialects::ckafka::signing::TC3;
 use brokerage_domain::access::Policy;
 use brokerage_domain::clock::Moment;
 use brokerage_domain::id::AccessKeyId;
+use brokerage_testkit::golden::{self, GoldenLine};
 use brokerage_testkit::{Answer, Plane, PlaneOptions};
 use http::Method;
 use serde_json::{Value, json};
@@ -237,7 +237,7 @@ async fn a_query_that_cannot_be_read_is_refused_whole() {
         ("Colour=red", "UnknownParameter"),
     ] {
         let request = Plane::request(Method::GET, &format!("/?{query}"), &headers, "");
-        let signed = plane.signed(request, Scheme::Tc3, crate::calls::REGION, "ckafka");
+        let signed = plane.signed(request, &TC3, crate::calls::REGION, "ckafka");
         let answer = plane.send(&signed).await;
         assert_eq!(
             (answer.status, code(&answer)),

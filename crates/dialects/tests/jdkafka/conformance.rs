@@ -17,7 +17,7 @@ const MODEL: &str = include_str!("../../../../models/jdkafka.json");
 fn kafka() -> Conformance {
     Conformance {
         table: &jdkafka::TABLE,
-        model: Model::jdcloud(MODEL),
+        model: Model::read(MODEL),
     }
 }
 
@@ -32,7 +32,7 @@ fn vpc() -> Conformance {
     let model = json!({ "operations": companion["operations"], "shapes": shapes });
     Conformance {
         table: &jdkafka::vpc::TABLE,
-        model: Model::jdcloud(&model.to_string()),
+        model: Model::read(&model.to_string()),
     }
 }
 

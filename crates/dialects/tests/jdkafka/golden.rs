@@ -2,10 +2,10 @@
 
 use brokerage_control::access_key::NewKey;
 use brokerage_control::sandbox::SANDBOX_ACCOUNT;
-use brokerage_dialects::golden::{self, GoldenLine};
 use brokerage_domain::access::Policy;
 use brokerage_domain::clock::Moment;
 use brokerage_domain::id::AccessKeyId;
+use brokerage_testkit::golden::{self, GoldenLine};
 use brokerage_testkit::{Answer, Plane, PlaneOptions};
 
 const LINES: &str = include_str!("../../golden/jdcloud.jsonl");

@@ -2,7 +2,7 @@
 
 use brokerage_control::Settings;
 use brokerage_control::access_key::NewKey;
-use brokerage_dialects::signing::Scheme;
+use brokerage_dialects::jdkafka::signing::JDCLOUD3;
 use brokerage_domain::access::{Effect, Policy, Statement};
 use brokerage_domain::id::{AccessKeyId, NetworkId, SubnetId};
 use brokerage_domain::instance::Phase;
@@ -356,7 +356,7 @@ async fn an_unknown_region_is_an_invalid_argument() {
         &example().to_string(),
     );
     let answer = plane
-        .send(&plane.signed(request, Scheme::JdCloud3, "mars-1", "kafka"))
+        .send(&plane.signed(request, &JDCLOUD3, "mars-1", "kafka"))
         .await;
     check_refused(&answer, 400, "INVALID_ARGUMENT", "regionId");
 }
@@ -508,7 +508,7 @@ async fn send_as(
         body,
     );
     plane
-        .send(&plane.signed_by(id, secret, request, Scheme::JdCloud3, "cn-north-1", "kafka"))
+        .send(&plane.signed_by(id, secret, request, &JDCLOUD3, "cn-north-1", "kafka"))
         .await
 }
 

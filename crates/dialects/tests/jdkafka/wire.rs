@@ -1,8 +1,8 @@
 //! The envelope, routes, signatures and replays.
 
-use brokerage_dialects::signing::Scheme;
-use brokerage_dialects::wire::WireRequest;
+use brokerage_dialects::jdkafka::signing::{JDCLOUD2, JDCLOUD3};
 use brokerage_testkit::Plane;
+use brokerage_wire::WireRequest;
 use http::{HeaderName, HeaderValue, Method};
 
 use crate::{check_refused, example};
@@ -16,7 +16,7 @@ fn list() -> WireRequest {
 #[tokio::test(flavor = "multi_thread")]
 async fn both_signatures_are_taken() {
     let plane = Plane::sandbox().await;
-    for scheme in [Scheme::JdCloud2, Scheme::JdCloud3] {
+    for scheme in [&JDCLOUD2, &JDCLOUD3] {
         let answer = plane
             .send(&plane.signed(list(), scheme, "cn-north-1", "kafka"))
             .await;
@@ -31,25 +31,18 @@ async fn strangers_are_refused_with_401_and_told_what_was_signed() {
         check_refused(&answer, 401, "UNAUTHENTICATED", part)
     };
     refused(plane.send(&list()).await, "no signature");
-    let other = plane.signed_by(
-        "NOBODY",
-        "secret",
-        list(),
-        Scheme::JdCloud3,
-        "cn-north-1",
-        "kafka",
-    );
+    let other = plane.signed_by("NOBODY", "secret", list(), &JDCLOUD3, "cn-north-1", "kafka");
     refused(plane.send(&other).await, "access key");
     let wrong = plane.signed_by(
         "BROKERAGESANDBOX",
         "secret",
         list(),
-        Scheme::JdCloud2,
+        &JDCLOUD2,
         "cn-north-1",
         "kafka",
     );
     refused(plane.send(&wrong).await, "JDCLOUD2-HMAC-SHA256\n");
-    let sound = plane.signed(list(), Scheme::JdCloud3, "cn-north-1", "kafka");
+    let sound = plane.signed(list(), &JDCLOUD3, "cn-north-1", "kafka");
     let token = sound.clone().with_header(
         HeaderName::from_static("x-jdcloud-security-token"),
         HeaderValue::from_static("x"),
@@ -61,7 +54,7 @@ async fn strangers_are_refused_with_401_and_told_what_was_signed() {
     assert_eq!(plane.send(&changed).await.status, 401);
     let unknown = Plane::request(Method::GET, "/v1/regions/cn-north-1/secrets", &JSON, "");
     refused(plane.send(&unknown).await, "no signature");
-    let late = plane.signed(list(), Scheme::JdCloud3, "cn-north-1", "kafka");
+    let late = plane.signed(list(), &JDCLOUD3, "cn-north-1", "kafka");
     plane.clock.set(plane.control.now().plus_seconds(86_400));
     refused(plane.send(&late).await, "window");
 }
@@ -75,7 +68,7 @@ async fn a_call_counts_once() {
         &JSON,
         &example().to_string(),
     );
-    let signed = plane.signed(request, Scheme::JdCloud2, "cn-north-1", "kafka");
+    let signed = plane.signed(request, &JDCLOUD2, "cn-north-1", "kafka");
     assert_eq!(plane.send(&signed).await.status, 200);
     check_refused(&plane.send(&signed).await, 401, "UNAUTHENTICATED", "before");
     let cx = plane.context("jdkafka", "").await;
@@ -120,7 +113,7 @@ async fn a_body_that_cannot_be_read_is_an_invalid_argument() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_absolute_target_is_served() {
     let plane = Plane::sandbox().await;
-    let signed = plane.signed(list(), Scheme::JdCloud2, "cn-north-1", "kafka");
+    let signed = plane.signed(list(), &JDCLOUD2, "cn-north-1", "kafka");
     let absolute = signed
         .with_target("http://127.0.0.1:8080/v1/regions/cn-north-1/instances")
         .unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use brokerage_dialects::params::Param;
+use brokerage_wire::params::Param;
 use serde_json::Value;
 
 /// Deepest nesting of named shapes that is followed; JD Cloud's networks and subnets name each other.
@@ -155,19 +155,25 @@ impl Model {
         self.operations.get(name)
     }
 
-    fn read(text: &str, operation: impl Fn(&Value, &Value) -> ModelOperation) -> Self {
+    /// A committed model, in whichever of the three forms it is.
+    ///
+    /// # Panics
+    /// Where the text is in none of them.
+    pub fn read(text: &str) -> Self {
         let tree: Value = serde_json::from_str(text).expect("the model is JSON");
-        let read = |(name, value): (&String, &Value)| (name.clone(), operation(&tree, value));
+        let form = match &tree {
+            tree if tree["shapes"].is_object() => Self::with_named_shapes,
+            tree if tree["types"].is_string() => Self::with_typed_fields,
+            _ => Self::with_words,
+        };
+        let read = |(name, value): (&String, &Value)| (name.clone(), form(&tree, value));
         Self {
             operations: members(&tree["operations"]).map(read).collect(),
         }
     }
 
-    /// A model in the form of `models/ckafka.json`: every value has a `type`, objects carry `fields`.
-    ///
-    /// # Panics
-    /// Where the text is not in that form.
-    pub fn tencent(text: &str) -> Self {
+    /// Every value has a `type`, objects carry `fields`.
+    fn with_typed_fields(_: &Value, operation: &Value) -> ModelOperation {
         fn field((name, value): (&String, &Value)) -> Field {
             let word = value["type"].as_str().expect("a value has a type");
             let inner = item(word).unwrap_or(word);
@@ -184,18 +190,14 @@ impl Model {
                 shape,
             }
         }
-        Self::read(text, |_, operation| ModelOperation {
+        ModelOperation {
             request: members(&operation["request"]).map(field).collect(),
             response: Shape::Object(members(&operation["response"]).map(field).collect()),
-        })
+        }
     }
 
-    /// A model in the form of `models/alikafka.json` and `models/bss.json`: types are words, lists of a type, or
-    /// objects of types.
-    ///
-    /// # Panics
-    /// Where the text is not in that form.
-    pub fn aliyun(text: &str) -> Self {
+    /// Types are words, lists of a type, or objects of types.
+    fn with_words(_: &Value, operation: &Value) -> ModelOperation {
         fn shape(value: &Value) -> Shape {
             match value {
                 Value::Array(items) => {
@@ -217,7 +219,7 @@ impl Model {
                 shape: shape(value),
             }
         }
-        Self::read(text, |_, operation| ModelOperation {
+        ModelOperation {
             request: members(&operation["request"])
                 .map(|(name, value)| Field {
                     name: name.clone(),
@@ -226,14 +228,11 @@ impl Model {
                 })
                 .collect(),
             response: shape(&operation["response"]),
-        })
+        }
     }
 
-    /// A model in the form of `models/jdkafka.json`: objects are named, and their shapes stand in one table.
-    ///
-    /// # Panics
-    /// Where the text is not in that form.
-    pub fn jdcloud(text: &str) -> Self {
+    /// Objects are named, and their shapes stand in one table.
+    fn with_named_shapes(tree: &Value, operation: &Value) -> ModelOperation {
         fn shape(shapes: &Value, word: &str, depth: usize) -> Shape {
             if let Some(item) = item(word) {
                 return Shape::List(Box::new(shape(shapes, item, depth)));
@@ -262,10 +261,10 @@ impl Model {
             };
             members(of).map(field).collect()
         }
-        Self::read(text, |tree, operation| ModelOperation {
+        ModelOperation {
             request: fields(&tree["shapes"], &operation["params"], 0),
             response: Shape::Object(fields(&tree["shapes"], &operation["result"], 0)),
-        })
+        }
     }
 }
 
@@ -283,25 +282,25 @@ mod tests {
             );
         };
         check(
-            Model::tencent(include_str!("../../../../models/ckafka.json")),
+            Model::read(include_str!("../../../../models/ckafka.json")),
             108,
             "CreatePostPaidInstance",
             22,
         );
         check(
-            Model::aliyun(include_str!("../../../../models/alikafka.json")),
+            Model::read(include_str!("../../../../models/alikafka.json")),
             61,
             "CreatePostPayOrder",
             14,
         );
         check(
-            Model::aliyun(include_str!("../../../../models/bss.json")),
+            Model::read(include_str!("../../../../models/bss.json")),
             98,
             "CreateInstance",
             11,
         );
         check(
-            Model::jdcloud(include_str!("../../../../models/jdkafka.json")),
+            Model::read(include_str!("../../../../models/jdkafka.json")),
             5,
             "createInstance",
             3,
@@ -310,7 +309,7 @@ mod tests {
 
     #[test]
     fn required_parameters_are_found_inside_lists() {
-        let model = Model::tencent(include_str!("../../../../models/ckafka.json"));
+        let model = Model::read(include_str!("../../../../models/ckafka.json"));
         let paths = model.operations["CreatePostPaidInstance"].required_paths();
         let paths: Vec<String> = paths.iter().map(|path| path.join(".")).collect();
         assert_eq!(paths, ["VpcId", "SubnetId", "Tags.TagKey", "Tags.TagValue"]);

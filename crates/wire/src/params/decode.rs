@@ -20,9 +20,9 @@ const EMPTY_TEXTS_MAX: usize = 64;
 /// How a vendor counts the items of a list in the names of parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IndexBase {
-    /// `ZoneIds.0` (Tencent).
+    /// `ZoneIds.0`.
     Zero,
-    /// `Tag.1.Key` (Alibaba, JD Cloud).
+    /// `Tag.1.Key`.
     One,
 }
 

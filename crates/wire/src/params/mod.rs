@@ -7,7 +7,7 @@
 //! answer: a fault names the parameter by its full vendor path.
 //!
 //! ```
-//! use brokerage_dialects::params::{IndexBase, ParamError, decode, from_dotted};
+//! use brokerage_wire::params::{IndexBase, ParamError, decode, from_dotted};
 //!
 //! #[derive(serde::Deserialize)]
 //! #[serde(rename_all = "PascalCase")]

@@ -7,14 +7,18 @@ use super::canonical::bounded;
 /// Longest `Authorization` header, in bytes.
 const AUTHORIZATION_BYTES_MAX: usize = 8_192;
 /// Most headers in one `SignedHeaders` list.
-pub(super) const SIGNED_HEADERS_MAX: usize = 64;
+pub const SIGNED_HEADERS_MAX: usize = 64;
 
 /// The parts of the header, none of them believed yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Authorization<'a> {
+pub struct Authorization<'a> {
+    /// The first word.
     pub algorithm: &'a str,
+    /// The credential: access key id and scope.
     pub credential: &'a str,
+    /// Names of signed headers, in lower case.
     pub signed_headers: Vec<String>,
+    /// The signature as it was sent.
     pub signature: &'a str,
 }
 
@@ -26,14 +30,17 @@ const fn malformed(reason: &'static str) -> SignatureFault {
 }
 
 /// The first word of the header.
-pub(super) fn algorithm(header: &str) -> &str {
+pub fn algorithm(header: &str) -> &str {
     header.split(' ').next().unwrap_or_default()
 }
 
 impl<'a> Authorization<'a> {
     /// Reads the header. The three fields may stand in any order, each exactly once, with or without
     /// a space behind the comma.
-    pub(super) fn parse(header: &'a str) -> Result<Self, SignatureFault> {
+    ///
+    /// # Errors
+    /// [`SignatureFault`] where it can be read in two ways, or in none.
+    pub fn parse(header: &'a str) -> Result<Self, SignatureFault> {
         if header.len() > AUTHORIZATION_BYTES_MAX {
             return Err(SignatureFault::TooLong {
                 name: "Authorization",
@@ -70,7 +77,10 @@ impl<'a> Authorization<'a> {
     }
 
     /// Refuses unless the list names the header.
-    pub(super) fn require_signed(&self, name: &'static str) -> Result<(), SignatureFault> {
+    ///
+    /// # Errors
+    /// [`SignatureFault::HeaderNotSigned`].
+    pub fn require_signed(&self, name: &'static str) -> Result<(), SignatureFault> {
         if self.signed_headers.iter().any(|signed| signed == name) {
             Ok(())
         } else {
@@ -80,7 +90,10 @@ impl<'a> Authorization<'a> {
 
     /// The credential's parts between slashes, split from the right, since access key ids are free
     /// text: `[access key id, part, …]`.
-    pub(super) fn credential_parts<const N: usize>(&self) -> Result<[&'a str; N], SignatureFault> {
+    ///
+    /// # Errors
+    /// [`SignatureFault::Malformed`] where there are fewer.
+    pub fn credential_parts<const N: usize>(&self) -> Result<[&'a str; N], SignatureFault> {
         let mut parts = [""; N];
         let mut split = self.credential.rsplitn(N, '/');
         for slot in parts.iter_mut().rev() {
@@ -118,7 +131,7 @@ fn parse_signed_headers(list: &str) -> Result<Vec<String>, SignatureFault> {
 }
 
 /// The fault for a signature method that is not served.
-pub(super) fn unsupported(algorithm: &str) -> SignatureFault {
+pub fn unsupported(algorithm: &str) -> SignatureFault {
     SignatureFault::UnsupportedAlgorithm {
         algorithm: bounded(algorithm),
     }

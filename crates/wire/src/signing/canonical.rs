@@ -9,7 +9,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::SignatureFault;
-use crate::wire::{WireRequest, text};
+use crate::message::{WireRequest, text};
 
 /// Most parameters of one request, in query and form body together.
 pub const PARAMETERS_MAX: usize = 2_048;
@@ -27,8 +27,10 @@ const PATH: AsciiSet = COMPONENT.remove(b'/');
 
 /// What a scheme signs: its canonical request, and the text that enters the HMAC.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Canonical {
+pub struct Canonical {
+    /// The request in canonical form.
     pub canonical_request: String,
+    /// What enters the HMAC.
     pub string_to_sign: String,
 }
 
@@ -49,7 +51,7 @@ pub fn encode_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> 
 }
 
 /// Appends `name=enc(value)`, the name taken as it is.
-pub(super) fn push_pair(encoded: &mut String, name: &str, value: &str) {
+pub fn push_pair(encoded: &mut String, name: &str, value: &str) {
     if !encoded.is_empty() {
         encoded.push('&');
     }
@@ -70,9 +72,9 @@ pub fn decode_pairs(raw: &str) -> Result<Vec<Pair>, SignatureFault> {
 
 /// As [`decode_pairs`], but leaves out every piece without `=`.
 ///
-/// JD Cloud's Python client does not escape `&` inside values and leaves the piece behind it out of
-/// the text that it signs. Such pieces are therefore not covered by a signature, and a server must
-/// not act on them: read a JD query with this function only.
+/// A client that does not escape `&` inside values may leave the piece behind it out of the text that it signs. Such
+/// pieces are then not covered by a signature, and a server must not act on them: where a vendor's clients do so, a
+/// query is read with this function only.
 ///
 /// # Errors
 /// As [`decode_pairs`].
@@ -114,8 +116,7 @@ fn decode_utf8(raw: &str, part: &'static str) -> Result<String, SignatureFault> 
         })
 }
 
-/// Decodes a path and joins repeated slashes: the form to route on, and to encode again for JD
-/// Cloud's canonical request.
+/// Decodes a path and joins repeated slashes: the form to route on, and to encode again for a canonical request.
 ///
 /// # Errors
 /// [`SignatureFault::Malformed`] where the decoded bytes are not UTF-8.
@@ -131,13 +132,16 @@ pub fn decode_path(raw: &str) -> Result<String, SignatureFault> {
 }
 
 /// A decoded path, encoded again with `/` left plain.
-pub(super) fn encode_path(path: &str) -> String {
+pub fn encode_path(path: &str) -> String {
     utf8_percent_encode(path, &PATH).to_string()
 }
 
 /// The parameters of query and form body together, sorted by name. A name that came twice with one
-/// value counts once, as Alibaba's Python client sends it; with two values it is refused.
-pub(super) fn signed_parameters(
+/// value counts once, as some clients send it; with two values it is refused.
+///
+/// # Errors
+/// [`SignatureFault`] where they cannot be read, are too many, or contradict each other.
+pub fn signed_parameters(
     request: &WireRequest,
 ) -> Result<BTreeMap<String, String>, SignatureFault> {
     let mut parameters = distinct(decode_pairs(request.raw_query().unwrap_or_default())?)?;
@@ -160,7 +164,10 @@ pub(super) fn signed_parameters(
 }
 
 /// Schemes that sign parameters would leave any other body than a form out of the signature.
-pub(super) fn check_body_is_signed(request: &WireRequest) -> Result<(), SignatureFault> {
+///
+/// # Errors
+/// [`SignatureFault::UnsignedBody`].
+pub fn check_body_is_signed(request: &WireRequest) -> Result<(), SignatureFault> {
     if request.body().is_empty() || request.has_form_body() {
         return Ok(());
     }
@@ -168,7 +175,10 @@ pub(super) fn check_body_is_signed(request: &WireRequest) -> Result<(), Signatur
 }
 
 /// Pairs sorted by name; see [`signed_parameters`] for repeated names.
-pub(super) fn distinct(pairs: Vec<Pair>) -> Result<BTreeMap<String, String>, SignatureFault> {
+///
+/// # Errors
+/// [`SignatureFault::Ambiguous`].
+pub fn distinct(pairs: Vec<Pair>) -> Result<BTreeMap<String, String>, SignatureFault> {
     let mut parameters = BTreeMap::new();
     for pair in pairs {
         insert_distinct(&mut parameters, pair)?;
@@ -196,13 +206,16 @@ fn insert_distinct(
 const QUOTED_BYTES_MAX: usize = 64;
 
 /// The beginning of a text, short enough to be shown in an error.
-pub(super) fn bounded(text: &str) -> String {
+pub fn bounded(text: &str) -> String {
     text[..text.floor_char_boundary(QUOTED_BYTES_MAX)].to_owned()
 }
 
 /// The one value of a header; two different values are refused, because it is open which one the
 /// vendor's scheme would sign and which one we would act on.
-pub(super) fn single_header<'a>(
+///
+/// # Errors
+/// [`SignatureFault::Ambiguous`], and [`SignatureFault::Malformed`] where it is not UTF-8.
+pub fn single_header<'a>(
     request: &'a WireRequest,
     name: &str,
 ) -> Result<Option<&'a str>, SignatureFault> {
@@ -222,25 +235,25 @@ pub(super) fn single_header<'a>(
 }
 
 /// Appends one line `name:value` of a canonical request.
-pub(super) fn push_header(canonical: &mut String, name: &str, value: &str) {
+pub fn push_header(canonical: &mut String, name: &str, value: &str) {
     // Writing to a String cannot fail.
     let _ = writeln!(canonical, "{name}:{value}");
 }
 
 /// The text after `:` of a host, if it is a port.
-pub(super) fn split_port(host: &str) -> Option<(&str, &str)> {
+pub fn split_port(host: &str) -> Option<(&str, &str)> {
     let (name, port) = host.rsplit_once(':')?;
     let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     is_port.then_some((name, port))
 }
 
 /// Lower-case hex of SHA-256.
-pub(super) fn sha256_hex(data: &[u8]) -> String {
+pub fn sha256_hex(data: &[u8]) -> String {
     hex::encode(Sha256::digest(data))
 }
 
 /// HMAC-SHA256.
-pub(super) fn hmac_sha256(key: &[u8], data: &[u8]) -> Vec<u8> {
+pub fn hmac_sha256(key: &[u8], data: &[u8]) -> Vec<u8> {
     let mut mac =
         <Hmac<Sha256> as Mac>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(data);
@@ -248,7 +261,7 @@ pub(super) fn hmac_sha256(key: &[u8], data: &[u8]) -> Vec<u8> {
 }
 
 /// HMAC-SHA1.
-pub(super) fn hmac_sha1(key: &[u8], data: &[u8]) -> Vec<u8> {
+pub fn hmac_sha1(key: &[u8], data: &[u8]) -> Vec<u8> {
     let mut mac = <Hmac<Sha1> as Mac>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(data);
     mac.finalize().into_bytes().to_vec()

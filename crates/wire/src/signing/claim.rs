@@ -10,8 +10,8 @@ use subtle::ConstantTimeEq as _;
 
 use super::authorization::{Authorization, algorithm, unsupported};
 use super::canonical::{check_body_is_signed, signed_parameters, single_header, split_port};
-use super::{ReplayRule, Scheme, SignatureFault, acs3, jdcloud, rpc_v1, tc3, tencent_v1};
-use crate::wire::WireRequest;
+use super::{Marks, ReplayRule, Scheme, SignatureFault};
+use crate::message::WireRequest;
 
 /// Longest nonce, in bytes. Clients send 5 to 64.
 pub const NONCE_BYTES_MAX: usize = 128;
@@ -26,7 +26,7 @@ pub const SESSION_TOKEN_BYTES_MAX: usize = 4_096;
 #[derive(Clone)]
 pub struct Claim {
     /// How the request is signed.
-    pub scheme: Scheme,
+    pub scheme: &'static Scheme,
     /// Whose secret has to verify it.
     pub access_key_id: String,
     /// The token of temporary credentials.
@@ -35,15 +35,16 @@ pub struct Claim {
     pub nonce: Option<String>,
     /// Time of signing, seconds since 1970 UTC.
     pub signed_at_s: i64,
-    /// The operation, where the scheme names one. Alibaba's schemes sign it; Tencent's third scheme
-    /// does not.
+    /// The operation, where the scheme names one. Not every scheme signs it.
     pub action: Option<String>,
     /// The API version, as [`Claim::action`].
     pub version: Option<String>,
     /// Region and service of the credential, where the scheme has a scope.
     pub scope: Option<CredentialScope>,
-    pub(super) signature: String,
-    pub(super) evidence: Evidence,
+    /// The signature, as it was sent.
+    pub signature: String,
+    /// What is needed again to verify it.
+    pub evidence: Evidence,
 }
 
 /// What a credential is limited to.
@@ -51,7 +52,7 @@ pub struct Claim {
 pub struct CredentialScope {
     /// Day of signing, as the scheme writes it.
     pub date: String,
-    /// The region; Tencent's scope has none.
+    /// The region, where the scope has one.
     pub region: Option<String>,
     /// The service, as the client derived it from its endpoint. A hint only: some clients write the
     /// first label of the host.
@@ -60,12 +61,14 @@ pub struct CredentialScope {
 
 /// What was read once and is needed again to verify.
 #[derive(Clone)]
-pub(super) enum Evidence {
+pub enum Evidence {
     /// Schemes that sign parameters: all of them, by name.
     Parameters(BTreeMap<String, String>),
     /// Schemes that sign a canonical request.
     Headers {
+        /// The names of the headers that the request lists as signed.
         signed: Vec<String>,
+        /// The time of signing, as it was sent.
         timestamp: String,
     },
 }
@@ -79,12 +82,18 @@ pub struct SessionTokenClaim {
 
 impl SessionTokenClaim {
     /// A token sent as it is.
-    pub(super) fn plain(wire: &str) -> Result<Self, SignatureFault> {
+    ///
+    /// # Errors
+    /// [`SignatureFault::TooLong`].
+    pub fn plain(wire: &str) -> Result<Self, SignatureFault> {
         Self::bounded(wire, false)
     }
 
-    /// A token sent as it is, or base64-encoded: JD Cloud's clients differ.
-    pub(super) fn plain_or_base64(wire: &str) -> Result<Self, SignatureFault> {
+    /// A token sent as it is, or base64-encoded, where a vendor's clients differ.
+    ///
+    /// # Errors
+    /// [`SignatureFault::TooLong`].
+    pub fn plain_or_base64(wire: &str) -> Result<Self, SignatureFault> {
         Self::bounded(wire, true)
     }
 
@@ -146,100 +155,100 @@ impl fmt::Debug for Claim {
 
 impl Claim {
     /// What to remember, per access key, so that the request is served once; `None` where
-    /// [`Scheme::replay_rule`] has nothing to remember.
+    /// [`Scheme::replay`] has nothing to remember.
     #[must_use]
     pub fn replay_key(&self) -> Option<String> {
-        if self.scheme.replay_rule() == ReplayRule::None {
+        let ReplayRule::Once {
+            nonce_is_signed, ..
+        } = self.scheme.replay
+        else {
             return None;
-        }
+        };
         let nonce = self.nonce.as_ref()?;
-        match self.scheme {
-            // The nonce is not signed, and honest equal calls within one second share a signature:
-            // only both together name one call.
-            Scheme::JdCloud3 => Some(format!("{nonce}:{}", self.signature)),
-            _ => Some(nonce.clone()),
-        }
+        Some(match nonce_is_signed {
+            true => nonce.clone(),
+            false => format!("{nonce}:{}", self.signature),
+        })
     }
 
     /// The signature, where it does not cover the nonce of [`Claim::replay_key`]: whoever has seen one such call can
     /// name others with it.
     #[must_use]
     pub fn reusable_signature(&self) -> Option<&str> {
-        (self.scheme == Scheme::JdCloud3).then_some(self.signature.as_str())
+        let is_reusable = matches!(
+            self.scheme.replay,
+            ReplayRule::Once {
+                nonce_is_signed: false,
+                ..
+            }
+        );
+        is_reusable.then_some(self.signature.as_str())
     }
 
     /// The headers whose change the signature must notice, in lower case: those listed as signed,
     /// and those that enter the text to sign in another way.
     #[must_use]
     pub fn covered_headers(&self) -> Vec<&str> {
-        match (&self.evidence, self.scheme.vendor()) {
-            (Evidence::Parameters(_), super::Vendor::Tencent) => vec!["host"],
-            (Evidence::Parameters(_), _) => Vec::new(),
-            (Evidence::Headers { signed, .. }, vendor) => {
-                let mut names: Vec<&str> = signed.iter().map(String::as_str).collect();
-                let timestamp = match vendor {
-                    super::Vendor::Alibaba => acs3::DATE,
-                    super::Vendor::Tencent => tc3::TIMESTAMP,
-                    super::Vendor::JdCloud => jdcloud::DATE,
-                };
-                if !names.contains(&timestamp) {
-                    names.push(timestamp);
-                }
-                names
+        let mut names: Vec<&str> = match &self.evidence {
+            Evidence::Parameters(_) => Vec::new(),
+            Evidence::Headers { signed, .. } => signed.iter().map(String::as_str).collect(),
+        };
+        for name in self.scheme.covers {
+            if !names.contains(name) {
+                names.push(name);
             }
         }
+        names
     }
 }
 
-/// Finds the signature scheme of a request and reads the caller's claim.
+/// Finds the signature scheme of a request among some, and reads the caller's claim.
 ///
-/// An `Authorization` header decides by its first word; without one the names of the parameters do.
+/// An `Authorization` header decides by its first word; without one the names of the parameters do: those of which
+/// a scheme is sure, in the order of the schemes, then those that it claims where none is sure.
 ///
 /// # Errors
 /// [`SignatureFault`]: everything that can be told without the secret, in the order in which a
 /// caller would want to know it.
-pub fn claim(request: &WireRequest) -> Result<Claim, SignatureFault> {
+pub fn claim(
+    request: &WireRequest,
+    schemes: impl IntoIterator<Item = &'static Scheme, IntoIter: Clone>,
+) -> Result<Claim, SignatureFault> {
+    let schemes = schemes.into_iter();
     check_host(request)?;
     if let Some(header) = single_header(request, "authorization")? {
-        return claim_from_header(request, header);
+        return claim_from_header(request, header, schemes);
     }
     let parameters = signed_parameters(request)?;
-    let has = |name: &str| parameters.contains_key(name);
-    let read = if has("SecretId") {
-        tencent_v1::claim
-    } else if has("AccessKeyId") || has("SignatureNonce") || has("SignatureVersion") {
-        rpc_v1::claim
-    } else if has("Signature") {
-        tencent_v1::claim
-    } else {
-        return Err(SignatureFault::Unsigned);
+    let has = |names: &[&str]| names.iter().any(|name| parameters.contains_key(*name));
+    let by_parameters = |scheme: &'static Scheme| match scheme.marks {
+        Marks::Parameters {
+            sure,
+            likely,
+            claim,
+        } => Some((sure, likely, claim)),
+        Marks::Header(_) => None,
     };
+    let marks = schemes.filter_map(by_parameters);
+    let sure = marks.clone().find(|(sure, ..)| has(sure));
+    let found = sure.or_else(|| marks.clone().find(|(_, likely, _)| has(likely)));
+    let (.., claim) = found.ok_or(SignatureFault::Unsigned)?;
     check_body_is_signed(request)?;
-    let claim = read(parameters)?;
-    // The text to sign of this scheme says "/" whatever the path is.
-    if claim.scheme == Scheme::RpcV1 && request.path() != "/" {
-        return Err(SignatureFault::Malformed {
-            part: "path",
-            reason: "not /",
-        });
-    }
-    Ok(claim)
+    claim(request, parameters)
 }
 
-fn claim_from_header(request: &WireRequest, header: &str) -> Result<Claim, SignatureFault> {
-    let scheme = match algorithm(header) {
-        "ACS3-HMAC-SHA256" => Scheme::Acs3,
-        "TC3-HMAC-SHA256" => Scheme::Tc3,
-        "JDCLOUD2-HMAC-SHA256" => Scheme::JdCloud2,
-        "JDCLOUD3-HMAC-SHA256" => Scheme::JdCloud3,
-        other => return Err(unsupported(other)),
-    };
-    let authorization = Authorization::parse(header)?;
-    match scheme.vendor() {
-        super::Vendor::Alibaba => acs3::claim(request, authorization),
-        super::Vendor::Tencent => tc3::claim(request, authorization),
-        super::Vendor::JdCloud => jdcloud::claim(request, scheme, authorization),
-    }
+fn claim_from_header(
+    request: &WireRequest,
+    header: &str,
+    mut schemes: impl Iterator<Item = &'static Scheme>,
+) -> Result<Claim, SignatureFault> {
+    let algorithm = algorithm(header);
+    let found = schemes.find_map(|scheme| match scheme.marks {
+        Marks::Header(claim) if scheme.name == algorithm => Some((scheme, claim)),
+        _ => None,
+    });
+    let (scheme, claim) = found.ok_or_else(|| unsupported(algorithm))?;
+    claim(scheme, request, Authorization::parse(header)?)
 }
 
 /// A proxy's client names its host twice. If the two differ, one of them was changed on the way, and
@@ -267,7 +276,10 @@ fn same_host(authority: &str, host: &str) -> bool {
 }
 
 /// Refuses a text that is longer than its bound.
-pub(super) fn check_length(
+///
+/// # Errors
+/// [`SignatureFault::TooLong`].
+pub fn check_length(
     name: &'static str,
     text: &str,
     bytes_max: usize,
@@ -279,7 +291,10 @@ pub(super) fn check_length(
 }
 
 /// A text that has to be there, not empty, and within its bound.
-pub(super) fn required<'a>(
+///
+/// # Errors
+/// [`SignatureFault::Missing`], [`SignatureFault::TooLong`].
+pub fn required<'a>(
     value: Option<&'a str>,
     name: &'static str,
     bytes_max: usize,

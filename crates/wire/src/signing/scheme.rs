@@ -1,35 +1,64 @@
-//! The signature schemes and what differs between them as plain facts.
+//! A signature scheme as one value: plain facts, and the five functions in which schemes differ.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-/// Whose scheme it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Vendor {
-    /// Alibaba Cloud.
-    Alibaba,
-    /// Tencent Cloud.
-    Tencent,
-    /// JD Cloud.
-    JdCloud,
-}
+use zeroize::Zeroizing;
+
+use super::canonical::{Canonical, hmac_sha256};
+use super::sign::Dresser;
+use super::{Authorization, Claim, SignatureFault};
+use crate::message::WireRequest;
+
+/// Every form that clients of a scheme sign, the likeliest first, computed one by one.
+pub type Canonicals<'a> = Box<dyn Iterator<Item = Result<Canonical, SignatureFault>> + 'a>;
 
 /// A signature scheme.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Scheme {
-    /// Alibaba's RPC signature, version 1.0, HMAC-SHA1 over the sorted parameters.
-    RpcV1,
-    /// Alibaba's third signature, HMAC-SHA256 over a canonical request.
-    Acs3,
-    /// Tencent's API 3.0 signature, HMAC-SHA256 over a canonical request.
-    Tc3,
-    /// Tencent's first signature with HMAC-SHA1.
-    TencentV1Sha1,
-    /// Tencent's first signature with HMAC-SHA256.
-    TencentV1Sha256,
-    /// JD Cloud's second signature: Go, Node, Java, older Python.
-    JdCloud2,
-    /// JD Cloud's third signature: Python and the command line.
-    JdCloud3,
+pub struct Scheme {
+    /// The name of the scheme, as the vendor writes it where he does.
+    pub name: &'static str,
+    /// How a request of it is recognised and read.
+    pub marks: Marks,
+    /// How far the time of signing may be from the server's, to either side, in seconds.
+    pub clock_window_s: i64,
+    /// Which nonces have to be remembered.
+    pub replay: ReplayRule,
+    /// What computes the signature.
+    pub digest: Digest,
+    /// How a signature is written.
+    pub encoding: Encoding,
+    /// Headers, in lower case, that enter the text to sign beside those that the request lists as signed.
+    pub covers: &'static [&'static str],
+    /// The forms that its clients sign.
+    pub canonicals:
+        for<'a> fn(&'a WireRequest, &'a Claim) -> Result<Canonicals<'a>, SignatureFault>,
+    /// The key of the HMAC: the secret itself, or what the scheme derives from it.
+    pub key: fn(&Claim, &str) -> Zeroizing<Vec<u8>>,
+    /// A request with everything that a client adds to it, with this text as its signature.
+    pub dress: fn(&Dresser<'_>, WireRequest, &str) -> Result<WireRequest, SignatureFault>,
+}
+
+/// Reads the claim of a request with an `Authorization` header.
+pub type HeaderClaim =
+    fn(&'static Scheme, &WireRequest, Authorization<'_>) -> Result<Claim, SignatureFault>;
+
+/// Reads the claim of a request that is signed among its parameters.
+pub type ParameterClaim =
+    fn(&WireRequest, BTreeMap<String, String>) -> Result<Claim, SignatureFault>;
+
+/// How a request of a scheme is recognised, and what then reads it.
+pub enum Marks {
+    /// By the first word of the `Authorization` header, which is the scheme's name.
+    Header(HeaderClaim),
+    /// By the names of parameters, where no such header is.
+    Parameters {
+        /// Any of these belongs to the scheme.
+        sure: &'static [&'static str],
+        /// Any of these does where no scheme is sure.
+        likely: &'static [&'static str],
+        /// Reads the claim. Schemes with the same marks share it, and it finds which of them is meant.
+        claim: ParameterClaim,
+    },
 }
 
 /// Which nonces a server has to remember.
@@ -37,82 +66,60 @@ pub enum Scheme {
 pub enum ReplayRule {
     /// None. The vendor's clients repeat nonces, or send none.
     None,
-    /// The key of [`super::Claim::replay_key`] may come once per access key.
+    /// The key of [`Claim::replay_key`] may come once per access key.
     Once {
         /// How long it is remembered, in seconds.
         remember_s: i64,
+        /// Whether the signature covers the nonce. Where it does not, honest equal calls within one second share a
+        /// signature: only both together name one call.
+        nonce_is_signed: bool,
     },
 }
 
-/// The window is 15 minutes to either side; one minute more lets both edges close.
-const REMEMBER_S: i64 = 31 * 60;
+/// What computes a signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Digest {
+    /// HMAC-SHA1.
+    HmacSha1,
+    /// HMAC-SHA256.
+    HmacSha256,
+}
 
-impl Scheme {
-    /// Every scheme.
-    pub const ALL: [Self; 7] = [
-        Self::RpcV1,
-        Self::Acs3,
-        Self::Tc3,
-        Self::TencentV1Sha1,
-        Self::TencentV1Sha256,
-        Self::JdCloud2,
-        Self::JdCloud3,
-    ];
+/// How a signature is written. One signature has one spelling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// Lower-case hex.
+    Hex,
+    /// Padded base64 whose unused bits are zero.
+    Base64,
+}
 
-    /// The name of the scheme, as the vendor writes it where he does.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::RpcV1 => "RPC-V1-HMAC-SHA1",
-            Self::Acs3 => "ACS3-HMAC-SHA256",
-            Self::Tc3 => "TC3-HMAC-SHA256",
-            Self::TencentV1Sha1 => "v1-HmacSHA1",
-            Self::TencentV1Sha256 => "v1-HmacSHA256",
-            Self::JdCloud2 => "JDCLOUD2-HMAC-SHA256",
-            Self::JdCloud3 => "JDCLOUD3-HMAC-SHA256",
-        }
+/// A key that is derived by one HMAC-SHA256 for each part of a scope.
+#[must_use]
+pub fn derived_key(prefix: &str, secret: &str, parts: &[&str]) -> Zeroizing<Vec<u8>> {
+    let first = Zeroizing::new(format!("{prefix}{secret}").into_bytes());
+    parts.iter().fold(first, |key, part| {
+        Zeroizing::new(hmac_sha256(&key, part.as_bytes()))
+    })
+}
+
+/// Names are unique over all clouds.
+impl PartialEq for Scheme {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
     }
+}
 
-    /// Whose scheme it is.
-    #[must_use]
-    pub const fn vendor(self) -> Vendor {
-        match self {
-            Self::RpcV1 | Self::Acs3 => Vendor::Alibaba,
-            Self::Tc3 | Self::TencentV1Sha1 | Self::TencentV1Sha256 => Vendor::Tencent,
-            Self::JdCloud2 | Self::JdCloud3 => Vendor::JdCloud,
-        }
-    }
+impl Eq for Scheme {}
 
-    /// How far the time of signing may be from the server's, to either side, in seconds.
-    ///
-    /// Alibaba documents 15 minutes ("InvalidTimeStamp.Expired"), Tencent 5
-    /// ("AuthFailure.SignatureExpire"). JD publishes none; 15 minutes is our choice.
-    #[must_use]
-    pub const fn clock_window_s(self) -> i64 {
-        match self.vendor() {
-            Vendor::Alibaba | Vendor::JdCloud => 15 * 60,
-            Vendor::Tencent => 5 * 60,
-        }
-    }
-
-    /// Which nonces have to be remembered.
-    ///
-    /// Tencent's clients draw nonces from a small range and repeat them honestly, so there the clock
-    /// window alone limits a replay. JD's third scheme does not sign its nonce: remembering it
-    /// together with the signature stops an accidental repeat, not a caller who changes the nonce.
-    #[must_use]
-    pub const fn replay_rule(self) -> ReplayRule {
-        match self.vendor() {
-            Vendor::Alibaba | Vendor::JdCloud => ReplayRule::Once {
-                remember_s: REMEMBER_S,
-            },
-            Vendor::Tencent => ReplayRule::None,
-        }
+impl fmt::Debug for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
     }
 }
 
 impl fmt::Display for Scheme {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.write_str(self.name)
     }
 }

@@ -1,15 +1,13 @@
 //! Signing, for our own client. What is signed is what [`super::verify`] reads: the request is
 //! dressed with a placeholder, claimed, its canonical form taken, and the placeholder replaced.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::canonical::{Pair, decode_pairs, encode_pairs, sha256_hex};
+use super::canonical::{Pair, decode_pairs, encode_pairs};
 use super::verify::first_signature;
-use super::{Scheme, SignatureFault, acs3, claim, jdcloud, tc3, timestamp};
-use crate::wire::WireRequest;
+use super::{Scheme, SignatureFault, claim};
+use crate::message::WireRequest;
 
 /// Who signs.
 #[derive(Debug, Clone)]
@@ -27,29 +25,28 @@ pub struct Credentials {
 pub struct SigningMoment {
     /// Seconds since 1970 UTC.
     pub epoch_s: i64,
-    /// Fresh for each request. Tencent's first scheme wants decimal digits.
+    /// Fresh for each request. Some schemes want decimal digits.
     pub nonce: String,
 }
 
 /// What the credential is limited to, in the schemes that have a scope.
 #[derive(Debug, Clone, Default)]
 pub struct SigningScope {
-    /// The region, for JD Cloud.
+    /// The region, where the scope has one.
     pub region: String,
-    /// The service, for Tencent and JD Cloud.
+    /// The service.
     pub service: String,
 }
 
 /// Signs a request that is otherwise complete: method, target, `Host`, operation, body.
 ///
-/// RPC v1 and Tencent's first scheme add parameters (to the form body if there is one, else to the
-/// query); the others add headers.
+/// A scheme adds parameters (to the form body if there is one, else to the query) or headers.
 ///
 /// # Errors
 /// [`SignatureFault`] if the request cannot be signed, for instance because it names no host.
 pub fn sign(
     request: WireRequest,
-    scheme: Scheme,
+    scheme: &'static Scheme,
     credentials: &Credentials,
     moment: &SigningMoment,
     scope: &SigningScope,
@@ -61,154 +58,46 @@ pub fn sign(
         scope,
     };
     let draft = dresser.dress(request.clone(), PLACEHOLDER)?;
-    let signature = first_signature(&draft, &claim(&draft)?, &credentials.secret)?;
+    let signature = first_signature(&draft, &claim(&draft, [scheme])?, &credentials.secret)?;
     dresser.dress(request, &signature)
 }
 
 /// Stands where the signature will be; never signed itself.
 const PLACEHOLDER: &str = "placeholder";
 
-struct Dresser<'a> {
-    scheme: Scheme,
-    credentials: &'a Credentials,
-    moment: &'a SigningMoment,
-    scope: &'a SigningScope,
+/// What a request is dressed with, beside its signature.
+pub struct Dresser<'a> {
+    /// The scheme that is signed with.
+    pub scheme: &'static Scheme,
+    /// Who signs.
+    pub credentials: &'a Credentials,
+    /// When.
+    pub moment: &'a SigningMoment,
+    /// What the credential is limited to.
+    pub scope: &'a SigningScope,
 }
 
 impl Dresser<'_> {
     fn dress(&self, request: WireRequest, signature: &str) -> Result<WireRequest, SignatureFault> {
-        match self.scheme {
-            Scheme::RpcV1 => self.rpc_v1(request, signature),
-            Scheme::TencentV1Sha1 => self.tencent_v1(request, signature, "HmacSHA1"),
-            Scheme::TencentV1Sha256 => self.tencent_v1(request, signature, "HmacSHA256"),
-            Scheme::Acs3 => self.acs3(request, signature),
-            Scheme::Tc3 => self.tc3(request, signature),
-            Scheme::JdCloud2 | Scheme::JdCloud3 => self.jdcloud(request, signature),
-        }
+        (self.scheme.dress)(self, request, signature)
     }
 
-    fn token(&self) -> Option<&str> {
+    /// The session token, if there is one.
+    #[must_use]
+    pub fn token(&self) -> Option<&str> {
         self.credentials
             .session_token
             .as_ref()
             .map(|token| token.expose_secret())
     }
-
-    fn rpc_v1(&self, request: WireRequest, signature: &str) -> Result<WireRequest, SignatureFault> {
-        let time = timestamp::format_extended(self.moment.epoch_s)
-            .ok_or(SignatureFault::TimestampFormat)?;
-        let mut added = vec![
-            ("AccessKeyId", self.credentials.access_key_id.as_str()),
-            ("SignatureMethod", "HMAC-SHA1"),
-            ("SignatureVersion", "1.0"),
-            ("SignatureNonce", self.moment.nonce.as_str()),
-            ("Timestamp", time.as_str()),
-        ];
-        added.extend(self.token().map(|token| ("SecurityToken", token)));
-        added.push(("Signature", signature));
-        add_parameters(request, &added)
-    }
-
-    fn tencent_v1(
-        &self,
-        request: WireRequest,
-        signature: &str,
-        method: &str,
-    ) -> Result<WireRequest, SignatureFault> {
-        let time = self.moment.epoch_s.to_string();
-        let mut added = vec![
-            ("SecretId", self.credentials.access_key_id.as_str()),
-            ("SignatureMethod", method),
-            ("Nonce", self.moment.nonce.as_str()),
-            ("Timestamp", time.as_str()),
-        ];
-        added.extend(self.token().map(|token| ("Token", token)));
-        added.push(("Signature", signature));
-        add_parameters(request, &added)
-    }
-
-    fn acs3(&self, request: WireRequest, signature: &str) -> Result<WireRequest, SignatureFault> {
-        let time = timestamp::format_extended(self.moment.epoch_s)
-            .ok_or(SignatureFault::TimestampFormat)?;
-        let body_hash = sha256_hex(request.body());
-        let mut request = with_header(request, acs3::DATE, &time)?;
-        request = with_header(request, acs3::NONCE, &self.moment.nonce)?;
-        request = with_header(request, acs3::CONTENT_SHA256, &body_hash)?;
-        if let Some(token) = self.token() {
-            request = with_header(request, acs3::SECURITY_TOKEN, token)?;
-        }
-        let mut signed: Vec<&str> = request
-            .headers()
-            .keys()
-            .map(HeaderName::as_str)
-            .filter(|name| name.starts_with("x-acs-") || *name == "host" || *name == "content-type")
-            .collect();
-        signed.sort_unstable();
-        let authorization = format!(
-            "{} Credential={},SignedHeaders={},Signature={signature}",
-            self.scheme,
-            self.credentials.access_key_id,
-            signed.join(";")
-        );
-        with_header(request, "authorization", &authorization)
-    }
-
-    fn tc3(&self, request: WireRequest, signature: &str) -> Result<WireRequest, SignatureFault> {
-        let date =
-            timestamp::format_date(self.moment.epoch_s).ok_or(SignatureFault::TimestampFormat)?;
-        let mut request = with_content_type(request)?;
-        request = with_header(request, tc3::TIMESTAMP, &self.moment.epoch_s.to_string())?;
-        if let Some(token) = self.token() {
-            request = with_header(request, tc3::TOKEN, token)?;
-        }
-        let authorization = format!(
-            "{} Credential={}/{date}/{}/{}, SignedHeaders=content-type;host, Signature={signature}",
-            self.scheme,
-            self.credentials.access_key_id,
-            self.scope.service,
-            tc3::TERMINATOR
-        );
-        with_header(request, "authorization", &authorization)
-    }
-
-    fn jdcloud(
-        &self,
-        request: WireRequest,
-        signature: &str,
-    ) -> Result<WireRequest, SignatureFault> {
-        let time =
-            timestamp::format_basic(self.moment.epoch_s).ok_or(SignatureFault::TimestampFormat)?;
-        let (date, _) = time
-            .split_once('T')
-            .ok_or(SignatureFault::TimestampFormat)?;
-        let mut request = with_content_type(request)?;
-        request = with_header(request, jdcloud::DATE, &time)?;
-        request = with_header(request, jdcloud::NONCE, &self.moment.nonce)?;
-        let mut signed = vec!["content-type", "host"];
-        if self.scheme == Scheme::JdCloud2 {
-            signed.extend([jdcloud::DATE, jdcloud::NONCE]);
-        }
-        if let Some(token) = self.token() {
-            let encoded = STANDARD.encode(token);
-            request = with_header(request, jdcloud::SECURITY_TOKEN, &encoded)?;
-            signed.push(jdcloud::SECURITY_TOKEN);
-        }
-        let authorization = format!(
-            "{} Credential={}/{date}/{}/{}/{}, SignedHeaders={}, Signature={signature}",
-            self.scheme,
-            self.credentials.access_key_id,
-            self.scope.region,
-            self.scope.service,
-            jdcloud::terminator(self.scheme),
-            signed.join(";")
-        );
-        with_header(request, "authorization", &authorization)
-    }
 }
 
 /// Adds parameters to the form body if the request has one, else to the query, in place of earlier
 /// ones with the same names.
-fn add_parameters(
+///
+/// # Errors
+/// [`SignatureFault`] where the present ones cannot be read, or the target becomes too long.
+pub fn add_parameters(
     request: WireRequest,
     added: &[(&str, &str)],
 ) -> Result<WireRequest, SignatureFault> {
@@ -240,14 +129,22 @@ fn add_parameters(
         })
 }
 
-fn with_content_type(request: WireRequest) -> Result<WireRequest, SignatureFault> {
+/// The request with a content type: JSON's, unless it has one.
+///
+/// # Errors
+/// None that a request can cause.
+pub fn with_content_type(request: WireRequest) -> Result<WireRequest, SignatureFault> {
     if request.header("content-type").is_some() {
         return Ok(request);
     }
     with_header(request, "content-type", "application/json")
 }
 
-fn with_header(
+/// The request with a header set.
+///
+/// # Errors
+/// [`SignatureFault::Malformed`] where the value is not one of a header.
+pub fn with_header(
     request: WireRequest,
     name: &'static str,
     value: &str,

@@ -4,18 +4,21 @@
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-/// Seconds since 1970 UTC of `2026-11-23T03:47:36Z` (Alibaba).
-pub(super) fn parse_extended(text: &str) -> Option<i64> {
+/// Seconds since 1970 UTC of `2026-11-23T03:47:36Z`.
+#[must_use]
+pub fn parse_extended(text: &str) -> Option<i64> {
     parse(text, "dddd-dd-ddTdd:dd:ddZ")
 }
 
-/// Seconds since 1970 UTC of `20261123T034736Z` (JD Cloud).
-pub(super) fn parse_basic(text: &str) -> Option<i64> {
+/// Seconds since 1970 UTC of `20261123T034736Z`.
+#[must_use]
+pub fn parse_basic(text: &str) -> Option<i64> {
     parse(text, "ddddddddTddddddZ")
 }
 
-/// Seconds since 1970 UTC of decimal text without sign or leading zero (Tencent).
-pub(super) fn parse_epoch(text: &str) -> Option<i64> {
+/// Seconds since 1970 UTC of decimal text without sign or leading zero.
+#[must_use]
+pub fn parse_epoch(text: &str) -> Option<i64> {
     let canonical = !text.is_empty()
         && text.bytes().all(|byte| byte.is_ascii_digit())
         && (text == "0" || !text.starts_with('0'));
@@ -23,17 +26,20 @@ pub(super) fn parse_epoch(text: &str) -> Option<i64> {
 }
 
 /// `2026-11-23T03:47:36Z`.
-pub(super) fn format_extended(epoch_s: i64) -> Option<String> {
+#[must_use]
+pub fn format_extended(epoch_s: i64) -> Option<String> {
     format(epoch_s, "%Y-%m-%dT%H:%M:%SZ")
 }
 
 /// `20261123T034736Z`.
-pub(super) fn format_basic(epoch_s: i64) -> Option<String> {
+#[must_use]
+pub fn format_basic(epoch_s: i64) -> Option<String> {
     format(epoch_s, "%Y%m%dT%H%M%SZ")
 }
 
 /// `2026-11-23`.
-pub(super) fn format_date(epoch_s: i64) -> Option<String> {
+#[must_use]
+pub fn format_date(epoch_s: i64) -> Option<String> {
     format(epoch_s, "%Y-%m-%d")
 }
 

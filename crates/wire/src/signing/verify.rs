@@ -4,12 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
-use zeroize::Zeroizing;
 
-use super::canonical::{Canonical, hmac_sha1, hmac_sha256, sha256_hex};
-use super::claim::Evidence;
-use super::{Claim, Scheme, SignatureFault, acs3, jdcloud, rpc_v1, tc3, tencent_v1};
-use crate::wire::WireRequest;
+use super::canonical::{hmac_sha1, hmac_sha256};
+use super::{Claim, Digest, Encoding, Scheme, SignatureFault};
+use crate::message::WireRequest;
 
 /// Longest text to sign that a refusal shows, in bytes. That of an ordinary call is shorter.
 const SHOWN_BYTES_MAX: usize = 4_096;
@@ -17,8 +15,7 @@ const SHOWN_BYTES_MAX: usize = 4_096;
 /// The stages of one signature, as the vendors' pages show them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stages {
-    /// The request in canonical form; for RPC v1 its canonical query, for Tencent's first scheme the
-    /// same as the text to sign.
+    /// The request in canonical form, where the scheme has one that differs from the text to sign.
     pub canonical_request: String,
     /// What enters the HMAC.
     pub string_to_sign: String,
@@ -31,7 +28,7 @@ pub struct Stages {
 /// # Errors
 /// [`SignatureFault::Expired`] outside [`Scheme::clock_window_s`], to either side.
 pub fn check_clock(claim: &Claim, now_s: i64) -> Result<(), SignatureFault> {
-    let within = now_s.abs_diff(claim.signed_at_s) <= claim.scheme.clock_window_s().unsigned_abs();
+    let within = now_s.abs_diff(claim.signed_at_s) <= claim.scheme.clock_window_s.unsigned_abs();
     if within {
         return Ok(());
     }
@@ -64,10 +61,10 @@ pub fn stages(
     claim: &Claim,
     secret: &SecretString,
 ) -> Result<Stages, SignatureFault> {
-    let key = signing_key(claim, secret);
+    let key = (claim.scheme.key)(claim, secret.expose_secret());
     let claimed = decode_signature(claim);
     let mut first = None;
-    for canonical in canonicals(request, claim)? {
+    for canonical in (claim.scheme.canonicals)(request, claim)? {
         let canonical = canonical?;
         let mac = mac(claim.scheme, &key, canonical.string_to_sign.as_bytes());
         if bool::from(claimed.ct_eq(&mac)) {
@@ -93,7 +90,7 @@ pub fn candidates(
     request: &WireRequest,
     claim: &Claim,
 ) -> Result<Vec<(String, String)>, SignatureFault> {
-    canonicals(request, claim)?
+    (claim.scheme.canonicals)(request, claim)?
         .map(|canonical| canonical.map(|c| (c.canonical_request, c.string_to_sign)))
         .collect()
 }
@@ -104,139 +101,35 @@ pub(super) fn first_signature(
     claim: &Claim,
     secret: &SecretString,
 ) -> Result<String, SignatureFault> {
-    let canonical = canonicals(request, claim)?
+    let canonical = (claim.scheme.canonicals)(request, claim)?
         .next()
         .ok_or(SignatureFault::Unsigned)??;
-    let key = signing_key(claim, secret);
+    let key = (claim.scheme.key)(claim, secret.expose_secret());
     let mac = mac(claim.scheme, &key, canonical.string_to_sign.as_bytes());
     Ok(encode_signature(claim.scheme, &mac))
 }
 
-type Canonicals<'a> = Box<dyn Iterator<Item = Result<Canonical, SignatureFault>> + 'a>;
-
-/// Every form that clients of the scheme sign, the likeliest first, computed one by one.
-fn canonicals<'a>(
-    request: &'a WireRequest,
-    claim: &'a Claim,
-) -> Result<Canonicals<'a>, SignatureFault> {
-    Ok(match (&claim.evidence, claim.scheme) {
-        (Evidence::Parameters(parameters), Scheme::RpcV1) => Box::new(std::iter::once_with(|| {
-            Ok(rpc_v1::canonical(request, parameters))
-        })),
-        (Evidence::Parameters(parameters), _) => Box::new(std::iter::once_with(|| {
-            Ok(tencent_v1::canonical(request, parameters))
-        })),
-        (Evidence::Headers { signed, .. }, Scheme::Acs3) => Box::new(
-            [acs3::QueryNames::Encoded, acs3::QueryNames::Plain]
-                .into_iter()
-                .map(|names| acs3::canonical(request, signed, names)),
-        ),
-        (Evidence::Headers { .. }, Scheme::Tc3) => tc3_canonicals(request, claim),
-        (Evidence::Headers { .. }, _) => jdcloud_canonicals(request, claim)?,
-    })
-}
-
-fn tc3_canonicals<'a>(request: &'a WireRequest, claim: &'a Claim) -> Canonicals<'a> {
-    let payload_hash = tc3::payload_hash(request);
-    let hosts = tc3::hosts(request);
-    let forms = tc3::paths(request)
-        .into_iter()
-        .flat_map(move |path| hosts.clone().into_iter().map(move |host| (path, host)));
-    Box::new(forms.map(move |(path, host)| {
-        let form = tc3::Form {
-            host: &host,
-            path,
-            payload_hash: &payload_hash,
-        };
-        tc3::canonical(request, claim, &form)
-    }))
-}
-
-fn jdcloud_canonicals<'a>(
-    request: &'a WireRequest,
-    claim: &'a Claim,
-) -> Result<Canonicals<'a>, SignatureFault> {
-    let payload_hash = sha256_hex(request.body());
-    let queries = jdcloud::queries(request, claim.scheme)?;
-    let forms = queries.into_iter().flat_map(|query| {
-        jdcloud::hosts(request)
-            .into_iter()
-            .map(move |host| (query.clone(), host))
-    });
-    Ok(Box::new(forms.map(move |(query, host)| {
-        let form = jdcloud::Form {
-            host,
-            query: &query,
-            payload_hash: &payload_hash,
-        };
-        jdcloud::canonical(request, claim, &form)
-    })))
-}
-
-/// The key of the HMAC: the secret itself, or what the scheme derives from it.
-fn signing_key(claim: &Claim, secret: &SecretString) -> Zeroizing<Vec<u8>> {
-    let secret = secret.expose_secret();
-    let prefixed = |prefix: &str| Zeroizing::new(format!("{prefix}{secret}").into_bytes());
-    let (first, parts) = match (claim.scheme, &claim.scope) {
-        (Scheme::RpcV1, _) => return Zeroizing::new(format!("{secret}&").into_bytes()),
-        (Scheme::Tc3, Some(scope)) => (
-            prefixed("TC3"),
-            vec![scope.date.as_str(), scope.service.as_str(), tc3::TERMINATOR],
-        ),
-        (Scheme::JdCloud2 | Scheme::JdCloud3, Some(scope)) => (
-            prefixed(jdcloud::key_prefix(claim.scheme)),
-            vec![
-                scope.date.as_str(),
-                scope.region.as_deref().unwrap_or_default(),
-                scope.service.as_str(),
-                jdcloud::terminator(claim.scheme),
-            ],
-        ),
-        _ => return prefixed(""),
-    };
-    parts.into_iter().fold(first, |key, part| {
-        Zeroizing::new(hmac_sha256(&key, part.as_bytes()))
-    })
-}
-
-fn mac(scheme: Scheme, key: &[u8], string_to_sign: &[u8]) -> Vec<u8> {
-    match scheme {
-        Scheme::RpcV1 | Scheme::TencentV1Sha1 => hmac_sha1(key, string_to_sign),
-        Scheme::Acs3
-        | Scheme::Tc3
-        | Scheme::TencentV1Sha256
-        | Scheme::JdCloud2
-        | Scheme::JdCloud3 => hmac_sha256(key, string_to_sign),
+fn mac(scheme: &Scheme, key: &[u8], string_to_sign: &[u8]) -> Vec<u8> {
+    match scheme.digest {
+        Digest::HmacSha1 => hmac_sha1(key, string_to_sign),
+        Digest::HmacSha256 => hmac_sha256(key, string_to_sign),
     }
 }
 
-const fn is_base64(scheme: Scheme) -> bool {
-    matches!(
-        scheme,
-        Scheme::RpcV1 | Scheme::TencentV1Sha1 | Scheme::TencentV1Sha256
-    )
-}
-
-fn encode_signature(scheme: Scheme, mac: &[u8]) -> String {
-    if is_base64(scheme) {
-        STANDARD.encode(mac)
-    } else {
-        hex::encode(mac)
+fn encode_signature(scheme: &Scheme, mac: &[u8]) -> String {
+    match scheme.encoding {
+        Encoding::Base64 => STANDARD.encode(mac),
+        Encoding::Hex => hex::encode(mac),
     }
 }
 
-/// The claimed signature as bytes. One signature has one spelling: lower-case hex, or padded base64
-/// whose unused bits are zero. Anything else decodes to nothing, which equals no signature.
+/// The claimed signature as bytes. What is not in the scheme's one spelling decodes to nothing, which equals no
+/// signature.
 fn decode_signature(claim: &Claim) -> Vec<u8> {
-    if is_base64(claim.scheme) {
-        return STANDARD.decode(&claim.signature).unwrap_or_default();
+    let signature = claim.signature.as_str();
+    match claim.scheme.encoding {
+        Encoding::Base64 => STANDARD.decode(signature).unwrap_or_default(),
+        Encoding::Hex if signature.bytes().any(|byte| byte.is_ascii_uppercase()) => Vec::new(),
+        Encoding::Hex => hex::decode(signature).unwrap_or_default(),
     }
-    if claim
-        .signature
-        .bytes()
-        .any(|byte| byte.is_ascii_uppercase())
-    {
-        return Vec::new();
-    }
-    hex::decode(&claim.signature).unwrap_or_default()
 }

@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyhow::Result;
-use brokerage_dialects::client::{AlibabaCall, TencentCall};
-use brokerage_dialects::params::Param;
-use brokerage_dialects::signing::{Credentials, SigningMoment};
-use brokerage_dialects::wire::WireRequest;
+use anyhow::{Context as _, Result};
+use brokerage_dialects::{aliyun, ckafka};
 use brokerage_domain::clock::{Clock as _, SystemClock};
+use brokerage_wire::client::ClientCall;
+use brokerage_wire::params::Param;
+use brokerage_wire::signing::{Credentials, SigningMoment};
+use brokerage_wire::{Cloud, WireRequest};
 use bytes::Bytes;
 
 /// Who asks, and where.
@@ -72,13 +73,24 @@ impl Caller {
     }
 
     fn alikafka(&self, action: &str, params: &Param) -> Result<Bytes> {
-        let call = AlibabaCall {
+        self.call(&aliyun::CLOUD, action, "cn-hangzhou", params)
+    }
+
+    /// A call of what a cloud sells.
+    fn call(&self, cloud: &Cloud, action: &str, region: &str, params: &Param) -> Result<Bytes> {
+        let mut services = cloud.services.iter();
+        let found = services.find_map(|table| Some((*table, table.row(action)?)));
+        let (table, row) = found.with_context(|| format!("{} has no {action}", cloud.name))?;
+        let call = ClientCall {
+            table,
+            row,
             host: &self.host,
-            action,
-            version: "2019-09-16",
+            region,
             params,
         };
-        Ok(bytes_of(&call.request(&self.credentials, &self.moment())?))
+        let client = &cloud.client;
+        let signed = client.signed(&call, &self.credentials, &self.moment())?;
+        Ok(bytes_of(&signed))
     }
 
     /// CKafka's CreatePostPaidInstance with the parameters of the page's first example.
@@ -118,16 +130,7 @@ impl Caller {
     }
 
     fn ckafka(&self, action: &str, params: &Param) -> Result<Bytes> {
-        let (service, version, region) = ("ckafka", "2019-08-19", "ap-guangzhou");
-        let call = TencentCall {
-            host: &self.host,
-            service,
-            action,
-            version,
-            region,
-            params,
-        };
-        Ok(bytes_of(&call.request(&self.credentials, &self.moment())?))
+        self.call(&ckafka::CLOUD, action, "ap-guangzhou", params)
     }
 }
 

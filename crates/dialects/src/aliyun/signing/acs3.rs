@@ -9,21 +9,39 @@
 //! the others encode them: both are tried. The client's own list of signed headers counts; the
 //! headers that decide what the request does have to be in it.
 
-use super::authorization::Authorization;
-use super::canonical::{
-    Canonical, decode_pairs, distinct, encode_component, push_header, push_pair, sha256_hex,
-    single_header,
+use brokerage_wire::WireRequest;
+use brokerage_wire::signing::canonical::{
+    distinct, push_header, push_pair, sha256_hex, single_header,
 };
-use super::claim::{
-    ACCESS_KEY_ID_BYTES_MAX, Evidence, NONCE_BYTES_MAX, SessionTokenClaim, check_length, required,
+use brokerage_wire::signing::timestamp::{format_extended, parse_extended};
+use brokerage_wire::signing::{
+    ACCESS_KEY_ID_BYTES_MAX, Authorization, Canonical, Canonicals, Claim, Digest, Dresser,
+    Encoding, Evidence, Marks, NONCE_BYTES_MAX, Scheme, SessionTokenClaim, SignatureFault,
+    check_length, decode_pairs, encode_component, required, with_header,
 };
-use super::{Claim, Scheme, SignatureFault, timestamp};
-use crate::wire::WireRequest;
+use http::HeaderName;
+use zeroize::Zeroizing;
 
-pub(super) const DATE: &str = "x-acs-date";
-pub(super) const NONCE: &str = "x-acs-signature-nonce";
-pub(super) const CONTENT_SHA256: &str = "x-acs-content-sha256";
-pub(super) const SECURITY_TOKEN: &str = "x-acs-security-token";
+use super::{CLOCK_WINDOW_S, REPLAY};
+
+/// Alibaba's third signature, HMAC-SHA256 over a canonical request.
+pub static ACS3: Scheme = Scheme {
+    name: "ACS3-HMAC-SHA256",
+    marks: Marks::Header(claim),
+    clock_window_s: CLOCK_WINDOW_S,
+    replay: REPLAY,
+    digest: Digest::HmacSha256,
+    encoding: Encoding::Hex,
+    covers: &[DATE],
+    canonicals,
+    key: |_, secret| Zeroizing::new(secret.to_owned().into_bytes()),
+    dress,
+};
+
+const DATE: &str = "x-acs-date";
+const NONCE: &str = "x-acs-signature-nonce";
+const CONTENT_SHA256: &str = "x-acs-content-sha256";
+const SECURITY_TOKEN: &str = "x-acs-security-token";
 const ACTION: &str = "x-acs-action";
 const VERSION: &str = "x-acs-version";
 
@@ -33,7 +51,8 @@ const SIGNED_AT_LEAST: [&str; 6] = ["host", ACTION, VERSION, DATE, NONCE, CONTEN
 /// Longest value of a fixed-form header, in bytes.
 const FIELD_BYTES_MAX: usize = 256;
 
-pub(super) fn claim(
+fn claim(
+    scheme: &'static Scheme,
     request: &WireRequest,
     authorization: Authorization<'_>,
 ) -> Result<Claim, SignatureFault> {
@@ -58,11 +77,11 @@ pub(super) fn claim(
     }
     check_length("Signature", authorization.signature, FIELD_BYTES_MAX)?;
     Ok(Claim {
-        scheme: Scheme::Acs3,
+        scheme,
         access_key_id: access_key_id.to_owned(),
         session_token: session_token.map(SessionTokenClaim::plain).transpose()?,
         nonce: Some(nonce.to_owned()),
-        signed_at_s: timestamp::parse_extended(time).ok_or(SignatureFault::TimestampFormat)?,
+        signed_at_s: parse_extended(time).ok_or(SignatureFault::TimestampFormat)?,
         action: Some(action.to_owned()),
         version: Some(version.to_owned()),
         scope: None,
@@ -74,14 +93,57 @@ pub(super) fn claim(
     })
 }
 
+fn canonicals<'a>(
+    request: &'a WireRequest,
+    claim: &'a Claim,
+) -> Result<Canonicals<'a>, SignatureFault> {
+    let Evidence::Headers { signed, .. } = &claim.evidence else {
+        return Err(SignatureFault::Unsigned);
+    };
+    Ok(Box::new(
+        [QueryNames::Encoded, QueryNames::Plain]
+            .into_iter()
+            .map(|names| canonical(request, signed, names)),
+    ))
+}
+
+fn dress(
+    dresser: &Dresser<'_>,
+    request: WireRequest,
+    signature: &str,
+) -> Result<WireRequest, SignatureFault> {
+    let time = format_extended(dresser.moment.epoch_s).ok_or(SignatureFault::TimestampFormat)?;
+    let body_hash = sha256_hex(request.body());
+    let mut request = with_header(request, DATE, &time)?;
+    request = with_header(request, NONCE, &dresser.moment.nonce)?;
+    request = with_header(request, CONTENT_SHA256, &body_hash)?;
+    if let Some(token) = dresser.token() {
+        request = with_header(request, SECURITY_TOKEN, token)?;
+    }
+    let mut signed: Vec<&str> = request
+        .headers()
+        .keys()
+        .map(HeaderName::as_str)
+        .filter(|name| name.starts_with("x-acs-") || *name == "host" || *name == "content-type")
+        .collect();
+    signed.sort_unstable();
+    let authorization = format!(
+        "{} Credential={},SignedHeaders={},Signature={signature}",
+        dresser.scheme,
+        dresser.credentials.access_key_id,
+        signed.join(";")
+    );
+    with_header(request, "authorization", &authorization)
+}
+
 /// How the names of the query are written.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum QueryNames {
+enum QueryNames {
     Encoded,
     Plain,
 }
 
-pub(super) fn canonical(
+fn canonical(
     request: &WireRequest,
     signed_headers: &[String],
     names: QueryNames,
@@ -109,7 +171,7 @@ pub(super) fn canonical(
     canonical_request.push_str(&sha256_hex(request.body()));
     let string_to_sign = format!(
         "{}\n{}",
-        Scheme::Acs3.name(),
+        ACS3.name,
         sha256_hex(canonical_request.as_bytes())
     );
     Ok(Canonical {

@@ -12,6 +12,7 @@ use crate::params::IndexBase;
 /// VPC's operations.
 pub static TABLE: Table = Table {
     dialect: "aliyun-vpc",
+    service: "vpc",
     version: "2016-04-28",
     profile: crate::alikafka::PROFILE,
     region: RegionUse::Required,

@@ -11,17 +11,35 @@
 //! is whatever the client derived from its endpoint. With the header
 //! `X-TC-Content-SHA256: UNSIGNED-PAYLOAD` that literal text is the payload.
 
-use super::authorization::Authorization;
-use super::canonical::{Canonical, push_header, sha256_hex, single_header, split_port};
-use super::claim::{
-    ACCESS_KEY_ID_BYTES_MAX, CredentialScope, Evidence, SessionTokenClaim, check_length, required,
+use brokerage_wire::WireRequest;
+use brokerage_wire::signing::canonical::{push_header, sha256_hex, single_header, split_port};
+use brokerage_wire::signing::timestamp::{format_date, parse_epoch};
+use brokerage_wire::signing::{
+    ACCESS_KEY_ID_BYTES_MAX, Authorization, Canonical, Canonicals, Claim, CredentialScope, Digest,
+    Dresser, Encoding, Evidence, Marks, ReplayRule, Scheme, SessionTokenClaim, SignatureFault,
+    check_length, derived_key, required, with_content_type, with_header,
 };
-use super::{Claim, Scheme, SignatureFault, timestamp};
-use crate::wire::WireRequest;
+use zeroize::Zeroizing;
 
-pub(super) const TIMESTAMP: &str = "x-tc-timestamp";
-pub(super) const TOKEN: &str = "x-tc-token";
-pub(super) const TERMINATOR: &str = "tc3_request";
+use super::CLOCK_WINDOW_S;
+
+/// Tencent's API 3.0 signature, HMAC-SHA256 over a canonical request.
+pub static TC3: Scheme = Scheme {
+    name: "TC3-HMAC-SHA256",
+    marks: Marks::Header(claim),
+    clock_window_s: CLOCK_WINDOW_S,
+    replay: ReplayRule::None,
+    digest: Digest::HmacSha256,
+    encoding: Encoding::Hex,
+    covers: &[TIMESTAMP],
+    canonicals,
+    key,
+    dress,
+};
+
+const TIMESTAMP: &str = "x-tc-timestamp";
+const TOKEN: &str = "x-tc-token";
+const TERMINATOR: &str = "tc3_request";
 const ACTION: &str = "x-tc-action";
 const VERSION: &str = "x-tc-version";
 const CONTENT_SHA256: &str = "x-tc-content-sha256";
@@ -30,7 +48,8 @@ const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 /// Longest value of a fixed-form header, in bytes.
 const FIELD_BYTES_MAX: usize = 256;
 
-pub(super) fn claim(
+fn claim(
+    scheme: &'static Scheme,
     request: &WireRequest,
     authorization: Authorization<'_>,
 ) -> Result<Claim, SignatureFault> {
@@ -50,8 +69,8 @@ pub(super) fn claim(
     }
     let time = single_header(request, TIMESTAMP)?;
     let time = required(time, "X-TC-Timestamp", FIELD_BYTES_MAX)?;
-    let signed_at_s = timestamp::parse_epoch(time).ok_or(SignatureFault::TimestampFormat)?;
-    if timestamp::format_date(signed_at_s).as_deref() != Some(date) {
+    let signed_at_s = parse_epoch(time).ok_or(SignatureFault::TimestampFormat)?;
+    if format_date(signed_at_s).as_deref() != Some(date) {
         return Err(SignatureFault::ScopeDate);
     }
     let owned = |name: &str| -> Result<Option<String>, SignatureFault> {
@@ -62,7 +81,7 @@ pub(super) fn claim(
         Ok(value.map(str::to_owned))
     };
     Ok(Claim {
-        scheme: Scheme::Tc3,
+        scheme,
         access_key_id: access_key_id.to_owned(),
         session_token: single_header(request, TOKEN)?
             .filter(|token| !token.is_empty())
@@ -86,7 +105,7 @@ pub(super) fn claim(
 }
 
 /// The forms of the host that clients sign, the likeliest first.
-pub(super) fn hosts(request: &WireRequest) -> Vec<String> {
+fn hosts(request: &WireRequest) -> Vec<String> {
     let raw = request.host_raw().unwrap_or_default();
     let mut hosts = vec![raw.to_owned()];
     let without_port = split_port(raw).map(|(name, _)| name.to_owned());
@@ -103,7 +122,7 @@ pub(super) fn hosts(request: &WireRequest) -> Vec<String> {
 }
 
 /// The forms of the path that clients sign, the likeliest first.
-pub(super) fn paths(request: &WireRequest) -> Vec<&str> {
+fn paths(request: &WireRequest) -> Vec<&str> {
     match request.path() {
         "/" => vec!["/"],
         path => vec!["/", path],
@@ -111,7 +130,7 @@ pub(super) fn paths(request: &WireRequest) -> Vec<&str> {
 }
 
 /// Hex SHA-256 of the payload that the client chose to sign.
-pub(super) fn payload_hash(request: &WireRequest) -> String {
+fn payload_hash(request: &WireRequest) -> String {
     if request.header(CONTENT_SHA256) == Some(UNSIGNED_PAYLOAD) {
         sha256_hex(UNSIGNED_PAYLOAD.as_bytes())
     } else {
@@ -120,13 +139,57 @@ pub(super) fn payload_hash(request: &WireRequest) -> String {
 }
 
 /// One form of the text to sign.
-pub(super) struct Form<'a> {
-    pub host: &'a str,
-    pub path: &'a str,
-    pub payload_hash: &'a str,
+struct Form<'a> {
+    host: &'a str,
+    path: &'a str,
+    payload_hash: &'a str,
 }
 
-pub(super) fn canonical(
+fn canonicals<'a>(
+    request: &'a WireRequest,
+    claim: &'a Claim,
+) -> Result<Canonicals<'a>, SignatureFault> {
+    let payload_hash = payload_hash(request);
+    let hosts = hosts(request);
+    let forms = paths(request)
+        .into_iter()
+        .flat_map(move |path| hosts.clone().into_iter().map(move |host| (path, host)));
+    Ok(Box::new(forms.map(move |(path, host)| {
+        let form = Form {
+            host: &host,
+            path,
+            payload_hash: &payload_hash,
+        };
+        canonical(request, claim, &form)
+    })))
+}
+
+fn key(claim: &Claim, secret: &str) -> Zeroizing<Vec<u8>> {
+    match &claim.scope {
+        Some(scope) => derived_key("TC3", secret, &[&scope.date, &scope.service, TERMINATOR]),
+        None => derived_key("", secret, &[]),
+    }
+}
+
+fn dress(
+    dresser: &Dresser<'_>,
+    request: WireRequest,
+    signature: &str,
+) -> Result<WireRequest, SignatureFault> {
+    let date = format_date(dresser.moment.epoch_s).ok_or(SignatureFault::TimestampFormat)?;
+    let mut request = with_content_type(request)?;
+    request = with_header(request, TIMESTAMP, &dresser.moment.epoch_s.to_string())?;
+    if let Some(token) = dresser.token() {
+        request = with_header(request, TOKEN, token)?;
+    }
+    let authorization = format!(
+        "{} Credential={}/{date}/{}/{TERMINATOR}, SignedHeaders=content-type;host, Signature={signature}",
+        dresser.scheme, dresser.credentials.access_key_id, dresser.scope.service,
+    );
+    with_header(request, "authorization", &authorization)
+}
+
+fn canonical(
     request: &WireRequest,
     claim: &Claim,
     form: &Form<'_>,
@@ -158,7 +221,7 @@ pub(super) fn canonical(
     canonical_request.push_str(form.payload_hash);
     let string_to_sign = format!(
         "{}\n{timestamp}\n{}/{}/{TERMINATOR}\n{}",
-        Scheme::Tc3.name(),
+        TC3.name,
         scope.date,
         scope.service,
         sha256_hex(canonical_request.as_bytes())

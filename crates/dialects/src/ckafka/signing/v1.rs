@@ -11,25 +11,56 @@
 
 use std::collections::BTreeMap;
 
-use super::canonical::Canonical;
-use super::claim::{
-    ACCESS_KEY_ID_BYTES_MAX, Evidence, NONCE_BYTES_MAX, SessionTokenClaim, required,
+use brokerage_wire::WireRequest;
+use brokerage_wire::signing::timestamp::parse_epoch;
+use brokerage_wire::signing::{
+    ACCESS_KEY_ID_BYTES_MAX, Canonical, Canonicals, Claim, Digest, Dresser, Encoding, Evidence,
+    Marks, NONCE_BYTES_MAX, ReplayRule, Scheme, SessionTokenClaim, SignatureFault, add_parameters,
+    required,
 };
-use super::{Claim, Scheme, SignatureFault, timestamp};
-use crate::wire::WireRequest;
+use zeroize::Zeroizing;
+
+use super::CLOCK_WINDOW_S;
+
+/// Tencent's first signature with HMAC-SHA1.
+pub static V1_SHA1: Scheme = scheme("v1-HmacSHA1", Digest::HmacSha1);
+/// Tencent's first signature with HMAC-SHA256.
+pub static V1_SHA256: Scheme = scheme("v1-HmacSHA256", Digest::HmacSha256);
+
+const fn scheme(name: &'static str, digest: Digest) -> Scheme {
+    Scheme {
+        name,
+        marks: Marks::Parameters {
+            sure: &["SecretId"],
+            likely: &["Signature"],
+            claim,
+        },
+        clock_window_s: CLOCK_WINDOW_S,
+        replay: ReplayRule::None,
+        digest,
+        encoding: Encoding::Base64,
+        covers: &["host"],
+        canonicals,
+        key: |_, secret| Zeroizing::new(secret.to_owned().into_bytes()),
+        dress,
+    }
+}
 
 /// Longest value of a fixed-form parameter, in bytes.
 const FIELD_BYTES_MAX: usize = 128;
 
-pub(super) fn claim(parameters: BTreeMap<String, String>) -> Result<Claim, SignatureFault> {
+fn claim(
+    _request: &WireRequest,
+    parameters: BTreeMap<String, String>,
+) -> Result<Claim, SignatureFault> {
     let get = |name: &str| parameters.get(name).map(String::as_str);
     let access_key_id = required(get("SecretId"), "SecretId", ACCESS_KEY_ID_BYTES_MAX)?;
     let signature = required(get("Signature"), "Signature", FIELD_BYTES_MAX)?;
     let time = required(get("Timestamp"), "Timestamp", FIELD_BYTES_MAX)?;
     let nonce = required(get("Nonce"), "Nonce", NONCE_BYTES_MAX)?;
     let scheme = match get("SignatureMethod") {
-        Some("HmacSHA256") => Scheme::TencentV1Sha256,
-        _ => Scheme::TencentV1Sha1,
+        Some("HmacSHA256") => &V1_SHA256,
+        _ => &V1_SHA1,
     };
     Ok(Claim {
         scheme,
@@ -39,7 +70,7 @@ pub(super) fn claim(parameters: BTreeMap<String, String>) -> Result<Claim, Signa
             .map(SessionTokenClaim::plain)
             .transpose()?,
         nonce: Some(nonce.to_owned()),
-        signed_at_s: timestamp::parse_epoch(time).ok_or(SignatureFault::TimestampFormat)?,
+        signed_at_s: parse_epoch(time).ok_or(SignatureFault::TimestampFormat)?,
         action: get("Action").map(str::to_owned),
         version: get("Version").map(str::to_owned),
         scope: None,
@@ -48,7 +79,40 @@ pub(super) fn claim(parameters: BTreeMap<String, String>) -> Result<Claim, Signa
     })
 }
 
-pub(super) fn canonical(request: &WireRequest, parameters: &BTreeMap<String, String>) -> Canonical {
+fn canonicals<'a>(
+    request: &'a WireRequest,
+    claim: &'a Claim,
+) -> Result<Canonicals<'a>, SignatureFault> {
+    let Evidence::Parameters(parameters) = &claim.evidence else {
+        return Err(SignatureFault::Unsigned);
+    };
+    Ok(Box::new(std::iter::once_with(|| {
+        Ok(canonical(request, parameters))
+    })))
+}
+
+fn dress(
+    dresser: &Dresser<'_>,
+    request: WireRequest,
+    signature: &str,
+) -> Result<WireRequest, SignatureFault> {
+    let time = dresser.moment.epoch_s.to_string();
+    let method = match dresser.scheme.digest {
+        Digest::HmacSha1 => "HmacSHA1",
+        Digest::HmacSha256 => "HmacSHA256",
+    };
+    let mut added = vec![
+        ("SecretId", dresser.credentials.access_key_id.as_str()),
+        ("SignatureMethod", method),
+        ("Nonce", dresser.moment.nonce.as_str()),
+        ("Timestamp", time.as_str()),
+    ];
+    added.extend(dresser.token().map(|token| ("Token", token)));
+    added.push(("Signature", signature));
+    add_parameters(request, &added)
+}
+
+fn canonical(request: &WireRequest, parameters: &BTreeMap<String, String>) -> Canonical {
     let mut source = format!(
         "{}{}{}",
         request.method(),

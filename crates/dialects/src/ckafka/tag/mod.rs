@@ -15,6 +15,7 @@ const RESOURCE_PREFIX: &str = "ckafkaId";
 /// The operations of the tag service.
 pub static TABLE: Table = Table {
     dialect: "ckafka-tag",
+    service: "tag",
     version: "2018-08-13",
     profile: PROFILE,
     region: RegionUse::Absent,

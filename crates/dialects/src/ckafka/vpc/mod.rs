@@ -11,6 +11,7 @@ use crate::params::IndexBase;
 /// The operations of the network service.
 pub static TABLE: Table = Table {
     dialect: "ckafka-vpc",
+    service: "vpc",
     version: "2017-03-12",
     profile: PROFILE,
     region: RegionUse::Required,

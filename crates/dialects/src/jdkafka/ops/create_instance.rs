@@ -69,6 +69,7 @@ impl Operation for CreateInstance {
     const NAME: &'static str = "createInstance";
     const ACTION: &'static str = "kafka:createInstance";
     const MODE: Mode = Mode::Write;
+    const PATH: &'static str = "/v1/regions/{regionId}/instances";
     const CALLS_PER_SECOND: u32 = super::super::CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;

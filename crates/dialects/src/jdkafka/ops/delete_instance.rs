@@ -3,6 +3,7 @@
 use brokerage_control::instance::AfterRelease;
 use brokerage_domain::Error;
 use brokerage_domain::instance::{Phase, PrepaidRelease, ReleaseTerms};
+use http::Method;
 use serde::Deserialize;
 
 use crate::fault::CallError;
@@ -25,6 +26,8 @@ impl Operation for DeleteInstance {
     const NAME: &'static str = "deleteInstance";
     const ACTION: &'static str = "kafka:deleteInstance";
     const MODE: Mode = Mode::Write;
+    const METHOD: Method = Method::DELETE;
+    const PATH: &'static str = "/v1/regions/{regionId}/instances/{instanceId}";
     const CALLS_PER_SECOND: u32 = super::super::CALLS_PER_SECOND;
     type Request = Request;
     /// The answer has no `result`.

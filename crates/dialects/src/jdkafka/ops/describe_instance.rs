@@ -1,5 +1,6 @@
 //! describeInstance: one cluster, with its endpoints.
 
+use http::Method;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::CallError;
@@ -28,6 +29,8 @@ impl Operation for DescribeInstance {
     const NAME: &'static str = "describeInstance";
     const ACTION: &'static str = "kafka:describeInstance";
     const MODE: Mode = Mode::Read;
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/regions/{regionId}/instances/{instanceId}";
     const CALLS_PER_SECOND: u32 = super::super::CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;

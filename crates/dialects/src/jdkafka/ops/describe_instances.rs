@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use brokerage_domain::instance::{Instance, Phase};
+use http::Method;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::CallError;
@@ -69,6 +70,8 @@ impl Operation for DescribeInstances {
     const NAME: &'static str = "describeInstances";
     const ACTION: &'static str = "kafka:describeInstances";
     const MODE: Mode = Mode::Read;
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/regions/{regionId}/instances";
     const CALLS_PER_SECOND: u32 = super::super::CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;

@@ -35,6 +35,7 @@ impl Operation for ModifyInstanceSpec {
     const NAME: &'static str = "modifyInstanceSpec";
     const ACTION: &'static str = "kafka:modifyInstanceSpec";
     const MODE: Mode = Mode::Write;
+    const PATH: &'static str = "/v1/regions/{regionId}/instances/{instanceId}:modifyInstanceSpec";
     const CALLS_PER_SECOND: u32 = super::super::CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;

@@ -16,21 +16,55 @@
 //! 80 or 443: both forms are tried. Its nonce is not signed, nor is its date listed as a header; the
 //! date enters the text to sign by itself.
 
-use super::authorization::Authorization;
-use super::canonical::{
-    Canonical, Pair, decode_pairs, decode_pairs_with_equals, decode_path, encode_pairs,
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use brokerage_wire::WireRequest;
+use brokerage_wire::message::text;
+use brokerage_wire::signing::canonical::{
     encode_path, push_header, sha256_hex, single_header, split_port,
 };
-use super::claim::{
-    ACCESS_KEY_ID_BYTES_MAX, CredentialScope, Evidence, NONCE_BYTES_MAX, SessionTokenClaim,
-    check_length, required,
+use brokerage_wire::signing::timestamp::{format_basic, parse_basic};
+use brokerage_wire::signing::{
+    ACCESS_KEY_ID_BYTES_MAX, Authorization, Canonical, Canonicals, Claim, CredentialScope, Digest,
+    Dresser, Encoding, Evidence, Marks, NONCE_BYTES_MAX, Pair, ReplayRule, Scheme,
+    SessionTokenClaim, SignatureFault, check_length, decode_pairs, decode_pairs_with_equals,
+    decode_path, derived_key, encode_pairs, required, with_content_type, with_header,
 };
-use super::{Claim, Scheme, SignatureFault, timestamp};
-use crate::wire::{WireRequest, text};
+use zeroize::Zeroizing;
 
-pub(super) const DATE: &str = "x-jdcloud-date";
-pub(super) const NONCE: &str = "x-jdcloud-nonce";
-pub(super) const SECURITY_TOKEN: &str = "x-jdcloud-security-token";
+/// JD Cloud's second signature: Go, Node, Java, older Python.
+pub static JDCLOUD2: Scheme = scheme("JDCLOUD2-HMAC-SHA256", true);
+/// JD Cloud's third signature: Python and the command line.
+///
+/// It does not sign its nonce: remembering it together with the signature stops an accidental repeat, not a caller
+/// who changes the nonce.
+pub static JDCLOUD3: Scheme = scheme("JDCLOUD3-HMAC-SHA256", false);
+
+/// Ours: the vendor publishes none.
+const CLOCK_WINDOW_S: i64 = 15 * 60;
+
+const fn scheme(name: &'static str, nonce_is_signed: bool) -> Scheme {
+    Scheme {
+        name,
+        marks: Marks::Header(claim),
+        clock_window_s: CLOCK_WINDOW_S,
+        // The window is open to either side; one minute more lets both edges close.
+        replay: ReplayRule::Once {
+            remember_s: 2 * CLOCK_WINDOW_S + 60,
+            nonce_is_signed,
+        },
+        digest: Digest::HmacSha256,
+        encoding: Encoding::Hex,
+        covers: &[DATE],
+        canonicals,
+        key,
+        dress,
+    }
+}
+
+const DATE: &str = "x-jdcloud-date";
+const NONCE: &str = "x-jdcloud-nonce";
+const SECURITY_TOKEN: &str = "x-jdcloud-security-token";
 
 /// Longest value of a fixed-form header, in bytes.
 const FIELD_BYTES_MAX: usize = 256;
@@ -38,24 +72,24 @@ const FIELD_BYTES_MAX: usize = 256;
 const DATE_BYTES: usize = 8;
 
 /// The last part of the credential scope, and of the key.
-pub(super) const fn terminator(scheme: Scheme) -> &'static str {
-    match scheme {
-        Scheme::JdCloud2 => "jdcloud2_request",
-        _ => "jdcloud3_request",
+fn terminator(scheme: &Scheme) -> &'static str {
+    match *scheme == JDCLOUD2 {
+        true => "jdcloud2_request",
+        false => "jdcloud3_request",
     }
 }
 
 /// What stands before the secret in the first key.
-pub(super) const fn key_prefix(scheme: Scheme) -> &'static str {
-    match scheme {
-        Scheme::JdCloud2 => "JDCLOUD2",
-        _ => "JDCLOUD3",
+fn key_prefix(scheme: &Scheme) -> &'static str {
+    match *scheme == JDCLOUD2 {
+        true => "JDCLOUD2",
+        false => "JDCLOUD3",
     }
 }
 
-pub(super) fn claim(
+fn claim(
+    scheme: &'static Scheme,
     request: &WireRequest,
-    scheme: Scheme,
     authorization: Authorization<'_>,
 ) -> Result<Claim, SignatureFault> {
     let [access_key_id, date, region, service, end] = authorization.credential_parts()?;
@@ -70,7 +104,7 @@ pub(super) fn claim(
     check_length("service", service, FIELD_BYTES_MAX)?;
     check_length("Signature", authorization.signature, FIELD_BYTES_MAX)?;
     authorization.require_signed("host")?;
-    if scheme == Scheme::JdCloud2 {
+    if *scheme == JDCLOUD2 {
         authorization.require_signed(DATE)?;
         authorization.require_signed(NONCE)?;
     }
@@ -80,7 +114,7 @@ pub(super) fn claim(
     }
     let time = required(single_header(request, DATE)?, DATE, FIELD_BYTES_MAX)?;
     let nonce = required(single_header(request, NONCE)?, NONCE, NONCE_BYTES_MAX)?;
-    let signed_at_s = timestamp::parse_basic(time).ok_or(SignatureFault::TimestampFormat)?;
+    let signed_at_s = parse_basic(time).ok_or(SignatureFault::TimestampFormat)?;
     if time.get(..DATE_BYTES) != Some(date) {
         return Err(SignatureFault::ScopeDate);
     }
@@ -108,7 +142,7 @@ pub(super) fn claim(
 }
 
 /// The forms of the host that clients sign, the likeliest first.
-pub(super) fn hosts(request: &WireRequest) -> Vec<&str> {
+fn hosts(request: &WireRequest) -> Vec<&str> {
     let raw = request.host_raw().unwrap_or_default();
     match split_port(raw) {
         Some((name, "80" | "443")) => vec![raw, name],
@@ -117,14 +151,11 @@ pub(super) fn hosts(request: &WireRequest) -> Vec<&str> {
 }
 
 /// The forms of the query that clients sign, the likeliest first, encoded.
-pub(super) fn queries(
-    request: &WireRequest,
-    scheme: Scheme,
-) -> Result<Vec<String>, SignatureFault> {
+fn queries(request: &WireRequest, scheme: &Scheme) -> Result<Vec<String>, SignatureFault> {
     let raw = request.raw_query().unwrap_or_default();
     let all = decode_pairs(raw)?;
     let mut queries = Vec::new();
-    if scheme == Scheme::JdCloud3 {
+    if *scheme == JDCLOUD3 {
         let with_equals = decode_pairs_with_equals(raw)?;
         if with_equals.len() != all.len() {
             queries.push(sorted_query(with_equals));
@@ -144,13 +175,81 @@ fn sorted_query(mut pairs: Vec<Pair>) -> String {
 }
 
 /// One form of the text to sign.
-pub(super) struct Form<'a> {
-    pub host: &'a str,
-    pub query: &'a str,
-    pub payload_hash: &'a str,
+struct Form<'a> {
+    host: &'a str,
+    query: &'a str,
+    payload_hash: &'a str,
 }
 
-pub(super) fn canonical(
+fn canonicals<'a>(
+    request: &'a WireRequest,
+    claim: &'a Claim,
+) -> Result<Canonicals<'a>, SignatureFault> {
+    let payload_hash = sha256_hex(request.body());
+    let queries = queries(request, claim.scheme)?;
+    let forms = queries.into_iter().flat_map(|query| {
+        hosts(request)
+            .into_iter()
+            .map(move |host| (query.clone(), host))
+    });
+    Ok(Box::new(forms.map(move |(query, host)| {
+        let form = Form {
+            host,
+            query: &query,
+            payload_hash: &payload_hash,
+        };
+        canonical(request, claim, &form)
+    })))
+}
+
+fn key(claim: &Claim, secret: &str) -> Zeroizing<Vec<u8>> {
+    let Some(scope) = &claim.scope else {
+        return derived_key("", secret, &[]);
+    };
+    let region = scope.region.as_deref().unwrap_or_default();
+    let parts = [
+        scope.date.as_str(),
+        region,
+        &scope.service,
+        terminator(claim.scheme),
+    ];
+    derived_key(key_prefix(claim.scheme), secret, &parts)
+}
+
+fn dress(
+    dresser: &Dresser<'_>,
+    request: WireRequest,
+    signature: &str,
+) -> Result<WireRequest, SignatureFault> {
+    let time = format_basic(dresser.moment.epoch_s).ok_or(SignatureFault::TimestampFormat)?;
+    let (date, _) = time
+        .split_once('T')
+        .ok_or(SignatureFault::TimestampFormat)?;
+    let mut request = with_content_type(request)?;
+    request = with_header(request, DATE, &time)?;
+    request = with_header(request, NONCE, &dresser.moment.nonce)?;
+    let mut signed = vec!["content-type", "host"];
+    if *dresser.scheme == JDCLOUD2 {
+        signed.extend([DATE, NONCE]);
+    }
+    if let Some(token) = dresser.token() {
+        let encoded = STANDARD.encode(token);
+        request = with_header(request, SECURITY_TOKEN, &encoded)?;
+        signed.push(SECURITY_TOKEN);
+    }
+    let authorization = format!(
+        "{} Credential={}/{date}/{}/{}/{}, SignedHeaders={}, Signature={signature}",
+        dresser.scheme,
+        dresser.credentials.access_key_id,
+        dresser.scope.region,
+        dresser.scope.service,
+        terminator(dresser.scheme),
+        signed.join(";")
+    );
+    with_header(request, "authorization", &authorization)
+}
+
+fn canonical(
     request: &WireRequest,
     claim: &Claim,
     form: &Form<'_>,
@@ -174,7 +273,7 @@ pub(super) fn canonical(
     canonical_request.push_str(form.payload_hash);
     let string_to_sign = format!(
         "{}\n{timestamp}\n{}/{}/{}/{}\n{}",
-        claim.scheme.name(),
+        claim.scheme.name,
         scope.date,
         scope.region.as_deref().unwrap_or_default(),
         scope.service,

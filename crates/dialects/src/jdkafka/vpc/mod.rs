@@ -13,6 +13,7 @@ pub const OTHER_FORMS: &[&str] = &["jrn:vpc:{region}:{account}:vpcs/{id}"];
 /// The operations.
 pub static TABLE: Table = Table {
     dialect: "jdvpc",
+    service: "vpc",
     version: "v1",
     profile: PROFILE,
     region: RegionUse::Required,

@@ -1,5 +1,6 @@
 //! describeSubnet: one subnet.
 
+use http::Method;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::CallError;
@@ -27,6 +28,8 @@ impl Operation for DescribeSubnet {
     const NAME: &'static str = "describeSubnet";
     const ACTION: &'static str = "vpc:describeSubnet";
     const MODE: Mode = Mode::Read;
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/regions/{regionId}/subnets/{subnetId}";
     const CALLS_PER_SECOND: u32 = crate::jdkafka::CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;

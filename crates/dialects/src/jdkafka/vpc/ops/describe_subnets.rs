@@ -1,6 +1,7 @@
 //! describeSubnets: the caller's subnets in a region.
 
 use brokerage_domain::network::Subnet;
+use http::Method;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::CallError;
@@ -74,6 +75,8 @@ impl Operation for DescribeSubnets {
     const NAME: &'static str = "describeSubnets";
     const ACTION: &'static str = "vpc:describeSubnets";
     const MODE: Mode = Mode::Read;
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/regions/{regionId}/subnets/";
     const CALLS_PER_SECOND: u32 = crate::jdkafka::CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;

@@ -1,6 +1,7 @@
 //! describeVpcs: the caller's networks in a region.
 
 use brokerage_domain::network::{Network, Subnet};
+use http::Method;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::CallError;
@@ -62,6 +63,8 @@ impl Operation for DescribeVpcs {
     const NAME: &'static str = "describeVpcs";
     const ACTION: &'static str = "vpc:describeVpcs";
     const MODE: Mode = Mode::Read;
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/v1/regions/{regionId}/vpcs/";
     const CALLS_PER_SECOND: u32 = crate::jdkafka::CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
