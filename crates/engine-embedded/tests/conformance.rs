@@ -2,18 +2,25 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use brokerage_domain::catalog::{Catalogs, NodeGroup, PlanRequest};
-use brokerage_domain::clock::SystemClock;
-use brokerage_domain::cluster_settings::ClusterSettings;
+use brokerage_domain::clock::{Clock, SystemClock};
+use brokerage_domain::cluster_settings::{ClusterSettings, SettingName};
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::listener::SecurityProtocol;
 use brokerage_engine::{ClusterSpec, Engine, EngineError, Listener};
 use brokerage_engine_embedded::{
-    Durability, EmbeddedEngine, EmbeddedOptions, LogIntervals, SharedPortSpec,
+    Durability, EmbeddedEngine, EmbeddedOptions, LogIntervals, SETTINGS, SharedPortSpec,
 };
+use brokerage_kafka_admin::{AdminError, Client, ErrorCode, NewRecord, NewTopic};
+use bytes::Bytes;
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::{MetadataRequest, TopicName};
+use kafka_protocol::protocol::StrBytes;
 use secrecy::SecretString;
 
 /// Ports that the system gave just now; the listeners that held them are gone.
@@ -71,7 +78,11 @@ fn open(dir: &tempfile::TempDir) -> EmbeddedEngine {
             bind: (Ipv4Addr::LOCALHOST, 0).into(),
             advertised_port: 0,
         }),
-        log_intervals: LogIntervals::default(),
+        log_intervals: LogIntervals {
+            retention_check_ms: 100,
+            first_task_ms: 100,
+            ..LogIntervals::default()
+        },
     })
     .unwrap()
 }
@@ -202,5 +213,181 @@ async fn every_kind_of_listener_opens_and_the_shared_port_needs_tls() {
         matches!(refused, Err(EngineError::Refused { .. })),
         "{refused:?}"
     );
+    engine.shutdown().await;
+}
+
+/// A cluster setting that is said to be in force, and what a Kafka client meets without it and with it.
+struct Proof {
+    without: ClusterSettings,
+    with: ClusterSettings,
+    met_without: &'static str,
+    met_with: &'static str,
+}
+
+fn proof(name: SettingName) -> Proof {
+    let none = ClusterSettings::default();
+    let closed = ClusterSettings {
+        allow_everyone_if_no_acl_found: Some(false),
+        ..none.clone()
+    };
+    let mut with = none.clone();
+    let (without, met_without, met_with) = match name {
+        SettingName::AllowEveryoneIfNoAclFound => {
+            with = closed;
+            (none, "done", "TopicAuthorizationFailed")
+        }
+        SettingName::SuperUsers => {
+            with = closed.clone();
+            with.super_users = Some("User:somebody; User:ANONYMOUS".into());
+            (closed, "TopicAuthorizationFailed", "done")
+        }
+        SettingName::AutoCreateTopics => {
+            with.auto_create_topics = Some(true);
+            (none, "0 topics", "1 topics")
+        }
+        SettingName::Partitions => {
+            with.partitions = Some(5);
+            (none, "1 partitions", "5 partitions")
+        }
+        SettingName::ReplicationFactor => {
+            with.replication_factor = Some(2);
+            (none, "3 replicas", "2 replicas")
+        }
+        SettingName::MessageBytesMax => {
+            with.message_bytes_max = Some(2_000);
+            (none, "done", "MessageTooLarge")
+        }
+        SettingName::MinInsyncReplicas => {
+            with.min_insync_replicas = Some(2);
+            (none, "done", "NotEnoughReplicas")
+        }
+        SettingName::RetentionMs => {
+            with.retention_ms = Some(3_600_000);
+            (none, "kept", "gone")
+        }
+        SettingName::RetentionBytes
+        | SettingName::TransactionalIdExpirationMs
+        | SettingName::UncleanLeaderElection => panic!("{name:?} has no proof of its effect"),
+    };
+    Proof {
+        without,
+        with,
+        met_without,
+        met_with,
+    }
+}
+
+fn told<T: std::fmt::Debug>(outcome: Result<T, AdminError>) -> String {
+    match outcome.map_err(|refused| refused.code().ok_or(refused)) {
+        Ok(_) => "done".to_owned(),
+        Err(Ok(code)) => format!("{code:?}"),
+        Err(Err(other)) => panic!("{other}"),
+    }
+}
+
+/// Makes a topic that leaves to the cluster what it can; a single broker keeps one replica.
+async fn make_topic(client: &mut Client, replication_factor: i16) -> Result<(), AdminError> {
+    let topic = NewTopic {
+        name: "t".into(),
+        partitions: -1,
+        replication_factor,
+        configs: BTreeMap::new(),
+    };
+    client.topic_create(&topic).await
+}
+
+/// Appends a record of 3,000 bytes that is two hours old.
+async fn append(client: &mut Client) -> Result<i64, AdminError> {
+    const TWO_HOURS_MS: i64 = 7_200_000;
+    let record = NewRecord {
+        timestamp_ms: SystemClock.now().millis() - TWO_HOURS_MS,
+        value: Some(Bytes::from(vec![b'x'; 3_000])),
+        ..NewRecord::default()
+    };
+    client.records_append("t", 0, &[record]).await
+}
+
+/// What a client on the one listener of a cluster meets of a setting. `looks`: how often it looks for what takes time.
+async fn met(name: SettingName, client: &mut Client, looks: u32) -> String {
+    match name {
+        SettingName::AllowEveryoneIfNoAclFound | SettingName::SuperUsers => {
+            told(make_topic(client, 1).await)
+        }
+        SettingName::AutoCreateTopics => {
+            let topic = TopicName(StrBytes::from_static_str("t"));
+            let wanted = MetadataRequestTopic::default().with_name(Some(topic));
+            let request = MetadataRequest::default()
+                .with_topics(Some(vec![wanted]))
+                .with_allow_auto_topic_creation(true);
+            client.call(&request).await.unwrap();
+            format!("{} topics", client.topic_list().await.unwrap().len())
+        }
+        SettingName::Partitions => {
+            make_topic(client, 1).await.unwrap();
+            let topic = client.topic_find("t").await.unwrap().unwrap();
+            format!("{} partitions", topic.partitions.len())
+        }
+        SettingName::ReplicationFactor => {
+            make_topic(client, -1).await.unwrap();
+            let topic = client.topic_find("t").await.unwrap().unwrap();
+            format!("{} replicas", topic.replication_factor())
+        }
+        SettingName::MessageBytesMax | SettingName::MinInsyncReplicas => {
+            make_topic(client, 1).await.unwrap();
+            told(append(client).await)
+        }
+        _ => {
+            make_topic(client, 1).await.unwrap();
+            append(client).await.unwrap();
+            for _ in 0..looks {
+                let fetched = client.records_fetch("t", 0, 0, 1 << 20, 0).await;
+                match fetched.map_err(|refused| refused.code()) {
+                    Ok(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+                    Err(Some(ErrorCode::OffsetOutOfRange)) => return "gone".into(),
+                    Err(other) => panic!("{other:?}"),
+                }
+            }
+            "kept".into()
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_setting_that_is_said_to_be_in_force_is_met_by_clients() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(&dir);
+    assert_eq!(engine.settings(), SETTINGS);
+    let check = async |name: SettingName, id: &str, settings: ClusterSettings, expected: &str| {
+        let brokers = if name == SettingName::ReplicationFactor {
+            3
+        } else {
+            1
+        };
+        let ports = free_ports(brokers);
+        let spec = ClusterSpec {
+            settings,
+            ..spec(
+                &format!("{}-{id}", name.kafka_name().replace('.', "-")),
+                &ports,
+            )
+        };
+        engine.ensure_cluster(&spec).await.unwrap();
+        let stream = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, ports[0]));
+        let mut client = Client::connect(stream.await.unwrap()).await.unwrap();
+        let looks = if expected == "gone" { 600 } else { 10 };
+        let met = met(name, &mut client, looks).await;
+        assert_eq!(met, expected, "{name:?} {:?}", spec.settings);
+        engine.drop_cluster(&spec.id).await.unwrap();
+    };
+    for &name in SETTINGS {
+        let Proof {
+            without,
+            with,
+            met_without,
+            met_with,
+        } = proof(name);
+        check(name, "without", without, met_without).await;
+        check(name, "with", with, met_with).await;
+    }
     engine.shutdown().await;
 }

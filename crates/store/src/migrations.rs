@@ -141,4 +141,72 @@ mod tests {
             "CREATE TABLE a (x) WITHOUT ROWID; -- end"
         );
     }
+
+    /// An instance as version 2 wrote it, with everything that was a text by name.
+    const INSTANCE_OF_BEFORE: &str = "INSERT INTO instance (id, account_id, profile, region, name, order_id, \
+        order_line, spec, plan, charge, placement, phase, want, unsettled, retry_at_us, ports, settings, attributes, \
+        tags, created_at_us, attempts, revision) VALUES (?1, 'a', 'p', 'r', 'n', 'o', 0, NULL, ?2, \
+        '{\"mode\":\"postpaid\"}', NULL, 'running', 'running', 0, 0, '[20000]', ?3, ?4, '{\"k\":\"v\"}', 1, 0, 7)";
+
+    fn plan() -> brokerage_domain::catalog::Plan {
+        use brokerage_domain::catalog::{Catalogs, NodeGroup, PlanRequest};
+        let catalogs = Catalogs::embedded();
+        let catalog = catalogs.get("jdkafka").unwrap();
+        let region = catalog.regions()[0].id.clone();
+        let zones = catalog.zones(&region).take(1).map(|zone| zone.id.clone());
+        let request = PlanRequest {
+            zones: zones.collect(),
+            version: Some("1.0.2".into()),
+            nodes: vec![NodeGroup {
+                role: "broker".into(),
+                ..NodeGroup::default()
+            }],
+            region: region.clone(),
+            ..PlanRequest::default()
+        };
+        catalog.plan(&request).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_filled_store_of_before_reads_the_same() {
+        use brokerage_domain::cluster_settings::ClusterSettings;
+        use brokerage_domain::id::InstanceId;
+        use brokerage_domain::notes::Notes;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store");
+        let mut connection = rusqlite::Connection::open(&path).unwrap();
+        run_until(&mut connection, Database::Sqlite, Target::Version(2)).unwrap();
+        let settings = r#"{"auto.create.topics.enable":"true","log.retention.ms":"60000"}"#;
+        let plan = serde_json::to_string(&plan()).unwrap();
+        for (id, protection) in [("i-on", "1"), ("i-off", "0")] {
+            let attributes = format!(
+                r#"{{"Config":"{{}}","DeleteProtectionEnable":"{protection}","DiskType":"CLOUD_SSD"}}"#
+            );
+            let values = [id, &plan, settings, &attributes];
+            connection.execute(INSTANCE_OF_BEFORE, values).unwrap();
+        }
+        drop(connection);
+        let store = crate::Store::open_sqlite(&path, crate::Durability::Process).unwrap();
+        for (id, protected) in [("i-on", true), ("i-off", false)] {
+            let read = store.read("instance", move |tx| {
+                crate::instance::instance_by_id(tx, &InstanceId::new(id))
+            });
+            let instance = read.await.unwrap().unwrap();
+            assert_eq!(instance.deletion_protected, protected, "{id}");
+            let expected = ClusterSettings {
+                auto_create_topics: Some(true),
+                retention_ms: Some(60_000),
+                ..ClusterSettings::default()
+            };
+            assert_eq!(instance.settings, expected);
+            let notes: Vec<&str> = vec![r#""Config":"{}""#, r#""DiskType":"CLOUD_SSD""#];
+            let row = serde_json::to_string::<Notes>(&instance.notes).unwrap();
+            assert!(notes.iter().all(|note| row.contains(note)), "{row}");
+            assert_eq!(
+                (instance.revision, instance.ports.as_slice()),
+                (7, &[20_000][..])
+            );
+        }
+        store.close().await;
+    }
 }
