@@ -78,13 +78,11 @@ impl Control {
                 id: name,
             });
         }
-        let limits = &instance.plan.usable;
-        topic_fits(
-            &new.topic,
-            TopicUsage::of(&known, limits),
-            limits,
-            instance.plan.brokers,
-        )?;
+        // While a smaller size is on its way, what is made now has to fit it, too.
+        for plan in [&instance.plan, instance.plan_intended()] {
+            let (limits, brokers) = (&plan.usable, plan.brokers);
+            topic_fits(&new.topic, TopicUsage::of(&known, limits), limits, brokers)?;
+        }
         let of = instance.id.clone();
         self.audited_write(call, &format!("{id}/{name}"), move |tx| {
             Ok(topic_record_put(tx, &of, &record)?)

@@ -605,6 +605,23 @@ async fn what_is_in_use_must_fit_smaller_sizes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_topic_has_to_fit_the_smaller_size_that_is_on_its_way() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane).await;
+    let larger = json!({ "InstanceId": id, "UpgradeStrategy": 1, "Partition": 800 });
+    changed_to(&plane, &id, larger).await;
+    plane
+        .engine
+        .script_ensure([brokerage_engine::fake::Fault::Fail]);
+    let smaller = json!({ "InstanceId": id, "UpgradeStrategy": 1, "Partition": 400 });
+    result(&plane, "InstanceScalingDown", smaller).await;
+    assert_eq!(detail(&plane, &id).await["Status"], 7, "it is under way");
+    let topic = |partitions: i64| json!({ "InstanceId": id, "TopicName": "t", "PartitionNum": partitions, "ReplicaNum": 3 });
+    check_refused(&plane, "CreateTopic", vec![(topic(134), "LimitExceeded")]).await;
+    result(&plane, "CreateTopic", topic(133)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn public_bandwidth_is_bought_with_the_free_part_counted() {
     let plane = Plane::sandbox().await;
     let id = running(&plane).await;
