@@ -22,6 +22,7 @@ mod metadata;
 mod offset;
 mod produce;
 mod producer;
+mod redirect;
 mod retired;
 mod sasl;
 mod scram;

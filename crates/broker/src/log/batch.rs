@@ -57,11 +57,16 @@ impl BatchHeader {
     /// Reads the header of a batch that was appended; `None` if there are too few bytes, the magic is not 2,
     /// or length and offsets cannot be.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
-        Self::read(bytes).filter(|header| header.last_offset_delta >= 0 && header.base_offset >= 0)
+        Self::read(bytes).filter(Self::has_sound_offsets)
+    }
+
+    /// Whether offsets can be as the header says.
+    pub(crate) fn has_sound_offsets(&self) -> bool {
+        self.last_offset_delta >= 0 && self.base_offset >= 0
     }
 
     /// Reads a header whose offsets may be anything.
-    fn read(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         if bytes.len() < HEADER_BYTES || bytes[MAGIC_AT] != MAGIC {
             return None;
         }
@@ -273,12 +278,16 @@ fn size_at(bytes: &[u8]) -> Result<Option<usize>, BatchRefusal> {
 
 /// Checks what a producer sent for one partition, up to its records: exactly one batch of format 2, checksum
 /// right, not larger than the topic takes, offsets and count agreeing. Its records are looked at by
-/// [`Unopened::open`].
+/// [`Unopened::open`]. `header` is what [`BatchHeader::read`] made of the same bytes.
 ///
 /// # Errors
 /// Those of Kafka's `ProduceRequest.validateRecords`, `UnifiedLog` and `LogValidator.validateBatch`, in their
 /// order.
-pub(crate) fn check(bytes: &Bytes, message_bytes_max: usize) -> Result<Unopened, BatchRefusal> {
+pub(crate) fn check(
+    bytes: &Bytes,
+    header: Option<&BatchHeader>,
+    message_bytes_max: usize,
+) -> Result<Unopened, BatchRefusal> {
     let invalid = |message: &'static str| refuse(ErrorCode::InvalidRecord, message);
     let Some(size) = size_at(bytes)? else {
         return invalid("there is no whole batch");
@@ -290,7 +299,7 @@ pub(crate) fn check(bytes: &Bytes, message_bytes_max: usize) -> Result<Unopened,
     if size_at(&bytes[size..])?.is_some() {
         return invalid("there is more than one batch");
     }
-    let Some(header) = BatchHeader::read(bytes) else {
+    let Some(header) = header.copied() else {
         return refuse(ErrorCode::CorruptMessage, "the batch has no whole header");
     };
     if header.base_offset != 0 {
@@ -559,7 +568,8 @@ impl Batch {
 /// Checks and opens what a producer sent.
 #[cfg(test)]
 pub(crate) fn validate(bytes: &Bytes, rules: &BatchRules) -> Result<Batch, BatchRefusal> {
-    let unopened = check(bytes, rules.message_bytes_max)?;
+    let header = BatchHeader::read(bytes);
+    let unopened = check(bytes, header.as_ref(), rules.message_bytes_max)?;
     unopened
         .open(rules, record::UNPACKED_BYTES_MAX)
         .map_err(|error| match error {

@@ -509,7 +509,10 @@ fn a_look_may_be_given_up_and_done_again() {
     let mut records = three();
     records[1].key = Some(vec![7; 300_000].leak());
     for codec in 1..=4 {
-        let unopened = batch::check(&batch_of(&records, codec, |_| {}), 1 << 20).unwrap();
+        let unopened = {
+            let sent = batch_of(&records, codec, |_| {});
+            batch::check(&sent, BatchHeader::read(&sent).as_ref(), 1 << 20).unwrap()
+        };
         let given_up = unopened.open(&RULES, 200_000).map(|_| ());
         assert_eq!(given_up, Err(batch::OpenError::TooMuch), "codec {codec}");
         assert!(unopened.open(&RULES, 400_000).is_ok(), "codec {codec}");

@@ -336,6 +336,44 @@ fn refuse_resource(resource_type: i8) -> TopicError {
     }
 }
 
+/// A resource whose settings are to be changed.
+struct Altered<'a> {
+    resource_type: i8,
+    name: &'a str,
+    /// Whether the request names it more than once.
+    is_repeated: bool,
+    validate_only: bool,
+}
+
+impl Altered<'_> {
+    /// Whether settings of these names may be changed.
+    fn check<'a>(
+        &self,
+        context: &Context,
+        names: impl Iterator<Item = &'a StrBytes>,
+    ) -> Result<(), TopicError> {
+        let once = check_once(self.is_repeated, names);
+        let (resource_type, name) = (self.resource_type, self.name);
+        let allowed = check_resource(context, AclOperation::AlterConfigs, resource_type, name);
+        once.and(allowed)
+    }
+
+    /// Changes the settings, if they are those of a topic.
+    async fn change(
+        &self,
+        context: &Context,
+        change: impl Fn(&mut BTreeMap<String, String>) -> Result<(), TopicError>,
+    ) -> Result<(), TopicError> {
+        if self.resource_type != RESOURCE_TOPIC {
+            return Err(refuse_resource(self.resource_type));
+        }
+        let cluster = &context.cluster;
+        cluster
+            .change_configs(self.name, self.validate_only, change)
+            .await
+    }
+}
+
 pub(crate) async fn alter_configs(
     context: &mut Context,
     request: AlterConfigsRequest,
@@ -347,40 +385,24 @@ pub(crate) async fn alter_configs(
     let mut pace = Pace::default();
     for (resource, is_repeated) in asked.await {
         pace.step().await;
-        let name = resource.resource_name.to_string();
-        let once = check_once(
+        let altered = Altered {
+            resource_type: resource.resource_type,
+            name: &resource.resource_name,
             is_repeated,
-            resource.configs.iter().map(|config| &config.name),
-        );
-        let wanted: BTreeMap<String, String> = resource
-            .configs
-            .iter()
-            .filter_map(|config| {
-                config
-                    .value
-                    .as_ref()
-                    .map(|value| (config.name.to_string(), value.to_string()))
-            })
-            .collect();
-        let allowed = check_resource(
-            context,
-            AclOperation::AlterConfigs,
-            resource.resource_type,
-            &name,
-        );
-        let changed = if let Err(error) = once.and(allowed) {
-            Err(error)
-        } else if resource.resource_type == RESOURCE_TOPIC {
-            let replace = |configs: &mut BTreeMap<String, String>| {
-                *configs = wanted.clone();
-                Ok(())
-            };
-            context
-                .cluster
-                .change_configs(&name, request.validate_only, replace)
-                .await
-        } else {
-            Err(refuse_resource(resource.resource_type))
+            validate_only: request.validate_only,
+        };
+        let names = resource.configs.iter().map(|config| &config.name);
+        let replace = |configs: &mut BTreeMap<String, String>| {
+            let wanted = resource.configs.iter().filter_map(|config| {
+                let value = config.value.as_ref()?;
+                Some((config.name.to_string(), value.to_string()))
+            });
+            *configs = wanted.collect();
+            Ok(())
+        };
+        let changed = match altered.check(context, names) {
+            Ok(()) => altered.change(context, replace).await,
+            Err(error) => Err(error),
         };
         let answer = AlterConfigsResourceResponse::default()
             .with_resource_type(resource.resource_type)
@@ -406,38 +428,29 @@ pub(crate) async fn incremental_alter_configs(
     let mut pace = Pace::default();
     for (resource, is_repeated) in asked.await {
         pace.step().await;
-        let name = resource.resource_name.to_string();
-        let once = check_once(
+        let altered = Altered {
+            resource_type: resource.resource_type,
+            name: &resource.resource_name,
             is_repeated,
-            resource.configs.iter().map(|config| &config.name),
-        );
-        let allowed = check_resource(
-            context,
-            AclOperation::AlterConfigs,
-            resource.resource_type,
-            &name,
-        );
-        let changed = if let Err(error) = once.and(allowed) {
-            Err(error)
-        } else if resource.resource_type == RESOURCE_TOPIC {
-            let spec = context.cluster.spec();
-            let change = |configs: &mut BTreeMap<String, String>| {
-                resource
-                    .configs
-                    .iter()
-                    .try_for_each(|config| apply(configs, config, &spec))
-            };
-            context
-                .cluster
-                .change_configs(&name, request.validate_only, change)
-                .await
-        } else if resource.resource_type == RESOURCE_BROKER
-            && name.is_empty()
-            && context.is_internal
-        {
-            super_user::alter(context, &resource.configs, request.validate_only).await
-        } else {
-            Err(refuse_resource(resource.resource_type))
+            validate_only: request.validate_only,
+        };
+        let names = resource.configs.iter().map(|config| &config.name);
+        let spec = context.cluster.spec();
+        let change = |configs: &mut BTreeMap<String, String>| {
+            let changes = &resource.configs;
+            changes
+                .iter()
+                .try_for_each(|config| apply(configs, config, &spec))
+        };
+        let is_super_users = resource.resource_type == RESOURCE_BROKER
+            && resource.resource_name.is_empty()
+            && context.is_internal;
+        let changed = match altered.check(context, names) {
+            Ok(()) if is_super_users => {
+                super_user::alter(context, &resource.configs, request.validate_only).await
+            }
+            Ok(()) => altered.change(context, change).await,
+            Err(error) => Err(error),
         };
         let answer = IncrementalResourceResponse::default()
             .with_resource_type(resource.resource_type)

@@ -63,10 +63,8 @@ pub(crate) async fn fetch(context: &mut Context, request: FetchRequest) -> Fetch
     let waiter = Arc::new(Notify::new());
     loop {
         let is_last = Instant::now() >= deadline;
-        if !is_last {
-            register(context, &wanted, &waiter).await;
-        }
-        let read = read_all(context, &wanted, bounds).await;
+        let waiter_here = (!is_last).then_some(&waiter);
+        let read = read_all(context, &wanted, bounds, waiter_here).await;
         if is_last || read.is_final || read.bytes >= bounds.min_bytes {
             return answer(context, session, wanted, read);
         }
@@ -174,18 +172,6 @@ fn readable_topic(context: &Context, wanted: &Wanted) -> Result<Arc<Topic>, Erro
     found
 }
 
-async fn register(context: &Context, wanted: &[Wanted], waiter: &Arc<Notify>) {
-    let mut pace = Pace::default();
-    for wanted in wanted {
-        pace.step().await;
-        let topic = find_topic(context, wanted).ok();
-        let partition = topic.and_then(|topic| topic.partition(wanted.key.partition));
-        if let Some(partition) = partition {
-            partition.register(waiter);
-        }
-    }
-}
-
 struct Read {
     /// In the order of what was wanted.
     partitions: Vec<PartitionAnswer>,
@@ -226,7 +212,33 @@ impl Read {
     }
 }
 
-async fn read_all(context: &Context, wanted: &[Wanted], bounds: Bounds) -> Read {
+/// The topic that was resolved last: partitions of one topic follow each other.
+#[derive(Default)]
+struct Resolved<'a>(Option<(&'a Wanted, Arc<Topic>)>);
+
+impl<'a> Resolved<'a> {
+    /// As [`readable_topic`]. What was refused is asked for again: each refusal is counted.
+    fn topic(&mut self, context: &Context, wanted: &'a Wanted) -> Result<Arc<Topic>, ErrorCode> {
+        if let Some((known, topic)) = &self.0
+            && known.key.topic == wanted.key.topic
+            && known.name == wanted.name
+        {
+            return Ok(topic.clone());
+        }
+        let topic = readable_topic(context, wanted)?;
+        self.0 = Some((wanted, topic.clone()));
+        Ok(topic)
+    }
+}
+
+/// Reads what there is of everything. Whoever waits is registered with each partition before it is read, so that
+/// nothing comes in between.
+async fn read_all(
+    context: &Context,
+    wanted: &[Wanted],
+    bounds: Bounds,
+    waiter: Option<&Arc<Notify>>,
+) -> Read {
     let mut read = Read {
         partitions: Vec::with_capacity(wanted.len()),
         bytes: 0,
@@ -236,15 +248,19 @@ async fn read_all(context: &Context, wanted: &[Wanted], bounds: Bounds) -> Read 
     };
     let mut has_partition = false;
     let max_bytes = context.fetch_bytes_max(bounds.max_bytes);
+    let mut resolved = Resolved::default();
     let mut pace = Pace::default();
     for wanted in wanted {
         pace.step().await;
-        let (is_first, left) = (read.bytes == 0, max_bytes.saturating_sub(read.bytes));
-        match readable_topic(context, wanted) {
+        let rest = Rest {
+            max_bytes: max_bytes.saturating_sub(read.bytes),
+            is_first: read.bytes == 0,
+        };
+        match resolved.topic(context, wanted) {
             // A topic that is not there yet is waited for, as long as there is another.
             Err(code) => read.push(None, failed(wanted, code).into()),
             Ok(topic) => {
-                let answer = read_one(context, &topic, wanted, bounds, left, is_first);
+                let answer = read_one(context, &topic, wanted, bounds, rest, waiter);
                 has_partition = true;
                 let bytes = answer.records_bytes();
                 read.traffic.add(context, bytes, topic.replication_factor);
@@ -256,6 +272,14 @@ async fn read_all(context: &Context, wanted: &[Wanted], bounds: Bounds) -> Read 
     }
     read.is_final |= !has_partition;
     read
+}
+
+/// What the answer still has room for.
+#[derive(Debug, Clone, Copy)]
+struct Rest {
+    max_bytes: usize,
+    /// The first batch of an answer is given whole, however large it is.
+    is_first: bool,
 }
 
 impl From<PartitionData> for PartitionAnswer {
@@ -281,8 +305,8 @@ fn read_one(
     topic: &Arc<Topic>,
     wanted: &Wanted,
     bounds: Bounds,
-    left: usize,
-    at_least_one: bool,
+    rest: Rest,
+    waiter: Option<&Arc<Notify>>,
 ) -> PartitionAnswer {
     let position = wanted.position;
     let known_epoch = Some(position.leader_epoch);
@@ -293,6 +317,9 @@ fn read_one(
         }
         Err(code) => return failed(wanted, code).into(),
     };
+    if let Some(waiter) = waiter {
+        partition.register(waiter);
+    }
     if context.version < ZSTD_VERSION_MIN && topic.settings().is_zstd() {
         return failed(wanted, ErrorCode::UnsupportedCompressionType).into();
     }
@@ -306,8 +333,10 @@ fn read_one(
     }
     let range = FetchRange {
         offset: position.offset,
-        max_bytes: left.min(usize::try_from(position.max_bytes).unwrap_or(0)),
-        at_least_one,
+        max_bytes: rest
+            .max_bytes
+            .min(usize::try_from(position.max_bytes).unwrap_or(0)),
+        at_least_one: rest.is_first,
         is_read_committed: bounds.is_read_committed,
     };
     let fetched = match partition.fetch(range) {
@@ -394,7 +423,17 @@ fn answer(
         }
         context.count_errors(touched.topic.as_deref(), touched.errors);
     }
-    let endpoints = redirects(context, told.iter().map(|(_, answer)| &answer.data));
+    let moved = told
+        .iter()
+        .map(|(_, answer)| &answer.data)
+        .filter(|data| data.error_code == ErrorCode::NotLeaderOrFollower.code());
+    let leaders = moved.map(|data| data.current_leader.leader_id.0);
+    let endpoints = context.redirects(leaders, |found| {
+        NodeEndpoint::default()
+            .with_node_id(found.broker_id.into())
+            .with_host(found.host.into())
+            .with_port(i32::from(found.port))
+    });
     let throttle = context.charge(Direction::Fetch, read.traffic);
     FetchAnswer {
         head: FetchResponse::default()
@@ -403,30 +442,6 @@ fn answer(
             .with_node_endpoints(endpoints),
         topics: by_topic(told),
     }
-}
-
-/// Where the leaders are that the answer names (KIP-951).
-fn redirects<'a>(
-    context: &Context,
-    answers: impl Iterator<Item = &'a PartitionData>,
-) -> Vec<NodeEndpoint> {
-    let mut leaders: Vec<i32> = answers
-        .filter(|partition| partition.error_code == ErrorCode::NotLeaderOrFollower.code())
-        .map(|partition| partition.current_leader.leader_id.0)
-        .collect();
-    leaders.sort_unstable();
-    leaders.dedup();
-    let found = leaders
-        .into_iter()
-        .filter_map(|leader| context.cluster.endpoint(&context.listener, leader));
-    found
-        .map(|found| {
-            NodeEndpoint::default()
-                .with_node_id(found.broker_id.into())
-                .with_host(found.host.into())
-                .with_port(i32::from(found.port))
-        })
-        .collect()
 }
 
 /// Puts partitions of one topic that follow each other together.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use kafka_protocol::{
     messages::{
         ProduceRequest, ProduceResponse,
-        produce_request::{PartitionProduceData, TopicProduceData},
+        produce_request::TopicProduceData,
         produce_response::{
             BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse,
             TopicProduceResponse,
@@ -104,7 +104,9 @@ const UNPACKED_AT_ONCE_BYTES_MAX: u64 = 128 << 10;
 /// one connection share a flush.
 pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> Produced {
     let acks = request.acks;
-    let allowed = check_transactional(context, &request);
+    let headers = read_headers(&request);
+    let allowed = check_transactional(context, &request, &headers);
+    let mut headers = headers.into_iter();
     let transactional_id = request.transactional_id.map(|id| id.to_string());
     let mut traffic = Traffic::default();
     let mut answers = Vec::with_capacity(request.topic_data.len());
@@ -124,19 +126,21 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
                 topic.as_ref().map_or(1, |topic| topic.replication_factor),
             );
             let index = partition.index;
-            let appended = if (-1..=1).contains(&acks) {
-                join_transaction(context, &topic, &partition, transactional_id.as_deref()).await;
-                append(
-                    context,
-                    &topic,
-                    partition,
-                    acks,
-                    transactional_id.as_deref(),
-                    faults_max,
-                )
-                .await
-            } else {
-                Err(ErrorCode::InvalidRequiredAcks.into())
+            let header = headers.next().flatten();
+            let appended = match find_target(context, &topic, index, acks) {
+                Ok(target) => {
+                    let producing = Producing {
+                        header,
+                        acks,
+                        transactional_id: transactional_id.as_deref(),
+                        faults_max,
+                    };
+                    join_transaction(context, &target, &producing).await;
+                    let records = partition.records.unwrap_or_default();
+                    let appended = append(context, &target, &producing, records).await;
+                    appended.map(|info| (target.log, info))
+                }
+                Err(code) => Err(code.into()),
             };
             if let Err(refusal) = &appended {
                 faults_max -= refusal.records.len();
@@ -168,7 +172,17 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
         );
     }
     let throttle = context.charge(Direction::Produce, traffic);
-    let endpoints = redirects(context, &answers);
+    let moved = answers
+        .iter()
+        .flat_map(|topic| topic.partition_responses.iter())
+        .filter(|partition| partition.error_code == ErrorCode::NotLeaderOrFollower.code());
+    let leaders = moved.map(|partition| partition.current_leader.leader_id.0);
+    let endpoints = context.redirects(leaders, |found| {
+        NodeEndpoint::default()
+            .with_node_id(found.broker_id.into())
+            .with_host(found.host.into())
+            .with_port(i32::from(found.port))
+    });
     let answer = ProduceResponse::default()
         .with_responses(answers)
         .with_throttle_time_ms(throttle_ms(throttle))
@@ -194,16 +208,30 @@ fn find_topic(context: &Context, data: &TopicProduceData) -> Result<Arc<Topic>, 
         .ok_or(ErrorCode::UnknownTopicOrPartition)
 }
 
-/// Transactional batches need permission for their transactional id, before anything else is looked at.
-fn check_transactional(context: &Context, request: &ProduceRequest) -> Result<(), ErrorCode> {
-    let mut data = request
+/// The header of each batch, in the order of the request.
+fn read_headers(request: &ProduceRequest) -> Vec<Option<BatchHeader>> {
+    let data = request
         .topic_data
         .iter()
         .flat_map(|topic| topic.partition_data.iter());
-    let is_transactional = data.any(|data| {
-        let header = data.records.as_ref().and_then(|at| BatchHeader::parse(at));
-        header.is_some_and(|header| header.is_transactional())
-    });
+    data.map(|data| BatchHeader::read(data.records.as_ref()?))
+        .collect()
+}
+
+/// What can be believed of a transaction's batch.
+fn transactional(header: Option<&BatchHeader>) -> Option<&BatchHeader> {
+    header.filter(|header| header.has_sound_offsets() && header.is_transactional())
+}
+
+/// Transactional batches need permission for their transactional id, before anything else is looked at.
+fn check_transactional(
+    context: &Context,
+    request: &ProduceRequest,
+    headers: &[Option<BatchHeader>],
+) -> Result<(), ErrorCode> {
+    let is_transactional = headers
+        .iter()
+        .any(|header| transactional(header.as_ref()).is_some());
     match &request.transactional_id {
         _ if !is_transactional => Ok(()),
         Some(id) => context.check_transactional_id(AclOperation::Write, id),
@@ -211,40 +239,56 @@ fn check_transactional(context: &Context, request: &ProduceRequest) -> Result<()
     }
 }
 
+/// Where a batch goes.
+struct Target<'a> {
+    topic: &'a Arc<Topic>,
+    log: Arc<Partition>,
+}
+
+/// A batch, and how it is to be appended.
+struct Producing<'a> {
+    header: Option<BatchHeader>,
+    acks: i16,
+    transactional_id: Option<&'a str>,
+    faults_max: usize,
+}
+
+/// The partition, if this broker leads it and there are such acknowledgements.
+fn find_target<'a>(
+    context: &Context,
+    topic: &'a Result<Arc<Topic>, ErrorCode>,
+    index: i32,
+    acks: i16,
+) -> Result<Target<'a>, ErrorCode> {
+    if !(-1..=1).contains(&acks) {
+        return Err(ErrorCode::InvalidRequiredAcks);
+    }
+    let topic = topic.as_ref().map_err(|code| *code)?;
+    let log = context.led_partition(Some(topic), index, None)?;
+    Ok(Target { topic, log })
+}
+
 /// From version 12 on producing makes the partition part of the transaction (KIP-890). A refusal shows
 /// when the batch is verified.
-async fn join_transaction(
-    context: &Context,
-    topic: &Result<Arc<Topic>, ErrorCode>,
-    data: &PartitionProduceData,
-    transactional_id: Option<&str>,
-) {
-    let (Ok(topic), Some(transactional_id), Some(records)) =
-        (topic, transactional_id, &data.records)
-    else {
+async fn join_transaction(context: &Context, target: &Target<'_>, producing: &Producing<'_>) {
+    let (Some(transactional_id), Some(header)) = (
+        producing.transactional_id,
+        transactional(producing.header.as_ref()),
+    ) else {
         return;
     };
-    let Some(header) = BatchHeader::parse(records).filter(BatchHeader::is_transactional) else {
-        return;
-    };
-    let key = (topic.name.clone(), data.index);
+    let key = (target.topic.name.clone(), target.log.index);
     let transactions = context.cluster.transactions();
-    let is_led = context.led_partition(Some(topic), data.index, None).is_ok();
-    if context.version < 12
-        || !is_led
-        || transactions
-            .verify(Some(transactional_id), &header, &key)
-            .is_ok()
-    {
+    let is_part = || transactions.verify(Some(transactional_id), header, &key);
+    if context.version < 12 || is_part().is_ok() {
         return;
     }
-    let producer = Producer {
-        id: header.producer_id,
-        epoch: header.producer_epoch,
-    };
     let claim = Claim {
         transactional_id,
-        producer,
+        producer: Producer {
+            id: header.producer_id,
+            epoch: header.producer_epoch,
+        },
         fenced: ErrorCode::InvalidProducerEpoch,
     };
     if let Err(code) = transactions.add_partitions(claim, [key]).await {
@@ -281,17 +325,14 @@ impl From<BatchRefusal> for Refusal {
 
 async fn append(
     context: &Context,
-    topic: &Result<Arc<Topic>, ErrorCode>,
-    data: PartitionProduceData,
-    acks: i16,
-    transactional_id: Option<&str>,
-    record_faults_max: usize,
-) -> Result<(Arc<Partition>, AppendInfo), Refusal> {
+    target: &Target<'_>,
+    producing: &Producing<'_>,
+    records: Bytes,
+) -> Result<AppendInfo, Refusal> {
     let cluster = &context.cluster;
-    let topic = topic.as_ref().map_err(|code| *code)?;
-    let partition = context.led_partition(Some(topic), data.index, None)?;
+    let Target { topic, log } = target;
     let settings = topic.settings();
-    if acks == -1 && !cluster.has_enough_replicas(&partition, settings.min_insync_replicas) {
+    if producing.acks == -1 && !cluster.has_enough_replicas(log, settings.min_insync_replicas) {
         return Err(ErrorCode::NotEnoughReplicas.into());
     }
     if cluster.is_disk_full() {
@@ -311,10 +352,9 @@ async fn append(
         timestamp_min_ms: now_ms.saturating_sub(settings.message_timestamp_before_max_ms),
         timestamp_max_ms: now_ms.saturating_add(settings.message_timestamp_after_max_ms),
         compression: settings.compression,
-        record_faults_max,
+        record_faults_max: producing.faults_max,
     };
-    let records = data.records.unwrap_or_default();
-    let opened = open_batch(context, &records, rules).await;
+    let opened = open_batch(context, &records, producing, rules).await;
     let batch = opened.inspect_err(|refusal| {
         let counters = context.counters();
         if let Some(all) = counters.filter(|_| refusal.code == ErrorCode::MessageTooLarge) {
@@ -322,10 +362,10 @@ async fn append(
         }
     })?;
     let verify = || {
-        let key = (topic.name.clone(), data.index);
+        let key = (topic.name.clone(), log.index);
         cluster
             .transactions()
-            .verify(transactional_id, &batch.header, &key)
+            .verify(producing.transactional_id, &batch.header, &key)
     };
     let options = LogOptions {
         segment_bytes: settings
@@ -334,17 +374,17 @@ async fn append(
             .min(segment_bytes_max(&cluster.spec().limits)),
         ..settings.log
     };
-    let info = partition.append(&batch, &options, now_ms, verify)?;
-    Ok((partition, info))
+    Ok(log.append(&batch, &options, now_ms, verify)?)
 }
 
 /// Checks a batch and looks at its records: at once if they are few, otherwise beside the threads that serve.
 async fn open_batch(
     context: &Context,
     records: &Bytes,
+    producing: &Producing<'_>,
     rules: BatchRules,
 ) -> Result<Batch, BatchRefusal> {
-    let unopened = batch::check(records, rules.message_bytes_max)?;
+    let unopened = batch::check(records, producing.header.as_ref(), rules.message_bytes_max)?;
     let codec = unopened.header.compression();
     if context.version < ZSTD_VERSION_MIN && codec == COMPRESSION_ZSTD {
         let message = "requests of this version have no zstd";
@@ -426,28 +466,4 @@ fn record_error(fault: RecordFault) -> BatchIndexAndErrorMessage {
     BatchIndexAndErrorMessage::default()
         .with_batch_index(fault.index)
         .with_batch_index_error_message(Some(text(fault.message)))
-}
-
-/// Where the leaders are that the answer names (KIP-951).
-fn redirects(context: &Context, answers: &[TopicProduceResponse]) -> Vec<NodeEndpoint> {
-    let leads = answers
-        .iter()
-        .flat_map(|topic| topic.partition_responses.iter());
-    let mut leaders: Vec<i32> = leads
-        .filter(|partition| partition.error_code == ErrorCode::NotLeaderOrFollower.code())
-        .map(|partition| partition.current_leader.leader_id.0)
-        .collect();
-    leaders.sort_unstable();
-    leaders.dedup();
-    let endpoint = |leader: i32| context.cluster.endpoint(&context.listener, leader);
-    leaders
-        .into_iter()
-        .filter_map(endpoint)
-        .map(|found| {
-            NodeEndpoint::default()
-                .with_node_id(found.broker_id.into())
-                .with_host(found.host.into())
-                .with_port(i32::from(found.port))
-        })
-        .collect()
 }
