@@ -56,72 +56,6 @@ pub(super) struct Served {
     pub served_min: i16,
 }
 
-const fn row(key: ApiKey, min: i16, max: i16) -> Served {
-    Served {
-        key,
-        min,
-        max,
-        served_min: min,
-    }
-}
-
-/// What is served. Produce is told from 0 although it is served from 3: librdkafka turns compression
-/// off otherwise (KAFKA-18659).
-pub(super) const SERVED: &[Served] = &[
-    Served {
-        key: ApiKey::Produce,
-        min: 0,
-        max: 13,
-        served_min: 3,
-    },
-    row(ApiKey::Fetch, 4, 18),
-    row(ApiKey::ListOffsets, 1, 10),
-    row(ApiKey::Metadata, 0, 13),
-    row(ApiKey::OffsetCommit, 2, 9),
-    row(ApiKey::OffsetFetch, 1, 9),
-    row(ApiKey::FindCoordinator, 0, 6),
-    row(ApiKey::JoinGroup, 0, 9),
-    row(ApiKey::Heartbeat, 0, 4),
-    row(ApiKey::LeaveGroup, 0, 5),
-    row(ApiKey::SyncGroup, 0, 5),
-    row(ApiKey::DescribeGroups, 0, 6),
-    row(ApiKey::ListGroups, 0, 5),
-    row(ApiKey::SaslHandshake, 0, 1),
-    row(ApiKey::ApiVersions, 0, 4),
-    row(ApiKey::CreateTopics, 0, 7),
-    row(ApiKey::DeleteTopics, 0, 6),
-    row(ApiKey::DeleteRecords, 0, 2),
-    row(ApiKey::InitProducerId, 0, 5),
-    row(ApiKey::OffsetForLeaderEpoch, 2, 4),
-    row(ApiKey::DescribeConfigs, 0, 4),
-    row(ApiKey::AlterConfigs, 0, 2),
-    row(ApiKey::DescribeLogDirs, 0, 4),
-    row(ApiKey::SaslAuthenticate, 0, 2),
-    row(ApiKey::CreatePartitions, 0, 3),
-    row(ApiKey::DeleteGroups, 0, 2),
-    row(ApiKey::ElectLeaders, 0, 2),
-    row(ApiKey::IncrementalAlterConfigs, 0, 1),
-    row(ApiKey::OffsetDelete, 0, 0),
-    row(ApiKey::DescribeCluster, 0, 2),
-    row(ApiKey::DescribeTopicPartitions, 0, 0),
-    row(ApiKey::DescribeProducers, 0, 0),
-    row(ApiKey::AddPartitionsToTxn, 0, 3),
-    row(ApiKey::AddOffsetsToTxn, 0, 4),
-    row(ApiKey::EndTxn, 0, 5),
-    row(ApiKey::TxnOffsetCommit, 0, 5),
-    row(ApiKey::DescribeTransactions, 0, 0),
-    row(ApiKey::ListTransactions, 0, 1),
-    row(ApiKey::DescribeClientQuotas, 0, 1),
-    row(ApiKey::AlterClientQuotas, 0, 1),
-    row(ApiKey::DescribeUserScramCredentials, 0, 0),
-    row(ApiKey::AlterUserScramCredentials, 0, 0),
-    row(ApiKey::ConsumerGroupHeartbeat, 0, 1),
-    row(ApiKey::ConsumerGroupDescribe, 0, 1),
-    row(ApiKey::DescribeAcls, 0, 3),
-    row(ApiKey::CreateAcls, 0, 3),
-    row(ApiKey::DeleteAcls, 0, 3),
-];
-
 /// What becomes of a request. An answer of `None`: the client wants none (acks=0).
 pub(crate) enum Reply {
     Now(Option<Bytes>),
@@ -323,101 +257,129 @@ pub(crate) async fn handle(context: &mut Context, frame: Bytes) -> Result<Reply,
     dispatch(context, served.key, body, at).await
 }
 
-async fn dispatch(
-    context: &mut Context,
-    key: ApiKey,
-    body: Body,
-    at: At,
-) -> Result<Reply, ProtocolError> {
-    // The request is taken out of its frame here: whatever waits does not hold the frame.
-    macro_rules! serve {
-        ($handler:path) => {{
-            let request = at.decode(context.cluster.turns(), body).await?;
-            let answer = $handler(context, request).await;
-            let written = at.encode_in_turn(context.cluster.turns(), answer);
-            written.await.map(Reply::some)
-        }};
-    }
-    match key {
-        ApiKey::Produce => {
-            let request = at.decode(context.cluster.turns(), body).await?;
-            let produced = super::produce::produce(context, request).await;
-            let is_pending = produced.is_pending();
-            let answer = async move {
-                match produced.finish().await {
-                    Finished::Answer(answer) => at.encode(&answer).map(Some),
-                    Finished::Unanswered => Ok(None),
-                    Finished::Refused => Err(ProtocolError::RefusedUnanswered),
-                }
-            };
-            if is_pending {
-                return Ok(Reply::Later(answer.boxed()));
+/// Makes what is served and the way to it from one list of rows: the request, its versions, and what answers it.
+macro_rules! apis {
+    (
+        |$context:ident, $body:ident, $at:ident|
+        $($special:ident $special_min:literal..=$special_max:literal from $served_min:literal => $serve:block)*
+        ---
+        $($key:ident $min:literal..=$max:literal => $handler:path,)*
+    ) => {
+        pub(super) const SERVED: &[Served] = &[
+            $(Served {
+                key: ApiKey::$special,
+                min: $special_min,
+                max: $special_max,
+                served_min: $served_min,
+            },)*
+            $(Served {
+                key: ApiKey::$key,
+                min: $min,
+                max: $max,
+                served_min: $min,
+            },)*
+        ];
+
+        async fn dispatch(
+            $context: &mut Context,
+            key: ApiKey,
+            $body: Body,
+            $at: At,
+        ) -> Result<Reply, ProtocolError> {
+            // The request is taken out of its frame here: whatever waits does not hold the frame.
+            match key {
+                $(ApiKey::$special => $serve,)*
+                $(ApiKey::$key => {
+                    let request = $at.decode($context.cluster.turns(), $body).await?;
+                    let answer = $handler($context, request).await;
+                    let written = $at.encode_in_turn($context.cluster.turns(), answer);
+                    written.await.map(Reply::some)
+                })*
+                _ => Err(ProtocolError::Unsupported {
+                    key: key as i16,
+                    version: $at.version,
+                }),
             }
-            match answer.await {
-                Err(ProtocolError::RefusedUnanswered) => Ok(Reply::Close),
-                other => other.map(Reply::Now),
+        }
+    };
+}
+
+// Produce is told from 0 although it is served from 3: librdkafka turns compression off otherwise (KAFKA-18659).
+apis! {
+    |context, body, at|
+    Produce 0..=13 from 3 => {
+        let request = at.decode(context.cluster.turns(), body).await?;
+        let produced = super::produce::produce(context, request).await;
+        let is_pending = produced.is_pending();
+        let answer = async move {
+            match produced.finish().await {
+                Finished::Answer(answer) => at.encode(&answer).map(Some),
+                Finished::Unanswered => Ok(None),
+                Finished::Refused => Err(ProtocolError::RefusedUnanswered),
             }
+        };
+        if is_pending {
+            return Ok(Reply::Later(answer.boxed()));
         }
-        ApiKey::Fetch => {
-            let request = at.decode(context.cluster.turns(), body).await?;
-            let answer = super::fetch::fetch(context, request).await;
-            let (version, correlation_id) = (at.version, at.correlation_id);
-            answer.encode(version, correlation_id).map(Reply::Parts)
+        match answer.await {
+            Err(ProtocolError::RefusedUnanswered) => Ok(Reply::Close),
+            other => other.map(Reply::Now),
         }
-        ApiKey::ListOffsets => serve!(super::list_offsets::list_offsets),
-        ApiKey::OffsetForLeaderEpoch => serve!(super::list_offsets::offset_for_leader_epoch),
-        ApiKey::Metadata => serve!(super::metadata::metadata),
-        ApiKey::DescribeTopicPartitions => serve!(super::metadata::describe_topic_partitions),
-        ApiKey::DescribeCluster => serve!(super::cluster_api::describe_cluster),
-        ApiKey::FindCoordinator => serve!(super::cluster_api::find_coordinator),
-        ApiKey::OffsetCommit => serve!(super::offset::offset_commit),
-        ApiKey::OffsetFetch => serve!(super::offset::offset_fetch),
-        ApiKey::OffsetDelete => serve!(super::offset::offset_delete),
-        ApiKey::JoinGroup => serve!(super::group::join_group),
-        ApiKey::SyncGroup => serve!(super::group::sync_group),
-        ApiKey::Heartbeat => serve!(super::group::heartbeat),
-        ApiKey::LeaveGroup => serve!(super::group::leave_group),
-        ApiKey::DescribeGroups => serve!(super::group::describe_groups),
-        ApiKey::ListGroups => serve!(super::group::list_groups),
-        ApiKey::DeleteGroups => serve!(super::group::delete_groups),
-        ApiKey::ApiVersions => {
-            let request = at.decode(context.cluster.turns(), body).await?;
-            let answer = version::api_versions(context, &request);
-            at.encode(&answer).map(Reply::some)
-        }
-        ApiKey::CreateTopics => serve!(super::topic::create_topics),
-        ApiKey::DeleteTopics => serve!(super::topic::delete_topics),
-        ApiKey::CreatePartitions => serve!(super::topic::create_partitions),
-        ApiKey::DeleteRecords => serve!(super::topic::delete_records),
-        ApiKey::ElectLeaders => serve!(super::election::elect_leaders),
-        ApiKey::InitProducerId => serve!(super::producer::init_producer_id),
-        ApiKey::DescribeProducers => serve!(super::producer::describe_producers),
-        ApiKey::AddPartitionsToTxn => serve!(super::transaction::add_partitions_to_txn),
-        ApiKey::AddOffsetsToTxn => serve!(super::transaction::add_offsets_to_txn),
-        ApiKey::EndTxn => serve!(super::transaction::end_txn),
-        ApiKey::TxnOffsetCommit => serve!(super::transaction::txn_offset_commit),
-        ApiKey::DescribeTransactions => serve!(super::transaction::describe_transactions),
-        ApiKey::ListTransactions => serve!(super::transaction::list_transactions),
-        ApiKey::DescribeClientQuotas => serve!(super::client_quota::describe_client_quotas),
-        ApiKey::AlterClientQuotas => serve!(super::client_quota::alter_client_quotas),
-        ApiKey::SaslHandshake => serve!(super::sasl::sasl_handshake),
-        ApiKey::SaslAuthenticate => serve!(super::sasl::sasl_authenticate),
-        ApiKey::DescribeUserScramCredentials => {
-            serve!(super::scram::describe_user_scram_credentials)
-        }
-        ApiKey::AlterUserScramCredentials => serve!(super::scram::alter_user_scram_credentials),
-        ApiKey::ConsumerGroupHeartbeat => serve!(super::consumer_group::consumer_group_heartbeat),
-        ApiKey::ConsumerGroupDescribe => serve!(super::consumer_group::consumer_group_describe),
-        ApiKey::DescribeAcls => serve!(super::acl::describe_acls),
-        ApiKey::CreateAcls => serve!(super::acl::create_acls),
-        ApiKey::DeleteAcls => serve!(super::acl::delete_acls),
-        ApiKey::DescribeConfigs => serve!(super::config::describe_configs),
-        ApiKey::AlterConfigs => serve!(super::config::alter_configs),
-        ApiKey::IncrementalAlterConfigs => serve!(super::config::incremental_alter_configs),
-        ApiKey::DescribeLogDirs => serve!(super::log_dir::describe_log_dirs),
-        _ => Err(ProtocolError::Unsupported {
-            key: key as i16,
-            version: at.version,
-        }),
     }
+    Fetch 4..=18 from 4 => {
+        let request = at.decode(context.cluster.turns(), body).await?;
+        let answer = super::fetch::fetch(context, request).await;
+        let (version, correlation_id) = (at.version, at.correlation_id);
+        answer.encode(version, correlation_id).map(Reply::Parts)
+    }
+    ApiVersions 0..=4 from 0 => {
+        let request = at.decode(context.cluster.turns(), body).await?;
+        let answer = version::api_versions(context, &request);
+        at.encode(&answer).map(Reply::some)
+    }
+    ---
+    ListOffsets 1..=10 => super::list_offsets::list_offsets,
+    Metadata 0..=13 => super::metadata::metadata,
+    OffsetCommit 2..=9 => super::offset::offset_commit,
+    OffsetFetch 1..=9 => super::offset::offset_fetch,
+    FindCoordinator 0..=6 => super::cluster_api::find_coordinator,
+    JoinGroup 0..=9 => super::group::join_group,
+    Heartbeat 0..=4 => super::group::heartbeat,
+    LeaveGroup 0..=5 => super::group::leave_group,
+    SyncGroup 0..=5 => super::group::sync_group,
+    DescribeGroups 0..=6 => super::group::describe_groups,
+    ListGroups 0..=5 => super::group::list_groups,
+    SaslHandshake 0..=1 => super::sasl::sasl_handshake,
+    CreateTopics 0..=7 => super::topic::create_topics,
+    DeleteTopics 0..=6 => super::topic::delete_topics,
+    DeleteRecords 0..=2 => super::topic::delete_records,
+    InitProducerId 0..=5 => super::producer::init_producer_id,
+    OffsetForLeaderEpoch 2..=4 => super::list_offsets::offset_for_leader_epoch,
+    DescribeConfigs 0..=4 => super::config::describe_configs,
+    AlterConfigs 0..=2 => super::config::alter_configs,
+    DescribeLogDirs 0..=4 => super::log_dir::describe_log_dirs,
+    SaslAuthenticate 0..=2 => super::sasl::sasl_authenticate,
+    CreatePartitions 0..=3 => super::topic::create_partitions,
+    DeleteGroups 0..=2 => super::group::delete_groups,
+    ElectLeaders 0..=2 => super::election::elect_leaders,
+    IncrementalAlterConfigs 0..=1 => super::config::incremental_alter_configs,
+    OffsetDelete 0..=0 => super::offset::offset_delete,
+    DescribeCluster 0..=2 => super::cluster_api::describe_cluster,
+    DescribeTopicPartitions 0..=0 => super::metadata::describe_topic_partitions,
+    DescribeProducers 0..=0 => super::producer::describe_producers,
+    AddPartitionsToTxn 0..=3 => super::transaction::add_partitions_to_txn,
+    AddOffsetsToTxn 0..=4 => super::transaction::add_offsets_to_txn,
+    EndTxn 0..=5 => super::transaction::end_txn,
+    TxnOffsetCommit 0..=5 => super::transaction::txn_offset_commit,
+    DescribeTransactions 0..=0 => super::transaction::describe_transactions,
+    ListTransactions 0..=1 => super::transaction::list_transactions,
+    DescribeClientQuotas 0..=1 => super::client_quota::describe_client_quotas,
+    AlterClientQuotas 0..=1 => super::client_quota::alter_client_quotas,
+    DescribeUserScramCredentials 0..=0 => super::scram::describe_user_scram_credentials,
+    AlterUserScramCredentials 0..=0 => super::scram::alter_user_scram_credentials,
+    ConsumerGroupHeartbeat 0..=1 => super::consumer_group::consumer_group_heartbeat,
+    ConsumerGroupDescribe 0..=1 => super::consumer_group::consumer_group_describe,
+    DescribeAcls 0..=3 => super::acl::describe_acls,
+    CreateAcls 0..=3 => super::acl::create_acls,
+    DeleteAcls 0..=3 => super::acl::delete_acls,
 }
