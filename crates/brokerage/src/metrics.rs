@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use brokerage_control::Control;
 use brokerage_control::background::LastSlice;
-use brokerage_engine_embedded::Host;
+use brokerage_engine::{ClusterDetails, ClusterObservation, Counter, Engine, EngineError};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
@@ -47,19 +47,14 @@ struct Measured {
     value: u64,
 }
 
-/// Reads the clusters at each scrape.
+/// What a scrape tells of the clusters.
+#[derive(Debug, Default)]
 struct Clusters {
-    host: Host,
-    /// Whether topics, users and groups are told, too.
+    /// Every cluster that runs, by id; details where topics, users and groups are told, too.
+    running: Vec<(Labels, ClusterObservation, Option<ClusterDetails>)>,
+    /// What the engine holds for all of them.
+    gauges: Vec<Counter>,
     has_details: bool,
-}
-
-impl fmt::Debug for Clusters {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Clusters")
-            .field("has_details", &self.has_details)
-            .finish_non_exhaustive()
-    }
 }
 
 fn counters(
@@ -117,34 +112,52 @@ fn gauge(
 }
 
 impl Clusters {
-    /// Every cluster that runs, with the labels that all of its rows have.
-    fn ids(&self) -> impl Iterator<Item = (String, Labels)> {
-        let ids = self.host.running_cluster_ids().into_iter();
-        ids.map(|id| (id.clone(), vec![(INSTANCE, id)]))
+    /// What the engine sees now. A cluster that ends meanwhile is left out.
+    async fn see(engine: &dyn Engine, has_details: bool) -> Result<Self, EngineError> {
+        let mut running = Vec::new();
+        for id in engine.list_clusters().await? {
+            let seen = engine.observe_cluster(&id).await?;
+            let Some(seen) = seen.filter(|seen| seen.running) else {
+                continue;
+            };
+            let details = match has_details {
+                true => engine.observe_details(&id).await?,
+                false => None,
+            };
+            let labels = vec![(INSTANCE, id.as_str().to_owned())];
+            running.push((labels, seen, details));
+        }
+        Ok(Self {
+            running,
+            gauges: engine.gauges(),
+            has_details,
+        })
+    }
+
+    fn details(&self) -> impl Iterator<Item = (&Labels, &ClusterDetails)> {
+        let rows = self.running.iter();
+        rows.filter_map(|(labels, _, details)| Some((labels, details.as_ref()?)))
     }
 
     fn encode_instances(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let seen: Vec<_> = self
-            .ids()
-            .filter_map(|(id, labels)| Some((labels, self.host.observe(&id)?)))
-            .collect();
         let help = "Instances that run.";
-        single(encoder, "instances", help, seen.len() as u64)?;
-        let help = "Segments and journals kept open.";
-        single(encoder, "open_files", help, self.host.open_files() as u64)?;
-        let counted = seen.iter().map(|(labels, seen)| Counted {
+        single(encoder, "instances", help, self.running.len() as u64)?;
+        for gauge in &self.gauges {
+            single(encoder, gauge.name, gauge.help, gauge.value)?;
+        }
+        let counted = self.running.iter().map(|(labels, seen, _)| Counted {
             labels: labels.clone(),
-            values: seen.counters.described(),
+            values: values(&seen.counters),
         });
         counters(encoder, "instance", &counted.collect::<Vec<_>>())?;
         for (at, (name, help)) in INSTANCE_GAUGES.iter().enumerate() {
-            let rows = seen.iter().map(|(labels, seen)| Measured {
+            let rows = self.running.iter().map(|(labels, seen, _)| Measured {
                 labels: labels.clone(),
                 value: [
-                    seen.stored_bytes,
+                    seen.bytes_stored,
                     u64::from(seen.connections),
                     u64::from(seen.topics),
-                    seen.partitions,
+                    u64::from(seen.partitions),
                     u64::from(seen.groups),
                 ][at],
             });
@@ -156,15 +169,14 @@ impl Clusters {
     fn encode_topics(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let mut counted = Vec::new();
         let mut stored = Vec::new();
-        for (id, labels) in self.ids() {
-            for topic in self.host.observe_topics(&id).unwrap_or_default() {
-                let mut labels = labels.clone();
-                labels.push((TOPIC, topic.name));
+        for (labels, details) in self.details() {
+            for topic in &details.topics {
+                let labels = with(labels, TOPIC, &topic.name);
                 stored.push(Measured {
                     labels: labels.clone(),
-                    value: topic.stored_bytes,
+                    value: topic.bytes_stored,
                 });
-                let values = topic.counters.described();
+                let values = values(&topic.counters);
                 counted.push(Counted { labels, values });
             }
         }
@@ -179,13 +191,11 @@ impl Clusters {
 
     fn encode_users(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let mut counted = Vec::new();
-        for (id, labels) in self.ids() {
-            for user in self.host.observe_users(&id).unwrap_or_default() {
-                let mut labels = labels.clone();
-                labels.push((USER, user.name));
-                let values = user.counters.described();
-                counted.push(Counted { labels, values });
-            }
+        for (labels, details) in self.details() {
+            counted.extend(details.users.iter().map(|user| Counted {
+                labels: with(labels, USER, &user.name),
+                values: values(&user.counters),
+            }));
         }
         counters(encoder, "user", &counted)
     }
@@ -193,27 +203,34 @@ impl Clusters {
     fn encode_groups(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let mut members = Vec::new();
         let mut lags = Vec::new();
-        for (id, labels) in self.ids() {
-            for group in self.host.observe_groups(&id).unwrap_or_default() {
-                let mut labels = labels.clone();
-                labels.push((GROUP, group.group_id));
+        for (labels, details) in self.details() {
+            for group in &details.groups {
+                let labels = with(labels, GROUP, &group.id);
                 members.push(Measured {
                     labels: labels.clone(),
                     value: u64::from(group.members),
                 });
-                // Partitions of a topic follow each other.
-                for topic in group.partitions.chunk_by(|a, b| a.topic == b.topic) {
-                    let mut labels = labels.clone();
-                    labels.push((TOPIC, topic[0].topic.clone()));
-                    let value = topic.iter().map(|partition| partition.lag()).sum();
-                    lags.push(Measured { labels, value });
-                }
+                lags.extend(group.lags.iter().map(|(topic, lag)| Measured {
+                    labels: with(&labels, TOPIC, topic),
+                    value: *lag,
+                }));
             }
         }
         gauge(encoder, "group_members", "Members of a group.", members)?;
         let help = "Offsets between what a group committed and the end of the topic.";
         gauge(encoder, "group_lag", help, lags)
     }
+}
+
+fn values(counters: &[Counter]) -> Vec<(&'static str, &'static str, u64)> {
+    let value = |counter: &Counter| (counter.name, counter.help, counter.value);
+    counters.iter().map(value).collect()
+}
+
+fn with(labels: &Labels, name: &'static str, value: &str) -> Labels {
+    let mut labels = labels.clone();
+    labels.push((name, value.to_owned()));
+    labels
 }
 
 /// Names and meanings of what is measured of an instance, in the order of its row.
@@ -282,25 +299,21 @@ impl Collector for Tasks {
 /// What is told, and to one at a time: a scrape may be large.
 #[derive(Clone)]
 pub struct Metrics {
-    registry: Arc<Registry>,
+    control: Arc<Control>,
+    engine: Arc<dyn Engine>,
+    has_details: bool,
     turn: Arc<Semaphore>,
 }
 
 impl Metrics {
     /// `has_details`: topics, users and groups, too.
-    pub fn new(control: Arc<Control>, host: Host, has_details: bool) -> Self {
-        let mut registry = Self::of_clusters(host, has_details);
-        registry.register_collector(Box::new(Tasks { control }));
+    pub fn new(control: Arc<Control>, engine: Arc<dyn Engine>, has_details: bool) -> Self {
         Self {
-            registry: Arc::new(registry),
+            control,
+            engine,
+            has_details,
             turn: Arc::new(Semaphore::new(1)),
         }
-    }
-
-    fn of_clusters(host: Host, has_details: bool) -> Registry {
-        let mut registry = Registry::default();
-        registry.register_collector(Box::new(Clusters { host, has_details }));
-        registry
     }
 
     /// Answers one request.
@@ -314,9 +327,21 @@ impl Metrics {
         let Ok(_turn) = self.turn.acquire().await else {
             return plain(StatusCode::SERVICE_UNAVAILABLE);
         };
-        let registry = self.registry.clone();
-        // The lag of groups reads the disk.
-        let text = tokio::task::spawn_blocking(move || exposition(&registry)).await;
+        let clusters = match Clusters::see(&*self.engine, self.has_details).await {
+            Ok(clusters) => clusters,
+            Err(error) => {
+                tracing::error!(%error, "metrics cannot be read");
+                return plain(StatusCode::INTERNAL_SERVER_ERROR);
+            }
+        };
+        let control = self.control.clone();
+        // There may be many rows.
+        let written = move || {
+            let mut registry = registry(clusters);
+            registry.register_collector(Box::new(Tasks { control }));
+            exposition(&registry)
+        };
+        let text = tokio::task::spawn_blocking(written).await;
         match text {
             Ok(Ok(text)) => {
                 let mut response = Response::new(Full::new(Bytes::from(text)));
@@ -336,6 +361,12 @@ impl Metrics {
     }
 }
 
+fn registry(clusters: Clusters) -> Registry {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(clusters));
+    registry
+}
+
 fn exposition(registry: &Registry) -> Result<String, fmt::Error> {
     let mut out = String::new();
     text::encode(&mut out, registry)?;
@@ -352,47 +383,78 @@ fn plain(status: StatusCode) -> Response<Full<Bytes>> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use brokerage_broker::{
-        Authorization, BrokerSpec, ClusterLimits, ClusterSpec, HostOptions, TopicDefaults,
-        TopicSpec,
-    };
-    use brokerage_engine_embedded::Durability;
+    use brokerage_domain::catalog::{Catalogs, NodeGroup, PlanRequest};
+    use brokerage_domain::clock::SystemClock;
+    use brokerage_domain::id::InstanceId;
+    use brokerage_domain::listener::SecurityProtocol;
+    use brokerage_engine::{ClusterSpec, Listener};
+    use brokerage_engine_embedded::{Durability, EmbeddedEngine, EmbeddedOptions, LogIntervals};
+    use brokerage_kafka_admin::{Client, NewTopic};
 
     use super::*;
 
-    struct StandingClock;
-
-    impl brokerage_broker::Clock for StandingClock {
-        fn now_ms(&self) -> i64 {
-            1_700_000_000_000
+    /// A cluster of a plan that some catalog sells without further words.
+    fn spec(id: &str) -> ClusterSpec {
+        let catalogs = Catalogs::embedded();
+        let catalog = catalogs.get("jdkafka").unwrap();
+        let region = catalog.regions()[0].id.clone();
+        let zones = catalog.zones(&region).take(1).map(|zone| zone.id.clone());
+        let request = PlanRequest {
+            zones: zones.collect(),
+            version: Some("1.0.2".into()),
+            nodes: vec![NodeGroup {
+                role: "broker".into(),
+                ..NodeGroup::default()
+            }],
+            region: region.clone(),
+            ..PlanRequest::default()
+        };
+        let plan = catalog.plan(&request).unwrap();
+        ClusterSpec {
+            id: InstanceId::new(id),
+            kafka_version: plan.kafka_version,
+            listeners: vec![Listener {
+                broker_id: 0,
+                security_protocol: SecurityProtocol::Plaintext,
+                bind: Some([127, 0, 0, 1].into()),
+                advertised_host: "127.0.0.1".into(),
+                port: 0,
+            }],
+            limits: plan.usable,
+            settings: Default::default(),
         }
     }
 
-    async fn host(dir: &std::path::Path) -> Host {
-        let clock = Arc::new(StandingClock);
-        let options = HostOptions::new(dir.to_owned(), Durability::Process, clock, 1);
-        let host = Host::open(options).unwrap();
-        for id in ["a", "b"] {
-            let listeners = Vec::new();
-            let spec = ClusterSpec {
-                id: id.to_owned(),
-                kafka_version: "4.1.0".to_owned(),
-                brokers: vec![BrokerSpec { id: 0, listeners }],
-                limits: ClusterLimits::default(),
-                auto_create_topics: false,
-                defaults: TopicDefaults::default(),
-                authorization: Authorization::default(),
-            };
-            host.ensure_cluster(spec).await.unwrap();
+    async fn engine(dir: &std::path::Path) -> EmbeddedEngine {
+        let engine = EmbeddedEngine::open(EmbeddedOptions {
+            data_dir: dir.to_owned(),
+            durability: Durability::Process,
+            real_clock: Arc::new(SystemClock),
+            seed: 1,
+            tls_files: None,
+            shared_port: None,
+            log_intervals: LogIntervals::default(),
+        });
+        let engine = engine.unwrap();
+        for id in ["a", "b", "c"] {
+            engine.ensure_cluster(&spec(id)).await.unwrap();
         }
-        let topic = TopicSpec {
+        engine.stop_cluster(&InstanceId::new("c")).await.unwrap();
+        let stream = engine.connect(&InstanceId::new("a")).await.unwrap();
+        let topic = NewTopic {
             name: "t".to_owned(),
             partitions: 2,
             replication_factor: 1,
             configs: Default::default(),
         };
-        host.create_topic("a", topic).await.unwrap();
-        host
+        let mut kafka = Client::connect(stream).await.unwrap();
+        kafka.topic_create(&topic).await.unwrap();
+        engine
+    }
+
+    async fn told(engine: &EmbeddedEngine, has_details: bool) -> Vec<(String, String)> {
+        let clusters = Clusters::see(engine, has_details).await.unwrap();
+        check(&exposition(&registry(clusters)).unwrap())
     }
 
     /// Every sample belongs to the family announced before it, once; returns the samples.
@@ -430,8 +492,8 @@ mod tests {
     #[tokio::test]
     async fn instances_are_told_and_the_rest_when_asked_for() {
         let dir = tempfile::tempdir().unwrap();
-        let host = host(dir.path()).await;
-        let samples = check(&exposition(&Metrics::of_clusters(host.clone(), false)).unwrap());
+        let engine = engine(dir.path()).await;
+        let samples = told(&engine, false).await;
         has(&samples, "brokerage_instances", "2");
         for id in ["a", "b"] {
             let of = |name: &str| format!("brokerage_instance_{name}{{instance_id=\"{id}\"}}");
@@ -439,7 +501,8 @@ mod tests {
             has(&samples, &of("topics"), if id == "a" { "1" } else { "0" });
         }
         assert!(!samples.iter().any(|(name, _)| name.contains("topic=")));
-        let samples = check(&exposition(&Metrics::of_clusters(host, true)).unwrap());
+        has(&samples, "brokerage_open_files", "0");
+        let samples = told(&engine, true).await;
         let labels = "{instance_id=\"a\",topic=\"t\"}";
         has(
             &samples,

@@ -12,7 +12,8 @@ use brokerage_dialects::{aliyun, ckafka, jdkafka};
 use brokerage_domain::catalog::Catalogs;
 use brokerage_domain::clock::Clocks;
 use brokerage_domain::id::Chance;
-use brokerage_engine_embedded::{EmbeddedEngine, EmbeddedOptions, SharedPortSpec, serves_version};
+use brokerage_engine::Engine;
+use brokerage_engine_embedded::{EmbeddedEngine, EmbeddedOptions, SharedPortSpec};
 use brokerage_store::Store;
 use brokerage_wire::Clouds;
 use brokerage_wire::gateway::Gateway;
@@ -81,7 +82,8 @@ pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
         shared_port: config.broker_shared_port.map(shared_port),
         log_intervals: config.log_intervals,
     })?);
-    let catalogs = catalogs(config.catalog.as_deref())?;
+    let offered = |version: &str| engine.serves_version(version);
+    let catalogs = catalogs(config.catalog.as_deref(), &offered)?;
     let catalogs = catalogs_keep(&store, catalogs, clocks.business.now()).await?;
     let control = Control::new(Parts {
         settings: Settings {
@@ -111,12 +113,15 @@ pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
 }
 
 /// The operator's catalogs, or the built-in ones. They may only offer versions that brokers behave as.
-pub fn catalogs(dir: Option<&std::path::Path>) -> anyhow::Result<Catalogs> {
+pub fn catalogs(
+    dir: Option<&std::path::Path>,
+    offered: &impl Fn(&str) -> bool,
+) -> anyhow::Result<Catalogs> {
     let catalogs = catalogs_read(dir)?;
     for catalog in catalogs.current() {
         for version in catalog.versions() {
             anyhow::ensure!(
-                serves_version(&version.kafka),
+                offered(&version.kafka),
                 "catalog: {}: version_offered {:?}: no broker behaves as Apache Kafka {}",
                 catalog.profile(),
                 version.id,
@@ -185,7 +190,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         _ = terminate.recv() => None,
         task = control.background_missed() => Some(task),
         task = doors.watch.missed() => Some(task),
-        task = engine.host().lost() => Some(format!("{task} has ended")),
+        task = engine.lost() => Some(format!("{task} has ended")),
     };
     // First no new work, then the work under way, then what it stands on.
     let stopping = async {
@@ -221,7 +226,7 @@ impl Doors {
         listeners: Vec<TcpListener>,
         config: &Config,
         control: &Arc<Control>,
-        engine: &EmbeddedEngine,
+        engine: &Arc<EmbeddedEngine>,
         data: &DataDir,
     ) -> anyhow::Result<Self> {
         let stop = CancellationToken::new();
@@ -240,11 +245,7 @@ impl Doors {
         let callers = listener::serve(listeners, gateway, stop.clone(), &watch);
         let listeners = listener::bind(config.metrics.as_slice()).await?;
         let metrics_address = addresses(&listeners)?.first().copied();
-        let metrics = Metrics::new(
-            control.clone(),
-            engine.host().clone(),
-            config.metrics_details,
-        );
+        let metrics = Metrics::new(control.clone(), engine.clone(), config.metrics_details);
         let watchers = listener::serve_with(
             listeners,
             metrics::CONNECTIONS_MAX,
@@ -346,7 +347,7 @@ mod tests {
             let file = dir.join(catalog.profile()).with_extension("toml");
             std::fs::write(file, text).expect("a catalog");
         }
-        let read = catalogs(Some(&dir)).map(|_| ());
+        let read = catalogs(Some(&dir), &brokerage_engine_embedded::serves_version).map(|_| ());
         std::fs::remove_dir_all(&dir).expect("the folder is there");
         let told = read.map_err(|error| error.to_string());
         assert_eq!(told.as_ref().err().map(String::as_str), expected, "{to}");
@@ -354,7 +355,7 @@ mod tests {
 
     #[test]
     fn catalogs_offer_only_what_brokers_behave_as() {
-        catalogs(None).expect("the built-in ones");
+        catalogs(None, &brokerage_engine_embedded::serves_version).expect("the built-in ones");
         check("kafka = \"1.0.2\"", "kafka = \"1.1.0\"", None);
         check(
             "kafka = \"1.0.2\"",

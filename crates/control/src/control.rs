@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use crate::access_key::KeyCache;
 use crate::background::driver::Background;
 use crate::background::lease::NO_LEASE;
+use crate::kafka::KafkaConnections;
 use crate::rate::RateLimiter;
 use crate::replay::ReplayMemory;
 use crate::request_log::RequestLog;
@@ -90,6 +91,7 @@ pub struct Control {
     pub(crate) clocks: Clocks,
     pub(crate) chance: Chance,
     pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) kafka_connections: KafkaConnections,
     pub(crate) master_key: MasterKey,
     pub(crate) vocabulary: Vocabulary,
     pub(crate) keys: KeyCache,
@@ -149,6 +151,7 @@ impl Control {
             clocks,
             chance,
             engine,
+            kafka_connections: KafkaConnections::default(),
             master_key,
             vocabulary,
             keys: KeyCache::default(),

@@ -8,7 +8,7 @@ use brokerage_domain::instance::{Instance, Phase};
 use brokerage_domain::notes::Notes;
 use brokerage_domain::topic::{Topic, TopicUsage, topic_fits, topic_name_is_valid};
 use brokerage_domain::{Error, Result};
-use brokerage_engine::EngineError;
+use brokerage_kafka_admin::{AdminError, Client, ConfigResource, ConfigSource, ErrorCode};
 use brokerage_store::topic::{
     TopicRecord, topic_record_delete, topic_record_list, topic_record_put,
 };
@@ -16,11 +16,10 @@ use brokerage_store::topic::{
 use crate::call::Call;
 use crate::context::Context;
 use crate::control::Control;
+use crate::engine_error::{About, Failure, refusal};
 
-/// Kafka's TOPIC_ALREADY_EXISTS.
-const TOPIC_ALREADY_EXISTS: i16 = 36;
-/// Kafka's UNKNOWN_TOPIC_OR_PARTITION.
-const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
+/// Topics whose settings are asked for at once: an answer has some kilobytes of each.
+const CONFIGS_AT_ONCE_MAX: usize = 100;
 
 /// A topic as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +70,8 @@ impl Control {
             notes: new.notes,
             created_at: self.now(),
         };
-        let known = self.engine.list_topics(id).await.map_err(engine_error)?;
+        let known = self.topic_counts(id).await;
+        let known = known.map_err(|failure| refusal(failure, About::Topics))?;
         if known.iter().any(|topic| topic.name == name) {
             return Err(Error::Exists {
                 kind: Kind::Topic,
@@ -88,10 +88,12 @@ impl Control {
             Ok(topic_record_put(tx, &of, &record)?)
         })
         .await?;
-        self.engine
-            .create_topic(id, &new.topic)
-            .await
-            .map_err(engine_error)
+        let create = async {
+            let mut kafka = self.kafka(id).await?;
+            Ok::<_, Failure>(kafka.topic_create(&kafka_topic(&new.topic)).await?)
+        };
+        let created = create.await;
+        created.map_err(|failure| refusal(failure, About::Topic(&new.topic.name)))
     }
 
     /// What an instance's topics take of its limits; nothing where no cluster runs, as after a start of the process
@@ -103,10 +105,10 @@ impl Control {
         if !matches!(instance.phase, Phase::Running | Phase::Changing) {
             return Ok(TopicUsage::default());
         }
-        match self.engine.list_topics(&instance.id).await {
+        match self.topic_counts(&instance.id).await {
             Ok(topics) => Ok(TopicUsage::of(&topics, &instance.plan.usable)),
-            Err(error) => match self.instance_observe(&instance.id).await? {
-                Some(seen) if seen.running => Err(engine_error(error)),
+            Err(failure) => match self.instance_observe(&instance.id).await? {
+                Some(seen) if seen.running => Err(refusal(failure, About::Topics)),
                 _ => Ok(TopicUsage::default()),
             },
         }
@@ -118,7 +120,12 @@ impl Control {
     /// [`Error::NotFound`], [`Error::WrongPhase`] when it does not run.
     pub async fn topic_list(&self, cx: &Context, id: &InstanceId) -> Result<Vec<TopicView>> {
         let instance = self.running_instance(cx, id).await?;
-        let topics = self.engine.list_topics(id).await.map_err(engine_error)?;
+        let list = async {
+            let mut kafka = self.kafka(id).await?;
+            Ok::<_, Failure>(topics_of(&mut kafka).await?)
+        };
+        let topics = list.await;
+        let topics = topics.map_err(|failure| refusal(failure, About::Topics))?;
         let of = instance.id;
         let records = self
             .read("topic_list", move |tx| Ok(topic_record_list(tx, &of)?))
@@ -140,18 +147,32 @@ impl Control {
     /// [`Error::NotFound`] for instance or topic, [`Error::WrongPhase`].
     pub async fn topic_delete(&self, call: Call, id: &InstanceId, name: &str) -> Result<()> {
         let instance = self.running_instance(&call, id).await?;
-        match self.engine.delete_topic(id, name).await {
-            Err(EngineError::Kafka {
-                code: UNKNOWN_TOPIC_OR_PARTITION,
-                ..
-            }) => return Err(Error::not_found(Kind::Topic, name)),
-            other => other.map_err(engine_error)?,
-        }
+        let delete = async {
+            let mut kafka = self.kafka(id).await?;
+            Ok::<_, Failure>(kafka.topic_delete(name).await?)
+        };
+        let deleted = delete.await;
+        deleted.map_err(|failure| refusal(failure, About::Topic(name)))?;
         let (of, name) = (instance.id, name.to_owned());
         self.audited_write(call, &format!("{id}/{name}"), move |tx| {
             Ok(topic_record_delete(tx, &of, &name)?)
         })
         .await
+    }
+
+    /// The topics of a running instance without their settings.
+    async fn topic_counts(&self, id: &InstanceId) -> std::result::Result<Vec<Topic>, Failure> {
+        let mut kafka = self.kafka(id).await?;
+        Ok(counts_of(&mut kafka).await?)
+    }
+
+    /// Their names.
+    pub(crate) async fn topic_names(
+        &self,
+        id: &InstanceId,
+    ) -> std::result::Result<BTreeSet<String>, Failure> {
+        let topics = self.topic_counts(id).await?.into_iter();
+        Ok(topics.map(|topic| topic.name).collect())
     }
 
     pub(crate) async fn running_instance(&self, cx: &Context, id: &InstanceId) -> Result<Instance> {
@@ -166,16 +187,53 @@ impl Control {
     }
 }
 
-pub(crate) fn engine_error(error: EngineError) -> Error {
-    match error {
-        EngineError::Kafka {
-            code: TOPIC_ALREADY_EXISTS,
-            message,
-        } => Error::Exists {
-            kind: Kind::Topic,
-            id: message,
-        },
-        EngineError::Kafka { code, message } => Error::Kafka { code, message },
-        other => Error::internal(other),
+/// What Kafka is asked for.
+fn kafka_topic(topic: &Topic) -> brokerage_kafka_admin::NewTopic {
+    brokerage_kafka_admin::NewTopic {
+        name: topic.name.clone(),
+        partitions: topic.partitions,
+        replication_factor: topic.replication_factor,
+        configs: topic.configs.clone(),
     }
+}
+
+/// The topics that somebody made, by name, without their settings.
+async fn counts_of(kafka: &mut Client) -> std::result::Result<Vec<Topic>, AdminError> {
+    let topics = kafka.topic_list().await?.into_iter();
+    let made = topics.filter(|topic| !topic.is_internal);
+    Ok(made
+        .map(|topic| Topic {
+            partitions: i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX),
+            replication_factor: topic.replication_factor(),
+            name: topic.name,
+            configs: BTreeMap::new(),
+        })
+        .collect())
+}
+
+/// The topics of a cluster that somebody made, by name, with the settings that differ from the cluster's defaults.
+///
+/// # Errors
+/// [`AdminError`] when its Kafka does not tell.
+pub async fn topics_of(kafka: &mut Client) -> std::result::Result<Vec<Topic>, AdminError> {
+    let mut topics = counts_of(kafka).await?;
+    for some in topics.chunks_mut(CONFIGS_AT_ONCE_MAX) {
+        let names = some.iter().map(|topic| ConfigResource::topic(&topic.name));
+        let names: Vec<ConfigResource<'_>> = names.collect();
+        let told = kafka.configs_describe(&names, None).await?;
+        for (topic, entries) in some.iter_mut().zip(told) {
+            let entries = match entries {
+                // It was deleted meanwhile: it is shown as it was.
+                Err(gone) if gone.code == ErrorCode::UnknownTopicOrPartition => continue,
+                other => other?,
+            };
+            let own = entries
+                .into_iter()
+                .filter(|entry| entry.source == ConfigSource::Topic);
+            topic.configs = own
+                .filter_map(|entry| Some((entry.name, entry.value?)))
+                .collect();
+        }
+    }
+    Ok(topics)
 }

@@ -14,7 +14,7 @@ use brokerage_store::topic::{TopicRecord, topic_record_list, topic_record_put};
 use crate::call::Call;
 use crate::context::Context;
 use crate::control::{Abort, Control};
-use crate::topic::engine_error;
+use crate::engine_error::{About, refusal};
 
 /// Changes of a topic's record; what is empty stays as it is.
 #[derive(Debug, Clone, Default)]
@@ -67,8 +67,9 @@ impl Control {
         name: &str,
     ) -> Result<()> {
         self.running_instance(cx, id).await?;
-        let known = self.engine.list_topics(id).await.map_err(engine_error)?;
-        if known.iter().any(|topic| topic.name == name) {
+        let known = self.topic_names(id).await;
+        let known = known.map_err(|failure| refusal(failure, About::Topics))?;
+        if known.contains(name) {
             return Ok(());
         }
         Err(Error::not_found(Kind::Topic, name))

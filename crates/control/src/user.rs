@@ -1,19 +1,35 @@
 //! Kafka users of an instance: who may come in through its SASL listeners. For the operator; they are Kafka's own
 //! SCRAM users, kept with the cluster, and only as salted keys.
 
+use std::collections::BTreeSet;
+
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Phase;
 use brokerage_domain::{Error, Result};
-use brokerage_engine::{EngineError, User};
+use brokerage_kafka_admin::{ErrorCode, ScramCredential, ScramMechanism};
 use brokerage_store::instance::instance_by_id;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::access_key::LETTERS;
 use crate::control::Control;
+use crate::engine_error::{About, Failure, refusal};
 
 /// Characters of a password that nobody chose.
 const PASSWORD_CHARS: usize = 24;
+/// Salt of a password, for each mechanism; as much as SHA-256 gives.
+const SALT_BYTES: usize = 32;
+/// Longest name: the longest that every client has to be able to send (RFC 4616).
+const NAME_BYTES_MAX: usize = 255;
+
+/// A Kafka user of an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Its name.
+    pub name: String,
+    /// Whether it may do everything, whatever ACLs say.
+    pub is_super: bool,
+}
 
 impl Control {
     /// Makes a user of a running instance, or gives it another password. Without a password one is drawn; it is
@@ -38,8 +54,9 @@ impl Control {
         }
         let password = password
             .unwrap_or_else(|| SecretString::from(self.chance.text(LETTERS, PASSWORD_CHARS)));
-        self.engine
-            .ensure_user(id, name, &password)
+        check_user(name, &password)?;
+        let credentials = self.credentials(&password).await?;
+        self.put_credentials(id, name, &credentials)
             .await
             .map_err(user_error)?;
         if let Some(is_super) = is_super {
@@ -48,9 +65,45 @@ impl Control {
         Ok(Some(password))
     }
 
+    /// One for every mechanism.
+    async fn credentials(&self, password: &SecretString) -> Result<Vec<ScramCredential>> {
+        let salted = ScramMechanism::ALL.map(|mechanism| {
+            let mut salt = vec![0; SALT_BYTES];
+            self.chance.fill(&mut salt);
+            (mechanism, salt)
+        });
+        let password = password.clone();
+        let derive = move || -> Vec<ScramCredential> {
+            let salted = salted.into_iter();
+            salted
+                .map(|(mechanism, salt)| ScramCredential::derive(mechanism, &password, salt))
+                .collect()
+        };
+        let derived = tokio::task::spawn_blocking(derive).await;
+        derived.map_err(Error::internal)
+    }
+
+    async fn put_credentials(
+        &self,
+        id: &InstanceId,
+        name: &str,
+        credentials: &[ScramCredential],
+    ) -> std::result::Result<(), Failure> {
+        let mut kafka = self.kafka(id).await?;
+        // One by one: Kafka takes one change of a user in a request.
+        for credential in credentials {
+            kafka.user_put(name, credential).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns whether there is such a user.
     async fn set_super_user(&self, id: &InstanceId, name: &str, is_super: bool) -> Result<bool> {
-        let set = self.engine.set_super_user(id, name, is_super).await;
-        set.map_err(user_error)
+        let set = async {
+            let mut kafka = self.kafka(id).await?;
+            Ok::<_, Failure>(kafka.super_user_set(name, is_super).await?)
+        };
+        set.await.map_err(user_error)
     }
 
     /// Takes a user away; nothing happens where there is none. Connections that are open stay so, as with Kafka.
@@ -59,7 +112,20 @@ impl Control {
     /// [`Error::NotFound`], [`Error::WrongPhase`] when the instance does not run.
     pub async fn user_delete(&self, id: &InstanceId, name: &str) -> Result<()> {
         self.check_running(id).await?;
-        self.engine.drop_user(id, name).await.map_err(user_error)
+        let delete = async {
+            let mut kafka = self.kafka(id).await?;
+            let known = kafka.user_list().await?;
+            let known = known.into_iter().filter(|user| user.name == name);
+            for mechanism in known.flat_map(|user| user.mechanisms) {
+                match kafka.user_delete(name, mechanism).await {
+                    // Somebody else was faster.
+                    Err(error) if error.code() == Some(ErrorCode::ResourceNotFound) => {}
+                    other => other?,
+                }
+            }
+            Ok::<_, Failure>(())
+        };
+        delete.await.map_err(user_error)
     }
 
     /// The users of a running instance, sorted by name.
@@ -68,7 +134,20 @@ impl Control {
     /// [`Error::NotFound`], [`Error::WrongPhase`] when the instance does not run.
     pub async fn user_list(&self, id: &InstanceId) -> Result<Vec<User>> {
         self.check_running(id).await?;
-        self.engine.list_users(id).await.map_err(user_error)
+        let list = async {
+            let mut kafka = self.kafka(id).await?;
+            let users = kafka.user_list().await?;
+            Ok::<_, Failure>((users, kafka.super_user_list().await?))
+        };
+        let (users, super_users) = list.await.map_err(user_error)?;
+        let super_users: BTreeSet<String> = super_users.into_iter().collect();
+        let mut names: BTreeSet<String> = users.into_iter().map(|user| user.name).collect();
+        names.extend(super_users.iter().cloned());
+        let user = |name: String| User {
+            is_super: super_users.contains(&name),
+            name,
+        };
+        Ok(names.into_iter().map(user).collect())
     }
 
     pub(crate) async fn check_running(&self, id: &InstanceId) -> Result<()> {
@@ -84,9 +163,19 @@ impl Control {
     }
 }
 
-fn user_error(error: EngineError) -> Error {
-    match error {
-        EngineError::Refused { reason } => Error::invalid("the user", reason),
-        other => Error::internal(other),
+/// What every client can send as PLAIN and SCRAM have it: Kafka itself takes more.
+fn check_user(name: &str, password: &SecretString) -> Result<()> {
+    let invalid = |reason: &str| Err(Error::invalid("the user", reason));
+    let is_printable = name.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+    if name.is_empty() || name.len() > NAME_BYTES_MAX || !is_printable {
+        return invalid("a name has 1 to 255 bytes of printable ASCII");
     }
+    if password.expose_secret().is_empty() || password.expose_secret().contains('\0') {
+        return invalid("a password is not empty and has no NUL");
+    }
+    Ok(())
+}
+
+fn user_error(failure: Failure) -> Error {
+    refusal(failure, About::User)
 }

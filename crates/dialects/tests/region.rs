@@ -9,7 +9,7 @@ use brokerage_dialects::jdkafka::signing::JDCLOUD2;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::{Instance, Phase};
 use brokerage_domain::topic::Topic;
-use brokerage_engine::Engine;
+use brokerage_kafka_admin::NewTopic;
 use brokerage_testkit::{Answer, CLOUDS, Plane};
 use brokerage_wire::operation::{Mode, RegionUse, Row, Table};
 use brokerage_wire::params::{from_json, to_dotted};
@@ -89,15 +89,14 @@ impl World {
         world.jdkafka = text(&bought, "/result/instanceId");
         for (profile, id) in world.instances() {
             world.plane.wait_for(profile, id, Phase::Running).await;
-            let topic = Topic {
+            let topic = NewTopic {
                 name: "orders".into(),
                 partitions: 2,
                 replication_factor: 1,
                 configs: BTreeMap::new(),
             };
-            let id = InstanceId::new(id);
-            let made = world.plane.engine.create_topic(&id, &topic);
-            made.await.expect("the cluster runs");
+            let made = world.plane.kafka(id).await.topic_create(&topic).await;
+            made.expect("the cluster runs");
         }
         world
     }
@@ -202,8 +201,7 @@ impl World {
             // Looking at it is the reconciler's; tags of Tencent Cloud have no region.
             instance.revision = 0;
             instance.tags.clear();
-            let topics = self.plane.engine.list_topics(&id).await;
-            state.push((instance, topics.expect("the cluster runs")));
+            state.push((instance, self.plane.topics(id.as_str()).await));
         }
         state
     }

@@ -6,22 +6,19 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use brokerage_broker::{
-    Durability, Host, HostError, HostOptions, LogIntervals, SharedPortSpec, TlsFiles, TopicError,
-    TopicSpec, UserDescription,
+    Durability, Host, HostError, HostOptions, LogIntervals, SharedPortSpec, TlsFiles,
 };
 use brokerage_domain::clock::Clock;
 use brokerage_domain::cluster_settings::SettingName;
 use brokerage_domain::id::InstanceId;
-use brokerage_domain::topic::Topic;
-use brokerage_engine::{ClusterObservation, ClusterSpec, Engine, EngineError, User};
+use brokerage_engine::{
+    ClusterDetails, ClusterObservation, ClusterSpec, Counter, Engine, EngineError,
+    GroupObservation, TopicObservation, UserObservation,
+};
 use brokerage_kafka_admin::Stream;
 use parking_lot::Mutex;
-use secrecy::SecretString;
 
 use crate::cluster::{SETTINGS, host_spec};
-
-/// Topics of Kafka's own, which no owner made.
-const INTERNAL_PREFIX: &str = "__";
 
 /// Why the engine cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -103,9 +100,10 @@ impl EmbeddedEngine {
         Some(seen.advertised_port)
     }
 
-    /// What runs the clusters, to look at them.
-    pub fn host(&self) -> &Host {
-        &self.host
+    /// Waits until a task has ended by itself without which clusters are not looked after, and says which. Who runs the
+    /// engine should end then.
+    pub async fn lost(&self) -> &'static str {
+        self.host.lost().await
     }
 
     /// Stops every cluster cleanly.
@@ -116,7 +114,6 @@ impl EmbeddedEngine {
 
 fn host_error(error: HostError) -> EngineError {
     match error {
-        HostError::InvalidUser { reason } => EngineError::Refused { reason },
         HostError::AddressInUse { address } => EngineError::AddressTaken { address },
         damaged @ HostError::DamagedJournal { .. } => EngineError::Damaged(damaged.into()),
         HostError::InvalidClusterId { .. }
@@ -129,11 +126,43 @@ fn host_error(error: HostError) -> EngineError {
     }
 }
 
-fn topic_error(error: TopicError) -> EngineError {
-    EngineError::Kafka {
-        code: error.code,
-        message: error.message,
-    }
+fn counters(described: Vec<(&'static str, &'static str, u64)>) -> Vec<Counter> {
+    let counter = |(name, help, value)| Counter { name, help, value };
+    described.into_iter().map(counter).collect()
+}
+
+fn details(host: &Host, id: &str) -> Option<ClusterDetails> {
+    let topics = host.observe_topics(id)?.into_iter();
+    let users = host.observe_users(id)?.into_iter();
+    let groups = host.observe_groups(id)?.into_iter();
+    Some(ClusterDetails {
+        topics: topics
+            .map(|topic| TopicObservation {
+                name: topic.name,
+                bytes_stored: topic.stored_bytes,
+                counters: counters(topic.counters.described()),
+            })
+            .collect(),
+        users: users
+            .map(|user| UserObservation {
+                name: user.name,
+                counters: counters(user.counters.described()),
+            })
+            .collect(),
+        groups: groups
+            .map(|group| GroupObservation {
+                members: group.members,
+                // Partitions of a topic follow each other.
+                lags: (group.partitions.chunk_by(|a, b| a.topic == b.topic))
+                    .map(|of_topic| {
+                        let lag = of_topic.iter().map(|partition| partition.lag()).sum();
+                        (of_topic[0].topic.clone(), lag)
+                    })
+                    .collect(),
+                id: group.group_id,
+            })
+            .collect(),
+    })
 }
 
 #[async_trait]
@@ -144,6 +173,10 @@ impl Engine for EmbeddedEngine {
 
     fn settings(&self) -> &'static [SettingName] {
         SETTINGS
+    }
+
+    fn versions(&self) -> Vec<String> {
+        brokerage_broker::versions()
     }
 
     async fn ensure_cluster(&self, spec: &ClusterSpec) -> Result<(), EngineError> {
@@ -200,86 +233,28 @@ impl Engine for EmbeddedEngine {
             bytes_in: seen.counters.bytes_in,
             bytes_out: seen.counters.bytes_out,
             bytes_stored: seen.stored_bytes,
+            connections: seen.connections,
+            counters: counters(seen.counters.described()),
             disk_used_bytes: seen.disk_used_bytes,
         }))
     }
 
-    async fn create_topic(&self, id: &InstanceId, topic: &Topic) -> Result<(), EngineError> {
-        let spec = TopicSpec {
-            name: topic.name.clone(),
-            partitions: topic.partitions,
-            replication_factor: topic.replication_factor,
-            configs: topic.configs.clone(),
-        };
-        self.host
-            .create_topic(id.as_str(), spec)
-            .await
-            .map_err(topic_error)
-    }
-
-    async fn delete_topic(&self, id: &InstanceId, name: &str) -> Result<(), EngineError> {
-        self.host
-            .delete_topic(id.as_str(), name)
-            .await
-            .map_err(topic_error)
-    }
-
-    async fn list_topics(&self, id: &InstanceId) -> Result<Vec<Topic>, EngineError> {
-        let mut topics: Vec<Topic> = self
-            .host
-            .list_topics(id.as_str())
-            .map_err(host_error)?
-            .into_iter()
-            .filter(|topic| !topic.name.starts_with(INTERNAL_PREFIX))
-            .map(|topic| Topic {
-                name: topic.name,
-                partitions: topic.partitions,
-                replication_factor: topic.replication_factor,
-                configs: topic.configs,
-            })
-            .collect();
-        topics.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(topics)
-    }
-
-    async fn ensure_user(
+    async fn observe_details(
         &self,
         id: &InstanceId,
-        name: &str,
-        password: &SecretString,
-    ) -> Result<(), EngineError> {
-        self.host
-            .ensure_user(id.as_str(), name, password.clone())
-            .await
-            .map_err(host_error)
+    ) -> Result<Option<ClusterDetails>, EngineError> {
+        let (host, id) = (self.host.clone(), id.as_str().to_owned());
+        // The lag of groups reads the disk.
+        let looking = tokio::task::spawn_blocking(move || details(&host, &id));
+        looking.await.map_err(EngineError::failed)
     }
 
-    async fn set_super_user(
-        &self,
-        id: &InstanceId,
-        name: &str,
-        is_super: bool,
-    ) -> Result<bool, EngineError> {
-        self.host
-            .set_super_user(id.as_str(), name, is_super)
-            .await
-            .map_err(host_error)
-    }
-
-    async fn drop_user(&self, id: &InstanceId, name: &str) -> Result<(), EngineError> {
-        self.host
-            .drop_user(id.as_str(), name)
-            .await
-            .map_err(host_error)
-    }
-
-    async fn list_users(&self, id: &InstanceId) -> Result<Vec<User>, EngineError> {
-        let users = self.host.list_users(id.as_str()).map_err(host_error)?;
-        let user = |user: UserDescription| User {
-            name: user.name,
-            is_super: user.is_super,
-        };
-        Ok(users.into_iter().map(user).collect())
+    fn gauges(&self) -> Vec<Counter> {
+        vec![Counter {
+            name: "open_files",
+            help: "Segments and journals kept open.",
+            value: self.host.open_files() as u64,
+        }]
     }
 
     async fn connect(&self, id: &InstanceId) -> Result<Box<dyn Stream>, EngineError> {

@@ -6,8 +6,6 @@
 mod cluster;
 mod engine;
 
-pub use brokerage_broker::{
-    Durability, Host, LogIntervals, SharedPortSpec, TlsFiles, serves_version,
-};
+pub use brokerage_broker::{Durability, LogIntervals, SharedPortSpec, TlsFiles, serves_version};
 pub use cluster::SETTINGS;
 pub use engine::{EmbeddedEngine, EmbeddedOptions, OpenError};

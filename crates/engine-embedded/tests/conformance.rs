@@ -16,12 +16,13 @@ use brokerage_engine::{ClusterSpec, Engine, EngineError, Listener};
 use brokerage_engine_embedded::{
     Durability, EmbeddedEngine, EmbeddedOptions, LogIntervals, SETTINGS, SharedPortSpec,
 };
-use brokerage_kafka_admin::{AdminError, Client, ErrorCode, NewRecord, NewTopic};
+use brokerage_kafka_admin::{
+    AdminError, Client, ErrorCode, NewRecord, NewTopic, ScramCredential, ScramMechanism,
+};
 use bytes::Bytes;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{MetadataRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
-use secrecy::SecretString;
 
 /// Ports that the system gave just now; the listeners that held them are gone.
 fn free_ports(count: usize) -> Vec<u16> {
@@ -91,7 +92,7 @@ fn open(dir: &tempfile::TempDir) -> EmbeddedEngine {
 async fn the_embedded_engine_passes_the_suite() {
     let dir = tempfile::tempdir().unwrap();
     let engine = open(&dir);
-    brokerage_engine::conformance::run(&engine, &spec("suite-1", &free_ports(3))).await;
+    brokerage_engine::conformance::run(&engine, |id| spec(id, &free_ports(3))).await;
     engine.shutdown().await;
 }
 
@@ -99,13 +100,16 @@ async fn the_embedded_engine_passes_the_suite() {
 async fn a_damaged_cluster_is_named_and_does_not_hold_up_others() {
     let dir = tempfile::tempdir().unwrap();
     let engine = open(&dir);
-    let password = SecretString::from("a password");
     for id in ["damaged-1", "sound-1"] {
         let spec = spec(id, &free_ports(1));
         engine.ensure_cluster(&spec).await.unwrap();
+        let stream = engine.connect(&spec.id).await.unwrap();
+        let mut kafka = Client::connect(stream).await.unwrap();
+        let password = "a password".into();
         for user in ["first", "second"] {
-            let made = engine.ensure_user(&spec.id, user, &password).await;
-            made.unwrap();
+            let credential =
+                ScramCredential::derive(ScramMechanism::Sha256, &password, vec![7; 32]);
+            kafka.user_put(user, &credential).await.unwrap();
         }
     }
     engine.shutdown().await;

@@ -7,9 +7,7 @@ use brokerage_domain::catalog::UsableLimits;
 use brokerage_domain::cluster_settings::{ClusterSettings, SettingName};
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::listener::SecurityProtocol;
-use brokerage_domain::topic::Topic;
 use brokerage_kafka_admin::Stream;
-use secrecy::SecretString;
 
 /// Something that runs real Kafka.
 ///
@@ -22,6 +20,17 @@ pub trait Engine: Send + Sync {
 
     /// The cluster settings that it puts in force. A new value reaches a running cluster without a start.
     fn settings(&self) -> &'static [SettingName];
+
+    /// The versions of Apache Kafka that clusters can be, oldest first. Further patches of a line that is named are like
+    /// the last one named before them.
+    fn versions(&self) -> Vec<String>;
+
+    /// Whether a cluster can be of this version (`2.4.1`, `2.4`).
+    fn serves_version(&self, version: &str) -> bool {
+        let wanted = line(version);
+        let versions = self.versions();
+        wanted.is_some() && versions.iter().any(|known| line(known) == wanted)
+    }
 
     /// Makes the cluster run as described, from whatever is there, and returns when its listeners accept. Data that is
     /// damaged is [`EngineError::Damaged`], never a cluster without it.
@@ -42,39 +51,15 @@ pub trait Engine: Send + Sync {
         id: &InstanceId,
     ) -> Result<Option<ClusterObservation>, EngineError>;
 
-    /// Makes a topic. One of that name is Kafka's own error TOPIC_ALREADY_EXISTS.
-    async fn create_topic(&self, id: &InstanceId, topic: &Topic) -> Result<(), EngineError>;
+    /// What is seen of the topics, users and groups of a running cluster; `None` when it does not run. It may read the
+    /// disk: for monitoring, not for decisions.
+    async fn observe_details(&self, id: &InstanceId)
+    -> Result<Option<ClusterDetails>, EngineError>;
 
-    /// Deletes a topic and its data.
-    async fn delete_topic(&self, id: &InstanceId, name: &str) -> Result<(), EngineError>;
-
-    /// The cluster's topics, sorted by name, internal ones left out.
-    async fn list_topics(&self, id: &InstanceId) -> Result<Vec<Topic>, EngineError>;
-
-    /// Makes a user of a running cluster have this password for every SASL mechanism. The password is not kept, only
-    /// what can check it.
-    async fn ensure_user(
-        &self,
-        id: &InstanceId,
-        name: &str,
-        password: &SecretString,
-    ) -> Result<(), EngineError>;
-
-    /// Makes a user of a running cluster a super user, or takes that away, at once. Returns whether there is such a
-    /// user. Where users authenticate, administering the cluster (users, ACLs, quotas, broker settings) is for super
-    /// users only; what the engine itself does needs none. Where nobody authenticates, `ANONYMOUS` is a user, too.
-    async fn set_super_user(
-        &self,
-        id: &InstanceId,
-        name: &str,
-        is_super: bool,
-    ) -> Result<bool, EngineError>;
-
-    /// Forgets a user, and that it is a super user. Nothing happens where there is none.
-    async fn drop_user(&self, id: &InstanceId, name: &str) -> Result<(), EngineError>;
-
-    /// The cluster's users, sorted by name.
-    async fn list_users(&self, id: &InstanceId) -> Result<Vec<User>, EngineError>;
+    /// What the engine holds for all clusters together, such as open files.
+    fn gauges(&self) -> Vec<Counter> {
+        Vec::new()
+    }
 
     /// Opens a connection to a running cluster on which its own Kafka protocol is spoken as a super user, whatever its
     /// listeners demand and its ACLs say, also while brokers are stopped. Every request is answered there, whichever
@@ -89,6 +74,19 @@ pub trait Engine: Send + Sync {
 
     /// Brings back what [`Engine::stop_broker`] took away. May be repeated.
     async fn start_broker(&self, id: &InstanceId, broker_id: i32) -> Result<(), EngineError>;
+}
+
+/// Major and minor number of a version of two or three numbers.
+fn line(version: &str) -> Option<(u16, u16)> {
+    let number = |text: &str| {
+        let is_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        is_digits.then(|| text.parse::<u16>().ok()).flatten()
+    };
+    let numbers: Option<Vec<u16>> = version.split('.').map(number).collect();
+    match numbers?[..] {
+        [major, minor] | [major, minor, _] => Some((major, minor)),
+        _ => None,
+    }
 }
 
 /// What a cluster should be.
@@ -121,15 +119,6 @@ pub struct Listener {
     pub port: u16,
 }
 
-/// A Kafka user of a cluster.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct User {
-    /// Its name.
-    pub name: String,
-    /// Whether it may do everything, whatever ACLs say.
-    pub is_super: bool,
-}
-
 /// What is seen of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ClusterObservation {
@@ -151,8 +140,65 @@ pub struct ClusterObservation {
     pub bytes_out: u64,
     /// Bytes on disk.
     pub bytes_stored: u64,
+    /// Clients' connections that are open.
+    pub connections: u32,
+    /// What was counted since the cluster was started, always in the same order.
+    pub counters: Vec<Counter>,
     /// Bytes of the bought disk that are filled, as its limit counts them (with or without replicas).
     pub disk_used_bytes: u64,
+}
+
+/// One running total.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counter {
+    /// Its name, units last.
+    pub name: &'static str,
+    /// What it counts, for people.
+    pub help: &'static str,
+    /// How much.
+    pub value: u64,
+}
+
+/// What is seen of a cluster's topics, users and groups.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ClusterDetails {
+    /// Its topics, by name.
+    pub topics: Vec<TopicObservation>,
+    /// Those who used it, by name; an empty name is for all who are counted together.
+    pub users: Vec<UserObservation>,
+    /// Its consumer groups, by id.
+    pub groups: Vec<GroupObservation>,
+}
+
+/// What is seen of a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicObservation {
+    /// Its name.
+    pub name: String,
+    /// Bytes of its segments on disk.
+    pub bytes_stored: u64,
+    /// What was counted of it.
+    pub counters: Vec<Counter>,
+}
+
+/// What is seen of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserObservation {
+    /// Its name.
+    pub name: String,
+    /// What was counted of it.
+    pub counters: Vec<Counter>,
+}
+
+/// What is seen of a consumer group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupObservation {
+    /// Its id.
+    pub id: String,
+    /// Members that it has.
+    pub members: u32,
+    /// How many offsets it is behind, by topic that it committed offsets of.
+    pub lags: Vec<(String, u64)>,
 }
 
 /// Why an engine could not do it.
@@ -174,14 +220,6 @@ pub enum EngineError {
     /// people can help, and until then trying again does not.
     #[error("the data of the cluster is damaged; its operator has to look")]
     Damaged(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Kafka's own refusal of a topic operation.
-    #[error("{message}")]
-    Kafka {
-        /// Kafka's error code.
-        code: i16,
-        /// Kafka's message.
-        message: String,
-    },
     /// Not now; trying again may help.
     #[error("the engine failed")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -8,4 +8,7 @@ pub mod cluster;
 pub mod conformance;
 pub mod fake;
 
-pub use cluster::{ClusterObservation, ClusterSpec, Engine, EngineError, Listener, User};
+pub use cluster::{
+    ClusterDetails, ClusterObservation, ClusterSpec, Counter, Engine, EngineError,
+    GroupObservation, Listener, TopicObservation, UserObservation,
+};

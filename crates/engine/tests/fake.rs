@@ -10,7 +10,7 @@ use brokerage_engine::fake::FakeEngine;
 use brokerage_engine::{ClusterSpec, Listener};
 
 #[tokio::test]
-async fn the_fake_engine_passes_the_suite() {
+async fn the_fake_engine_lives_as_the_suite_has_it() {
     let catalogs = Catalogs::embedded();
     let catalog = catalogs.get("ckafka").expect("the catalog is embedded");
     let region = catalog.regions()[0].id.clone();
@@ -35,5 +35,5 @@ async fn the_fake_engine_passes_the_suite() {
         limits: plan.usable,
         settings: ClusterSettings::default(),
     };
-    brokerage_engine::conformance::run(&FakeEngine::new(), &spec).await;
+    brokerage_engine::conformance::lifecycle(&FakeEngine::new(), &spec).await;
 }

@@ -1,13 +1,19 @@
 //! One connection: framing, versions, bounds.
 
-use std::{collections::BTreeMap, io, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io,
+    pin::Pin,
+    task::{Context, Waker},
+    time::Duration,
+};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::{
     messages::{ApiVersionsRequest, RequestHeader, ResponseHeader},
     protocol::{Decodable, Encodable, HeaderVersion, Request},
 };
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use crate::{AdminError, error::check};
 
@@ -105,8 +111,15 @@ impl Client {
         &self.versions
     }
 
-    /// Whether another request can be made.
-    pub fn is_usable(&self) -> bool {
+    /// Whether another request can be made: the broker has not closed, and no request was given up.
+    pub fn is_alive(&mut self) -> bool {
+        let mut byte = [0];
+        let mut buffer = ReadBuf::new(&mut byte);
+        // Who reads next registers its own waker.
+        let mut context = Context::from_waker(Waker::noop());
+        let seen = Pin::new(&mut self.stream).poll_read(&mut context, &mut buffer);
+        // Between requests there is nothing to read but the end.
+        self.is_lost |= seen.is_ready();
         !self.is_lost
     }
 

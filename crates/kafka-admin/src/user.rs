@@ -14,12 +14,32 @@ use ring::{digest, pbkdf2};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    AdminError, Client,
+    ALL_BROKERS, AdminError, AlterConfig, Client, ConfigChange, ErrorCode,
     client::{only, refused},
 };
 
 /// Rounds of PBKDF2 (`minIterations` of Kafka's mechanisms, what its own tools take).
 const ITERATIONS: u32 = 4_096;
+
+/// Kafka's setting of who may do everything.
+const SUPER_USERS: &str = "super.users";
+/// What principals of users begin with.
+const PRINCIPAL_PREFIX: &str = "User:";
+
+/// The principals of a list: separated by semicolons; one of a name is written `\;`, a backslash `\\`.
+fn principals(value: &str) -> impl Iterator<Item = String> {
+    let mut principals = vec![String::new()];
+    let mut letters = value.chars();
+    while let Some(letter) = letters.next() {
+        match (letter, principals.last_mut()) {
+            (';', _) => principals.push(String::new()),
+            ('\\', Some(last)) => last.extend(letters.next()),
+            (other, Some(last)) => last.push(other),
+            (_, None) => {}
+        }
+    }
+    principals.into_iter()
+}
 
 /// A hash to do SCRAM with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -146,6 +166,45 @@ impl Client {
             .with_mechanism(mechanism.number());
         let request = AlterUserScramCredentialsRequest::default().with_deletions(vec![deletion]);
         self.alter_user(&request).await
+    }
+
+    /// Who was made a super user, by name: Kafka's `super.users`, as far as it can be changed while brokers run.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn super_user_list(&mut self) -> Result<Vec<String>, AdminError> {
+        let told = self
+            .configs_describe(&[ALL_BROKERS], Some(&[SUPER_USERS]))
+            .await?;
+        let mut users = Vec::new();
+        for entry in told.into_iter().flatten().flatten() {
+            let value = entry.value.unwrap_or_default();
+            users.extend(principals(&value).filter_map(|principal| {
+                principal.strip_prefix(PRINCIPAL_PREFIX).map(str::to_owned)
+            }));
+        }
+        users.sort();
+        Ok(users)
+    }
+
+    /// Makes a user a super user or takes that away. Returns whether there is such a user.
+    ///
+    /// # Errors
+    /// [`AdminError`]; POLICY_VIOLATION on connections that may not, INVALID_REQUEST for names that no super user has.
+    pub async fn super_user_set(&mut self, name: &str, is_super: bool) -> Result<bool, AdminError> {
+        let escaped = name.replace('\\', "\\\\").replace(';', "\\;");
+        let principal = format!("{PRINCIPAL_PREFIX}{escaped}");
+        let change = AlterConfig {
+            name: SUPER_USERS,
+            change: match is_super {
+                true => ConfigChange::Append(&principal),
+                false => ConfigChange::Subtract(&principal),
+            },
+        };
+        match self.configs_alter(ALL_BROKERS, &[change]).await {
+            Err(error) if error.code() == Some(ErrorCode::ResourceNotFound) => Ok(false),
+            other => other.map(|()| true),
+        }
     }
 
     async fn alter_user(

@@ -1,13 +1,14 @@
 //! The test control plane.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use brokerage_control::access_key::NewKey;
 use brokerage_control::catalog::catalogs_keep;
 use brokerage_control::context::Rights;
 use brokerage_control::sandbox::{SANDBOX_ACCOUNT, SANDBOX_KEY_ID, SANDBOX_SECRET};
 use brokerage_control::seal::MasterKey;
+use brokerage_control::topic::topics_of;
 use brokerage_control::{Call, Context, Control, Parts, Principal, Settings};
 use brokerage_domain::Error;
 use brokerage_domain::access::Policy;
@@ -15,7 +16,11 @@ use brokerage_domain::catalog::Catalogs;
 use brokerage_domain::clock::{Clocks, FrozenClock, Moment};
 use brokerage_domain::id::{AccessKeyId, Chance, InstanceId};
 use brokerage_domain::instance::Phase;
+use brokerage_domain::topic::Topic;
+use brokerage_engine::Engine;
 use brokerage_engine::fake::FakeEngine;
+use brokerage_engine_embedded::{Durability, EmbeddedEngine, EmbeddedOptions, LogIntervals};
+use brokerage_kafka_admin::Client;
 use brokerage_store::Store;
 use brokerage_wire::WireRequest;
 use brokerage_wire::gateway::Gateway;
@@ -126,7 +131,7 @@ impl Plane {
         let catalogs = catalogs_keep(&store, catalogs, beginning)
             .await
             .expect("the catalogs are kept");
-        let engine = Arc::new(FakeEngine::new());
+        let engine = Arc::new(engine(clock.clone()));
         let chance = Chance::seeded(seed);
         // Planes on one store open each other's secrets, whatever else is drawn differently.
         let master_key = match seed {
@@ -275,6 +280,25 @@ impl Plane {
         WireRequest::new(method, target, map, body.to_owned().into()).expect("a test request")
     }
 
+    /// The Kafka of an instance that runs, as its engine's super user.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub async fn kafka(&self, id: &str) -> Client {
+        let stream = self.engine.connect(&InstanceId::new(id)).await;
+        let client = Client::connect(stream.expect("the cluster runs")).await;
+        client.expect("its Kafka answers")
+    }
+
+    /// The topics of an instance that runs, as its Kafka has them.
+    ///
+    /// # Panics
+    /// As [`Plane::kafka`].
+    pub async fn topics(&self, id: &str) -> Vec<Topic> {
+        let topics = topics_of(&mut self.kafka(id).await).await;
+        topics.expect("its Kafka answers")
+    }
+
     /// Waits until an instance of the sandbox account is in a phase.
     ///
     /// # Panics
@@ -325,6 +349,24 @@ impl Plane {
             .expect("the ledger is read");
         assert_eq!(report.findings, [], "of {} transfers", report.transfers);
     }
+}
+
+/// Clusters in a map, with brokers behind them for the tests that speak to Kafka.
+fn engine(clock: Arc<FrozenClock>) -> FakeEngine {
+    let dir = OnceLock::new();
+    FakeEngine::over(move || {
+        let dir = dir.get_or_init(|| tempfile::tempdir().expect("a directory for brokers"));
+        let opened = EmbeddedEngine::open(EmbeddedOptions {
+            data_dir: dir.path().to_owned(),
+            durability: Durability::Process,
+            real_clock: clock.clone(),
+            seed: 1,
+            tls_files: None,
+            shared_port: None,
+            log_intervals: LogIntervals::default(),
+        });
+        Arc::new(opened.expect("brokers can run"))
+    })
 }
 
 /// Makes the plane's own key of the sandbox account, unless another plane on this store has made it.

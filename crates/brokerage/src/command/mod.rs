@@ -267,7 +267,9 @@ fn ledger_check(target: &TargetFlags) -> anyhow::Result<ExitCode> {
 }
 
 fn catalog_check(dir: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let catalogs = serve::catalogs(dir)?;
+    // No engine is opened to look at catalogs: this is what the one that `serve` opens answers.
+    let offered = brokerage_engine_embedded::serves_version;
+    let catalogs = serve::catalogs(dir, &offered)?;
     for catalog in catalogs.current() {
         print::line(format!(
             "{} {} {}",

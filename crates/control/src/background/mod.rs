@@ -63,6 +63,13 @@ pub static TASKS: &[Task] = &[
         run: |control| Box::pin(control.prune_tokens()),
     },
     Task {
+        name: "close_idle_kafka",
+        period: Duration::from_secs(10),
+        priority: Priority::Housekeeping,
+        needs_lease: false,
+        run: |control| Box::pin(control.close_idle_kafka()),
+    },
+    Task {
         name: "seal_audit",
         period: Duration::from_secs(15),
         priority: Priority::Housekeeping,

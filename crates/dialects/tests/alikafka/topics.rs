@@ -1,7 +1,7 @@
 //! Topics and what they take of an instance.
 
 use brokerage_domain::id::InstanceId;
-use brokerage_engine::Engine;
+use brokerage_kafka_admin::NewTopic;
 use brokerage_testkit::Plane;
 use serde_json::{Value, json};
 
@@ -134,8 +134,7 @@ fn config_of(topic: &Value) -> Value {
 
 /// The one topic of an instance as its Kafka has it.
 async fn check_kafka(plane: &Plane, id: &str, replicas: i16, configs: Value) {
-    let topics = plane.engine.list_topics(&InstanceId::new(id)).await;
-    let topics = topics.expect("the cluster runs");
+    let topics = plane.topics(id).await;
     assert_eq!(topics.len(), 1);
     assert_eq!(
         (topics[0].replication_factor, json!(topics[0].configs)),
@@ -209,16 +208,23 @@ async fn a_topics_config_shows_nothing_that_is_not_in_force() {
     let config = r#"{"retention.ms":3600000,"max.message.bytes":"2097152","replication-factor":2}"#;
     let (plane, id, _) = configured(config, &[]).await;
     let id = InstanceId::new(id);
-    let mut topic = plane.engine.list_topics(&id).await.unwrap().remove(0);
-    plane.engine.delete_topic(&id, &topic.name).await.unwrap();
+    let topic = plane.topics(id.as_str()).await.remove(0);
+    let mut kafka = plane.kafka(id.as_str()).await;
+    kafka.topic_delete(&topic.name).await.unwrap();
+    let mut topic = NewTopic {
+        name: topic.name,
+        partitions: topic.partitions,
+        replication_factor: topic.replication_factor,
+        configs: topic.configs,
+    };
     topic.replication_factor = 3;
     topic.configs.remove("max.message.bytes");
     topic
         .configs
         .insert("cleanup.policy".into(), "compact".into());
-    plane.engine.create_topic(&id, &topic).await.unwrap();
+    kafka.topic_create(&topic).await.unwrap();
     topic.name = "others".into();
-    plane.engine.create_topic(&id, &topic).await.unwrap();
+    kafka.topic_create(&topic).await.unwrap();
     for (name, expected) in [
         (
             "topic",

@@ -1,8 +1,6 @@
 //! Topics: their settings, limits and lists.
 
-use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Phase;
-use brokerage_engine::Engine;
 use brokerage_testkit::Plane;
 use serde_json::{Value, json};
 
@@ -35,11 +33,7 @@ async fn every_setting_reaches_kafka_under_its_own_name() {
             .is_some_and(|rest| rest.len() == 8),
         "{topic_id}"
     );
-    let made = plane
-        .engine
-        .list_topics(&InstanceId::new(id.as_str()))
-        .await
-        .unwrap();
+    let made = plane.topics(&id).await;
     let configs: Vec<(&str, &str)> = made[0]
         .configs
         .iter()

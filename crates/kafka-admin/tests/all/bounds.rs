@@ -52,13 +52,13 @@ async fn an_answer_has_its_time_and_its_size() {
 async fn a_request_that_was_given_up_spoils_the_connection() {
     let world = crate::support::World::of(crate::support::spec(1)).await;
     let mut client = world.inside().await;
-    assert!(client.is_usable());
+    assert!(client.is_alive());
     {
         let list = std::pin::pin!(client.topic_list());
         let polled = futures_poll(list);
         assert!(polled, "nobody has answered yet");
     }
-    assert!(!client.is_usable());
+    assert!(!client.is_alive());
     let after = client.topic_list().await.unwrap_err();
     assert!(after.is_lost(), "{after:?}");
 }

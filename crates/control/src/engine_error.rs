@@ -1,0 +1,120 @@
+//! What an engine or the Kafka that it runs refuses, in the domain's words: the one place where that is decided.
+
+use brokerage_domain::Error;
+use brokerage_domain::error::Kind;
+use brokerage_engine::EngineError;
+use brokerage_kafka_admin::{AdminError, ErrorCode};
+
+/// Why an engine, or the Kafka of an instance, did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Kafka(#[from] AdminError),
+}
+
+impl Failure {
+    /// There is no connection.
+    pub(crate) fn unconnected() -> Self {
+        EngineError::failed("no connection was made").into()
+    }
+}
+
+/// What was asked about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum About<'a> {
+    /// One topic.
+    Topic(&'a str),
+    /// The cluster's topics.
+    Topics,
+    /// A Kafka user.
+    User,
+    /// A broker.
+    Broker,
+}
+
+impl About<'_> {
+    /// The value that is not valid, for people.
+    const fn what(self) -> &'static str {
+        match self {
+            Self::Topic(_) | Self::Topics => "the topic",
+            Self::User => "the user",
+            Self::Broker => "the broker",
+        }
+    }
+}
+
+/// The failure as callers are told it. What they cannot help is [`Error::Internal`].
+pub(crate) fn refusal(failure: impl Into<Failure>, about: About<'_>) -> Error {
+    match (failure.into(), about) {
+        (Failure::Engine(EngineError::Refused { reason }), About::User | About::Broker) => {
+            Error::invalid(about.what(), reason)
+        }
+        (Failure::Kafka(AdminError::Kafka(refused)), about) => {
+            kafka_refusal(refused.code, refused.message, about)
+        }
+        (failure, _) => Error::internal(failure),
+    }
+}
+
+fn kafka_refusal(code: ErrorCode, message: String, about: About<'_>) -> Error {
+    match (code, about) {
+        (ErrorCode::TopicAlreadyExists, About::Topic(name)) => Error::Exists {
+            kind: Kind::Topic,
+            id: name.to_owned(),
+        },
+        (ErrorCode::UnknownTopicOrPartition, About::Topic(name)) => {
+            Error::not_found(Kind::Topic, name)
+        }
+        // Of users Kafka says in words what is wrong with them; there are no codes for callers to tell apart.
+        (
+            ErrorCode::UnacceptableCredential
+            | ErrorCode::InvalidRequest
+            | ErrorCode::PolicyViolation,
+            About::User,
+        ) => Error::invalid(about.what(), message),
+        (code, _) => Error::Kafka {
+            code: code.code(),
+            message,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use brokerage_kafka_admin::KafkaError;
+
+    fn check(failure: impl Into<Failure>, about: About<'_>, expected: &str) {
+        assert_eq!(refusal(failure, about).to_string(), expected);
+    }
+
+    #[test]
+    fn what_kafka_says_is_never_taken_for_a_name() {
+        let kafka = |code, message: &str| {
+            AdminError::from(KafkaError {
+                code,
+                message: message.to_owned(),
+            })
+        };
+        let exists = || kafka(ErrorCode::TopicAlreadyExists, "Topic 'x' already exists.");
+        check(exists(), About::Topic("x"), "the topic x exists already");
+        check(exists(), About::Topics, "Topic 'x' already exists.");
+        let unknown = kafka(ErrorCode::UnknownTopicOrPartition, "This server does not …");
+        check(unknown, About::Topic("x"), "the topic x does not exist");
+        let reserved = kafka(ErrorCode::UnacceptableCredential, "the name is reserved");
+        check(
+            reserved,
+            About::User,
+            "the user is not valid: the name is reserved",
+        );
+        let reason = "cluster \"c\" has no broker 7".to_owned();
+        let broker = EngineError::Refused { reason };
+        let told = "the broker is not valid: cluster \"c\" has no broker 7";
+        check(broker, About::Broker, told);
+        let passing = EngineError::failed("no such cluster");
+        let internal = refusal(passing, About::Topics);
+        assert!(matches!(internal, Error::Internal(_)), "{internal:?}");
+    }
+}

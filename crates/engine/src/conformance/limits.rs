@@ -1,0 +1,121 @@
+//! What was bought holds on real traffic, and not for the engine itself.
+
+use std::time::{Duration, Instant};
+
+use brokerage_kafka_admin::{Client, ErrorCode, NewRecord, NewTopic};
+
+use super::{inside, outside, try_outside};
+use crate::cluster::{ClusterSpec, Engine};
+
+/// Bytes of one record.
+const RECORD_BYTES: usize = 100_000;
+/// Bytes a second that are bought.
+const BANDWIDTH: u64 = 400_000;
+/// Bytes of disk that are bought.
+const DISK_BYTES: u64 = 10_000_000;
+/// Records that certainly do not fit on that disk.
+const RECORDS_MAX: usize = 2 * DISK_BYTES as usize / RECORD_BYTES;
+
+fn topic(name: &str, partitions: i32) -> NewTopic {
+    NewTopic {
+        name: name.to_owned(),
+        partitions,
+        replication_factor: 1,
+        configs: Default::default(),
+    }
+}
+
+async fn append(client: &mut Client, bytes: usize) -> Result<i64, ErrorCode> {
+    let record = NewRecord {
+        value: Some(vec![7; bytes].into()),
+        ..NewRecord::default()
+    };
+    let appended = client.records_append("t", 0, &[record]).await;
+    appended.map_err(|error| error.code().unwrap_or_else(|| panic!("append: {error:?}")))
+}
+
+/// Bandwidth, sizes of messages, topics, partitions and disk.
+pub(super) async fn limits(engine: &dyn Engine, spec: &ClusterSpec) {
+    let mut spec = spec.clone();
+    spec.limits.topics_max = 2;
+    spec.limits.partitions_max = 3;
+    spec.limits.message_bytes_max = 2 * RECORD_BYTES as u64;
+    spec.limits.message_bytes_default = 2 * RECORD_BYTES as u64;
+    spec.limits.ingress_bytes_per_second_max = Some(BANDWIDTH);
+    spec.limits.egress_bytes_per_second_max = Some(BANDWIDTH);
+    spec.limits.bandwidth_counts_replicas = false;
+    spec.limits.disk_counts_replicas = false;
+    spec.limits.disk_bytes_max = DISK_BYTES;
+    engine.ensure_cluster(&spec).await.expect("ensure");
+    let mut client = inside(engine, &spec).await;
+    client
+        .topic_create(&topic("t", 1))
+        .await
+        .expect("create topic");
+    for (name, partitions, is_allowed) in [("u", 3, false), ("u", 2, true), ("v", 1, false)] {
+        let made = client.topic_create(&topic(name, partitions)).await;
+        let code = made.err().and_then(|error| error.code());
+        let expected = (!is_allowed).then_some(ErrorCode::PolicyViolation);
+        assert_eq!(code, expected, "{name} with {partitions} partitions");
+    }
+
+    let mut leader = leader_of(&mut client, &spec).await;
+    let large = append(&mut leader, 3 * RECORD_BYTES).await;
+    assert_eq!(large, Err(ErrorCode::MessageTooLarge));
+    // What is told to wait waits: three seconds' worth, of which the first second may be saved up.
+    let began = Instant::now();
+    for _ in 0..3 * BANDWIDTH as usize / RECORD_BYTES {
+        append(&mut leader, RECORD_BYTES).await.expect("append");
+    }
+    append(&mut leader, 1).await.expect("append");
+    let took = began.elapsed();
+    assert!(took > Duration::from_secs(1), "bandwidth holds: {took:?}");
+    let began = Instant::now();
+    let mut refused = None;
+    for _ in 0..RECORDS_MAX {
+        refused = append(&mut client, RECORD_BYTES).await.err();
+        if refused.is_some() {
+            break;
+        }
+    }
+    assert_eq!(
+        refused,
+        Some(ErrorCode::KafkaStorageError),
+        "the disk is full"
+    );
+    // At the bought bandwidth it would have taken this long.
+    let bought = Duration::from_secs((DISK_BYTES - 4 * BANDWIDTH) / BANDWIDTH / 2);
+    assert!(began.elapsed() < bought, "bandwidth is not for the engine");
+    engine.drop_cluster(&spec.id).await.expect("drop");
+}
+
+/// A connection to the broker that leads the topic.
+async fn leader_of(client: &mut Client, spec: &ClusterSpec) -> Client {
+    let found = client.topic_find("t").await.expect("metadata");
+    let leader_id = found.expect("the topic is there").partitions[0].leader_id;
+    let mut spec = spec.clone();
+    spec.listeners
+        .retain(|listener| listener.broker_id == leader_id);
+    outside(&spec).await
+}
+
+/// Connections: those bought, and the engine's beside.
+pub(super) async fn connections(engine: &dyn Engine, spec: &ClusterSpec) {
+    let mut spec = spec.clone();
+    spec.limits.connections_max = 2;
+    engine.ensure_cluster(&spec).await.expect("ensure");
+    let held = [outside(&spec).await, outside(&spec).await];
+    assert!(try_outside(&spec).await.is_none(), "a third is refused");
+    let mut client = inside(engine, &spec).await;
+    client
+        .topic_create(&topic("t", 1))
+        .await
+        .expect("create topic");
+    drop(held);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while try_outside(&spec).await.is_none() {
+        assert!(Instant::now() < deadline, "a closed connection makes room");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    engine.drop_cluster(&spec.id).await.expect("drop");
+}
