@@ -100,6 +100,10 @@ pub enum Ask {
         instance: String,
         broker: i32,
     },
+    OrphanList,
+    OrphanDelete {
+        cluster: String,
+    },
     LedgerCheck,
     Requests {
         last: usize,
@@ -223,6 +227,18 @@ pub async fn answer(control: &Control, api: &[String], ask: Ask) -> anyhow::Resu
             let id = InstanceId::new(instance);
             control.broker_start(&id, broker).await?;
             Ok(json!({ "instance_id": id.as_str(), "broker": broker, "running": true }))
+        }
+        Ask::OrphanList => {
+            let orphans = control.orphan_list().await?;
+            let rows = orphans
+                .iter()
+                .map(|orphan| json!({ "cluster": orphan.id.as_str(), "running": orphan.running }));
+            Ok(Value::Array(rows.collect()))
+        }
+        Ask::OrphanDelete { cluster } => {
+            let id = InstanceId::new(cluster);
+            control.orphan_delete(&id).await?;
+            Ok(json!({ "cluster": id.as_str(), "deleted": true }))
         }
         Ask::LedgerCheck => {
             let report = control.ledger_check().await?;

@@ -35,6 +35,9 @@ pub enum Command {
     /// Brokers of an instance: drills
     #[command(subcommand)]
     Broker(BrokerCommand),
+    /// Clusters that the database does not know
+    #[command(subcommand)]
+    Orphan(OrphanCommand),
     /// Add money to an account
     TopUp(TopUpFlags),
     /// Networks and subnets
@@ -256,6 +259,19 @@ pub enum BrokerCommand {
         instance: String,
         /// The broker, counted from 0
         id: i32,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum OrphanCommand {
+    /// List them: they are stopped, and their data is kept
+    List(TargetFlags),
+    /// Delete one with its data
+    Delete {
+        /// The cluster
+        id: String,
         #[command(flatten)]
         target: TargetFlags,
     },

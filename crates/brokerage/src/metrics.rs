@@ -55,6 +55,8 @@ struct Clusters {
     /// What the engine holds for all of them.
     gauges: Vec<Counter>,
     has_details: bool,
+    /// Clusters that the store does not know, as the last look found them.
+    orphans: u64,
 }
 
 fn counters(
@@ -131,6 +133,7 @@ impl Clusters {
             running,
             gauges: engine.gauges(),
             has_details,
+            orphans: 0,
         })
     }
 
@@ -142,6 +145,8 @@ impl Clusters {
     fn encode_instances(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let help = "Instances that run.";
         single(encoder, "instances", help, self.running.len() as u64)?;
+        let help = "Clusters that the database does not know: stopped, and kept.";
+        single(encoder, "orphans", help, self.orphans)?;
         for gauge in &self.gauges {
             single(encoder, gauge.name, gauge.help, gauge.value)?;
         }
@@ -334,6 +339,8 @@ impl Metrics {
                 return plain(StatusCode::INTERNAL_SERVER_ERROR);
             }
         };
+        let mut clusters = clusters;
+        clusters.orphans = self.control.orphan_count() as u64;
         let control = self.control.clone();
         // There may be many rows.
         let written = move || {

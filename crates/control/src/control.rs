@@ -1,5 +1,6 @@
 //! The control plane's one value: settings, store, catalogs, clocks, engine and the bounded memories.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64};
@@ -7,11 +8,12 @@ use std::sync::atomic::{AtomicBool, AtomicI64};
 use brokerage_domain::access::Vocabulary;
 use brokerage_domain::catalog::Catalogs;
 use brokerage_domain::clock::{Clocks, Moment};
-use brokerage_domain::id::Chance;
+use brokerage_domain::id::{Chance, InstanceId};
 use brokerage_domain::listener::Listeners;
 use brokerage_domain::{Error, Result};
 use brokerage_engine::Engine;
 use brokerage_store::{Store, StoreError, Tx};
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -44,6 +46,8 @@ pub struct Settings {
     pub rate_limits: bool,
     /// Instances that are worked on at once.
     pub reconcile_parallel: usize,
+    /// Whether the reconciler takes every step twice. It may, at any time; tests make it do so.
+    pub steps_taken_twice: bool,
 }
 
 impl Default for Settings {
@@ -57,6 +61,7 @@ impl Default for Settings {
             listeners: Listeners::default(),
             rate_limits: true,
             reconcile_parallel: 32,
+            steps_taken_twice: false,
         }
     }
 }
@@ -92,6 +97,8 @@ pub struct Control {
     pub(crate) chance: Chance,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) kafka_connections: KafkaConnections,
+    /// What the last look found.
+    pub(crate) orphans: Mutex<BTreeSet<InstanceId>>,
     pub(crate) master_key: MasterKey,
     pub(crate) vocabulary: Vocabulary,
     pub(crate) keys: KeyCache,
@@ -152,6 +159,7 @@ impl Control {
             chance,
             engine,
             kafka_connections: KafkaConnections::default(),
+            orphans: Mutex::default(),
             master_key,
             vocabulary,
             keys: KeyCache::default(),

@@ -32,6 +32,8 @@ pub(crate) enum About<'a> {
     User,
     /// A broker.
     Broker,
+    /// A whole cluster.
+    Cluster,
 }
 
 impl About<'_> {
@@ -41,6 +43,7 @@ impl About<'_> {
             Self::Topic(_) | Self::Topics => "the topic",
             Self::User => "the user",
             Self::Broker => "the broker",
+            Self::Cluster => "the cluster",
         }
     }
 }

@@ -19,6 +19,7 @@ mod kafka;
 pub mod ledger;
 pub mod network;
 pub mod order;
+pub mod orphan;
 pub mod rate;
 pub mod replay;
 pub mod request_log;

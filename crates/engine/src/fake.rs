@@ -66,6 +66,8 @@ impl Method {
 /// What the next call of a method does instead of its work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
+    /// Does the work: a later call meets the next fault.
+    Pass,
     /// Fails, nothing done.
     Fail,
     /// Does the work and fails all the same: the answer is lost.
@@ -176,7 +178,7 @@ impl FakeEngine {
                 return Err(EngineError::AddressTaken { address });
             }
             Some(Fault::Delay(time)) => tokio::time::sleep(*time).await,
-            Some(Fault::FailAfter) | None => {}
+            Some(Fault::Pass | Fault::FailAfter) | None => {}
         }
         let done = work.await?;
         match fault {

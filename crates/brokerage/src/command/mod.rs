@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::admin::{self, Ask, Password, PlaceAsk};
 use crate::cli::{
     AccountCommand, BrokerCommand, CatalogCommand, Command, KeyCommand, LedgerCommand,
-    NetworkCommand, PlaceFlags, ServeFlags, TargetFlags, UserCommand,
+    NetworkCommand, OrphanCommand, PlaceFlags, ServeFlags, TargetFlags, UserCommand,
 };
 use crate::config::Config;
 use crate::serve::{self, CLOUDS};
@@ -37,6 +37,10 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Key(command) => key(command),
         Command::User(command) => user(command),
         Command::Broker(command) => broker(command),
+        Command::Orphan(OrphanCommand::List(target)) => ask(&target, Ask::OrphanList),
+        Command::Orphan(OrphanCommand::Delete { id, target }) => {
+            ask(&target, Ask::OrphanDelete { cluster: id })
+        }
         Command::TopUp(flags) => {
             let (account, amount, currency, reference) =
                 (flags.account, flags.amount, flags.currency, flags.reference);

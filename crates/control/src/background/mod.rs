@@ -63,6 +63,13 @@ pub static TASKS: &[Task] = &[
         run: |control| Box::pin(control.prune_tokens()),
     },
     Task {
+        name: "stop_orphans",
+        period: Duration::from_secs(60),
+        priority: Priority::Housekeeping,
+        needs_lease: false,
+        run: |control| Box::pin(control.orphans_stop()),
+    },
+    Task {
         name: "close_idle_kafka",
         period: Duration::from_secs(10),
         priority: Priority::Housekeeping,

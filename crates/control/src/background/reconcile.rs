@@ -113,7 +113,11 @@ impl Control {
                     AtRest::Leave => Ok(()),
                 };
             };
-            match self.take_step(*step, &instance, &spec).await {
+            let mut taken = self.take_step(*step, &instance, &spec).await;
+            if self.settings.steps_taken_twice && taken.is_ok() {
+                taken = self.take_step(*step, &instance, &spec).await;
+            }
+            match taken {
                 Ok(Some(recorded)) => instance = recorded,
                 Ok(None) => {}
                 Err(StepError::Engine(error)) => return self.step_failed(&instance, error).await,

@@ -1,11 +1,14 @@
-//! Keys, and the way from an accepted order to a running cluster, over an engine without Kafka and with scripted faults.
+//! Keys, and the way from an accepted order to a running cluster, over an engine with scripted faults.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod access_key;
 mod crash;
+mod faults;
+mod kafka;
 mod lease;
 mod listener;
+mod orphan;
 mod purchase;
 mod tasks;
 mod unstarted;

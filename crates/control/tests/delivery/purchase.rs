@@ -19,8 +19,8 @@ use brokerage_domain::{Error, Result};
 use brokerage_engine::Engine;
 use brokerage_testkit::Plane;
 
-const REGION: &str = "ap-guangzhou";
-const ZONE: &str = "100003";
+pub const REGION: &str = "ap-guangzhou";
+pub const ZONE: &str = "100003";
 
 static SERIAL: AtomicU64 = AtomicU64::new(0);
 

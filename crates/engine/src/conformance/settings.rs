@@ -30,12 +30,12 @@ async fn retention_ms(client: &mut Client, name: &str) -> String {
 
 pub(super) async fn settings(engine: &dyn Engine, spec: &ClusterSpec) {
     let mut spec = spec.clone();
-    spec.settings.partitions_default = Some(2);
+    spec.settings.partitions = Some(2);
     spec.settings.retention_ms = Some(60_000);
     engine.ensure_cluster(&spec).await.expect("ensure");
     let mut client = inside(engine, &spec).await;
     assert_eq!(made(&mut client, "before").await, (2, "60000".to_owned()));
-    spec.settings.partitions_default = Some(1);
+    spec.settings.partitions = Some(1);
     spec.settings.retention_ms = Some(70_000);
     engine.ensure_cluster(&spec).await.expect("ensure");
     let running = seen(engine, &spec).await.spec;
