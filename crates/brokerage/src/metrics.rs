@@ -508,7 +508,9 @@ mod tests {
             has(&samples, &of("topics"), if id == "a" { "1" } else { "0" });
         }
         assert!(!samples.iter().any(|(name, _)| name.contains("topic=")));
-        has(&samples, "brokerage_open_files", "0");
+        let process = ["brokerage_open_files", "brokerage_orphans"];
+        let is_told = |name: &&str| samples.iter().any(|(told, _)| told == *name);
+        assert!(process.iter().all(|name| is_told(&name)));
         let samples = told(&engine, true).await;
         let labels = "{instance_id=\"a\",topic=\"t\"}";
         has(

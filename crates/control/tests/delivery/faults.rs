@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use brokerage_control::change::InstanceModify;
+use brokerage_control::instance::{Edit, Resize};
 use brokerage_domain::catalog::PlanRequest;
 use brokerage_domain::id::OrderId;
 use brokerage_domain::instance::Phase;
@@ -41,16 +41,19 @@ async fn live(plane: &Plane) {
         .unwrap();
     let small = plane.control.instance_view(&cx, id).await.unwrap();
     let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-    let modify = InstanceModify {
-        order_id: OrderId::new(format!("change-{serial}")),
+    let order_id = OrderId::new(format!("change-{serial}"));
+    let resize = Resize {
+        before: small,
+        order_id: order_id.clone(),
         plan: larger.clone(),
         payment: Payment::OnDelivery,
     };
-    let changed = plane
-        .control
-        .instance_modify(&cx, &small, modify)
-        .await
-        .unwrap();
+    let edit = Edit {
+        resize: Some(resize),
+        ..Edit::default()
+    };
+    let call = plane.change("ckafka", REGION).await;
+    plane.control.instance_change(call, id, edit).await.unwrap();
     plane
         .let_time_pass_until("ckafka", id.as_str(), Phase::Running)
         .await;
@@ -64,7 +67,7 @@ async fn live(plane: &Plane) {
         .await;
 
     let mut paid = before;
-    for order in [&bought.order_id, &changed.order_id] {
+    for order in [&bought.order_id, &order_id] {
         let order = plane.control.order_view(&cx, order).await.unwrap();
         assert_eq!(order.state(), OrderState::Fulfilled);
         paid = paid.checked_sub(order.total).unwrap();

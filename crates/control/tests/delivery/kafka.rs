@@ -1,12 +1,13 @@
 //! Connections to the Kafka of instances: one each while it is used, none when idle, replaced when its cluster was
 //! started anew; and what races on them come to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use brokerage_control::topic::NewTopic;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Phase;
+use brokerage_domain::notes::Notes;
 use brokerage_domain::topic::Topic;
 use brokerage_domain::{Error, Result};
 use brokerage_engine::Engine;
@@ -30,7 +31,7 @@ async fn running() -> (Plane, InstanceId) {
 }
 
 async fn create(plane: &Plane, id: &InstanceId, name: &str) -> Result<()> {
-    let cx = plane.context("ckafka", REGION).await;
+    let call = plane.change("ckafka", REGION).await;
     let topic = Topic {
         name: name.to_owned(),
         partitions: 1,
@@ -40,9 +41,11 @@ async fn create(plane: &Plane, id: &InstanceId, name: &str) -> Result<()> {
     let new = NewTopic {
         topic,
         remark: String::new(),
-        attributes: BTreeMap::new(),
+        tags: BTreeMap::new(),
+        allow_list: BTreeSet::new(),
+        notes: Notes::default(),
     };
-    plane.control.topic_create(&cx, id, new).await
+    plane.control.topic_create(call, id, new).await
 }
 
 async fn names(plane: &Plane, id: &InstanceId) -> Vec<String> {
