@@ -146,6 +146,12 @@ impl FakeEngine {
         self.state.lock().calls.clone()
     }
 
+    /// What a cluster that runs was last asked to be: a look that is no call.
+    pub fn spec(&self, id: &InstanceId) -> Option<ClusterSpec> {
+        let state = self.state.lock();
+        state.clusters.get(id)?.running.clone()
+    }
+
     /// Lets a cluster be seen with so many consumer groups and so much of its disk filled.
     pub fn use_up(&self, id: &InstanceId, groups: u32, disk_used_bytes: u64) {
         let mut state = self.state.lock();
