@@ -510,7 +510,7 @@ mod tests {
         assert!(!samples.iter().any(|(name, _)| name.contains("topic=")));
         let process = ["brokerage_open_files", "brokerage_orphans"];
         let is_told = |name: &&str| samples.iter().any(|(told, _)| told == *name);
-        assert!(process.iter().all(|name| is_told(&name)));
+        assert!(process.iter().all(is_told));
         let samples = told(&engine, true).await;
         let labels = "{instance_id=\"a\",topic=\"t\"}";
         has(
