@@ -7,7 +7,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::{
     Choice, ConformanceSettings, Install, Kills, STEPS, Workspace, conformance_run, coverage_print,
-    end_children_on_signal, kill_run, releases_write, restart_ask, steps_run, tidy_check,
+    end_children_on_signal, kill_run, releases_write, restart_ask, shapes_write, steps_run,
+    tidy_check,
 };
 
 #[derive(Debug, Parser)]
@@ -65,6 +66,8 @@ enum Task {
     Coverage,
     /// Makes the broker's table of releases anew from each release's client library.
     Releases,
+    /// Makes the broker's table of requests anew from the definitions in Kafka's client library.
+    Shapes,
     /// What RESTART_CMD runs: asks the conformance run behind a socket to restart its server.
     #[command(hide = true)]
     Restart { socket: PathBuf },
@@ -136,11 +139,11 @@ fn main() -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Task::Releases => {
-            let is_same = releases_write(&workspace)?;
-            println!(
-                "the table {}",
-                if is_same { "is the same" } else { "changed" }
-            );
+            table_print(releases_write(&workspace)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Shapes => {
+            table_print(shapes_write(&workspace)?);
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -168,4 +171,9 @@ fn own_program<A: AsRef<std::ffi::OsStr>>(
         .args(["--features", name, "--bin", name, "--"])
         .args(words);
     Ok(exit_code(command.status()?.success()))
+}
+
+fn table_print(is_same: bool) {
+    let what = if is_same { "is the same" } else { "changed" };
+    println!("the table {what}");
 }

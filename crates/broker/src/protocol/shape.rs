@@ -73,6 +73,25 @@ impl Field {
     }
 }
 
+const fn fixed(name: &'static str, bytes: usize) -> Field {
+    Field::new(name, Kind::Fixed(bytes))
+}
+const fn text(name: &'static str) -> Field {
+    Field::new(name, Kind::Text)
+}
+const fn bytes(name: &'static str) -> Field {
+    Field::new(name, Kind::Bytes)
+}
+const fn array(name: &'static str, fields: &'static [Field]) -> Field {
+    Field::new(name, Kind::Array(fields))
+}
+const fn list(name: &'static str, fields: &'static [Field]) -> Field {
+    Field::new(name, Kind::List(fields))
+}
+const fn nullable(name: &'static str, fields: &'static [Field]) -> Field {
+    Field::new(name, Kind::Nullable(fields))
+}
+
 impl Kind {
     /// What a field takes in memory, without what is counted by itself: elements of arrays.
     fn decoded_bytes(self) -> usize {

@@ -1,29 +1,11 @@
-//! The fields of each request, as Apache Kafka 4.1 defines them in its message definitions.
+//! The fields of each request, as Apache Kafka 4.1 defines them in its message definitions. Made by
+//! `cargo xtask shapes`.
 
 use kafka_protocol::messages::ApiKey;
 
-use super::{Field, Kind, LAST, Shape};
+use super::{LAST, Shape, array, bytes, fixed, list, nullable, text};
 
-const fn fixed(name: &'static str, bytes: usize) -> Field {
-    Field::new(name, Kind::Fixed(bytes))
-}
-const fn text(name: &'static str) -> Field {
-    Field::new(name, Kind::Text)
-}
-const fn bytes(name: &'static str) -> Field {
-    Field::new(name, Kind::Bytes)
-}
-const fn array(name: &'static str, fields: &'static [Field]) -> Field {
-    Field::new(name, Kind::Array(fields))
-}
-const fn list(name: &'static str, fields: &'static [Field]) -> Field {
-    Field::new(name, Kind::List(fields))
-}
-const fn nullable(name: &'static str, fields: &'static [Field]) -> Field {
-    Field::new(name, Kind::Nullable(fields))
-}
-
-/// One row for each request that may be served.
+/// One row for each request that is served.
 pub(super) const SHAPES: &[Shape] = &[
     Shape {
         key: ApiKey::Produce,
@@ -35,7 +17,7 @@ pub(super) const SHAPES: &[Shape] = &[
             array(
                 "topic_data",
                 &[
-                    text("name").only(3, 12),
+                    text("name").only(0, 12),
                     fixed("topic_id", 16).only(13, LAST),
                     array("partition_data", &[fixed("index", 4), bytes("records")]),
                 ],
@@ -46,7 +28,7 @@ pub(super) const SHAPES: &[Shape] = &[
         key: ApiKey::Fetch,
         flexible_from: 12,
         fields: &[
-            fixed("replica_id", 4).only(4, 14),
+            fixed("replica_id", 4).only(0, 14),
             fixed("max_wait_ms", 4),
             fixed("min_bytes", 4),
             fixed("max_bytes", 4),
@@ -56,7 +38,7 @@ pub(super) const SHAPES: &[Shape] = &[
             array(
                 "topics",
                 &[
-                    text("topic").only(4, 12),
+                    text("topic").only(0, 12),
                     fixed("topic_id", 16).only(13, LAST),
                     array(
                         "partitions",
@@ -81,6 +63,14 @@ pub(super) const SHAPES: &[Shape] = &[
             )
             .only(7, LAST),
             text("rack_id").only(11, LAST),
+        ],
+    },
+    Shape {
+        key: ApiKey::ApiVersions,
+        flexible_from: 3,
+        fields: &[
+            text("client_software_name").only(3, LAST),
+            text("client_software_version").only(3, LAST),
         ],
     },
     Shape {
@@ -131,7 +121,8 @@ pub(super) const SHAPES: &[Shape] = &[
             array(
                 "topics",
                 &[
-                    text("name"),
+                    text("name").only(0, 9),
+                    fixed("topic_id", 16).only(10, LAST),
                     array(
                         "partitions",
                         &[
@@ -149,15 +140,15 @@ pub(super) const SHAPES: &[Shape] = &[
         key: ApiKey::OffsetFetch,
         flexible_from: 6,
         fields: &[
-            text("group_id").only(1, 7),
+            text("group_id").only(0, 7),
             array(
                 "topics",
                 &[
-                    text("name").only(1, 7),
-                    list("partition_indexes", &[fixed("", 4)]).only(1, 7),
+                    text("name").only(0, 7),
+                    list("partition_indexes", &[fixed("", 4)]).only(0, 7),
                 ],
             )
-            .only(1, 7),
+            .only(0, 7),
             array(
                 "groups",
                 &[
@@ -167,7 +158,8 @@ pub(super) const SHAPES: &[Shape] = &[
                     array(
                         "topics",
                         &[
-                            text("name").only(8, LAST),
+                            text("name").only(8, 9),
+                            fixed("topic_id", 16).only(10, LAST),
                             list("partition_indexes", &[fixed("", 4)]).only(8, LAST),
                         ],
                     )
@@ -258,12 +250,9 @@ pub(super) const SHAPES: &[Shape] = &[
         ],
     },
     Shape {
-        key: ApiKey::ApiVersions,
-        flexible_from: 3,
-        fields: &[
-            text("client_software_name").only(3, LAST),
-            text("client_software_version").only(3, LAST),
-        ],
+        key: ApiKey::SaslHandshake,
+        flexible_from: LAST,
+        fields: &[text("mechanism")],
     },
     Shape {
         key: ApiKey::CreateTopics,
@@ -301,7 +290,7 @@ pub(super) const SHAPES: &[Shape] = &[
                 ],
             )
             .only(6, LAST),
-            list("topic_names", &[text("")]).only(1, 5),
+            list("topic_names", &[text("")]).only(0, 5),
             fixed("timeout_ms", 4),
         ],
     },
@@ -330,6 +319,8 @@ pub(super) const SHAPES: &[Shape] = &[
             fixed("transaction_timeout_ms", 4),
             fixed("producer_id", 8).only(3, LAST),
             fixed("producer_epoch", 2).only(3, LAST),
+            fixed("enable2_pc", 1).only(6, LAST),
+            fixed("keep_prepared_txn", 1).only(6, LAST),
         ],
     },
     Shape {
@@ -393,6 +384,11 @@ pub(super) const SHAPES: &[Shape] = &[
         )],
     },
     Shape {
+        key: ApiKey::SaslAuthenticate,
+        flexible_from: 2,
+        fields: &[bytes("auth_bytes")],
+    },
+    Shape {
         key: ApiKey::CreatePartitions,
         flexible_from: 2,
         fields: &[
@@ -414,6 +410,18 @@ pub(super) const SHAPES: &[Shape] = &[
         fields: &[list("groups_names", &[text("")])],
     },
     Shape {
+        key: ApiKey::ElectLeaders,
+        flexible_from: 2,
+        fields: &[
+            fixed("election_type", 1).only(1, LAST),
+            array(
+                "topic_partitions",
+                &[text("topic"), list("partitions", &[fixed("", 4)])],
+            ),
+            fixed("timeout_ms", 4),
+        ],
+    },
+    Shape {
         key: ApiKey::IncrementalAlterConfigs,
         flexible_from: 1,
         fields: &[
@@ -433,7 +441,7 @@ pub(super) const SHAPES: &[Shape] = &[
     },
     Shape {
         key: ApiKey::OffsetDelete,
-        flexible_from: 99,
+        flexible_from: LAST,
         fields: &[
             text("group_id"),
             array(
@@ -564,6 +572,53 @@ pub(super) const SHAPES: &[Shape] = &[
         ],
     },
     Shape {
+        key: ApiKey::DescribeClientQuotas,
+        flexible_from: 1,
+        fields: &[
+            array(
+                "components",
+                &[text("entity_type"), fixed("match_type", 1), text("match")],
+            ),
+            fixed("strict", 1),
+        ],
+    },
+    Shape {
+        key: ApiKey::AlterClientQuotas,
+        flexible_from: 1,
+        fields: &[
+            array(
+                "entries",
+                &[
+                    array("entity", &[text("entity_type"), text("entity_name")]),
+                    array("ops", &[text("key"), fixed("value", 8), fixed("remove", 1)]),
+                ],
+            ),
+            fixed("validate_only", 1),
+        ],
+    },
+    Shape {
+        key: ApiKey::DescribeUserScramCredentials,
+        flexible_from: 0,
+        fields: &[array("users", &[text("name")])],
+    },
+    Shape {
+        key: ApiKey::AlterUserScramCredentials,
+        flexible_from: 0,
+        fields: &[
+            array("deletions", &[text("name"), fixed("mechanism", 1)]),
+            array(
+                "upsertions",
+                &[
+                    text("name"),
+                    fixed("mechanism", 1),
+                    fixed("iterations", 4),
+                    bytes("salt"),
+                    bytes("salted_password"),
+                ],
+            ),
+        ],
+    },
+    Shape {
         key: ApiKey::ConsumerGroupHeartbeat,
         flexible_from: 0,
         fields: &[
@@ -634,106 +689,5 @@ pub(super) const SHAPES: &[Shape] = &[
                 fixed("permission_type", 1),
             ],
         )],
-    },
-    Shape {
-        key: ApiKey::DescribeClientQuotas,
-        flexible_from: 1,
-        fields: &[
-            array(
-                "components",
-                &[text("entity_type"), fixed("match_type", 1), text("_match")],
-            ),
-            fixed("strict", 1),
-        ],
-    },
-    Shape {
-        key: ApiKey::AlterClientQuotas,
-        flexible_from: 1,
-        fields: &[
-            array(
-                "entries",
-                &[
-                    array("entity", &[text("entity_type"), text("entity_name")]),
-                    array("ops", &[text("key"), fixed("value", 8), fixed("remove", 1)]),
-                ],
-            ),
-            fixed("validate_only", 1),
-        ],
-    },
-    Shape {
-        key: ApiKey::DescribeUserScramCredentials,
-        flexible_from: 0,
-        fields: &[array("users", &[text("name")])],
-    },
-    Shape {
-        key: ApiKey::AlterUserScramCredentials,
-        flexible_from: 0,
-        fields: &[
-            array("deletions", &[text("name"), fixed("mechanism", 1)]),
-            array(
-                "upsertions",
-                &[
-                    text("name"),
-                    fixed("mechanism", 1),
-                    fixed("iterations", 4),
-                    bytes("salt"),
-                    bytes("salted_password"),
-                ],
-            ),
-        ],
-    },
-    Shape {
-        key: ApiKey::SaslHandshake,
-        flexible_from: 99,
-        fields: &[text("mechanism")],
-    },
-    Shape {
-        key: ApiKey::SaslAuthenticate,
-        flexible_from: 2,
-        fields: &[bytes("auth_bytes")],
-    },
-    Shape {
-        key: ApiKey::ElectLeaders,
-        flexible_from: 2,
-        fields: &[
-            fixed("election_type", 1).only(1, LAST),
-            array(
-                "topic_partitions",
-                &[text("topic"), list("partitions", &[fixed("", 4)])],
-            ),
-            fixed("timeout_ms", 4),
-        ],
-    },
-    Shape {
-        key: ApiKey::AlterPartitionReassignments,
-        flexible_from: 0,
-        fields: &[
-            fixed("timeout_ms", 4),
-            fixed("allow_replication_factor_change", 1).only(1, LAST),
-            array(
-                "topics",
-                &[
-                    text("name"),
-                    array(
-                        "partitions",
-                        &[
-                            fixed("partition_index", 4),
-                            list("replicas", &[fixed("", 4)]),
-                        ],
-                    ),
-                ],
-            ),
-        ],
-    },
-    Shape {
-        key: ApiKey::ListPartitionReassignments,
-        flexible_from: 0,
-        fields: &[
-            fixed("timeout_ms", 4),
-            array(
-                "topics",
-                &[text("name"), list("partition_indexes", &[fixed("", 4)])],
-            ),
-        ],
     },
 ];
