@@ -330,13 +330,18 @@ fn rust(run: &Run) -> Result<Outcome> {
 }
 
 fn golden(run: &Run) -> Result<Outcome> {
-    let mut files: Vec<_> = std::fs::read_dir(run.workspace.path("crates/dialects/golden"))?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<std::io::Result<_>>()?;
-    files.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "jsonl")
-    });
+    let mut files = Vec::new();
+    for cloud in run.workspace.clouds()? {
+        for entry in std::fs::read_dir(cloud.join("golden"))? {
+            let path = entry?.path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "jsonl")
+            {
+                files.push(path);
+            }
+        }
+    }
     files.sort();
     let ended = crate::golden_program(&run.workspace, GOLDEN_LIMIT)?
         .args(&files)

@@ -29,6 +29,22 @@ impl Workspace {
         self.root.join(inside)
     }
 
+    /// The folders of the clouds' crates, in order.
+    ///
+    /// # Errors
+    /// If the folder of crates cannot be read.
+    pub fn clouds(&self) -> Result<Vec<PathBuf>> {
+        let mut clouds = Vec::new();
+        for entry in std::fs::read_dir(self.path("crates"))? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with("cloud-") {
+                clouds.push(entry.path());
+            }
+        }
+        clouds.sort();
+        Ok(clouds)
+    }
+
     /// Cargo's target folder.
     pub fn target(&self) -> PathBuf {
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), PathBuf::from)

@@ -8,7 +8,6 @@ use anyhow::Context as _;
 use brokerage_control::catalog::catalogs_keep;
 use brokerage_control::watch::Watch;
 use brokerage_control::{Control, Parts, Settings};
-use brokerage_dialects::{aliyun, ckafka, jdkafka};
 use brokerage_domain::catalog::Catalogs;
 use brokerage_domain::clock::Clocks;
 use brokerage_domain::id::Chance;
@@ -31,8 +30,8 @@ use crate::{admin, listener, telemetry};
 
 /// The clouds that are spoken, in the order in which they are asked.
 pub const CLOUDS: Clouds = Clouds {
-    first: &[&jdkafka::CLOUD, &ckafka::CLOUD],
-    last: &aliyun::CLOUD,
+    first: &[&brokerage_cloud_jd::CLOUD, &brokerage_cloud_tencent::CLOUD],
+    last: &brokerage_cloud_alibaba::CLOUD,
 };
 /// Longest wait for answers under way when the server stops: a peer that sends half a request is not waited for.
 const ANSWERS_LIMIT: Duration = Duration::from_secs(10);

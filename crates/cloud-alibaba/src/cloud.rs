@@ -4,16 +4,12 @@
 //! operation's own fields. [`SERVICES`] is the one list of them; the operation is found by version and
 //! name, because the host says nothing when all endpoints point at one address.
 
-pub mod client;
-pub mod fault;
-pub mod signing;
-pub mod vpc;
-pub mod wire;
-
 use brokerage_wire::Cloud;
 use serde_json::{Map, Value};
 
-use crate::operation::Table;
+use crate::{alikafka, bss, client, signing, vpc, wire};
+
+use brokerage_wire::operation::Table;
 
 /// Alibaba Cloud. It recognises everything: it is the last of the clouds.
 pub static CLOUD: Cloud = Cloud {
@@ -43,11 +39,7 @@ pub struct Success<'a> {
 }
 
 /// The services. A new one adds its folder and a line here.
-pub static SERVICES: [&Service; 3] = [
-    &crate::alikafka::SERVICE,
-    &crate::bss::SERVICE,
-    &vpc::SERVICE,
-];
+pub static SERVICES: [&Service; 3] = [&alikafka::SERVICE, &bss::SERVICE, &vpc::SERVICE];
 
 /// Their tables.
 static TABLES: [&Table; SERVICES.len()] = {

@@ -2,8 +2,8 @@
 
 use brokerage_domain::Error;
 
-use crate::fault::Fault;
-use crate::params::ParamError;
+use brokerage_wire::fault::Fault;
+use brokerage_wire::params::ParamError;
 use brokerage_wire::signing::SignatureFault;
 
 /// Status of almost every refusal: clients take 404 for "gone" and try 5xx again for an hour.

@@ -1,18 +1,18 @@
-//! The vendors' dialects: everything that knows how Alibaba Cloud, Tencent Cloud and JD Cloud speak.
-//!
-//! A dialect turns a vendor's signed request into one call on the control plane, and its answer back
-//! into the vendor's words. What every cloud shares is [`brokerage_wire`]; each cloud here is one value of it.
+//! Alibaba Cloud: AliKafka, the order system BSS as far as it sells Kafka, and as much of VPC as its buyers ask.
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | [`aliyun`] | Alibaba Cloud: [`aliyun::CLOUD`], and what [`alikafka`] and [`bss`] share |
-//! | [`ckafka`] | Tencent Cloud: [`ckafka::CLOUD`] |
-//! | [`jdkafka`] | JD Cloud: [`jdkafka::CLOUD`] |
+//! | [`CLOUD`] | the cloud as one value |
+//! | [`wire`], [`fault`], [`signing`], [`client`] | what its services share: requests and answers, refusals, signatures, how its clients call |
+//! | [`alikafka`], [`bss`], [`vpc`] | one service a folder |
 
 pub mod alikafka;
-pub mod aliyun;
 pub mod bss;
-pub mod ckafka;
-pub mod jdkafka;
+pub mod client;
+mod cloud;
+pub mod fault;
+pub mod signing;
+pub mod vpc;
+pub mod wire;
 
-pub(crate) use brokerage_wire::{fault, operation, params};
+pub use cloud::{CLOUD, SERVICES, Service, Success, plain_envelope};

@@ -1,18 +1,18 @@
 //! Alibaba Cloud's RPC gateway on the wire: everything goes to `/`, the operation's name and version stand in
 //! headers or among the parameters, parameters in the query, a form body or both, and the answer is JSON or XML.
 
+use brokerage_wire::cloud::{Answer, CloudWire, Route};
+use brokerage_wire::fault::Fault;
+use brokerage_wire::params::{Param, ParamError, from_dotted};
+use brokerage_wire::render;
+use brokerage_wire::signing::{SignatureFault, decode_pairs};
+use brokerage_wire::{WireRequest, WireResponse};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use serde_json::{Map, Value};
 
 use super::fault::{BAD_REQUEST, missing};
 use super::{SERVICES, Service, Success};
-use crate::fault::Fault;
-use crate::params::{Param, ParamError, from_dotted};
-use brokerage_wire::cloud::{Answer, CloudWire, Route};
-use brokerage_wire::render;
-use brokerage_wire::signing::{SignatureFault, decode_pairs};
-use brokerage_wire::{WireRequest, WireResponse};
 
 /// Parameters of every call; the operation does not see them. `RegionId` is not among them: most operations
 /// declare it.

@@ -32,7 +32,7 @@ pub static JDKAFKA: Purchase = Purchase {
     region: "cn-north-1",
     order: |_, set| {
         Ok(Step {
-            table: &super::TABLE,
+            table: &crate::kafka::TABLE,
             operation: "createInstance",
             params: typed(from_dotted(over(PLAN, set))?),
         })
@@ -41,7 +41,7 @@ pub static JDKAFKA: Purchase = Purchase {
     find: None,
     instance_id: "/result/instanceId",
     look: |instance_id| Step {
-        table: &super::TABLE,
+        table: &crate::kafka::TABLE,
         operation: "describeInstance",
         params: texts([("instanceId", instance_id)]),
     },

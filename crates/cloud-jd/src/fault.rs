@@ -7,11 +7,11 @@ use brokerage_domain::Error;
 use brokerage_domain::catalog::Field;
 use brokerage_domain::error::Kind;
 use brokerage_domain::instance::ReleaseDenial;
-
-use super::convert::status;
-use crate::fault::{CallError, Fault};
-use crate::params::ParamError;
+use brokerage_wire::fault::{CallError, Fault};
+use brokerage_wire::params::ParamError;
 use brokerage_wire::signing::SignatureFault;
+
+use crate::kafka::convert::status;
 
 /// The one code of the page, for every parameter that breaks a rule.
 const INVALID_ARGUMENT: (u16, &str) = (400, "INVALID_ARGUMENT");

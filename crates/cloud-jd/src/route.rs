@@ -6,7 +6,7 @@ use brokerage_wire::cloud::Route;
 use brokerage_wire::operation::Row;
 use http::Method;
 
-use super::SERVICES;
+use crate::cloud::SERVICES;
 
 /// A segment of an operation's path.
 pub enum Segment {

@@ -4,17 +4,17 @@
 //! Its clients differ in what they look at: Python and Go read only the body, Node only the status, and Python takes
 //! an error without `requestId` for a success. So every answer carries all of it.
 
+use brokerage_wire::cloud::{Answer, CloudWire, Route};
+use brokerage_wire::fault::Fault;
+use brokerage_wire::params::{Param, ParamError, from_dotted, from_json};
+use brokerage_wire::signing::{SignatureFault, decode_pairs_with_equals, decode_path};
+use brokerage_wire::{WireRequest, WireResponse};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use super::route::find;
-use crate::fault::Fault;
-use crate::params::{Param, ParamError, from_dotted, from_json};
-use brokerage_wire::cloud::{Answer, CloudWire, Route};
-use brokerage_wire::signing::{SignatureFault, decode_pairs_with_equals, decode_path};
-use brokerage_wire::{WireRequest, WireResponse};
 
 /// How every path begins.
 const BASE: &str = "/v1/regions/";

@@ -30,7 +30,7 @@ pub static CKAFKA: Purchase = Purchase {
     region: "ap-guangzhou",
     order: |_, set| {
         Ok(Step {
-            table: &super::TABLE,
+            table: &crate::ckafka::TABLE,
             operation: "CreatePostPaidInstance",
             params: typed(from_dotted(over(PLAN, set))?),
         })
@@ -39,7 +39,7 @@ pub static CKAFKA: Purchase = Purchase {
     find: None,
     instance_id: "/Response/Result/Data/InstanceId",
     look: |instance_id| Step {
-        table: &super::TABLE,
+        table: &crate::ckafka::TABLE,
         operation: "DescribeInstancesDetail",
         params: texts([("InstanceId", instance_id)]),
     },

@@ -5,8 +5,8 @@ use brokerage_domain::catalog::{Field, PlanFault};
 use brokerage_domain::error::Kind;
 use brokerage_domain::instance::{Phase, ReleaseDenial};
 
-use crate::fault::{CallError, Fault};
-use crate::params::ParamError;
+use brokerage_wire::fault::{CallError, Fault};
+use brokerage_wire::params::ParamError;
 use brokerage_wire::signing::SignatureFault;
 
 /// Tencent Cloud answers everything with status 200.

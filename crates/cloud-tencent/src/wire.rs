@@ -5,9 +5,9 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
 
-use crate::fault::Fault;
-use crate::params::{Param, ParamError, from_dotted, from_json};
 use brokerage_wire::cloud::{Answer, CloudWire, Route};
+use brokerage_wire::fault::Fault;
+use brokerage_wire::params::{Param, ParamError, from_dotted, from_json};
 use brokerage_wire::signing::{SignatureFault, decode_pairs};
 use brokerage_wire::{WireRequest, WireResponse};
 
@@ -96,7 +96,7 @@ impl CloudWire for Tencent {
         let action = common(request, "x-tc-action", "Action").ok_or_else(|| missing("Action"))?;
         let version =
             common(request, "x-tc-version", "Version").ok_or_else(|| missing("Version"))?;
-        let mut of_version = super::SERVICES
+        let mut of_version = crate::cloud::SERVICES
             .iter()
             .filter(|table| table.version == version)
             .peekable();

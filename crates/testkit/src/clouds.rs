@@ -1,6 +1,5 @@
 //! The clouds, for tests and tools: the one list beside that of the composition root, and calls of each.
 
-use brokerage_dialects::{aliyun, ckafka, jdkafka};
 use brokerage_wire::Clouds;
 use http::Method;
 
@@ -8,8 +7,8 @@ use crate::{Answer, Plane};
 
 /// Every cloud, in the order in which the product asks them.
 pub const CLOUDS: Clouds = Clouds {
-    first: &[&jdkafka::CLOUD, &ckafka::CLOUD],
-    last: &aliyun::CLOUD,
+    first: &[&brokerage_cloud_jd::CLOUD, &brokerage_cloud_tencent::CLOUD],
+    last: &brokerage_cloud_alibaba::CLOUD,
 };
 
 impl Plane {
@@ -22,8 +21,13 @@ impl Plane {
             ("x-tc-region", "ap-guangzhou"),
         ];
         let request = Self::request(Method::POST, "/", &headers, body);
-        self.send(&self.signed(request, &ckafka::signing::TC3, "ap-guangzhou", "ckafka"))
-            .await
+        self.send(&self.signed(
+            request,
+            &brokerage_cloud_tencent::signing::TC3,
+            "ap-guangzhou",
+            "ckafka",
+        ))
+        .await
     }
 
     /// A JD Cloud call in its second signature; `path` is after `/v1/regions/cn-north-1`.
@@ -35,8 +39,13 @@ impl Plane {
             &[("content-type", "application/json")],
             body,
         );
-        self.send(&self.signed(request, &jdkafka::signing::JDCLOUD2, "cn-north-1", service))
-            .await
+        self.send(&self.signed(
+            request,
+            &brokerage_cloud_jd::signing::JDCLOUD2,
+            "cn-north-1",
+            service,
+        ))
+        .await
     }
 
     /// An Alibaba Cloud RPC call with its first signature: everything in the query, JSON asked for.
@@ -62,7 +71,7 @@ impl Plane {
             })
             .collect();
         let request = Self::request(Method::POST, &format!("/?{}", query.join("&")), &[], "");
-        self.send(&self.signed(request, &aliyun::signing::RPC_V1, "", ""))
+        self.send(&self.signed(request, &brokerage_cloud_alibaba::signing::RPC_V1, "", ""))
             .await
     }
 }

@@ -12,7 +12,7 @@
 //! ```
 //! use brokerage_testkit::golden::{self, Flips};
 //!
-//! let text = include_str!("../../dialects/golden/jdcloud.jsonl");
+//! let text = include_str!("../../cloud-jd/golden/jdcloud.jsonl");
 //! let line = golden::parse(text).next().expect("the file has lines")?;
 //! let report = golden::replay(&line, &Flips::sample(97), golden::signature_verdict)?;
 //! assert!(report.passed(), "{report}");

@@ -15,34 +15,26 @@ struct House {
     for_tests: &'static str,
 }
 
-const HOUSES: &[House] = &[
-    House {
-        root: "crates/broker/src/",
-        rows: &[
-            &["host"],
-            &["network"],
-            &["protocol"],
-            &["cluster"],
-            &["quota"],
-            &["coordinator", "security"],
-            &["metadata"],
-            &["log"],
-            // What all wings use.
-            &["process", "spec"],
-            &[
-                "clock", "counters", "error", "release", "timers", "turn", "vital",
-            ],
+const HOUSES: &[House] = &[House {
+    root: "crates/broker/src/",
+    rows: &[
+        &["host"],
+        &["network"],
+        &["protocol"],
+        &["cluster"],
+        &["quota"],
+        &["coordinator", "security"],
+        &["metadata"],
+        &["log"],
+        // What all wings use.
+        &["process", "spec"],
+        &[
+            "clock", "counters", "error", "release", "timers", "turn", "vital",
         ],
-        is_whole: true,
-        for_tests: "crash_tests",
-    },
-    House {
-        root: "crates/dialects/src/",
-        rows: &[&["aliyun alikafka bss", "ckafka", "jdkafka"]],
-        is_whole: false,
-        for_tests: "",
-    },
-];
+    ],
+    is_whole: true,
+    for_tests: "crash_tests",
+}];
 
 /// Finds uses of what stands above, or beside.
 pub(super) fn wings(source: &Source, found: &mut Vec<(usize, String)>) {

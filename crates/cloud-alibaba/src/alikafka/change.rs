@@ -5,12 +5,12 @@ use brokerage_domain::catalog::{Plan, PlanRequest};
 use brokerage_domain::id::{InstanceId, OrderId};
 use brokerage_domain::instance::Instance;
 use brokerage_domain::order::Payment;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::Call;
 
 use super::convert::given;
 use super::fault::field;
 use super::ids;
-use crate::fault::CallError;
-use crate::operation::Call;
 
 /// The edition that is only ever left.
 const STANDARD: &str = "normal";

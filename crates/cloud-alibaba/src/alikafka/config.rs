@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use brokerage_domain::catalog::{Catalog, Plan};
 use brokerage_domain::cluster_settings::{ClusterSettings, SettingName};
 use brokerage_domain::instance::Instance;
+use brokerage_wire::fault::CallError;
 use serde_json::{Map, Value};
 
 use super::fault::{field, shortened};
 use super::notes::InstanceNotes;
-use crate::fault::CallError;
 
 /// Whether the VPC is served with SASL over TLS.
 const VPC_SASL: &str = "enable.vpc_sasl_ssl";

@@ -6,12 +6,12 @@ use brokerage_domain::catalog::{Catalog, Plan};
 use brokerage_domain::clock::Moment;
 use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::instance::{Instance, Phase};
+use brokerage_wire::fault::CallError;
+use brokerage_wire::params::{IndexBase, JsonText, Param, decode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::fault::field;
-use crate::fault::CallError;
-use crate::params::{IndexBase, JsonText, Param, decode};
 
 /// Most tags on one resource ("TagResources").
 pub const TAGS_MAX: usize = 20;

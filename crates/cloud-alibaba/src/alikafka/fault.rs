@@ -5,9 +5,9 @@ use brokerage_domain::Error;
 use brokerage_domain::catalog::{Field, PlanFault};
 use brokerage_domain::error::Kind;
 use brokerage_domain::instance::ReleaseDenial;
+use brokerage_wire::fault::{CallError, Fault};
 
-use crate::aliyun::fault::{BAD_REQUEST, gateway_fault, param_fault, sentence};
-use crate::fault::{CallError, Fault};
+use crate::fault::{BAD_REQUEST, gateway_fault, param_fault, sentence};
 
 /// A parameter with a value that the service does not take.
 pub const FIELD: &str = "BIZ_FIELD_CHECK_INVALID";

@@ -12,11 +12,11 @@ pub mod tag_resource;
 pub mod topic_config;
 pub mod topic_words;
 
+use brokerage_wire::operation::{RegionUse, Row, Table, UnknownParams, row};
+use brokerage_wire::params::IndexBase;
 use serde_json::{Map, Value};
 
-use crate::aliyun::{Service, Success, plain_envelope};
-use crate::operation::{RegionUse, Row, Table, UnknownParams, row};
-use crate::params::IndexBase;
+use crate::{Service, Success, plain_envelope};
 
 /// The catalog that AliKafka, and BSS for it, sell from.
 pub const PROFILE: &str = "alikafka";

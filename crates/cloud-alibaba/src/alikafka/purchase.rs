@@ -4,14 +4,14 @@ use brokerage_control::order::{NewInstance, OrderPlaced, OrderRequest};
 use brokerage_domain::catalog::{PlanRequest, Site, Terms};
 use brokerage_domain::notes::Notes;
 use brokerage_domain::order::{Charge, Payment};
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::Call;
 use serde::{Deserialize, Serialize};
 
 use super::convert::{Tag, deploy_type, given, settings_default, tags_from};
 use super::fault::{field, needed};
 use super::ids;
 use super::notes::InstanceNotes;
-use crate::fault::CallError;
-use crate::operation::Call;
 
 /// `PaidType`: how an instance is paid for.
 mod paid_type {

@@ -6,12 +6,12 @@ use brokerage_control::tag::{TagEdit, Tagged};
 use brokerage_domain::Error;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::Call;
 
 use super::convert::TAGS_MAX;
 use super::fault::field;
 use super::{ids, topic_words};
-use crate::fault::CallError;
-use crate::operation::Call;
 
 /// Most resources in one request ("TagResources": 50).
 const RESOURCES_MAX: usize = 50;

@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 
 use brokerage_control::topic::TopicView;
 use brokerage_domain::catalog::Plan;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::params::{Param, from_json};
 use indexmap::IndexMap;
 
 use super::convert::json_text;
 use super::fault::{field, shortened};
 use super::notes::TopicNotes;
-use crate::fault::CallError;
-use crate::params::{Param, from_json};
 
 /// The parameter.
 pub const SENT: &str = "Config";

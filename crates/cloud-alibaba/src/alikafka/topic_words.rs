@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use brokerage_control::topic::TopicView;
+use brokerage_wire::fault::CallError;
 
 use super::fault::field;
 use super::notes::TopicNotes;
-use crate::fault::CallError;
 
 /// Kafka's topic setting for what becomes of old records.
 pub const CLEANUP_POLICY: &str = "cleanup.policy";

@@ -6,11 +6,11 @@ use brokerage_domain::clock::Moment;
 use brokerage_domain::instance::{Instance, Phase};
 use brokerage_domain::money::{Money, Rounding};
 use brokerage_domain::order::{Charge, Order, OrderKind, OrderState};
+use brokerage_wire::fault::{CallError, invalid};
 use serde_json::Number;
 
 use super::fault::invalid_owner;
 use super::property::{MINUTES_PER_HOUR, Property};
-use crate::fault::{CallError, invalid};
 
 /// `ProductCode` of Kafka.
 pub const PRODUCT_CODE: &str = "alikafka";

@@ -7,11 +7,11 @@ pub mod ops;
 pub mod price;
 pub mod property;
 
+use brokerage_wire::operation::{RegionUse, Row, Table, UnknownParams, row};
+use brokerage_wire::params::IndexBase;
 use serde_json::{Map, Value};
 
-use crate::aliyun::{Service, Success};
-use crate::operation::{RegionUse, Row, Table, UnknownParams, row};
-use crate::params::IndexBase;
+use crate::{Service, Success};
 
 /// The order system behind Alibaba Cloud's gateway.
 pub static SERVICE: Service = Service {

@@ -8,12 +8,12 @@ use brokerage_domain::catalog::{
 };
 use brokerage_domain::money::{Currency, Money};
 use brokerage_domain::{Error, Result as DomainResult};
+use brokerage_wire::fault::{CallError, invalid, missing};
 use serde::Serialize;
 use serde_json::Number;
 
 use super::convert::{PRODUCT_CODE, Subscription, amount_number};
 use super::property::{Properties, Property, PropertyFault};
-use crate::fault::{CallError, invalid, missing};
 
 /// Most modules of one inquiry.
 pub const MODULES_MAX: usize = 50;

@@ -5,9 +5,10 @@ pub mod convert;
 pub mod fault;
 pub mod ops;
 
+use brokerage_wire::operation::{RegionUse, Row, Table, UnknownParams, row};
+use brokerage_wire::params::IndexBase;
+
 use super::{Service, plain_envelope};
-use crate::operation::{RegionUse, Row, Table, UnknownParams, row};
-use crate::params::IndexBase;
 
 /// VPC's operations.
 pub static TABLE: Table = Table {

@@ -4,12 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use brokerage_domain::clock::Moment;
 use brokerage_domain::order::Charge;
+use brokerage_wire::fault::{CallError, invalid, missing};
+use brokerage_wire::params::{IndexBase, Param, decode, from_json};
 use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::notes::InstanceNotes;
-use crate::fault::{CallError, invalid, missing};
-use crate::params::{IndexBase, Param, decode, from_json};
 
 /// Pay in advance for months or years.
 pub const PREPAID: &str = "prepaid_by_duration";

@@ -7,11 +7,11 @@ use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::{Instance, Phase};
 use brokerage_domain::{Error, Result};
+use brokerage_wire::operation::Call;
 use serde::{Deserialize, Serialize};
 
 use super::charge::{POSTPAID, PREPAID};
 use super::notes::InstanceNotes;
-use crate::operation::Call;
 
 /// One address family: what an empty `ipVersion` stands for.
 pub const IP_V4: &str = "v4";

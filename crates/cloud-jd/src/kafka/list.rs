@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::fault::{CallError, invalid};
+use brokerage_wire::fault::{CallError, invalid};
 
 /// Largest `pageSize`. Ours for Kafka; the pages of VPC say 100.
 pub const PAGE_SIZE_MAX: i64 = 100;

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use brokerage_domain::network::{Network, Subnet};
 use serde::Serialize;
 
-use crate::jdkafka::list::TagFilter;
+use crate::kafka::list::TagFilter;
 
 /// `pageSize` where none is given.
 pub const PAGE_SIZE_DEFAULT: i64 = 20;

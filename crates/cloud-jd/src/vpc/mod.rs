@@ -3,9 +3,10 @@
 pub mod convert;
 pub mod ops;
 
-use super::PROFILE;
-use crate::operation::{RegionUse, Row, Table, UnknownParams, row};
-use crate::params::IndexBase;
+use brokerage_wire::operation::{RegionUse, Row, Table, UnknownParams, row};
+use brokerage_wire::params::IndexBase;
+
+use crate::kafka::PROFILE;
 
 /// How policies name what its operations name beside subnets.
 pub const OTHER_FORMS: &[&str] = &["jrn:vpc:{region}:{account}:vpcs/{id}"];
@@ -21,7 +22,7 @@ pub static TABLE: Table = Table {
     index_base: IndexBase::One,
     unknown: UnknownParams::RefusedInside,
     rows: ROWS,
-    unimplemented: include_str!("../../../coverage/jdvpc/unimplemented.txt"),
+    unimplemented: include_str!("../../coverage/jdvpc/unimplemented.txt"),
     fault: super::fault::fault,
 };
 

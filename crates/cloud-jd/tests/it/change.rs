@@ -212,7 +212,7 @@ async fn a_plan_below_what_is_used_is_refused_whoever_makes_it() {
         panic!("{refused:?}");
     };
     assert_eq!(field, Field::Disk);
-    let fault = (brokerage_dialects::jdkafka::TABLE.fault)(&error.into());
+    let fault = (brokerage_cloud_jd::kafka::TABLE.fault)(&error.into());
     assert_eq!((fault.status, &*fault.code), (400, "INVALID_ARGUMENT"));
     assert!(
         fault.message.starts_with("nodeDiskGB: "),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use brokerage_dialects::jdkafka;
+use brokerage_cloud_jd::{kafka, vpc};
 use brokerage_domain::instance::Phase;
 use brokerage_testkit::Answer;
 use brokerage_testkit::conformance::{Answers, Conformance, Model, assert_listed};
@@ -16,7 +16,7 @@ const MODEL: &str = include_str!("../../../../models/jdkafka.json");
 
 fn kafka() -> Conformance {
     Conformance {
-        table: &jdkafka::TABLE,
+        table: &kafka::TABLE,
         model: Model::read(MODEL),
     }
 }
@@ -31,7 +31,7 @@ fn vpc() -> Conformance {
     }
     let model = json!({ "operations": companion["operations"], "shapes": shapes });
     Conformance {
-        table: &jdkafka::vpc::TABLE,
+        table: &vpc::TABLE,
         model: Model::read(&model.to_string()),
     }
 }

@@ -223,7 +223,7 @@ async fn a_prepaid_instance_can_be_deleted_only_after_its_term() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_is_found_in_its_own_region_only() {
-    use brokerage_dialects::jdkafka::signing::JDCLOUD3;
+    use brokerage_cloud_jd::signing::JDCLOUD3;
     let plane = Plane::sandbox().await;
     let id = running(&plane, &example()).await;
     for method in [http::Method::GET, http::Method::DELETE] {

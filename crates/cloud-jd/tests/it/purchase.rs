@@ -1,8 +1,8 @@
 //! createInstance: what the vendor's page says, parameter by parameter, and the money behind it.
 
+use brokerage_cloud_jd::signing::JDCLOUD3;
 use brokerage_control::Settings;
 use brokerage_control::access_key::NewKey;
-use brokerage_dialects::jdkafka::signing::JDCLOUD3;
 use brokerage_domain::access::{Effect, Policy, Statement};
 use brokerage_domain::id::{AccessKeyId, NetworkId, SubnetId};
 use brokerage_domain::instance::Phase;

@@ -1,6 +1,6 @@
 //! The envelope, routes, signatures and replays.
 
-use brokerage_dialects::jdkafka::signing::{JDCLOUD2, JDCLOUD3};
+use brokerage_cloud_jd::signing::{JDCLOUD2, JDCLOUD3};
 use brokerage_testkit::Plane;
 use brokerage_wire::WireRequest;
 use http::{HeaderName, HeaderValue, Method};

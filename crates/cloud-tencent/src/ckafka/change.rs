@@ -4,11 +4,11 @@ use brokerage_control::instance::Resize;
 use brokerage_domain::catalog::{Plan, PlanRequest};
 use brokerage_domain::instance::Instance;
 use brokerage_domain::order::Payment;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::Call;
 
 use crate::ckafka::convert::STANDARD;
 use crate::ckafka::{check, ids};
-use crate::fault::CallError;
-use crate::operation::Call;
 
 /// What becomes of each size; `None` stays as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

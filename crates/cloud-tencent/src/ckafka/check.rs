@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
+use brokerage_wire::fault::{CallError, Fault, invalid};
+
 use crate::ckafka::convert::Tag;
-use crate::fault::{CallError, Fault, invalid};
 
 /// Tencent Cloud answers everything with status 200.
 const STATUS: u16 = 200;

@@ -3,37 +3,15 @@
 pub mod answer;
 pub mod change;
 pub mod check;
-pub mod client;
 pub mod convert;
-pub mod fault;
 pub mod ids;
 pub mod notes;
 pub mod ops;
 pub mod price;
-pub mod signing;
-pub mod tag;
 pub mod topics;
-pub mod vpc;
-pub mod wire;
 
-use brokerage_wire::Cloud;
-
-use crate::operation::{RegionUse, Row, Table, UnknownParams, row};
-use crate::params::IndexBase;
-
-/// Tencent Cloud.
-pub static CLOUD: Cloud = Cloud {
-    name: "Tencent Cloud",
-    wire: &wire::Tencent,
-    schemes: &[&signing::TC3, &signing::V1_SHA1, &signing::V1_SHA256],
-    services: SERVICES,
-    other_resource_forms: &[],
-    client: client::CLIENT,
-    purchases: &[&client::CKAFKA],
-};
-
-/// Its services.
-static SERVICES: &[&Table] = &[&TABLE, &tag::TABLE, &vpc::TABLE];
+use brokerage_wire::operation::{RegionUse, Row, Table, UnknownParams, row};
+use brokerage_wire::params::IndexBase;
 
 /// The catalog that CKafka sells from.
 pub const PROFILE: &str = "ckafka";
@@ -50,7 +28,7 @@ pub static TABLE: Table = Table {
     unknown: UnknownParams::Refused,
     rows: ROWS,
     unimplemented: include_str!("../../coverage/ckafka/unimplemented.txt"),
-    fault: fault::fault,
+    fault: crate::fault::fault,
 };
 
 static ROWS: &[Row] = &[

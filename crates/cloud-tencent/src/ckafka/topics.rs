@@ -6,12 +6,12 @@ use std::net::IpAddr;
 use brokerage_control::topic::TopicView;
 use brokerage_domain::instance::Instance;
 use brokerage_domain::topic::allow_list_check;
+use brokerage_wire::fault::CallError;
 use serde::Serialize;
 
 use crate::ckafka::convert::{self, Tag};
 use crate::ckafka::notes::TopicNotes;
 use crate::ckafka::{check, ids};
-use crate::fault::CallError;
 
 /// Kafka's names of the topic settings that CKafka has parameters for.
 pub mod setting {

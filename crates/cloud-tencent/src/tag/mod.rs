@@ -3,9 +3,11 @@
 
 pub mod ops;
 
-use crate::ckafka::{PROFILE, fault};
-use crate::operation::{RegionUse, Row, Table, UnknownParams, row};
-use crate::params::IndexBase;
+use brokerage_wire::operation::{RegionUse, Row, Table, UnknownParams, row};
+use brokerage_wire::params::IndexBase;
+
+use crate::ckafka::PROFILE;
+use crate::fault;
 
 /// What tag calls a CKafka instance.
 const SERVICE: &str = "ckafka";

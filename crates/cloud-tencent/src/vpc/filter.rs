@@ -1,9 +1,9 @@
 //! What narrows a list of networks or subnets.
 
+use brokerage_wire::fault::{CallError, Fault};
 use serde::Deserialize;
 
 use crate::ckafka::check;
-use crate::fault::{CallError, Fault};
 
 /// Most `Filters`, and most `Values` of one.
 const FILTERS_MAX: usize = 10;

@@ -4,9 +4,11 @@
 pub mod filter;
 pub mod ops;
 
-use crate::ckafka::{PROFILE, fault};
-use crate::operation::{RegionUse, Row, Table, UnknownParams, row};
-use crate::params::IndexBase;
+use brokerage_wire::operation::{RegionUse, Row, Table, UnknownParams, row};
+use brokerage_wire::params::IndexBase;
+
+use crate::ckafka::PROFILE;
+use crate::fault;
 
 /// The operations of the network service.
 pub static TABLE: Table = Table {

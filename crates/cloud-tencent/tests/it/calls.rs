@@ -1,7 +1,7 @@
 //! Calls that most tests make.
 
+use brokerage_cloud_tencent::signing::TC3;
 use brokerage_control::access_key::NewKey;
-use brokerage_dialects::ckafka::signing::TC3;
 use brokerage_domain::access::Policy;
 use brokerage_domain::id::AccessKeyId;
 use brokerage_domain::instance::Phase;

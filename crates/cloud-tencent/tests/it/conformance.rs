@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use brokerage_dialects::ckafka;
+use brokerage_cloud_tencent::ckafka;
 use brokerage_domain::instance::Phase;
 use brokerage_testkit::Plane;
 use brokerage_testkit::conformance::{

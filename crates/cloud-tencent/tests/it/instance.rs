@@ -241,9 +241,9 @@ async fn an_instance_that_is_given_up_disappears_and_its_task_ends() {
 async fn another_accounts_instance_is_not_there() {
     let plane = Plane::sandbox().await;
     let id = running(&plane).await;
-    let flow = brokerage_dialects::ckafka::ids::flow_id(&brokerage_domain::id::InstanceId::new(
-        id.as_str(),
-    ));
+    let flow = brokerage_cloud_tencent::ckafka::ids::flow_id(
+        &brokerage_domain::id::InstanceId::new(id.as_str()),
+    );
     let other = stranger(&plane, "other", Policy::allow_all()).await;
     for (action, request, expected) in [
         (
@@ -498,9 +498,9 @@ async fn an_instance_that_cannot_be_made_says_so_and_costs_nothing() {
         (&shown["Status"], &shown["Healthy"]),
         (&json!(-1), &json!(3))
     );
-    let flow = brokerage_dialects::ckafka::ids::flow_id(&brokerage_domain::id::InstanceId::new(
-        id.as_str(),
-    ));
+    let flow = brokerage_cloud_tencent::ckafka::ids::flow_id(
+        &brokerage_domain::id::InstanceId::new(id.as_str()),
+    );
     assert_eq!(
         result(&plane, "DescribeTaskStatus", json!({ "FlowId": flow })).await["Status"],
         1

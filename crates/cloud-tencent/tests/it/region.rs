@@ -1,6 +1,6 @@
 //! Regions and zones, from the catalog.
 
-use brokerage_dialects::ckafka::signing::TC3;
+use brokerage_cloud_tencent::signing::TC3;
 use brokerage_domain::catalog::Catalogs;
 use brokerage_testkit::{Answer, Plane};
 use http::Method;

@@ -1,9 +1,9 @@
 //! Every recorded request of the vendor's clients, each through the whole gateway at its own time: GET and POST, JSON,
 //! query and form, every signature.
 
+use brokerage_cloud_tencent::signing::TC3;
+use brokerage_cloud_tencent::{ckafka, tag};
 use brokerage_control::access_key::NewKey;
-use brokerage_dialects::ckafka;
-use brokerage_dialects::ckafka::signing::TC3;
 use brokerage_domain::access::Policy;
 use brokerage_domain::clock::Moment;
 use brokerage_domain::id::AccessKeyId;
@@ -84,7 +84,7 @@ async fn every_recorded_request_is_answered_as_its_client_meant_it() {
             line.name
         );
         gets += usize::from(line.request.method == "GET");
-        let served = [&ckafka::TABLE, &ckafka::tag::TABLE]
+        let served = [&ckafka::TABLE, &tag::TABLE]
             .into_iter()
             .any(|table| table.row(action(&line)).is_some());
         match (action(&line), code(&answer)) {

@@ -1,12 +1,13 @@
 //! Every operation of every dialect refuses the unsigned, the wrong key, the wrong secret, a replay of a stranger's
 //! clock, and a key whose policy does not permit it.
 
+use brokerage_cloud_alibaba as alibaba;
+use brokerage_cloud_alibaba::signing::{ACS3, RPC_V1};
+use brokerage_cloud_jd as jd;
+use brokerage_cloud_jd::signing::{JDCLOUD2, JDCLOUD3};
 use brokerage_control::Settings;
 use brokerage_control::access_key::NewKey;
 use brokerage_control::sandbox::{SANDBOX_KEY_ID, SANDBOX_SECRET};
-use brokerage_dialects::aliyun::signing::{ACS3, RPC_V1};
-use brokerage_dialects::jdkafka::signing::{JDCLOUD2, JDCLOUD3};
-use brokerage_dialects::{aliyun, jdkafka};
 use brokerage_domain::Error;
 use brokerage_domain::access::{Effect, Policy, Statement};
 use brokerage_domain::id::AccessKeyId;
@@ -297,7 +298,7 @@ async fn calls_beyond_the_rate_leave_nothing_behind() {
             .iter()
             .any(|code| body.contains(code))
     };
-    let (alibaba, jd_cloud) = (&aliyun::CLOUD, &jdkafka::CLOUD);
+    let (alibaba, jd_cloud) = (&alibaba::CLOUD, &jd::CLOUD);
     let requests: [(&Cloud, &'static Scheme, &dyn Fn() -> WireRequest); 4] = [
         (alibaba, &RPC_V1, &rpc),
         (alibaba, &ACS3, &acs3),

@@ -1,10 +1,10 @@
 //! What a caller sends is not kept, nor sent back, beyond a bound: whatever is wrong with it, in every dialect.
 
+use brokerage_cloud_alibaba::signing::RPC_V1;
+use brokerage_cloud_jd::signing::JDCLOUD2;
+use brokerage_cloud_tencent::signing::{TC3, V1_SHA256};
 use brokerage_control::request_log::{FIELD_BYTES_MAX, MESSAGE_BYTES_MAX};
 use brokerage_control::sandbox::{SANDBOX_KEY_ID, SANDBOX_SECRET};
-use brokerage_dialects::aliyun::signing::RPC_V1;
-use brokerage_dialects::ckafka::signing::{TC3, V1_SHA256};
-use brokerage_dialects::jdkafka::signing::JDCLOUD2;
 use brokerage_testkit::Plane;
 use brokerage_wire::WireRequest;
 use http::Method;

@@ -9,9 +9,21 @@ use brokerage_testkit::golden::{
 };
 
 const FILES: [(&str, &str, usize); 3] = [
-    ("aliyun", include_str!("../golden/aliyun.jsonl"), 41),
-    ("tencent", include_str!("../golden/tencent.jsonl"), 84),
-    ("jdcloud", include_str!("../golden/jdcloud.jsonl"), 32),
+    (
+        "aliyun",
+        include_str!("../../../cloud-alibaba/golden/aliyun.jsonl"),
+        41,
+    ),
+    (
+        "tencent",
+        include_str!("../../../cloud-tencent/golden/tencent.jsonl"),
+        84,
+    ),
+    (
+        "jdcloud",
+        include_str!("../../../cloud-jd/golden/jdcloud.jsonl"),
+        32,
+    ),
 ];
 
 /// Every bit of each fifth byte; `cargo xtask golden` changes every byte.

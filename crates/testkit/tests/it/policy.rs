@@ -2,12 +2,12 @@
 //! and a policy that means nothing here is not kept.
 #![expect(clippy::unwrap_used, reason = "a test that panics shows the line")]
 
+use brokerage_cloud_alibaba::signing::RPC_V1;
+use brokerage_cloud_jd::signing::JDCLOUD2;
+use brokerage_cloud_tencent::ckafka::ids::flow_id;
+use brokerage_cloud_tencent::signing::TC3;
 use brokerage_control::access_key::NewKey;
 use brokerage_control::sandbox::{SANDBOX_KEY_ID, SANDBOX_SECRET};
-use brokerage_dialects::aliyun::signing::RPC_V1;
-use brokerage_dialects::ckafka::ids::flow_id;
-use brokerage_dialects::ckafka::signing::TC3;
-use brokerage_dialects::jdkafka::signing::JDCLOUD2;
 use brokerage_domain::Error;
 use brokerage_domain::access::Policy;
 use brokerage_domain::id::{AccessKeyId, InstanceId};
@@ -469,7 +469,7 @@ async fn several_instances_are_changed_all_or_none() {
     )
     .await
     .unwrap();
-    let table = &brokerage_dialects::alikafka::TABLE;
+    let table = &brokerage_cloud_alibaba::alikafka::TABLE;
     let both = [
         ("RegionId", "cn-hangzhou".to_owned()),
         ("ResourceType", "INSTANCE".to_owned()),
@@ -496,9 +496,9 @@ async fn several_instances_are_changed_all_or_none() {
 async fn an_allow_of_one_instance_is_for_what_names_it() {
     let fixture = Fixture::new().await;
     for (at, table) in [
-        &brokerage_dialects::alikafka::TABLE,
-        &brokerage_dialects::ckafka::TABLE,
-        &brokerage_dialects::jdkafka::TABLE,
+        &brokerage_cloud_alibaba::alikafka::TABLE,
+        &brokerage_cloud_tencent::ckafka::TABLE,
+        &brokerage_cloud_jd::kafka::TABLE,
     ]
     .into_iter()
     .enumerate()

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use brokerage_dialects::ckafka::ids::flow_id;
-use brokerage_dialects::ckafka::signing::TC3;
-use brokerage_dialects::jdkafka::signing::JDCLOUD2;
+use brokerage_cloud_jd::signing::JDCLOUD2;
+use brokerage_cloud_tencent::ckafka::ids::flow_id;
+use brokerage_cloud_tencent::signing::TC3;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::{Instance, Phase};
 use brokerage_domain::topic::Topic;

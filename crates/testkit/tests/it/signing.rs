@@ -1,9 +1,11 @@
 //! Signing read back, clocks, nonces, tokens, and requests that must not pass.
 
-use brokerage_dialects::aliyun::signing::{ACS3, RPC_V1};
-use brokerage_dialects::ckafka::signing::{TC3, V1_SHA256};
-use brokerage_dialects::jdkafka::signing::{JDCLOUD2, JDCLOUD3};
-use brokerage_dialects::{aliyun, ckafka, jdkafka};
+use brokerage_cloud_alibaba as alibaba;
+use brokerage_cloud_alibaba::signing::{ACS3, RPC_V1};
+use brokerage_cloud_jd as jd;
+use brokerage_cloud_jd::signing::{JDCLOUD2, JDCLOUD3};
+use brokerage_cloud_tencent as tencent;
+use brokerage_cloud_tencent::signing::{TC3, V1_SHA256};
 use brokerage_testkit::CLOUDS;
 use brokerage_wire::client::ClientCall;
 use brokerage_wire::params::{Param, from_json};
@@ -57,7 +59,7 @@ fn unsigned(scheme: &'static Scheme, query: &str) -> WireRequest {
         (Method::POST, &[host, action, version])
     } else if *scheme == TC3 {
         (Method::GET, &[host, ("x-tc-action", "CreateTopic")])
-    } else if jdkafka::CLOUD.schemes.contains(&scheme) {
+    } else if jd::CLOUD.schemes.contains(&scheme) {
         let target = format!("/v1/a:b/c?{query}");
         return request(Method::GET, &target, &[host], "");
     } else {
@@ -126,10 +128,10 @@ fn the_clients_of_the_command_line_sign_what_the_server_verifies() {
         let signed = cloud.client.signed(&call, &credentials(), &moment());
         signed.unwrap()
     };
-    let jd = |operation, params| call(&jdkafka::CLOUD, 0, operation, "cn-north-1", params);
+    let jd = |operation, params| call(&jd::CLOUD, 0, operation, "cn-north-1", params);
     let requests = [
-        call(&ckafka::CLOUD, 0, "CreateTopic", "ap-guangzhou", &params),
-        call(&aliyun::CLOUD, 0, "CreateTopic", "", &params),
+        call(&tencent::CLOUD, 0, "CreateTopic", "ap-guangzhou", &params),
+        call(&alibaba::CLOUD, 0, "CreateTopic", "", &params),
         jd("describeInstances", &params),
         jd("modifyInstanceSpec", &in_path),
     ];

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, Result};
-use brokerage_dialects::{aliyun, ckafka};
+use brokerage_cloud_alibaba as alibaba;
+use brokerage_cloud_tencent as tencent;
 use brokerage_domain::clock::{Clock as _, SystemClock};
 use brokerage_wire::client::ClientCall;
 use brokerage_wire::params::Param;
@@ -73,7 +74,7 @@ impl Caller {
     }
 
     fn alikafka(&self, action: &str, params: &Param) -> Result<Bytes> {
-        self.call(&aliyun::CLOUD, action, "cn-hangzhou", params)
+        self.call(&alibaba::CLOUD, action, "cn-hangzhou", params)
     }
 
     /// A call of what a cloud sells.
@@ -130,7 +131,7 @@ impl Caller {
     }
 
     fn ckafka(&self, action: &str, params: &Param) -> Result<Bytes> {
-        self.call(&ckafka::CLOUD, action, "ap-guangzhou", params)
+        self.call(&tencent::CLOUD, action, "ap-guangzhou", params)
     }
 }
 

@@ -3,12 +3,12 @@
 use brokerage_control::instance::Edit;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::notes::Notes;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::alikafka::fault::field;
 use crate::alikafka::notes::InstanceNotes;
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
 
 /// Longest id of a resource group, in characters.
 const GROUP_CHARS_MAX: usize = 64;

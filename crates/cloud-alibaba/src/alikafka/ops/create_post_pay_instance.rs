@@ -1,12 +1,12 @@
 //! CreatePostPayInstance: buys one pay-as-you-go instance and answers its id.
 
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::params::{Ignored, JsonText};
 use serde::{Deserialize, Serialize};
 
 use crate::alikafka::convert::Tag;
 use crate::alikafka::purchase::{BoughtInstance, Purchase, ServerlessConfig, postpaid};
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
-use crate::params::{Ignored, JsonText};
 
 /// The operation.
 pub struct CreatePostPayInstance;

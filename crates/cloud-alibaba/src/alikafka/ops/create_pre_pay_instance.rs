@@ -1,12 +1,12 @@
 //! CreatePrePayInstance: buys one instance as a subscription and answers its id.
 
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::params::{Ignored, JsonText, Param};
 use serde::{Deserialize, Serialize};
 
 use crate::alikafka::convert::Tag;
 use crate::alikafka::purchase::{BoughtInstance, Purchase, subscription};
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
-use crate::params::{Ignored, JsonText, Param};
 
 /// The operation.
 pub struct CreatePrePayInstance;

@@ -1,12 +1,12 @@
 //! CreatePrePayOrder: buys one instance as a subscription, to be started by StartInstance.
 
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::params::{Ignored, JsonText, Param};
 use serde::{Deserialize, Serialize};
 
 use crate::alikafka::convert::Tag;
 use crate::alikafka::purchase::{Purchase, subscription};
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
-use crate::params::{Ignored, JsonText, Param};
 
 /// The operation.
 pub struct CreatePrePayOrder;

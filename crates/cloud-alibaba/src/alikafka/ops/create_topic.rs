@@ -7,6 +7,8 @@ use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Instance;
 use brokerage_domain::notes::Notes;
 use brokerage_domain::topic::Topic;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::Deserialize;
 
 use crate::alikafka::convert::{PARTITIONS_DEFAULT, Tag, given, tags_from};
@@ -14,8 +16,6 @@ use crate::alikafka::fault::field;
 use crate::alikafka::notes::TopicNotes;
 use crate::alikafka::topic_config::{MIN_INSYNC_REPLICAS, REPLICAS_MAX, TopicConfig};
 use crate::alikafka::topic_words;
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
 
 /// Shortest and longest name, in characters ("CreateTopic": 3 to 64).
 const NAME_CHARS: std::ops::RangeInclusive<usize> = 3..=64;

@@ -3,8 +3,8 @@
 use brokerage_domain::id::InstanceId;
 use serde::Deserialize;
 
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 
 /// The operation.
 pub struct DeleteTopic;

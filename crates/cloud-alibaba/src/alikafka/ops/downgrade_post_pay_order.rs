@@ -1,12 +1,12 @@
 //! DowngradePostPayOrder: makes less of a pay-as-you-go instance.
 
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::params::{Ignored, JsonText};
 use serde::Deserialize;
 
 use crate::alikafka::change::{Change, Direction};
 use crate::alikafka::purchase::ServerlessConfig;
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
-use crate::params::{Ignored, JsonText};
 
 /// The operation.
 pub struct DowngradePostPayOrder;

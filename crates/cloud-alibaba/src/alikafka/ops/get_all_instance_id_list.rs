@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation, RegionUse};
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation, RegionUse};
 
 /// The operation.
 pub struct GetAllInstanceIdList;

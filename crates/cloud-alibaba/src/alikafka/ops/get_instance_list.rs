@@ -7,15 +7,15 @@ use brokerage_domain::error::Kind;
 use brokerage_domain::id::{InstanceId, OrderId};
 use brokerage_domain::instance::{Instance, Phase};
 use brokerage_domain::listener::SecurityProtocol;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::params::Ignored;
 use serde::{Deserialize, Serialize};
 
 use crate::alikafka::config;
 use crate::alikafka::convert::{self, Tag, TagVoList, given};
 use crate::alikafka::fault::field;
 use crate::alikafka::notes::InstanceNotes;
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
-use crate::params::Ignored;
 
 /// Most ids in one request.
 const IDS_MAX: usize = 100;

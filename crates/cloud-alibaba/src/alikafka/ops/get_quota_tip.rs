@@ -4,8 +4,8 @@ use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::{Instance, Phase};
 use serde::{Deserialize, Serialize};
 
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 
 /// The operation.
 pub struct GetQuotaTip;

@@ -3,12 +3,12 @@
 use brokerage_control::topic::TopicView;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::{Instance, Phase};
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation, RegionUse};
 use serde::{Deserialize, Serialize};
 
 use crate::alikafka::convert::{TagVoList, given};
 use crate::alikafka::{topic_config, topic_words};
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation, RegionUse};
 
 /// `PageSize` where none is given.
 const PAGE_SIZE_DEFAULT: usize = 10;

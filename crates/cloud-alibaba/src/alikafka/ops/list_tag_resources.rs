@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use brokerage_domain::Error;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::alikafka::convert::{Tag, given, tags_from};
 use crate::alikafka::fault::field;
 use crate::alikafka::tag_resource::{ResourceType, instance_ids, resources, tags_of};
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
 
 /// Tags on one page. The token of the next page is how many were on those before it.
 const PAGE_TAGS_MAX: usize = 1_000;

@@ -4,8 +4,8 @@ use brokerage_control::instance::Edit;
 use brokerage_domain::id::InstanceId;
 use serde::Deserialize;
 
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 
 /// The operation.
 pub struct ModifyInstanceName;

@@ -2,11 +2,11 @@
 
 use brokerage_control::topic_edit::TopicEdit;
 use brokerage_domain::id::InstanceId;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::Deserialize;
 
 use crate::alikafka::topic_words::check_remark;
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
 
 /// The operation.
 pub struct ModifyTopicRemark;

@@ -6,9 +6,9 @@ use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::{Phase, PrepaidRelease, ReleaseTerms};
 use serde::Deserialize;
 
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
-use crate::params::Ignored;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::params::Ignored;
 
 /// The operation.
 pub struct ReleaseInstance;

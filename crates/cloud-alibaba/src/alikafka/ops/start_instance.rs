@@ -6,15 +6,15 @@ use brokerage_domain::catalog::{Catalog, Field, PlanFault};
 use brokerage_domain::id::{InstanceId, NetworkId, SubnetId};
 use brokerage_domain::instance::Instance;
 use brokerage_domain::notes::Notes;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::params::Ignored;
 use serde::Deserialize;
 
 use crate::alikafka::config::Config;
 use crate::alikafka::convert::{given, json_text, zone_named};
 use crate::alikafka::fault::{field, needed};
 use crate::alikafka::notes::InstanceNotes;
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
-use crate::params::Ignored;
 
 /// Most vSwitches of one instance: one for each zone that a cluster can stand in, with room.
 const SUBNETS_MAX: usize = 8;

@@ -1,13 +1,13 @@
 //! TagResources: puts tags on instances or topics.
 
 use brokerage_control::tag::TagEdit;
+use brokerage_wire::fault::{CallError, missing};
+use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::params::Ignored;
 use serde::Deserialize;
 
 use crate::alikafka::convert::{TAGS_MAX, Tag, tags_from};
 use crate::alikafka::tag_resource::{ResourceType, edit, instance_ids, resources};
-use crate::fault::{CallError, missing};
-use crate::operation::{Call, Mode, Operation};
-use crate::params::Ignored;
 
 /// The operation.
 pub struct TagResources;

@@ -1,13 +1,13 @@
 //! UntagResources: takes tags off instances or topics.
 
 use brokerage_control::tag::TagEdit;
+use brokerage_wire::fault::{CallError, missing};
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::Deserialize;
 
 use crate::alikafka::convert::TAGS_MAX;
 use crate::alikafka::fault::field;
 use crate::alikafka::tag_resource::{ResourceType, edit, instance_ids, resources};
-use crate::fault::{CallError, missing};
-use crate::operation::{Call, Mode, Operation};
 
 /// The operation.
 pub struct UntagResources;

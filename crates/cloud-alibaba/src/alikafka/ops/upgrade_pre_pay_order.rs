@@ -1,11 +1,11 @@
 //! UpgradePrePayOrder: makes more of a subscription, paid for what is left of its term.
 
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::params::{Ignored, JsonText, Param};
 use serde::{Deserialize, Serialize};
 
 use crate::alikafka::change::{Change, Direction};
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
-use crate::params::{Ignored, JsonText, Param};
 
 /// The operation.
 pub struct UpgradePrePayOrder;

@@ -7,6 +7,9 @@ use brokerage_domain::catalog::{PlanRequest, Terms};
 use brokerage_domain::id::ID_BYTES_MAX;
 use brokerage_domain::notes::Notes;
 use brokerage_domain::order::{Charge, Payment};
+use brokerage_wire::fault::{CallError, invalid, missing};
+use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::params::Ignored;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -17,9 +20,6 @@ use crate::bss::convert::{
 };
 use crate::bss::fault::{not_sold, order_check};
 use crate::bss::property::Properties;
-use crate::fault::{CallError, invalid, missing};
-use crate::operation::{Call, Mode, Operation};
-use crate::params::Ignored;
 
 /// `PricingCycle` that counts in months: the default, and the only one of this product.
 const CYCLE_MONTHS: i64 = 2;

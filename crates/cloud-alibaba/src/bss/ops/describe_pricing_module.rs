@@ -2,13 +2,13 @@
 
 use brokerage_domain::Error;
 use brokerage_domain::catalog::{Catalog, Site, TermUnit};
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::bss::convert::{CALLS_PER_SECOND, Subscription, check_owner, given};
 use crate::bss::price::{check_product, configured_by};
 use crate::bss::property::Property;
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
 
 /// Modules with their names for people, in the order of the answer.
 const MODULES: [(Property, &str); 5] = [

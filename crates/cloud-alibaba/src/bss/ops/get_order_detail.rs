@@ -6,11 +6,11 @@ use brokerage_domain::id::{InstanceId, OrderId};
 use brokerage_domain::instance::Instance;
 use brokerage_domain::money::Money;
 use brokerage_domain::order::{Charge, Order, OrderLine};
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::bss::convert::{self, CALLS_PER_SECOND, PRODUCT_CODE, Subscription, check_owner};
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
 
 /// The operation.
 pub struct GetOrderDetail;

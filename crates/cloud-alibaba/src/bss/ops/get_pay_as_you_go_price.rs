@@ -1,14 +1,14 @@
 //! GetPayAsYouGoPrice: what an hour of the named modules costs.
 
 use brokerage_domain::catalog::Term;
+use brokerage_wire::fault::{CallError, invalid};
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::bss::convert::{CALLS_PER_SECOND, Subscription, check_owner, given};
 use crate::bss::price::{
     ModuleAsked, ModuleDetails, PromotionDetails, check_product, price_modules,
 };
-use crate::fault::{CallError, invalid};
-use crate::operation::{Call, Mode, Operation};
 
 /// `PriceType` of Kafka's modules, and where none is given.
 const PRICE_TYPE: &str = "Hour";

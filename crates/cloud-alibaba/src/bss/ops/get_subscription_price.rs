@@ -2,6 +2,9 @@
 
 use brokerage_domain::catalog::{Term, Terms};
 use brokerage_domain::money::Money;
+use brokerage_wire::fault::{CallError, invalid};
+use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::params::Ignored;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
@@ -11,9 +14,6 @@ use crate::bss::convert::{
 use crate::bss::price::{
     ModuleAsked, ModuleDetails, PromotionDetails, check_product, price_modules,
 };
-use crate::fault::{CallError, invalid};
-use crate::operation::{Call, Mode, Operation};
-use crate::params::Ignored;
 
 /// `OrderType` of a purchase, the only one that is priced by modules here.
 const NEW_ORDER: &str = "NewOrder";

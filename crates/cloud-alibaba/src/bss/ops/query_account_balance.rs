@@ -3,11 +3,11 @@
 use brokerage_domain::Error;
 use brokerage_domain::catalog::Site;
 use brokerage_domain::money::Money;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::bss::convert::{CALLS_PER_SECOND, amount_text};
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
 
 /// The operation.
 pub struct QueryAccountBalance;

@@ -3,14 +3,14 @@
 
 use brokerage_domain::instance::Instance;
 use brokerage_domain::order::Charge;
+use brokerage_wire::fault::{CallError, invalid};
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::bss::convert::{
     self, CALLS_PER_SECOND, MONTHS_PER_YEAR, PRODUCT_CODE, Page, Subscription, check_owner, given,
     in_span, renewal, span,
 };
-use crate::fault::{CallError, invalid};
-use crate::operation::{Call, Mode, Operation};
 
 /// Most ids in `InstanceIDs`.
 const IDS_MAX: usize = 100;

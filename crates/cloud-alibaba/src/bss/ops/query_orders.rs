@@ -3,13 +3,13 @@
 use brokerage_control::{Context, Control};
 use brokerage_domain::clock::Moment;
 use brokerage_domain::order::Order;
+use brokerage_wire::fault::{CallError, invalid};
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::bss::convert::{
     self, CALLS_PER_SECOND, PRODUCT_CODE, Page, Subscription, check_owner, given, span,
 };
-use crate::fault::{CallError, invalid};
-use crate::operation::{Call, Mode, Operation};
 
 /// How far back orders are looked for when no time is given, seconds.
 const DEFAULT_SPAN_SECONDS: i64 = 3_600;

@@ -1,10 +1,10 @@
 //! QueryProductList: what can be ordered here.
 
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::bss::convert::{CALLS_PER_SECOND, PRODUCT_CODE, Page, Subscription};
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
 
 /// The operation.
 pub struct QueryProductList;

@@ -2,11 +2,11 @@
 //! instance whose VPC is not configured.
 
 use brokerage_domain::id::{ID_BYTES_MAX, NetworkId};
+use brokerage_wire::fault::{CallError, invalid};
+use brokerage_wire::operation::{Call, Mode, Operation, RegionUse};
 use serde::Deserialize;
 
-use crate::aliyun::vpc::convert::{VSwitch, v_switch};
-use crate::fault::{CallError, invalid};
-use crate::operation::{Call, Mode, Operation, RegionUse};
+use crate::vpc::convert::{VSwitch, v_switch};
 
 /// The operation.
 pub struct DescribeVSwitchAttributes;

@@ -1,10 +1,10 @@
 //! DescribeVSwitches: the caller's vSwitches.
 
+use brokerage_wire::fault::{CallError, missing};
+use brokerage_wire::operation::{Call, Mode, Operation, RegionUse};
 use serde::{Deserialize, Serialize};
 
-use crate::aliyun::vpc::convert::{Page, VSwitch, v_switch};
-use crate::fault::{CallError, missing};
-use crate::operation::{Call, Mode, Operation, RegionUse};
+use crate::vpc::convert::{Page, VSwitch, v_switch};
 
 /// The operation.
 pub struct DescribeVSwitches;

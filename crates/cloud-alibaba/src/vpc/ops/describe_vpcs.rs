@@ -1,10 +1,10 @@
 //! DescribeVpcs: the caller's VPCs.
 
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
-use crate::aliyun::vpc::convert::{Page, Vpc, vpc};
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
+use crate::vpc::convert::{Page, Vpc, vpc};
 
 /// The operation.
 pub struct DescribeVpcs;

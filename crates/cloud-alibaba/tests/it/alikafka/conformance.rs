@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use brokerage_dialects::alikafka::topic_config::SHOWN_ONLY;
-use brokerage_dialects::alikafka::{TABLE, config, notes};
+use brokerage_cloud_alibaba::alikafka::topic_config::SHOWN_ONLY;
+use brokerage_cloud_alibaba::alikafka::{TABLE, config, notes};
 use brokerage_domain::instance::Phase;
 use brokerage_testkit::Plane;
 use brokerage_testkit::conformance::{
@@ -16,7 +16,7 @@ use super::{EXAMPLE, REGION, VERSION, call, with};
 fn conformance() -> Conformance {
     Conformance {
         table: &TABLE,
-        model: Model::read(include_str!("../../../../models/alikafka.json")),
+        model: Model::read(include_str!("../../../../../models/alikafka.json")),
     }
 }
 

@@ -1,7 +1,7 @@
 //! CreatePostPayOrder: the example of the vendor's page, its rules, and what becomes of the money.
 
+use brokerage_cloud_alibaba::signing::RPC_V1;
 use brokerage_control::access_key::NewKey;
-use brokerage_dialects::aliyun::signing::RPC_V1;
 use brokerage_domain::access::Policy;
 use brokerage_domain::id::{AccessKeyId, AccountId};
 use brokerage_domain::money::{Currency, Money};

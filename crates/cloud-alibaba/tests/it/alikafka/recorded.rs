@@ -10,7 +10,7 @@ use brokerage_testkit::{Answer, Plane, PlaneOptions};
 
 use super::code;
 
-const RECORDED: &str = include_str!("../../golden/aliyun.jsonl");
+const RECORDED: &str = include_str!("../../../golden/aliyun.jsonl");
 
 /// The answer of a plane that stands at the line's time and knows the line's key.
 async fn replayed(line: &GoldenLine) -> Answer {

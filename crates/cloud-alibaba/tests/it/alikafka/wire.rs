@@ -1,8 +1,8 @@
 //! The gateway: every way in which a client sends a call, both formats of answers, and what is refused before an
 //! operation is asked.
 
+use brokerage_cloud_alibaba::signing::{ACS3, RPC_V1};
 use brokerage_control::Settings;
-use brokerage_dialects::aliyun::signing::{ACS3, RPC_V1};
 use brokerage_testkit::{Plane, PlaneOptions};
 use brokerage_wire::WireRequest;
 use brokerage_wire::signing::Scheme;

@@ -2,17 +2,17 @@
 
 use std::path::PathBuf;
 
-use brokerage_dialects::bss::TABLE;
+use brokerage_cloud_alibaba::bss::TABLE;
 use brokerage_domain::instance::Phase;
 use brokerage_testkit::Plane;
 use brokerage_testkit::conformance::{Answers, Conformance, Model, assert_listed};
 
-use crate::{PRE, SMALL, VERSION, buy, with};
+use super::{PRE, SMALL, VERSION, buy, with};
 
 fn conformance() -> Conformance {
     Conformance {
         table: &TABLE,
-        model: Model::read(include_str!("../../../../models/bss.json")),
+        model: Model::read(include_str!("../../../../../models/bss.json")),
     }
 }
 
@@ -65,7 +65,7 @@ async fn answers_hold_the_models_keys_and_types_or_the_keys_are_listed() {
         .as_str()
         .expect(&bought.body)
         .to_owned();
-    crate::purchase::start(&plane, &instance, Phase::Running).await;
+    super::purchase::start(&plane, &instance, Phase::Running).await;
     let module = [
         ("ModuleList.1.ModuleCode", "DiskSize"),
         (
@@ -95,7 +95,7 @@ async fn answers_hold_the_models_keys_and_types_or_the_keys_are_listed() {
             vec![("PageNum", "1"), ("QueryTotalCount", "true")],
         ),
     ] {
-        let answer = crate::call(&plane, action, &params).await;
+        let answer = super::call(&plane, action, &params).await;
         assert_eq!(answer.status, 200, "{action}: {}", answer.body);
         answers.record(&conformance.model, action, &answer.json);
     }

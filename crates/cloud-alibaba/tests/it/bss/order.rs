@@ -4,7 +4,7 @@ use brokerage_domain::clock::Moment;
 use brokerage_testkit::Plane;
 use serde_json::{Value, json};
 
-use crate::{POST, PRE, SMALL, buy, call, code, data, with};
+use super::{POST, PRE, SMALL, buy, call, code, data, with};
 
 /// When test time begins.
 const BEGINNING: Moment = Moment::from_seconds(1_795_406_400);

@@ -5,7 +5,7 @@ use brokerage_domain::money::{Currency, Money};
 use brokerage_testkit::{Answer, Plane};
 use serde_json::{Value, json};
 
-use crate::{POST, PRE, SMALL, buy, call, code, data, with};
+use super::{POST, PRE, SMALL, buy, call, code, data, with};
 
 /// The modules that a price tool asks for, made of the properties of an order.
 fn modules(properties: &[(&str, &str)]) -> Vec<(String, String)> {

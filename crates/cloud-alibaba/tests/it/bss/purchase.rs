@@ -1,8 +1,8 @@
 //! CreateInstance: what it buys, its rules and its refusals.
 
+use brokerage_cloud_alibaba::signing::RPC_V1;
 use brokerage_control::access_key::NewKey;
 use brokerage_control::{Context, Settings};
-use brokerage_dialects::aliyun::signing::RPC_V1;
 use brokerage_domain::access::{Effect, Policy, Statement};
 use brokerage_domain::catalog::Plan;
 use brokerage_domain::id::{InstanceId, OrderId};
@@ -15,7 +15,7 @@ use http::Method;
 use secrecy::SecretString;
 use serde_json::json;
 
-use crate::{POST, PRE, SMALL, VERSION, buy, call, code, data, purchase, with};
+use super::{POST, PRE, SMALL, VERSION, buy, call, code, data, purchase, with};
 
 const ORDER_CHECK: &str = "Failure to check order before create instance.";
 

@@ -4,7 +4,7 @@ use brokerage_domain::money::{Currency, Money};
 use brokerage_testkit::Plane;
 use serde_json::json;
 
-use crate::{POST, PRE, SMALL, buy, call, code, data, with};
+use super::{POST, PRE, SMALL, buy, call, code, data, with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn terraforms_first_call_finds_an_empty_plain_list() {

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use brokerage_cloud_alibaba::signing::{ACS3, RPC_V1};
 use brokerage_control::Settings;
-use brokerage_dialects::aliyun::signing::{ACS3, RPC_V1};
 use brokerage_testkit::{Plane, PlaneOptions};
 use http::Method;
 
-use crate::{POST, PRE, SMALL, VERSION, buy, code, data, purchase, with};
+use super::{POST, PRE, SMALL, VERSION, buy, code, data, purchase, with};
 
 const CALLS: usize = 64;
 

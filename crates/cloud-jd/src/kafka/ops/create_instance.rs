@@ -11,14 +11,14 @@ use brokerage_domain::error::Kind;
 use brokerage_domain::id::{NetworkId, SubnetId};
 use brokerage_domain::notes::Notes;
 use brokerage_domain::order::{Charge, Payment};
+use brokerage_wire::fault::{CallError, invalid};
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
-use crate::fault::{CallError, invalid};
-use crate::jdkafka::charge::ChargeSpec;
-use crate::jdkafka::convert::{IP_V4, IP_V4_AND_V6, InstanceClassSpec};
-use crate::jdkafka::ids;
-use crate::jdkafka::notes::InstanceNotes;
-use crate::operation::{Call, Mode, Operation};
+use crate::kafka::charge::ChargeSpec;
+use crate::kafka::convert::{IP_V4, IP_V4_AND_V6, InstanceClassSpec};
+use crate::kafka::ids;
+use crate::kafka::notes::InstanceNotes;
 
 /// Longest `instanceName`, in characters.
 const NAME_CHARS_MAX: usize = 32;

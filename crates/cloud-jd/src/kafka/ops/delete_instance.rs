@@ -3,13 +3,13 @@
 use brokerage_control::instance::AfterRelease;
 use brokerage_domain::Error;
 use brokerage_domain::instance::{Phase, PrepaidRelease, ReleaseTerms};
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use http::Method;
 use serde::Deserialize;
 
-use crate::fault::CallError;
-use crate::jdkafka::convert::instance_in_region;
-use crate::jdkafka::ids;
-use crate::operation::{Call, Mode, Operation};
+use crate::kafka::convert::instance_in_region;
+use crate::kafka::ids;
 
 /// The operation.
 pub struct DeleteInstance;

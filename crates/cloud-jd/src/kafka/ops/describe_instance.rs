@@ -1,12 +1,12 @@
 //! describeInstance: one cluster, with its endpoints.
 
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use crate::fault::CallError;
-use crate::jdkafka::convert::{InstanceView, instance_in_region};
-use crate::jdkafka::ids;
-use crate::operation::{Call, Mode, Operation};
+use crate::kafka::convert::{InstanceView, instance_in_region};
+use crate::kafka::ids;
 
 /// The operation.
 pub struct DescribeInstance;

@@ -3,14 +3,14 @@
 use std::cmp::Reverse;
 
 use brokerage_domain::instance::{Instance, Phase};
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use crate::fault::CallError;
-use crate::jdkafka::convert::{InstanceView, charge_mode, status};
-use crate::jdkafka::ids;
-use crate::jdkafka::list::{Filter, FilterField, Page, TagFilter, retain};
-use crate::operation::{Call, Mode, Operation};
+use crate::kafka::convert::{InstanceView, charge_mode, status};
+use crate::kafka::ids;
+use crate::kafka::list::{Filter, FilterField, Page, TagFilter, retain};
 
 /// `pageSize` where none is given.
 const PAGE_SIZE_DEFAULT: i64 = 10;

@@ -4,12 +4,12 @@ use brokerage_control::instance::{Edit, Resize};
 use brokerage_domain::catalog::{Catalog, NodeGroup, Plan, PlanRequest};
 use brokerage_domain::instance::Instance;
 use brokerage_domain::order::Payment;
+use brokerage_wire::fault::{CallError, invalid};
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
-use crate::fault::{CallError, invalid};
-use crate::jdkafka::convert::{InstanceClassSpec, instance_in_region};
-use crate::jdkafka::ids;
-use crate::operation::{Call, Mode, Operation};
+use crate::kafka::convert::{InstanceClassSpec, instance_in_region};
+use crate::kafka::ids;
 
 /// The operation.
 pub struct ModifyInstanceSpec;

@@ -1,11 +1,11 @@
 //! describeSubnet: one subnet.
 
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use crate::fault::CallError;
-use crate::jdkafka::vpc::convert::SubnetView;
-use crate::operation::{Call, Mode, Operation};
+use crate::vpc::convert::SubnetView;
 
 /// The operation.
 pub struct DescribeSubnet;
@@ -30,7 +30,7 @@ impl Operation for DescribeSubnet {
     const MODE: Mode = Mode::Read;
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/regions/{regionId}/subnets/{subnetId}";
-    const CALLS_PER_SECOND: u32 = crate::jdkafka::CALLS_PER_SECOND;
+    const CALLS_PER_SECOND: u32 = crate::kafka::CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
 

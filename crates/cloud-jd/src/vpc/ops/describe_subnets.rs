@@ -1,13 +1,13 @@
 //! describeSubnets: the caller's subnets in a region.
 
 use brokerage_domain::network::Subnet;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use crate::fault::CallError;
-use crate::jdkafka::list::{Filter, FilterField, Page, TagFilter, retain};
-use crate::jdkafka::vpc::convert::{PAGE_SIZE_DEFAULT, SUBNET_TYPE, SubnetView, asks_for_absent};
-use crate::operation::{Call, Mode, Operation};
+use crate::kafka::list::{Filter, FilterField, Page, TagFilter, retain};
+use crate::vpc::convert::{PAGE_SIZE_DEFAULT, SUBNET_TYPE, SubnetView, asks_for_absent};
 
 /// The operation.
 pub struct DescribeSubnets;
@@ -77,7 +77,7 @@ impl Operation for DescribeSubnets {
     const MODE: Mode = Mode::Read;
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/regions/{regionId}/subnets/";
-    const CALLS_PER_SECOND: u32 = crate::jdkafka::CALLS_PER_SECOND;
+    const CALLS_PER_SECOND: u32 = crate::kafka::CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
 

@@ -1,13 +1,13 @@
 //! describeVpcs: the caller's networks in a region.
 
 use brokerage_domain::network::{Network, Subnet};
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use crate::fault::CallError;
-use crate::jdkafka::list::{Filter, FilterField, Page, TagFilter, retain};
-use crate::jdkafka::vpc::convert::{PAGE_SIZE_DEFAULT, SUBNET_TYPE, VpcView, asks_for_absent};
-use crate::operation::{Call, Mode, Operation};
+use crate::kafka::list::{Filter, FilterField, Page, TagFilter, retain};
+use crate::vpc::convert::{PAGE_SIZE_DEFAULT, SUBNET_TYPE, VpcView, asks_for_absent};
 
 /// The operation.
 pub struct DescribeVpcs;
@@ -65,7 +65,7 @@ impl Operation for DescribeVpcs {
     const MODE: Mode = Mode::Read;
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/regions/{regionId}/vpcs/";
-    const CALLS_PER_SECOND: u32 = crate::jdkafka::CALLS_PER_SECOND;
+    const CALLS_PER_SECOND: u32 = crate::kafka::CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
 

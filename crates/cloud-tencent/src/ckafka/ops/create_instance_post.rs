@@ -1,10 +1,11 @@
 //! CreateInstancePost: the purchase of older SDKs, by the rules of CreatePostPaidInstance. It answers no instance id.
 
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
+
 use super::create_post_paid_instance::{Request, place};
 use crate::ckafka::answer::{Answered, Operated};
 use crate::ckafka::ids;
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
 
 /// The operation.
 pub struct CreateInstancePost;

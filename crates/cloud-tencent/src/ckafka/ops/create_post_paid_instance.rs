@@ -7,15 +7,15 @@ use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::id::{NetworkId, SubnetId};
 use brokerage_domain::notes::Notes;
 use brokerage_domain::order::{Charge, ORDER_LINES_MAX, Payment};
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::params::Ignored;
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::check;
 use crate::ckafka::convert::{self, STANDARD, Tag};
 use crate::ckafka::ids;
 use crate::ckafka::notes::InstanceNotes;
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
-use crate::params::Ignored;
 
 /// Longest `InstanceName`, in characters.
 const NAME_CHARS_MAX: usize = 128;

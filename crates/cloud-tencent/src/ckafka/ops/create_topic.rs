@@ -7,6 +7,8 @@ use brokerage_control::topic::NewTopic;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::notes::Notes;
 use brokerage_domain::topic::Topic;
+use brokerage_wire::fault::{CallError, Fault};
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::Answered;
@@ -14,8 +16,6 @@ use crate::ckafka::convert::Tag;
 use crate::ckafka::notes::TopicNotes;
 use crate::ckafka::topics::{self, setting};
 use crate::ckafka::{check, ids};
-use crate::fault::{CallError, Fault};
-use crate::operation::{Call, Mode, Operation};
 
 /// `PartitionNum` ("Limits": partitions of one topic).
 const PARTITIONS: RangeInclusive<i64> = 1..=3_000;

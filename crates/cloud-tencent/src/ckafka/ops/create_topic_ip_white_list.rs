@@ -2,12 +2,12 @@
 
 use brokerage_control::topic_edit::TopicEdit;
 use brokerage_domain::id::InstanceId;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::Deserialize;
 
 use crate::ckafka::answer::{Answered, Operated};
 use crate::ckafka::{check, ids, topics};
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
 
 /// The operation.
 pub struct CreateTopicIpWhiteList;

@@ -4,12 +4,12 @@ use brokerage_control::instance::AfterRelease;
 use brokerage_domain::Error;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::{Phase, PrepaidRelease, ReleaseTerms};
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::Answered;
 use crate::ckafka::ids;
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
 
 /// The operation.
 pub struct DeleteInstancePost;

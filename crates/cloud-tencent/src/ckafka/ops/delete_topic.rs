@@ -1,12 +1,12 @@
 //! DeleteTopic: deletes a topic and its messages, at once.
 
 use brokerage_domain::id::InstanceId;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::Deserialize;
 
 use crate::ckafka::answer::{Answered, Operated};
 use crate::ckafka::ids;
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
 
 /// The operation.
 pub struct DeleteTopic;

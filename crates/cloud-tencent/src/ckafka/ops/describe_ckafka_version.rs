@@ -1,12 +1,12 @@
 //! DescribeCkafkaVersion: which Kafka a cluster runs as.
 
 use brokerage_domain::id::InstanceId;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::Answered;
 use crate::ckafka::ids;
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
 
 /// The operation.
 pub struct DescribeCkafkaVersion;

@@ -3,15 +3,15 @@
 use brokerage_domain::catalog::{Catalog, PlanRequest};
 use brokerage_domain::money::Money;
 use brokerage_domain::order::Charge;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::params::Ignored;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::ckafka::answer::Answered;
 use crate::ckafka::convert::{self, STANDARD};
 use crate::ckafka::price::Amount;
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
-use crate::params::Ignored;
 
 /// `ZoneStatus`: open for purchases.
 const OPEN: i64 = 3;

@@ -4,14 +4,14 @@ use brokerage_control::Control;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Instance;
 use brokerage_domain::topic::TopicUsage;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::Answered;
 use crate::ckafka::convert::{self, Tag, VipEntity};
 use crate::ckafka::ids;
 use crate::ckafka::notes::{ConfigShown, DynamicRetentionShown, InstanceNotes};
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
 
 /// Kafka's `transactional.id.expiration.ms` where none is set: a week.
 const TRANSACTIONAL_ID_EXPIRATION_MS_DEFAULT: i64 = 604_800_000;

@@ -1,14 +1,14 @@
 //! DescribeInstances: the caller's clusters by id, name and state.
 
 use brokerage_domain::instance::Instance;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
 use super::describe_instances_detail::is_listed;
 use crate::ckafka::answer::{Answered, Page};
 use crate::ckafka::check::given;
 use crate::ckafka::convert;
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
 
 /// `Limit` where none is given.
 const LIMIT_DEFAULT: i64 = 10;

@@ -1,13 +1,13 @@
 //! DescribeInstancesDetail: the caller's clusters with what was bought and where they answer.
 
 use brokerage_domain::instance::{Instance, Phase};
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::Page;
 use crate::ckafka::check::given;
 use crate::ckafka::convert::{self, Tag, VipEntity};
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
 
 /// `Limit` where none is given.
 const LIMIT_DEFAULT: i64 = 10;

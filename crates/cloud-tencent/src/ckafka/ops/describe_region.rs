@@ -1,11 +1,11 @@
 //! DescribeRegion: the regions that sell.
 
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation, RegionUse};
+use brokerage_wire::params::Ignored;
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::{Answered, Page};
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation, RegionUse};
-use crate::params::Ignored;
 
 /// `Limit` where none is given, and the largest: more than there are regions.
 const LIMIT_MAX: i64 = 100;

@@ -2,12 +2,12 @@
 
 use brokerage_domain::Error;
 use brokerage_domain::instance::Phase;
+use brokerage_wire::fault::{CallError, Fault};
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::Answered;
 use crate::ckafka::ids;
-use crate::fault::{CallError, Fault};
-use crate::operation::{Call, Mode, Operation};
 
 /// `Status`: done, failed, under way.
 const DONE: i64 = 0;

@@ -1,14 +1,14 @@
 //! DescribeTopic: the topics of a cluster by name.
 
 use brokerage_domain::id::InstanceId;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::{Answered, Page};
 use crate::ckafka::check::given;
 use crate::ckafka::ids;
 use crate::ckafka::topics;
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
 
 /// `Limit` where none is given.
 const LIMIT_DEFAULT: i64 = 20;

@@ -3,13 +3,13 @@
 use brokerage_domain::Error;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::Answered;
 use crate::ckafka::ids;
 use crate::ckafka::topics::{self, Config};
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
 
 /// The operation.
 pub struct DescribeTopicAttributes;

@@ -3,6 +3,8 @@
 use brokerage_control::topic::TopicView;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Instance;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::{Answered, Page};
@@ -10,8 +12,6 @@ use crate::ckafka::check::{self, given};
 use crate::ckafka::convert::Tag;
 use crate::ckafka::ids;
 use crate::ckafka::topics::{self, Config};
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
 
 /// `Limit` where none is given.
 const LIMIT_DEFAULT: i64 = 20;

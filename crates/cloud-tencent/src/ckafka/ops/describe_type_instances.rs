@@ -1,9 +1,10 @@
 //! DescribeTypeInstances: as DescribeInstances, for clusters of one kind; there is one kind.
 
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
+
 use super::describe_instances::{DescribeInstances, Found, Request};
 use crate::ckafka::answer::Answered;
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
 
 /// The operation.
 pub struct DescribeTypeInstances;

@@ -3,15 +3,15 @@
 use brokerage_domain::catalog::{Plan, PlanRequest};
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::order::Charge;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::params::Ignored;
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::Answered;
 use crate::ckafka::check::{self, given};
 use crate::ckafka::convert::{self, POSTPAID, PREPAID, STANDARD};
 use crate::ckafka::price::{InquiryPrice, Shown, instance_price, public_price};
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
-use crate::params::Ignored;
 
 const MINUTES_PER_HOUR: i64 = 60;
 /// Months of a prepaid term where none are given.

@@ -2,14 +2,14 @@
 
 use brokerage_control::instance::Edit;
 use brokerage_domain::id::InstanceId;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::Answered;
 use crate::ckafka::change::{Sizes, plan_changed, resize};
 use crate::ckafka::check;
 use crate::ckafka::ids;
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
 
 /// `UpgradeStrategy`: steady, fast. Sizes change without moving data here, so that both are the same.
 const STRATEGIES: std::ops::RangeInclusive<i64> = 1..=2;

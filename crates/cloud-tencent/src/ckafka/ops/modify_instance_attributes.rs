@@ -6,6 +6,9 @@ use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Instance;
 use brokerage_domain::notes::Notes;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::params::Ignored;
 use serde::Deserialize;
 
 use crate::ckafka::answer::{Answered, Operated};
@@ -14,9 +17,6 @@ use crate::ckafka::check;
 use crate::ckafka::convert;
 use crate::ckafka::ids;
 use crate::ckafka::notes::{ConfigShown, DynamicRetentionShown, InstanceNotes};
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
-use crate::params::Ignored;
 
 /// Longest `InstanceName`, in characters.
 const NAME_CHARS_MAX: usize = 128;

@@ -2,15 +2,15 @@
 
 use brokerage_domain::Error;
 use brokerage_domain::id::InstanceId;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::Page;
 use crate::ckafka::check;
 use crate::ckafka::ids;
-use crate::ckafka::tag::{RESOURCE_PREFIX, SERVICE};
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
+use crate::tag::{RESOURCE_PREFIX, SERVICE};
 
 /// `Limit` where none is given.
 const LIMIT_DEFAULT: i64 = 15;

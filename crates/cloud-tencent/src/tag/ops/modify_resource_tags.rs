@@ -4,14 +4,14 @@ use brokerage_control::instance::Edit;
 use brokerage_domain::Error;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
+use brokerage_wire::fault::{CallError, invalid};
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::check;
 use crate::ckafka::convert::Tag;
 use crate::ckafka::ids;
-use crate::ckafka::tag::{RESOURCE_PREFIX, SERVICE};
-use crate::fault::{CallError, invalid};
-use crate::operation::{Call, Mode, Operation};
+use crate::tag::{RESOURCE_PREFIX, SERVICE};
 
 /// Parts of a resource name, `qcs::ckafka:REGION:uin/UIN:ckafkaId/ID`.
 const RESOURCE_PARTS: usize = 6;

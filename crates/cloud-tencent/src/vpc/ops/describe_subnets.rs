@@ -2,13 +2,13 @@
 
 use brokerage_domain::catalog::Catalog;
 use brokerage_domain::network::Subnet as DomainSubnet;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::Page;
 use crate::ckafka::convert;
-use crate::ckafka::vpc::filter::{Filter, check_filters, passes};
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
+use crate::vpc::filter::{Filter, check_filters, passes};
 
 /// `Limit` where none is given.
 const LIMIT_DEFAULT: i64 = 20;

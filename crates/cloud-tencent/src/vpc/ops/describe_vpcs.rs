@@ -1,13 +1,13 @@
 //! DescribeVpcs: the caller's networks in a region.
 
 use brokerage_domain::network::Network;
+use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::Page;
 use crate::ckafka::convert;
-use crate::ckafka::vpc::filter::{Filter, check_filters, passes};
-use crate::fault::CallError;
-use crate::operation::{Call, Mode, Operation};
+use crate::vpc::filter::{Filter, check_filters, passes};
 
 /// `Limit` where none is given.
 const LIMIT_DEFAULT: i64 = 20;

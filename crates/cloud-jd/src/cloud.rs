@@ -1,0 +1,20 @@
+//! The cloud as one value.
+
+use brokerage_wire::Cloud;
+use brokerage_wire::operation::Table;
+
+use crate::{client, kafka, signing, vpc, wire};
+
+/// JD Cloud.
+pub static CLOUD: Cloud = Cloud {
+    name: "JD Cloud",
+    wire: &wire::JdCloud,
+    schemes: &[&signing::JDCLOUD2, &signing::JDCLOUD3],
+    services: SERVICES,
+    other_resource_forms: vpc::OTHER_FORMS,
+    client: client::CLIENT,
+    purchases: &[&client::JDKAFKA],
+};
+
+/// Its services.
+pub(crate) static SERVICES: &[&Table] = &[&kafka::TABLE, &vpc::TABLE];
