@@ -6,9 +6,9 @@
 //!
 //! | list | holds | one line |
 //! | --- | --- | --- |
-//! | `unimplemented.txt` | operations of the model without a row: [`Conformance::unimplemented`] | `Operation` |
-//! | `ignored-parameters.txt` | parameters without effect: [`Conformance::ignored`] | `Operation.Param: reason` |
-//! | `absent-response-keys.txt` | keys of the model that no answer carried: [`Answers::absent`] | `Operation.Key.Key` |
+//! | `unimplemented.txt` | operations of the model without a row: [`Conformance::unimplemented`] | `Operation: later: reason` |
+//! | `ignored-parameters.txt` | parameters without effect: [`Conformance::ignored`] | `Operation.Param: never: reason` |
+//! | `absent-response-keys.txt` | keys of the model that no answer carried: [`Answers::absent`] | `Operation.Key.Key: never: reason` |
 
 mod model;
 
@@ -246,8 +246,8 @@ fn missing(path: &str, shape: &Shape, seen: &BTreeSet<String>, absent: &mut BTre
 /// anew instead, known reasons kept.
 ///
 /// # Panics
-/// On a missing line, a stale line, a line given twice, or (with `reasons`) a line without its reason.
-pub fn assert_listed(list: &Path, found: &BTreeSet<String>, reasons: bool) {
+/// On a missing line, a stale line, a line given twice, or a line without its reason.
+pub fn assert_listed(list: &Path, found: &BTreeSet<String>) {
     let text = std::fs::read_to_string(list).unwrap_or_default();
     let mut listed = BTreeMap::new();
     for line in text
@@ -293,15 +293,23 @@ pub fn assert_listed(list: &Path, found: &BTreeSet<String>, reasons: bool) {
     let bare = show(
         listed
             .iter()
-            .filter(|(_, reason)| reasons && reason.is_empty())
+            .filter(|(_, reason)| !is_reason(reason))
             .map(|(name, _)| name)
             .collect(),
     );
     assert!(
         bare.is_empty(),
-        "{}: these lines need a reason:{bare}",
+        "{}: these lines need `never: ` or `later: ` and a reason:{bare}",
         list.display()
     );
+}
+
+/// Whether a line says if what it names is meant to be served, and why it is not.
+fn is_reason(text: &str) -> bool {
+    let why = text
+        .strip_prefix("never: ")
+        .or_else(|| text.strip_prefix("later: "));
+    why.is_some_and(|why| !why.trim().is_empty())
 }
 
 /// The comments at the head of the list stay; the lines are those that were found.
@@ -374,5 +382,19 @@ mod tests {
     #[should_panic(expected = "Op.Result.A is 1")]
     fn values_of_another_type_are_refused() {
         check(json!({ "Result": { "A": 1 } }), &[]);
+    }
+
+    #[test]
+    fn a_line_says_whether_it_stays_and_why() {
+        for (text, is_one) in [
+            ("never: there is one series", true),
+            ("later: groups are not served", true),
+            ("there is one series", false),
+            ("never: ", false),
+            ("never:", false),
+            ("", false),
+        ] {
+            assert_eq!(is_reason(text), is_one, "{text}");
+        }
     }
 }

@@ -246,8 +246,10 @@ pub struct Table {
 impl Table {
     /// Names of the operations of the vendor's model that are not served.
     pub fn unimplemented_names(&self) -> impl Iterator<Item = &'static str> + use<> {
-        let names = self.unimplemented.lines().map(str::trim);
-        names.filter(|line| !line.is_empty() && !line.starts_with('#'))
+        let lines = self.unimplemented.lines().map(str::trim);
+        let named = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+        // Behind the name stands why.
+        named.map(|line| line.split_once(": ").map_or(line, |(name, _)| name))
     }
 
     /// The region that a call is about, of what its caller named: empty for all of them.
