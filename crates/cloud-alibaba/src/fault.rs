@@ -2,7 +2,7 @@
 
 use brokerage_domain::Error;
 
-use brokerage_wire::fault::Fault;
+use brokerage_wire::fault::{Fault, sentence};
 use brokerage_wire::params::ParamError;
 use brokerage_wire::signing::SignatureFault;
 
@@ -129,16 +129,6 @@ pub fn missing(name: &str) -> Fault {
 
 fn mandatory(name: &str) -> String {
     format!("{name} is mandatory for this action.")
-}
-
-/// The text as a sentence for the caller.
-pub fn sentence(text: &dyn std::fmt::Display) -> String {
-    let text = text.to_string();
-    let mut letters = text.chars();
-    match letters.next() {
-        Some(first) => format!("{}{}.", first.to_uppercase(), letters.as_str()),
-        None => text,
-    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use brokerage_domain::Error;
 use brokerage_domain::catalog::Field;
 use brokerage_domain::error::Kind;
 use brokerage_domain::instance::ReleaseDenial;
-use brokerage_wire::fault::{CallError, Fault};
+use brokerage_wire::fault::{CallError, Fault, sentence};
 use brokerage_wire::params::ParamError;
 use brokerage_wire::signing::SignatureFault;
 
@@ -125,16 +125,6 @@ fn param_message(fault: &ParamError) -> String {
         ParamError::Missing { name } => format!("{name}: the parameter is required."),
         ParamError::Invalid { name, reason } if !name.is_empty() => format!("{name}: {reason}."),
         other => sentence(other),
-    }
-}
-
-/// The text as a sentence for the caller.
-fn sentence(text: &dyn std::fmt::Display) -> String {
-    let text = text.to_string();
-    let mut letters = text.chars();
-    match letters.next() {
-        Some(first) => format!("{}{}.", first.to_uppercase(), letters.as_str()),
-        None => text,
     }
 }
 

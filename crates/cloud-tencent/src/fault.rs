@@ -5,17 +5,12 @@ use brokerage_domain::catalog::{Field, PlanFault};
 use brokerage_domain::error::Kind;
 use brokerage_domain::instance::{Phase, ReleaseDenial};
 
-use brokerage_wire::fault::{CallError, Fault};
+use brokerage_wire::fault::{CallError, Fault, INVALID_TOPIC_CODES, POLICY_VIOLATION, sentence};
 use brokerage_wire::params::ParamError;
 use brokerage_wire::signing::SignatureFault;
 
 /// Tencent Cloud answers everything with status 200.
 const STATUS: u16 = 200;
-/// Kafka's POLICY_VIOLATION: how a broker says that a bought limit is reached.
-const POLICY_VIOLATION: i16 = 44;
-/// Kafka's INVALID_PARTITIONS, INVALID_REPLICATION_FACTOR and INVALID_CONFIG.
-const INVALID_TOPIC_CODES: [i16; 3] = [37, 38, 40];
-
 /// The parameter that a field of the plan comes from.
 fn parameter(field: Field) -> &'static str {
     match field {
@@ -151,16 +146,6 @@ fn domain_message(error: &Error) -> String {
             denial: ReleaseDenial::Prepaid,
         } => format!("The instance {id} is prepaid: it is given up by DeleteInstancePre."),
         other => sentence(other),
-    }
-}
-
-/// The text as a sentence for the caller.
-fn sentence(text: &dyn std::fmt::Display) -> String {
-    let text = text.to_string();
-    let mut letters = text.chars();
-    match letters.next() {
-        Some(first) => format!("{}{}.", first.to_uppercase(), letters.as_str()),
-        None => text,
     }
 }
 

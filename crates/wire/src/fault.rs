@@ -7,6 +7,11 @@ use brokerage_domain::catalog::{PlanFault, RateFault};
 
 use crate::params::ParamError;
 
+/// Kafka's POLICY_VIOLATION: how a broker says that a bought limit is reached.
+pub const POLICY_VIOLATION: i16 = 44;
+/// Kafka's INVALID_PARTITIONS, INVALID_REPLICATION_FACTOR and INVALID_CONFIG.
+pub const INVALID_TOPIC_CODES: [i16; 3] = [37, 38, 40];
+
 /// A refusal as a vendor writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -72,4 +77,14 @@ pub fn invalid(name: impl Into<String>, reason: impl Into<String>) -> CallError 
         name: name.into(),
         reason: reason.into(),
     })
+}
+
+/// A cause as a sentence: what is wrong, for callers who read it alone.
+pub fn sentence(cause: &dyn std::fmt::Display) -> String {
+    let text = cause.to_string();
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) => format!("{}{}.", first.to_uppercase(), letters.as_str()),
+        None => text,
+    }
 }

@@ -5,9 +5,9 @@ use brokerage_domain::Error;
 use brokerage_domain::catalog::{Field, PlanFault};
 use brokerage_domain::error::Kind;
 use brokerage_domain::instance::ReleaseDenial;
-use brokerage_wire::fault::{CallError, Fault};
+use brokerage_wire::fault::{CallError, Fault, INVALID_TOPIC_CODES, POLICY_VIOLATION, sentence};
 
-use crate::fault::{BAD_REQUEST, gateway_fault, param_fault, sentence};
+use crate::fault::{BAD_REQUEST, gateway_fault, param_fault};
 
 /// A parameter with a value that the service does not take.
 pub const FIELD: &str = "BIZ_FIELD_CHECK_INVALID";
@@ -17,11 +17,6 @@ pub const STATUS: &str = "BIZ.INSTANCE.STATUS.ERROR";
 const NOT_FOUND: u16 = 404;
 /// Longest beginning of a caller's own word in a refusal, in bytes.
 const WORD_BYTES_MAX: usize = 64;
-/// Kafka's POLICY_VIOLATION: how a broker says that a bought limit is reached.
-const POLICY_VIOLATION: i16 = 44;
-/// Kafka's INVALID_PARTITIONS, INVALID_REPLICATION_FACTOR and INVALID_CONFIG.
-const INVALID_TOPIC_CODES: [i16; 3] = [37, 38, 40];
-
 /// The parameter that a field of the plan comes from.
 const fn parameter(field: Field) -> &'static str {
     match field {

@@ -6,7 +6,7 @@ pub mod convert;
 pub mod fault;
 pub mod ids;
 pub mod notes;
-pub mod ops;
+mod ops;
 pub mod purchase;
 pub mod tag_resource;
 pub mod topic_config;

@@ -2,9 +2,9 @@
 
 use brokerage_domain::Error;
 use brokerage_domain::error::Kind;
-use brokerage_wire::fault::{CallError, Fault};
+use brokerage_wire::fault::{CallError, Fault, sentence};
 
-use crate::fault::{BAD_REQUEST, gateway_fault, param_fault, sentence};
+use crate::fault::{BAD_REQUEST, gateway_fault, param_fault};
 
 /// What the page says to an order that cannot be placed.
 const ORDER_CHECK: &str = "Failure to check order before create instance.";

@@ -3,7 +3,7 @@
 
 pub mod convert;
 pub mod fault;
-pub mod ops;
+mod ops;
 pub mod price;
 pub mod property;
 

@@ -3,9 +3,9 @@
 use brokerage_domain::Error;
 use brokerage_domain::catalog::{Field, PlanFault};
 use brokerage_domain::error::Kind;
-use brokerage_wire::fault::{CallError, Fault};
+use brokerage_wire::fault::{CallError, Fault, sentence};
 
-use crate::fault::{BAD_REQUEST, gateway_fault, param_fault, sentence};
+use crate::fault::{BAD_REQUEST, gateway_fault, param_fault};
 
 /// The refusal of a failed call.
 pub fn fault(error: &CallError) -> Fault {

@@ -3,7 +3,7 @@
 
 pub mod convert;
 pub mod fault;
-pub mod ops;
+mod ops;
 
 use brokerage_wire::operation::{RegionUse, Row, Table, UnknownParams, row};
 use brokerage_wire::params::IndexBase;

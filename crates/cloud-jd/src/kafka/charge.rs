@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use brokerage_domain::clock::Moment;
 use brokerage_domain::order::Charge;
 use brokerage_wire::fault::{CallError, invalid, missing};
-use brokerage_wire::params::{IndexBase, Param, decode, from_json};
+use brokerage_wire::params::{IndexBase, Param, decode, from_json, given};
 use jiff::civil::Date;
 use serde::Deserialize;
 
@@ -50,10 +50,6 @@ struct BuyScenario {
 struct Activity {
     activity_type: Param,
     activity_identifier: Param,
-}
-
-fn given(text: Option<&String>) -> Option<&str> {
-    text.map(String::as_str).filter(|text| !text.is_empty())
 }
 
 impl ChargeSpec {

@@ -5,7 +5,7 @@ pub mod convert;
 pub mod ids;
 pub mod list;
 pub mod notes;
-pub mod ops;
+mod ops;
 
 use brokerage_wire::operation::{RegionUse, Row, Table, UnknownParams, row};
 use brokerage_wire::params::IndexBase;

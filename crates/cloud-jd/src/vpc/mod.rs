@@ -1,7 +1,7 @@
 //! JD Cloud's VPC, API version `v1`: as much as a buyer of Kafka needs to find a subnet.
 
 pub mod convert;
-pub mod ops;
+mod ops;
 
 use brokerage_wire::operation::{RegionUse, Row, Table, UnknownParams, row};
 use brokerage_wire::params::IndexBase;

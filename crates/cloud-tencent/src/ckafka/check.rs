@@ -8,6 +8,8 @@ use brokerage_wire::fault::{CallError, Fault, invalid};
 
 use crate::ckafka::convert::Tag;
 
+pub use brokerage_wire::params::given;
+
 /// Tencent Cloud answers everything with status 200.
 const STATUS: u16 = 200;
 
@@ -44,11 +46,6 @@ pub fn filled(name: &str, text: &str) -> Result<(), CallError> {
     } else {
         Ok(())
     }
-}
-
-/// A text that counts as absent when it is empty.
-pub fn given(text: Option<&String>) -> Option<&str> {
-    text.map(String::as_str).filter(|text| !text.is_empty())
 }
 
 /// A number in a range.

@@ -6,7 +6,7 @@ pub mod check;
 pub mod convert;
 pub mod ids;
 pub mod notes;
-pub mod ops;
+mod ops;
 pub mod price;
 pub mod topics;
 

@@ -1,7 +1,7 @@
 //! Tencent Cloud's tag service, API version 2018-08-13, as far as CKafka's clients use it: Terraform asks it for tags
 //! whenever it reads an instance. Its answers stand directly in the envelope, not under `Result`.
 
-pub mod ops;
+mod ops;
 
 use brokerage_wire::operation::{RegionUse, Row, Table, UnknownParams, row};
 use brokerage_wire::params::IndexBase;

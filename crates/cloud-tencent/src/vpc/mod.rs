@@ -2,7 +2,7 @@
 //! subnet that a purchase names. Its answers stand directly in the envelope, not under `Result`.
 
 pub mod filter;
-pub mod ops;
+mod ops;
 
 use brokerage_wire::operation::{RegionUse, Row, Table, UnknownParams, row};
 use brokerage_wire::params::IndexBase;

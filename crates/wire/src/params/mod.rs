@@ -36,6 +36,7 @@
 mod decode;
 mod dotted;
 mod error;
+mod given;
 mod ignored;
 mod json;
 mod tree;
@@ -43,6 +44,7 @@ mod tree;
 pub use decode::{Decoded, IndexBase, JsonText, decode};
 pub use dotted::{LIST_ITEMS_MAX, PAIRS_MAX, from_dotted, to_dotted};
 pub use error::ParamError;
+pub use given::given;
 pub use ignored::Ignored;
 pub use json::{NODES_MAX, from_json};
 pub use tree::{DEPTH_MAX, Param};

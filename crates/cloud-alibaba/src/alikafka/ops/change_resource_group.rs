@@ -13,7 +13,6 @@ use crate::alikafka::notes::InstanceNotes;
 /// Longest id of a resource group, in characters.
 const GROUP_CHARS_MAX: usize = 64;
 
-/// The operation.
 pub struct ChangeResourceGroup;
 
 /// Parameters, as in the vendor's SDKs.

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use crate::alikafka::convert::Tag;
 use crate::alikafka::purchase::{BoughtInstance, Purchase, ServerlessConfig, postpaid};
 
-/// The operation.
 pub struct CreatePostPayInstance;
 
 /// Parameters, as in the vendor's SDKs.

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use crate::alikafka::convert::Tag;
 use crate::alikafka::purchase::{Purchase, ServerlessConfig, postpaid};
 
-/// The operation.
 pub struct CreatePostPayOrder;
 
 /// Parameters, as on the vendor's page; those after `IoMaxSpec` come with newer SDKs.

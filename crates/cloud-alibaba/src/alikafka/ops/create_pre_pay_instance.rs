@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use crate::alikafka::convert::Tag;
 use crate::alikafka::purchase::{BoughtInstance, Purchase, subscription};
 
-/// The operation.
 pub struct CreatePrePayInstance;
 
 /// Parameters, as in the vendor's SDKs.

@@ -24,7 +24,6 @@ const PARTITIONS_MAX: i64 = 360;
 /// Smallest `PartitionNum` in cloud storage; local storage takes 1.
 const PARTITIONS_CLOUD_MIN: i64 = 2;
 
-/// The operation.
 pub struct CreateTopic;
 
 /// Parameters, as in the vendor's SDKs.

@@ -6,7 +6,6 @@ use serde::Deserialize;
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
 
-/// The operation.
 pub struct DeleteTopic;
 
 /// Parameters, as in the vendor's SDKs.

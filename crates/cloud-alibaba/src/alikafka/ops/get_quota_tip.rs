@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
 
-/// The operation.
 pub struct GetQuotaTip;
 
 /// Parameters, as in the vendor's SDKs.

@@ -15,7 +15,6 @@ const PAGE_SIZE_DEFAULT: usize = 10;
 /// Largest `PageSize`. Clients read up to 100 at once.
 const PAGE_SIZE_MAX: usize = 100;
 
-/// The operation.
 pub struct GetTopicList;
 
 /// Parameters, as in the vendor's SDKs.

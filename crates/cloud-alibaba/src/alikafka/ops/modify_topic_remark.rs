@@ -8,7 +8,6 @@ use serde::Deserialize;
 
 use crate::alikafka::topic_words::check_remark;
 
-/// The operation.
 pub struct ModifyTopicRemark;
 
 /// Parameters, as in the vendor's SDKs.

@@ -10,7 +10,6 @@ use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
 use brokerage_wire::params::Ignored;
 
-/// The operation.
 pub struct ReleaseInstance;
 
 /// Parameters, as in the vendor's SDKs.

@@ -19,7 +19,6 @@ use crate::alikafka::notes::InstanceNotes;
 /// Most vSwitches of one instance: one for each zone that a cluster can stand in, with room.
 const SUBNETS_MAX: usize = 8;
 
-/// The operation.
 pub struct StartInstance;
 
 /// Parameters, as in the vendor's SDKs.

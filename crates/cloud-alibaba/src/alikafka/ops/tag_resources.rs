@@ -9,7 +9,6 @@ use serde::Deserialize;
 use crate::alikafka::convert::{TAGS_MAX, Tag, tags_from};
 use crate::alikafka::tag_resource::{ResourceType, edit, instance_ids, resources};
 
-/// The operation.
 pub struct TagResources;
 
 /// Parameters, as in the vendor's SDKs.

@@ -9,7 +9,6 @@ use crate::alikafka::convert::TAGS_MAX;
 use crate::alikafka::fault::field;
 use crate::alikafka::tag_resource::{ResourceType, edit, instance_ids, resources};
 
-/// The operation.
 pub struct UntagResources;
 
 /// Parameters, as in the vendor's SDKs.

@@ -10,7 +10,6 @@ use serde::Deserialize;
 use crate::alikafka::config::Config;
 use crate::alikafka::notes::InstanceNotes;
 
-/// The operation.
 pub struct UpdateInstanceConfig;
 
 /// Parameters, as in the vendor's SDKs.

@@ -8,7 +8,6 @@ use serde::Deserialize;
 use crate::alikafka::change::{Change, Direction};
 use crate::alikafka::purchase::ServerlessConfig;
 
-/// The operation.
 pub struct UpgradePostPayOrder;
 
 /// Parameters, as in the vendor's SDKs.

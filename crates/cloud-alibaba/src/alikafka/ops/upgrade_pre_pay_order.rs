@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::alikafka::change::{Change, Direction};
 
-/// The operation.
 pub struct UpgradePrePayOrder;
 
 /// Parameters, as in the vendor's SDKs.

@@ -31,7 +31,6 @@ const CODE_KEY: &str = "bssapi:ProductCode";
 /// Condition key of how it is paid.
 const TYPE_KEY: &str = "bssapi:ProductType";
 
-/// The operation.
 pub struct CreateInstance;
 
 /// Parameters, as on the vendor's page; `OwnerId` is hidden there, and SDKs have it.

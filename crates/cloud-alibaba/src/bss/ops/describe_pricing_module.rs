@@ -19,7 +19,6 @@ const MODULES: [(Property, &str); 5] = [
     (Property::EipMax, "Public traffic"),
 ];
 
-/// The operation.
 pub struct DescribePricingModule;
 
 /// Parameters, as on the vendor's page.

@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::bss::convert::{self, CALLS_PER_SECOND, PRODUCT_CODE, Subscription, check_owner};
 
-/// The operation.
 pub struct GetOrderDetail;
 
 /// Parameters, as on the vendor's page.

@@ -13,7 +13,6 @@ use crate::bss::price::{
 /// `PriceType` of Kafka's modules, and where none is given.
 const PRICE_TYPE: &str = "Hour";
 
-/// The operation.
 pub struct GetPayAsYouGoPrice;
 
 /// Parameters, as on the vendor's page.

@@ -22,7 +22,6 @@ const OTHER_ORDERS: [&str; 2] = ["Renewal", "Upgrade"];
 /// Largest `Quantity`.
 const QUANTITY_MAX: i64 = 100;
 
-/// The operation.
 pub struct GetSubscriptionPrice;
 
 /// Parameters, as on the vendor's page.

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::bss::convert::{CALLS_PER_SECOND, amount_text};
 
-/// The operation.
 pub struct QueryAccountBalance;
 
 /// It has no parameters.

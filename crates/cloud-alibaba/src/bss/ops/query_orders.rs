@@ -35,7 +35,6 @@ const ORDER_TYPES: [&str; 12] = [
 /// What `PaymentStatus` may say.
 const PAYMENT_STATUSES: [&str; 3] = ["Unpaid", "Paid", "Cancelled"];
 
-/// The operation.
 pub struct QueryOrders;
 
 /// Parameters, as on the vendor's page.

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::bss::convert::{CALLS_PER_SECOND, PRODUCT_CODE, Page, Subscription};
 
-/// The operation.
 pub struct QueryProductList;
 
 /// Parameters, as on the vendor's page.

@@ -8,10 +8,8 @@ use serde::Deserialize;
 
 use crate::vpc::convert::{VSwitch, v_switch};
 
-/// The operation.
 pub struct DescribeVSwitchAttributes;
 
-/// Parameters.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {

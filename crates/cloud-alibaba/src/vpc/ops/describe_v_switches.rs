@@ -6,10 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::vpc::convert::{Page, VSwitch, v_switch};
 
-/// The operation.
 pub struct DescribeVSwitches;
 
-/// Parameters.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {

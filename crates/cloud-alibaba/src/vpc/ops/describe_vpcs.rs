@@ -6,10 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::vpc::convert::{Page, Vpc, vpc};
 
-/// The operation.
 pub struct DescribeVpcs;
 
-/// Parameters.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {

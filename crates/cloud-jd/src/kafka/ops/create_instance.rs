@@ -25,7 +25,6 @@ const NAME_CHARS_MAX: usize = 32;
 /// Unit of `msgRetain`: the vendor's console counts retention in hours.
 const MINUTES_OF_AN_HOUR: i64 = 60;
 
-/// The operation.
 pub struct CreateInstance;
 
 /// Parameters, as on the vendor's page.

@@ -11,7 +11,6 @@ use serde::Deserialize;
 use crate::kafka::convert::instance_in_region;
 use crate::kafka::ids;
 
-/// The operation.
 pub struct DeleteInstance;
 
 /// Parameters, as in the vendor's SDKs.

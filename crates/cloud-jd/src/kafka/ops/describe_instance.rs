@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use crate::kafka::convert::{InstanceView, instance_in_region};
 use crate::kafka::ids;
 
-/// The operation.
 pub struct DescribeInstance;
 
 /// Parameters, as in the vendor's SDKs.

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use crate::kafka::convert::{InstanceClassSpec, instance_in_region};
 use crate::kafka::ids;
 
-/// The operation.
 pub struct ModifyInstanceSpec;
 
 /// Parameters, as in the vendor's SDKs.

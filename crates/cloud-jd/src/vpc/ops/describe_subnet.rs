@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::vpc::convert::SubnetView;
 
-/// The operation.
 pub struct DescribeSubnet;
 
 /// Parameters, as in the vendor's SDKs.

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use crate::kafka::list::{Filter, FilterField, Page, TagFilter, retain};
 use crate::vpc::convert::{PAGE_SIZE_DEFAULT, SUBNET_TYPE, SubnetView, asks_for_absent};
 
-/// The operation.
 pub struct DescribeSubnets;
 
 /// Parameters, as in the vendor's SDKs.

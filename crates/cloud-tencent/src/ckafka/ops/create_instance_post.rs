@@ -7,7 +7,6 @@ use super::create_post_paid_instance::{Request, place};
 use crate::ckafka::answer::{Answered, Operated};
 use crate::ckafka::ids;
 
-/// The operation.
 pub struct CreateInstancePost;
 
 impl Operation for CreateInstancePost {

@@ -20,7 +20,6 @@ use crate::ckafka::notes::InstanceNotes;
 /// Longest `InstanceName`, in characters.
 const NAME_CHARS_MAX: usize = 128;
 
-/// The operation.
 pub struct CreatePostPaidInstance;
 
 /// Parameters, as on the vendor's page; those after `ElasticBandwidthSwitch` come with newer SDKs.

@@ -32,7 +32,6 @@ const MESSAGE_BYTES: RangeInclusive<i64> = 1_024..=12_582_912;
 /// `RetentionBytes`: 1 GB to 1 TB; -1 is no limit.
 const RETENTION_BYTES: RangeInclusive<i64> = 1 << 30..=1 << 40;
 
-/// The operation.
 pub struct CreateTopic;
 
 /// Parameters, as in the vendor's SDKs.

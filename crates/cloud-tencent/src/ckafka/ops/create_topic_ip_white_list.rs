@@ -9,10 +9,8 @@ use serde::Deserialize;
 use crate::ckafka::answer::{Answered, Operated};
 use crate::ckafka::{check, ids, topics};
 
-/// The operation.
 pub struct CreateTopicIpWhiteList;
 
-/// Parameters.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {

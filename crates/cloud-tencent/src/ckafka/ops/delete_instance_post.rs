@@ -11,10 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::ckafka::answer::Answered;
 use crate::ckafka::ids;
 
-/// The operation.
 pub struct DeleteInstancePost;
 
-/// Parameters.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {

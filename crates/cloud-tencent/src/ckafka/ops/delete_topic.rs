@@ -8,10 +8,8 @@ use serde::Deserialize;
 use crate::ckafka::answer::{Answered, Operated};
 use crate::ckafka::ids;
 
-/// The operation.
 pub struct DeleteTopic;
 
-/// Parameters.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {

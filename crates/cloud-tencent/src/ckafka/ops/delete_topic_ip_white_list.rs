@@ -9,10 +9,8 @@ use serde::Deserialize;
 use crate::ckafka::answer::{Answered, Operated};
 use crate::ckafka::{check, ids};
 
-/// The operation.
 pub struct DeleteTopicIpWhiteList;
 
-/// Parameters.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {

@@ -21,10 +21,8 @@ const PROFESSION: &str = "profession";
 /// Bits in one Mbit of public bandwidth.
 const BITS_PER_MBIT: u64 = 1_000_000;
 
-/// The operation.
 pub struct DescribeCkafkaZone;
 
-/// Parameters.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {

@@ -19,10 +19,8 @@ const TRANSACTIONAL_ID_EXPIRATION_MS_DEFAULT: i64 = 604_800_000;
 const ELASTIC_OFF: i64 = 1;
 const ELASTIC_ON: i64 = 32;
 
-/// The operation.
 pub struct DescribeInstanceAttributes;
 
-/// Parameters.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {

@@ -10,7 +10,6 @@ use crate::ckafka::answer::{Answered, Page};
 /// `Limit` where none is given, and the largest: more than there are regions.
 const LIMIT_MAX: i64 = 100;
 
-/// The operation.
 pub struct DescribeRegion;
 
 /// Parameters, as in the vendor's SDKs.

@@ -14,10 +14,8 @@ const DONE: i64 = 0;
 const FAILED: i64 = 1;
 const RUNNING: i64 = 2;
 
-/// The operation.
 pub struct DescribeTaskStatus;
 
-/// Parameters.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {

@@ -15,7 +15,6 @@ const LIMIT_DEFAULT: i64 = 20;
 /// Largest `Limit`. The page says 50; Terraform asks for 200 and takes a shorter page for the last one.
 const LIMIT_MAX: i64 = 200;
 
-/// The operation.
 pub struct DescribeTopic;
 
 /// Parameters, as in the vendor's SDKs.

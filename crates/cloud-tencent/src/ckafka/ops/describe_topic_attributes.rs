@@ -11,10 +11,8 @@ use crate::ckafka::answer::Answered;
 use crate::ckafka::ids;
 use crate::ckafka::topics::{self, Config};
 
-/// The operation.
 pub struct DescribeTopicAttributes;
 
-/// Parameters.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {

@@ -20,7 +20,6 @@ const LIMIT_MAX: i64 = 200;
 /// `ForwardStatus`: messages are not copied to object storage.
 const NOT_FORWARDED: i64 = 1;
 
-/// The operation.
 pub struct DescribeTopicDetail;
 
 /// Parameters, as in the vendor's SDKs.

@@ -6,7 +6,6 @@ use brokerage_wire::operation::{Call, Mode, Operation};
 use super::describe_instances::{DescribeInstances, Found, Request};
 use crate::ckafka::answer::Answered;
 
-/// The operation.
 pub struct DescribeTypeInstances;
 
 impl Operation for DescribeTypeInstances {

@@ -19,7 +19,6 @@ const MONTHS_DEFAULT: i64 = 1;
 /// Most months that are looked at; the catalog says which are sold.
 const MONTHS_MAX: i64 = 36;
 
-/// The operation.
 pub struct InquireCkafkaPrice;
 
 /// Parameters, as in the vendor's SDKs.

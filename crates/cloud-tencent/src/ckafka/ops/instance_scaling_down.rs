@@ -14,7 +14,6 @@ use crate::ckafka::ids;
 /// `UpgradeStrategy`: steady, fast. Sizes change without moving data here, so that both are the same.
 const STRATEGIES: std::ops::RangeInclusive<i64> = 1..=2;
 
-/// The operation.
 pub struct InstanceScalingDown;
 
 /// Parameters, as in the vendor's SDKs.

@@ -31,7 +31,6 @@ const PARTITIONS_MAX: i64 = 3_000;
 /// `DefaultReplicationFactor`.
 const REPLICAS_MAX: i64 = 3;
 
-/// The operation.
 pub struct ModifyInstanceAttributes;
 
 /// Parameters, as in the vendor's SDKs.

@@ -19,7 +19,6 @@ const LIMIT_MAX: i64 = 400;
 /// Most `ResourceIds` of one call.
 const RESOURCES_MAX: usize = 50;
 
-/// The operation.
 pub struct DescribeResourceTagsByResourceIds;
 
 /// Parameters, as in the vendor's SDKs.

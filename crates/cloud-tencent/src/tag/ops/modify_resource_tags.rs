@@ -16,10 +16,8 @@ use crate::tag::{RESOURCE_PREFIX, SERVICE};
 /// Parts of a resource name, `qcs::ckafka:REGION:uin/UIN:ckafkaId/ID`.
 const RESOURCE_PARTS: usize = 6;
 
-/// The operation.
 pub struct ModifyResourceTags;
 
-/// Parameters.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {

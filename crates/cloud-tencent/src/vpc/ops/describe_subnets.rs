@@ -29,7 +29,6 @@ const ADDRESSES_RESERVED: u64 = 3;
 /// Zone ids end in the zone's number in its region.
 const ZONES_OF_REGION: i64 = 10_000;
 
-/// The operation.
 pub struct DescribeSubnets;
 
 /// Parameters. `Offset` and `Limit` travel as text in some SDKs and as numbers in others; both are read.

@@ -16,7 +16,6 @@ const LIMIT_MAX: i64 = 100;
 /// Names of filters, beside `tag:KEY`.
 const FILTERS: [&str; 5] = ["vpc-id", "vpc-name", "is-default", "cidr-block", "tag-key"];
 
-/// The operation.
 pub struct DescribeVpcs;
 
 /// Parameters. `Offset` and `Limit` travel as text in some SDKs and as numbers in others; both are read.
