@@ -79,6 +79,12 @@ pub const BENCHMARKS: &[Benchmark] = &[
         figures: &["ingress_ratio", "egress_ratio", "neighbour_p99_ratio"],
     },
     Benchmark {
+        name: "lists",
+        measured: Measured::Product,
+        peer: Peer::Nothing,
+        figures: &["page_ratio"],
+    },
+    Benchmark {
         name: "orders",
         measured: Measured::Product,
         peer: Peer::Moto,

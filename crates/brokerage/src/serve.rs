@@ -101,6 +101,7 @@ pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
         chance,
         engine: engine.clone(),
         master_key,
+        listings: CLOUDS.listings(),
         vocabulary: CLOUDS.vocabulary(),
         node,
     });

@@ -4,6 +4,7 @@
 //! operation's own fields. [`SERVICES`] is the one list of them; the operation is found by version and
 //! name, because the host says nothing when all endpoints point at one address.
 
+use brokerage_domain::listing::Listing;
 use brokerage_wire::Cloud;
 use serde_json::{Map, Value};
 
@@ -18,6 +19,8 @@ pub static CLOUD: Cloud = Cloud {
     schemes: &[&signing::ACS3, &signing::RPC_V1],
     services: &TABLES,
     other_resource_forms: &[],
+    // QueryAvailableInstances of BSS, over all regions. AliKafka's own list has no pages.
+    listings: &[("alikafka", Listing::AvailableById)],
     client: client::CLIENT,
     purchases: &[&client::ALIKAFKA, &client::BSS],
 };

@@ -1,5 +1,6 @@
 //! The cloud as one value.
 
+use brokerage_domain::listing::Listing;
 use brokerage_wire::Cloud;
 use brokerage_wire::operation::Table;
 
@@ -12,6 +13,8 @@ pub static CLOUD: Cloud = Cloud {
     schemes: &[&signing::JDCLOUD2, &signing::JDCLOUD3],
     services: SERVICES,
     other_resource_forms: vpc::OTHER_FORMS,
+    // Ours: the page of describeInstances names no order.
+    listings: &[(kafka::PROFILE, Listing::NewestFirst)],
     client: client::CLIENT,
     purchases: &[&client::JDKAFKA],
 };

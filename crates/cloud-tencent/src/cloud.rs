@@ -1,5 +1,6 @@
 //! The cloud as one value.
 
+use brokerage_domain::listing::Listing;
 use brokerage_wire::Cloud;
 use brokerage_wire::operation::Table;
 
@@ -12,6 +13,8 @@ pub static CLOUD: Cloud = Cloud {
     schemes: &[&signing::TC3, &signing::V1_SHA1, &signing::V1_SHA256],
     services: SERVICES,
     other_resource_forms: &[],
+    // Lists of CKafka leave deleted instances out.
+    listings: &[(ckafka::PROFILE, Listing::ById)],
     client: client::CLIENT,
     purchases: &[&client::CKAFKA],
 };

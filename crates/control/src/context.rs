@@ -78,6 +78,11 @@ impl Context {
         self.region.is_empty() || self.region == region
     }
 
+    /// Whether the caller's policy may leave the call some instances and not others.
+    pub(crate) fn is_restricted(&self) -> bool {
+        self.rights.0.is_some()
+    }
+
     /// The same call about another region; empty for all of them.
     #[must_use]
     pub fn in_region(&self, region: impl Into<String>) -> Self {

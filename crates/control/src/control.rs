@@ -10,6 +10,7 @@ use brokerage_domain::catalog::Catalogs;
 use brokerage_domain::clock::{Clocks, Moment};
 use brokerage_domain::id::{Chance, InstanceId};
 use brokerage_domain::listener::Listeners;
+use brokerage_domain::listing::Listing;
 use brokerage_domain::{Error, Result};
 use brokerage_engine::Engine;
 use brokerage_store::{Store, StoreError, Tx};
@@ -82,6 +83,8 @@ pub struct Parts {
     pub engine: Arc<dyn Engine>,
     /// Seals access-key secrets.
     pub master_key: MasterKey,
+    /// How the clouds list their instances, by profile.
+    pub listings: Vec<(&'static str, Listing)>,
     /// The words that policies are written in; the catalogs' regions are added.
     pub vocabulary: Vocabulary,
     /// Names the owner of the engine's data over restarts: who reconciles. Never empty.
@@ -100,6 +103,7 @@ pub struct Control {
     /// What the last look found.
     pub(crate) orphans: Mutex<BTreeSet<InstanceId>>,
     pub(crate) master_key: MasterKey,
+    pub(crate) listings: Vec<(&'static str, Listing)>,
     pub(crate) vocabulary: Vocabulary,
     pub(crate) keys: KeyCache,
     pub(crate) rates: RateLimiter,
@@ -144,6 +148,7 @@ impl Control {
             chance,
             engine,
             master_key,
+            listings,
             mut vocabulary,
             node,
         } = parts;
@@ -161,6 +166,7 @@ impl Control {
             kafka_connections: KafkaConnections::default(),
             orphans: Mutex::default(),
             master_key,
+            listings,
             vocabulary,
             keys: KeyCache::default(),
             rates: RateLimiter::default(),

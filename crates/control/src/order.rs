@@ -10,6 +10,7 @@ use brokerage_domain::error::Kind;
 use brokerage_domain::id::{InstanceId, OrderId};
 use brokerage_domain::instance::{Instance, Phase, Want, instance_name_check, instance_tags_check};
 use brokerage_domain::ledger::{Transfer, TransferKind, customer_account, revenue_account};
+use brokerage_domain::listing::Listing;
 use brokerage_domain::money::Money;
 use brokerage_domain::notes::Notes;
 use brokerage_domain::order::{
@@ -98,6 +99,7 @@ struct Admission {
     placement: Option<(Ground, PlacementRequest)>,
     token: Option<(TokenKey, [u8; 32])>,
     attention: Attention,
+    listing: Listing,
     /// When the order is cancelled unless its owner starts it.
     cancelled_at: Option<Moment>,
     answer: OrderPlaced,
@@ -247,6 +249,7 @@ impl Control {
             } else {
                 Attention::Settled
             },
+            listing: self.listing(cx.profile),
             cancelled_at,
             answer,
             real_now: self.real_now(),
@@ -339,6 +342,7 @@ fn admit(tx: &mut dyn Tx, admission: &Admission) -> std::result::Result<OrderPla
         placement,
         token,
         attention,
+        listing,
         cancelled_at,
         answer,
         real_now,
@@ -368,7 +372,7 @@ fn admit(tx: &mut dyn Tx, admission: &Admission) -> std::result::Result<OrderPla
         let mut instance = instance.clone();
         instance.placement.clone_from(&placement);
         instance.ports = ports_take(tx, &instance, &instance.plan)?;
-        instance_insert(tx, &instance, *attention)?;
+        instance_insert(tx, &instance, *attention, *listing)?;
         if let Some(at) = cancelled_at {
             timer_set(tx, CANCEL_UNSTARTED, instance.id.as_str(), *at)?;
         }

@@ -14,6 +14,7 @@ pub mod id;
 pub mod instance;
 pub mod ledger;
 pub mod listener;
+pub mod listing;
 pub mod money;
 pub mod network;
 pub mod notes;

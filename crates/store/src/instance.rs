@@ -3,9 +3,11 @@
 use brokerage_domain::clock::Moment;
 use brokerage_domain::id::{AccountId, InstanceId, OrderId};
 use brokerage_domain::instance::{Instance, Phase, Want};
+use brokerage_domain::listing::Listing;
 
 use crate::document;
 use crate::error::StoreError;
+use crate::list::{Block, Division, List, find, list_add, list_blocks, list_remove, total};
 use crate::params;
 use crate::tx::Tx;
 use crate::value::Row;
@@ -25,8 +27,8 @@ macro_rules! columns {
 }
 
 crate::statements! {
-    INSERT = concat!("INSERT INTO instance (", columns!(), ", unsettled, retry_at_us, spec) VALUES ($1, $2, $3, $4, \
-              $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)");
+    INSERT = concat!("INSERT INTO instance (", columns!(), ", unsettled, retry_at_us, spec, listing, list, list_key, listed) VALUES ($1, $2, $3, $4, \
+              $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)");
     UPDATE = "UPDATE instance SET name = $3, plan = $4, charge = $5, placement = $6, phase = $7, want = $8, \
               ports = $9, settings = $10, attributes = $11, tags = $12, running_since_us = $13, expires_at_us = $14, \
               billed_until_us = $15, attempts = $16, failure = $17, unsettled = $18, retry_at_us = $19, \
@@ -38,7 +40,39 @@ crate::statements! {
     SELECT_PAGE = concat!("SELECT ", columns!(), " FROM instance WHERE id > $1 ORDER BY id LIMIT CAST($2 AS BIGINT)");
     SELECT_LIVE_PAGE = concat!("SELECT ", columns!(), " FROM instance WHERE id > $1 AND phase <> 'gone' AND want <> 'nothing' \
                         ORDER BY id LIMIT CAST($2 AS BIGINT)");
-    SELECT_BY_ORDER = concat!("SELECT ", columns!(), " FROM instance WHERE order_id = $1 ORDER BY order_line LIMIT CAST($2 AS BIGINT)");
+    SELECT_BY_ORDER = concat!("SELECT ", columns!(), " FROM instance \
+                       WHERE id IN (SELECT instance_id FROM order_line WHERE order_line.order_id = $1) \
+                       ORDER BY order_line LIMIT CAST($2 AS BIGINT)");
+    SELECT_TAGGED_PAGE = concat!("SELECT ", columns!(), " FROM instance WHERE account_id = $1 AND profile = $2 \
+                          AND id > $3 AND phase <> 'gone' AND tags <> '{}' ORDER BY id LIMIT CAST($4 AS BIGINT)");
+    SELECT_LISTED = concat!("SELECT ", columns!(), " FROM instance WHERE account_id = $1 AND profile = $2 AND list = $3 \
+                     AND listed = 1 AND list_key >= $4 ORDER BY list_key, id LIMIT CAST($5 AS BIGINT) OFFSET CAST($6 AS BIGINT)");
+    SELECT_LISTED_AFTER = concat!("SELECT ", columns!(), " FROM instance WHERE account_id = $1 AND profile = $2 AND list = $3 \
+                           AND listed = 1 AND (list_key, id) > ($4, $5) ORDER BY list_key, id LIMIT CAST($6 AS BIGINT)");
+    UNLIST = "UPDATE instance SET listed = 0 WHERE id = $1 AND listed = 1 AND listing IN ($2, $3, $4) \
+              RETURNING account_id, profile, list, list_key";
+    SELECT_MIDDLE = "SELECT list_key FROM instance WHERE account_id = $1 AND profile = $2 AND list = $3 AND listed = 1 \
+                     AND list_key >= $4 ORDER BY list_key, id LIMIT 1 OFFSET CAST($5 AS BIGINT)";
+    SELECT_NEXT_KEY = "SELECT list_key FROM instance WHERE account_id = $1 AND profile = $2 AND list = $3 AND listed = 1 \
+                       AND list_key > $4 ORDER BY list_key LIMIT 1";
+    COUNT_BETWEEN = "SELECT COUNT(*) FROM instance WHERE account_id = $1 AND profile = $2 AND list = $3 AND listed = 1 \
+                     AND list_key >= $4 AND (CAST($5 AS TEXT) IS NULL OR list_key < CAST($5 AS TEXT))";
+    SELECT_LISTING = "SELECT listing FROM listing WHERE profile = $1";
+    SET_LISTING = "INSERT INTO listing (profile, listing) VALUES ($1, $2) \
+                   ON CONFLICT (profile) DO UPDATE SET listing = excluded.listing";
+    RELIST = "UPDATE instance SET listing = $2, list = CASE WHEN CAST($3 AS BIGINT) = 1 THEN region ELSE '' END, \
+              list_key = CASE WHEN CAST($4 AS BIGINT) = 1 THEN CAST(9000000000000000000 - created_at_us AS TEXT) ELSE id END, \
+              listed = CASE WHEN phase IN ('released', 'gone') OR (CAST($5 AS BIGINT) = 1 AND phase IN ('failed', 'releasing')) \
+              THEN 0 ELSE 1 END WHERE profile = $1";
+    DELETE_BLOCKS = "DELETE FROM list_block WHERE kind = 'instance' AND profile = $1";
+    INSERT_BLOCKS = "INSERT INTO list_block (account_id, kind, profile, list, first, until, entries) \
+                     SELECT account_id, 'instance', CAST($1 AS TEXT), list, CASE WHEN block = 0 THEN '' ELSE first END, \
+                     LEAD(first) OVER (PARTITION BY account_id, list ORDER BY block), entries \
+                     FROM (SELECT account_id, list, block, MIN(list_key) AS first, COUNT(*) AS entries \
+                     FROM (SELECT account_id, list, list_key, \
+                     (DENSE_RANK() OVER (PARTITION BY account_id, list ORDER BY list_key) - 1) / 512 AS block \
+                     FROM instance WHERE profile = $1 AND listed = 1) AS numbered \
+                     GROUP BY account_id, list, block) AS blocks";
     SELECT_UNSETTLED = concat!("SELECT ", columns!(), " FROM instance WHERE unsettled = 1 AND retry_at_us <= $1 \
                         ORDER BY retry_at_us, id LIMIT CAST($2 AS BIGINT)");
     COUNT_SPEC = "SELECT COUNT(*) FROM instance WHERE account_id = $1 AND spec = $2";
@@ -98,7 +132,7 @@ impl Attention {
     }
 }
 
-/// Inserts an instance. Its id must be new.
+/// Inserts an instance, and counts it in the list of its cloud. Its id must be new.
 ///
 /// # Errors
 /// As [`Tx::execute`].
@@ -106,8 +140,12 @@ pub fn instance_insert(
     tx: &mut dyn Tx,
     instance: &Instance,
     attention: Attention,
+    listing: Listing,
 ) -> Result<(), StoreError> {
     let (unsettled, retry_at_us) = attention.columns();
+    let list = listing.scope(&instance.region);
+    let key = listing.key(instance);
+    let is_listed = listing.lists(instance.phase);
     let values = params![
         instance.id.as_str(),
         instance.account_id.as_str(),
@@ -137,13 +175,59 @@ pub fn instance_insert(
         unsettled,
         retry_at_us,
         instance.plan.spec.as_ref(),
+        listing.word(),
+        list,
+        &key,
+        is_listed,
     ];
     tx.execute(&INSERT, values)?;
-    Ok(())
+    if !is_listed {
+        return Ok(());
+    }
+    let of = instances_of(instance.account_id.as_str(), &instance.profile, list);
+    list_add(tx, of, &key, &mut |tx, block| divide(tx, of, block))
+}
+
+const fn instances_of<'a>(account_id: &'a str, profile: &'a str, list: &'a str) -> List<'a> {
+    List {
+        account_id,
+        kind: "instance",
+        profile,
+        list,
+    }
+}
+
+/// The middle of a block of instances.
+fn divide(tx: &mut dyn Tx, of: List<'_>, block: &Block) -> Result<Division, StoreError> {
+    let List {
+        account_id,
+        profile,
+        list,
+        ..
+    } = of;
+    let (first, until) = (&block.first, block.until.as_deref());
+    let half = block.entries / 2;
+    let values = params![account_id, profile, list, first, half];
+    let mut middle = tx.query_first(&SELECT_MIDDLE, values)?;
+    if middle
+        .as_ref()
+        .is_none_or(|row| row.text(0).is_ok_and(|key| key == first))
+    {
+        middle = tx.query_first(&SELECT_NEXT_KEY, params![account_id, profile, list, first])?;
+    }
+    let Some(middle) = middle else {
+        return Ok(None);
+    };
+    let middle = middle.text(0)?;
+    let values = params![account_id, profile, list, middle, until];
+    let entries = tx
+        .query_first(&COUNT_BETWEEN, values)?
+        .map_or(Ok(0), |row| row.int(0))?;
+    Ok((entries > 0).then(|| (middle.to_owned(), entries)))
 }
 
 /// Writes back an instance that was read in revision `instance.revision`; `false` when it has changed since, and
-/// nothing is written then. What never changes (owner, order, times of purchase) is left as it is.
+/// nothing is written then. It leaves the list of its cloud in a phase that the list does not show. What never changes (owner, order, times of purchase) is left as it is.
 ///
 /// # Errors
 /// As [`Tx::execute`].
@@ -176,7 +260,21 @@ pub fn instance_update(
         instance.change.as_ref().map(document::write),
         instance.deletion_protected,
     ];
-    Ok(tx.execute(&UPDATE, values)? == 1)
+    if tx.execute(&UPDATE, values)? != 1 {
+        return Ok(false);
+    }
+    let hiding = Listing::ALL.map(|listing| match listing.lists(instance.phase) {
+        true => "",
+        false => listing.word(),
+    });
+    if hiding.iter().any(|word| !word.is_empty()) {
+        let values = params![instance.id.as_str(), hiding[0], hiding[1], hiding[2]];
+        if let Some(left) = tx.query_first(&UNLIST, values)? {
+            let of = instances_of(left.text(0)?, left.text(1)?, left.text(2)?);
+            list_remove(tx, of, left.text(3)?)?;
+        }
+    }
+    Ok(true)
 }
 
 /// One instance, whoever's it is.
@@ -220,6 +318,90 @@ pub fn instance_owned_page(
         params![account.as_str(), profile, after, INSTANCE_PAGE],
     )?;
     rows.iter().map(read).collect()
+}
+
+/// The account's instances in one profile after the id `after` that carry tags, those that are gone left out.
+///
+/// # Errors
+/// As [`Tx::query`].
+pub fn instance_tagged_page(
+    tx: &mut dyn Tx,
+    account: &AccountId,
+    profile: &str,
+    after: &str,
+) -> Result<Vec<Instance>, StoreError> {
+    let rows = tx.query(
+        &SELECT_TAGGED_PAGE,
+        params![account.as_str(), profile, after, INSTANCE_PAGE],
+    )?;
+    rows.iter().map(read).collect()
+}
+
+/// A page of a list of the account's instances, and how many are in the list. `list` is a [`Listing::scope`].
+///
+/// # Errors
+/// As [`Tx::query`].
+pub fn instance_list_page(
+    tx: &mut dyn Tx,
+    account: &AccountId,
+    profile: &str,
+    list: &str,
+    (offset, limit): (i64, u32),
+) -> Result<(Vec<Instance>, i64), StoreError> {
+    let blocks = list_blocks(tx, instances_of(account.as_str(), profile, list))?;
+    let total = total(&blocks);
+    let Some((block, within)) = find(&blocks, offset) else {
+        return Ok((Vec::new(), total));
+    };
+    let limit = limit.min(INSTANCE_PAGE);
+    let values = params![account.as_str(), profile, list, &block.first, limit, within];
+    let rows = tx.query(&SELECT_LISTED, values)?;
+    Ok((rows.iter().map(read).collect::<Result<_, _>>()?, total))
+}
+
+/// Instances of a list after the one with this key and id, at most [`INSTANCE_PAGE`].
+///
+/// # Errors
+/// As [`Tx::query`].
+pub fn instance_list_after(
+    tx: &mut dyn Tx,
+    account: &AccountId,
+    profile: &str,
+    list: &str,
+    (key, id): (&str, &str),
+) -> Result<Vec<Instance>, StoreError> {
+    let values = params![account.as_str(), profile, list, key, id, INSTANCE_PAGE];
+    let rows = tx.query(&SELECT_LISTED_AFTER, values)?;
+    rows.iter().map(read).collect()
+}
+
+/// Lists the instances of a profile as its cloud does, where they are not yet: after an update of the program, or of what
+/// the cloud's lists are. One transaction over all of them: for a start.
+///
+/// # Errors
+/// As [`Tx::query`].
+pub fn instance_relist(
+    tx: &mut dyn Tx,
+    profile: &str,
+    listing: Listing,
+) -> Result<bool, StoreError> {
+    let now = tx.query_first(&SELECT_LISTING, params![profile])?;
+    if let Some(now) = now
+        && now.text(0)? == listing.word()
+    {
+        return Ok(false);
+    }
+    let flags = (
+        listing.is_by_region(),
+        listing == Listing::NewestFirst,
+        listing == Listing::AvailableById,
+    );
+    let values = params![profile, listing.word(), flags.0, flags.1, flags.2];
+    tx.execute(&RELIST, values)?;
+    tx.execute(&DELETE_BLOCKS, params![profile])?;
+    tx.execute(&INSERT_BLOCKS, params![profile])?;
+    tx.execute(&SET_LISTING, params![profile, listing.word()])?;
+    Ok(true)
 }
 
 /// All instances after the id `after`.

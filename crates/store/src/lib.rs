@@ -44,6 +44,7 @@ pub mod idempotency;
 pub mod instance;
 pub mod lease;
 pub mod ledger;
+pub mod list;
 pub mod network;
 pub mod nonce;
 pub mod order;

@@ -2,11 +2,13 @@
 
 use brokerage_domain::clock::Moment;
 use brokerage_domain::id::{AccountId, InstanceId, OrderId};
+use brokerage_domain::listing::{newest_first_key, newest_first_moment};
 use brokerage_domain::money::Money;
 use brokerage_domain::order::{LineState, Order, OrderKind, OrderLine};
 
 use crate::document;
 use crate::error::StoreError;
+use crate::list::{Block, Division, List, find, list_add, list_blocks};
 use crate::params;
 use crate::tx::Tx;
 use crate::value::Row;
@@ -22,10 +24,12 @@ crate::statements! {
               catalog_hash, created_at_us FROM orders WHERE id = $1";
     SELECT_LINES = "SELECT line, instance_id, amount, state FROM order_line WHERE order_id = $1 ORDER BY line";
     SELECT_PAGE = "SELECT id, account_id, profile, region, kind, charge, payment, currency, total, catalog_version, \
-                   catalog_hash, created_at_us FROM orders WHERE account_id = $1 AND profile = $2 AND created_at_us >= $3 \
-                   AND created_at_us < $4 ORDER BY created_at_us DESC, id LIMIT CAST($5 AS BIGINT) OFFSET CAST($6 AS BIGINT)";
-    COUNT = "SELECT COUNT(*) FROM orders WHERE account_id = $1 AND profile = $2 AND created_at_us >= $3 \
-             AND created_at_us < $4";
+                   catalog_hash, created_at_us FROM orders WHERE account_id = $1 AND profile = $2 AND created_at_us <= $3 \
+                   AND created_at_us >= $4 ORDER BY created_at_us DESC, id LIMIT CAST($5 AS BIGINT) OFFSET CAST($6 AS BIGINT)";
+    SELECT_MIDDLE = "SELECT created_at_us FROM orders WHERE account_id = $1 AND profile = $2 AND created_at_us <= $3 \
+                     ORDER BY created_at_us DESC, id LIMIT 1 OFFSET CAST($4 AS BIGINT)";
+    COUNT_BETWEEN = "SELECT COUNT(*) FROM orders WHERE account_id = $1 AND profile = $2 AND created_at_us <= $3 \
+                     AND created_at_us > $4";
     UPDATE_LINE = "UPDATE order_line SET state = $3 WHERE order_id = $1 AND line = $2 AND state = $4";
     SELECT_LINES_AFTER = "SELECT order_id, line, instance_id, amount, state FROM order_line \
                           WHERE order_id > $1 OR (order_id = $1 AND line > $2) ORDER BY order_id, line LIMIT CAST($3 AS BIGINT)";
@@ -63,7 +67,85 @@ fn read_line(row: &Row, at: usize) -> Result<OrderLine, StoreError> {
     })
 }
 
-/// Inserts an order with its lines. Its id must be new.
+const fn orders_of<'a>(account_id: &'a str, profile: &'a str) -> List<'a> {
+    List {
+        account_id,
+        kind: "order",
+        profile,
+        list: "",
+    }
+}
+
+/// The latest time of the entries of a block: keys count down.
+fn latest(block: &Block) -> Result<i64, StoreError> {
+    if block.first.is_empty() {
+        return Ok(i64::MAX);
+    }
+    let moment = newest_first_moment(&block.first).ok_or(StoreError::Column {
+        statement: "list_block",
+        column: 0,
+        expected: "a key of a moment",
+        found: "text",
+    })?;
+    Ok(moment.micros())
+}
+
+/// The middle of a block of orders.
+fn divide(tx: &mut dyn Tx, of: List<'_>, block: &Block) -> Result<Division, StoreError> {
+    let List {
+        account_id,
+        profile,
+        ..
+    } = of;
+    let (latest, half) = (latest(block)?, block.entries / 2);
+    let values = params![account_id, profile, latest, half];
+    let Some(middle) = tx.query_first(&SELECT_MIDDLE, values)? else {
+        return Ok(None);
+    };
+    let middle = middle.int(0)?;
+    let until = block.until.as_deref().and_then(newest_first_moment);
+    let earliest = until.map_or(i64::MIN, Moment::micros);
+    let key = newest_first_key(Moment::from_micros(middle));
+    if key == block.first {
+        // As many orders at one time as a block has room for: it stays whole.
+        return Ok(None);
+    }
+    let entries = count_between(tx, of, middle, earliest)?;
+    Ok(Some((key, entries)))
+}
+
+/// Orders made at `latest` or before, and after `earliest`.
+fn count_between(
+    tx: &mut dyn Tx,
+    of: List<'_>,
+    latest: i64,
+    earliest: i64,
+) -> Result<i64, StoreError> {
+    let values = params![of.account_id, of.profile, latest, earliest];
+    tx.query_first(&COUNT_BETWEEN, values)?
+        .map_or(Ok(0), |row| row.int(0))
+}
+
+/// How many orders of a list are newer than `at`.
+fn newer_than(
+    tx: &mut dyn Tx,
+    of: List<'_>,
+    blocks: &[Block],
+    at: Moment,
+) -> Result<i64, StoreError> {
+    let mut newer = 0;
+    for block in blocks {
+        let until = block.until.as_deref().and_then(newest_first_moment);
+        match until {
+            // Every entry is later than where the next block begins.
+            Some(until) if until >= at => newer += block.entries,
+            _ => return Ok(newer + count_between(tx, of, latest(block)?, at.micros())?),
+        }
+    }
+    Ok(newer)
+}
+
+/// Inserts an order with its lines, and counts it in the list of its account. Its id must be new.
 ///
 /// # Errors
 /// As [`Tx::execute`].
@@ -99,7 +181,9 @@ pub fn order_insert(tx: &mut dyn Tx, order: &Order) -> Result<(), StoreError> {
         ];
         tx.execute(&INSERT_LINE, values)?;
     }
-    Ok(())
+    let of = orders_of(order.account_id.as_str(), &order.profile);
+    let key = newest_first_key(order.created_at);
+    list_add(tx, of, &key, &mut |tx, block| divide(tx, of, block))
 }
 
 fn lines(tx: &mut dyn Tx, id: &str) -> Result<Vec<OrderLine>, StoreError> {
@@ -133,14 +217,26 @@ pub fn order_page(
     offset: i64,
     limit: u32,
 ) -> Result<(Vec<Order>, i64), StoreError> {
-    let (from, until) = (from.micros(), until.micros());
-    let count = tx.query_first(&COUNT, params![account.as_str(), profile, from, until])?;
-    let count = count.map_or(Ok(0), |row| row.int(0))?;
+    let of = orders_of(account.as_str(), profile);
+    let blocks = list_blocks(tx, of)?;
+    // Orders later than the span come first, and those earlier than it last.
+    let microsecond_before = |at: Moment| Moment::from_micros(at.micros().saturating_sub(1));
+    let later = newer_than(tx, of, &blocks, microsecond_before(until))?;
+    let count = newer_than(tx, of, &blocks, microsecond_before(from))? - later;
+    let place = find(&blocks, later.saturating_add(offset.max(0)));
+    let (Some((block, within)), true) = (place, count > offset) else {
+        return Ok((Vec::new(), count.max(0)));
+    };
     let limit = limit.min(ORDER_PAGE_MAX);
-    let rows = tx.query(
-        &SELECT_PAGE,
-        params![account.as_str(), profile, from, until, limit, offset],
-    )?;
+    let values = params![
+        of.account_id,
+        of.profile,
+        latest(block)?,
+        from.micros(),
+        limit,
+        within
+    ];
+    let rows = tx.query(&SELECT_PAGE, values)?;
     let mut orders = Vec::with_capacity(rows.len());
     for row in &rows {
         let lines = lines(tx, row.text(0)?)?;

@@ -50,6 +50,7 @@ pub const ALL_MODULES: &[(&str, &[&Statement])] = &[
     ("instance", crate::instance::ALL),
     ("lease", crate::lease::ALL),
     ("ledger", crate::ledger::ALL),
+    ("list", crate::list::ALL),
     ("network", crate::network::ALL),
     ("nonce", crate::nonce::ALL),
     ("order", crate::order::ALL),

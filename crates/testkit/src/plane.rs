@@ -148,6 +148,7 @@ impl Plane {
                 real: clock.clone(),
             },
             master_key,
+            listings: CLOUDS.listings(),
             vocabulary: CLOUDS.vocabulary(),
             chance,
             engine: engine.clone(),

@@ -2,6 +2,7 @@
 //! like, how calls are signed, which services there are, and how our own client buys from it.
 
 use brokerage_domain::access::Vocabulary;
+use brokerage_domain::listing::Listing;
 
 use crate::client::{Client, Purchase};
 use crate::fault::Fault;
@@ -22,6 +23,8 @@ pub struct Cloud {
     pub services: &'static [&'static Table],
     /// How policies name resources beside the [`Table::resource_form`] of each service.
     pub other_resource_forms: &'static [&'static str],
+    /// How its instances are listed, by the profile that they are sold from.
+    pub listings: &'static [(&'static str, Listing)],
     /// How calls are made.
     pub client: Client,
     /// How a cluster is bought, one way a service that sells.
@@ -75,6 +78,15 @@ impl Clouds {
     pub fn claim(self, request: &WireRequest) -> Result<Claim, SignatureFault> {
         let schemes = self.all().flat_map(|cloud| cloud.schemes).copied();
         signing::claim(request, schemes)
+    }
+
+    /// How every profile's instances are listed.
+    #[must_use]
+    pub fn listings(self) -> Vec<(&'static str, Listing)> {
+        self.all()
+            .flat_map(|cloud| cloud.listings)
+            .copied()
+            .collect()
     }
 
     /// The words of every service that policies are written in. Regions are the catalogs'.

@@ -36,16 +36,16 @@ pub struct FilterField<T> {
     pub agrees: fn(&T, &str) -> bool,
 }
 
-/// Keeps the items that pass every filter.
+/// Whether an item passes every filter.
 ///
 /// # Errors
 /// A filter on a field that is not in `fields`, with another operator than `eq`, without a value, or with more than
 /// its field takes.
-pub fn retain<T>(
-    items: &mut Vec<T>,
-    filters: &[Filter],
-    fields: &[FilterField<T>],
-) -> Result<(), CallError> {
+pub fn passes<'a, T>(
+    filters: &'a [Filter],
+    fields: &'a [FilterField<T>],
+) -> Result<impl Fn(&T) -> bool + Send + Sync + 'a, CallError> {
+    let mut rules = Vec::with_capacity(filters.len());
     for (at, filter) in (1..).zip(filters) {
         let field = fields.iter().find(|field| field.name == filter.name);
         let field = field.ok_or_else(|| {
@@ -70,14 +70,34 @@ pub fn retain<T>(
             };
             return Err(invalid(format!("filters.{at}.values"), count));
         }
-        items.retain(|item| {
-            filter
-                .values
-                .iter()
-                .any(|value| (field.agrees)(item, value))
-        });
+        rules.push((filter, field.agrees));
     }
+    Ok(move |item: &T| {
+        let mut rules = rules.iter();
+        rules.all(|(filter, agrees)| filter.values.iter().any(|value| agrees(item, value)))
+    })
+}
+
+/// Keeps the items that pass every filter.
+///
+/// # Errors
+/// As [`passes`].
+pub fn retain<T>(
+    items: &mut Vec<T>,
+    filters: &[Filter],
+    fields: &[FilterField<T>],
+) -> Result<(), CallError> {
+    let passes = passes(filters, fields)?;
+    items.retain(passes);
     Ok(())
+}
+
+impl Filter {
+    /// The values that a field may have.
+    pub fn values_of<'a>(filters: &'a [Self], name: &str) -> Option<&'a [String]> {
+        let found = filters.iter().find(|filter| filter.name == name)?;
+        Some(&found.values)
+    }
 }
 
 /// One page of a list.
@@ -116,8 +136,21 @@ impl Page {
 
     /// The items of this page.
     pub fn of<T>(self, items: Vec<T>) -> Vec<T> {
-        let before = (self.number - 1).saturating_mul(self.size);
-        items.into_iter().skip(before).take(self.size).collect()
+        items
+            .into_iter()
+            .skip(self.offset())
+            .take(self.size)
+            .collect()
+    }
+
+    /// Items before it.
+    pub const fn offset(self) -> usize {
+        (self.number - 1).saturating_mul(self.size)
+    }
+
+    /// Most items on it.
+    pub const fn size(self) -> usize {
+        self.size
     }
 }
 

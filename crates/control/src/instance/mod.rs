@@ -10,7 +10,7 @@ mod start;
 mod view;
 
 pub use edit::Edit;
-pub use list::INSTANCES_LISTED_MAX;
+pub use list::{INSTANCES_LISTED_MAX, InstanceFilter, InstancePage, InstanceWalk, Slices};
 pub(crate) use record::{instance_of_caller, instance_put};
 pub use release::AfterRelease;
 pub use resize::Resize;

@@ -36,6 +36,7 @@ mod behaviour;
 mod close;
 mod crash;
 mod foundation;
+mod lists;
 mod timers;
 
 /// A store and what must outlive it.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, Result};
 use brokerage_cloud_alibaba as alibaba;
+use brokerage_cloud_jd as jd;
 use brokerage_cloud_tencent as tencent;
 use brokerage_domain::clock::{Clock as _, SystemClock};
 use brokerage_wire::client::ClientCall;
@@ -128,6 +129,78 @@ impl Caller {
             "DescribeInstances",
             &object([("Status", running), ("Limit", Param::Number(1.into()))]),
         )
+    }
+
+    /// A page of one of CKafka's lists of instances.
+    pub(crate) fn ckafka_page(&self, action: &str, offset: u64, limit: u64) -> Result<Bytes> {
+        let page = [("Offset", offset), ("Limit", limit)];
+        self.ckafka(
+            action,
+            &object(page.map(|(name, n)| (name, Param::Number(n.into())))),
+        )
+    }
+
+    /// JD Cloud's createInstance with the least that it takes.
+    pub(crate) fn jdkafka_order(&self) -> Result<Bytes> {
+        let text = |text: &str| Param::Text(text.into());
+        let node = object([
+            ("role", text("broker")),
+            ("nodeClassCode", text("kafka.broker.n1.xsmall")),
+            ("nodeCount", Param::Number(3.into())),
+            ("nodeDiskType", text("ssd.io1")),
+            ("nodeDiskGB", Param::Number(100.into())),
+        ]);
+        let instance = object([
+            ("vpcId", text("vpc-1")),
+            ("subnetId", text("subnet-1")),
+            ("instanceVersion", text("1.0.2")),
+            ("instanceName", text("bench")),
+            ("azId", Param::List(vec![text("cn-north-1a")])),
+            ("instanceClassSpec", Param::List(vec![node])),
+        ]);
+        self.jdkafka("createInstance", &object([("instance", instance)]))
+    }
+
+    /// A page of JD Cloud's describeInstances.
+    pub(crate) fn jdkafka_page(&self, number: u64, size: u64) -> Result<Bytes> {
+        let page = [("pageNumber", number), ("pageSize", size)];
+        let params = object(page.map(|(name, n)| (name, Param::Number(n.into()))));
+        self.jdkafka("describeInstances", &params)
+    }
+
+    fn jdkafka(&self, action: &str, params: &Param) -> Result<Bytes> {
+        self.call(&jd::CLOUD, action, "cn-north-1", params)
+    }
+
+    /// A page of one of BSS' lists; of orders since 2020.
+    pub(crate) fn bss_page(&self, action: &str, number: u64, size: u64) -> Result<Bytes> {
+        let (number, size) = (Param::Number(number.into()), Param::Number(size.into()));
+        let since = Param::Text("2020-01-01T00:00:00Z".into());
+        let params = match action {
+            "QueryOrders" => object([
+                ("PageNum", number),
+                ("PageSize", size),
+                ("CreateTimeStart", since),
+            ]),
+            _ => object([("PageNum", number), ("PageSize", size)]),
+        };
+        self.alikafka(action, &params)
+    }
+
+    /// AliKafka's GetInstanceList of one instance.
+    pub(crate) fn alikafka_by_id(&self, id: &str) -> Result<Bytes> {
+        let id = Param::List(vec![Param::Text(id.into())]);
+        let region = Param::Text("cn-hangzhou".into());
+        let params = object([("RegionId", region), ("InstanceId", id)]);
+        self.alikafka("GetInstanceList", &params)
+    }
+
+    /// AliKafka's GetInstanceList of one order.
+    pub(crate) fn alikafka_by_order(&self, order: &str) -> Result<Bytes> {
+        let order = Param::Text(order.into());
+        let region = Param::Text("cn-hangzhou".into());
+        let params = object([("RegionId", region), ("OrderId", order)]);
+        self.alikafka("GetInstanceList", &params)
     }
 
     fn ckafka(&self, action: &str, params: &Param) -> Result<Bytes> {

@@ -14,6 +14,7 @@ mod http;
 mod instances;
 mod kafka;
 mod limits;
+mod lists;
 mod load;
 mod moto;
 mod order_cost;
@@ -34,6 +35,8 @@ enum Bench {
     Density(density::Settings),
     /// How exactly bought bandwidth is held under hungry clients, and whether a neighbour notices.
     Limits(limits::Settings),
+    /// What a page of each list costs, with few and with many instances.
+    Lists(lists::Settings),
     /// From sending a signed purchase to the first acknowledged record, beside one Apache Kafka node.
     FirstMessage(first_message::Settings),
     /// Durable signed orders a second and instances listed a second, beside moto's create_cluster.
@@ -49,6 +52,7 @@ fn main() -> Result<()> {
         Bench::Broker(settings) => broker::run(&workspace, &settings)?,
         Bench::Density(settings) => density::run(&workspace, &settings)?,
         Bench::Limits(settings) => limits::run(&workspace, &settings)?,
+        Bench::Lists(settings) => lists::run(&workspace, &settings)?,
         Bench::FirstMessage(settings) => first_message::run(&workspace, &settings)?,
         Bench::Orders(settings) => orders::run(&workspace, &settings)?,
         Bench::Ready(settings) => ready::run(&workspace, &settings)?,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use brokerage_control::instance::{InstanceWalk, Slices};
 use serde::{Deserialize, Serialize};
 
 use brokerage_wire::fault::CallError;
@@ -36,11 +37,12 @@ impl Operation for GetAllInstanceIdList {
 
     async fn call(call: Call, _request: Request) -> Result<Response, CallError> {
         let mut instance_ids: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for instance in call.control.instance_list(&call.cx).await? {
-            instance_ids
-                .entry(instance.region)
-                .or_default()
-                .push(instance.id.to_string());
+        let mut walk = InstanceWalk::over(Slices::All);
+        while let Some(slice) = call.control.instance_slice(&call.cx, &mut walk).await? {
+            for instance in slice {
+                let ids = instance_ids.entry(instance.region).or_default();
+                ids.push(instance.id.to_string());
+            }
         }
         Ok(Response { instance_ids })
     }

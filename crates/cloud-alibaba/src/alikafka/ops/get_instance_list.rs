@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use brokerage_control::instance::{InstanceWalk, Slices};
 use brokerage_domain::Error;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::{InstanceId, OrderId};
@@ -134,8 +135,7 @@ impl Operation for GetInstanceList {
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let tags = convert::tags_from(request.tag.clone())?;
         let group = given(request.resource_group_id.clone());
-        let mut found = found(&call, &request).await?;
-        found.retain(|instance| {
+        let wanted = |instance: &Instance| {
             let group_of = InstanceNotes::of(instance).resource_group;
             instance.phase != Phase::Gone
                 && group
@@ -147,10 +147,20 @@ impl Operation for GetInstanceList {
                         .get(key)
                         .is_some_and(|has| value.is_empty() || has == value)
                 })
-        });
-        let mut instance_vo = Vec::with_capacity(found.len());
-        for instance in found {
-            instance_vo.push(shown(&call, instance).await?);
+        };
+        let mut instance_vo = Vec::new();
+        if let Some(named) = named(&call, &request).await? {
+            for instance in named.into_iter().filter(wanted) {
+                instance_vo.push(shown(&call, instance).await?);
+            }
+        } else {
+            // All of them: what is read of one slice is forgotten before the next is read.
+            let mut walk = InstanceWalk::over(Slices::All);
+            while let Some(slice) = call.control.instance_slice(&call.cx, &mut walk).await? {
+                for instance in slice.into_iter().filter(wanted) {
+                    instance_vo.push(shown(&call, instance).await?);
+                }
+            }
         }
         Ok(Response {
             instance_list: InstanceList { instance_vo },
@@ -158,9 +168,9 @@ impl Operation for GetInstanceList {
     }
 }
 
-/// The instances that the ids of a request name; all of the caller's when it names none. Whoever asks by id expects
-/// an empty list for what is not there.
-async fn found(call: &Call, request: &Request) -> Result<Vec<Instance>, CallError> {
+/// The instances that the ids of a request name; `None` when it names none. Whoever asks by id expects an empty list
+/// for what is not there.
+async fn named(call: &Call, request: &Request) -> Result<Option<Vec<Instance>>, CallError> {
     let Call { control, cx } = call;
     let absent = |error: &Error| {
         matches!(
@@ -185,7 +195,7 @@ async fn found(call: &Call, request: &Request) -> Result<Vec<Instance>, CallErro
             Err(error) if absent(&error) => Vec::new(),
             other => other?,
         },
-        None if ids.is_empty() => control.instance_list(cx).await?,
+        None if ids.is_empty() => return Ok(None),
         None => {
             let mut found = Vec::with_capacity(ids.len());
             for id in &ids {
@@ -204,7 +214,7 @@ async fn found(call: &Call, request: &Request) -> Result<Vec<Instance>, CallErro
         instance.profile == cx.profile
             && (ids.is_empty() || ids.iter().any(|id| *id == instance.id.as_str()))
     });
-    Ok(found)
+    Ok(Some(found))
 }
 
 async fn shown(call: &Call, instance: Instance) -> Result<InstanceVo, CallError> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use brokerage_control::instance::{InstanceWalk, Slices};
 use brokerage_domain::Error;
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
@@ -114,11 +115,13 @@ async fn tagged(
     if ids.is_empty() {
         return match kind {
             ResourceType::Instance => {
-                let all = call.control.instance_list(&call.cx).await?;
-                Ok(all
-                    .into_iter()
-                    .map(|instance| (instance.id.to_string(), instance.tags))
-                    .collect())
+                let mut tagged = Vec::new();
+                let mut walk = InstanceWalk::over(Slices::Tagged);
+                while let Some(slice) = call.control.instance_slice(&call.cx, &mut walk).await? {
+                    let tags = slice.into_iter();
+                    tagged.extend(tags.map(|instance| (instance.id.to_string(), instance.tags)));
+                }
+                Ok(tagged)
             }
             ResourceType::Topic | ResourceType::Group => {
                 Err(field("ResourceId", "must name topics or groups"))

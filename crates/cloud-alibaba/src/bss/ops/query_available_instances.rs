@@ -1,6 +1,8 @@
 //! QueryAvailableInstances: the caller's instances that are not released. Filters may name any product of the
 //! vendor; what is not sold here has no instances. Terraform's provider begins with such a call.
 
+use brokerage_control::instance::InstanceFilter;
+use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Instance;
 use brokerage_domain::order::Charge;
 use brokerage_wire::fault::{CallError, invalid};
@@ -85,27 +87,56 @@ impl Operation for QueryAvailableInstances {
         let Call { control, cx } = &call;
         check_owner(cx, request.owner_id)?;
         let page = Page::of(request.page_num, request.page_size)?;
-        let wanted = wanted(&request)?;
-        let all = control.instance_list(cx).await?;
+        let filter = request.filter()?;
+        let (offset, limit) = (usize::try_from(page.offset()), usize::try_from(page.size));
+        let (offset, limit) = (offset.unwrap_or(usize::MAX), limit.unwrap_or(0));
+        let found = control.instance_page(cx, filter, offset, limit).await?;
         let owner = cx.principal.account_number;
-        let found: Vec<Available> = all
-            .iter()
-            .filter(|instance| wanted(instance))
-            .filter_map(|instance| available(instance, owner))
-            .collect();
+        let shown = found.instances.iter();
         Ok(Response {
             data: Data {
                 page_num: page.number,
                 page_size: page.size,
-                total_count: found.len(),
-                instance_list: page.cut(found),
+                total_count: found.total,
+                instance_list: shown
+                    .filter_map(|instance| available(instance, owner))
+                    .collect(),
             },
         })
     }
 }
 
+impl Request {
+    /// `None` where everything is asked for.
+    fn filter(&self) -> Result<Option<InstanceFilter<'_>>, CallError> {
+        let wanted = wanted(self)?;
+        let texts = [
+            &self.product_type,
+            &self.subscription_type,
+            &self.instance_ids,
+            &self.region,
+            &self.renew_status,
+            &self.create_time_start,
+            &self.create_time_end,
+            &self.end_time_start,
+            &self.end_time_end,
+        ];
+        let is_filtered = texts.iter().any(|text| given(text).is_some())
+            || given(&self.product_code).is_some_and(|code| code != PRODUCT_CODE);
+        let ids = given(&self.instance_ids).map(|ids| {
+            ids.split(',')
+                .map(|id| InstanceId::new(id.trim()))
+                .collect()
+        });
+        Ok(is_filtered.then(|| InstanceFilter {
+            ids,
+            passes: Box::new(wanted),
+        }))
+    }
+}
+
 /// What the filters let through: all of them have to.
-fn wanted(request: &Request) -> Result<impl Fn(&Instance) -> bool + '_, CallError> {
+fn wanted(request: &Request) -> Result<impl Fn(&Instance) -> bool + Send + Sync + '_, CallError> {
     let subscription = given(&request.subscription_type)
         .map(Subscription::parse)
         .transpose()?;

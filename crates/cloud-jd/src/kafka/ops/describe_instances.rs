@@ -1,8 +1,8 @@
 //! describeInstances: the caller's clusters in a region, the newest first.
 
-use std::cmp::Reverse;
-
-use brokerage_domain::instance::{Instance, Phase};
+use brokerage_control::instance::InstanceFilter;
+use brokerage_domain::id::InstanceId;
+use brokerage_domain::instance::Instance;
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
 use http::Method;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kafka::convert::{InstanceView, charge_mode, status};
 use crate::kafka::ids;
-use crate::kafka::list::{Filter, FilterField, Page, TagFilter, retain};
+use crate::kafka::list::{Filter, FilterField, Page, TagFilter, passes};
 
 /// `pageSize` where none is given.
 const PAGE_SIZE_DEFAULT: i64 = 10;
@@ -66,6 +66,29 @@ const FIELDS: &[FilterField<Instance>] = &[
     },
 ];
 
+impl Request {
+    /// `None` where everything is asked for.
+    fn filter(&self) -> Result<Option<InstanceFilter<'_>>, CallError> {
+        let filters = self.filters.as_deref().unwrap_or_default();
+        let tags = self.tag_filters.as_deref().unwrap_or_default();
+        let by_fields = passes(filters, FIELDS)?;
+        if filters.is_empty() && tags.is_empty() {
+            return Ok(None);
+        }
+        let ids = Filter::values_of(filters, "instanceId");
+        Ok(Some(InstanceFilter {
+            ids: ids.map(|ids| ids.iter().map(InstanceId::new).collect()),
+            passes: Box::new(move |instance| {
+                let by_tags = |TagFilter { key, values }: &TagFilter| {
+                    let value = instance.tags.get(key);
+                    value.is_some_and(|value| values.contains(value))
+                };
+                by_fields(instance) && tags.iter().all(by_tags)
+            }),
+        }))
+    }
+}
+
 impl Operation for DescribeInstances {
     const NAME: &'static str = "describeInstances";
     const ACTION: &'static str = "kafka:describeInstances";
@@ -83,30 +106,16 @@ impl Operation for DescribeInstances {
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = &call;
         let page = Page::asked(request.page_number, request.page_size, PAGE_SIZE_DEFAULT)?;
-        let mut found = control.instance_list(cx).await?;
-        found.retain(|instance| !matches!(instance.phase, Phase::Released | Phase::Gone));
-        retain(
-            &mut found,
-            request.filters.as_deref().unwrap_or_default(),
-            FIELDS,
-        )?;
-        for TagFilter { key, values } in request.tag_filters.iter().flatten() {
-            found.retain(|instance| {
-                instance
-                    .tags
-                    .get(key)
-                    .is_some_and(|value| values.contains(value))
-            });
-        }
-        found.sort_by_key(|instance| Reverse(instance.created_at));
-        let total_count = found.len();
-        let shown = page.of(found);
-        let instances = shown
+        let found = control
+            .instance_page(cx, request.filter()?, page.offset(), page.size())
+            .await?;
+        let instances = found
+            .instances
             .iter()
             .map(|instance| InstanceView::new(control, instance));
         Ok(Response {
             instances: instances.collect::<Result<_, _>>()?,
-            total_count,
+            total_count: found.total,
         })
     }
 }

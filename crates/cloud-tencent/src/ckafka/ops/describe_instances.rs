@@ -1,11 +1,12 @@
 //! DescribeInstances: the caller's clusters by id, name and state.
 
+use brokerage_control::instance::InstanceFilter;
+use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Instance;
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
-use super::describe_instances_detail::is_listed;
 use crate::ckafka::answer::{Answered, Page};
 use crate::ckafka::check::given;
 use crate::ckafka::convert;
@@ -58,19 +59,38 @@ impl Operation for DescribeInstances {
 
     async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
         let Call { control, cx } = &call;
-        let mut found = control.instance_list(cx).await?;
-        found.retain(|instance| is_listed(instance) && request.wants(instance));
-        let total_count = found.len();
         let page = Page::of(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX);
-        let instance_list = page.cut(found).into_iter().map(entry).collect();
+        let found = control
+            .instance_page(cx, request.filter(), page.offset(), page.limit())
+            .await?;
         Ok(Answered::new(Found {
-            instance_list,
-            total_count,
+            instance_list: found.instances.into_iter().map(entry).collect(),
+            total_count: found.total,
         }))
     }
 }
 
 impl Request {
+    /// `None` where everything is asked for.
+    fn filter(&self) -> Option<InstanceFilter<'_>> {
+        let texts = [
+            &self.instance_id,
+            &self.search_word,
+            &self.tag_key,
+            &self.vpc_id,
+        ];
+        let is_filtered = texts.iter().any(|text| given(text.as_ref()).is_some())
+            || self
+                .status
+                .as_ref()
+                .is_some_and(|states| !states.is_empty());
+        let id = given(self.instance_id.as_ref());
+        is_filtered.then(|| InstanceFilter {
+            ids: id.map(|id| vec![InstanceId::new(id)]),
+            passes: Box::new(|instance| self.wants(instance)),
+        })
+    }
+
     fn wants(&self, instance: &Instance) -> bool {
         let id = instance.id.as_str();
         let states = self.status.as_deref().unwrap_or_default();

@@ -1,6 +1,8 @@
 //! DescribeInstancesDetail: the caller's clusters with what was bought and where they answer.
 
-use brokerage_domain::instance::{Instance, Phase};
+use brokerage_control::instance::InstanceFilter;
+use brokerage_domain::id::InstanceId;
+use brokerage_domain::instance::Instance;
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
@@ -103,29 +105,68 @@ impl Operation for DescribeInstancesDetail {
 
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = &call;
-        let mut found = control.instance_list(cx).await?;
-        found.retain(|instance| is_listed(instance) && request.wants(instance));
-        let total_count = found.len();
         let page = Page::of(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX);
-        let mut instance_list = Vec::new();
-        for instance in page.cut(found) {
+        let found = control
+            .instance_page(cx, request.filter(), page.offset(), page.limit())
+            .await?;
+        let mut instance_list = Vec::with_capacity(found.instances.len());
+        for instance in found.instances {
             instance_list.push(detail(&call, instance).await?);
         }
         Ok(Response {
             result: Found {
-                total_count,
+                total_count: found.total,
                 instance_list,
             },
         })
     }
 }
 
-/// A deleted instance is absent: Terraform waits for exactly this.
-pub(super) fn is_listed(instance: &Instance) -> bool {
-    !matches!(instance.phase, Phase::Released | Phase::Gone)
-}
-
 impl Request {
+    /// `None` where everything is asked for.
+    fn filter(&self) -> Option<InstanceFilter<'_>> {
+        let texts = [
+            &self.instance_id,
+            &self.search_word,
+            &self.tag_key,
+            &self.instance_ids,
+        ];
+        let is_filtered = texts.iter().any(|text| given(text.as_ref()).is_some())
+            || self.status.as_ref().is_some_and(|list| !list.is_empty())
+            || self.filters.as_ref().is_some_and(|list| !list.is_empty())
+            || self.tag_list.as_ref().is_some_and(|list| !list.is_empty())
+            || self
+                .instance_id_list
+                .as_ref()
+                .is_some_and(|list| !list.is_empty());
+        is_filtered.then(|| InstanceFilter {
+            ids: self.ids(),
+            passes: Box::new(|instance| self.wants(instance)),
+        })
+    }
+
+    /// The ids of which every answer is one, if some are named.
+    fn ids(&self) -> Option<Vec<InstanceId>> {
+        if let Some(id) = given(self.instance_id.as_ref()) {
+            return Some(vec![InstanceId::new(id)]);
+        }
+        if let Some(list) = given(self.instance_ids.as_ref()) {
+            let ids = list.split(',').map(|id| InstanceId::new(id.trim()));
+            return Some(ids.collect());
+        }
+        let list = self
+            .instance_id_list
+            .as_ref()
+            .filter(|list| !list.is_empty());
+        let by_filter = self
+            .filters
+            .iter()
+            .flatten()
+            .find(|filter| filter.name == "InstanceId");
+        let named = list.or(by_filter.map(|filter| &filter.values));
+        named.map(|ids| ids.iter().map(InstanceId::new).collect())
+    }
+
     fn wants(&self, instance: &Instance) -> bool {
         let id = instance.id.as_str();
         let by_id = given(self.instance_id.as_ref()).is_none_or(|wanted| wanted == id);

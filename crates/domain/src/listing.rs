@@ -1,0 +1,97 @@
+//! How a cloud lists what was bought: in which order, over which regions, and until when.
+
+use crate::clock::Moment;
+use crate::instance::{Instance, Phase};
+
+/// From what times are counted down in keys, so that the newest comes first and every key has as many digits.
+const NEWEST_FIRST_BEGIN: i64 = 9_000_000_000_000_000_000;
+
+/// How a cloud lists its instances. A declaration: the store keeps each instance where its cloud's lists have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Listing {
+    /// By id, region by region, until it is released.
+    ById,
+    /// The newest first and then by id, region by region, until it is released.
+    NewestFirst,
+    /// By id over all regions, as long as it is available: until it fails or its release begins.
+    AvailableById,
+}
+
+impl Listing {
+    /// Every kind of list.
+    pub const ALL: [Self; 3] = [Self::ById, Self::NewestFirst, Self::AvailableById];
+
+    /// The stored word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::ById => "by_id",
+            Self::NewestFirst => "newest_first",
+            Self::AvailableById => "available_by_id",
+        }
+    }
+
+    /// Whether each region has a list of its own.
+    pub const fn is_by_region(self) -> bool {
+        matches!(self, Self::ById | Self::NewestFirst)
+    }
+
+    /// Whether an instance in this phase is in the list. What has left a list never comes back.
+    pub const fn lists(self, phase: Phase) -> bool {
+        match phase {
+            Phase::Released | Phase::Gone => false,
+            Phase::Failed | Phase::Releasing => !matches!(self, Self::AvailableById),
+            _ => true,
+        }
+    }
+
+    /// Which list of its account and profile an instance in `region` is in.
+    pub const fn scope(self, region: &str) -> &str {
+        if self.is_by_region() { region } else { "" }
+    }
+
+    /// Where in its list an instance is: lists are in the order of these texts, then of ids.
+    pub fn key(self, instance: &Instance) -> String {
+        match self {
+            Self::ById | Self::AvailableById => instance.id.as_str().to_owned(),
+            Self::NewestFirst => newest_first_key(instance.created_at),
+        }
+    }
+}
+
+/// A text that sorts before those of all earlier moments.
+pub fn newest_first_key(at: Moment) -> String {
+    (NEWEST_FIRST_BEGIN - at.micros()).to_string()
+}
+
+/// The moment of a [`newest_first_key`].
+pub fn newest_first_moment(key: &str) -> Option<Moment> {
+    let number: i64 = key.parse().ok()?;
+    Some(Moment::from_micros(NEWEST_FIRST_BEGIN - number))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn later_moments_sort_first(a in 0_i64..1 << 59, b in 0_i64..1 << 59) {
+            let key = |micros| newest_first_key(Moment::from_micros(micros));
+            prop_assert_eq!(key(a).cmp(&key(b)), b.cmp(&a));
+            prop_assert_eq!(key(a).len(), 19);
+            prop_assert_eq!(newest_first_moment(&key(a)), Some(Moment::from_micros(a)));
+        }
+    }
+
+    #[test]
+    fn what_has_left_a_list_does_not_come_back() {
+        for listing in Listing::ALL {
+            let at = |phase| listing.lists(phase);
+            assert!(at(Phase::AwaitingStart) && at(Phase::Running));
+            assert!(!at(Phase::Released) && !at(Phase::Gone));
+            assert_eq!(at(Phase::Failed), at(Phase::Releasing));
+        }
+    }
+}

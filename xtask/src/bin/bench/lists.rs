@@ -1,0 +1,326 @@
+//! What a page of a list costs: with few and with many instances of the account, and with few beside another account's
+//! many. Instances are put directly into the store.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use brokerage_domain::clock::Moment;
+use brokerage_domain::id::{AccountId, InstanceId, OrderId, base36};
+use brokerage_domain::instance::{Instance, Phase, Want};
+use brokerage_domain::listing::Listing;
+use brokerage_domain::order::Order;
+use brokerage_store::account::account_by_name;
+use brokerage_store::instance::{Attention, instance_insert, instance_owned_page};
+use brokerage_store::order::{order_by_id, order_insert};
+use brokerage_store::{Durability, Store, StoreError};
+use bytes::Bytes;
+use clap::Args;
+use clap::builder::ArgPredicate::IsPresent;
+use xtask::{Server, Workspace};
+
+use crate::calls::Caller;
+use crate::first_message::{release_binary, server};
+use crate::form::Form;
+use crate::http::Connection;
+use crate::stats::median_of;
+
+/// Rows of one page.
+const PAGE: u64 = 10;
+/// Instances that one transaction puts into the store.
+const SLICE: u64 = 500;
+/// The account of the sandbox.
+const ACCOUNT: &str = "sandbox";
+/// How each profile's instances are listed, as the dialects declare it.
+const PROFILES: [(&str, Listing); 3] = [
+    ("ckafka", Listing::ById),
+    ("jdkafka", Listing::NewestFirst),
+    ("alikafka", Listing::AvailableById),
+];
+
+/// The options of `bench lists`.
+#[derive(Debug, Args)]
+pub(crate) struct Settings {
+    /// Instances of the account where it has few.
+    #[arg(long, default_value_t = 100)]
+    few: u64,
+    /// Instances of the account, or of the other one, where there are many.
+    #[arg(
+        long,
+        default_value_t = 100_000,
+        default_value_if("short", IsPresent, "1500")
+    )]
+    many: u64,
+    /// Calls of each operation for each page; the median counts.
+    #[arg(long, default_value_t = 301, default_value_if("short", IsPresent, "5"))]
+    calls: usize,
+    #[command(flatten)]
+    form: Form,
+    /// The binary to measure; without it the product is built.
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
+}
+
+/// One request of a list, at an offset.
+type Ask = fn(&Caller, u64) -> Result<Bytes>;
+
+/// The paged lists.
+const LISTS: [(&str, Ask); 5] = [
+    ("DescribeInstances", |caller, offset| {
+        caller.ckafka_page("DescribeInstances", offset, PAGE)
+    }),
+    ("DescribeInstancesDetail", |caller, offset| {
+        caller.ckafka_page("DescribeInstancesDetail", offset, PAGE)
+    }),
+    ("describeInstances", |caller, offset| {
+        caller.jdkafka_page(offset / PAGE + 1, PAGE)
+    }),
+    ("QueryAvailableInstances", |caller, offset| {
+        caller.bss_page("QueryAvailableInstances", offset / PAGE + 1, PAGE)
+    }),
+    ("QueryOrders", |caller, offset| {
+        caller.bss_page("QueryOrders", offset / PAGE + 1, PAGE)
+    }),
+];
+
+/// A server with its instances.
+struct Filled {
+    server: Server,
+    caller: std::sync::Arc<Caller>,
+    connection: Connection,
+    /// Instances of the account in each profile.
+    own: u64,
+    /// Id and order of one of them that AliKafka sold.
+    named: (String, String),
+}
+
+pub(crate) fn run(workspace: &Workspace, settings: &Settings) -> Result<String> {
+    settings.form.print();
+    ensure!(settings.calls > 0, "at least one call");
+    ensure!(
+        settings.few >= 3 * PAGE && settings.many >= settings.few,
+        "pages begin, stand in the middle and end"
+    );
+    println!(
+        "client: signed requests, one kept HTTP/1.1 connection to each server, servers asked in turn"
+    );
+    println!(
+        "load:   pages of {PAGE}, medians of {} calls; {} instances of the account, {}, and {PAGE} beside {} of another",
+        settings.calls, settings.few, settings.many, settings.many
+    );
+    let binary = release_binary(workspace, settings.binary.as_deref())?;
+    let fill = |name, own, others| filled(workspace, &binary, name, own, others);
+    let mut few = fill("lists-few", settings.few, 0)?;
+    let mut many = fill("lists-many", settings.many, 0)?;
+    let mut beside = fill("lists-beside", PAGE, settings.many)?;
+    let mut worst: f64 = 0.0;
+    for (name, ask) in LISTS {
+        for (page, place) in [("first", 0), ("middle", 1), ("last", 2)] {
+            let calls = settings.calls;
+            let (few, many) = in_turn(calls, [&mut few, &mut many], |filled| {
+                ask(&filled.caller, (filled.own / PAGE - 1) * place / 2 * PAGE)
+            })?;
+            worst = worst.max(told(name, page, few, many));
+        }
+        let (few, beside) = in_turn(settings.calls, [&mut few, &mut beside], |filled| {
+            ask(&filled.caller, 0)
+        })?;
+        worst = worst.max(told(name, "beside another's", few, beside));
+    }
+    for (page, by) in [
+        (
+            "by InstanceId",
+            Caller::alikafka_by_id as fn(&Caller, &str) -> _,
+        ),
+        ("by OrderId", Caller::alikafka_by_order),
+    ] {
+        let named = |filled: &Filled| match page {
+            "by OrderId" => filled.named.1.clone(),
+            _ => filled.named.0.clone(),
+        };
+        let (few, many) = in_turn(settings.calls, [&mut few, &mut many], |filled| {
+            by(&filled.caller, &named(filled))
+        })?;
+        worst = worst.max(told("GetInstanceList", page, few, many));
+    }
+    for filled in [&mut few, &mut many, &mut beside] {
+        filled.server.stop()?;
+    }
+    Ok(format!("page_ratio={worst:.2}"))
+}
+
+/// Prints the two medians; answers their ratio.
+fn told(name: &str, page: &str, few: Duration, many: Duration) -> f64 {
+    let ratio = many.as_secs_f64() / few.as_secs_f64();
+    println!(
+        "  {name:<24} {page:<17} {:>7.0} us, {:>7.0} us: {ratio:.2}",
+        few.as_secs_f64() * 1e6,
+        many.as_secs_f64() * 1e6
+    );
+    ratio
+}
+
+/// The median times of two servers that are asked in turn.
+fn in_turn(
+    calls: usize,
+    servers: [&mut Filled; 2],
+    request: impl Fn(&Filled) -> Result<Bytes>,
+) -> Result<(Duration, Duration)> {
+    let [first, second] = servers;
+    let mut times = [Vec::with_capacity(calls), Vec::with_capacity(calls)];
+    for _ in 0..calls {
+        for (filled, times) in [&mut *first, &mut *second].into_iter().zip(&mut times) {
+            let request = request(filled)?;
+            let started = Instant::now();
+            filled.connection.exchange(&request)?;
+            times.push(started.elapsed());
+        }
+    }
+    let [mut one, mut other] = times;
+    let median = |times: &mut Vec<Duration>| median_of(times, Ord::cmp).context("no call");
+    Ok((median(&mut one)?, median(&mut other)?))
+}
+
+/// A server whose store has `own` instances of the account in each profile, and `others` of another account.
+fn filled(
+    workspace: &Workspace,
+    binary: &Path,
+    name: &str,
+    own: u64,
+    others: u64,
+) -> Result<Filled> {
+    let mut server = server(workspace, binary.to_path_buf(), name, None)?;
+    let caller = Caller::sandbox(server.api());
+    let mut connection = Connection::open(server.api())?;
+    for request in [
+        caller.ckafka_order()?,
+        caller.jdkafka_order()?,
+        caller.alikafka_order()?,
+    ] {
+        connection.exchange(&request)?;
+    }
+    drop(connection);
+    server.stop()?;
+    let file = server.data().join("brokerage.sqlite");
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let named = runtime.block_on(fill(&file, own, others))?;
+    server.start_again()?;
+    let caller = Caller::sandbox(server.api());
+    let connection = Connection::open(server.api())?;
+    Ok(Filled {
+        server,
+        caller,
+        connection,
+        own,
+        named,
+    })
+}
+
+/// Copies what was bought of each profile until there are as many as wanted.
+async fn fill(file: &Path, own: u64, others: u64) -> Result<(String, String)> {
+    let store = Store::open_sqlite(file, Durability::Process)?;
+    let account = store
+        .read("account", |tx| -> Result<_, StoreError> {
+            account_by_name(tx, ACCOUNT)
+        })
+        .await?
+        .context("no account of the sandbox")?;
+    let mut named = None;
+    for (profile, listing) in PROFILES {
+        let (id, order) = bought(&store, &account.id, profile).await?;
+        if profile == "alikafka" {
+            named = Some((id.id.to_string(), order.id.to_string()));
+        }
+        // One is there already.
+        copies(&store, &id, &order, listing, &account.id, own - 1).await?;
+        copies(
+            &store,
+            &id,
+            &order,
+            listing,
+            &AccountId::new("another"),
+            others,
+        )
+        .await?;
+    }
+    store.close().await;
+    named.context("nothing of AliKafka")
+}
+
+async fn bought(
+    store: &Store,
+    account: &AccountId,
+    profile: &'static str,
+) -> Result<(Instance, Order)> {
+    let account = account.clone();
+    let found = store
+        .read("bought", move |tx| -> Result<_, StoreError> {
+            let instance = instance_owned_page(tx, &account, profile, "")?
+                .into_iter()
+                .next();
+            let order = match &instance {
+                Some(instance) => order_by_id(tx, &instance.order_id)?,
+                None => None,
+            };
+            Ok(instance.zip(order))
+        })
+        .await?;
+    found.with_context(|| format!("nothing of {profile} was bought"))
+}
+
+async fn copies(
+    store: &Store,
+    like: &Instance,
+    order: &Order,
+    listing: Listing,
+    account: &AccountId,
+    count: u64,
+) -> Result<()> {
+    for begin in (0..count).step_by(usize::try_from(SLICE)?) {
+        let rows: Vec<(Instance, Order)> = (begin..count.min(begin + SLICE))
+            .map(|number| copy(like, order, account, number))
+            .collect();
+        store
+            .write("copies", move |tx| -> Result<_, StoreError> {
+                for (instance, order) in &rows {
+                    order_insert(tx, order)?;
+                    instance_insert(tx, instance, Attention::Settled, listing)?;
+                }
+                Ok(())
+            })
+            .await?;
+    }
+    Ok(())
+}
+
+/// A copy that nobody has started, made some seconds earlier; ids of neighbours stand far apart.
+fn copy(like: &Instance, order: &Order, account: &AccountId, number: u64) -> (Instance, Order) {
+    const SPREAD: u64 = 1_000_000_007;
+    let letters = base36(number.wrapping_mul(SPREAD) % 2_821_109_907_456, 8);
+    let owner: String = account.as_str().chars().take(2).collect();
+    let id = format!(
+        "{}{owner}{letters}",
+        &like.id.as_str()[..like.id.as_str().len().min(7)]
+    );
+    let earlier = i64::try_from(number).unwrap_or_default() + 1;
+    let created_at: Moment = like.created_at.plus_seconds(-earlier);
+    let mut order = order.clone();
+    order.id = OrderId::new(format!("{}-{owner}{letters}", order.id));
+    order.account_id = account.clone();
+    order.created_at = created_at;
+    for line in &mut order.lines {
+        line.instance_id = InstanceId::new(&id);
+    }
+    let instance = Instance {
+        id: InstanceId::new(id),
+        account_id: account.clone(),
+        order_id: order.id.clone(),
+        phase: Phase::AwaitingStart,
+        want: Want::Nothing,
+        ports: Vec::new(),
+        created_at,
+        revision: 0,
+        ..like.clone()
+    };
+    (instance, order)
+}
