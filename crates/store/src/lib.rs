@@ -26,11 +26,8 @@
 //! # }
 //! ```
 
+mod backends;
 mod error;
-mod migrations;
-mod postgres;
-mod queue;
-mod sqlite;
 mod store;
 mod value;
 
@@ -53,9 +50,11 @@ pub mod timer;
 pub mod topic;
 pub mod tx;
 
+pub use backends::postgres::{ATTEMPTS_MAX, POSTGRES_CONNECTIONS_MAX};
+pub use backends::sqlite::{
+    Durability, GROUP_JOBS_MAX, READ_CONNECTIONS, READ_QUEUE_MAX, WRITE_QUEUE_MAX,
+};
 pub use error::{Constraint, DatabaseError, StoreError};
-pub use postgres::{ATTEMPTS_MAX, POSTGRES_CONNECTIONS_MAX};
-pub use sqlite::{Durability, GROUP_JOBS_MAX, READ_CONNECTIONS, READ_QUEUE_MAX, WRITE_QUEUE_MAX};
 pub use statements::Statement;
 pub use store::Store;
 pub use tx::{QUERY_ROWS_MAX, Tx};

@@ -8,10 +8,10 @@ use parking_lot::Mutex;
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 
+use crate::backends::postgres::Postgres;
+use crate::backends::queue::Queue;
+use crate::backends::sqlite::{Durability, Sqlite};
 use crate::error::StoreError;
-use crate::postgres::Postgres;
-use crate::queue::Queue;
-use crate::sqlite::{Durability, Sqlite};
 use crate::tx::{Call, Job, Tx};
 
 /// A handle to one database. Cheap to clone.

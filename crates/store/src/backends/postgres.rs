@@ -19,10 +19,10 @@ use postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use postgres::{Client, Config, IsolationLevel, NoTls, Transaction};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::backends::migrations;
+use crate::backends::queue::{AbandonOnExit, Queue};
+use crate::backends::sqlite::{PREPARED_MAX, spawn};
 use crate::error::{Constraint, DatabaseError, StoreError};
-use crate::migrations;
-use crate::queue::{AbandonOnExit, Queue};
-use crate::sqlite::{PREPARED_MAX, spawn};
 use crate::statements::Statement;
 use crate::tx::{Job, QUERY_ROWS_MAX, Tx, Verdict};
 use crate::value::{Row, Value};

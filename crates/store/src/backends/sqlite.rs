@@ -20,9 +20,9 @@ use std::time::{Duration, Instant};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, ffi};
 
+use crate::backends::migrations;
+use crate::backends::queue::{AbandonOnExit, Queue};
 use crate::error::{Constraint, DatabaseError, StoreError};
-use crate::migrations;
-use crate::queue::{AbandonOnExit, Queue};
 use crate::statements::{Statement, sqlite_sql};
 use crate::tx::{Job, QUERY_ROWS_MAX, Tx, Verdict};
 use crate::value::{Row, Value};

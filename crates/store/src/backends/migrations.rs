@@ -74,7 +74,7 @@ fn written_for(database: Database, sql: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "../tests/support/mod.rs"]
+#[path = "../../tests/support/mod.rs"]
 mod support;
 
 #[cfg(test)]
