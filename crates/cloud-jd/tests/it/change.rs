@@ -252,9 +252,9 @@ async fn nothing_is_changed_or_deleted_while_a_change_is_under_way() {
     );
     plane.assert_ledger().await;
     // Time passes, and the next attempt succeeds.
-    plane.clock.set(plane.control.now().plus_seconds(60));
-    plane.control.reconcile_wake();
-    plane.wait_for("jdkafka", &id, Phase::Running).await;
+    plane
+        .let_time_pass_until("jdkafka", &id, Phase::Running)
+        .await;
     assert_eq!(spent_and_held(&plane).await, (3_600_000, 0));
     assert_eq!(
         order_state(&plane, &first).await,
