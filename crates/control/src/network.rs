@@ -14,6 +14,11 @@ use brokerage_store::network::{
 use crate::context::Context;
 use crate::control::{Abort, Control};
 
+/// Longest id of a network or a subnet, in bytes. Ours: the clouds' have about twenty.
+const ID_BYTES_MAX: usize = 255;
+/// Characters of a longer one that its refusal shows.
+const ID_CHARS_SHOWN: usize = 64;
+
 /// Where a buyer wants an instance, as far as it was said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlacementRequest {
@@ -49,6 +54,13 @@ pub(crate) fn placement_resolve(
         ..
     } = ground;
     let (network, subnet) = (wanted.network_id.as_str(), wanted.subnet_id.as_str());
+    // Nothing so long is there, and none is made.
+    for (kind, id) in [(Kind::Network, network), (Kind::Subnet, subnet)] {
+        if id.len() > ID_BYTES_MAX {
+            let start: String = id.chars().take(ID_CHARS_SHOWN).collect();
+            return Err(Error::not_found(kind, format!("{start}…")).into());
+        }
+    }
     match network_by_id(tx, account, profile, network)? {
         Some(found) if found.region == *region => {}
         Some(_) => return Err(Error::not_found(Kind::Network, network).into()),

@@ -8,7 +8,7 @@ use brokerage_domain::clock::Moment;
 use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::{InstanceId, OrderId};
-use brokerage_domain::instance::{Instance, Phase, Want, instance_name_check, instance_tags_check};
+use brokerage_domain::instance::{Instance, Phase, Want, instance_name_check, tags_check};
 use brokerage_domain::ledger::{Transfer, TransferKind, customer_account, revenue_account};
 use brokerage_domain::listing::Listing;
 use brokerage_domain::money::Money;
@@ -329,7 +329,8 @@ fn check_request(request: &OrderRequest) -> Result<()> {
             format!("1 to {ORDER_LINES_MAX} instances in one order"),
         ));
     }
-    instance_tags_check(request.tags.len())?;
+    tags_check(&request.tags)?;
+    request.notes.check()?;
     let mut names = request.instances.iter().map(|new| &new.name);
     names.try_for_each(|name| instance_name_check(name))
 }

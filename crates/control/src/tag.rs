@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use brokerage_domain::id::InstanceId;
-use brokerage_domain::instance::instance_tags_check;
+use brokerage_domain::instance::tags_check;
 use brokerage_domain::{Error, Result};
 use brokerage_store::Tx;
 use brokerage_store::instance::Attention;
@@ -46,7 +46,7 @@ impl TagEdit {
         let mut after = before.clone();
         after.retain(|key, _| !self.all_dropped && !self.dropped.contains(key));
         after.extend(self.set.clone());
-        instance_tags_check(after.len())?;
+        tags_check(&after)?;
         if after.len() > self.tags_max {
             return Err(Error::LimitReached {
                 what: "tags",

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
-use brokerage_domain::instance::{Instance, Phase};
+use brokerage_domain::instance::{Instance, Phase, tags_check};
 use brokerage_domain::notes::Notes;
 use brokerage_domain::topic::{Topic, TopicUsage, topic_fits, topic_name_is_valid};
 use brokerage_domain::{Error, Result};
@@ -60,8 +60,8 @@ impl Control {
                 "1 to 249 letters, digits, '.', '_' or '-'",
             ));
         }
-        // The record is written first: a topic without its record would lose its owner's remark, while a record
-        // without its topic is never shown.
+        tags_check(&new.tags)?;
+        new.notes.check()?;
         let record = TopicRecord {
             name: name.clone(),
             remark: new.remark,
@@ -83,17 +83,21 @@ impl Control {
             let (limits, brokers) = (&plan.usable, plan.brokers);
             topic_fits(&new.topic, TopicUsage::of(&known, limits), limits, brokers)?;
         }
-        let of = instance.id.clone();
-        self.audited_write(call, &format!("{id}/{name}"), move |tx| {
-            Ok(topic_record_put(tx, &of, &record)?)
-        })
-        .await?;
+        self.audited_write(call, &format!("{id}/{name}"), |_| Ok(()))
+            .await?;
         let create = async {
             let mut kafka = self.kafka(id).await?;
             Ok::<_, Failure>(kafka.topic_create(&kafka_topic(&new.topic)).await?)
         };
         let created = create.await;
-        created.map_err(|failure| refusal(failure, About::Topic(&new.topic.name)))
+        created.map_err(|failure| refusal(failure, About::Topic(&new.topic.name)))?;
+        // Last: a call that Kafka refuses must not write over what is noted of the topic that is there. A process that
+        // is killed in between leaves a topic without its remark, as if a Kafka client had made it.
+        let of = instance.id;
+        self.write("topic_create", move |tx| {
+            Ok(topic_record_put(tx, &of, &record)?)
+        })
+        .await
     }
 
     /// What an instance's topics take of its limits; nothing where no cluster runs, as after a start of the process

@@ -11,19 +11,40 @@
 //! assert_eq!(serde_json::to_string(&settings).unwrap(), row);
 //! ```
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The fields, their types and Kafka's names for them.
 macro_rules! cluster_settings {
     ($($(#[doc = $doc:literal])+ $field:ident: $type:ty = $name:ident, $kafka:literal;)+) => {
         /// Settings of a cluster; `None` where its owner chose nothing. Kept as a map of texts by Kafka's names.
-        #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
         pub struct ClusterSettings {
             $(
                 $(#[doc = $doc])+
-                #[serde(rename = $kafka, default, skip_serializing_if = "Option::is_none", with = "text")]
+                #[serde(rename = $kafka, skip_serializing_if = "Option::is_none", serialize_with = "text")]
                 pub $field: Option<$type>,
             )+
+            /// What a row says of settings and nobody can read: such a cluster is not run, and its row is kept.
+            #[serde(flatten)]
+            pub unreadable: BTreeMap<String, String>,
+        }
+
+        impl<'de> Deserialize<'de> for ClusterSettings {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let mut texts = BTreeMap::<String, String>::deserialize(deserializer)?;
+                let mut settings = Self::default();
+                $(
+                    if let Some(text) = texts.remove($kafka) {
+                        match text.parse() {
+                            Ok(value) => settings.$field = Some(value),
+                            Err(_) => drop(settings.unreadable.insert($kafka.to_owned(), text)),
+                        }
+                    }
+                )+
+                Ok(settings)
+            }
         }
 
         /// A setting of a cluster.
@@ -50,6 +71,7 @@ macro_rules! cluster_settings {
                 $(
                     if over.$field.is_some() {
                         self.$field = over.$field;
+                        self.unreadable.remove($kafka);
                     }
                 )+
             }
@@ -90,36 +112,18 @@ cluster_settings! {
 }
 
 /// Every value is a text, as in Kafka's own configuration.
-mod text {
-    use std::fmt::Display;
-    use std::str::FromStr;
-
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<T: Display, S: Serializer>(
-        value: &Option<T>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match value {
-            Some(value) => serializer.collect_str(value),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, T: FromStr, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<T>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let unreadable = |_| D::Error::custom(format!("a setting cannot be {text:?}"));
-        text.parse().map(Some).map_err(unreadable)
+fn text<T: std::fmt::Display, S: serde::Serializer>(
+    value: &Option<T>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => serializer.collect_str(value),
+        None => serializer.serialize_none(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     /// One of each, as maps of texts had them before there were fields.
@@ -152,7 +156,23 @@ mod tests {
             (empty.chosen(), empty),
             (vec![], ClusterSettings::default())
         );
-        serde_json::from_str::<ClusterSettings>(r#"{"num.partitions":"many"}"#).unwrap_err();
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_kept_and_takes_nothing_else_with_it() {
+        let row = r#"{"log.retention.ms":"1","num.partitions":"many"}"#;
+        let mut settings: ClusterSettings = serde_json::from_str(row).unwrap();
+        assert_eq!(
+            (settings.retention_ms, settings.partitions),
+            (Some(1), None)
+        );
+        assert_eq!(settings.unreadable["num.partitions"], "many");
+        assert_eq!(serde_json::to_string(&settings).unwrap(), row);
+        settings.extend(ClusterSettings {
+            partitions: Some(3),
+            ..ClusterSettings::default()
+        });
+        assert_eq!(settings.unreadable, BTreeMap::new());
     }
 
     #[test]

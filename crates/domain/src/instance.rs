@@ -15,6 +15,8 @@ use crate::{Error, Result};
 
 /// Most tags on one instance.
 pub const TAGS_MAX: usize = 50;
+/// Characters of a tag's key or value. Ours, for where no vendor's page bounds them.
+pub const TAG_CHARS_MAX: usize = 255;
 /// Longest instance name in characters, whatever a dialect permits.
 pub const INSTANCE_NAME_CHARS_MAX: usize = 128;
 
@@ -144,18 +146,26 @@ pub fn instance_name_check(name: &str) -> Result<()> {
     Err(Error::invalid("name", reason))
 }
 
-/// Checks how many tags an instance has.
+/// Checks the tags of an instance or a topic. Dialects may permit less.
 ///
 /// # Errors
-/// [`Error::LimitReached`] for more than [`TAGS_MAX`].
-pub fn instance_tags_check(count: usize) -> Result<()> {
-    if count <= TAGS_MAX {
-        return Ok(());
+/// [`Error::LimitReached`] for more than [`TAGS_MAX`], [`Error::Invalid`] for more than [`TAG_CHARS_MAX`] characters.
+pub fn tags_check(tags: &BTreeMap<String, String>) -> Result<()> {
+    if tags.len() > TAGS_MAX {
+        return Err(Error::LimitReached {
+            what: "tags",
+            max: TAGS_MAX as i64,
+        });
     }
-    Err(Error::LimitReached {
-        what: "tags",
-        max: TAGS_MAX as i64,
-    })
+    let is_long = |text: &String| text.chars().count() > TAG_CHARS_MAX;
+    if tags
+        .iter()
+        .any(|(key, value)| is_long(key) || is_long(value))
+    {
+        let reason = format!("at most {TAG_CHARS_MAX} characters in a key and in a value");
+        return Err(Error::invalid("tags", reason));
+    }
+    Ok(())
 }
 
 /// Until when a prepaid instance keeps its owner from giving it up by a call.

@@ -25,6 +25,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::{Error, Result};
+
+/// Most that is noted of an instance or a topic, names and texts together, in bytes. Ours.
+pub const NOTES_BYTES_MAX: usize = 64 << 10;
+
 /// Notes of an instance or a topic.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -55,6 +60,24 @@ impl Notes {
     /// Puts `over` over what is there.
     pub fn extend(&mut self, over: Self) {
         self.0.extend(over.0);
+    }
+
+    /// Checks how much is noted.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for more than [`NOTES_BYTES_MAX`].
+    pub fn check(&self) -> Result<()> {
+        let bytes: usize = self
+            .0
+            .iter()
+            .map(|(name, text)| name.len() + text.len())
+            .sum();
+        if bytes <= NOTES_BYTES_MAX {
+            return Ok(());
+        }
+        let reason =
+            format!("what is only kept and shown again takes at most {NOTES_BYTES_MAX} bytes");
+        Err(Error::invalid("the request", reason))
     }
 
     /// Notes as a row has them.

@@ -30,8 +30,12 @@ pub const SETTINGS: &[SettingName] = &[
 /// The broker library's description of a cluster.
 ///
 /// # Errors
-/// [`EngineError::Refused`] for an address that cannot be read.
+/// [`EngineError::Refused`] for an address or a setting that cannot be read.
 pub(crate) fn host_spec(spec: &ClusterSpec) -> Result<HostSpec, EngineError> {
+    if let Some((name, text)) = spec.settings.unreadable.first_key_value() {
+        let reason = format!("the setting {name} cannot be {text:?}");
+        return Err(EngineError::Refused { reason });
+    }
     let mut brokers: Vec<BrokerSpec> = Vec::new();
     for listener in &spec.listeners {
         let id = listener.broker_id;

@@ -8,7 +8,7 @@ use std::io::{BufRead as _, Read as _};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use secrecy::SecretString;
 use serde_json::Value;
 
@@ -193,9 +193,13 @@ fn line_of_input() -> anyhow::Result<SecretString> {
     let mut line = String::new();
     std::io::stdin()
         .lock()
-        .take(PASSWORD_BYTES_MAX)
+        .take(PASSWORD_BYTES_MAX + 1)
         .read_line(&mut line)
         .context("standard input")?;
+    ensure!(
+        line.len() as u64 <= PASSWORD_BYTES_MAX,
+        "a password has at most {PASSWORD_BYTES_MAX} bytes with the end of its line"
+    );
     Ok(SecretString::from(line.trim_end_matches(['\r', '\n'])))
 }
 

@@ -162,6 +162,14 @@ async fn every_rule_of_the_page_is_refused_with_its_code() {
             "InvalidParameterValue.RepetitionValue",
         ),
         (
+            json!({ "Tags": [{ "TagKey": "a", "TagValue": "v".repeat(256) }] }),
+            "InvalidParameterValue",
+        ),
+        (
+            json!({ "CustomSSLCertId": "c".repeat(64 << 10) }),
+            "InvalidParameterValue",
+        ),
+        (
             json!({ "ZoneId": 1 }),
             "InvalidParameterValue.ZoneNotSupport",
         ),

@@ -136,6 +136,10 @@ async fn tags_are_replaced_and_deleted() {
             answer.body
         );
     }
+    let long = json!([{ "TagKey": "k", "TagValue": "v".repeat(256) }]);
+    let long = json!({ "Resource": resource, "ReplaceTags": long });
+    let answer = call(&plane, "ModifyResourceTags", &long).await;
+    assert_eq!(code(&answer), "InvalidParameterValue");
     let many: Vec<Value> = (0..49)
         .map(|n| json!({ "TagKey": format!("k{n}"), "TagValue": "v" }))
         .collect();

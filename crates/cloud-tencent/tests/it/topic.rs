@@ -141,6 +141,10 @@ async fn every_rule_of_a_topic_is_refused_with_its_code() {
         ),
         (json!({ "TopicName": "a b" }), "InvalidParameterValue"),
         (
+            json!({ "Tags": [{ "TagKey": "a", "TagValue": "v".repeat(256) }] }),
+            "InvalidParameterValue",
+        ),
+        (
             json!({ "TopicName": "taken" }),
             "InvalidParameterValue.TopicNameAlreadyExist",
         ),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use brokerage_domain::Result;
 use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::id::InstanceId;
-use brokerage_domain::instance::{Instance, instance_name_check, instance_tags_check};
+use brokerage_domain::instance::{Instance, instance_name_check, tags_check};
 use brokerage_domain::notes::Notes;
 use brokerage_store::instance::Attention;
 
@@ -83,5 +83,6 @@ fn edit_apply(instance: &mut Instance, edit: &Edit) -> Result<()> {
         .tags
         .retain(|key, _| !edit.tags_dropped.contains(key));
     instance.tags.extend(edit.tags.clone());
-    instance_tags_check(instance.tags.len())
+    instance.notes.check()?;
+    tags_check(&instance.tags)
 }

@@ -64,6 +64,7 @@ impl Control {
             }
             instance.settings.extend(start.settings.clone());
             instance.notes.extend(start.notes.clone());
+            instance.notes.check()?;
             instance.phase = Phase::Provisioning;
             instance.want = Want::Running;
             timer_clear(tx, CANCEL_UNSTARTED, instance.id.as_str())?;

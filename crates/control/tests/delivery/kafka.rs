@@ -31,6 +31,10 @@ async fn running() -> (Plane, InstanceId) {
 }
 
 async fn create(plane: &Plane, id: &InstanceId, name: &str) -> Result<()> {
+    create_noted(plane, id, name, "").await
+}
+
+async fn create_noted(plane: &Plane, id: &InstanceId, name: &str, remark: &str) -> Result<()> {
     let call = plane.change("ckafka", REGION).await;
     let topic = Topic {
         name: name.to_owned(),
@@ -40,7 +44,7 @@ async fn create(plane: &Plane, id: &InstanceId, name: &str) -> Result<()> {
     };
     let new = NewTopic {
         topic,
-        remark: String::new(),
+        remark: remark.to_owned(),
         tags: BTreeMap::new(),
         allow_list: BTreeSet::new(),
         notes: Notes::default(),
@@ -155,6 +159,45 @@ async fn a_topic_is_made_once_however_many_ask_and_whoever_else_makes_it() {
         }
     }
     assert_eq!(names(&plane, &id).await, ["wanted"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_topic_leaves_nothing_behind() {
+    let (plane, id) = running().await;
+    let remarks = async || -> Vec<String> {
+        let cx = plane.context("ckafka", REGION).await;
+        let topics = plane.control.topic_list(&cx, &id).await.unwrap();
+        let remark =
+            |view: brokerage_control::topic::TopicView| view.record.map(|record| record.remark);
+        topics
+            .into_iter()
+            .map(|view| remark(view).unwrap_or_default())
+            .collect()
+    };
+    let noted: Vec<String> = (0..8).map(|number| format!("of call {number}")).collect();
+    let asked = noted
+        .iter()
+        .map(|remark| create_noted(&plane, &id, "a.b", remark));
+    let outcomes = futures_util::future::join_all(asked).await;
+    let winner = outcomes.iter().position(Result::is_ok).unwrap();
+    assert_eq!(remarks().await, [noted[winner].as_str()]);
+    // Kafka takes them for one name in its metrics.
+    let refused = create_noted(&plane, &id, "a_b", "refused").await;
+    assert!(matches!(refused, Err(Error::Kafka { .. })), "{refused:?}");
+    let mut kafka = plane.kafka(id.as_str()).await;
+    kafka.topic_delete("a.b").await.unwrap();
+    let theirs = brokerage_kafka_admin::NewTopic {
+        name: "a_b".to_owned(),
+        partitions: 1,
+        replication_factor: 1,
+        configs: BTreeMap::new(),
+    };
+    kafka.topic_create(&theirs).await.unwrap();
+    assert_eq!(
+        remarks().await,
+        [""],
+        "what a Kafka client made has no remark"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

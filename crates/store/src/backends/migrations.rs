@@ -48,6 +48,8 @@ fn run_until<C: refinery::Migrate>(
         .collect::<Result<Vec<_>, _>>()
         .map_err(failed)?;
     refinery::Runner::new(&migrations)
+        // One transaction: a program that is killed in between leaves the old version or the new one.
+        .set_grouped(true)
         .set_abort_divergent(true)
         .set_abort_missing(true)
         .set_target(target)
@@ -130,6 +132,75 @@ mod tests {
             .map(|row| (row.get(0), row.get(1), row.get(2)))
             .collect();
         assert_eq!(timers, [("cancel_unstarted".into(), "i-1".into(), 1)]);
+    }
+
+    /// Every version, cut off where it would be written down as done, can be begun again.
+    fn check_cut_off(
+        mut run_to: impl FnMut(Target) -> Result<(), StoreError>,
+        version: i32,
+        (cut, mend): (&mut dyn FnMut(), &mut dyn FnMut()),
+    ) {
+        run_to(Target::Version(version - 1)).unwrap();
+        cut();
+        run_to(Target::Latest).unwrap_err();
+        mend();
+        run_to(Target::Latest).unwrap();
+    }
+
+    /// Those that can be cut off: before the first there is no table to do it at.
+    fn versions() -> Vec<i32> {
+        let runner = embedded::migrations::runner();
+        let migrations = runner.get_migrations().iter().skip(1);
+        migrations
+            .map(|migration| i32::try_from(migration.version()).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_migration_that_is_cut_off_can_be_begun_again_on_sqlite() {
+        for version in versions() {
+            let connection = rusqlite::Connection::open_in_memory().unwrap();
+            let connection = std::cell::RefCell::new(connection);
+            let batch = |sql: &str| connection.borrow().execute_batch(sql).unwrap();
+            check_cut_off(
+                |target| run_until(&mut *connection.borrow_mut(), Database::Sqlite, target),
+                version,
+                (
+                    &mut || {
+                        batch(&format!(
+                            "CREATE TRIGGER cut BEFORE INSERT ON refinery_schema_history \
+                             WHEN NEW.version = {version} BEGIN SELECT RAISE(ABORT, 'cut off'); END"
+                        ));
+                    },
+                    &mut || batch("DROP TRIGGER cut"),
+                ),
+            );
+        }
+    }
+
+    #[test]
+    fn a_migration_that_is_cut_off_can_be_begun_again_on_postgres() {
+        let Some(server) = super::support::Server::shared() else {
+            return;
+        };
+        for version in versions() {
+            let client = postgres::Client::connect(&server.database(), postgres::NoTls).unwrap();
+            let client = std::cell::RefCell::new(client);
+            let batch = |sql: &str| client.borrow_mut().batch_execute(sql).unwrap();
+            let history = "ALTER TABLE refinery_schema_history";
+            check_cut_off(
+                |target| run_until(&mut *client.borrow_mut(), Database::Postgres, target),
+                version,
+                (
+                    &mut || {
+                        batch(&format!(
+                            "{history} ADD CONSTRAINT cut CHECK (version <> {version})"
+                        ))
+                    },
+                    &mut || batch(&format!("{history} DROP CONSTRAINT cut")),
+                ),
+            );
+        }
     }
 
     #[test]
