@@ -151,9 +151,7 @@ mod tests {
     fn versions() -> Vec<i32> {
         let runner = embedded::migrations::runner();
         let migrations = runner.get_migrations().iter().skip(1);
-        migrations
-            .map(|migration| i32::try_from(migration.version()).unwrap())
-            .collect()
+        migrations.map(refinery::Migration::version).collect()
     }
 
     #[test]
