@@ -87,7 +87,6 @@ const LISTS: [(&str, Ask); 5] = [
 struct Filled {
     server: Server,
     caller: std::sync::Arc<Caller>,
-    connection: Connection,
     /// Instances of the account in each profile.
     own: u64,
     /// Id and order of one of them that AliKafka sold.
@@ -167,12 +166,18 @@ fn in_turn(
     request: impl Fn(&Filled) -> Result<Bytes>,
 ) -> Result<(Duration, Duration)> {
     let [first, second] = servers;
+    // Opened here: a connection that waits while another store is filled is closed.
+    let mut connections = [
+        Connection::open(first.server.api())?,
+        Connection::open(second.server.api())?,
+    ];
     let mut times = [Vec::with_capacity(calls), Vec::with_capacity(calls)];
     for _ in 0..calls {
-        for (filled, times) in [&mut *first, &mut *second].into_iter().zip(&mut times) {
+        let servers = [&*first, &*second].into_iter().zip(&mut connections);
+        for ((filled, connection), times) in servers.zip(&mut times) {
             let request = request(filled)?;
             let started = Instant::now();
-            filled.connection.exchange(&request)?;
+            connection.exchange(&request)?;
             times.push(started.elapsed());
         }
     }
@@ -206,11 +211,9 @@ fn filled(
     let named = runtime.block_on(fill(&file, own, others))?;
     server.start_again()?;
     let caller = Caller::sandbox(server.api());
-    let connection = Connection::open(server.api())?;
     Ok(Filled {
         server,
         caller,
-        connection,
         own,
         named,
     })
