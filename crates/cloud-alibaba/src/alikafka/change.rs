@@ -7,10 +7,13 @@ use brokerage_domain::instance::Instance;
 use brokerage_domain::order::Payment;
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::Call;
+use brokerage_wire::params::{Ignored, JsonText};
+use serde::Deserialize;
 
 use super::convert::given;
 use super::fault::field;
 use super::ids;
+use super::purchase::ServerlessConfig;
 
 /// The edition that is only ever left.
 const STANDARD: &str = "normal";
@@ -45,6 +48,42 @@ pub struct Change {
     pub eip_max: Option<i64>,
     /// `EipModel`: whether it is reached from the internet.
     pub eip_model: Option<bool>,
+}
+
+/// Parameters of UpgradePostPayOrder and DowngradePostPayOrder, as in the vendor's SDKs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct PostPayRequest {
+    #[serde(rename = "RegionId")]
+    _region_id: String,
+    /// The instance.
+    pub instance_id: String,
+    disk_size: Option<i64>,
+    io_max: Option<i64>,
+    io_max_spec: Option<String>,
+    spec_type: Option<String>,
+    topic_quota: Option<i64>,
+    partition_num: Option<i64>,
+    eip_max: Option<i64>,
+    eip_model: Option<bool>,
+    #[expect(dead_code, reason = "there are no serverless instances here")]
+    serverless_config: Option<Ignored<JsonText<ServerlessConfig>>>,
+}
+
+impl From<PostPayRequest> for Change {
+    fn from(request: PostPayRequest) -> Self {
+        Self {
+            instance_id: request.instance_id,
+            disk_size: request.disk_size,
+            io_max: request.io_max,
+            io_max_spec: request.io_max_spec,
+            spec_type: request.spec_type,
+            topic_quota: request.topic_quota,
+            partition_num: request.partition_num,
+            eip_max: request.eip_max,
+            eip_model: request.eip_model,
+        }
+    }
 }
 
 impl Change {
