@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Phase;
+use brokerage_domain::user::{user_name_check, user_password_check};
 use brokerage_domain::{Error, Result};
 use brokerage_kafka_admin::{ErrorCode, ScramCredential, ScramMechanism};
 use brokerage_store::instance::instance_by_id;
@@ -19,8 +20,6 @@ use crate::engine_error::{About, Failure, refusal};
 const PASSWORD_CHARS: usize = 24;
 /// Salt of a password, for each mechanism; as much as SHA-256 gives.
 const SALT_BYTES: usize = 32;
-/// Longest name: the longest that every client has to be able to send (RFC 4616).
-const NAME_BYTES_MAX: usize = 255;
 
 /// A Kafka user of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +53,8 @@ impl Control {
         }
         let password = password
             .unwrap_or_else(|| SecretString::from(self.chance.text(LETTERS, PASSWORD_CHARS)));
-        check_user(name, &password)?;
+        user_name_check(name)?;
+        user_password_check(password.expose_secret())?;
         let credentials = self.credentials(&password).await?;
         self.put_credentials(id, name, &credentials)
             .await
@@ -161,19 +161,6 @@ impl Control {
             _ => Err(Error::not_found(Kind::Instance, id.as_str())),
         }
     }
-}
-
-/// What every client can send as PLAIN and SCRAM have it: Kafka itself takes more.
-fn check_user(name: &str, password: &SecretString) -> Result<()> {
-    let invalid = |reason: &str| Err(Error::invalid("the user", reason));
-    let is_printable = name.bytes().all(|byte| (0x20..0x7f).contains(&byte));
-    if name.is_empty() || name.len() > NAME_BYTES_MAX || !is_printable {
-        return invalid("a name has 1 to 255 bytes of printable ASCII");
-    }
-    if password.expose_secret().is_empty() || password.expose_secret().contains('\0') {
-        return invalid("a password is not empty and has no NUL");
-    }
-    Ok(())
 }
 
 fn user_error(failure: Failure) -> Error {

@@ -21,5 +21,6 @@ pub mod notes;
 pub mod order;
 pub mod steps;
 pub mod topic;
+pub mod user;
 
 pub use error::{Error, Result};
