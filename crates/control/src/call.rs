@@ -124,15 +124,16 @@ impl Control {
         outcome
     }
 
+    /// A new row's id. Rows of one time stand together, so that a busy second writes few pages.
+    pub(crate) fn audit_id(&self) -> String {
+        let serial = base36(self.serial(), 11);
+        format!("{serial}{}", self.chance.text(LOWER_ALPHANUMERIC, 8))
+    }
+
     fn audit_entry(&self, cx: &Context, resource: &str) -> AuditEntry {
         let at_us = self.real_now().micros();
         AuditEntry {
-            // Rows of one time stand together, so that a busy second writes few pages.
-            id: format!(
-                "{}{}",
-                base36(self.serial(), 11),
-                self.chance.text(LOWER_ALPHANUMERIC, 8)
-            ),
+            id: self.audit_id(),
             at_us,
             account_id: cx.account().as_str().to_owned(),
             access_key_id: cx

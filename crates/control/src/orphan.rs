@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use brokerage_domain::id::{InstanceId, LOWER_ALPHANUMERIC, base36};
+use brokerage_domain::id::InstanceId;
 use brokerage_domain::{Error, Result};
 use brokerage_store::audit::{AuditEntry, audit_append};
 use brokerage_store::instance::instance_by_id;
@@ -98,11 +98,7 @@ impl Control {
             return Err(Error::invalid("the orphan", "there is no such cluster"));
         }
         let entry = AuditEntry {
-            id: format!(
-                "{}{}",
-                base36(self.serial(), 11),
-                self.chance.text(LOWER_ALPHANUMERIC, 8)
-            ),
+            id: self.audit_id(),
             at_us: self.real_now().micros(),
             account_id: String::new(),
             access_key_id: String::new(),

@@ -150,15 +150,18 @@ impl Control {
     /// # Errors
     /// [`Error::NotFound`] for instance or topic, [`Error::WrongPhase`].
     pub async fn topic_delete(&self, call: Call, id: &InstanceId, name: &str) -> Result<()> {
-        let instance = self.running_instance(&call, id).await?;
+        self.topic_check(&call, id, name).await?;
+        // First: a call that was made before deletes nothing.
+        self.audited_write(call, &format!("{id}/{name}"), |_| Ok(()))
+            .await?;
         let delete = async {
             let mut kafka = self.kafka(id).await?;
             Ok::<_, Failure>(kafka.topic_delete(name).await?)
         };
         let deleted = delete.await;
         deleted.map_err(|failure| refusal(failure, About::Topic(name)))?;
-        let (of, name) = (instance.id, name.to_owned());
-        self.audited_write(call, &format!("{id}/{name}"), move |tx| {
+        let (of, name) = (id.clone(), name.to_owned());
+        self.write("topic_delete", move |tx| {
             Ok(topic_record_delete(tx, &of, &name)?)
         })
         .await
