@@ -106,6 +106,36 @@ fn a_log_that_cannot_be_written_stops_nothing() {
     }
 }
 
+/// A longer one was cut and then fitted nothing that anybody would type.
+#[test]
+fn a_password_that_is_too_long_is_refused_before_anybody_is_asked() {
+    let data = tempfile::tempdir().unwrap();
+    let check = |bytes: usize, is_long: bool| {
+        let mut putting = Command::new(BINARY)
+            .args(["user", "put", "i", "anna", "--password-stdin", "--data"])
+            .arg(data.path())
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // It may have read enough before all of it is written.
+        drop(
+            putting
+                .stdin
+                .take()
+                .unwrap()
+                .write_all("p".repeat(bytes).as_bytes()),
+        );
+        let refused = putting.wait_with_output().unwrap();
+        let told = String::from_utf8(refused.stderr).unwrap();
+        assert!(!refused.status.success(), "no server runs");
+        assert_eq!(told.contains("at most 4096"), is_long, "{bytes}: {told}");
+    };
+    check(4_096, false);
+    check(4_097, true);
+    check(300_000, true);
+}
+
 #[test]
 fn a_data_directory_without_its_key_or_its_database_is_not_served() {
     for missing in ["master.key", "brokerage.sqlite"] {

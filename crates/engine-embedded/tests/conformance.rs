@@ -168,6 +168,23 @@ async fn a_version_that_is_not_served_is_refused_for_good() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_setting_that_nobody_can_read_stops_its_own_cluster_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(&dir);
+    let (ports, other_ports) = (free_ports(3), free_ports(3));
+    let mut unreadable = spec("c-unreadable", &ports);
+    let said = ("num.partitions".to_owned(), "many".to_owned());
+    unreadable.settings.unreadable.extend([said]);
+    let refused = engine.ensure_cluster(&unreadable).await;
+    let told = refused.unwrap_err();
+    assert!(matches!(told, EngineError::Refused { .. }), "{told:?}");
+    assert!(told.to_string().contains("num.partitions"), "{told}");
+    let other = spec("c-other", &other_ports);
+    engine.ensure_cluster(&other).await.unwrap();
+    engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_listener_opens_and_the_shared_port_needs_tls() {
     let dir = tempfile::tempdir().unwrap();
     let engine = open(&dir);

@@ -166,6 +166,14 @@ async fn every_rule_of_the_page_is_refused_with_its_code() {
             "InvalidParameterValue",
         ),
         (
+            json!({ "VpcId": "v".repeat(256) }),
+            "InvalidParameterValue.VpcIdInvalid",
+        ),
+        (
+            json!({ "SubnetId": "s".repeat(256) }),
+            "InvalidParameterValue.SubnetIdInvalid",
+        ),
+        (
             json!({ "CustomSSLCertId": "c".repeat(64 << 10) }),
             "InvalidParameterValue",
         ),
