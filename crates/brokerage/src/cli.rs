@@ -6,6 +6,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand};
 
 use crate::serve::CLOUDS;
+use crate::settings::Settings;
 
 /// Sells Apache Kafka through the clouds' own APIs.
 #[derive(Debug, Parser)]
@@ -59,90 +60,14 @@ pub enum Command {
     Failpoints,
 }
 
-/// Settings of `serve`. Each may also stand in the file, and in the environment as BROKERAGE_<NAME>.
+/// Flags of `serve`. Settings may also stand in the file, and in the environment as BROKERAGE_<NAME>.
 #[derive(Debug, Default, Args)]
 pub struct ServeFlags {
     /// Settings file (TOML, the flags' names with underscores)
     #[arg(long, env = "BROKERAGE_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// A well-known account and key, unknown networks accepted, loopback only
-    #[arg(long, env = "BROKERAGE_SANDBOX", num_args = 0..=1, default_missing_value = "true")]
-    pub sandbox: Option<String>,
-    /// Let sandbox mode listen on other addresses than loopback
-    #[arg(long, env = "BROKERAGE_SANDBOX_ON_ALL_INTERFACES", num_args = 0..=1, default_missing_value = "true")]
-    pub sandbox_on_all_interfaces: Option<String>,
-    /// Addresses of the API, separated by commas; port 0 lets the system choose [default: 127.0.0.1:8080]
-    #[arg(long, env = "BROKERAGE_LISTEN", value_name = "ADDRESS")]
-    pub listen: Option<String>,
-    /// Directory of everything that is kept [default: brokerage-data]
-    #[arg(long, env = "BROKERAGE_DATA", value_name = "DIR")]
-    pub data: Option<String>,
-    /// Host that Kafka clients are told [default: 127.0.0.1]
-    #[arg(long, env = "BROKERAGE_BROKER_HOST", value_name = "HOST")]
-    pub broker_host: Option<String>,
-    /// Address that brokers bind [default: 127.0.0.1]
-    #[arg(long, env = "BROKERAGE_BROKER_BIND", value_name = "ADDRESS")]
-    pub broker_bind: Option<String>,
-    /// How listeners are told apart: `port`, `loopback` (own 127.x addresses, Linux) or `server-name` (one TLS port) [default: port]
-    #[arg(long, env = "BROKERAGE_BROKER_ADDRESSING", value_name = "KIND")]
-    pub broker_addressing: Option<String>,
-    /// Security protocols of new instances' listeners, separated by commas [default: PLAINTEXT]
-    #[arg(long, env = "BROKERAGE_BROKER_SECURITY", value_name = "PROTOCOLS")]
-    pub broker_security: Option<String>,
-    /// TLS port that instances share which are told apart by server name [default: 9093 with `server-name`]
-    #[arg(long, env = "BROKERAGE_BROKER_SHARED_PORT", value_name = "PORT")]
-    pub broker_shared_port: Option<u16>,
-    /// Certificate of TLS listeners with those that vouch for it (PEM) [default: signed by an own authority]
-    #[arg(long, env = "BROKERAGE_BROKER_TLS_CERTIFICATE", value_name = "FILE")]
-    pub broker_tls_certificate: Option<String>,
-    /// Key of that certificate (PEM)
-    #[arg(long, env = "BROKERAGE_BROKER_TLS_KEY", value_name = "FILE")]
-    pub broker_tls_key: Option<String>,
-    /// First and last port of brokers [default: 20000-32767]
-    #[arg(long, env = "BROKERAGE_BROKER_PORTS", value_name = "FIRST-LAST")]
-    pub broker_ports: Option<String>,
-    /// When an acknowledged record is safe: `power` or `process` [default: power; sandbox: process]
-    #[arg(long, env = "BROKERAGE_DURABILITY", value_name = "KIND")]
-    pub durability: Option<String>,
-    /// How often brokers apply retention, Kafka's `log.retention.check.interval.ms` [default: 300000]
-    #[arg(
-        long,
-        env = "BROKERAGE_BROKER_RETENTION_CHECK_INTERVAL_MS",
-        value_name = "MS"
-    )]
-    pub broker_retention_check_interval_ms: Option<i64>,
-    /// How long brokers remember a silent producer, Kafka's `producer.id.expiration.ms` [default: 86400000]
-    #[arg(
-        long,
-        env = "BROKERAGE_BROKER_PRODUCER_EXPIRATION_MS",
-        value_name = "MS"
-    )]
-    pub broker_producer_expiration_ms: Option<i64>,
-    /// How often they look for such producers, `producer.id.expiration.check.interval.ms` [default: 600000]
-    #[arg(
-        long,
-        env = "BROKERAGE_BROKER_PRODUCER_EXPIRATION_CHECK_INTERVAL_MS",
-        value_name = "MS"
-    )]
-    pub broker_producer_expiration_check_interval_ms: Option<i64>,
-    /// Whether the vendors' limits on calls a second apply: `on` or `off` [default: on]
-    #[arg(long, env = "BROKERAGE_RATE_LIMITS", value_name = "ON|OFF")]
-    pub rate_limits: Option<String>,
-    /// Directory of catalog files that replace the built-in ones
-    #[arg(long, env = "BROKERAGE_CATALOG", value_name = "DIR")]
-    pub catalog: Option<String>,
-    /// Database: `sqlite` (in the data directory) or a PostgreSQL URL [default: sqlite]
-    #[arg(long, env = "BROKERAGE_STORE", value_name = "STORE")]
-    pub store: Option<String>,
-    /// Address of `/metrics` (OpenMetrics, no authentication); not served when nothing is said
-    #[arg(long, env = "BROKERAGE_METRICS", value_name = "ADDRESS")]
-    pub metrics: Option<String>,
-    /// Tell topics, users and groups in `/metrics`, too
-    #[arg(long, env = "BROKERAGE_METRICS_DETAILS", num_args = 0..=1, default_missing_value = "true")]
-    pub metrics_details: Option<String>,
-    /// What is logged, such as `info` or `brokerage_control=debug` [default: warn]
-    #[arg(long, env = "BROKERAGE_LOG", value_name = "FILTER")]
-    pub log: Option<String>,
+    #[command(flatten)]
+    pub settings: Settings,
     /// Print the ready line as JSON
     #[arg(long)]
     pub json: bool,

@@ -1,7 +1,7 @@
 //! What the flags, the environment and the file mean together: flags before environment before file before default.
 //!
-//! Clap reads flags and environment; this module reads the file and turns texts into values. A wrong value names
-//! its key.
+//! Clap reads flags and environment into [`Settings`], and this module reads the file into the same and turns texts
+//! into values. A wrong value names its key.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -11,9 +11,9 @@ use anyhow::{Context as _, anyhow, bail, ensure};
 use brokerage_domain::listener::{Addressing, Listeners, SecurityProtocol};
 use brokerage_engine_embedded::{Durability, LogIntervals, TlsFiles};
 use secrecy::SecretString;
-use serde::Deserialize;
 
 use crate::cli::ServeFlags;
+use crate::settings::Settings;
 
 /// Where data goes when nothing is said.
 pub const DATA_DEFAULT: &str = "brokerage-data";
@@ -60,161 +60,145 @@ pub enum StoreChoice {
     Postgres(SecretString),
 }
 
-/// The settings file: the flags' names, with underscores.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct File {
-    sandbox: Option<bool>,
-    sandbox_on_all_interfaces: Option<bool>,
-    listen: Option<String>,
-    data: Option<String>,
-    broker_host: Option<String>,
-    broker_bind: Option<String>,
-    broker_ports: Option<String>,
-    broker_addressing: Option<String>,
-    broker_security: Option<String>,
-    broker_shared_port: Option<u16>,
-    broker_tls_certificate: Option<String>,
-    broker_tls_key: Option<String>,
-    durability: Option<String>,
-    broker_retention_check_interval_ms: Option<i64>,
-    broker_producer_expiration_ms: Option<i64>,
-    broker_producer_expiration_check_interval_ms: Option<i64>,
-    rate_limits: Option<String>,
-    catalog: Option<String>,
-    store: Option<String>,
-    metrics: Option<String>,
-    metrics_details: Option<bool>,
-    log: Option<String>,
-}
-
 impl Config {
     /// Reads the file that the flags name and puts everything together.
     pub fn resolve(flags: ServeFlags) -> anyhow::Result<Self> {
         let file = match &flags.config {
-            None => File::default(),
+            None => Settings::default(),
             Some(path) => {
                 let text = std::fs::read_to_string(path)
                     .with_context(|| format!("config: {} cannot be read", path.display()))?;
                 toml::from_str(&text).with_context(|| format!("config: {}", path.display()))?
             }
         };
-        Self::combine(flags, file)
+        Self::of(flags.settings.or(file), flags.json)
     }
 
-    fn combine(flags: ServeFlags, file: File) -> anyhow::Result<Self> {
-        let text = |flag: Option<String>, file: Option<String>, default: &str| {
-            flag.or(file).unwrap_or_else(|| default.to_owned())
+    /// What the settings mean.
+    pub fn of(settings: Settings, json: bool) -> anyhow::Result<Self> {
+        let or = |text: Option<String>, default: &str| text.unwrap_or_else(|| default.to_owned());
+        let is_on = |key, text: Option<String>, default| {
+            anyhow::Ok(switch(key, text.as_deref())?.unwrap_or(default))
         };
-        let sandbox = switch("sandbox", flags.sandbox.as_deref())?
-            .or(file.sandbox)
-            .unwrap_or(false);
-        let everywhere = switch(
+        let sandbox = is_on("sandbox", settings.sandbox, false)?;
+        let everywhere = is_on(
             "sandbox_on_all_interfaces",
-            flags.sandbox_on_all_interfaces.as_deref(),
-        )?
-        .or(file.sandbox_on_all_interfaces)
-        .unwrap_or(false);
-        let listen = addresses(&text(flags.listen, file.listen, LISTEN_DEFAULT))?;
-        let broker_bind = text(flags.broker_bind, file.broker_bind, HOST_DEFAULT);
-        let broker_bind: IpAddr = broker_bind
-            .parse()
-            .with_context(|| format!("broker_bind: {broker_bind:?} is not an address"))?;
-        if sandbox
-            && !everywhere
-            && !(broker_bind.is_loopback() && listen.iter().all(|a| a.ip().is_loopback()))
-        {
-            bail!(
-                "listen: sandbox mode has a public key, so it binds loopback only (or say sandbox_on_all_interfaces)"
-            );
+            settings.sandbox_on_all_interfaces,
+            false,
+        )?;
+        let listen = addresses(&or(settings.listen, LISTEN_DEFAULT))?;
+        let broker_bind = bind_address(&or(settings.broker_bind, HOST_DEFAULT))?;
+        if sandbox && !everywhere {
+            ensure_loopback(&listen, broker_bind)?;
         }
-        let durability_default = if sandbox { "process" } else { "power" };
-        let durability = match text(flags.durability, file.durability, durability_default).as_str()
-        {
-            "power" => Durability::Power,
-            "process" => Durability::Process,
-            other => bail!("durability: {other:?} is neither power nor process"),
-        };
-        let usual = LogIntervals::default();
-        let interval = |name: &str, flag: Option<i64>, file: Option<i64>, usual: i64| {
-            let interval_ms = flag.or(file).unwrap_or(usual);
-            ensure!(interval_ms > 0, "{name}: {interval_ms} is no time");
-            Ok(interval_ms)
-        };
-        let log_intervals = LogIntervals {
-            retention_check_ms: interval(
-                "broker_retention_check_interval_ms",
-                flags.broker_retention_check_interval_ms,
-                file.broker_retention_check_interval_ms,
-                usual.retention_check_ms,
-            )?,
-            producer_expiration_ms: interval(
-                "broker_producer_expiration_ms",
-                flags.broker_producer_expiration_ms,
-                file.broker_producer_expiration_ms,
-                usual.producer_expiration_ms,
-            )?,
-            producer_expiration_check_ms: interval(
-                "broker_producer_expiration_check_interval_ms",
-                flags.broker_producer_expiration_check_interval_ms,
-                file.broker_producer_expiration_check_interval_ms,
-                usual.producer_expiration_check_ms,
-            )?,
-            ..usual
-        };
-        let rate_limits = flags.rate_limits.or(file.rate_limits);
-        let rate_limits = switch("rate_limits", rate_limits.as_deref())?.unwrap_or(true);
-        let metrics = flags.metrics.or(file.metrics);
-        let metrics = metrics.map(|text| address("metrics", &text)).transpose()?;
-        let metrics_details = switch("metrics_details", flags.metrics_details.as_deref())?
-            .or(file.metrics_details)
-            .unwrap_or(false);
-        let store = match text(flags.store, file.store, "sqlite").as_str() {
-            "sqlite" => StoreChoice::Sqlite,
-            url if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
-                StoreChoice::Postgres(SecretString::from(url))
-            }
-            _ => bail!("store: neither sqlite nor a postgres:// URL"),
-        };
         let listeners = listeners(
-            &text(flags.broker_addressing, file.broker_addressing, "port"),
-            &text(flags.broker_security, file.broker_security, "PLAINTEXT"),
+            &or(settings.broker_addressing, "port"),
+            &or(settings.broker_security, "PLAINTEXT"),
         )?;
         // Instances that were ordered with names keep them, so the port may be wanted without the setting.
-        let broker_shared_port = flags
+        let broker_shared_port = settings
             .broker_shared_port
-            .or(file.broker_shared_port)
             .or((listeners.addressing == Addressing::ServerName).then_some(SHARED_PORT_DEFAULT));
-        let certificate = flags.broker_tls_certificate.or(file.broker_tls_certificate);
-        let broker_tls = match (certificate, flags.broker_tls_key.or(file.broker_tls_key)) {
-            (Some(certificate), Some(key)) => Some(TlsFiles {
-                certificate_chain: certificate.into(),
-                private_key: key.into(),
-            }),
-            (None, None) => None,
-            (None, Some(_)) => bail!("broker_tls_certificate: a key without its certificate"),
-            (Some(_), None) => bail!("broker_tls_key: a certificate without its key"),
-        };
+        let metrics = settings.metrics.map(|text| address("metrics", &text));
         Ok(Self {
             sandbox,
+            listen,
+            data: PathBuf::from(or(settings.data, DATA_DEFAULT)),
+            broker_host: or(settings.broker_host, HOST_DEFAULT),
+            broker_bind,
+            broker_ports: ports(&or(settings.broker_ports, PORTS_DEFAULT))?,
             listeners,
             broker_shared_port,
-            broker_tls,
-            listen,
-            data: PathBuf::from(text(flags.data, file.data, DATA_DEFAULT)),
-            broker_host: text(flags.broker_host, file.broker_host, HOST_DEFAULT),
-            broker_bind,
-            broker_ports: ports(&text(flags.broker_ports, file.broker_ports, PORTS_DEFAULT))?,
-            durability,
-            log_intervals,
-            rate_limits,
-            catalog: flags.catalog.or(file.catalog).map(PathBuf::from),
-            store,
-            metrics,
-            metrics_details,
-            log: text(flags.log, file.log, "warn"),
-            json: flags.json,
+            broker_tls: tls_files(settings.broker_tls_certificate, settings.broker_tls_key)?,
+            durability: durability(settings.durability, sandbox)?,
+            log_intervals: log_intervals(
+                settings.broker_retention_check_interval_ms,
+                settings.broker_producer_expiration_ms,
+                settings.broker_producer_expiration_check_interval_ms,
+            )?,
+            rate_limits: is_on("rate_limits", settings.rate_limits, true)?,
+            catalog: settings.catalog.map(PathBuf::from),
+            store: store_choice(&or(settings.store, "sqlite"))?,
+            metrics: metrics.transpose()?,
+            metrics_details: is_on("metrics_details", settings.metrics_details, false)?,
+            log: or(settings.log, "warn"),
+            json,
         })
+    }
+}
+
+fn bind_address(text: &str) -> anyhow::Result<IpAddr> {
+    text.parse()
+        .with_context(|| format!("broker_bind: {text:?} is not an address"))
+}
+
+fn ensure_loopback(listen: &[SocketAddr], broker_bind: IpAddr) -> anyhow::Result<()> {
+    ensure!(
+        broker_bind.is_loopback() && listen.iter().all(|a| a.ip().is_loopback()),
+        "listen: sandbox mode has a public key, so it binds loopback only (or say sandbox_on_all_interfaces)"
+    );
+    Ok(())
+}
+
+fn durability(text: Option<String>, sandbox: bool) -> anyhow::Result<Durability> {
+    match text.as_deref() {
+        None if sandbox => Ok(Durability::Process),
+        None | Some("power") => Ok(Durability::Power),
+        Some("process") => Ok(Durability::Process),
+        Some(other) => bail!("durability: {other:?} is neither power nor process"),
+    }
+}
+
+fn log_intervals(
+    retention_check_ms: Option<i64>,
+    producer_expiration_ms: Option<i64>,
+    producer_expiration_check_ms: Option<i64>,
+) -> anyhow::Result<LogIntervals> {
+    let usual = LogIntervals::default();
+    let interval = |key: &str, interval_ms: Option<i64>, usual_ms: i64| {
+        let interval_ms = interval_ms.unwrap_or(usual_ms);
+        ensure!(interval_ms > 0, "{key}: {interval_ms} is no time");
+        Ok(interval_ms)
+    };
+    Ok(LogIntervals {
+        retention_check_ms: interval(
+            "broker_retention_check_interval_ms",
+            retention_check_ms,
+            usual.retention_check_ms,
+        )?,
+        producer_expiration_ms: interval(
+            "broker_producer_expiration_ms",
+            producer_expiration_ms,
+            usual.producer_expiration_ms,
+        )?,
+        producer_expiration_check_ms: interval(
+            "broker_producer_expiration_check_interval_ms",
+            producer_expiration_check_ms,
+            usual.producer_expiration_check_ms,
+        )?,
+        ..usual
+    })
+}
+
+fn store_choice(text: &str) -> anyhow::Result<StoreChoice> {
+    match text {
+        "sqlite" => Ok(StoreChoice::Sqlite),
+        url if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+            Ok(StoreChoice::Postgres(SecretString::from(url)))
+        }
+        _ => bail!("store: neither sqlite nor a postgres:// URL"),
+    }
+}
+
+fn tls_files(certificate: Option<String>, key: Option<String>) -> anyhow::Result<Option<TlsFiles>> {
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Ok(Some(TlsFiles {
+            certificate_chain: certificate.into(),
+            private_key: key.into(),
+        })),
+        (None, None) => Ok(None),
+        (None, Some(_)) => bail!("broker_tls_certificate: a key without its certificate"),
+        (Some(_), None) => bail!("broker_tls_key: a certificate without its key"),
     }
 }
 
@@ -268,10 +252,10 @@ fn ports(text: &str) -> anyhow::Result<(u16, u16)> {
 mod tests {
     use super::*;
 
-    fn check(flags: ServeFlags, file: &str, expected: Result<&str, &str>) {
+    fn check(flags: Settings, file: &str, expected: Result<&str, &str>) {
         let combined = toml::from_str(file)
             .map_err(anyhow::Error::from)
-            .and_then(|file| Config::combine(flags, file));
+            .and_then(|file| Config::of(flags.or(file), false));
         match (combined, expected) {
             (Ok(config), Ok(listen)) => assert_eq!(config.listen[0].to_string(), listen),
             (Err(error), Err(key)) => {
@@ -282,8 +266,8 @@ mod tests {
         }
     }
 
-    fn flags(change: impl FnOnce(&mut ServeFlags)) -> ServeFlags {
-        let mut flags = ServeFlags::default();
+    fn flags(change: impl FnOnce(&mut Settings)) -> Settings {
+        let mut flags = Settings::default();
         change(&mut flags);
         flags
     }
@@ -291,9 +275,9 @@ mod tests {
     #[test]
     fn flags_win_over_the_file_and_wrong_values_name_their_key() {
         let listen = |text: &str| flags(|f| f.listen = Some(text.to_owned()));
-        check(ServeFlags::default(), "", Ok(LISTEN_DEFAULT));
+        check(Settings::default(), "", Ok(LISTEN_DEFAULT));
         check(
-            ServeFlags::default(),
+            Settings::default(),
             "listen = '127.0.0.1:1'",
             Ok("127.0.0.1:1"),
         );
@@ -303,43 +287,43 @@ mod tests {
             Ok("127.0.0.1:2"),
         );
         check(listen("nowhere"), "", Err("listen"));
-        check(ServeFlags::default(), "lisen = 'x'", Err("lisen"));
+        check(Settings::default(), "lisen = 'x'", Err("lisen"));
         check(
-            ServeFlags::default(),
+            Settings::default(),
             "broker_ports = '9-1'",
             Err("broker_ports"),
         );
         check(
-            ServeFlags::default(),
+            Settings::default(),
             "broker_addressing = 'somewhere'",
             Err("broker_addressing"),
         );
         for wrong in ["TLS", "SSL,SSL", ""] {
             let file = format!("broker_security = '{wrong}'");
-            check(ServeFlags::default(), &file, Err("broker_security"));
+            check(Settings::default(), &file, Err("broker_security"));
         }
         check(
-            ServeFlags::default(),
+            Settings::default(),
             "broker_addressing = 'server-name'",
             Err("broker_security"),
         );
         check(
-            ServeFlags::default(),
+            Settings::default(),
             "broker_tls_certificate = 'chain.pem'",
             Err("broker_tls_key"),
         );
         check(
-            ServeFlags::default(),
+            Settings::default(),
             "durability = 'hope'",
             Err("durability"),
         );
         check(
-            ServeFlags::default(),
+            Settings::default(),
             "broker_retention_check_interval_ms = 0",
             Err("broker_retention_check_interval_ms"),
         );
-        check(ServeFlags::default(), "store = 'paper'", Err("store"));
-        check(ServeFlags::default(), "metrics = 'here'", Err("metrics"));
+        check(Settings::default(), "store = 'paper'", Err("store"));
+        check(Settings::default(), "metrics = 'here'", Err("metrics"));
         check(
             flags(|f| f.rate_limits = Some("maybe".into())),
             "",
@@ -350,17 +334,17 @@ mod tests {
     #[test]
     fn sandbox_mode_binds_loopback_unless_told_otherwise() {
         check(
-            ServeFlags::default(),
+            Settings::default(),
             "sandbox = true\nlisten = '0.0.0.0:1'",
             Err("loopback"),
         );
         check(
-            ServeFlags::default(),
+            Settings::default(),
             "sandbox = true\nbroker_bind = '0.0.0.0'",
             Err("loopback"),
         );
         check(
-            ServeFlags::default(),
+            Settings::default(),
             "sandbox = true\nsandbox_on_all_interfaces = true\nlisten = '0.0.0.0:1'",
             Ok("0.0.0.0:1"),
         );

@@ -11,6 +11,7 @@ mod data_dir;
 mod listener;
 mod metrics;
 mod serve;
+mod settings;
 mod telemetry;
 
 use std::io::Write as _;

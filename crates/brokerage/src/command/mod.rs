@@ -15,10 +15,11 @@ use serde_json::Value;
 use crate::admin::{self, Ask, Password, PlaceAsk};
 use crate::cli::{
     AccountCommand, BrokerCommand, CatalogCommand, Command, KeyCommand, LedgerCommand,
-    NetworkCommand, OrphanCommand, PlaceFlags, ServeFlags, TargetFlags, UserCommand,
+    NetworkCommand, OrphanCommand, PlaceFlags, TargetFlags, UserCommand,
 };
 use crate::config::Config;
 use crate::serve::{self, CLOUDS};
+use crate::settings::Settings;
 
 /// Longest line that is read as a password, in bytes.
 const PASSWORD_BYTES_MAX: u64 = 4096;
@@ -90,11 +91,11 @@ fn answer(data: &Path, ask: Ask) -> anyhow::Result<Value> {
             data.display()
         );
     }
-    let flags = ServeFlags {
+    let settings = Settings {
         data: Some(data.display().to_string()),
-        ..ServeFlags::default()
+        ..Settings::default()
     };
-    let config = Config::resolve(flags)?;
+    let config = Config::of(settings, false)?;
     runtime()?.block_on(async {
         let plane = serve::compose(&config).await?;
         let answer = admin::answer(&plane.control, &[], ask).await;
