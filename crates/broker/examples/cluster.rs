@@ -9,12 +9,13 @@
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
-use std::{fmt::Display, io::Write as _, path::PathBuf, sync::Arc, time::Instant};
+use std::{error::Error, fmt::Display, io::Write as _, path::PathBuf, sync::Arc, time::Instant};
 
 use brokerage_broker::{
     Authorization, BrokerSpec, Clock, ClusterLimits, ClusterSpec, Durability, Host, HostOptions,
     ListenerSpec, LogIntervals, SaslSpec, SecurityProtocol, TopicDefaults,
 };
+use brokerage_kafka_admin::{Client, ScramCredential, ScramMechanism};
 
 const CLUSTER: &str = "example";
 const USAGE: &str = "usage: cluster DATA_DIR PORT BROKERS [power] [--release VERSION] \
@@ -46,7 +47,7 @@ struct Arguments {
 }
 
 impl Arguments {
-    fn parse(words: &[String]) -> Result<Self, Box<dyn std::error::Error>> {
+    fn parse(words: &[String]) -> Result<Self, Box<dyn Error>> {
         let [data_dir, port, brokers, rest @ ..] = words else {
             return Err(USAGE.into());
         };
@@ -142,8 +143,23 @@ fn tell(line: impl Display) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
+/// Makes users who may do everything, with passwords for every mechanism.
+async fn make_users(host: &Host, users: &[(String, String)]) -> Result<(), Box<dyn Error>> {
+    let mut client = Client::connect(host.connect(CLUSTER)?).await?;
+    for (name, password) in users {
+        for mechanism in ScramMechanism::ALL {
+            // Passwords of an example are on its command line: its salts are no secret either.
+            let salt = format!("{CLUSTER} {mechanism:?} {name}").into_bytes();
+            let credential = ScramCredential::derive(mechanism, &password.as_str().into(), salt);
+            client.user_put(name, &credential).await?;
+        }
+        client.super_user_set(name, true).await?;
+    }
+    Ok(())
+}
+
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .with_writer(std::io::stderr)
@@ -164,11 +180,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     })?;
     let started = Instant::now();
     host.ensure_cluster(arguments.spec()).await?;
-    for (name, password) in &arguments.users {
-        let password = password.as_str().into();
-        host.ensure_user(CLUSTER, name, password).await?;
-        host.set_super_user(CLUSTER, name, true).await?;
-    }
+    make_users(&host, &arguments.users).await?;
     tell(format_args!("ready after {:?}", started.elapsed()));
     for door in &arguments.doors {
         tell(format_args!("{door} {}", bootstrap(&host, door.name())));

@@ -11,8 +11,9 @@ use std::{net::Ipv4Addr, path::PathBuf, sync::Arc, time::Instant};
 
 use brokerage_broker::{
     Authorization, BrokerSpec, Clock, ClusterLimits, ClusterSpec, Durability, Host, HostError,
-    HostOptions, ListenerSpec, SaslSpec, SecurityProtocol, TopicDefaults, TopicSpec,
+    HostOptions, ListenerSpec, SaslSpec, SecurityProtocol, TopicDefaults,
 };
+use brokerage_kafka_admin::{Client, NewTopic};
 use tokio::task::JoinSet;
 
 /// Clusters that are opened at once.
@@ -132,18 +133,18 @@ async fn open_all(host: &Host, settings: &Settings) -> Result<(), Box<dyn std::e
 
 async fn make_topics(host: &Host, count: usize) -> Result<(), Box<dyn std::error::Error>> {
     for at in 0..count {
-        let id = format!("c{at}");
-        if !host.list_topics(&id)?.is_empty() {
+        let mut client = Client::connect(host.connect(&format!("c{at}"))?).await?;
+        if !client.topic_list().await?.is_empty() {
             continue;
         }
         for name in TOPICS {
-            let topic = TopicSpec {
+            let topic = NewTopic {
                 name: name.to_owned(),
                 partitions: PARTITIONS,
                 replication_factor: 1,
                 configs: Default::default(),
             };
-            host.create_topic(&id, topic).await?;
+            client.topic_create(&topic).await?;
         }
     }
     Ok(())

@@ -9,6 +9,7 @@
 )]
 
 #[path = "../tests/all/support.rs"]
+#[expect(dead_code, reason = "tests use more of it")]
 mod support;
 
 use std::{
@@ -16,14 +17,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use brokerage_broker::{Durability, Host, TopicSpec};
+use brokerage_broker::{Durability, Host};
+use brokerage_kafka_admin::NewTopic;
 use bytes::Bytes;
 use kafka_protocol::messages::{
     FetchRequest, ProduceRequest, TopicName,
     fetch_request::{FetchPartition, FetchTopic},
     produce_request::{PartitionProduceData, TopicProduceData},
 };
-use support::{Client, batch, host_at, spec, topic};
+use support::{Administration, Client, batch, host_at, spec, topic};
 
 /// Runs of each measurement.
 const RUNS: usize = 51;
@@ -60,7 +62,7 @@ async fn measure(dir: &Path, durability: Durability) {
         let started = Instant::now();
         host.create_topic(
             &id,
-            TopicSpec {
+            NewTopic {
                 replication_factor: 3,
                 ..topic("t", 3)
             },

@@ -1,7 +1,5 @@
 //! All clusters of one process: they share the threads, the timer, the file cache and the housekeeping.
 
-mod user;
-
 use std::{
     collections::HashMap,
     io,
@@ -21,12 +19,9 @@ use crate::{
         observation::{ClusterObservation, GroupObservation, TopicObservation, UserObservation},
         shared::Shared,
     },
-    error::{ErrorCode, HostError, TopicError},
+    error::HostError,
     log::{disk::Disk, durability::Durability, file::FileCache},
-    metadata::{
-        acl::{Acl, AclFilter},
-        topic_config::check_overrides,
-    },
+    metadata::topic_config::check_overrides,
     network::{
         certificate::CA_FILE,
         internal,
@@ -36,7 +31,7 @@ use crate::{
         tls::{Tls, TlsFiles},
     },
     process::Process,
-    spec::{ClusterSpec, LogIntervals, TopicDescription, TopicSpec, check_cluster_id},
+    spec::{ClusterSpec, LogIntervals, check_cluster_id},
 };
 
 /// Clusters that are stopped at once when the host shuts down.
@@ -386,72 +381,6 @@ impl Host {
     /// How many files are open for segments and journals.
     pub fn open_files(&self) -> usize {
         self.0.shared.files.open_count()
-    }
-
-    fn running(&self, id: &str) -> Result<Arc<Cluster>, TopicError> {
-        self.cluster(id).ok_or_else(|| {
-            TopicError::new(
-                ErrorCode::BrokerNotAvailable,
-                format!("cluster {id:?} is not running"),
-            )
-        })
-    }
-
-    /// Creates a topic, as a CreateTopics request would.
-    ///
-    /// # Errors
-    /// With the code and text that a client would have been given.
-    pub async fn create_topic(&self, id: &str, topic: TopicSpec) -> Result<(), TopicError> {
-        self.running(id)?
-            .create_topic(topic, Vec::new())
-            .await
-            .map(|_| ())
-    }
-
-    /// Deletes a topic and its records.
-    ///
-    /// # Errors
-    /// With the code and text that a client would have been given.
-    pub async fn delete_topic(&self, id: &str, name: &str) -> Result<(), TopicError> {
-        self.running(id)?.delete_topic(name).await.map(|_| ())
-    }
-
-    /// The topics of a running cluster, by name.
-    ///
-    /// # Errors
-    /// If it does not run.
-    pub fn list_topics(&self, id: &str) -> Result<Vec<TopicDescription>, HostError> {
-        Ok(self.running_cluster(id)?.describe_topics())
-    }
-
-    /// Makes ACLs; those that are there already are fine. The first that is refused ends it.
-    ///
-    /// # Errors
-    /// With the code and text that a client would have been given.
-    pub async fn create_acls(&self, id: &str, acls: Vec<Acl>) -> Result<(), TopicError> {
-        let created = self.running(id)?.security().create_acls(acls).await?;
-        created.into_iter().collect()
-    }
-
-    /// Deletes the ACLs that a filter chooses and returns them.
-    ///
-    /// # Errors
-    /// With the code and text that a client would have been given.
-    pub async fn delete_acls(&self, id: &str, filter: AclFilter) -> Result<Vec<Acl>, TopicError> {
-        let cluster = self.running(id)?;
-        let deleted = cluster
-            .security()
-            .delete_acls(cluster.turns(), vec![filter])
-            .await?;
-        Ok(deleted.into_iter().flatten().collect())
-    }
-
-    /// The ACLs that a filter chooses, in order.
-    ///
-    /// # Errors
-    /// If the cluster does not run.
-    pub fn list_acls(&self, id: &str, filter: &AclFilter) -> Result<Vec<Acl>, TopicError> {
-        Ok(self.running(id)?.security().list_acls(filter))
     }
 
     /// Stops all clusters gracefully: listeners closed, data written out, marked as closed cleanly.

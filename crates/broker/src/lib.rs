@@ -6,8 +6,8 @@
 //! partition whatever replication factor is shown.
 //!
 //! Listeners speak PLAINTEXT, SASL_PLAINTEXT, SSL or SASL_SSL, on ports of their own or on one TLS port that
-//! all clusters share ([`SharedPortSpec`]); users are made by [`Host::ensure_user`] or, by
-//! super users ([`Host::set_super_user`]), through Kafka's own requests.
+//! all clusters share ([`SharedPortSpec`]). Topics, users, ACLs and settings are made through Kafka's own
+//! requests, by clients or by whoever runs the host ([`Host::connect`]).
 //!
 //! The library knows nothing of clouds, accounts or money.
 //!
@@ -67,12 +67,9 @@ pub use cluster::observation::{
     UserObservation,
 };
 pub use counters::{CounterValues, TopicCounterValues, UserCounterValues};
-pub use error::{HostError, TopicError};
+pub use error::HostError;
 pub use host::{Host, HostOptions};
 pub use log::durability::Durability;
-pub use metadata::acl::{
-    Acl, AclFilter, AclOperation, AclPermission, PatternFilter, PatternType, ResourceType,
-};
 pub use network::{
     shared_port::{SharedPortObservation, SharedPortSpec},
     tls::TlsFiles,
@@ -80,6 +77,6 @@ pub use network::{
 pub use release::{serves_version, versions};
 pub use spec::{
     Authorization, Bind, BrokerSpec, ClusterLimits, ClusterSpec, DiskMarks, ListenerSpec,
-    LogIntervals, TopicDefaults, TopicDescription, TopicSpec, UserDescription,
+    LogIntervals, TopicDefaults,
     security::{SaslMechanism, SaslSpec, SecurityProtocol, UnknownName},
 };

@@ -209,7 +209,7 @@ impl Default for TopicDefaults {
 
 /// A topic to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TopicSpec {
+pub(crate) struct TopicSpec {
     /// `[a-zA-Z0-9._-]+`, at most 249 characters.
     pub name: String,
     /// -1: the cluster's default.
@@ -217,30 +217,6 @@ pub struct TopicSpec {
     /// -1: the cluster's default.
     pub replication_factor: i16,
     /// Settings by their Kafka names.
-    pub configs: BTreeMap<String, String>,
-}
-
-/// A user that exists.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UserDescription {
-    /// Its name.
-    pub name: String,
-    /// Whether it may do everything.
-    pub is_super: bool,
-}
-
-/// A topic that exists.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TopicDescription {
-    /// Its name.
-    pub name: String,
-    /// Its id, as clients see it.
-    pub topic_id: uuid::Uuid,
-    /// Number of partitions.
-    pub partitions: i32,
-    /// Replicas of each partition, as shown to clients.
-    pub replication_factor: i16,
-    /// Settings that differ from the defaults.
     pub configs: BTreeMap<String, String>,
 }
 

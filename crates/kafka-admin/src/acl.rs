@@ -1,5 +1,4 @@
-//! ACLs, with the numbers that Kafka has on the wire (`ResourceType`, `PatternType`, `AclOperation`,
-//! `AclPermissionType` of `org.apache.kafka.common`).
+//! ACLs, in the words of `org.apache.kafka.common` (`ResourceType`, `PatternType`, `AclOperation`, `AclPermissionType`).
 
 use kafka_protocol::{
     messages::{
@@ -17,43 +16,181 @@ use crate::{
 
 /// Kafka's number for "any" in filters.
 const ANY: i8 = 1;
+/// Kafka's number of patterns that apply to a resource, in filters.
+const MATCH: i8 = 2;
 
-/// Who may, or may not, do something.
+macro_rules! codes {
+    ($(#[$doc:meta])* $name:ident { $($(#[$item_doc:meta])* $item:ident = $code:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$item_doc])* $item = $code,)+ }
+
+        impl $name {
+            /// The number in Kafka's protocol.
+            pub fn code(self) -> i8 {
+                self as i8
+            }
+
+            fn read(key: i16, code: i8) -> Result<Self, AdminError> {
+                match code {
+                    $($code => Ok(Self::$item),)+
+                    _ => Err(AdminError::Malformed {
+                        key,
+                        reason: format!(concat!("{} is no ", stringify!($name), " of an ACL"), code),
+                    }),
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// What an ACL protects.
+    ResourceType {
+        /// A topic.
+        Topic = 2,
+        /// A consumer group.
+        Group = 3,
+        /// The cluster; its name is always `kafka-cluster`.
+        Cluster = 4,
+        /// A transactional id.
+        TransactionalId = 5,
+        /// A delegation token.
+        DelegationToken = 6,
+        /// A user, for delegation tokens.
+        User = 7,
+    }
+}
+
+codes! {
+    /// How the name in an ACL is compared with the name of a resource.
+    PatternType {
+        /// Equal, or `*` for every resource.
+        Literal = 3,
+        /// The resource's name starts with it (KIP-290).
+        Prefixed = 4,
+    }
+}
+
+codes! {
+    /// What is done to a resource.
+    AclOperation {
+        /// Every operation.
+        All = 2,
+        /// Consume, join a group, commit offsets.
+        Read = 3,
+        /// Produce, use a transactional id.
+        Write = 4,
+        /// Create topics.
+        Create = 5,
+        /// Delete topics, records, groups.
+        Delete = 6,
+        /// Add partitions; on the cluster: change ACLs and users.
+        Alter = 7,
+        /// See that it exists.
+        Describe = 8,
+        /// What brokers ask of each other.
+        ClusterAction = 9,
+        /// Read settings.
+        DescribeConfigs = 10,
+        /// Change settings.
+        AlterConfigs = 11,
+        /// Produce without duplicates.
+        IdempotentWrite = 12,
+        /// Make delegation tokens.
+        CreateTokens = 13,
+        /// See delegation tokens.
+        DescribeTokens = 14,
+        /// Prepare transactions for a foreign coordinator (KIP-939).
+        TwoPhaseCommit = 15,
+    }
+}
+
+codes! {
+    /// Whether an ACL permits or forbids.
+    AclPermission {
+        /// Forbids; beats every permission.
+        Deny = 2,
+        /// Permits.
+        Allow = 3,
+    }
+}
+
+/// Who may, or may not, do what to which resource, and from where.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Acl {
-    /// TOPIC 2, GROUP 3, CLUSTER 4, TRANSACTIONAL_ID 5, DELEGATION_TOKEN 6, USER 7.
-    pub resource_type: i8,
-    /// The resource.
+    /// Kind of the resource.
+    pub resource_type: ResourceType,
+    /// Name or prefix of the resource; `*` with [`PatternType::Literal`] is all of them.
     pub resource_name: String,
-    /// LITERAL 3, PREFIXED 4.
-    pub pattern_type: i8,
+    /// How the name is compared.
+    pub pattern_type: PatternType,
     /// `User:name`; `User:*` is everybody.
     pub principal: String,
     /// Address; `*` is everywhere.
     pub host: String,
-    /// ALL 2, READ 3, WRITE 4, CREATE 5, DELETE 6, ALTER 7, DESCRIBE 8, and so on.
-    pub operation: i8,
-    /// DENY 2, ALLOW 3.
-    pub permission: i8,
+    /// What is permitted or forbidden.
+    pub operation: AclOperation,
+    /// Which of the two.
+    pub permission: AclPermission,
+}
+
+impl Acl {
+    fn read(resource: (i8, &str, i8), rule: (&str, &str, i8, i8)) -> Result<Self, AdminError> {
+        const KEY: i16 = DescribeAclsRequest::KEY;
+        let (resource_type, resource_name, pattern_type) = resource;
+        let (principal, host, operation, permission) = rule;
+        Ok(Self {
+            resource_type: ResourceType::read(KEY, resource_type)?,
+            resource_name: resource_name.to_owned(),
+            pattern_type: PatternType::read(KEY, pattern_type)?,
+            principal: principal.to_owned(),
+            host: host.to_owned(),
+            operation: AclOperation::read(KEY, operation)?,
+            permission: AclPermission::read(KEY, permission)?,
+        })
+    }
+}
+
+/// Which patterns a filter looks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PatternFilter {
+    /// Patterns of both types; a name has to be the pattern's own.
+    #[default]
+    Any,
+    /// Patterns that apply to the resource of that name.
+    Match,
+    /// Patterns of this type; a name has to be the pattern's own.
+    Is(PatternType),
+}
+
+impl PatternFilter {
+    fn code(self) -> i8 {
+        match self {
+            Self::Any => ANY,
+            Self::Match => MATCH,
+            Self::Is(pattern_type) => pattern_type.code(),
+        }
+    }
 }
 
 /// Which ACLs are meant; `None` is any.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AclFilter {
-    /// As [`Acl::resource_type`].
-    pub resource_type: Option<i8>,
-    /// The resource.
+    /// Kind of the resource.
+    pub resource_type: Option<ResourceType>,
+    /// The resource, read as [`AclFilter::pattern_type`] says.
     pub resource_name: Option<String>,
-    /// As [`Acl::pattern_type`], or MATCH 2: every pattern that fits the resource.
-    pub pattern_type: Option<i8>,
+    /// How the name is understood.
+    pub pattern_type: PatternFilter,
     /// As [`Acl::principal`].
     pub principal: Option<String>,
     /// As [`Acl::host`].
     pub host: Option<String>,
     /// As [`Acl::operation`].
-    pub operation: Option<i8>,
+    pub operation: Option<AclOperation>,
     /// As [`Acl::permission`].
-    pub permission: Option<i8>,
+    pub permission: Option<AclPermission>,
 }
 
 fn text(text: &str) -> StrBytes {
@@ -71,13 +208,13 @@ impl Client {
     ) -> Result<Vec<Result<(), KafkaError>>, AdminError> {
         let creations = acls.iter().map(|acl| {
             AclCreation::default()
-                .with_resource_type(acl.resource_type)
+                .with_resource_type(acl.resource_type.code())
                 .with_resource_name(text(&acl.resource_name))
-                .with_resource_pattern_type(acl.pattern_type)
+                .with_resource_pattern_type(acl.pattern_type.code())
                 .with_principal(text(&acl.principal))
                 .with_host(text(&acl.host))
-                .with_operation(acl.operation)
-                .with_permission_type(acl.permission)
+                .with_operation(acl.operation.code())
+                .with_permission_type(acl.permission.code())
         });
         let request = CreateAclsRequest::default().with_creations(creations.collect());
         let answers = self.call(&request).await?.results;
@@ -99,27 +236,32 @@ impl Client {
     /// [`AdminError`].
     pub async fn acl_list(&mut self, filter: &AclFilter) -> Result<Vec<Acl>, AdminError> {
         let request = DescribeAclsRequest::default()
-            .with_resource_type_filter(filter.resource_type.unwrap_or(ANY))
+            .with_resource_type_filter(filter.resource_type.map_or(ANY, ResourceType::code))
             .with_resource_name_filter(filter.resource_name.as_deref().map(text))
-            .with_pattern_type_filter(filter.pattern_type.unwrap_or(ANY))
+            .with_pattern_type_filter(filter.pattern_type.code())
             .with_principal_filter(filter.principal.as_deref().map(text))
             .with_host_filter(filter.host.as_deref().map(text))
-            .with_operation(filter.operation.unwrap_or(ANY))
-            .with_permission_type(filter.permission.unwrap_or(ANY));
+            .with_operation(filter.operation.map_or(ANY, AclOperation::code))
+            .with_permission_type(filter.permission.map_or(ANY, AclPermission::code));
         let answer = self.call(&request).await?;
         refused(answer.error_code, answer.error_message.as_deref())?;
         let mut acls = Vec::new();
         for resource in answer.resources {
             for acl in resource.acls {
-                acls.push(Acl {
-                    resource_type: resource.resource_type,
-                    resource_name: resource.resource_name.to_string(),
-                    pattern_type: resource.pattern_type,
-                    principal: acl.principal.to_string(),
-                    host: acl.host.to_string(),
-                    operation: acl.operation,
-                    permission: acl.permission_type,
-                });
+                let rule = (
+                    &*acl.principal,
+                    &*acl.host,
+                    acl.operation,
+                    acl.permission_type,
+                );
+                acls.push(Acl::read(
+                    (
+                        resource.resource_type,
+                        &resource.resource_name,
+                        resource.pattern_type,
+                    ),
+                    rule,
+                )?);
             }
         }
         acls.sort();
@@ -132,13 +274,13 @@ impl Client {
     /// [`AdminError`].
     pub async fn acls_delete(&mut self, filter: &AclFilter) -> Result<Vec<Acl>, AdminError> {
         let filter = DeleteAclsFilter::default()
-            .with_resource_type_filter(filter.resource_type.unwrap_or(ANY))
+            .with_resource_type_filter(filter.resource_type.map_or(ANY, ResourceType::code))
             .with_resource_name_filter(filter.resource_name.as_deref().map(text))
-            .with_pattern_type_filter(filter.pattern_type.unwrap_or(ANY))
+            .with_pattern_type_filter(filter.pattern_type.code())
             .with_principal_filter(filter.principal.as_deref().map(text))
             .with_host_filter(filter.host.as_deref().map(text))
-            .with_operation(filter.operation.unwrap_or(ANY))
-            .with_permission_type(filter.permission.unwrap_or(ANY));
+            .with_operation(filter.operation.map_or(ANY, AclOperation::code))
+            .with_permission_type(filter.permission.map_or(ANY, AclPermission::code));
         let request = DeleteAclsRequest::default().with_filters(vec![filter]);
         let answer = self.call(&request).await?;
         let gone = only(DeleteAclsRequest::KEY, answer.filter_results)?;
@@ -146,15 +288,16 @@ impl Client {
         let mut acls = Vec::new();
         for acl in gone.matching_acls {
             refused(acl.error_code, acl.error_message.as_deref())?;
-            acls.push(Acl {
-                resource_type: acl.resource_type,
-                resource_name: acl.resource_name.to_string(),
-                pattern_type: acl.pattern_type,
-                principal: acl.principal.to_string(),
-                host: acl.host.to_string(),
-                operation: acl.operation,
-                permission: acl.permission_type,
-            });
+            let rule = (
+                &*acl.principal,
+                &*acl.host,
+                acl.operation,
+                acl.permission_type,
+            );
+            acls.push(Acl::read(
+                (acl.resource_type, &acl.resource_name, acl.pattern_type),
+                rule,
+            )?);
         }
         acls.sort();
         Ok(acls)

@@ -8,14 +8,15 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use kafka_protocol::{
-    messages::{ApiVersionsRequest, RequestHeader, ResponseHeader},
-    protocol::{Decodable, Encodable, HeaderVersion, Request},
-};
+use bytes::Bytes;
+use kafka_protocol::{messages::ApiVersionsRequest, protocol::Request};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use crate::{AdminError, error::check};
+use crate::{
+    AdminError,
+    error::check,
+    frame::{read_answer, request_frame},
+};
 
 /// How long a request may take (Kafka's `request.timeout.ms`: 30,000).
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
@@ -54,6 +55,7 @@ pub struct Client {
     bounds: Bounds,
     /// First and last version of each request that the broker serves, by key.
     versions: BTreeMap<i16, (i16, i16)>,
+    client_id: String,
     correlation_id: i32,
     /// A request was begun and its answer not read to the end.
     is_lost: bool,
@@ -101,9 +103,17 @@ impl Client {
             stream: Box::new(stream),
             bounds,
             versions: BTreeMap::new(),
+            client_id: CLIENT_ID.to_owned(),
             correlation_id: 0,
             is_lost: false,
         }
+    }
+
+    /// The same connection under another name than the usual one (Kafka's `client.id`).
+    #[must_use]
+    pub fn with_client_id(mut self, client_id: &str) -> Self {
+        client_id.clone_into(&mut self.client_id);
+        self
     }
 
     /// First and last version of each request that the broker serves, by Kafka's key.
@@ -132,7 +142,10 @@ impl Client {
     }
 
     /// The same in no newer version than this: where newer ones say something otherwise.
-    pub(crate) async fn call_up_to<R: Request>(
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn call_up_to<R: Request>(
         &mut self,
         request: &R,
         newest: i16,
@@ -160,33 +173,21 @@ impl Client {
     ) -> Result<R::Response, AdminError> {
         let frame = self.frame(request, version)?;
         let answer = self.exchange(&frame).await?;
-        self.read::<R>(answer, version)
+        self.read_answer::<R>(answer, version)
     }
 
-    /// A request as it is sent, with its length.
-    fn frame<R: Request>(&mut self, request: &R, version: i16) -> Result<Bytes, AdminError> {
-        let malformed = |reason: String| AdminError::Malformed {
-            key: R::KEY,
-            reason,
-        };
+    /// A request as it is sent, with its length, for those who write it themselves ([`Client::stream_mut`]).
+    ///
+    /// # Errors
+    /// [`AdminError::Malformed`].
+    pub fn frame<R: Request>(&mut self, request: &R, version: i16) -> Result<Bytes, AdminError> {
         self.correlation_id = self.correlation_id.wrapping_add(1);
-        let header = RequestHeader::default()
-            .with_request_api_key(R::KEY)
-            .with_request_api_version(version)
-            .with_correlation_id(self.correlation_id)
-            .with_client_id(Some(CLIENT_ID.into()));
-        let mut frame = BytesMut::new();
-        frame.put_i32(0);
-        header
-            .encode(&mut frame, R::header_version(version))
-            .map_err(|error| malformed(error.to_string()))?;
-        request
-            .encode(&mut frame, version)
-            .map_err(|error| malformed(error.to_string()))?;
-        let length =
-            i32::try_from(frame.len() - 4).map_err(|error| malformed(error.to_string()))?;
-        frame[..4].copy_from_slice(&length.to_be_bytes());
-        Ok(frame.freeze())
+        request_frame(request, version, self.correlation_id, &self.client_id)
+    }
+
+    /// The stream itself, for bytes that are no request or that want no answer: tokens of SASL, frames in advance.
+    pub fn stream_mut(&mut self) -> &mut dyn Stream {
+        &mut self.stream
     }
 
     /// Sends a request and reads the frame that answers it.
@@ -227,30 +228,20 @@ impl Client {
         Ok(answer.into())
     }
 
-    fn read<R: Request>(
+    /// Reads the answer to the last request, without its length.
+    ///
+    /// # Errors
+    /// [`AdminError::Malformed`]; the connection is of no use any more.
+    pub fn read_answer<R: Request>(
         &mut self,
-        mut answer: Bytes,
+        answer: Bytes,
         version: i16,
     ) -> Result<R::Response, AdminError> {
-        let malformed = |reason: String| AdminError::Malformed {
-            key: R::KEY,
-            reason,
-        };
         // What cannot be read may be the answer to something else.
         self.is_lost = true;
-        let header = ResponseHeader::decode(&mut answer, R::Response::header_version(version))
-            .map_err(|error| malformed(error.to_string()))?;
-        if header.correlation_id != self.correlation_id {
-            return Err(malformed("it answers another request".to_owned()));
-        }
-        let decoded = R::Response::decode(&mut answer, version)
-            .map_err(|error| malformed(error.to_string()))?;
-        if answer.has_remaining() {
-            let reason = format!("{} bytes follow the answer", answer.remaining());
-            return Err(malformed(reason));
-        }
+        let read = read_answer::<R>(answer, version, self.correlation_id)?;
         self.is_lost = false;
-        Ok(decoded)
+        Ok(read)
     }
 }
 

@@ -82,21 +82,23 @@ impl Client {
         partition: i32,
         records: &[NewRecord],
     ) -> Result<i64, AdminError> {
-        let wire: Vec<WireRecord> = records.iter().zip(0..).map(wire_record).collect();
-        let mut batch = BytesMut::new();
-        let options = RecordEncodeOptions {
-            version: 2,
-            compression: Compression::None,
-        };
-        RecordBatchEncoder::encode(&mut batch, &wire, &options).map_err(|error| {
-            AdminError::Malformed {
-                key: ProduceRequest::KEY,
-                reason: error.to_string(),
-            }
-        })?;
+        self.batch_append(topic, partition, record_batch(records)?)
+            .await
+    }
+
+    /// The same with a batch that is written already.
+    ///
+    /// # Errors
+    /// As [`Client::records_append`].
+    pub async fn batch_append(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        batch: Bytes,
+    ) -> Result<i64, AdminError> {
         let data = PartitionProduceData::default()
             .with_index(partition)
-            .with_records(Some(batch.freeze()));
+            .with_records(Some(batch));
         let of_topic = TopicProduceData::default()
             .with_name(topic_name(topic))
             .with_partition_data(vec![data]);
@@ -161,6 +163,26 @@ impl Client {
             high_watermark: read.high_watermark,
         })
     }
+}
+
+/// Records as one batch, for [`Client::batch_append`].
+///
+/// # Errors
+/// [`AdminError::Malformed`] if they are too large for one.
+pub fn record_batch(records: &[NewRecord]) -> Result<Bytes, AdminError> {
+    let wire: Vec<WireRecord> = records.iter().zip(0..).map(wire_record).collect();
+    let mut batch = BytesMut::new();
+    let options = RecordEncodeOptions {
+        version: 2,
+        compression: Compression::None,
+    };
+    RecordBatchEncoder::encode(&mut batch, &wire, &options).map_err(|error| {
+        AdminError::Malformed {
+            key: ProduceRequest::KEY,
+            reason: error.to_string(),
+        }
+    })?;
+    Ok(batch.freeze())
 }
 
 fn wire_record((record, at): (&NewRecord, i32)) -> WireRecord {

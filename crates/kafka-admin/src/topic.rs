@@ -14,6 +14,8 @@ use kafka_protocol::{
     protocol::{Request, StrBytes},
 };
 
+use uuid::Uuid;
+
 use crate::{
     AdminError, Client, ErrorCode,
     client::{only, refused},
@@ -43,6 +45,8 @@ pub struct NewTopic {
 pub struct Topic {
     /// Its name.
     pub name: String,
+    /// What tells it from a topic of that name before or after it (KIP-516); nil where the cluster has none.
+    pub id: Uuid,
     /// Its partitions, by number.
     pub partitions: Vec<Partition>,
     /// Whether it is Kafka's own.
@@ -89,6 +93,7 @@ fn topic(seen: MetadataResponseTopic) -> Topic {
     partitions.sort_by_key(|partition| partition.index);
     Topic {
         is_internal: seen.is_internal || name.starts_with(INTERNAL_PREFIX),
+        id: seen.topic_id,
         name,
         partitions,
     }

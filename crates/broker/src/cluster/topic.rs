@@ -18,7 +18,7 @@ use crate::{
         topic::{Topic, check_topic_name, is_internal},
         topic_config::{self, TopicSettings},
     },
-    spec::{TopicDescription, TopicSpec},
+    spec::TopicSpec,
 };
 
 /// Most partitions that one request may ask for, whatever the limits of the cluster.
@@ -464,21 +464,5 @@ impl Cluster {
         };
         self.journal.flush(position).await?;
         Ok(())
-    }
-
-    pub(crate) fn describe_topics(&self) -> Vec<TopicDescription> {
-        self.journal.read(|state| {
-            state
-                .topics
-                .values()
-                .map(|topic| TopicDescription {
-                    name: topic.name.clone(),
-                    topic_id: topic.id,
-                    partitions: topic.partitions,
-                    replication_factor: topic.replication_factor,
-                    configs: topic.configs.clone(),
-                })
-                .collect()
-        })
     }
 }

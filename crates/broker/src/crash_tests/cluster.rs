@@ -10,12 +10,9 @@ use std::{
     time::Duration,
 };
 
+use brokerage_kafka_admin::{read_answer, request_frame};
 use bytes::{Buf, Bytes, BytesMut};
-use kafka_protocol::{
-    messages::{RequestHeader, ResponseHeader},
-    protocol::{Decodable, Encodable, HeaderVersion, Request},
-    records::RecordBatchDecoder,
-};
+use kafka_protocol::{protocol::Request, records::RecordBatchDecoder};
 
 use crate::{
     clock::Clock,
@@ -33,6 +30,10 @@ use crate::{
 };
 
 const CLUSTER: &str = "c";
+/// Of every request: each has a connection of its own.
+const CORRELATION_ID: i32 = 1;
+/// Bytes of a frame's length, which is the network's and not the protocol's.
+const LENGTH_BYTES: usize = 4;
 
 /// A clock that is moved by hand.
 struct HandClock(AtomicI64);
@@ -89,19 +90,11 @@ impl Running {
 
     /// One request on a connection of its own.
     pub(crate) async fn call<R: Request>(&self, request: R, version: i16) -> R::Response {
-        let header = RequestHeader::default()
-            .with_request_api_key(R::KEY)
-            .with_request_api_version(version)
-            .with_client_id(Some("test".into()));
-        let mut frame = BytesMut::new();
-        header
-            .encode(&mut frame, R::header_version(version))
-            .unwrap();
-        request.encode(&mut frame, version).unwrap();
-        let mut answer = self.answer(frame.freeze()).await.unwrap().unwrap();
-        answer.advance(4);
-        ResponseHeader::decode(&mut answer, R::Response::header_version(version)).unwrap();
-        R::Response::decode(&mut answer, version).unwrap()
+        let mut frame = request_frame(&request, version, CORRELATION_ID, "test").unwrap();
+        frame.advance(LENGTH_BYTES);
+        let mut answer = self.answer(frame).await.unwrap().unwrap();
+        answer.advance(LENGTH_BYTES);
+        read_answer::<R>(answer, version, CORRELATION_ID).unwrap()
     }
 
     /// What a frame is answered with.

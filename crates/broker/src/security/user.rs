@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, convert::Infallible};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    error::{Refusal, Unwritten},
+    error::Unwritten,
     metadata::{
-        credential::{ITERATIONS_MIN, SALT_BYTES, ScramCredential, ScramMechanism, SecretBytes},
+        credential::{ScramCredential, ScramMechanism, SecretBytes},
         state::{ClusterState, Record},
     },
     security::Security,
@@ -27,10 +27,6 @@ pub(crate) const RESERVED_NAMES: [&str; 2] = [INTERNAL_USER, ANONYMOUS];
 pub(crate) const RESERVED_NAME: &str = "the name is reserved";
 /// Key from which the salts of users who do not exist are derived.
 const IMAGINARY_SECRET_BYTES: usize = 32;
-
-/// There is no room for one more user: [`USERS_MAX`].
-#[derive(Debug)]
-pub(crate) struct TooManyUsers;
 
 /// What is kept of a user's passwords. A reserved name has none, whatever an older journal says.
 fn known<'s>(
@@ -94,81 +90,6 @@ impl Security {
             .take(move || credential.has_password(mechanism, password.expose_secret().as_bytes()))
             .await
             .unwrap_or(false)
-    }
-
-    /// Makes a user have this password for every mechanism.
-    ///
-    /// # Errors
-    /// If there are too many users already, or the journal cannot be written.
-    pub(crate) async fn ensure_user(
-        &self,
-        name: &str,
-        password: SecretString,
-    ) -> Result<(), Refusal<TooManyUsers>> {
-        let known = self
-            .journal
-            .read(|state| state.users.get(name).cloned())
-            .unwrap_or_default();
-        let salts = ScramMechanism::ALL.map(|_| self.process.secret(SALT_BYTES));
-        let derived = self
-            .derivations
-            .take(move || {
-                let password = password.expose_secret().as_bytes();
-                let fits = |mechanism: &ScramMechanism| {
-                    let known = known.get(mechanism);
-                    known.is_some_and(|known| known.has_password(*mechanism, password))
-                };
-                let wanted = ScramMechanism::ALL.into_iter().zip(salts);
-                let changed = wanted.filter(|(mechanism, _)| !fits(mechanism));
-                let derive = |(mechanism, salt)| {
-                    let credential =
-                        ScramCredential::from_password(mechanism, password, salt, ITERATIONS_MIN);
-                    (mechanism, credential)
-                };
-                changed.map(derive).collect::<Vec<_>>()
-            })
-            .await;
-        let derived = derived.ok_or_else(|| {
-            Unwritten::from(std::io::Error::other(
-                "keys were not derived: the host stops",
-            ))
-        })?;
-        let committed = self.journal.commit(|state| {
-            if !state.users.contains_key(name) && state.users.len() >= USERS_MAX {
-                return Err(TooManyUsers);
-            }
-            let records = derived
-                .into_iter()
-                .map(|(mechanism, credential)| Record::Scram {
-                    user: name.to_owned(),
-                    mechanism,
-                    credential,
-                });
-            Ok((records.collect(), ()))
-        });
-        committed.await
-    }
-
-    /// Forgets a user's password, and that it is a super user.
-    ///
-    /// # Errors
-    /// If the journal cannot be written.
-    pub(crate) async fn drop_user(&self, name: &str) -> Result<(), Unwritten> {
-        let gone = |state: &ClusterState| {
-            let mechanisms = state
-                .users
-                .get(name)
-                .into_iter()
-                .flat_map(|known| known.keys());
-            let records = mechanisms.map(|mechanism| Record::ScramGone {
-                user: name.to_owned(),
-                mechanism: *mechanism,
-            });
-            Ok::<_, Infallible>((records.collect(), ()))
-        };
-        let ((), position) = self.journal.change(gone)?;
-        self.note_change();
-        self.journal.flush(position).await
     }
 
     /// Makes a user a super user, or takes that away. Returns whether there is such a user.

@@ -2,15 +2,18 @@
 //!
 //! Longer than 800 lines: one table of permissions for every request, which is read beside its neighbours.
 
-use brokerage_broker::{
-    Acl, AclFilter, AclOperation as Op, AclPermission, Authorization, Durability, Host,
-    PatternFilter, PatternType, ResourceType as On, SaslMechanism, SaslSpec,
+use brokerage_broker::{Authorization, Durability, Host, SaslMechanism, SaslSpec};
+use brokerage_kafka_admin::{
+    Acl, AclFilter, AclOperation as Op, AclPermission, PatternFilter, PatternType,
+    ResourceType as On,
 };
 use kafka_protocol::{messages::*, protocol::Request};
 use uuid::Uuid;
 
 use crate::sasl::{PASSWORD, log_in, sasl_spec};
-use crate::support::{Client, ProducerBatch, batch, host_at, producer_batch, spec, topic};
+use crate::support::{
+    Administration, Client, ProducerBatch, batch, host_at, producer_batch, spec, topic,
+};
 
 const UNKNOWN_TOPIC: i16 = 3;
 const TOPIC: i16 = 29;
@@ -190,7 +193,7 @@ async fn records_are_written_and_read_with_permission_only() {
     let partition = fetch_request::FetchPartition::default().with_partition_max_bytes(1 << 20);
     at.check(fetch_by_name(), 11, fetched, TOPIC, &[on_topic(Op::Read)])
         .await;
-    let id = at.host.list_topics("c").unwrap()[0].topic_id;
+    let id = at.host.list_topics("c").await[0].id;
     let by_id = |id: Uuid| {
         let wanted = fetch_request::FetchTopic::default()
             .with_topic_id(id)
@@ -477,8 +480,8 @@ async fn topics_are_managed_with_permission_only() {
     at.check(delete("t"), 4, code, TOPIC, &[on_topic(Op::Delete)])
         .await;
     // By id: the name is told to those who may describe it.
-    let id = at.host.list_topics("c").unwrap();
-    let id = id.iter().find(|topic| topic.name == "u").unwrap().topic_id;
+    let id = at.host.list_topics("c").await;
+    let id = id.iter().find(|topic| topic.name == "u").unwrap().id;
     let wanted = delete_topics_request::DeleteTopicState::default().with_topic_id(id);
     let request = DeleteTopicsRequest::default().with_topics(vec![wanted]);
     for (granted, told) in [(Vec::new(), None), (vec![Op::Describe], Some(name("u")))] {
@@ -646,7 +649,7 @@ async fn metadata_hides_what_may_not_be_described() {
     // It may be described, but not made.
     let refused = listed(&[("t", 0), ("missing", TOPIC)]);
     assert_eq!(metadata(client, Some(named)).await, refused);
-    assert_eq!(host.list_topics("c").unwrap().len(), 2);
+    assert_eq!(host.list_topics("c").await.len(), 2);
     grant(allow(Op::Create, On::Topic, "missing"))
         .await
         .unwrap();
@@ -835,7 +838,7 @@ async fn acls_are_made_described_and_deleted_and_survive_a_restart() {
         .map(|one| (one.error_code, one.matching_acls.len()))
         .collect();
     assert_eq!(results, [(0, 2), (42, 0), (0, 0)]);
-    let left = host.list_acls("c", &AclFilter::default()).unwrap();
+    let left = host.list_acls("c", &AclFilter::default()).await;
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].principal, "User:y");
     let matching = AclFilter {
@@ -844,7 +847,7 @@ async fn acls_are_made_described_and_deleted_and_survive_a_restart() {
         pattern_type: PatternFilter::Match,
         ..AclFilter::default()
     };
-    assert_eq!(host.list_acls("c", &matching).unwrap(), left);
+    assert_eq!(host.list_acls("c", &matching).await, left);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -933,8 +936,8 @@ async fn a_pattern_matches_only_topics_that_may_be_described() {
     let answer = client.call(request, 1).await;
     assert_eq!(answer.error_code, 0);
     let assigned = answer.assignment.unwrap().topic_partitions;
-    let topics = host.list_topics("c").unwrap();
-    let id = topics.iter().find(|one| one.name == "t").unwrap().topic_id;
+    let topics = host.list_topics("c").await;
+    let id = topics.iter().find(|one| one.name == "t").unwrap().id;
     assert_eq!(assigned.len(), 1);
     assert_eq!(assigned[0].topic_id, id);
     // The next heartbeat follows what may be described now.
@@ -978,7 +981,7 @@ async fn each_user_has_what_its_own_acls_give() {
         ("reader", Some(Op::Read)),
         ("admin", None),
     ] {
-        host.ensure_user("c", user, PASSWORD.into()).await.unwrap();
+        host.put_user("c", user, PASSWORD).await.unwrap();
         let granted = operation.map(|operation| Acl {
             principal: format!("User:{user}"),
             ..on_topic(operation)

@@ -2,7 +2,7 @@
 
 use crate::{
     cluster::name,
-    support::{Client, host_at, spec, topic},
+    support::{Administration, Client, host_at, spec, topic},
 };
 use brokerage_broker::{Durability, Host};
 use bytes::Bytes;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::{
     cluster::{fetch, fetched, name, produce, produce_request},
-    support::{Client, batch, host_at, spec, topic},
+    support::{Administration, Client, batch, host_at, spec, topic},
 };
-use brokerage_broker::{ClusterSpec, Durability, Host, HostError, TopicSpec};
+use brokerage_broker::{ClusterSpec, Durability, Host, HostError};
+use brokerage_kafka_admin::NewTopic;
 use kafka_protocol::messages::{
     create_partitions_request::{CreatePartitionsAssignment, CreatePartitionsTopic},
     create_topics_request::{CreatableReplicaAssignment, CreatableTopic},
@@ -354,7 +355,7 @@ async fn replicas_go_where_they_are_asked_to_and_new_ones_where_brokers_run() {
     assert_eq!(replicas, [[2, 0], [1, 2]]);
 
     host.stop_broker("c", 1).await.unwrap();
-    let wanted = TopicSpec {
+    let wanted = NewTopic {
         replication_factor: 3,
         ..topic("made", 2)
     };

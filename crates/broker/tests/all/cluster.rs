@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, batch, host_at, spec, topic};
-use brokerage_broker::{ClusterLimits, Durability, Host, HostError, TopicSpec};
+use crate::support::{Administration, Client, batch, host_at, spec, topic};
+use brokerage_broker::{ClusterLimits, Durability, Host, HostError};
+use brokerage_kafka_admin::{AdminError, ErrorCode, NewTopic};
 use bytes::Bytes;
 use kafka_protocol::{
     messages::{
@@ -188,7 +189,7 @@ async fn a_broker_answers_for_the_partitions_that_it_leads_only() {
     host.ensure_cluster(spec("c", 3)).await.unwrap();
     host.create_topic(
         "c",
-        TopicSpec {
+        NewTopic {
             replication_factor: 3,
             ..topic("t", 3)
         },
@@ -228,13 +229,14 @@ async fn a_broker_answers_for_the_partitions_that_it_leads_only() {
     let refused = host
         .create_topic(
             "c",
-            TopicSpec {
+            NewTopic {
                 replication_factor: 4,
                 ..topic("u", 1)
             },
         )
         .await;
-    assert_eq!(refused.unwrap_err().code, 38);
+    let code = refused.unwrap_err().code();
+    assert_eq!(code, Some(ErrorCode::InvalidReplicationFactor));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -256,11 +258,10 @@ async fn bought_limits_hold_and_are_counted() {
         ..spec("c", 2)
     };
     host.ensure_cluster(limited.clone()).await.unwrap();
-    let code =
-        |result: Result<(), brokerage_broker::TopicError>| result.map_err(|error| error.code);
+    let code = |result: Result<(), AdminError>| result.err().and_then(|error| error.code());
     host.create_topic(
         "c",
-        TopicSpec {
+        NewTopic {
             replication_factor: 2,
             ..topic("a", 1)
         },
@@ -271,19 +272,19 @@ async fn bought_limits_hold_and_are_counted() {
         code(
             host.create_topic(
                 "c",
-                TopicSpec {
+                NewTopic {
                     replication_factor: 2,
                     ..topic("b", 2)
                 }
             )
             .await
         ),
-        Err(44)
+        Some(ErrorCode::PolicyViolation)
     );
     host.create_topic("c", topic("b", 1)).await.unwrap();
     assert_eq!(
         code(host.create_topic("c", topic("d", 1)).await),
-        Err(44),
+        Some(ErrorCode::PolicyViolation),
         "a third topic"
     );
     assert_eq!(host.observe("c").unwrap().partitions, 3);
@@ -473,12 +474,13 @@ async fn a_dropped_cluster_leaves_nothing_and_a_deleted_topic_starts_anew() {
     host.create_topic("c", topic("t", 1)).await.unwrap();
     let mut client = Client::connect(&host, "c", 0).await;
     assert_eq!(produce(&mut client, "t", 0, batch(&["a"])).await, (0, 0));
-    let first = host.list_topics("c").unwrap()[0].topic_id;
+    let first = host.list_topics("c").await[0].id;
     host.delete_topic("c", "t").await.unwrap();
-    assert_eq!(host.delete_topic("c", "t").await.unwrap_err().code, 3);
+    let again = host.delete_topic("c", "t").await.unwrap_err();
+    assert_eq!(again.code(), Some(ErrorCode::UnknownTopicOrPartition));
     assert_eq!(produce(&mut client, "t", 0, batch(&["a"])).await.0, 3);
     host.create_topic("c", topic("t", 1)).await.unwrap();
-    assert_ne!(host.list_topics("c").unwrap()[0].topic_id, first);
+    assert_ne!(host.list_topics("c").await[0].id, first);
     assert_eq!(produce(&mut client, "t", 0, batch(&["a"])).await, (0, 0));
     assert_eq!(host.cluster_ids_on_disk().unwrap(), ["c"]);
     host.drop_cluster("c").await.unwrap();
@@ -511,7 +513,7 @@ async fn many_idle_clusters_open_quickly_and_hold_no_files() {
         started.elapsed()
     );
     assert_eq!(host.open_files(), 0);
-    assert_eq!(host.list_topics("c42").unwrap().len(), 1);
+    assert_eq!(host.list_topics("c42").await.len(), 1);
     host.shutdown().await;
 }
 

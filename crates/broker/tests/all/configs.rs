@@ -1,7 +1,8 @@
 //! Settings of brokers and topics as clients are told of them.
 
-use crate::support::{Client, host_at, spec};
-use brokerage_broker::{ClusterSpec, Durability, TopicDefaults, TopicSpec};
+use crate::support::{Administration, Client, host_at, spec};
+use brokerage_broker::{ClusterSpec, Durability, TopicDefaults};
+use brokerage_kafka_admin::NewTopic;
 use kafka_protocol::messages::{
     describe_configs_request::DescribeConfigsResource,
     describe_configs_response::DescribeConfigsResourceResult, *,
@@ -67,7 +68,7 @@ async fn what_holds_for_topics_is_told_of_brokers_under_their_own_names() {
         ..spec("c", 1)
     };
     host.ensure_cluster(spec).await.unwrap();
-    let topic = TopicSpec {
+    let topic = NewTopic {
         name: "t".to_owned(),
         partitions: 1,
         replication_factor: 1,

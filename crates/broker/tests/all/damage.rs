@@ -10,13 +10,14 @@ use std::{
     time::Duration,
 };
 
-use brokerage_broker::{Acl, AclFilter, Clock, Durability, Host, HostError, HostOptions};
+use brokerage_broker::{Clock, Durability, Host, HostError, HostOptions};
+use brokerage_kafka_admin::{Acl, AclFilter};
 use kafka_protocol::messages::{
     ProduceRequest, TopicName,
     produce_request::{PartitionProduceData, TopicProduceData},
 };
 
-use crate::support::{Client, NOW_MS, batch, host_at, spec, topic};
+use crate::support::{Administration, Client, NOW_MS, batch, host_at, spec, topic};
 
 /// Clusters of one host: the first is damaged.
 const CLUSTERS: [&str; 2] = ["c", "d"];
@@ -37,7 +38,7 @@ async fn produce(host: &Host, id: &str, topic: &str) {
 }
 
 fn acl(principal: &str) -> Acl {
-    use brokerage_broker::{AclOperation, AclPermission, PatternType, ResourceType};
+    use brokerage_kafka_admin::{AclOperation, AclPermission, PatternType, ResourceType};
     Acl {
         resource_type: ResourceType::Topic,
         resource_name: "t".to_owned(),
@@ -183,12 +184,12 @@ async fn check(dir: &Path, what: &str, damage: Damage) {
         );
     }
     host.ensure_cluster(spec("d", 1)).await.unwrap();
-    assert_eq!(host.list_topics("d").unwrap().len(), TOPICS.len());
+    assert_eq!(host.list_topics("d").await.len(), TOPICS.len());
     // The backup is put back.
     std::fs::write(&journal, sound).unwrap();
     host.ensure_cluster(spec("c", 1)).await.unwrap();
-    assert_eq!(host.list_topics("c").unwrap().len(), TOPICS.len());
-    let acls = host.list_acls("c", &AclFilter::default()).unwrap();
+    assert_eq!(host.list_topics("c").await.len(), TOPICS.len());
+    let acls = host.list_acls("c", &AclFilter::default()).await;
     assert_eq!(acls.len(), 2, "{what}");
     host.shutdown().await;
 }
@@ -255,7 +256,7 @@ async fn what_was_written_a_while_before_a_kill_is_vouched_for_and_a_torn_tail_i
         std::fs::write(&journal, &bytes).unwrap();
         let host = host_at(killed.path(), durability);
         host.ensure_cluster(spec("c", 1)).await.unwrap();
-        assert_eq!(host.list_topics("c").unwrap().len(), TOPICS.len());
+        assert_eq!(host.list_topics("c").await.len(), TOPICS.len());
         let cut = std::fs::read(&journal).unwrap();
         assert_eq!(cut, bytes[..sound_bytes]);
         host.shutdown().await;

@@ -1,6 +1,7 @@
 //! Fetching: sessions, answers that are sent from files, and topics that pack records anew.
 
-use brokerage_broker::{Durability, Host, TopicSpec};
+use brokerage_broker::{Durability, Host};
+use brokerage_kafka_admin::NewTopic;
 use bytes::Bytes;
 use kafka_protocol::messages::{
     FetchRequest, FetchResponse,
@@ -10,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     cluster::{fetch, name, produce},
-    support::{Client, batch, host_at, spec, topic},
+    support::{Administration, Client, batch, host_at, spec, topic},
 };
 
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
@@ -42,13 +43,9 @@ impl Bench {
         }
     }
 
-    fn id_of(&self, name: &str) -> Uuid {
-        let topics = self.host.list_topics("c").unwrap();
-        topics
-            .iter()
-            .find(|topic| topic.name == name)
-            .unwrap()
-            .topic_id
+    async fn id_of(&self, name: &str) -> Uuid {
+        let topics = self.host.list_topics("c").await;
+        topics.iter().find(|topic| topic.name == name).unwrap().id
     }
 }
 
@@ -92,7 +89,7 @@ fn told(answer: &FetchResponse) -> (i16, Vec<(i32, i16, usize)>) {
 async fn a_session_tells_what_changed() {
     for version in [7, 11, 12, 13, 17] {
         let mut bench = Bench::new().await;
-        let id = bench.id_of("t");
+        let id = bench.id_of("t").await;
         let all: &[(i32, i64)] = &[(0, 0), (1, 0), (2, 0)];
         let first = request((0, 0), &[("t", id, all)], version);
         let answer = bench.client.call(first, version).await;
@@ -155,8 +152,8 @@ async fn a_session_tells_what_changed() {
 #[tokio::test]
 async fn a_session_is_told_that_its_topic_was_replaced() {
     let mut bench = Bench::new().await;
-    let id = bench.id_of("t");
-    let other = bench.id_of("u");
+    let id = bench.id_of("t").await;
+    let other = bench.id_of("u").await;
     let nobody = Uuid::from_u128(7);
     let asked: &[Asked<'_>] = &[
         ("t", id, &[(0, 0)]),
@@ -213,7 +210,7 @@ async fn large_answers_are_whole_in_every_version() {
             produce(&mut bench.client, "t", partition, batch(&[value])).await;
         }
     }
-    let id = bench.id_of("t");
+    let id = bench.id_of("t").await;
     for version in 4..=17 {
         let asked: &[Asked<'_>] = &[("t", id, &[(0, 0), (1, 0), (2, 1)])];
         let answer = bench
@@ -257,7 +254,7 @@ async fn a_topic_packs_records_as_it_was_told() {
     let mut bench = Bench::new().await;
     let codecs = ["uncompressed", "gzip", "snappy", "lz4", "zstd"];
     for (codec, at) in codecs.into_iter().zip(0u8..) {
-        let wanted = TopicSpec {
+        let wanted = NewTopic {
             configs: [("compression.type".to_owned(), codec.to_owned())].into(),
             ..topic(codec, 1)
         };

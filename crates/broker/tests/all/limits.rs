@@ -8,11 +8,10 @@ use std::{
 
 use crate::{
     cluster::{fetch, name, produce, produce_request},
-    support::{Client, FixedClock, NOW_MS, batch, host_at, spec, topic},
+    support::{Administration, Client, FixedClock, NOW_MS, batch, host_at, spec, topic},
 };
-use brokerage_broker::{
-    ClusterLimits, ClusterSpec, DiskMarks, Durability, Host, HostOptions, TopicSpec,
-};
+use brokerage_broker::{ClusterLimits, ClusterSpec, DiskMarks, Durability, Host, HostOptions};
+use brokerage_kafka_admin::NewTopic;
 use kafka_protocol::messages::*;
 
 const NONE: i16 = 0;
@@ -45,8 +44,8 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
-fn replicated(name: &str) -> TopicSpec {
-    TopicSpec {
+fn replicated(name: &str) -> NewTopic {
+    NewTopic {
         replication_factor: 2,
         ..topic(name, 1)
     }

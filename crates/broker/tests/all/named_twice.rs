@@ -4,7 +4,7 @@ use std::iter::repeat_n;
 
 use crate::{
     cluster::{name, produce},
-    support::{Client, batch, host_at, spec, topic},
+    support::{Administration, Client, batch, host_at, spec, topic},
 };
 use brokerage_broker::{Durability, Host};
 use kafka_protocol::{
@@ -371,7 +371,7 @@ async fn topics_that_are_made_and_deleted() {
         .map(|topic| topic.error_code)
         .collect();
     assert_eq!(told, [INVALID_REQUEST, NONE]);
-    let left = host.list_topics("c").unwrap();
+    let left = host.list_topics("c").await;
     let [left] = &left[..] else {
         panic!("{left:?}")
     };
@@ -380,7 +380,7 @@ async fn topics_that_are_made_and_deleted() {
     let by_name = delete_topics_request::DeleteTopicState::default().with_name(Some(name("v")));
     let by_id = delete_topics_request::DeleteTopicState::default()
         .with_name(None)
-        .with_topic_id(left.topic_id);
+        .with_topic_id(left.id);
     for (topics, expected) in [
         (vec![by_id.clone(), by_id.clone()], &[INVALID_REQUEST][..]),
         (vec![by_id.clone(), by_name], &[INVALID_REQUEST, NONE]),

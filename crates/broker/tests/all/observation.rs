@@ -8,7 +8,7 @@ use kafka_protocol::messages::*;
 
 use crate::{
     sasl::{PASSWORD, log_in, sasl_spec},
-    support::{Client, batch, host_at, spec, topic},
+    support::{Administration, Client, batch, host_at, spec, topic},
 };
 
 fn name(text: &str) -> TopicName {
@@ -75,7 +75,7 @@ async fn each_user_and_each_topic_is_counted() {
     host.create_topic("c", topic("t", 2)).await.unwrap();
     host.create_topic("c", topic("u", 1)).await.unwrap();
     for user in ["writer", "reader"] {
-        host.ensure_user("c", user, PASSWORD.into()).await.unwrap();
+        host.put_user("c", user, PASSWORD).await.unwrap();
         let mut client = Client::connect(&host, "c", 0).await;
         log_in(&mut client, SaslMechanism::Plain, user, PASSWORD).await;
         if user == "writer" {

@@ -5,22 +5,23 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use brokerage_broker::{Clock, ClusterSpec, Durability, Host, HostOptions, TopicSpec};
+use brokerage_broker::{Clock, ClusterSpec, Durability, Host, HostOptions};
+use brokerage_kafka_admin::NewTopic;
 use bytes::Bytes;
 use kafka_protocol::messages::{produce_response::PartitionProduceResponse, *};
 
 use crate::{
     cluster::{fetch, fetched, name, produce, produce_request},
-    support::{Client, NOW_MS, batch, host_at, spec, topic},
+    support::{Administration, Client, NOW_MS, batch, host_at, spec, topic},
 };
 
 const NONE: i16 = 0;
 const INVALID_RECORD: i16 = 87;
 const POLICY_VIOLATION: i16 = 44;
 
-fn topic_with(name: &str, configs: &[(&str, &str)]) -> TopicSpec {
+fn topic_with(name: &str, configs: &[(&str, &str)]) -> NewTopic {
     let configs = configs.iter();
-    TopicSpec {
+    NewTopic {
         configs: configs
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect(),
@@ -28,7 +29,7 @@ fn topic_with(name: &str, configs: &[(&str, &str)]) -> TopicSpec {
     }
 }
 
-async fn host_with(dir: &std::path::Path, spec: ClusterSpec, topics: Vec<TopicSpec>) -> Host {
+async fn host_with(dir: &std::path::Path, spec: ClusterSpec, topics: Vec<NewTopic>) -> Host {
     let host = host_at(dir, Durability::Process);
     let id = spec.id.clone();
     host.ensure_cluster(spec).await.unwrap();
@@ -101,7 +102,7 @@ async fn what_is_told_of_faulty_records_is_bounded() {
 async fn an_error_of_a_request_without_answer_closes_the_connection() {
     let dir = tempfile::tempdir().unwrap();
     let brokers = spec("c", 2);
-    let led_by_second = TopicSpec {
+    let led_by_second = NewTopic {
         replication_factor: 1,
         ..topic("t", 2)
     };

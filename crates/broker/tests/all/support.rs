@@ -1,18 +1,19 @@
-//! A host in a temporary directory, and a client that speaks one request at a time.
+//! A host in a temporary directory, a client that says which versions it speaks, and what is made in clusters.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use brokerage_broker::{
     Authorization, BrokerSpec, Clock, ClusterLimits, ClusterSpec, Durability, Host, HostOptions,
-    ListenerSpec, SaslSpec, SecurityProtocol, TopicDefaults, TopicSpec,
+    ListenerSpec, SaslSpec, SecurityProtocol, TopicDefaults,
 };
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use kafka_protocol::{
-    messages::{RequestHeader, ResponseHeader},
-    protocol::{Decodable, Encodable, HeaderVersion, Request},
+use brokerage_kafka_admin::{
+    self as admin, Acl, AclFilter, AdminError, Bounds, KafkaError, NewTopic, ScramCredential,
+    ScramMechanism, Stream, Topic,
 };
+use bytes::{BufMut, Bytes, BytesMut};
+use kafka_protocol::protocol::Request;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
@@ -56,8 +57,8 @@ pub fn spec(id: &str, brokers: i32) -> ClusterSpec {
     }
 }
 
-pub fn topic(name: &str, partitions: i32) -> TopicSpec {
-    TopicSpec {
+pub fn topic(name: &str, partitions: i32) -> NewTopic {
+    NewTopic {
         name: name.to_owned(),
         partitions,
         replication_factor: 1,
@@ -74,15 +75,14 @@ pub fn address(host: &Host, id: &str, broker_id: i32) -> SocketAddr {
         .local_address
 }
 
-/// Both ends of a connection, with or without TLS.
-pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+/// How long a test waits for an answer.
+const BOUNDS: Bounds = Bounds {
+    request_time_max: Duration::from_secs(120),
+    answer_bytes_max: 200 << 20,
+};
 
-/// One connection.
-pub struct Client {
-    stream: Box<dyn Stream>,
-    correlation_id: i32,
-}
+/// One connection, in versions that the test chooses. What is malformed goes through [`Client::send_raw`].
+pub struct Client(admin::Client);
 
 impl Client {
     pub async fn connect(host: &Host, id: &str, broker_id: i32) -> Self {
@@ -94,23 +94,21 @@ impl Client {
     }
 
     pub fn over(stream: impl Stream + 'static) -> Self {
-        Self {
-            stream: Box::new(stream),
-            correlation_id: 0,
-        }
+        Self(admin::Client::over(stream, BOUNDS).with_client_id("test"))
     }
 
     /// Sends a frame. The broker may have closed already; the answer tells.
     pub async fn send_raw(&mut self, frame: &[u8]) {
         let mut whole = (frame.len() as u32).to_be_bytes().to_vec();
         whole.extend(frame);
-        let _ = self.stream.write_all(&whole).await;
-        let _ = self.stream.flush().await;
+        let stream = self.0.stream_mut();
+        let _ = stream.write_all(&whole).await;
+        let _ = stream.flush().await;
     }
 
     /// The length of the next answer; `None` if the broker closed the connection.
     pub async fn receive_length(&mut self) -> Option<usize> {
-        Some(self.stream.read_u32().await.ok()? as usize)
+        Some(self.0.stream_mut().read_u32().await.ok()? as usize)
     }
 
     /// The next answer without its length; `None` if the broker closed the connection.
@@ -122,49 +120,90 @@ impl Client {
     /// What follows the length of an answer.
     pub async fn receive_rest(&mut self, length: usize) -> Option<Bytes> {
         let mut frame = vec![0; length];
-        self.stream.read_exact(&mut frame).await.ok()?;
+        self.0.stream_mut().read_exact(&mut frame).await.ok()?;
         Some(frame.into())
     }
 
+    /// A request for [`Client::send_raw`].
     pub fn frame<R: Request>(&mut self, request: &R, version: i16) -> Bytes {
-        self.correlation_id += 1;
-        let mut frame = BytesMut::new();
-        let header = RequestHeader::default()
-            .with_request_api_key(R::KEY)
-            .with_request_api_version(version)
-            .with_correlation_id(self.correlation_id)
-            .with_client_id(Some("test".into()));
-        header
-            .encode(&mut frame, R::header_version(version))
-            .unwrap();
-        request.encode(&mut frame, version).unwrap();
-        frame.freeze()
+        self.0.frame(request, version).unwrap().split_off(4)
     }
 
     pub async fn call<R: Request>(&mut self, request: R, version: i16) -> R::Response {
-        let frame = self.frame(&request, version);
-        self.send_raw(&frame).await;
-        let key = R::KEY;
-        let answer = self
-            .receive_raw()
-            .await
-            .unwrap_or_else(|| panic!("no answer to key {key} version {version}"));
-        self.decode::<R>(answer, version)
+        let answer = self.0.call_at(&request, version).await;
+        answer.unwrap_or_else(|error| panic!("key {} version {version}: {error:?}", R::KEY))
     }
 
     /// Reads the answer to the last request.
-    pub fn decode<R: Request>(&self, mut answer: Bytes, version: i16) -> R::Response {
-        let key = R::KEY;
-        let header =
-            ResponseHeader::decode(&mut answer, R::Response::header_version(version)).unwrap();
-        assert_eq!(header.correlation_id, self.correlation_id);
-        let decoded = R::Response::decode(&mut answer, version).unwrap();
-        assert!(
-            !answer.has_remaining(),
-            "{} bytes behind the answer to {key} v{version}",
-            answer.remaining()
-        );
-        decoded
+    pub fn decode<R: Request>(&mut self, answer: Bytes, version: i16) -> R::Response {
+        self.0.read_answer::<R>(answer, version).unwrap()
+    }
+}
+
+/// What tests make in a cluster: all of it goes through the host's own connection.
+pub trait Administration {
+    async fn admin(&self, id: &str) -> admin::Client;
+
+    async fn create_topic(&self, id: &str, topic: NewTopic) -> Result<(), AdminError> {
+        self.admin(id).await.topic_create(&topic).await
+    }
+
+    async fn delete_topic(&self, id: &str, name: &str) -> Result<(), AdminError> {
+        self.admin(id).await.topic_delete(name).await
+    }
+
+    async fn list_topics(&self, id: &str) -> Vec<Topic> {
+        self.admin(id).await.topic_list().await.unwrap()
+    }
+
+    /// The first that is refused ends it.
+    async fn create_acls(&self, id: &str, acls: Vec<Acl>) -> Result<(), AdminError> {
+        let created = self.admin(id).await.acls_create(&acls).await?;
+        let created: Result<(), KafkaError> = created.into_iter().collect();
+        Ok(created?)
+    }
+
+    async fn delete_acls(&self, id: &str, filter: AclFilter) -> Result<Vec<Acl>, AdminError> {
+        self.admin(id).await.acls_delete(&filter).await
+    }
+
+    async fn list_acls(&self, id: &str, filter: &AclFilter) -> Vec<Acl> {
+        self.admin(id).await.acl_list(filter).await.unwrap()
+    }
+
+    /// Makes a user have this password for every mechanism.
+    async fn put_user(&self, id: &str, name: &str, password: &str) -> Result<(), AdminError> {
+        for mechanism in ScramMechanism::ALL {
+            let salt = format!("a salt for {name} and {password}").into_bytes();
+            let credential = ScramCredential::derive(mechanism, &password.into(), salt);
+            self.admin(id).await.user_put(name, &credential).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns whether there is such a user.
+    async fn set_super_user(
+        &self,
+        id: &str,
+        name: &str,
+        is_super: bool,
+    ) -> Result<bool, AdminError> {
+        self.admin(id).await.super_user_set(name, is_super).await
+    }
+
+    /// Takes all passwords of a user away.
+    async fn delete_user(&self, id: &str, name: &str) -> Result<(), AdminError> {
+        for mechanism in ScramMechanism::ALL {
+            self.admin(id).await.user_delete(name, mechanism).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Administration for Host {
+    async fn admin(&self, id: &str) -> admin::Client {
+        let stream = self.connect(id).unwrap();
+        admin::Client::connect_within(stream, BOUNDS).await.unwrap()
     }
 }
 

@@ -22,7 +22,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::support::{Client, FixedClock, NOW_MS, address, host_at, spec};
+use crate::support::{Administration, Client, FixedClock, NOW_MS, address, host_at, spec};
 
 /// What a broken handshake may take.
 const QUICKLY: Duration = Duration::from_secs(3);
@@ -124,7 +124,7 @@ async fn users_authenticate_through_tls_too() {
     host.ensure_cluster(tls_spec(SecurityProtocol::SaslSsl))
         .await
         .unwrap();
-    host.ensure_user("c", "app", "secret".into()).await.unwrap();
+    host.put_user("c", "app", "secret").await.unwrap();
     let address = address(&host, "c", 0);
     for (password, expected) in [("secret", 0), ("wrong", 58)] {
         let stream = connect(config(&host, &TLS13), address, "localhost")

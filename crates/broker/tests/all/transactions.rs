@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, ProducerBatch, host_at, producer_batch, spec, topic};
+use crate::support::{Administration, Client, ProducerBatch, host_at, producer_batch, spec, topic};
 use brokerage_broker::{Durability, Host};
 use bytes::Bytes;
 use kafka_protocol::{
@@ -126,7 +126,7 @@ async fn read_committed(host: &Host) -> (i64, i64, usize, usize) {
 async fn cluster(dir: &std::path::Path) -> Host {
     let host = host_at(dir, Durability::Process);
     host.ensure_cluster(spec("c", 1)).await.unwrap();
-    if host.list_topics("c").unwrap().is_empty() {
+    if host.list_topics("c").await.is_empty() {
         host.create_topic("c", topic("t", 1)).await.unwrap();
     }
     host

@@ -1,7 +1,7 @@
 //! Every version of every request that is told to clients gets an answer that they can read, whether it
 //! is a success or a refusal.
 
-use crate::support::{Client, batch, host_at, spec, topic};
+use crate::support::{Administration, Client, batch, host_at, spec, topic};
 use brokerage_broker::{Durability, Host};
 use kafka_protocol::{
     messages::{
@@ -41,7 +41,7 @@ impl Bench {
             .iter()
             .map(|key| (key.api_key, key.min_version, key.max_version))
             .collect();
-        let topic_id = host.list_topics("c").unwrap()[0].topic_id;
+        let topic_id = host.list_topics("c").await[0].id;
         Self {
             host,
             client,

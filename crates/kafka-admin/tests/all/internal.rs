@@ -1,10 +1,9 @@
 //! Connections inside the process stand outside of what was bought, counted and forbidden.
 
-use brokerage_broker::{
-    Acl, AclOperation, AclPermission, ClusterLimits, PatternType, ResourceType, SecurityProtocol,
-};
+use brokerage_broker::{ClusterLimits, SecurityProtocol};
 use brokerage_kafka_admin::{
-    Client, ErrorCode, NewRecord, OffsetAt, PartitionOffset, ScramCredential, ScramMechanism,
+    Acl, AclOperation, AclPermission, Client, ErrorCode, NewRecord, OffsetAt, PartitionOffset,
+    PatternType, ResourceType, ScramCredential, ScramMechanism,
 };
 use tokio::io::AsyncReadExt;
 
@@ -89,8 +88,9 @@ async fn it_comes_in_where_nobody_else_does() {
         deny(ResourceType::Topic, "*"),
         deny(ResourceType::Group, "*"),
     ];
-    world.host.create_acls(ID, denied).await.unwrap();
     let mut client = world.inside().await;
+    let created = client.acls_create(&denied).await.unwrap();
+    assert!(created.iter().all(Result::is_ok), "{created:?}");
     use_it(&mut client, "t", 1).await;
     let credential =
         ScramCredential::derive(ScramMechanism::Sha256, &"a password".into(), vec![7; 32]);
