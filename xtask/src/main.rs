@@ -7,8 +7,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::{
     Choice, ConformanceSettings, Install, Kills, STEPS, Workspace, conformance_run, coverage_print,
-    end_children_on_signal, kill_run, releases_write, restart_ask, shapes_write, steps_run,
-    tidy_check,
+    end_children_on_signal, fmt_run, kill_run, releases_write, restart_ask, shapes_write,
+    steps_run, tidy_check,
 };
 
 #[derive(Debug, Parser)]
@@ -28,6 +28,12 @@ enum Task {
         /// Names the steps.
         #[arg(long)]
         list: bool,
+    },
+    /// Formats all code.
+    Fmt {
+        /// Only looks whether it is formatted.
+        #[arg(long)]
+        check: bool,
     },
     /// The project's own rules alone.
     Tidy,
@@ -101,6 +107,7 @@ fn main() -> Result<ExitCode> {
             println!("{}", report.counts);
             Ok(exit_code(report.counts.failed == 0))
         }
+        Task::Fmt { check } => Ok(exit_code(fmt_run(&workspace, check)?)),
         Task::Kill {
             kills,
             seed,

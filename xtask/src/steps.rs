@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::counts::Counts;
+use crate::fmt::fmt_run;
 use crate::kill::{Kills, kill_run};
 use crate::program::Program;
 use crate::tools::Install;
 use crate::workspace::Workspace;
 use crate::{benchmarks, conformance, ecosystem, suites, tidy};
 
-/// How long formatting may take to check.
-const FMT_LIMIT: Duration = Duration::from_secs(120);
+/// How long licences and advisories may take to check.
+const DENY_LIMIT: Duration = Duration::from_secs(120);
 /// How long the workspace may take to check or to build and test from nothing.
 const CARGO_LIMIT: Duration = Duration::from_secs(2_700);
 /// How long replaying the golden requests may take.
@@ -282,7 +283,8 @@ fn cargo(run: &Run, name: &str, limit: Duration, arguments: &[&str]) -> Result<O
 }
 
 fn fmt(run: &Run) -> Result<Outcome> {
-    cargo(run, "fmt", FMT_LIMIT, &["fmt", "--all", "--check"])
+    let is_formatted = fmt_run(&run.workspace, true)?;
+    Ok(Outcome::Counted(Counts::one(is_formatted)))
 }
 
 fn clippy(run: &Run) -> Result<Outcome> {
@@ -366,12 +368,12 @@ fn kill(run: &Run) -> Result<Outcome> {
 
 fn deny(run: &Run) -> Result<Outcome> {
     let log = run.workspace.log("deny-version")?;
-    let installed = Program::new("cargo", FMT_LIMIT, log)
+    let installed = Program::new("cargo", DENY_LIMIT, log)
         .args(["deny", "--version"])
         .run()?
         .success;
     if !installed {
         return Ok(Outcome::LeftOut("cargo-deny is not installed".into()));
     }
-    cargo(run, "deny", FMT_LIMIT, &["deny", "check"])
+    cargo(run, "deny", DENY_LIMIT, &["deny", "check"])
 }

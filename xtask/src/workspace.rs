@@ -45,6 +45,26 @@ impl Workspace {
         Ok(clouds)
     }
 
+    /// The files of operations, in order. They are modules by the list that the build writes of them.
+    ///
+    /// # Errors
+    /// If a folder cannot be read.
+    pub fn operations(&self) -> Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        for cloud in self.clouds()? {
+            for service in std::fs::read_dir(cloud.join("src"))? {
+                let ops = service?.path().join("ops");
+                if ops.is_dir() {
+                    for file in std::fs::read_dir(ops)? {
+                        files.push(file?.path());
+                    }
+                }
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
     /// Cargo's target folder.
     pub fn target(&self) -> PathBuf {
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), PathBuf::from)

@@ -26,7 +26,7 @@ pub struct Rights(Option<Arc<Denials>>);
 #[derive(Debug)]
 struct Denials {
     policy: Policy,
-    action: &'static str,
+    action: String,
     conditions: Vec<(&'static str, String)>,
     resource_form: &'static str,
 }
@@ -35,7 +35,7 @@ impl Rights {
     /// The rights of a call that its policy permits as a whole.
     pub fn new(
         policy: &Policy,
-        action: &'static str,
+        action: &str,
         conditions: Vec<(&'static str, String)>,
         resource_form: &'static str,
     ) -> Self {
@@ -43,7 +43,7 @@ impl Rights {
             policy: Policy {
                 statements: [&policy.statements[..], &Policy::allow_all().statements].concat(),
             },
-            action,
+            action: action.to_owned(),
             conditions,
             resource_form,
         });
@@ -109,7 +109,7 @@ impl Context {
             .collect();
         let form = denials.resource_form;
         let attempt = Attempt {
-            action: denials.action,
+            action: &denials.action,
             resource: &resource_name(form, self, &instance.region, instance.id.as_str()),
             conditions: &conditions,
         };
@@ -124,10 +124,9 @@ impl Context {
         if self.permits(instance) {
             return Ok(());
         }
-        let action = self.rights.0.as_ref().map_or("", |denials| denials.action);
-        Err(Error::Forbidden {
-            action: action.to_owned(),
-        })
+        let denials = self.rights.0.as_ref();
+        let action = denials.map_or_else(String::new, |denials| denials.action.clone());
+        Err(Error::Forbidden { action })
     }
 }
 

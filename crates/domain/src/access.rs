@@ -95,7 +95,7 @@ pub struct NotUnderstood {
 #[derive(Debug, Clone, Default)]
 pub struct Vocabulary {
     /// Every action that an operation has.
-    pub actions: Vec<&'static str>,
+    pub actions: Vec<String>,
     /// Every condition key that an operation defines.
     pub condition_keys: Vec<&'static str>,
     /// How resources are named: segments between colons, with `{region}`, `{account}` and, at the end, `{id}`.
@@ -131,9 +131,8 @@ impl Vocabulary {
         if *effect == Effect::Allow {
             return Ok(());
         }
-        let known =
-            |words: &[&str], pattern: &str| words.iter().any(|w| pattern_matches(pattern, w));
-        if let Some(action) = actions.iter().find(|a| !known(&self.actions, a)) {
+        let is_action = |pattern: &str| self.actions.iter().any(|a| pattern_matches(pattern, a));
+        if let Some(action) = actions.iter().find(|action| !is_action(action)) {
             return Err(format!(
                 "no operation has the action {action:?} that is denied"
             ));
@@ -476,7 +475,7 @@ mod tests {
     #[test]
     fn a_policy_is_kept_only_if_it_is_understood() {
         let vocabulary = Vocabulary {
-            actions: vec!["queue:Make", "queue:Drop"],
+            actions: vec!["queue:Make".to_owned(), "queue:Drop".to_owned()],
             condition_keys: vec!["queue:Kind"],
             resource_forms: vec![
                 "acs:queue:{region}:{account}:{id}",

@@ -92,11 +92,17 @@ impl Clouds {
     /// The words of every service that policies are written in. Regions are the catalogs'.
     #[must_use]
     pub fn vocabulary(self) -> Vocabulary {
-        let rows = || self.services().flat_map(|table| table.rows);
+        let rows = || {
+            self.services()
+                .flat_map(|table| table.rows.iter().map(move |row| (table, row)))
+        };
         let others = self.all().flat_map(|cloud| cloud.other_resource_forms);
         Vocabulary {
-            actions: rows().map(|row| row.action).collect(),
-            condition_keys: rows().flat_map(|row| row.condition_keys).copied().collect(),
+            actions: rows().map(|(table, row)| table.action(row)).collect(),
+            condition_keys: rows()
+                .flat_map(|(_, row)| row.condition_keys)
+                .copied()
+                .collect(),
             resource_forms: self
                 .services()
                 .map(|table| table.resource_form)

@@ -20,7 +20,7 @@ use serde_json::Value;
 use crate::cloud::{Answer, Cloud, Clouds, Route};
 use crate::fault::{CallError, Fault};
 use crate::message::{WireRequest, WireResponse};
-use crate::operation::{Call, Mode, Row};
+use crate::operation::{Call, Mode};
 use crate::params::ParamError;
 use crate::signing::{Claim, SignatureFault, check_clock, verify};
 
@@ -122,7 +122,7 @@ impl Gateway {
         let refuse_domain = |error| refuse(&CallError::Domain(error));
         let (claim, key) = self.authenticate(cloud, request, &refuse_domain).await?;
         trace.key_id = Some(claim.access_key_id.clone());
-        let nonce = self.count(row, &claim, &key).map_err(refuse_domain)?;
+        let nonce = self.count(route, &claim, &key).map_err(refuse_domain)?;
         let params = cloud
             .wire
             .params(request, route)
@@ -142,6 +142,7 @@ impl Gateway {
             )
             .map_err(|error| refuse(&error))?;
         let conditions = prepared.conditions();
+        let action = table.action(row);
         let cx = Context {
             principal: key.principal(),
             request_id: request_id.to_owned(),
@@ -151,13 +152,13 @@ impl Gateway {
             operation: row.name,
             rights: Rights::new(
                 &key.key.policy,
-                row.action,
+                &action,
                 conditions.clone(),
                 table.resource_form,
             ),
         };
         let named = prepared.resources();
-        self.permit(route, &cx, &conditions, named)
+        self.permit(route, &cx, &action, &conditions, named)
             .await
             .map_err(refuse_domain)?;
         let call = Call {
@@ -170,12 +171,13 @@ impl Gateway {
     /// Counts a call for its key, and remembers its nonce. What is counted out leaves nothing behind.
     fn count(
         &self,
-        row: &Row,
+        Route { table, row, .. }: &Route,
         claim: &Claim,
         key: &OpenKey,
     ) -> brokerage_domain::Result<Option<String>> {
+        let limit = table.calls_per_second_of(row);
         self.control
-            .rate_take_of_key(&key.key.id, row.name, row.calls_per_second)?;
+            .rate_take_of_key(&key.key.id, row.name, limit)?;
         let nonce = claim.replay_key();
         if let Some(nonce) = &nonce {
             self.control.nonce_remember(&SignedCall {
@@ -192,26 +194,26 @@ impl Gateway {
     /// Asks the policy about every resource that a call names, and counts what it permits for the account.
     async fn permit(
         &self,
-        route: &Route,
+        Route { table, row, .. }: &Route,
         cx: &Context,
+        action: &str,
         conditions: &[(&'static str, String)],
         named: Vec<String>,
     ) -> brokerage_domain::Result<()> {
-        let Route { table, row, .. } = route;
         let conditions: Vec<(&str, &str)> = conditions
             .iter()
             .map(|(key, value)| (*key, value.as_str()))
             .collect();
-        for resource in table.resource_names(row, cx, named) {
+        for resource in table.resource_names(cx, named) {
             let attempt = Attempt {
-                action: row.action,
+                action,
                 resource: &resource,
                 conditions: &conditions,
             };
             self.control.authorize(cx, &attempt).await?;
         }
         self.control
-            .rate_take(cx.account(), row.name, row.calls_per_second)
+            .rate_take(cx.account(), row.name, table.calls_per_second_of(row))
     }
 
     /// Whether a request is authenticated, without making the call and without remembering its nonce: for replaying

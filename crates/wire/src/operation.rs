@@ -54,12 +54,12 @@ pub struct Call {
 pub trait Operation: 'static {
     /// The vendor's name of it.
     const NAME: &'static str;
-    /// The access action that policies name.
-    const ACTION: &'static str;
+    /// What policies name behind the service and a colon, where that is not the operation's own name.
+    const ACTION: &'static str = Self::NAME;
     /// Whether it changes something.
     const MODE: Mode;
-    /// The vendor's limit for one account.
-    const CALLS_PER_SECOND: u32;
+    /// The limit for one account, where it is not its service's [`Table::calls_per_second`].
+    const CALLS_PER_SECOND: Option<u32> = None;
     /// The HTTP method, where the vendor's calls are told apart by it.
     const METHOD: Method = Method::POST;
     /// The path, with `{parameter}` for each parameter in it, where the vendor's calls are told apart by it.
@@ -74,17 +74,19 @@ pub trait Operation: 'static {
     /// Condition keys that [`Operation::conditions`] may give.
     const CONDITION_KEYS: &'static [&'static str] = &[];
 
-    /// The one resource that the request names, by its id or its whole name; `None` when it names none or several.
-    fn resource(_request: &Self::Request) -> Option<String> {
-        None
-    }
+    /// The parameter that is the id of the one resource that the request names, where it names one.
+    const RESOURCE: ResourceId<Self::Request> = |_| None;
 
-    /// Every resource that the request names: policies are asked about each, before anything is done to one.
+    /// Every resource that the request names, by its id or its whole name: policies are asked about each, before
+    /// anything is done to one.
     ///
     /// Instances that a call comes to without their names (lists, orders, tasks) are held against the policy where
     /// they are read ([`brokerage_control::context::Rights`]).
     fn resources(request: &Self::Request) -> Vec<String> {
-        Self::resource(request).into_iter().collect()
+        (Self::RESOURCE)(request)
+            .map(str::to_owned)
+            .into_iter()
+            .collect()
     }
 
     /// Condition keys that the operation defines, with this request's values.
@@ -99,6 +101,9 @@ pub trait Operation: 'static {
     ) -> impl Future<Output = Result<Self::Response, CallError>> + Send;
 }
 
+/// Finds in a request the id of the one resource that it names.
+pub type ResourceId<Request> = fn(&Request) -> Option<&str>;
+
 /// Reads the parameters of one operation.
 pub type Prepare = fn(&Param, IndexBase) -> Result<Box<dyn Prepared>, ParamError>;
 
@@ -106,12 +111,12 @@ pub type Prepare = fn(&Param, IndexBase) -> Result<Box<dyn Prepared>, ParamError
 pub struct Row {
     /// The vendor's name of the operation.
     pub name: &'static str,
-    /// The access action that policies name.
+    /// What policies name behind the service: see [`Table::action`].
     pub action: &'static str,
     /// Whether it changes something.
     pub mode: Mode,
-    /// The vendor's limit for one account.
-    pub calls_per_second: u32,
+    /// The limit for one account, where it is not its service's: see [`Table::calls_per_second_of`].
+    pub calls_per_second: Option<u32>,
     /// The HTTP method.
     pub method: Method,
     /// The path, with `{parameter}` for each parameter in it.
@@ -227,6 +232,8 @@ pub struct Table {
     pub version: &'static str,
     /// The catalog that it sells from.
     pub profile: &'static str,
+    /// The limit of each operation for one account, where the operation has none of its own.
+    pub calls_per_second: u32,
     /// What the region of a call is to its operations.
     pub region: RegionUse,
     /// How policies name its resources: segments between colons, with `{region}`, `{account}` and, at the end, `{id}`.
@@ -276,13 +283,23 @@ impl Table {
         }
     }
 
+    /// The access action of an operation, as policies name it.
+    pub fn action(&self, row: &Row) -> String {
+        format!("{}:{}", self.service, row.action)
+    }
+
+    /// The limit of an operation for one account.
+    pub fn calls_per_second_of(&self, row: &Row) -> u32 {
+        row.calls_per_second.unwrap_or(self.calls_per_second)
+    }
+
     /// What policies are asked about: the resources that a request names, by their whole names. A request that names
     /// none is about all of its service, or about everything where its table's resources are another service's.
-    pub fn resource_names(&self, row: &Row, cx: &Context, named: Vec<String>) -> Vec<String> {
+    pub fn resource_names(&self, cx: &Context, named: Vec<String>) -> Vec<String> {
         let name = |id: &str| resource_name(self.resource_form, cx, &cx.region, id);
         if named.is_empty() {
-            let service = row.action.split(':').next().unwrap_or_default();
-            let is_own = self.resource_form.split(':').any(|part| part == service);
+            let mut parts = self.resource_form.split(':');
+            let is_own = parts.any(|part| part == self.service);
             return vec![if is_own { name("*") } else { "*".to_owned() }];
         }
         let (_, kind) = self.resource_form.rsplit_once(':').unwrap_or_default();

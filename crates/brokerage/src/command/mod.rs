@@ -308,7 +308,8 @@ fn operations() {
         print::line(format!("{dialect} {version}: {served} {of}"));
         for row in table.rows {
             let mode = format!("{:?}", row.mode).to_lowercase();
-            let (name, per_second, action) = (row.name, row.calls_per_second, row.action);
+            let name = row.name;
+            let (per_second, action) = (table.calls_per_second_of(row), table.action(row));
             print::line(format!(
                 "  {name:<36} {mode:<5} {per_second:>3}/s  {action}"
             ));

@@ -12,7 +12,7 @@ pub mod tag_resource;
 pub mod topic_config;
 pub mod topic_words;
 
-use brokerage_wire::operation::{RegionUse, Row, Table, UnknownParams, row};
+use brokerage_wire::operation::{RegionUse, Table, UnknownParams};
 use brokerage_wire::params::IndexBase;
 use serde_json::{Map, Value};
 
@@ -27,11 +27,12 @@ pub static TABLE: Table = Table {
     service: "alikafka",
     version: "2019-09-16",
     profile: PROFILE,
+    calls_per_second: 20,
     region: RegionUse::Required,
     resource_form: "acs:alikafka:{region}:{account}:{id}",
     index_base: IndexBase::One,
     unknown: UnknownParams::ReadOver,
-    rows: ROWS,
+    rows: ops::ROWS,
     unimplemented: include_str!("../../coverage/alikafka/unimplemented.txt"),
     fault: fault::fault,
 };
@@ -44,32 +45,6 @@ pub static SERVICE: Service = Service {
 
 /// Operations about tags answer without a code.
 const PLAIN: [&str; 3] = ["TagResources", "UntagResources", "ListTagResources"];
-
-static ROWS: &[Row] = &[
-    row::<ops::change_resource_group::ChangeResourceGroup>(),
-    row::<ops::create_post_pay_instance::CreatePostPayInstance>(),
-    row::<ops::create_post_pay_order::CreatePostPayOrder>(),
-    row::<ops::create_pre_pay_instance::CreatePrePayInstance>(),
-    row::<ops::create_pre_pay_order::CreatePrePayOrder>(),
-    row::<ops::create_topic::CreateTopic>(),
-    row::<ops::delete_instance::DeleteInstance>(),
-    row::<ops::delete_topic::DeleteTopic>(),
-    row::<ops::downgrade_post_pay_order::DowngradePostPayOrder>(),
-    row::<ops::get_all_instance_id_list::GetAllInstanceIdList>(),
-    row::<ops::get_instance_list::GetInstanceList>(),
-    row::<ops::get_quota_tip::GetQuotaTip>(),
-    row::<ops::get_topic_list::GetTopicList>(),
-    row::<ops::list_tag_resources::ListTagResources>(),
-    row::<ops::modify_instance_name::ModifyInstanceName>(),
-    row::<ops::modify_topic_remark::ModifyTopicRemark>(),
-    row::<ops::release_instance::ReleaseInstance>(),
-    row::<ops::start_instance::StartInstance>(),
-    row::<ops::tag_resources::TagResources>(),
-    row::<ops::untag_resources::UntagResources>(),
-    row::<ops::update_instance_config::UpdateInstanceConfig>(),
-    row::<ops::upgrade_post_pay_order::UpgradePostPayOrder>(),
-    row::<ops::upgrade_pre_pay_order::UpgradePrePayOrder>(),
-];
 
 /// `Code` is a number here, and `Success` is what Terraform looks at.
 fn envelope(success: &Success<'_>, fields: Map<String, Value>) -> Map<String, Value> {

@@ -14,9 +14,6 @@ use super::property::{MINUTES_PER_HOUR, Property};
 
 /// `ProductCode` of Kafka.
 pub const PRODUCT_CODE: &str = "alikafka";
-/// Calls a second of each operation for one account. The pages name no limit; ours lets a burst of repeated orders
-/// through.
-pub const CALLS_PER_SECOND: u32 = 100;
 /// `PageSize` where none is given.
 const PAGE_SIZE_DEFAULT: i64 = 20;
 /// Largest `PageSize`.

@@ -7,7 +7,7 @@ mod ops;
 pub mod price;
 pub mod property;
 
-use brokerage_wire::operation::{RegionUse, Row, Table, UnknownParams, row};
+use brokerage_wire::operation::{RegionUse, Table, UnknownParams};
 use brokerage_wire::params::IndexBase;
 use serde_json::{Map, Value};
 
@@ -25,26 +25,16 @@ pub static TABLE: Table = Table {
     service: "bss",
     version: "2017-12-14",
     profile: crate::alikafka::PROFILE,
+    // The pages name no limit; ours lets a burst of repeated orders through.
+    calls_per_second: 100,
     region: RegionUse::Absent,
     resource_form: "acs:alikafka:{region}:{account}:{id}",
     index_base: IndexBase::One,
     unknown: UnknownParams::ReadOver,
-    rows: ROWS,
+    rows: ops::ROWS,
     unimplemented: include_str!("../../coverage/bss/unimplemented.txt"),
     fault: fault::fault,
 };
-
-static ROWS: &[Row] = &[
-    row::<ops::create_instance::CreateInstance>(),
-    row::<ops::describe_pricing_module::DescribePricingModule>(),
-    row::<ops::get_order_detail::GetOrderDetail>(),
-    row::<ops::get_pay_as_you_go_price::GetPayAsYouGoPrice>(),
-    row::<ops::get_subscription_price::GetSubscriptionPrice>(),
-    row::<ops::query_account_balance::QueryAccountBalance>(),
-    row::<ops::query_available_instances::QueryAvailableInstances>(),
-    row::<ops::query_orders::QueryOrders>(),
-    row::<ops::query_product_list::QueryProductList>(),
-];
 
 /// What stands around `Data`. `Code` is a word here, where AliKafka has a number.
 fn envelope(success: &Success<'_>, fields: Map<String, Value>) -> Map<String, Value> {

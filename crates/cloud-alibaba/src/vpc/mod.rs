@@ -5,7 +5,7 @@ pub mod convert;
 pub mod fault;
 mod ops;
 
-use brokerage_wire::operation::{RegionUse, Row, Table, UnknownParams, row};
+use brokerage_wire::operation::{RegionUse, Table, UnknownParams};
 use brokerage_wire::params::IndexBase;
 
 use super::{Service, plain_envelope};
@@ -16,11 +16,12 @@ pub static TABLE: Table = Table {
     service: "vpc",
     version: "2016-04-28",
     profile: crate::alikafka::PROFILE,
+    calls_per_second: 100,
     region: RegionUse::Required,
     resource_form: "acs:vpc:{region}:{account}:vswitch/{id}",
     index_base: IndexBase::One,
     unknown: UnknownParams::ReadOver,
-    rows: ROWS,
+    rows: ops::ROWS,
     unimplemented: "",
     fault: fault::fault,
 };
@@ -30,9 +31,3 @@ pub static SERVICE: Service = Service {
     table: &TABLE,
     envelope: plain_envelope,
 };
-
-static ROWS: &[Row] = &[
-    row::<ops::describe_v_switch_attributes::DescribeVSwitchAttributes>(),
-    row::<ops::describe_v_switches::DescribeVSwitches>(),
-    row::<ops::describe_vpcs::DescribeVpcs>(),
-];

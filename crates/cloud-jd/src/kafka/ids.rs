@@ -17,8 +17,3 @@ pub fn instance_id(chance: &Chance) -> InstanceId {
 pub fn buy_id(chance: &Chance) -> OrderId {
     OrderId::new(chance.uuid())
 }
-
-/// The resource that policies name an instance by.
-pub fn instance_resource(region_id: &str, instance_id: &str) -> String {
-    format!("jrn:kafka:{region_id}:*:instances/{instance_id}")
-}

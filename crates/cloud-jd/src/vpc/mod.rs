@@ -3,7 +3,7 @@
 pub mod convert;
 mod ops;
 
-use brokerage_wire::operation::{RegionUse, Row, Table, UnknownParams, row};
+use brokerage_wire::operation::{RegionUse, Table, UnknownParams};
 use brokerage_wire::params::IndexBase;
 
 use crate::kafka::PROFILE;
@@ -17,17 +17,13 @@ pub static TABLE: Table = Table {
     service: "vpc",
     version: "v1",
     profile: PROFILE,
+    // Ours: the vendor publishes none.
+    calls_per_second: 20,
     region: RegionUse::Required,
     resource_form: "jrn:vpc:{region}:{account}:subnets/{id}",
     index_base: IndexBase::One,
     unknown: UnknownParams::RefusedInside,
-    rows: ROWS,
+    rows: ops::ROWS,
     unimplemented: include_str!("../../coverage/jdvpc/unimplemented.txt"),
     fault: super::fault::fault,
 };
-
-static ROWS: &[Row] = &[
-    row::<ops::describe_subnet::DescribeSubnet>(),
-    row::<ops::describe_subnets::DescribeSubnets>(),
-    row::<ops::describe_vpcs::DescribeVpcs>(),
-];

@@ -21,12 +21,6 @@ pub fn instance_id(chance: &Chance) -> InstanceId {
     ))
 }
 
-/// An instance as access policies name it, without region and account (which a policy's `*` covers):
-/// `qcs::ckafka:::ckafkaId/ckafka-…`.
-pub fn instance_resource(id: &str) -> String {
-    format!("qcs::ckafka:::ckafkaId/{id}")
-}
-
 /// A new topic id: `topic-` and eight of `[a-z0-9]`.
 pub fn topic_id(chance: &Chance) -> String {
     format!("topic-{}", chance.text(LOWER_ALPHANUMERIC, ID_CHARS))

@@ -3,7 +3,7 @@
 
 mod ops;
 
-use brokerage_wire::operation::{RegionUse, Row, Table, UnknownParams, row};
+use brokerage_wire::operation::{RegionUse, Table, UnknownParams};
 use brokerage_wire::params::IndexBase;
 
 use crate::ckafka::PROFILE;
@@ -20,16 +20,12 @@ pub static TABLE: Table = Table {
     service: "tag",
     version: "2018-08-13",
     profile: PROFILE,
+    calls_per_second: 20,
     region: RegionUse::Absent,
     resource_form: "qcs::ckafka:{region}:uin/{account}:ckafkaId/{id}",
     index_base: IndexBase::Zero,
     unknown: UnknownParams::RefusedInside,
-    rows: ROWS,
+    rows: ops::ROWS,
     unimplemented: "",
     fault: fault::companion_fault,
 };
-
-static ROWS: &[Row] = &[
-    row::<ops::describe_resource_tags_by_resource_ids::DescribeResourceTagsByResourceIds>(),
-    row::<ops::modify_resource_tags::ModifyResourceTags>(),
-];

@@ -4,7 +4,7 @@
 pub mod filter;
 mod ops;
 
-use brokerage_wire::operation::{RegionUse, Row, Table, UnknownParams, row};
+use brokerage_wire::operation::{RegionUse, Table, UnknownParams};
 use brokerage_wire::params::IndexBase;
 
 use crate::ckafka::PROFILE;
@@ -16,16 +16,12 @@ pub static TABLE: Table = Table {
     service: "vpc",
     version: "2017-03-12",
     profile: PROFILE,
+    calls_per_second: 100,
     region: RegionUse::Required,
     resource_form: "qcs::vpc:{region}:uin/{account}:vpc/{id}",
     index_base: IndexBase::Zero,
     unknown: UnknownParams::RefusedInside,
-    rows: ROWS,
+    rows: ops::ROWS,
     unimplemented: "",
     fault: fault::companion_fault,
 };
-
-static ROWS: &[Row] = &[
-    row::<ops::describe_subnets::DescribeSubnets>(),
-    row::<ops::describe_vpcs::DescribeVpcs>(),
-];

@@ -4,7 +4,7 @@ use brokerage_control::instance::Edit;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::notes::Notes;
 use brokerage_wire::fault::CallError;
-use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use serde::{Deserialize, Serialize};
 
 use crate::alikafka::fault::field;
@@ -15,7 +15,6 @@ const GROUP_CHARS_MAX: usize = 64;
 
 pub struct ChangeResourceGroup;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -35,15 +34,10 @@ pub struct Response {
 
 impl Operation for ChangeResourceGroup {
     const NAME: &'static str = "ChangeResourceGroup";
-    const ACTION: &'static str = "alikafka:ChangeResourceGroup";
     const MODE: Mode = Mode::Write;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Response;
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(request.resource_id.clone())
-    }
+    const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.resource_id);
 
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let group = request.new_resource_group_id;

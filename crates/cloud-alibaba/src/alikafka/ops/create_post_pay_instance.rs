@@ -10,7 +10,6 @@ use crate::alikafka::purchase::{BoughtInstance, Purchase, ServerlessConfig, post
 
 pub struct CreatePostPayInstance;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -32,7 +31,6 @@ pub struct Request {
     serverless_config: Option<Ignored<JsonText<ServerlessConfig>>>,
 }
 
-/// The answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Response {
@@ -41,9 +39,7 @@ pub struct Response {
 
 impl Operation for CreatePostPayInstance {
     const NAME: &'static str = "CreatePostPayInstance";
-    const ACTION: &'static str = "alikafka:CreatePostPayInstance";
     const MODE: Mode = Mode::Write;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Response;
 

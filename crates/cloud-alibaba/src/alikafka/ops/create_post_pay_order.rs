@@ -34,7 +34,6 @@ pub struct Request {
     serverless_config: Option<Ignored<JsonText<ServerlessConfig>>>,
 }
 
-/// The answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Response {
@@ -43,9 +42,7 @@ pub struct Response {
 
 impl Operation for CreatePostPayOrder {
     const NAME: &'static str = "CreatePostPayOrder";
-    const ACTION: &'static str = "alikafka:CreatePostPayOrder";
     const MODE: Mode = Mode::Write;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Response;
 

@@ -10,7 +10,6 @@ use crate::alikafka::purchase::{BoughtInstance, Purchase, subscription};
 
 pub struct CreatePrePayInstance;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -33,7 +32,6 @@ pub struct Request {
     confluent_config: Option<Ignored<JsonText<Param>>>,
 }
 
-/// The answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Response {
@@ -42,9 +40,7 @@ pub struct Response {
 
 impl Operation for CreatePrePayInstance {
     const NAME: &'static str = "CreatePrePayInstance";
-    const ACTION: &'static str = "alikafka:CreatePrePayInstance";
     const MODE: Mode = Mode::Write;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Response;
 

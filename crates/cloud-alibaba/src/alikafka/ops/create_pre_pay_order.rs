@@ -10,7 +10,6 @@ use crate::alikafka::purchase::{Purchase, subscription};
 
 pub struct CreatePrePayOrder;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -35,7 +34,6 @@ pub struct Request {
     confluent_config: Option<Ignored<JsonText<Param>>>,
 }
 
-/// The answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Response {
@@ -44,9 +42,7 @@ pub struct Response {
 
 impl Operation for CreatePrePayOrder {
     const NAME: &'static str = "CreatePrePayOrder";
-    const ACTION: &'static str = "alikafka:CreatePrePayOrder";
     const MODE: Mode = Mode::Write;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Response;
 

@@ -8,7 +8,7 @@ use brokerage_domain::instance::Instance;
 use brokerage_domain::notes::Notes;
 use brokerage_domain::topic::Topic;
 use brokerage_wire::fault::CallError;
-use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use serde::Deserialize;
 
 use crate::alikafka::convert::{PARTITIONS_DEFAULT, Tag, given, tags_from};
@@ -26,7 +26,6 @@ const PARTITIONS_CLOUD_MIN: i64 = 2;
 
 pub struct CreateTopic;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -46,15 +45,10 @@ pub struct Request {
 
 impl Operation for CreateTopic {
     const NAME: &'static str = "CreateTopic";
-    const ACTION: &'static str = "alikafka:CreateTopic";
     const MODE: Mode = Mode::Write;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = ();
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(request.instance_id.clone())
-    }
+    const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.instance_id);
 
     async fn call(call: Call, request: Request) -> Result<(), CallError> {
         let Call { control, cx } = call;

@@ -8,10 +8,8 @@ use serde::{Deserialize, Serialize};
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation, RegionUse};
 
-/// The operation.
 pub struct GetAllInstanceIdList;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -28,9 +26,7 @@ pub struct Response {
 
 impl Operation for GetAllInstanceIdList {
     const NAME: &'static str = "GetAllInstanceIdList";
-    const ACTION: &'static str = "alikafka:GetAllInstanceIdList";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 20;
     const REGION: Option<RegionUse> = Some(RegionUse::Optional);
     type Request = Request;
     type Response = Response;

@@ -22,10 +22,8 @@ use crate::alikafka::notes::InstanceNotes;
 const IDS_MAX: usize = 100;
 const BYTES_PER_MB: u64 = 1 << 20;
 
-/// The operation.
 pub struct GetInstanceList;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -39,7 +37,6 @@ pub struct Request {
     series: Option<Ignored<String>>,
 }
 
-/// The answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Response {
@@ -120,10 +117,9 @@ struct UpgradeServiceDetailInfo {
 
 impl Operation for GetInstanceList {
     const NAME: &'static str = "GetInstanceList";
-    const ACTION: &'static str = "alikafka:GetInstanceList";
     const MODE: Mode = Mode::Read;
     /// Ours, and high: Terraform asks in a loop without a pause until its order is listed.
-    const CALLS_PER_SECOND: u32 = 500;
+    const CALLS_PER_SECOND: Option<u32> = Some(500);
     type Request = Request;
     type Response = Response;
 

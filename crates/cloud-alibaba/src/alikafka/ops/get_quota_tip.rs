@@ -5,11 +5,10 @@ use brokerage_domain::instance::{Instance, Phase};
 use serde::{Deserialize, Serialize};
 
 use brokerage_wire::fault::CallError;
-use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 
 pub struct GetQuotaTip;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -18,7 +17,6 @@ pub struct Request {
     instance_id: String,
 }
 
-/// The answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Response {
@@ -43,15 +41,11 @@ struct QuotaData {
 
 impl Operation for GetQuotaTip {
     const NAME: &'static str = "GetQuotaTip";
-    const ACTION: &'static str = "alikafka:GetQuotaTip";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 100;
+    const CALLS_PER_SECOND: Option<u32> = Some(100);
     type Request = Request;
     type Response = Response;
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(request.instance_id.clone())
-    }
+    const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.instance_id);
 
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = &call;

@@ -4,7 +4,7 @@ use brokerage_control::topic::TopicView;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::{Instance, Phase};
 use brokerage_wire::fault::CallError;
-use brokerage_wire::operation::{Call, Mode, Operation, RegionUse};
+use brokerage_wire::operation::{Call, Mode, Operation, RegionUse, ResourceId};
 use serde::{Deserialize, Serialize};
 
 use crate::alikafka::convert::{TagVoList, given};
@@ -17,7 +17,6 @@ const PAGE_SIZE_MAX: usize = 100;
 
 pub struct GetTopicList;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -29,7 +28,6 @@ pub struct Request {
     page_size: Option<i64>,
 }
 
-/// The answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Response {
@@ -65,16 +63,12 @@ struct TopicVo {
 
 impl Operation for GetTopicList {
     const NAME: &'static str = "GetTopicList";
-    const ACTION: &'static str = "alikafka:GetTopicList";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 100;
+    const CALLS_PER_SECOND: Option<u32> = Some(100);
     const REGION: Option<RegionUse> = Some(RegionUse::Optional);
     type Request = Request;
     type Response = Response;
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(request.instance_id.clone())
-    }
+    const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.instance_id);
 
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = &call;

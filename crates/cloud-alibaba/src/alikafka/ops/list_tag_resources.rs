@@ -15,10 +15,8 @@ use crate::alikafka::tag_resource::{ResourceType, instance_ids, resources, tags_
 /// Tags on one page. The token of the next page is how many were on those before it.
 const PAGE_TAGS_MAX: usize = 1_000;
 
-/// The operation.
 pub struct ListTagResources;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -30,7 +28,6 @@ pub struct Request {
     next_token: Option<String>,
 }
 
-/// The answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Response {
@@ -55,9 +52,8 @@ struct TagResource {
 
 impl Operation for ListTagResources {
     const NAME: &'static str = "ListTagResources";
-    const ACTION: &'static str = "alikafka:ListTagResources";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 100;
+    const CALLS_PER_SECOND: Option<u32> = Some(100);
     type Request = Request;
     type Response = Response;
 

@@ -5,11 +5,10 @@ use brokerage_domain::id::InstanceId;
 use serde::Deserialize;
 
 use brokerage_wire::fault::CallError;
-use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 
 pub struct ModifyInstanceName;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -21,15 +20,10 @@ pub struct Request {
 
 impl Operation for ModifyInstanceName {
     const NAME: &'static str = "ModifyInstanceName";
-    const ACTION: &'static str = "alikafka:ModifyInstanceName";
     const MODE: Mode = Mode::Write;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = ();
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(request.instance_id.clone())
-    }
+    const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.instance_id);
 
     async fn call(call: Call, request: Request) -> Result<(), CallError> {
         let id = InstanceId::new(request.instance_id);

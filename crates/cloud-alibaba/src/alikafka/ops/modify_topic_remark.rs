@@ -3,14 +3,13 @@
 use brokerage_control::topic_edit::TopicEdit;
 use brokerage_domain::id::InstanceId;
 use brokerage_wire::fault::CallError;
-use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use serde::Deserialize;
 
 use crate::alikafka::topic_words::check_remark;
 
 pub struct ModifyTopicRemark;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -23,15 +22,10 @@ pub struct Request {
 
 impl Operation for ModifyTopicRemark {
     const NAME: &'static str = "ModifyTopicRemark";
-    const ACTION: &'static str = "alikafka:ModifyTopicRemark";
     const MODE: Mode = Mode::Write;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = ();
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(request.instance_id.clone())
-    }
+    const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.instance_id);
 
     async fn call(call: Call, request: Request) -> Result<(), CallError> {
         let remark = request.remark.unwrap_or_default();

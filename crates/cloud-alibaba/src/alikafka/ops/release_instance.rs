@@ -7,12 +7,11 @@ use brokerage_domain::instance::{Phase, PrepaidRelease, ReleaseTerms};
 use serde::Deserialize;
 
 use brokerage_wire::fault::CallError;
-use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use brokerage_wire::params::Ignored;
 
 pub struct ReleaseInstance;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -25,15 +24,10 @@ pub struct Request {
 
 impl Operation for ReleaseInstance {
     const NAME: &'static str = "ReleaseInstance";
-    const ACTION: &'static str = "alikafka:ReleaseInstance";
     const MODE: Mode = Mode::Write;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = ();
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(request.instance_id.clone())
-    }
+    const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.instance_id);
 
     async fn call(call: Call, request: Request) -> Result<(), CallError> {
         let Call { control, cx } = call;

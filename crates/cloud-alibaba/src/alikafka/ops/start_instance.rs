@@ -7,7 +7,7 @@ use brokerage_domain::id::{InstanceId, NetworkId, SubnetId};
 use brokerage_domain::instance::Instance;
 use brokerage_domain::notes::Notes;
 use brokerage_wire::fault::CallError;
-use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use brokerage_wire::params::Ignored;
 use serde::Deserialize;
 
@@ -21,7 +21,6 @@ const SUBNETS_MAX: usize = 8;
 
 pub struct StartInstance;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -63,16 +62,12 @@ pub struct Request {
 
 impl Operation for StartInstance {
     const NAME: &'static str = "StartInstance";
-    const ACTION: &'static str = "alikafka:StartInstance";
     const MODE: Mode = Mode::Write;
     /// "The rate limit is 2 calls a second for each user."
-    const CALLS_PER_SECOND: u32 = 2;
+    const CALLS_PER_SECOND: Option<u32> = Some(2);
     type Request = Request;
     type Response = ();
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(request.instance_id.clone())
-    }
+    const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.instance_id);
 
     async fn call(call: Call, request: Request) -> Result<(), CallError> {
         let Call { control, cx } = call;

@@ -11,7 +11,6 @@ use crate::alikafka::tag_resource::{ResourceType, edit, instance_ids, resources}
 
 pub struct TagResources;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -26,9 +25,7 @@ pub struct Request {
 
 impl Operation for TagResources {
     const NAME: &'static str = "TagResources";
-    const ACTION: &'static str = "alikafka:TagResources";
     const MODE: Mode = Mode::Write;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = ();
 

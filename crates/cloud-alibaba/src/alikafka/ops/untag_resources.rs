@@ -11,7 +11,6 @@ use crate::alikafka::tag_resource::{ResourceType, edit, instance_ids, resources}
 
 pub struct UntagResources;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -25,9 +24,7 @@ pub struct Request {
 
 impl Operation for UntagResources {
     const NAME: &'static str = "UntagResources";
-    const ACTION: &'static str = "alikafka:UntagResources";
     const MODE: Mode = Mode::Write;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = ();
 

@@ -4,7 +4,7 @@ use brokerage_control::instance::Edit;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::notes::Notes;
 use brokerage_wire::fault::CallError;
-use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use serde::Deserialize;
 
 use crate::alikafka::config::Config;
@@ -12,7 +12,6 @@ use crate::alikafka::notes::InstanceNotes;
 
 pub struct UpdateInstanceConfig;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -24,15 +23,10 @@ pub struct Request {
 
 impl Operation for UpdateInstanceConfig {
     const NAME: &'static str = "UpdateInstanceConfig";
-    const ACTION: &'static str = "alikafka:UpdateInstanceConfig";
     const MODE: Mode = Mode::Write;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = ();
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(request.instance_id.clone())
-    }
+    const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.instance_id);
 
     async fn call(call: Call, request: Request) -> Result<(), CallError> {
         let Call { control, cx } = call;

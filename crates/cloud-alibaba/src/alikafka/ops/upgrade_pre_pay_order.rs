@@ -1,7 +1,7 @@
 //! UpgradePrePayOrder: makes more of a subscription, paid for what is left of its term.
 
 use brokerage_wire::fault::CallError;
-use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use brokerage_wire::params::{Ignored, JsonText, Param};
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,6 @@ use crate::alikafka::change::{Change, Direction};
 
 pub struct UpgradePrePayOrder;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -30,7 +29,6 @@ pub struct Request {
     confluent_config: Option<Ignored<JsonText<Param>>>,
 }
 
-/// The answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Response {
@@ -39,15 +37,10 @@ pub struct Response {
 
 impl Operation for UpgradePrePayOrder {
     const NAME: &'static str = "UpgradePrePayOrder";
-    const ACTION: &'static str = "alikafka:UpgradePrePayOrder";
     const MODE: Mode = Mode::Write;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Response;
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(request.instance_id.clone())
-    }
+    const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.instance_id);
 
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let change = Change {

@@ -15,9 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::alikafka::convert::settings_default;
 use crate::alikafka::ids;
-use crate::bss::convert::{
-    CALLS_PER_SECOND, PRODUCT_CODE, Subscription, check_owner, given, renewal,
-};
+use crate::bss::convert::{PRODUCT_CODE, Subscription, check_owner, given, renewal};
 use crate::bss::fault::{not_sold, order_check};
 use crate::bss::property::Properties;
 
@@ -58,7 +56,6 @@ struct Parameter {
     value: String,
 }
 
-/// The answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Response {
@@ -74,9 +71,8 @@ struct Data {
 
 impl Operation for CreateInstance {
     const NAME: &'static str = "CreateInstance";
-    const ACTION: &'static str = "bss:ModifyInstance";
+    const ACTION: &'static str = "ModifyInstance";
     const MODE: Mode = Mode::Write;
-    const CALLS_PER_SECOND: u32 = CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
 

@@ -6,7 +6,7 @@ use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
-use crate::bss::convert::{CALLS_PER_SECOND, Subscription, check_owner, given};
+use crate::bss::convert::{Subscription, check_owner, given};
 use crate::bss::price::{check_product, configured_by};
 use crate::bss::property::Property;
 
@@ -31,7 +31,6 @@ pub struct Request {
     owner_id: Option<i64>,
 }
 
-/// The answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Response {
@@ -99,9 +98,8 @@ struct AttributeValue {
 
 impl Operation for DescribePricingModule {
     const NAME: &'static str = "DescribePricingModule";
-    const ACTION: &'static str = "bss:DescribePrice";
+    const ACTION: &'static str = "DescribePrice";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
 

@@ -10,7 +10,7 @@ use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
-use crate::bss::convert::{self, CALLS_PER_SECOND, PRODUCT_CODE, Subscription, check_owner};
+use crate::bss::convert::{self, PRODUCT_CODE, Subscription, check_owner};
 
 pub struct GetOrderDetail;
 
@@ -22,7 +22,6 @@ pub struct Request {
     owner_id: Option<i64>,
 }
 
-/// The answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Response {
@@ -138,9 +137,8 @@ struct ModuleProperty {
 
 impl Operation for GetOrderDetail {
     const NAME: &'static str = "GetOrderDetail";
-    const ACTION: &'static str = "bss:DescribeOrderDetail";
+    const ACTION: &'static str = "DescribeOrderDetail";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
 

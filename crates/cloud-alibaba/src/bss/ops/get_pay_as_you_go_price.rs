@@ -5,7 +5,7 @@ use brokerage_wire::fault::{CallError, invalid};
 use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
-use crate::bss::convert::{CALLS_PER_SECOND, Subscription, check_owner, given};
+use crate::bss::convert::{Subscription, check_owner, given};
 use crate::bss::price::{
     ModuleAsked, ModuleDetails, PromotionDetails, check_product, price_modules,
 };
@@ -35,7 +35,6 @@ struct Asked {
     price_type: Option<String>,
 }
 
-/// The answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Response {
@@ -52,9 +51,8 @@ struct Data {
 
 impl Operation for GetPayAsYouGoPrice {
     const NAME: &'static str = "GetPayAsYouGoPrice";
-    const ACTION: &'static str = "bss:DescribePrice";
+    const ACTION: &'static str = "DescribePrice";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
 

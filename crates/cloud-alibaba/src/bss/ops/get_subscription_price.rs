@@ -8,9 +8,7 @@ use brokerage_wire::params::Ignored;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
-use crate::bss::convert::{
-    CALLS_PER_SECOND, MONTHS_PER_YEAR, Subscription, amount_number, check_owner, given,
-};
+use crate::bss::convert::{MONTHS_PER_YEAR, Subscription, amount_number, check_owner, given};
 use crate::bss::price::{
     ModuleAsked, ModuleDetails, PromotionDetails, check_product, price_modules,
 };
@@ -53,7 +51,6 @@ struct Asked {
     tag: Option<Ignored<String>>,
 }
 
-/// The answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Response {
@@ -74,9 +71,8 @@ struct Data {
 
 impl Operation for GetSubscriptionPrice {
     const NAME: &'static str = "GetSubscriptionPrice";
-    const ACTION: &'static str = "bss:DescribePrice";
+    const ACTION: &'static str = "DescribePrice";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
 

@@ -1,11 +1,4 @@
-//! One operation a file, named after it.
+//! One operation a file, named after it. The build script lists them: see `brokerage_operation_list`.
 
-pub mod create_instance;
-pub mod describe_pricing_module;
-pub mod get_order_detail;
-pub mod get_pay_as_you_go_price;
-pub mod get_subscription_price;
-pub mod query_account_balance;
-pub mod query_available_instances;
-pub mod query_orders;
-pub mod query_product_list;
+include!(concat!(env!("OUT_DIR"), "/bss.rs"));
+operations!();

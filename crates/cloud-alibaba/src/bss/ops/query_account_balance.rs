@@ -7,7 +7,7 @@ use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
-use crate::bss::convert::{CALLS_PER_SECOND, amount_text};
+use crate::bss::convert::amount_text;
 
 pub struct QueryAccountBalance;
 
@@ -15,7 +15,6 @@ pub struct QueryAccountBalance;
 #[derive(Debug, Deserialize)]
 pub struct Request {}
 
-/// The answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Response {
@@ -35,9 +34,8 @@ struct Data {
 impl Operation for QueryAccountBalance {
     const NAME: &'static str = "QueryAccountBalance";
     // The vendor's spelling.
-    const ACTION: &'static str = "bss:DescribeAcccount";
+    const ACTION: &'static str = "DescribeAcccount";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
 

@@ -10,14 +10,13 @@ use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::bss::convert::{
-    self, CALLS_PER_SECOND, MONTHS_PER_YEAR, PRODUCT_CODE, Page, Subscription, check_owner, given,
-    in_span, renewal, span,
+    self, MONTHS_PER_YEAR, PRODUCT_CODE, Page, Subscription, check_owner, given, in_span, renewal,
+    span,
 };
 
 /// Most ids in `InstanceIDs`.
 const IDS_MAX: usize = 100;
 
-/// The operation.
 pub struct QueryAvailableInstances;
 
 /// Parameters, as on the vendor's page.
@@ -40,7 +39,6 @@ pub struct Request {
     owner_id: Option<i64>,
 }
 
-/// The answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Response {
@@ -77,9 +75,8 @@ struct Available {
 
 impl Operation for QueryAvailableInstances {
     const NAME: &'static str = "QueryAvailableInstances";
-    const ACTION: &'static str = "bss:DescribeInstances";
+    const ACTION: &'static str = "DescribeInstances";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
 

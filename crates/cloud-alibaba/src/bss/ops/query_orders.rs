@@ -7,9 +7,7 @@ use brokerage_wire::fault::{CallError, invalid};
 use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
-use crate::bss::convert::{
-    self, CALLS_PER_SECOND, PRODUCT_CODE, Page, Subscription, check_owner, given, span,
-};
+use crate::bss::convert::{self, PRODUCT_CODE, Page, Subscription, check_owner, given, span};
 
 /// How far back orders are looked for when no time is given, seconds.
 const DEFAULT_SPAN_SECONDS: i64 = 3_600;
@@ -53,7 +51,6 @@ pub struct Request {
     owner_id: Option<i64>,
 }
 
-/// The answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Response {
@@ -98,9 +95,8 @@ struct Listed {
 
 impl Operation for QueryOrders {
     const NAME: &'static str = "QueryOrders";
-    const ACTION: &'static str = "bss:DescribeOrderList";
+    const ACTION: &'static str = "DescribeOrderList";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
 

@@ -4,7 +4,7 @@ use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
-use crate::bss::convert::{CALLS_PER_SECOND, PRODUCT_CODE, Page, Subscription};
+use crate::bss::convert::{PRODUCT_CODE, Page, Subscription};
 
 pub struct QueryProductList;
 
@@ -17,7 +17,6 @@ pub struct Request {
     query_total_count: Option<bool>,
 }
 
-/// The answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Response {
@@ -50,9 +49,8 @@ struct Product {
 
 impl Operation for QueryProductList {
     const NAME: &'static str = "QueryProductList";
-    const ACTION: &'static str = "bss:DescribeProductList";
+    const ACTION: &'static str = "DescribeProductList";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
 

@@ -3,7 +3,7 @@
 
 use brokerage_domain::id::{ID_BYTES_MAX, NetworkId};
 use brokerage_wire::fault::{CallError, invalid};
-use brokerage_wire::operation::{Call, Mode, Operation, RegionUse};
+use brokerage_wire::operation::{Call, Mode, Operation, RegionUse, ResourceId};
 use serde::Deserialize;
 
 use crate::vpc::convert::{VSwitch, v_switch};
@@ -18,16 +18,11 @@ pub struct Request {
 
 impl Operation for DescribeVSwitchAttributes {
     const NAME: &'static str = "DescribeVSwitchAttributes";
-    const ACTION: &'static str = "vpc:DescribeVSwitchAttributes";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 100;
     const REGION: Option<RegionUse> = Some(RegionUse::Optional);
     type Request = Request;
     type Response = VSwitch;
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(request.v_switch_id.clone())
-    }
+    const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.v_switch_id);
 
     async fn call(call: Call, request: Request) -> Result<VSwitch, CallError> {
         let Call { control, cx } = &call;

@@ -19,7 +19,6 @@ pub struct Request {
     page_size: Option<i64>,
 }
 
-/// The answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Response {
@@ -37,9 +36,7 @@ struct VSwitches {
 
 impl Operation for DescribeVSwitches {
     const NAME: &'static str = "DescribeVSwitches";
-    const ACTION: &'static str = "vpc:DescribeVSwitches";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 100;
     const REGION: Option<RegionUse> = Some(RegionUse::Optional);
     type Request = Request;
     type Response = Response;

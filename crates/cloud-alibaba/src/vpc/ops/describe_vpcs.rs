@@ -18,7 +18,6 @@ pub struct Request {
     page_size: Option<i64>,
 }
 
-/// The answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Response {
@@ -36,9 +35,7 @@ struct Vpcs {
 
 impl Operation for DescribeVpcs {
     const NAME: &'static str = "DescribeVpcs";
-    const ACTION: &'static str = "vpc:DescribeVpcs";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 100;
     type Request = Request;
     type Response = Response;
 

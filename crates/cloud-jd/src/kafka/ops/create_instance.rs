@@ -31,7 +31,8 @@ pub struct CreateInstance;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
-    region_id: String,
+    #[serde(rename = "regionId")]
+    _region_id: String,
     instance: InstanceSpec,
     charge: Option<ChargeSpec>,
 }
@@ -56,7 +57,6 @@ struct ReqExtension {
     msg_retain: Option<i64>,
 }
 
-/// `result` of the answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Response {
@@ -66,16 +66,10 @@ pub struct Response {
 
 impl Operation for CreateInstance {
     const NAME: &'static str = "createInstance";
-    const ACTION: &'static str = "kafka:createInstance";
     const MODE: Mode = Mode::Write;
     const PATH: &'static str = "/v1/regions/{regionId}/instances";
-    const CALLS_PER_SECOND: u32 = super::super::CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(ids::instance_resource(&request.region_id, "*"))
-    }
 
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = &call;

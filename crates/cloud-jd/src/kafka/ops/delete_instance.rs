@@ -4,40 +4,31 @@ use brokerage_control::instance::AfterRelease;
 use brokerage_domain::Error;
 use brokerage_domain::instance::{Phase, PrepaidRelease, ReleaseTerms};
 use brokerage_wire::fault::CallError;
-use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use http::Method;
 use serde::Deserialize;
 
 use crate::kafka::convert::instance_in_region;
-use crate::kafka::ids;
 
 pub struct DeleteInstance;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
-    region_id: String,
+    #[serde(rename = "regionId")]
+    _region_id: String,
     instance_id: String,
 }
 
 impl Operation for DeleteInstance {
     const NAME: &'static str = "deleteInstance";
-    const ACTION: &'static str = "kafka:deleteInstance";
     const MODE: Mode = Mode::Write;
     const METHOD: Method = Method::DELETE;
     const PATH: &'static str = "/v1/regions/{regionId}/instances/{instanceId}";
-    const CALLS_PER_SECOND: u32 = super::super::CALLS_PER_SECOND;
     type Request = Request;
     /// The answer has no `result`.
     type Response = ();
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(ids::instance_resource(
-            &request.region_id,
-            &request.instance_id,
-        ))
-    }
+    const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.instance_id);
 
     async fn call(call: Call, request: Request) -> Result<(), CallError> {
         let instance = instance_in_region(&call, &request.instance_id).await?;

@@ -9,27 +9,24 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 
 use crate::kafka::convert::{InstanceView, charge_mode, status};
-use crate::kafka::ids;
 use crate::kafka::list::{Filter, FilterField, Page, TagFilter, passes};
 
 /// `pageSize` where none is given.
 const PAGE_SIZE_DEFAULT: i64 = 10;
 
-/// The operation.
 pub struct DescribeInstances;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
-    region_id: String,
+    #[serde(rename = "regionId")]
+    _region_id: String,
     page_number: Option<i64>,
     page_size: Option<i64>,
     filters: Option<Vec<Filter>>,
     tag_filters: Option<Vec<TagFilter>>,
 }
 
-/// `result` of the answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Response {
@@ -91,17 +88,11 @@ impl Request {
 
 impl Operation for DescribeInstances {
     const NAME: &'static str = "describeInstances";
-    const ACTION: &'static str = "kafka:describeInstances";
     const MODE: Mode = Mode::Read;
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/regions/{regionId}/instances";
-    const CALLS_PER_SECOND: u32 = super::super::CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(ids::instance_resource(&request.region_id, "*"))
-    }
 
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = &call;

@@ -1,7 +1,4 @@
-//! One operation a file, named after it.
+//! One operation a file, named after it. The build script lists them: see `brokerage_operation_list`.
 
-pub mod create_instance;
-pub mod delete_instance;
-pub mod describe_instance;
-pub mod describe_instances;
-pub mod modify_instance_spec;
+include!(concat!(env!("OUT_DIR"), "/kafka.rs"));
+operations!();

@@ -5,7 +5,7 @@ use brokerage_domain::catalog::{Catalog, NodeGroup, Plan, PlanRequest};
 use brokerage_domain::instance::Instance;
 use brokerage_domain::order::Payment;
 use brokerage_wire::fault::{CallError, invalid};
-use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use serde::{Deserialize, Serialize};
 
 use crate::kafka::convert::{InstanceClassSpec, instance_in_region};
@@ -13,16 +13,15 @@ use crate::kafka::ids;
 
 pub struct ModifyInstanceSpec;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
-    region_id: String,
+    #[serde(rename = "regionId")]
+    _region_id: String,
     instance_id: String,
     instance_class_spec: Vec<InstanceClassSpec>,
 }
 
-/// `result` of the answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Response {
@@ -32,19 +31,11 @@ pub struct Response {
 
 impl Operation for ModifyInstanceSpec {
     const NAME: &'static str = "modifyInstanceSpec";
-    const ACTION: &'static str = "kafka:modifyInstanceSpec";
     const MODE: Mode = Mode::Write;
     const PATH: &'static str = "/v1/regions/{regionId}/instances/{instanceId}:modifyInstanceSpec";
-    const CALLS_PER_SECOND: u32 = super::super::CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(ids::instance_resource(
-            &request.region_id,
-            &request.instance_id,
-        ))
-    }
+    const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.instance_id);
 
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let instance = instance_in_region(&call, &request.instance_id).await?;

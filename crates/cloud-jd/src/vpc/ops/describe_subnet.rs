@@ -1,7 +1,7 @@
 //! describeSubnet: one subnet.
 
 use brokerage_wire::fault::CallError;
-use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use http::Method;
 use serde::{Deserialize, Serialize};
 
@@ -9,15 +9,14 @@ use crate::vpc::convert::SubnetView;
 
 pub struct DescribeSubnet;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
-    region_id: String,
+    #[serde(rename = "regionId")]
+    _region_id: String,
     subnet_id: String,
 }
 
-/// `result` of the answer.
 #[derive(Debug, Serialize)]
 pub struct Response {
     subnet: SubnetView,
@@ -25,20 +24,12 @@ pub struct Response {
 
 impl Operation for DescribeSubnet {
     const NAME: &'static str = "describeSubnet";
-    const ACTION: &'static str = "vpc:describeSubnet";
     const MODE: Mode = Mode::Read;
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/regions/{regionId}/subnets/{subnetId}";
-    const CALLS_PER_SECOND: u32 = crate::kafka::CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(format!(
-            "jrn:vpc:{}:*:subnets/{}",
-            request.region_id, request.subnet_id
-        ))
-    }
+    const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.subnet_id);
 
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = &call;

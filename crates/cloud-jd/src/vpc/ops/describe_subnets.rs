@@ -11,11 +11,11 @@ use crate::vpc::convert::{PAGE_SIZE_DEFAULT, SUBNET_TYPE, SubnetView, asks_for_a
 
 pub struct DescribeSubnets;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
-    region_id: String,
+    #[serde(rename = "regionId")]
+    _region_id: String,
     page_number: Option<i64>,
     page_size: Option<i64>,
     filters: Option<Vec<Filter>>,
@@ -23,7 +23,6 @@ pub struct Request {
     resource_group_ids: Option<Vec<String>>,
 }
 
-/// `result` of the answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Response {
@@ -72,17 +71,11 @@ const FIELDS: &[FilterField<Subnet>] = &[
 
 impl Operation for DescribeSubnets {
     const NAME: &'static str = "describeSubnets";
-    const ACTION: &'static str = "vpc:describeSubnets";
     const MODE: Mode = Mode::Read;
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/regions/{regionId}/subnets/";
-    const CALLS_PER_SECOND: u32 = crate::kafka::CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(format!("jrn:vpc:{}:*:subnets/*", request.region_id))
-    }
 
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = &call;

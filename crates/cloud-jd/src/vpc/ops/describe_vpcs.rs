@@ -11,7 +11,6 @@ use crate::vpc::convert::{PAGE_SIZE_DEFAULT, SUBNET_TYPE, VpcView, asks_for_abse
 
 pub struct DescribeVpcs;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
@@ -23,7 +22,6 @@ pub struct Request {
     resource_group_ids: Option<Vec<String>>,
 }
 
-/// `result` of the answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Response {
@@ -60,16 +58,15 @@ const FIELDS: &[FilterField<Placed>] = &[
 
 impl Operation for DescribeVpcs {
     const NAME: &'static str = "describeVpcs";
-    const ACTION: &'static str = "vpc:describeVpcs";
     const MODE: Mode = Mode::Read;
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/v1/regions/{regionId}/vpcs/";
-    const CALLS_PER_SECOND: u32 = crate::kafka::CALLS_PER_SECOND;
     type Request = Request;
     type Response = Response;
 
-    fn resource(request: &Request) -> Option<String> {
-        Some(format!("jrn:vpc:{}:*:vpcs/*", request.region_id))
+    // The resources of its service are subnets.
+    fn resources(request: &Request) -> Vec<String> {
+        vec![format!("jrn:vpc:{}:*:vpcs/*", request.region_id)]
     }
 
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {

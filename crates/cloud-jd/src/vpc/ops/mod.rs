@@ -1,5 +1,4 @@
-//! One operation a file, named after it.
+//! One operation a file, named after it. The build script lists them: see `brokerage_operation_list`.
 
-pub mod describe_subnet;
-pub mod describe_subnets;
-pub mod describe_vpcs;
+include!(concat!(env!("OUT_DIR"), "/vpc.rs"));
+operations!();

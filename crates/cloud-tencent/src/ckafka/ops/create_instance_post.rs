@@ -11,9 +11,7 @@ pub struct CreateInstancePost;
 
 impl Operation for CreateInstancePost {
     const NAME: &'static str = "CreateInstancePost";
-    const ACTION: &'static str = "ckafka:CreateInstancePost";
     const MODE: Mode = Mode::Write;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Answered<Operated>;
 

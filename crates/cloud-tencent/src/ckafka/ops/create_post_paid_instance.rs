@@ -88,9 +88,7 @@ struct DealInstances {
 
 impl Operation for CreatePostPaidInstance {
     const NAME: &'static str = "CreatePostPaidInstance";
-    const ACTION: &'static str = "ckafka:CreatePostPaidInstance";
     const MODE: Mode = Mode::Write;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Response;
 

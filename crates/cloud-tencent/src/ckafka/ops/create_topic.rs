@@ -8,7 +8,7 @@ use brokerage_domain::id::InstanceId;
 use brokerage_domain::notes::Notes;
 use brokerage_domain::topic::Topic;
 use brokerage_wire::fault::{CallError, Fault};
-use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::Answered;
@@ -34,7 +34,6 @@ const RETENTION_BYTES: RangeInclusive<i64> = 1 << 30..=1 << 40;
 
 pub struct CreateTopic;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -67,15 +66,10 @@ pub struct Created {
 
 impl Operation for CreateTopic {
     const NAME: &'static str = "CreateTopic";
-    const ACTION: &'static str = "ckafka:CreateTopic";
     const MODE: Mode = Mode::Write;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Answered<Created>;
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(ids::instance_resource(&request.instance_id))
-    }
+    const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.instance_id);
 
     async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
         let Call { control, cx } = call;

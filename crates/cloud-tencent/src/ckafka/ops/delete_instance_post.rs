@@ -5,7 +5,7 @@ use brokerage_domain::Error;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::{Phase, PrepaidRelease, ReleaseTerms};
 use brokerage_wire::fault::CallError;
-use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::Answered;
@@ -28,15 +28,10 @@ pub struct Deleting {
 
 impl Operation for DeleteInstancePost {
     const NAME: &'static str = "DeleteInstancePost";
-    const ACTION: &'static str = "ckafka:DeleteInstancePost";
     const MODE: Mode = Mode::Write;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Answered<Deleting>;
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(ids::instance_resource(&request.instance_id))
-    }
+    const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.instance_id);
 
     async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
         let Call { control, cx } = call;

@@ -3,11 +3,11 @@
 use brokerage_control::topic_edit::TopicEdit;
 use brokerage_domain::id::InstanceId;
 use brokerage_wire::fault::CallError;
-use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use serde::Deserialize;
 
 use crate::ckafka::answer::{Answered, Operated};
-use crate::ckafka::{check, ids};
+use crate::ckafka::check;
 
 pub struct DeleteTopicIpWhiteList;
 
@@ -21,15 +21,10 @@ pub struct Request {
 
 impl Operation for DeleteTopicIpWhiteList {
     const NAME: &'static str = "DeleteTopicIpWhiteList";
-    const ACTION: &'static str = "ckafka:DeleteTopicIpWhiteList";
     const MODE: Mode = Mode::Write;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Answered<Operated>;
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(ids::instance_resource(&request.instance_id))
-    }
+    const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.instance_id);
 
     async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
         let Call { control, cx } = call;

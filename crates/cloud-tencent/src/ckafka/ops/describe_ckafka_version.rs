@@ -2,11 +2,10 @@
 
 use brokerage_domain::id::InstanceId;
 use brokerage_wire::fault::CallError;
-use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::Answered;
-use crate::ckafka::ids;
 
 pub struct DescribeCkafkaVersion;
 
@@ -38,15 +37,10 @@ struct BrokerVersion {
 
 impl Operation for DescribeCkafkaVersion {
     const NAME: &'static str = "DescribeCkafkaVersion";
-    const ACTION: &'static str = "ckafka:DescribeCkafkaVersion";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Answered<InstanceVersion>;
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(ids::instance_resource(&request.instance_id))
-    }
+    const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.instance_id);
 
     async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
         let id = InstanceId::new(request.instance_id);

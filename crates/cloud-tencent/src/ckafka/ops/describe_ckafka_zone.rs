@@ -86,9 +86,7 @@ struct Price {
 
 impl Operation for DescribeCkafkaZone {
     const NAME: &'static str = "DescribeCkafkaZone";
-    const ACTION: &'static str = "ckafka:DescribeCkafkaZone";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Answered<Zones>;
 

@@ -5,12 +5,11 @@ use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Instance;
 use brokerage_domain::topic::TopicUsage;
 use brokerage_wire::fault::CallError;
-use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::Answered;
 use crate::ckafka::convert::{self, Tag, VipEntity};
-use crate::ckafka::ids;
 use crate::ckafka::notes::{ConfigShown, DynamicRetentionShown, InstanceNotes};
 
 /// Kafka's `transactional.id.expiration.ms` where none is set: a week.
@@ -102,15 +101,10 @@ struct DynamicDisk {
 
 impl Operation for DescribeInstanceAttributes {
     const NAME: &'static str = "DescribeInstanceAttributes";
-    const ACTION: &'static str = "ckafka:DescribeInstanceAttributes";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Answered<Attributes>;
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(ids::instance_resource(&request.instance_id))
-    }
+    const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.instance_id);
 
     async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
         let Call { control, cx } = &call;

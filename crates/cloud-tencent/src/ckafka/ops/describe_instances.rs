@@ -16,10 +16,8 @@ const LIMIT_DEFAULT: i64 = 10;
 /// Largest `Limit`.
 const LIMIT_MAX: i64 = 100;
 
-/// The operation.
 pub struct DescribeInstances;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -51,9 +49,7 @@ struct Entry {
 
 impl Operation for DescribeInstances {
     const NAME: &'static str = "DescribeInstances";
-    const ACTION: &'static str = "ckafka:DescribeInstances";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Answered<Found>;
 

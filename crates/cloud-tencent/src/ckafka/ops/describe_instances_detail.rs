@@ -17,10 +17,8 @@ const LIMIT_DEFAULT: i64 = 10;
 /// cutting it would lose rows.
 const LIMIT_MAX: i64 = 100;
 
-/// The operation.
 pub struct DescribeInstancesDetail;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -97,9 +95,7 @@ struct Detail {
 
 impl Operation for DescribeInstancesDetail {
     const NAME: &'static str = "DescribeInstancesDetail";
-    const ACTION: &'static str = "ckafka:DescribeInstancesDetail";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Response;
 

@@ -12,7 +12,6 @@ const LIMIT_MAX: i64 = 100;
 
 pub struct DescribeRegion;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -42,9 +41,7 @@ pub struct Region {
 
 impl Operation for DescribeRegion {
     const NAME: &'static str = "DescribeRegion";
-    const ACTION: &'static str = "ckafka:DescribeRegion";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 20;
     const REGION: Option<RegionUse> = Some(RegionUse::Absent);
     type Request = Request;
     type Response = Answered<Vec<Region>>;

@@ -32,9 +32,7 @@ pub struct Task {
 
 impl Operation for DescribeTaskStatus {
     const NAME: &'static str = "DescribeTaskStatus";
-    const ACTION: &'static str = "ckafka:DescribeTaskStatus";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Answered<Task>;
 

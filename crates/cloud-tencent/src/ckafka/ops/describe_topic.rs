@@ -2,12 +2,11 @@
 
 use brokerage_domain::id::InstanceId;
 use brokerage_wire::fault::CallError;
-use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::{Answered, Page};
 use crate::ckafka::check::given;
-use crate::ckafka::ids;
 use crate::ckafka::topics;
 
 /// `Limit` where none is given.
@@ -17,7 +16,6 @@ const LIMIT_MAX: i64 = 200;
 
 pub struct DescribeTopic;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -46,15 +44,10 @@ struct Entry {
 
 impl Operation for DescribeTopic {
     const NAME: &'static str = "DescribeTopic";
-    const ACTION: &'static str = "ckafka:DescribeTopic";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Answered<Found>;
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(ids::instance_resource(&request.instance_id))
-    }
+    const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.instance_id);
 
     async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
         let Call { control, cx } = &call;

@@ -4,11 +4,10 @@ use brokerage_domain::Error;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
 use brokerage_wire::fault::CallError;
-use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::Answered;
-use crate::ckafka::ids;
 use crate::ckafka::topics::{self, Config};
 
 pub struct DescribeTopicAttributes;
@@ -59,15 +58,10 @@ struct Partition {
 
 impl Operation for DescribeTopicAttributes {
     const NAME: &'static str = "DescribeTopicAttributes";
-    const ACTION: &'static str = "ckafka:DescribeTopicAttributes";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Answered<Attributes>;
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(ids::instance_resource(&request.instance_id))
-    }
+    const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.instance_id);
 
     async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
         let Call { control, cx } = &call;

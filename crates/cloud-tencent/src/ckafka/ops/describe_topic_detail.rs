@@ -4,13 +4,12 @@ use brokerage_control::topic::TopicView;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Instance;
 use brokerage_wire::fault::CallError;
-use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::{Answered, Page};
 use crate::ckafka::check::{self, given};
 use crate::ckafka::convert::Tag;
-use crate::ckafka::ids;
 use crate::ckafka::topics::{self, Config};
 
 /// `Limit` where none is given.
@@ -22,7 +21,6 @@ const NOT_FORWARDED: i64 = 1;
 
 pub struct DescribeTopicDetail;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -83,15 +81,10 @@ struct RetentionTime {
 
 impl Operation for DescribeTopicDetail {
     const NAME: &'static str = "DescribeTopicDetail";
-    const ACTION: &'static str = "ckafka:DescribeTopicDetail";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Answered<Found>;
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(ids::instance_resource(&request.instance_id))
-    }
+    const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.instance_id);
 
     async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
         let Call { control, cx } = &call;

@@ -10,9 +10,7 @@ pub struct DescribeTypeInstances;
 
 impl Operation for DescribeTypeInstances {
     const NAME: &'static str = "DescribeTypeInstances";
-    const ACTION: &'static str = "ckafka:DescribeTypeInstances";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Answered<Found>;
 

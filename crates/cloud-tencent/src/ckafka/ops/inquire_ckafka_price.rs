@@ -21,7 +21,6 @@ const MONTHS_MAX: i64 = 36;
 
 pub struct InquireCkafkaPrice;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -73,9 +72,7 @@ pub struct Prices {
 
 impl Operation for InquireCkafkaPrice {
     const NAME: &'static str = "InquireCkafkaPrice";
-    const ACTION: &'static str = "ckafka:InquireCkafkaPrice";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Answered<Prices>;
 

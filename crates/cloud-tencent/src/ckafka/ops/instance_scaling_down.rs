@@ -3,20 +3,18 @@
 use brokerage_control::instance::Edit;
 use brokerage_domain::id::InstanceId;
 use brokerage_wire::fault::CallError;
-use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::Answered;
 use crate::ckafka::change::{Sizes, plan_changed, resize};
 use crate::ckafka::check;
-use crate::ckafka::ids;
 
 /// `UpgradeStrategy`: steady, fast. Sizes change without moving data here, so that both are the same.
 const STRATEGIES: std::ops::RangeInclusive<i64> = 1..=2;
 
 pub struct InstanceScalingDown;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -36,15 +34,10 @@ pub struct Scaling {
 
 impl Operation for InstanceScalingDown {
     const NAME: &'static str = "InstanceScalingDown";
-    const ACTION: &'static str = "ckafka:InstanceScalingDown";
     const MODE: Mode = Mode::Write;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Answered<Scaling>;
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(ids::instance_resource(&request.instance_id))
-    }
+    const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.instance_id);
 
     async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
         check::within("UpgradeStrategy", request.upgrade_strategy, STRATEGIES)?;

@@ -7,7 +7,7 @@ use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Instance;
 use brokerage_domain::notes::Notes;
 use brokerage_wire::fault::CallError;
-use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use brokerage_wire::params::Ignored;
 use serde::Deserialize;
 
@@ -33,7 +33,6 @@ const REPLICAS_MAX: i64 = 3;
 
 pub struct ModifyInstanceAttributes;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -87,15 +86,10 @@ struct DynamicDisk {
 
 impl Operation for ModifyInstanceAttributes {
     const NAME: &'static str = "ModifyInstanceAttributes";
-    const ACTION: &'static str = "ckafka:ModifyInstanceAttributes";
     const MODE: Mode = Mode::Write;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Answered<Operated>;
-
-    fn resource(request: &Request) -> Option<String> {
-        Some(ids::instance_resource(&request.instance_id))
-    }
+    const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.instance_id);
 
     async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
         let id = InstanceId::new(request.instance_id.clone());

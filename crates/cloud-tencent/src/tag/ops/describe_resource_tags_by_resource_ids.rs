@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::Page;
 use crate::ckafka::check;
-use crate::ckafka::ids;
 use crate::tag::{RESOURCE_PREFIX, SERVICE};
 
 /// `Limit` where none is given.
@@ -21,7 +20,6 @@ const RESOURCES_MAX: usize = 50;
 
 pub struct DescribeResourceTagsByResourceIds;
 
-/// Parameters, as in the vendor's SDKs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -57,15 +55,12 @@ struct TagResource {
 
 impl Operation for DescribeResourceTagsByResourceIds {
     const NAME: &'static str = "DescribeResourceTagsByResourceIds";
-    const ACTION: &'static str = "tag:DescribeResourceTagsByResourceIds";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Response;
 
     fn resources(request: &Request) -> Vec<String> {
-        let named = request.resource_ids.iter();
-        named.map(|id| ids::instance_resource(id)).collect()
+        request.resource_ids.clone()
     }
 
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {

@@ -1,4 +1,4 @@
-//! One operation a file, named after it.
+//! One operation a file, named after it. The build script lists them: see `brokerage_operation_list`.
 
-pub mod describe_resource_tags_by_resource_ids;
-pub mod modify_resource_tags;
+include!(concat!(env!("OUT_DIR"), "/tag.rs"));
+operations!();

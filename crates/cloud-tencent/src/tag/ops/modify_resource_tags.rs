@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::ckafka::check;
 use crate::ckafka::convert::Tag;
-use crate::ckafka::ids;
 use crate::tag::{RESOURCE_PREFIX, SERVICE};
 
 /// Parts of a resource name, `qcs::ckafka:REGION:uin/UIN:ckafkaId/ID`.
@@ -38,16 +37,14 @@ pub struct Response {}
 
 impl Operation for ModifyResourceTags {
     const NAME: &'static str = "ModifyResourceTags";
-    const ACTION: &'static str = "tag:ModifyResourceTags";
     const MODE: Mode = Mode::Write;
-    const CALLS_PER_SECOND: u32 = 20;
     type Request = Request;
     type Response = Response;
 
-    fn resource(request: &Request) -> Option<String> {
-        let named = instance_of(&request.resource).ok();
+    fn resources(request: &Request) -> Vec<String> {
         // What names no instance is refused by the call itself.
-        named.map(|(_, id)| ids::instance_resource(id.as_str()))
+        let named = instance_of(&request.resource).into_iter();
+        named.map(|(_, id)| id.to_string()).collect()
     }
 
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {

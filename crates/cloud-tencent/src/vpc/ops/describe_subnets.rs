@@ -43,7 +43,6 @@ pub struct Request {
     limit: Option<i64>,
 }
 
-/// The answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Response {
@@ -76,9 +75,7 @@ struct Subnet {
 
 impl Operation for DescribeSubnets {
     const NAME: &'static str = "DescribeSubnets";
-    const ACTION: &'static str = "vpc:DescribeSubnets";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 100;
     type Request = Request;
     type Response = Response;
 

@@ -30,7 +30,6 @@ pub struct Request {
     limit: Option<i64>,
 }
 
-/// The answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Response {
@@ -59,9 +58,7 @@ struct Vpc {
 
 impl Operation for DescribeVpcs {
     const NAME: &'static str = "DescribeVpcs";
-    const ACTION: &'static str = "vpc:DescribeVpcs";
     const MODE: Mode = Mode::Read;
-    const CALLS_PER_SECOND: u32 = 100;
     type Request = Request;
     type Response = Response;
 
