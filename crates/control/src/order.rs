@@ -10,7 +10,7 @@ use brokerage_domain::error::Kind;
 use brokerage_domain::id::{InstanceId, OrderId};
 use brokerage_domain::instance::{Instance, Phase, Want, instance_name_check, tags_check};
 use brokerage_domain::ledger::{Transfer, TransferKind, customer_account, revenue_account};
-use brokerage_domain::listing::Listing;
+use brokerage_domain::listing::{Listing, OrderClass};
 use brokerage_domain::money::Money;
 use brokerage_domain::notes::Notes;
 use brokerage_domain::order::{
@@ -24,6 +24,7 @@ use brokerage_store::instance::{
     Attention, instance_by_id, instance_by_order, instance_count_spec, instance_insert,
 };
 use brokerage_store::ledger::{Entered, transfer_hold, transfer_pay};
+use brokerage_store::list::Classes;
 use brokerage_store::order::{order_by_id, order_insert, order_page};
 use brokerage_store::timer::timer_set;
 use serde::{Deserialize, Serialize};
@@ -270,8 +271,8 @@ impl Control {
             .ok_or_else(|| Error::not_found(Kind::Order, id.as_str()))
     }
 
-    /// The caller's orders in this profile and every region, made in a span of business time, newest first, with how
-    /// many there are in all.
+    /// The caller's orders in this profile and every region that pass `filter`, made in a span of business time, newest
+    /// first, with how many there are in all. A page costs the same wherever it is.
     ///
     /// # Errors
     /// [`Error::Internal`].
@@ -279,12 +280,14 @@ impl Control {
         &self,
         cx: &Context,
         span: (Moment, Moment),
-        offset: i64,
-        limit: u32,
+        filter: impl Fn(OrderClass) -> bool,
+        (offset, limit): (i64, u32),
     ) -> Result<(Vec<Order>, i64)> {
         let (account, profile) = (cx.account().clone(), cx.profile);
+        let classes = Classes(OrderClass::all().map(filter));
         self.read("order_list", move |tx| {
-            Ok(order_page(tx, &account, profile, span, offset, limit)?)
+            let asked = (span, classes);
+            Ok(order_page(tx, &account, profile, asked, offset, limit)?)
         })
         .await
     }

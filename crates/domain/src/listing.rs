@@ -2,6 +2,7 @@
 
 use crate::clock::Moment;
 use crate::instance::{Instance, Phase};
+use crate::order::{Order, OrderKind};
 
 /// From what times are counted down in keys, so that the newest comes first and every key has as many digits.
 const NEWEST_FIRST_BEGIN: i64 = 9_000_000_000_000_000_000;
@@ -69,6 +70,50 @@ pub fn newest_first_moment(key: &str) -> Option<Moment> {
     Some(Moment::from_micros(NEWEST_FIRST_BEGIN - number))
 }
 
+/// Classes that the counters of a list tell apart.
+pub const LIST_CLASSES: usize = 8;
+
+/// What lists of orders are filtered by. Orders of one class pass the same filters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderClass {
+    /// Whether the term is paid in advance.
+    pub is_prepaid: bool,
+    /// What kind of purchase.
+    pub kind: OrderKind,
+    /// Whether nothing was delivered and all money went back. An order that has come here stays.
+    pub is_given_back: bool,
+}
+
+impl OrderClass {
+    /// All classes, by number.
+    pub fn all() -> [Self; LIST_CLASSES] {
+        std::array::from_fn(|number| Self {
+            is_prepaid: number & 1 == 0,
+            kind: match number & 2 {
+                0 => OrderKind::New,
+                _ => OrderKind::Change,
+            },
+            is_given_back: number & 4 != 0,
+        })
+    }
+
+    /// That of an order.
+    pub fn of(order: &Order) -> Self {
+        Self {
+            is_prepaid: order.charge.is_prepaid(),
+            kind: order.kind,
+            is_given_back: order.state().is_given_back(),
+        }
+    }
+
+    /// The number that is stored, below [`LIST_CLASSES`].
+    pub fn number(self) -> usize {
+        usize::from(!self.is_prepaid)
+            | usize::from(self.kind == OrderKind::Change) << 1
+            | usize::from(self.is_given_back) << 2
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -82,6 +127,13 @@ mod tests {
             prop_assert_eq!(key(a).cmp(&key(b)), b.cmp(&a));
             prop_assert_eq!(key(a).len(), 19);
             prop_assert_eq!(newest_first_moment(&key(a)), Some(Moment::from_micros(a)));
+        }
+    }
+
+    #[test]
+    fn classes_of_orders_are_numbered() {
+        for (number, class) in OrderClass::all().into_iter().enumerate() {
+            assert_eq!(class.number(), number, "{class:?}");
         }
     }
 

@@ -180,6 +180,13 @@ pub enum OrderState {
     NeedsOperator,
 }
 
+impl OrderState {
+    /// Whether nothing was delivered and all money went back.
+    pub const fn is_given_back(self) -> bool {
+        matches!(self, Self::Failed | Self::Cancelled)
+    }
+}
+
 /// The state that `lines` add up to. An order without lines is fulfilled by definition; none is ever stored.
 pub fn order_state(lines: impl IntoIterator<Item = LineState>) -> OrderState {
     let (mut delivered, mut failed, mut cancelled, mut placed, mut stuck) = (0, 0, 0, 0, 0);

@@ -7,7 +7,9 @@ use brokerage_domain::listing::Listing;
 
 use crate::document;
 use crate::error::StoreError;
-use crate::list::{Block, Division, List, find, list_add, list_blocks, list_remove, total};
+use crate::list::{
+    Block, Classes, Division, Entries, List, find, list_add, list_blocks, list_remove, total,
+};
 use crate::params;
 use crate::tx::Tx;
 use crate::value::Row;
@@ -16,6 +18,9 @@ use crate::value::Row;
 pub const INSTANCE_PAGE: u32 = 1_000;
 /// Unsettled instances that one reconciler pass takes.
 pub const UNSETTLED_MAX: u32 = 200;
+
+/// The one class of lists of instances.
+const CLASS: usize = 0;
 
 /// The columns of an instance, in the order of [`read`].
 macro_rules! columns {
@@ -65,7 +70,7 @@ crate::statements! {
               listed = CASE WHEN phase IN ('released', 'gone') OR (CAST($5 AS BIGINT) = 1 AND phase IN ('failed', 'releasing')) \
               THEN 0 ELSE 1 END WHERE profile = $1";
     DELETE_BLOCKS = "DELETE FROM list_block WHERE kind = 'instance' AND profile = $1";
-    INSERT_BLOCKS = "INSERT INTO list_block (account_id, kind, profile, list, first, until, entries) \
+    INSERT_BLOCKS = "INSERT INTO list_block (account_id, kind, profile, list, first, until, class_0) \
                      SELECT account_id, 'instance', CAST($1 AS TEXT), list, CASE WHEN block = 0 THEN '' ELSE first END, \
                      LEAD(first) OVER (PARTITION BY account_id, list ORDER BY block), entries \
                      FROM (SELECT account_id, list, block, MIN(list_key) AS first, COUNT(*) AS entries \
@@ -185,7 +190,7 @@ pub fn instance_insert(
         return Ok(());
     }
     let of = instances_of(instance.account_id.as_str(), &instance.profile, list);
-    list_add(tx, of, &key, &mut |tx, block| divide(tx, of, block))
+    list_add(tx, of, &key, CLASS, &mut |tx, block| divide(tx, of, block))
 }
 
 const fn instances_of<'a>(account_id: &'a str, profile: &'a str, list: &'a str) -> List<'a> {
@@ -206,7 +211,7 @@ fn divide(tx: &mut dyn Tx, of: List<'_>, block: &Block) -> Result<Division, Stor
         ..
     } = of;
     let (first, until) = (&block.first, block.until.as_deref());
-    let half = block.entries / 2;
+    let half = block.entries.all() / 2;
     let values = params![account_id, profile, list, first, half];
     let mut middle = tx.query_first(&SELECT_MIDDLE, values)?;
     if middle
@@ -223,7 +228,8 @@ fn divide(tx: &mut dyn Tx, of: List<'_>, block: &Block) -> Result<Division, Stor
     let entries = tx
         .query_first(&COUNT_BETWEEN, values)?
         .map_or(Ok(0), |row| row.int(0))?;
-    Ok((entries > 0).then(|| (middle.to_owned(), entries)))
+    let counted = Entries::default().plus(CLASS, entries);
+    Ok((entries > 0).then(|| (middle.to_owned(), counted)))
 }
 
 /// Writes back an instance that was read in revision `instance.revision`; `false` when it has changed since, and
@@ -271,7 +277,7 @@ pub fn instance_update(
         let values = params![instance.id.as_str(), hiding[0], hiding[1], hiding[2]];
         if let Some(left) = tx.query_first(&UNLIST, values)? {
             let of = instances_of(left.text(0)?, left.text(1)?, left.text(2)?);
-            list_remove(tx, of, left.text(3)?)?;
+            list_remove(tx, of, left.text(3)?, CLASS)?;
         }
     }
     Ok(true)
@@ -303,7 +309,7 @@ pub fn instance_owned(
         .transpose()
 }
 
-/// The account's instances in one profile after the id `after`, those that are gone left out.
+/// The account's instances in one profile after the id `after`, at most `limit`, those that are gone left out.
 ///
 /// # Errors
 /// As [`Tx::query`].
@@ -311,16 +317,14 @@ pub fn instance_owned_page(
     tx: &mut dyn Tx,
     account: &AccountId,
     profile: &str,
-    after: &str,
+    (after, limit): (&str, u32),
 ) -> Result<Vec<Instance>, StoreError> {
-    let rows = tx.query(
-        &SELECT_OWNED_PAGE,
-        params![account.as_str(), profile, after, INSTANCE_PAGE],
-    )?;
+    let values = params![account.as_str(), profile, after, limit.min(INSTANCE_PAGE)];
+    let rows = tx.query(&SELECT_OWNED_PAGE, values)?;
     rows.iter().map(read).collect()
 }
 
-/// The account's instances in one profile after the id `after` that carry tags, those that are gone left out.
+/// The account's instances in one profile after the id `after` that carry tags, at most `limit`, those that are gone left out.
 ///
 /// # Errors
 /// As [`Tx::query`].
@@ -328,12 +332,10 @@ pub fn instance_tagged_page(
     tx: &mut dyn Tx,
     account: &AccountId,
     profile: &str,
-    after: &str,
+    (after, limit): (&str, u32),
 ) -> Result<Vec<Instance>, StoreError> {
-    let rows = tx.query(
-        &SELECT_TAGGED_PAGE,
-        params![account.as_str(), profile, after, INSTANCE_PAGE],
-    )?;
+    let values = params![account.as_str(), profile, after, limit.min(INSTANCE_PAGE)];
+    let rows = tx.query(&SELECT_TAGGED_PAGE, values)?;
     rows.iter().map(read).collect()
 }
 
@@ -349,8 +351,8 @@ pub fn instance_list_page(
     (offset, limit): (i64, u32),
 ) -> Result<(Vec<Instance>, i64), StoreError> {
     let blocks = list_blocks(tx, instances_of(account.as_str(), profile, list))?;
-    let total = total(&blocks);
-    let Some((block, within)) = find(&blocks, offset) else {
+    let total = total(&blocks, Classes::ALL);
+    let Some((block, within)) = find(&blocks, Classes::ALL, offset) else {
         return Ok((Vec::new(), total));
     };
     let limit = limit.min(INSTANCE_PAGE);

@@ -1,15 +1,17 @@
 //! Lists in blocks: the total of a list, and where its n-th entry stands, without walking through it.
 //!
 //! A list's entries are rows of another table, in the order of a text key. Here neighbours are counted together: a block has
-//! the number of entries with keys from its `first` to before its `until`, and the blocks of a list leave no gap. Whoever
-//! inserts or takes an entry counts it in the same transaction.
+//! the number of entries with keys from its `first` to before its `until`, class by class, and the blocks of a list leave no
+//! gap. Whoever inserts or takes an entry, or moves it to another class, counts it in the same transaction.
 //!
 //! PostgreSQL runs such transactions side by side. Then the row of a block is what they wait for: `until` is compared after
 //! the wait, so that a block which was divided meanwhile is not counted in, and the search begins again.
 
+use brokerage_domain::listing::LIST_CLASSES;
+
 use crate::error::StoreError;
-use crate::params;
 use crate::tx::Tx;
+use crate::value::{Row, Value};
 
 /// Entries of a block before it is divided.
 pub const BLOCK_ENTRIES_MAX: i64 = 1_024;
@@ -18,25 +20,33 @@ const MERGED_ENTRIES_MAX: i64 = BLOCK_ENTRIES_MAX / 4;
 /// Searches for the block of a key, before the caller is told to try again.
 const SEARCHES_MAX: u32 = 16;
 
+/// The columns of the counters, one a class.
+macro_rules! counters {
+    () => {
+        "class_0, class_1, class_2, class_3, class_4, class_5, class_6, class_7"
+    };
+}
+
 crate::statements! {
-    /// Counts an entry in or out of the block of its key.
-    COUNT = "UPDATE list_block SET entries = entries + $6 WHERE account_id = $1 AND kind = $2 AND profile = $3 AND list = $4 \
+    /// Counts entries in or out in the block of a key.
+    COUNT = concat!("UPDATE list_block SET class_0 = class_0 + $6, class_1 = class_1 + $7, class_2 = class_2 + $8, \
+        class_3 = class_3 + $9, class_4 = class_4 + $10, class_5 = class_5 + $11, class_6 = class_6 + $12, class_7 = class_7 + $13 \
+        WHERE account_id = $1 AND kind = $2 AND profile = $3 AND list = $4 \
         AND first = (SELECT first FROM list_block WHERE account_id = $1 AND kind = $2 AND profile = $3 AND list = $4 \
-        AND first <= $5 ORDER BY first DESC LIMIT 1) AND (until IS NULL OR $5 < until) RETURNING first, until, entries";
-    /// The first block of a list.
-    BEGIN = "INSERT INTO list_block (account_id, kind, profile, list, first, until, entries) \
-        VALUES ($1, $2, $3, $4, '', NULL, 0) ON CONFLICT DO NOTHING";
-    INSERT = "INSERT INTO list_block (account_id, kind, profile, list, first, until, entries) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    SHORTEN = "UPDATE list_block SET until = $6, entries = entries - $7 \
+        AND first <= $5 ORDER BY first DESC LIMIT 1) AND (until IS NULL OR $5 < until) RETURNING first, until, ", counters!());
+    INSERT = concat!("INSERT INTO list_block (account_id, kind, profile, list, first, until, ", counters!(), ") \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING");
+    SHORTEN = "UPDATE list_block SET until = $6, class_0 = class_0 - $7, class_1 = class_1 - $8, class_2 = class_2 - $9, \
+        class_3 = class_3 - $10, class_4 = class_4 - $11, class_5 = class_5 - $12, class_6 = class_6 - $13, class_7 = class_7 - $14 \
         WHERE account_id = $1 AND kind = $2 AND profile = $3 AND list = $4 AND first = $5";
-    SELECT_BEFORE = "SELECT first, entries FROM list_block WHERE account_id = $1 AND kind = $2 AND profile = $3 AND list = $4 \
-        AND first < $5 ORDER BY first DESC LIMIT 1";
-    LENGTHEN = "UPDATE list_block SET until = $7, entries = entries + $8 \
+    SELECT_BEFORE = concat!("SELECT first, until, ", counters!(), " FROM list_block \
+        WHERE account_id = $1 AND kind = $2 AND profile = $3 AND list = $4 AND first < $5 ORDER BY first DESC LIMIT 1");
+    LENGTHEN = "UPDATE list_block SET until = $7, class_0 = class_0 + $8, class_1 = class_1 + $9, class_2 = class_2 + $10, \
+        class_3 = class_3 + $11, class_4 = class_4 + $12, class_5 = class_5 + $13, class_6 = class_6 + $14, class_7 = class_7 + $15 \
         WHERE account_id = $1 AND kind = $2 AND profile = $3 AND list = $4 AND first = $5 AND until = $6";
     DELETE = "DELETE FROM list_block WHERE account_id = $1 AND kind = $2 AND profile = $3 AND list = $4 AND first = $5";
-    SELECT_BLOCKS = "SELECT first, until, entries FROM list_block \
-        WHERE account_id = $1 AND kind = $2 AND profile = $3 AND list = $4 ORDER BY first";
+    SELECT_BLOCKS = concat!("SELECT first, until, ", counters!(), " FROM list_block \
+        WHERE account_id = $1 AND kind = $2 AND profile = $3 AND list = $4 ORDER BY first");
 }
 
 /// Which list.
@@ -52,6 +62,85 @@ pub struct List<'a> {
     pub list: &'a str,
 }
 
+impl<'a> List<'a> {
+    /// What names the list, then what the statement has besides.
+    fn values<const N: usize>(self, more: [Value<'a>; N]) -> Vec<Value<'a>> {
+        let Self {
+            account_id,
+            kind,
+            profile,
+            list,
+        } = self;
+        let mut values = Vec::with_capacity(4 + N + LIST_CLASSES);
+        values.extend([account_id, kind, profile, list].map(Value::from));
+        values.extend(more);
+        values
+    }
+}
+
+/// How many entries of each class. A list without classes counts in the first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Entries(pub [i64; LIST_CLASSES]);
+
+impl Entries {
+    /// One entry.
+    #[must_use]
+    pub fn one(class: usize) -> Self {
+        Self::default().plus(class, 1)
+    }
+
+    /// With `entries` more of a class.
+    #[must_use]
+    pub fn plus(mut self, class: usize, entries: i64) -> Self {
+        self.0[class] += entries;
+        self
+    }
+
+    /// Of all classes together.
+    #[must_use]
+    pub fn all(&self) -> i64 {
+        self.0.iter().sum()
+    }
+
+    /// Of the classes that are chosen.
+    #[must_use]
+    pub fn of(&self, classes: Classes) -> i64 {
+        let chosen = self.0.iter().zip(classes.0);
+        chosen
+            .filter_map(|(entries, is_chosen)| is_chosen.then_some(entries))
+            .sum()
+    }
+
+    fn read(row: &Row, first: usize) -> Result<Self, StoreError> {
+        let mut entries = Self::default();
+        for (class, counted) in entries.0.iter_mut().enumerate() {
+            *counted = row.int(first + class)?;
+        }
+        Ok(entries)
+    }
+
+    fn values<'v>(self) -> impl Iterator<Item = Value<'v>> {
+        self.0.into_iter().map(Value::from)
+    }
+}
+
+impl std::ops::Neg for Entries {
+    type Output = Self;
+
+    fn neg(self) -> Self {
+        Self(self.0.map(|entries| -entries))
+    }
+}
+
+/// Which classes of a list are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Classes(pub [bool; LIST_CLASSES]);
+
+impl Classes {
+    /// The whole list.
+    pub const ALL: Self = Self([true; LIST_CLASSES]);
+}
+
 /// Neighbours that are counted together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
@@ -60,11 +149,21 @@ pub struct Block {
     /// Entries have keys before this one; `None` in the last block.
     pub until: Option<String>,
     /// How many.
-    pub entries: i64,
+    pub entries: Entries,
+}
+
+impl Block {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            first: row.text(0)?.to_owned(),
+            until: row.opt_text(1)?.map(str::to_owned),
+            entries: Entries::read(row, 2)?,
+        })
+    }
 }
 
 /// Where a block is divided: the key that the second half begins with, and the entries from there.
-pub type Division = Option<(String, i64)>;
+pub type Division = Option<(String, Entries)>;
 
 /// Counts an entry in. Its row has been inserted before. `divide` finds the middle of a block that is too large.
 ///
@@ -74,39 +173,23 @@ pub fn list_add(
     tx: &mut dyn Tx,
     list: List<'_>,
     key: &str,
+    class: usize,
     divide: &mut dyn FnMut(&mut dyn Tx, &Block) -> Result<Division, StoreError>,
 ) -> Result<(), StoreError> {
-    let block = count(tx, list, key, 1)?;
-    if block.entries <= BLOCK_ENTRIES_MAX {
+    let block = count(tx, list, key, Entries::one(class))?;
+    if block.entries.all() <= BLOCK_ENTRIES_MAX {
         return Ok(());
     }
     let Some((middle, entries)) = divide(tx, &block)? else {
         // All of one key: such a block stays whole.
         return Ok(());
     };
-    let List {
-        account_id,
-        kind,
-        profile,
-        list,
-    } = list;
-    let until = block.until.as_deref();
-    tx.execute(
-        &SHORTEN,
-        params![
-            account_id,
-            kind,
-            profile,
-            list,
-            &block.first,
-            &middle,
-            entries
-        ],
-    )?;
-    tx.execute(
-        &INSERT,
-        params![account_id, kind, profile, list, &middle, until, entries],
-    )?;
+    let mut values = list.values([Value::from(&block.first), Value::from(&middle)]);
+    values.extend(entries.values());
+    tx.execute(&SHORTEN, &values)?;
+    let mut values = list.values([Value::from(&middle), Value::from(block.until.as_deref())]);
+    values.extend(entries.values());
+    tx.execute(&INSERT, &values)?;
     Ok(())
 }
 
@@ -114,63 +197,66 @@ pub fn list_add(
 ///
 /// # Errors
 /// As [`Tx::query`]; [`StoreError::Contention`].
-pub fn list_remove(tx: &mut dyn Tx, list: List<'_>, key: &str) -> Result<(), StoreError> {
-    let block = count(tx, list, key, -1)?;
-    let List {
-        account_id,
-        kind,
-        profile,
-        list,
-    } = list;
-    if block.first.is_empty() || block.entries > MERGED_ENTRIES_MAX {
+pub fn list_remove(
+    tx: &mut dyn Tx,
+    list: List<'_>,
+    key: &str,
+    class: usize,
+) -> Result<(), StoreError> {
+    let block = count(tx, list, key, -Entries::one(class))?;
+    if block.first.is_empty() || block.entries.all() > MERGED_ENTRIES_MAX {
         return Ok(());
     }
-    let values = params![account_id, kind, profile, list, &block.first];
-    let Some(before) = tx.query_first(&SELECT_BEFORE, values)? else {
+    let values = list.values([Value::from(&block.first)]);
+    let Some(before) = tx.query_first(&SELECT_BEFORE, &values)? else {
         return Ok(());
     };
-    if before.int(1)? + block.entries > MERGED_ENTRIES_MAX {
+    let before = Block::read(&before)?;
+    if before.entries.all() + block.entries.all() > MERGED_ENTRIES_MAX {
         return Ok(());
     }
-    let until = block.until.as_deref();
-    let first = before.text(0)?;
-    let values = params![
-        account_id,
-        kind,
-        profile,
-        list,
-        first,
-        &block.first,
-        until,
-        block.entries
-    ];
+    let mut values = list.values([
+        Value::from(&before.first),
+        Value::from(&block.first),
+        Value::from(block.until.as_deref()),
+    ]);
+    values.extend(block.entries.values());
     // Where the neighbour has been divided meanwhile, the two stay apart.
-    if tx.execute(&LENGTHEN, values)? == 1 {
-        tx.execute(
-            &DELETE,
-            params![account_id, kind, profile, list, &block.first],
-        )?;
+    if tx.execute(&LENGTHEN, &values)? == 1 {
+        tx.execute(&DELETE, &list.values([Value::from(&block.first)]))?;
     }
     Ok(())
 }
 
-fn count(tx: &mut dyn Tx, list: List<'_>, key: &str, entries: i64) -> Result<Block, StoreError> {
-    let List {
-        account_id,
-        kind,
-        profile,
-        list,
-    } = list;
+/// Counts an entry in another class than before. Its row has been changed before.
+///
+/// # Errors
+/// As [`Tx::query`]; [`StoreError::Contention`].
+pub fn list_reclass(
+    tx: &mut dyn Tx,
+    list: List<'_>,
+    key: &str,
+    (from, to): (usize, usize),
+) -> Result<(), StoreError> {
+    let moved = Entries::default().plus(from, -1).plus(to, 1);
+    count(tx, list, key, moved).map(drop)
+}
+
+fn count(
+    tx: &mut dyn Tx,
+    list: List<'_>,
+    key: &str,
+    entries: Entries,
+) -> Result<Block, StoreError> {
+    let mut values = list.values([Value::from(key)]);
+    values.extend(entries.values());
     for _ in 0..SEARCHES_MAX {
-        let values = params![account_id, kind, profile, list, key, entries];
-        if let Some(row) = tx.query_first(&COUNT, values)? {
-            return Ok(Block {
-                first: row.text(0)?.to_owned(),
-                until: row.opt_text(1)?.map(str::to_owned),
-                entries: row.int(2)?,
-            });
+        if let Some(row) = tx.query_first(&COUNT, &values)? {
+            return Block::read(&row);
         }
-        tx.execute(&BEGIN, params![account_id, kind, profile, list])?;
+        let mut values = list.values([Value::from(""), Value::Null]);
+        values.extend(Entries::default().values());
+        tx.execute(&INSERT, &values)?;
     }
     Err(StoreError::Contention {
         label: "list_count",
@@ -183,36 +269,22 @@ fn count(tx: &mut dyn Tx, list: List<'_>, key: &str, entries: i64) -> Result<Blo
 /// # Errors
 /// As [`Tx::query`].
 pub fn list_blocks(tx: &mut dyn Tx, list: List<'_>) -> Result<Vec<Block>, StoreError> {
-    let List {
-        account_id,
-        kind,
-        profile,
-        list,
-    } = list;
-    let rows = tx.query(&SELECT_BLOCKS, params![account_id, kind, profile, list])?;
-    rows.iter()
-        .map(|row| {
-            Ok(Block {
-                first: row.text(0)?.to_owned(),
-                until: row.opt_text(1)?.map(str::to_owned),
-                entries: row.int(2)?,
-            })
-        })
-        .collect()
+    let rows = tx.query(&SELECT_BLOCKS, &list.values([]))?;
+    rows.iter().map(Block::read).collect()
 }
 
 /// Entries of all blocks.
-pub fn total(blocks: &[Block]) -> i64 {
-    blocks.iter().map(|block| block.entries).sum()
+pub fn total(blocks: &[Block], classes: Classes) -> i64 {
+    blocks.iter().map(|block| block.entries.of(classes)).sum()
 }
 
-/// The block in which the entry `offset` stands, counted from 0, and how many entries of it come before; `None` beyond the
-/// end.
-pub fn find(blocks: &[Block], offset: i64) -> Option<(&Block, i64)> {
+/// The block in which the entry `offset` of the classes stands, counted from 0, and how many entries of it come before;
+/// `None` beyond the end.
+pub fn find(blocks: &[Block], classes: Classes, offset: i64) -> Option<(&Block, i64)> {
     let mut before = 0;
     blocks.iter().find_map(|block| {
         let within = offset - before;
-        before += block.entries;
+        before += block.entries.of(classes);
         (offset < before).then_some((block, within))
     })
 }

@@ -5,7 +5,7 @@ use brokerage_domain::catalog::Plan;
 use brokerage_domain::clock::Moment;
 use brokerage_domain::instance::{Instance, Phase};
 use brokerage_domain::money::{Money, Rounding};
-use brokerage_domain::order::{Charge, Order, OrderKind, OrderState};
+use brokerage_domain::order::{Charge, Order, OrderKind};
 use brokerage_wire::fault::{CallError, invalid};
 use serde_json::Number;
 
@@ -53,6 +53,14 @@ impl Subscription {
     pub fn parse(word: &str) -> Result<Self, CallError> {
         let found = Self::ALL.into_iter().find(|known| known.word() == word);
         found.ok_or_else(|| invalid("SubscriptionType", "not Subscription or PayAsYouGo"))
+    }
+
+    /// That of orders whose term is paid in advance, or is not.
+    pub const fn of_prepaid(is_prepaid: bool) -> Self {
+        match is_prepaid {
+            true => Self::Subscription,
+            false => Self::PayAsYouGo,
+        }
     }
 
     /// The vendor's word.
@@ -251,13 +259,10 @@ pub const fn order_type(kind: OrderKind) -> &'static str {
 }
 
 /// `PaymentStatus`: an order is paid or it is not accepted, until its money goes back.
-pub fn payment_status(order: &Order) -> &'static str {
-    match order.state() {
-        OrderState::Placed
-        | OrderState::Fulfilled
-        | OrderState::PartlyFulfilled
-        | OrderState::NeedsOperator => "Paid",
-        OrderState::Failed | OrderState::Cancelled => "Cancelled",
+pub const fn payment_status(is_given_back: bool) -> &'static str {
+    match is_given_back {
+        false => "Paid",
+        true => "Cancelled",
     }
 }
 

@@ -16,6 +16,9 @@ use crate::control::Control;
 /// Instances that one account may have in one profile and still see in one listing.
 pub const INSTANCES_LISTED_MAX: usize = 100_000;
 
+/// Instances of the first slice of a walk; each next one is twice as large, up to [`INSTANCE_PAGE`].
+const SLICE_FIRST: u32 = 64;
+
 /// Which instances of a list are asked for.
 pub struct InstanceFilter<'a> {
     /// Only these, if any are named.
@@ -231,16 +234,19 @@ impl Control {
             return Ok(None);
         };
         let (account, profile, over) = (cx.account().clone(), cx.profile, walk.over);
+        let limit = walk.slice;
         let mut slice = self
             .read("instance_slice", move |tx| {
+                let after = (after.as_str(), limit);
                 Ok(match over {
-                    Slices::All => instance_owned_page(tx, &account, profile, &after)?,
-                    Slices::Tagged => instance_tagged_page(tx, &account, profile, &after)?,
+                    Slices::All => instance_owned_page(tx, &account, profile, after)?,
+                    Slices::Tagged => instance_tagged_page(tx, &account, profile, after)?,
                 })
             })
             .await?;
         walk.read += slice.len();
-        if slice.len() == INSTANCE_PAGE as usize && walk.read < INSTANCES_LISTED_MAX {
+        walk.slice = limit.saturating_mul(2).min(INSTANCE_PAGE);
+        if slice.len() == limit as usize && walk.read < INSTANCES_LISTED_MAX {
             walk.after = slice.last().map(|last| last.id.as_str().to_owned());
         }
         slice.retain(|instance| cx.covers(&instance.region) && cx.permits(instance));
@@ -277,15 +283,23 @@ pub struct InstanceWalk {
     /// The id that the next slice comes after; none behind the last.
     after: Option<String>,
     read: usize,
+    /// Instances of the next slice. The first are small: a page may end in them.
+    slice: u32,
 }
 
 impl InstanceWalk {
     /// From the beginning.
     pub const fn over(over: Slices) -> Self {
+        Self::after(over, String::new())
+    }
+
+    /// From behind an id, of an instance that need not be there.
+    pub const fn after(over: Slices, id: String) -> Self {
         Self {
             over,
-            after: Some(String::new()),
+            after: Some(id),
             read: 0,
+            slice: SLICE_FIRST,
         }
     }
 }

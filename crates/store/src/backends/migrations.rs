@@ -134,6 +134,76 @@ mod tests {
         assert_eq!(timers, [("cancel_unstarted".into(), "i-1".into(), 1)]);
     }
 
+    /// The version before orders had classes.
+    const BEFORE_CLASSES: i32 = 5;
+    const CLASSES: &str = "SELECT id, class FROM orders ORDER BY id";
+    const COUNTERS: &str = "SELECT first || ':' || COALESCE(until, ''), class_0 * 1000 + class_1 * 100 + class_3 * 10 + class_5 \
+                            FROM list_block WHERE kind = 'order' ORDER BY first";
+
+    /// Orders of some classes, in a block that does not tell them apart.
+    fn ordered() -> String {
+        let prepaid = r#"{"mode":"prepaid","months":1,"renew_months":null}"#;
+        let postpaid = r#"{"mode":"postpaid"}"#;
+        let orders = [
+            ("o-1", "new", prepaid, ["delivered", "failed"]),
+            ("o-2", "new", postpaid, ["placed", "cancelled"]),
+            ("o-3", "change", postpaid, ["delivered", "delivered"]),
+            ("o-4", "new", postpaid, ["failed", "cancelled"]),
+        ];
+        let rows = (1..).zip(orders).map(|(at, (id, kind, charge, lines))| {
+            let lines = (0..).zip(lines).map(|(line, state)| {
+                format!("INSERT INTO order_line VALUES ('{id}', {line}, 'i', 0, '{state}');")
+            });
+            let order = format!(
+                "INSERT INTO orders VALUES ('{id}', 'a', 'p', 'r', '{kind}', '{charge}', 'at_order', 'CNY', 0, '', '', {at});"
+            );
+            order + &lines.collect::<String>()
+        });
+        rows.collect::<String>()
+            + "INSERT INTO list_block VALUES ('a', 'order', 'p', '', '', NULL, 4), ('a', 'instance', 'p', '', '', NULL, 9);"
+    }
+
+    fn check_classes(query: &mut dyn FnMut(&str) -> Vec<(String, i64)>) {
+        let expected = [("o-1", 0), ("o-2", 1), ("o-3", 3), ("o-4", 5)];
+        assert_eq!(
+            query(CLASSES),
+            expected.map(|(id, class)| (id.to_owned(), class))
+        );
+        assert_eq!(query(COUNTERS), [(":".to_owned(), 1_111)]);
+        let instances = "SELECT kind, class_0 FROM list_block WHERE kind = 'instance'";
+        assert_eq!(query(instances), [("instance".to_owned(), 9)]);
+    }
+
+    #[test]
+    fn orders_of_the_version_before_get_their_classes_on_sqlite() {
+        let mut connection = rusqlite::Connection::open_in_memory().unwrap();
+        let target = Target::Version(BEFORE_CLASSES);
+        run_until(&mut connection, Database::Sqlite, target).unwrap();
+        connection.execute_batch(&ordered()).unwrap();
+        run(&mut connection, Database::Sqlite).unwrap();
+        check_classes(&mut |sql| {
+            let mut statement = connection.prepare(sql).unwrap();
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+            rows.unwrap().map(Result::unwrap).collect()
+        });
+    }
+
+    #[test]
+    fn orders_of_the_version_before_get_their_classes_on_postgres() {
+        let Some(server) = super::support::Server::shared() else {
+            return;
+        };
+        let mut client = postgres::Client::connect(&server.database(), postgres::NoTls).unwrap();
+        let target = Target::Version(BEFORE_CLASSES);
+        run_until(&mut client, Database::Postgres, target).unwrap();
+        client.batch_execute(&ordered()).unwrap();
+        run(&mut client, Database::Postgres).unwrap();
+        check_classes(&mut |sql| {
+            let rows = client.query(sql, &[]).unwrap();
+            rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+        });
+    }
+
     /// Every version, cut off where it would be written down as done, can be begun again.
     fn check_cut_off(
         mut run_to: impl FnMut(Target) -> Result<(), StoreError>,

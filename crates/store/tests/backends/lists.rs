@@ -8,15 +8,16 @@ use brokerage_domain::clock::Moment;
 use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::id::{AccountId, InstanceId, OrderId};
 use brokerage_domain::instance::{Instance, Phase, Want};
-use brokerage_domain::listing::Listing;
+use brokerage_domain::listing::{Listing, OrderClass};
 use brokerage_domain::money::{Currency, Money};
 use brokerage_domain::notes::Notes;
-use brokerage_domain::order::{Charge, Order, OrderKind, Payment};
+use brokerage_domain::order::{Charge, LineState, Order, OrderKind, OrderLine, Payment};
 use brokerage_store::instance::{
     Attention, instance_by_id, instance_insert, instance_list_after, instance_list_page,
     instance_relist, instance_update,
 };
-use brokerage_store::order::{order_insert, order_page};
+use brokerage_store::list::Classes;
+use brokerage_store::order::{order_insert, order_line_move, order_page};
 use brokerage_store::{Store, StoreError};
 
 use crate::write;
@@ -26,6 +27,8 @@ on_every_backend!(
     newest_first_and_available_lists_are_kept_as_well,
     lists_are_exact_however_many_write,
     orders_are_paged_within_a_span_of_time,
+    filtered_orders_are_those_of_a_sorted_list,
+    orders_are_counted_by_class_however_many_write,
     what_was_listed_otherwise_is_listed_anew,
 );
 
@@ -297,7 +300,8 @@ async fn orders_are_paged_within_a_span_of_time(store: Store) {
             let offset = offset.max(0);
             let read = store.read("orders", move |tx| -> Result<_, StoreError> {
                 let span = (Moment::from_micros(from), Moment::from_micros(until));
-                order_page(tx, &AccountId::new("a"), "p", span, offset, 7)
+                let asked = (span, Classes::ALL);
+                order_page(tx, &AccountId::new("a"), "p", asked, offset, 7)
             });
             let (orders, count) = read.await.unwrap();
             let ids: Vec<String> = orders.iter().map(|order| order.id.to_string()).collect();
@@ -306,4 +310,175 @@ async fn orders_are_paged_within_a_span_of_time(store: Store) {
             assert_eq!((ids, count), (rest, total), "{from}..{until} at {offset}");
         }
     }
+}
+
+/// Spread over times and classes as if by chance.
+fn chance(number: i64) -> u64 {
+    let spread = number.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    spread ^ spread >> 29
+}
+
+fn mixed_order(number: i64) -> Order {
+    let chance = chance(number);
+    let line = |line| OrderLine {
+        line,
+        instance_id: InstanceId::new(format!("i-{number}")),
+        amount: Money::ZERO,
+        state: LineState::Placed,
+    };
+    Order {
+        // Most orders are of one kind, few of another.
+        kind: match chance % 9 {
+            0 => OrderKind::Change,
+            _ => OrderKind::New,
+        },
+        charge: match chance % 5 {
+            0..2 => Charge::Postpaid,
+            _ => Charge::Prepaid {
+                months: 1,
+                renew_months: None,
+            },
+        },
+        created_at: Moment::from_micros(i64::try_from(chance % 1_500).unwrap() * 10),
+        lines: (0..2).map(line).collect(),
+        ..order(number)
+    }
+}
+
+/// What becomes of the two lines of an order.
+fn fate(number: i64) -> [LineState; 2] {
+    match chance(number) % 7 {
+        0 => [LineState::Failed, LineState::Cancelled],
+        1 => [LineState::Failed, LineState::NeedsOperator],
+        2 => [LineState::Delivered, LineState::Failed],
+        3 => [LineState::Cancelled, LineState::Placed],
+        _ => [LineState::Delivered, LineState::Delivered],
+    }
+}
+
+async fn meet_their_fate(store: &Store, numbers: std::ops::Range<i64>) {
+    write(store, move |tx| {
+        for number in numbers.clone() {
+            for (line, state) in (0..).zip(fate(number)) {
+                let id = order(number).id;
+                let moved = order_line_move(tx, &id, line, LineState::Placed, state)?;
+                assert!(moved, "{id}");
+                // What has an end has no other.
+                if state != LineState::Placed {
+                    assert!(!order_line_move(tx, &id, line, LineState::Placed, state)?);
+                }
+            }
+        }
+        Ok(())
+    })
+    .await
+    .unwrap();
+}
+
+fn after_fate(number: i64) -> Order {
+    let mut order = mixed_order(number);
+    for (line, state) in order.lines.iter_mut().zip(fate(number)) {
+        line.state = state;
+    }
+    order
+}
+
+async fn insert_orders(store: &Store, numbers: std::ops::Range<i64>) {
+    write(store, move |tx| {
+        let mut numbers = numbers.clone();
+        numbers.try_for_each(|number| order_insert(tx, &mixed_order(number)))
+    })
+    .await
+    .unwrap();
+}
+
+/// Every page of every filter in some spans is that of the sorted orders that pass.
+async fn check_orders(store: &Store, mut all: Vec<Order>) {
+    all.sort_by(|a, b| (b.created_at, &a.id).cmp(&(a.created_at, &b.id)));
+    let choices = [None, Some(false), Some(true)];
+    let filters = choices.into_iter().flat_map(|prepaid| {
+        let pairs = choices
+            .into_iter()
+            .flat_map(move |change| choices.map(|back| (change, back)));
+        pairs.map(move |(change, back)| (prepaid, change, back))
+    });
+    for (prepaid, change, back) in filters {
+        let passes = move |class: OrderClass| {
+            prepaid.is_none_or(|wanted| class.is_prepaid == wanted)
+                && change.is_none_or(|wanted| (class.kind == OrderKind::Change) == wanted)
+                && back.is_none_or(|wanted| class.is_given_back == wanted)
+        };
+        for (from, until) in [(0, 20_000), (0, 7_005), (4_000, 4_010), (2_001, 12_345)] {
+            let span = (Moment::from_micros(from), Moment::from_micros(until));
+            let expected: Vec<&Order> = all
+                .iter()
+                .filter(|order| (span.0..span.1).contains(&order.created_at))
+                .filter(|order| passes(OrderClass::of(order)))
+                .collect();
+            let total = i64::try_from(expected.len()).unwrap();
+            for offset in [0, total / 3, total - 8] {
+                let offset = offset.max(0);
+                let read = store.read("orders", move |tx| -> Result<_, StoreError> {
+                    let asked = (span, Classes(OrderClass::all().map(passes)));
+                    order_page(tx, &AccountId::new("a"), "p", asked, offset, 7)
+                });
+                let (orders, count) = read.await.unwrap();
+                let rest = expected.iter().skip(usize::try_from(offset).unwrap());
+                let rest: Vec<Order> = rest.take(7).map(|order| (*order).clone()).collect();
+                assert_eq!(
+                    (orders, count),
+                    (rest, total),
+                    "{prepaid:?} {change:?} {back:?} {from}..{until} at {offset}"
+                );
+            }
+        }
+    }
+}
+
+async fn filtered_orders_are_those_of_a_sorted_list(store: Store) {
+    let many = i64::try_from(MANY).unwrap();
+    check_orders(&store, Vec::new()).await;
+    for begin in (0..many).step_by(200) {
+        insert_orders(&store, begin..begin + 200).await;
+        // What changes its class does so in blocks that are divided later, too.
+        meet_their_fate(&store, begin..begin + 200).await;
+    }
+    check_orders(&store, (0..many).map(after_fate).collect()).await;
+}
+
+async fn orders_are_counted_by_class_however_many_write(store: Store) {
+    insert_orders(&store, 0..1_000).await;
+    let store = Arc::new(store);
+    let writers = (0..6).map(|writer| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            for number in (1_000 + writer * 50)..(1_050 + writer * 50) {
+                insert_orders(&store, number..number + 1).await;
+                // Both lines at once: one of the two is the last.
+                let ends = [0, 1].map(|line| {
+                    let id = order(number).id;
+                    write(&store, move |tx| {
+                        order_line_move(tx, &id, line, LineState::Placed, LineState::Failed)
+                    })
+                });
+                let [first, second] = ends;
+                let (first, second) = tokio::join!(first, second);
+                assert!(first.unwrap() && second.unwrap());
+            }
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+    let given_back = (1_000..1_300).map(|number| {
+        let mut order = mixed_order(number);
+        let lines = order.lines.iter_mut();
+        lines.for_each(|line| line.state = LineState::Failed);
+        order
+    });
+    check_orders(
+        &store,
+        (0..1_000).map(mixed_order).chain(given_back).collect(),
+    )
+    .await;
 }

@@ -163,7 +163,8 @@ impl Cloud {
         }
         let cx = plane.context(self.profile(), "").await;
         let ever = (Moment::from_micros(0), plane.control.now().plus_seconds(1));
-        let (orders, _) = plane.control.order_list(&cx, ever, 0, 300).await.unwrap();
+        let listed = plane.control.order_list(&cx, ever, |_| true, (0, 300));
+        let (orders, _) = listed.await.unwrap();
         let of_it = |order: &&Order| {
             order.kind == OrderKind::Change && order.lines[0].instance_id.as_str() == id
         };

@@ -172,19 +172,51 @@ impl Caller {
         self.call(&jd::CLOUD, action, "cn-north-1", params)
     }
 
-    /// A page of one of BSS' lists; of orders since 2020.
-    pub(crate) fn bss_page(&self, action: &str, number: u64, size: u64) -> Result<Bytes> {
-        let (number, size) = (Param::Number(number.into()), Param::Number(size.into()));
-        let since = Param::Text("2020-01-01T00:00:00Z".into());
-        let params = match action {
-            "QueryOrders" => object([
-                ("PageNum", number),
-                ("PageSize", size),
-                ("CreateTimeStart", since),
-            ]),
-            _ => object([("PageNum", number), ("PageSize", size)]),
-        };
-        self.alikafka(action, &params)
+    /// A page of BSS' QueryAvailableInstances.
+    pub(crate) fn bss_available(&self, number: u64, size: u64) -> Result<Bytes> {
+        let page = [("PageNum", number), ("PageSize", size)];
+        let params = object(page.map(|(name, n)| (name, Param::Number(n.into()))));
+        self.alikafka("QueryAvailableInstances", &params)
+    }
+
+    /// A page of BSS' QueryOrders: of orders since 2020, and those only that have a word in a field.
+    pub(crate) fn bss_orders(
+        &self,
+        number: u64,
+        size: u64,
+        (field, word): (&'static str, &str),
+    ) -> Result<Bytes> {
+        let params = object([
+            ("PageNum", Param::Number(number.into())),
+            ("PageSize", Param::Number(size.into())),
+            (
+                "CreateTimeStart",
+                Param::Text("2020-01-01T00:00:00Z".into()),
+            ),
+            (field, Param::Text(word.into())),
+        ]);
+        self.alikafka("QueryOrders", &params)
+    }
+
+    /// The page of AliKafka's ListTagResources behind an instance.
+    pub(crate) fn alikafka_tags(&self, after: &str) -> Result<Bytes> {
+        let text = |text: &str| Param::Text(text.into());
+        let params = object([
+            ("RegionId", text("cn-hangzhou")),
+            ("ResourceType", text("INSTANCE")),
+            ("NextToken", text(after)),
+        ]);
+        self.alikafka("ListTagResources", &params)
+    }
+
+    /// A page of CKafka's DescribeInstances of those with a word in their names.
+    pub(crate) fn ckafka_named(&self, word: &str, offset: u64, limit: u64) -> Result<Bytes> {
+        let params = object([
+            ("SearchWord", Param::Text(word.into())),
+            ("Offset", Param::Number(offset.into())),
+            ("Limit", Param::Number(limit.into())),
+        ]);
+        self.ckafka("DescribeInstances", &params)
     }
 
     /// AliKafka's GetInstanceList of one instance.

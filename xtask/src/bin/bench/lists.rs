@@ -9,7 +9,7 @@ use brokerage_domain::clock::Moment;
 use brokerage_domain::id::{AccountId, InstanceId, OrderId, base36};
 use brokerage_domain::instance::{Instance, Phase, Want};
 use brokerage_domain::listing::Listing;
-use brokerage_domain::order::Order;
+use brokerage_domain::order::{LineState, Order, OrderKind};
 use brokerage_store::account::account_by_name;
 use brokerage_store::instance::{Attention, instance_insert, instance_owned_page};
 use brokerage_store::order::{order_by_id, order_insert};
@@ -27,6 +27,14 @@ use crate::stats::median_of;
 
 /// Rows of one page.
 const PAGE: u64 = 10;
+/// Tags of each instance that AliKafka sold, and instances whose tags make a page of a thousand.
+const TAGS: u64 = 20;
+const TAGGED_PAGE: u64 = 1_000 / TAGS;
+/// One of how many orders changed something, and of how many the money went back.
+const ONE_CHANGE_IN: u64 = 10;
+const ONE_GIVEN_BACK_IN: u64 = 10;
+/// For so many calls of a page, one of a list that is walked through.
+const CALLS_PER_WALK: usize = 50;
 /// Instances that one transaction puts into the store.
 const SLICE: u64 = 500;
 /// The account of the sandbox.
@@ -62,26 +70,76 @@ pub(crate) struct Settings {
 }
 
 /// One request of a list, at an offset.
-type Ask = fn(&Caller, u64) -> Result<Bytes>;
+type Ask = fn(&Filled, u64) -> Result<Bytes>;
 
-/// The paged lists.
-const LISTS: [(&str, Ask); 5] = [
-    ("DescribeInstances", |caller, offset| {
-        caller.ckafka_page("DescribeInstances", offset, PAGE)
+/// A paged list.
+struct Paged {
+    name: &'static str,
+    /// Entries on a page.
+    page: u64,
+    /// One of how many instances or orders is in the list.
+    every: u64,
+    ask: Ask,
+}
+
+const fn paged(name: &'static str, ask: Ask) -> Paged {
+    Paged {
+        name,
+        page: PAGE,
+        every: 1,
+        ask,
+    }
+}
+
+/// The paged lists, and those of orders with each filter.
+const LISTS: [Paged; 9] = [
+    paged("DescribeInstances", |filled, offset| {
+        filled.caller.ckafka_page("DescribeInstances", offset, PAGE)
     }),
-    ("DescribeInstancesDetail", |caller, offset| {
-        caller.ckafka_page("DescribeInstancesDetail", offset, PAGE)
+    paged("DescribeInstancesDetail", |filled, offset| {
+        filled
+            .caller
+            .ckafka_page("DescribeInstancesDetail", offset, PAGE)
     }),
-    ("describeInstances", |caller, offset| {
-        caller.jdkafka_page(offset / PAGE + 1, PAGE)
+    paged("describeInstances", |filled, offset| {
+        filled.caller.jdkafka_page(offset / PAGE + 1, PAGE)
     }),
-    ("QueryAvailableInstances", |caller, offset| {
-        caller.bss_page("QueryAvailableInstances", offset / PAGE + 1, PAGE)
+    paged("QueryAvailableInstances", |filled, offset| {
+        filled.caller.bss_available(offset / PAGE + 1, PAGE)
     }),
-    ("QueryOrders", |caller, offset| {
-        caller.bss_page("QueryOrders", offset / PAGE + 1, PAGE)
+    paged("QueryOrders", |filled, offset| {
+        orders(filled, offset, ("ProductCode", "alikafka"))
     }),
+    paged("QueryOrders PayAsYouGo", |filled, offset| {
+        orders(filled, offset, ("SubscriptionType", "PayAsYouGo"))
+    }),
+    Paged {
+        every: ONE_CHANGE_IN,
+        ..paged("QueryOrders Upgrade", |filled, offset| {
+            orders(filled, offset, ("OrderType", "Upgrade"))
+        })
+    },
+    Paged {
+        every: ONE_GIVEN_BACK_IN,
+        ..paged("QueryOrders Cancelled", |filled, offset| {
+            orders(filled, offset, ("PaymentStatus", "Cancelled"))
+        })
+    },
+    Paged {
+        page: TAGGED_PAGE,
+        ..paged("ListTagResources", |filled, offset| {
+            let before = offset.checked_sub(1).and_then(|n| usize::try_from(n).ok());
+            let after = before.and_then(|before| filled.tagged.get(before));
+            filled
+                .caller
+                .alikafka_tags(after.map_or("", String::as_str))
+        })
+    },
 ];
+
+fn orders(filled: &Filled, offset: u64, filter: (&'static str, &str)) -> Result<Bytes> {
+    filled.caller.bss_orders(offset / PAGE + 1, PAGE, filter)
+}
 
 /// A server with its instances.
 struct Filled {
@@ -91,6 +149,8 @@ struct Filled {
     own: u64,
     /// Id and order of one of them that AliKafka sold.
     named: (String, String),
+    /// Ids of all copies of it, sorted: they carry tags.
+    tagged: Vec<String>,
 }
 
 pub(crate) fn run(workspace: &Workspace, settings: &Settings) -> Result<String> {
@@ -113,16 +173,23 @@ pub(crate) fn run(workspace: &Workspace, settings: &Settings) -> Result<String> 
     let mut many = fill("lists-many", settings.many, 0)?;
     let mut beside = fill("lists-beside", PAGE, settings.many)?;
     let mut worst: f64 = 0.0;
-    for (name, ask) in LISTS {
-        for (page, place) in [("first", 0), ("middle", 1), ("last", 2)] {
+    for Paged {
+        name,
+        page,
+        every,
+        ask,
+    } in LISTS
+    {
+        let pages = |filled: &Filled| (filled.own / every / page).max(1);
+        for (shown, place) in [("first", 0), ("middle", 1), ("last", 2)] {
             let calls = settings.calls;
             let (few, many) = in_turn(calls, [&mut few, &mut many], |filled| {
-                ask(&filled.caller, (filled.own / PAGE - 1) * place / 2 * PAGE)
+                ask(filled, (pages(filled) - 1) * place / 2 * page)
             })?;
-            worst = worst.max(told(name, page, few, many));
+            worst = worst.max(told(name, shown, few, many));
         }
         let (few, beside) = in_turn(settings.calls, [&mut few, &mut beside], |filled| {
-            ask(&filled.caller, 0)
+            ask(filled, 0)
         })?;
         worst = worst.max(told(name, "beside another's", few, beside));
     }
@@ -142,10 +209,29 @@ pub(crate) fn run(workspace: &Workspace, settings: &Settings) -> Result<String> 
         })?;
         worst = worst.max(told("GetInstanceList", page, few, many));
     }
+    let walked = walked(&many, settings.calls / CALLS_PER_WALK + 1)?;
     for filled in [&mut few, &mut many, &mut beside] {
         filled.server.stop()?;
     }
-    Ok(format!("page_ratio={worst:.2}"))
+    Ok(format!("page_ratio={worst:.2} walk_ratio={walked:.2}"))
+}
+
+/// What the last page of a list costs that is walked through for a word, over what its first one costs.
+fn walked(filled: &Filled, calls: usize) -> Result<f64> {
+    let mut connection = Connection::open(filled.server.api())?;
+    let mut times = [Vec::with_capacity(calls), Vec::with_capacity(calls)];
+    for _ in 0..calls {
+        for (times, offset) in times.iter_mut().zip([0, filled.own - PAGE]) {
+            let request = filled.caller.ckafka_named("bench", offset, PAGE)?;
+            let started = Instant::now();
+            connection.exchange(&request)?;
+            times.push(started.elapsed());
+        }
+    }
+    let [mut first, mut last] = times;
+    let first = median_of(&mut first, Ord::cmp).context("no call")?;
+    let last = median_of(&mut last, Ord::cmp).context("no call")?;
+    Ok(told("DescribeInstances a word", "first, last", first, last))
 }
 
 /// Prints the two medians; answers their ratio.
@@ -208,7 +294,7 @@ fn filled(
     server.stop()?;
     let file = server.data().join("brokerage.sqlite");
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let named = runtime.block_on(fill(&file, own, others))?;
+    let (named, tagged) = runtime.block_on(fill(&file, own, others))?;
     server.start_again()?;
     let caller = Caller::sandbox(server.api());
     Ok(Filled {
@@ -216,11 +302,13 @@ fn filled(
         caller,
         own,
         named,
+        tagged,
     })
 }
 
-/// Copies what was bought of each profile until there are as many as wanted.
-async fn fill(file: &Path, own: u64, others: u64) -> Result<(String, String)> {
+/// Copies what was bought of each profile until there are as many as wanted. Answers the id and the order of one that
+/// AliKafka sold, and the ids of its copies, sorted.
+async fn fill(file: &Path, own: u64, others: u64) -> Result<((String, String), Vec<String>)> {
     let store = Store::open_sqlite(file, Durability::Process)?;
     let account = store
         .read("account", |tx| -> Result<_, StoreError> {
@@ -228,26 +316,25 @@ async fn fill(file: &Path, own: u64, others: u64) -> Result<(String, String)> {
         })
         .await?
         .context("no account of the sandbox")?;
-    let mut named = None;
+    let (mut named, mut tagged) = (None, Vec::new());
     for (profile, listing) in PROFILES {
-        let (id, order) = bought(&store, &account.id, profile).await?;
+        let (mut like, order) = bought(&store, &account.id, profile).await?;
         if profile == "alikafka" {
-            named = Some((id.id.to_string(), order.id.to_string()));
+            named = Some((like.id.to_string(), order.id.to_string()));
+            let tag = |number| (format!("key-{number:02}"), "value".to_owned());
+            like.tags = (0..TAGS).map(tag).collect();
         }
         // One is there already.
-        copies(&store, &id, &order, listing, &account.id, own - 1).await?;
-        copies(
-            &store,
-            &id,
-            &order,
-            listing,
-            &AccountId::new("another"),
-            others,
-        )
-        .await?;
+        let ids = copies(&store, &like, &order, listing, &account.id, own - 1).await?;
+        if profile == "alikafka" {
+            tagged = ids;
+            tagged.sort_unstable();
+        }
+        let another = AccountId::new("another");
+        copies(&store, &like, &order, listing, &another, others).await?;
     }
     store.close().await;
-    named.context("nothing of AliKafka")
+    Ok((named.context("nothing of AliKafka")?, tagged))
 }
 
 async fn bought(
@@ -258,7 +345,7 @@ async fn bought(
     let account = account.clone();
     let found = store
         .read("bought", move |tx| -> Result<_, StoreError> {
-            let instance = instance_owned_page(tx, &account, profile, "")?
+            let instance = instance_owned_page(tx, &account, profile, ("", 1))?
                 .into_iter()
                 .next();
             let order = match &instance {
@@ -278,11 +365,13 @@ async fn copies(
     listing: Listing,
     account: &AccountId,
     count: u64,
-) -> Result<()> {
+) -> Result<Vec<String>> {
+    let mut ids = Vec::new();
     for begin in (0..count).step_by(usize::try_from(SLICE)?) {
         let rows: Vec<(Instance, Order)> = (begin..count.min(begin + SLICE))
             .map(|number| copy(like, order, account, number))
             .collect();
+        ids.extend(rows.iter().map(|(instance, _)| instance.id.to_string()));
         store
             .write("copies", move |tx| -> Result<_, StoreError> {
                 for (instance, order) in &rows {
@@ -293,7 +382,7 @@ async fn copies(
             })
             .await?;
     }
-    Ok(())
+    Ok(ids)
 }
 
 /// A copy that nobody has started, made some seconds earlier; ids of neighbours stand far apart.
@@ -311,8 +400,15 @@ fn copy(like: &Instance, order: &Order, account: &AccountId, number: u64) -> (In
     order.id = OrderId::new(format!("{}-{owner}{letters}", order.id));
     order.account_id = account.clone();
     order.created_at = created_at;
+    if number % ONE_CHANGE_IN == 3 {
+        order.kind = OrderKind::Change;
+    }
     for line in &mut order.lines {
         line.instance_id = InstanceId::new(&id);
+        line.state = match number % ONE_GIVEN_BACK_IN {
+            7 => LineState::Cancelled,
+            _ => LineState::Delivered,
+        };
     }
     let instance = Instance {
         id: InstanceId::new(id),

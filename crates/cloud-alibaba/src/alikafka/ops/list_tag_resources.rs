@@ -12,7 +12,7 @@ use crate::alikafka::convert::{Tag, given, tags_from};
 use crate::alikafka::fault::field;
 use crate::alikafka::tag_resource::{ResourceType, instance_ids, resources, tags_of};
 
-/// Tags on one page. The token of the next page is how many were on those before it.
+/// Tags on one page, which ends with the last tag of an instance. The token of the next page is that instance's id.
 const PAGE_TAGS_MAX: usize = 1_000;
 
 pub struct ListTagResources;
@@ -65,65 +65,80 @@ impl Operation for ListTagResources {
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let kind = ResourceType::read(&request.resource_type)?;
         let wanted = tags_from(request.tag)?;
-        let skipped = match given(request.next_token) {
-            Some(token) => token
-                .parse()
-                .map_err(|_| field("NextToken", "not a token of an answer"))?,
-            None => 0_usize,
-        };
-        let tagged = tagged(&call, kind, &request.resource_id.unwrap_or_default()).await?;
+        let ids = request.resource_id.unwrap_or_default();
+        let after = given(request.next_token).unwrap_or_default();
+        if after.contains(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-') {
+            return Err(field("NextToken", "not a token of an answer"));
+        }
         let carries = |tags: &BTreeMap<String, String>| {
             wanted.iter().all(|(key, value)| {
                 tags.get(key)
                     .is_some_and(|has| value.is_empty() || has == value)
             })
         };
-        let carrying = tagged.into_iter().filter(|(_, tags)| carries(tags));
-        let rows = carrying.flat_map(|(id, tags)| {
-            tags.into_iter()
-                .map(move |(tag_key, tag_value)| TagResource {
-                    resource_id: id.clone(),
-                    resource_type: kind.name(),
-                    tag_key,
-                    tag_value,
-                })
-        });
-        let mut tag_resource: Vec<TagResource> =
-            rows.skip(skipped).take(PAGE_TAGS_MAX + 1).collect();
-        let next_token = match tag_resource.len() > PAGE_TAGS_MAX {
-            true => (skipped + PAGE_TAGS_MAX).to_string(),
-            false => String::new(),
-        };
-        tag_resource.truncate(PAGE_TAGS_MAX);
+        let mut page = Page::default();
+        if ids.is_empty() {
+            if kind != ResourceType::Instance {
+                return Err(field("ResourceId", "must name topics or groups"));
+            }
+            let mut walk = InstanceWalk::after(Slices::Tagged, after);
+            while page.next.is_none()
+                && let Some(slice) = call.control.instance_slice(&call.cx, &mut walk).await?
+            {
+                for instance in slice.into_iter().filter(|i| carries(&i.tags)) {
+                    page.add(kind, instance.id.as_str(), instance.tags);
+                }
+            }
+        } else {
+            // What is named fits on one page.
+            for (id, tags) in tagged(&call, kind, &ids).await? {
+                if carries(&tags) {
+                    page.add(kind, &id, tags);
+                }
+            }
+        }
         Ok(Response {
-            next_token,
-            tag_resources: TagResources { tag_resource },
+            next_token: page.next.unwrap_or_default(),
+            tag_resources: TagResources {
+                tag_resource: page.tags,
+            },
         })
     }
 }
 
-/// Resources with their tags. Those that are not there have none: Terraform asks for what it has just deleted.
+/// What has been found so far.
+#[derive(Default)]
+struct Page {
+    tags: Vec<TagResource>,
+    /// The last resource on the page, once one did not fit.
+    next: Option<String>,
+}
+
+impl Page {
+    fn add(&mut self, kind: ResourceType, id: &str, tags: BTreeMap<String, String>) {
+        if self.next.is_some() {
+            return;
+        }
+        if self.tags.len() + tags.len() > PAGE_TAGS_MAX {
+            self.next = self.tags.last().map(|last| last.resource_id.clone());
+            return;
+        }
+        self.tags
+            .extend(tags.into_iter().map(|(tag_key, tag_value)| TagResource {
+                resource_id: id.to_owned(),
+                resource_type: kind.name(),
+                tag_key,
+                tag_value,
+            }));
+    }
+}
+
+/// The named resources with their tags. Those that are not there have none: Terraform asks for what it has just deleted.
 async fn tagged(
     call: &Call,
     kind: ResourceType,
     ids: &[String],
 ) -> Result<Vec<(String, BTreeMap<String, String>)>, CallError> {
-    if ids.is_empty() {
-        return match kind {
-            ResourceType::Instance => {
-                let mut tagged = Vec::new();
-                let mut walk = InstanceWalk::over(Slices::Tagged);
-                while let Some(slice) = call.control.instance_slice(&call.cx, &mut walk).await? {
-                    let tags = slice.into_iter();
-                    tagged.extend(tags.map(|instance| (instance.id.to_string(), instance.tags)));
-                }
-                Ok(tagged)
-            }
-            ResourceType::Topic | ResourceType::Group => {
-                Err(field("ResourceId", "must name topics or groups"))
-            }
-        };
-    }
     if kind == ResourceType::Group {
         return Ok(Vec::new());
     }
@@ -136,4 +151,34 @@ async fn tagged(
         }
     }
     Ok(tagged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_ends_with_an_instance() {
+        let tags = |count| -> BTreeMap<String, String> {
+            let tag = |number| (format!("k{number}"), String::new());
+            (0..count).map(tag).collect()
+        };
+        let check = |sizes: &[usize], shown: usize, next: Option<&str>| {
+            let mut page = Page::default();
+            for (number, size) in sizes.iter().enumerate() {
+                page.add(ResourceType::Instance, &format!("i-{number}"), tags(*size));
+            }
+            assert_eq!(
+                (page.tags.len(), page.next.as_deref()),
+                (shown, next),
+                "{sizes:?}"
+            );
+        };
+        check(&[], 0, None);
+        check(&[20; 50], 1_000, None);
+        check(&[20; 51], 1_000, Some("i-49"));
+        check(&[&[19][..], &[20; 50]].concat(), 999, Some("i-49"));
+        // What comes behind one that did not fit is left for the next page, though it would.
+        check(&[&[20; 49][..], &[19, 2, 1]].concat(), 999, Some("i-49"));
+    }
 }

@@ -198,7 +198,7 @@ fn detail(cx: &Context, order: &Order, line: &OrderLine, instance: Option<&Insta
         original_module_config: instance.map(original_modules),
         create_time: order.created_at.iso(),
         payment_time: order.created_at.iso(),
-        payment_status: convert::payment_status(order),
+        payment_status: convert::payment_status(order.state().is_given_back()),
         payment_currency: order.currency.code(),
         currency: order.currency.code(),
         pretax_gross_amount: amount.clone(),

@@ -1,7 +1,7 @@
 //! QueryOrders: the caller's orders, newest first; without times those of the last hour.
 
-use brokerage_control::{Context, Control};
 use brokerage_domain::clock::Moment;
+use brokerage_domain::listing::OrderClass;
 use brokerage_domain::order::Order;
 use brokerage_wire::fault::{CallError, invalid};
 use brokerage_wire::operation::{Call, Mode, Operation};
@@ -11,10 +11,6 @@ use crate::bss::convert::{self, PRODUCT_CODE, Page, Subscription, check_owner, g
 
 /// How far back orders are looked for when no time is given, seconds.
 const DEFAULT_SPAN_SECONDS: i64 = 3_600;
-/// Orders that a filter looks through, newest first; what lies beyond is not found with a filter.
-const FILTERED_MAX: i64 = 30_000;
-/// Orders that are read at once while filtering.
-const FILTERED_PAGE: u32 = 300;
 /// What `OrderType` may say.
 const ORDER_TYPES: [&str; 12] = [
     "New",
@@ -106,14 +102,15 @@ impl Operation for QueryOrders {
         let page = Page::of(request.page_num, request.page_size)?;
         let filter = Filter::of(&request)?;
         let span = created_in(&request, control.now())?;
-        let (orders, total_count) = if filter.takes_all() {
-            let limit = u32::try_from(page.size).unwrap_or(FILTERED_PAGE);
-            control.order_list(cx, span, page.offset(), limit).await?
-        } else {
-            let found = filtered(control, cx, span, &filter).await?;
-            let count = i64::try_from(found.len()).unwrap_or(FILTERED_MAX);
-            (page.cut(found), count)
-        };
+        let limit = u32::try_from(page.size).unwrap_or(u32::MAX);
+        let (orders, total_count) = control
+            .order_list(
+                cx,
+                span,
+                |class| filter.takes(class),
+                (page.offset(), limit),
+            )
+            .await?;
         Ok(Response {
             data: Data {
                 page_num: page.number,
@@ -174,43 +171,17 @@ impl<'a> Filter<'a> {
         Ok(filter)
     }
 
-    fn takes_all(&self) -> bool {
-        self.product_code.is_none_or(|code| code == PRODUCT_CODE)
-            && self.product_type.is_none()
-            && self.subscription.is_none()
-            && self.order_type.is_none()
-            && self.payment_status.is_none()
-    }
-
-    fn takes(&self, order: &Order) -> bool {
-        Subscription::of(&order.charge).is_named(
+    fn takes(&self, class: OrderClass) -> bool {
+        Subscription::of_prepaid(class.is_prepaid).is_named(
             self.product_code,
             self.product_type,
             self.subscription,
         ) && self
             .order_type
-            .is_none_or(|word| word == convert::order_type(order.kind))
+            .is_none_or(|word| word == convert::order_type(class.kind))
             && self
                 .payment_status
-                .is_none_or(|word| word == convert::payment_status(order))
-    }
-}
-
-async fn filtered(
-    control: &Control,
-    cx: &Context,
-    span: (Moment, Moment),
-    filter: &Filter<'_>,
-) -> Result<Vec<Order>, CallError> {
-    let mut found = Vec::new();
-    let mut offset = 0;
-    loop {
-        let (orders, total) = control.order_list(cx, span, offset, FILTERED_PAGE).await?;
-        offset += i64::from(FILTERED_PAGE);
-        found.extend(orders.into_iter().filter(|order| filter.takes(order)));
-        if offset >= total.min(FILTERED_MAX) {
-            return Ok(found);
-        }
+                .is_none_or(|word| word == convert::payment_status(class.is_given_back))
     }
 }
 
@@ -226,7 +197,7 @@ fn listed(order: &Order) -> Listed {
         commodity_code: subscription.product_type(),
         create_time: order.created_at.iso(),
         payment_time: order.created_at.iso(),
-        payment_status: convert::payment_status(order),
+        payment_status: convert::payment_status(order.state().is_given_back()),
         payment_currency: order.currency.code(),
         currency: order.currency.code(),
         pretax_gross_amount: amount.clone(),

@@ -220,3 +220,36 @@ async fn every_rule_of_tags_is_refused_with_its_code() {
         "MissingTagKey"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_tags_begins_behind_its_token() {
+    let plane = Plane::sandbox().await;
+    let mut ids = Vec::new();
+    for value in ["1", "2", "1"] {
+        let tag = [("Tag.1.Key", Some("k")), ("Tag.1.Value", Some(value))];
+        ids.push((bought(&plane, &with(&EXAMPLE, &tag)).await.1, value));
+    }
+    bought(&plane, &EXAMPLE).await;
+    ids.sort_unstable();
+    let all = [("ResourceType", "INSTANCE")];
+    let listed = async |more: &[(&'static str, &str)]| {
+        let params = [&all[..], more].concat();
+        let answer = done(&plane, "ListTagResources", &params).await;
+        assert_eq!(answer["NextToken"], "", "{more:?}");
+        let tags = answer["TagResources"]["TagResource"].as_array().unwrap();
+        let id = |tag: &Value| tag["ResourceId"].as_str().unwrap().to_owned();
+        tags.iter().map(id).collect::<Vec<_>>()
+    };
+    let behind = |count: usize| ids.iter().skip(count).map(|(id, _)| id.clone());
+    assert_eq!(listed(&[]).await, behind(0).collect::<Vec<_>>());
+    for (number, (id, _)) in (1..).zip(&ids) {
+        let token = [("NextToken", id.as_str())];
+        assert_eq!(listed(&token).await, behind(number).collect::<Vec<_>>());
+    }
+    let ones = ids.iter().filter(|(_, value)| *value == "1");
+    let ones: Vec<String> = ones.map(|(id, _)| id.clone()).collect();
+    let tag = [("Tag.1.Key", "k"), ("Tag.1.Value", "1")];
+    assert_eq!(listed(&tag).await, ones);
+    let token = [("ResourceType", "INSTANCE"), ("NextToken", "no token")];
+    assert_eq!(refused(&plane, "ListTagResources", &token).await.1, FIELD);
+}
