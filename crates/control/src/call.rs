@@ -34,7 +34,7 @@ use brokerage_store::audit::{AuditEntry, audit_append};
 use brokerage_store::nonce::nonce_insert;
 
 use crate::context::Context;
-use crate::control::{Abort, Control};
+use crate::control::{Control, TxResult};
 
 /// One call with its right to change something. It cannot be copied.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ impl Control {
     ) -> Result<T>
     where
         T: Send + 'static,
-        F: FnMut(&mut dyn Tx) -> std::result::Result<T, Abort> + Send + 'static,
+        F: FnMut(&mut dyn Tx) -> TxResult<T> + Send + 'static,
     {
         let nonce = call.replay_key();
         let seen_at_us = self.real_now().micros();

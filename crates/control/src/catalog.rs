@@ -11,7 +11,7 @@ use brokerage_domain::{Error, Result};
 use brokerage_store::Store;
 use brokerage_store::catalog::{catalog_keep, catalog_list_named};
 
-use crate::control::{Abort, Control};
+use crate::control::{Abort, Control, TxResult};
 
 /// Keeps the current catalogs in the store, and adds those that orders name. To be called before [`Control::new`].
 ///
@@ -20,16 +20,13 @@ use crate::control::{Abort, Control};
 pub async fn catalogs_keep(store: &Store, mut catalogs: Catalogs, now: Moment) -> Result<Catalogs> {
     let current: Vec<Arc<Catalog>> = catalogs.current().cloned().collect();
     let kept = store
-        .write(
-            "catalogs_keep",
-            move |tx| -> std::result::Result<_, Abort> {
-                for catalog in &current {
-                    let (hash, profile) = (catalog.hash(), catalog.profile());
-                    catalog_keep(tx, hash, profile, catalog.text(), now)?;
-                }
-                Ok(catalog_list_named(tx)?)
-            },
-        )
+        .write("catalogs_keep", move |tx| -> TxResult<_> {
+            for catalog in &current {
+                let (hash, profile) = (catalog.hash(), catalog.profile());
+                catalog_keep(tx, hash, profile, catalog.text(), now)?;
+            }
+            Ok(catalog_list_named(tx)?)
+        })
         .await
         .map_err(|abort: Abort| abort.0)?;
     for (hash, text) in kept {

@@ -125,6 +125,9 @@ pub struct Control {
 /// A transaction's error: the domain's, with the store's wrapped.
 pub(crate) struct Abort(pub(crate) Error);
 
+/// What a transaction function answers.
+pub(crate) type TxResult<T> = std::result::Result<T, Abort>;
+
 impl From<StoreError> for Abort {
     fn from(error: StoreError) -> Self {
         Self(Error::internal(error))
@@ -215,7 +218,7 @@ impl Control {
     pub(crate) async fn read<T, F>(&self, label: &'static str, function: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnMut(&mut dyn Tx) -> std::result::Result<T, Abort> + Send + 'static,
+        F: FnMut(&mut dyn Tx) -> TxResult<T> + Send + 'static,
     {
         self.store
             .read(label, function)
@@ -226,7 +229,7 @@ impl Control {
     pub(crate) async fn write<T, F>(&self, label: &'static str, function: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnMut(&mut dyn Tx) -> std::result::Result<T, Abort> + Send + 'static,
+        F: FnMut(&mut dyn Tx) -> TxResult<T> + Send + 'static,
     {
         self.store
             .write(label, function)

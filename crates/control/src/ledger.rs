@@ -11,7 +11,7 @@ use brokerage_store::instance::instance_by_id;
 use brokerage_store::ledger::{LEDGER_PAGE, balance_page, transfer_by_id, transfer_page};
 use brokerage_store::order::{order_by_id, order_line_page};
 
-use crate::control::{Abort, Control};
+use crate::control::{Control, TxResult};
 
 /// What a check read and found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl Control {
 
 fn all_balances(
     tx: &mut dyn Tx,
-) -> std::result::Result<Vec<(String, brokerage_domain::ledger::Balance, i64)>, Abort> {
+) -> TxResult<Vec<(String, brokerage_domain::ledger::Balance, i64)>> {
     let mut balances = Vec::new();
     let mut after = String::new();
     loop {
@@ -70,7 +70,7 @@ fn all_balances(
     }
 }
 
-fn check_lines(tx: &mut dyn Tx, findings: &mut Vec<Finding>) -> std::result::Result<u64, Abort> {
+fn check_lines(tx: &mut dyn Tx, findings: &mut Vec<Finding>) -> TxResult<u64> {
     let mut count = 0;
     let mut after = (String::new(), -1);
     loop {
@@ -92,11 +92,7 @@ fn check_lines(tx: &mut dyn Tx, findings: &mut Vec<Finding>) -> std::result::Res
 }
 
 /// What is wrong between a line, its money and its instance.
-fn check_line(
-    tx: &mut dyn Tx,
-    order_id: &OrderId,
-    line: &OrderLine,
-) -> std::result::Result<Option<String>, Abort> {
+fn check_line(tx: &mut dyn Tx, order_id: &OrderId, line: &OrderLine) -> TxResult<Option<String>> {
     let Some(order) = order_by_id(tx, order_id)? else {
         return Ok(Some("its order is missing".into()));
     };

@@ -12,7 +12,7 @@ use brokerage_store::network::{
 };
 
 use crate::context::Context;
-use crate::control::{Abort, Control};
+use crate::control::{Control, TxResult};
 
 /// Longest id of a network or a subnet, in bytes. Ours: the clouds' have about twenty.
 const ID_BYTES_MAX: usize = 255;
@@ -46,7 +46,7 @@ pub(crate) fn placement_resolve(
     tx: &mut dyn Tx,
     ground: &Ground,
     wanted: &PlacementRequest,
-) -> std::result::Result<Placement, Abort> {
+) -> TxResult<Placement> {
     let Ground {
         account,
         profile,
@@ -96,11 +96,7 @@ pub(crate) fn placement_resolve(
     })
 }
 
-fn make_network(
-    tx: &mut dyn Tx,
-    ground: &Ground,
-    id: &NetworkId,
-) -> std::result::Result<(), Abort> {
+fn make_network(tx: &mut dyn Tx, ground: &Ground, id: &NetworkId) -> TxResult<()> {
     let (networks, _) = network_count(tx, &ground.account, &ground.profile)?;
     if networks >= i64::from(NETWORKS_MAX) {
         return Err(Error::LimitReached {
@@ -121,11 +117,7 @@ fn make_network(
     Ok(())
 }
 
-fn make_subnet(
-    tx: &mut dyn Tx,
-    ground: &Ground,
-    wanted: &PlacementRequest,
-) -> std::result::Result<Subnet, Abort> {
+fn make_subnet(tx: &mut dyn Tx, ground: &Ground, wanted: &PlacementRequest) -> TxResult<Subnet> {
     let (_, subnets) = network_count(tx, &ground.account, &ground.profile)?;
     if subnets >= i64::from(NETWORKS_MAX) {
         return Err(Error::LimitReached {

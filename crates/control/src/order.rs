@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use crate::background::CANCEL_UNSTARTED;
 use crate::call::Call;
 use crate::context::Context;
-use crate::control::{Abort, Control};
+use crate::control::{Control, TxResult};
 use crate::failpoints::crash_point;
 use crate::network::{Ground, PlacementRequest, placement_resolve};
 
@@ -339,7 +339,7 @@ fn check_request(request: &OrderRequest) -> Result<()> {
 }
 
 /// The one transaction of an order.
-fn admit(tx: &mut dyn Tx, admission: &Admission) -> std::result::Result<OrderPlaced, Abort> {
+fn admit(tx: &mut dyn Tx, admission: &Admission) -> TxResult<OrderPlaced> {
     let Admission {
         order,
         instances,
@@ -390,11 +390,7 @@ fn admit(tx: &mut dyn Tx, admission: &Admission) -> std::result::Result<OrderPla
 }
 
 /// The ports that a plan's brokers hold: those that the instance has, and new ones for what it lacks.
-pub(crate) fn ports_take(
-    tx: &mut dyn Tx,
-    instance: &Instance,
-    plan: &Plan,
-) -> std::result::Result<Vec<u16>, Abort> {
+pub(crate) fn ports_take(tx: &mut dyn Tx, instance: &Instance, plan: &Plan) -> TxResult<Vec<u16>> {
     let wanted = plan
         .brokers
         .saturating_mul(plan.listeners.ports_per_broker());
@@ -414,7 +410,7 @@ pub(crate) fn ports_take(
 }
 
 /// Some plans are sold to each account a few times only.
-fn check_per_account(tx: &mut dyn Tx, instances: &[Instance]) -> std::result::Result<(), Abort> {
+fn check_per_account(tx: &mut dyn Tx, instances: &[Instance]) -> TxResult<()> {
     let Some(Instance {
         plan, account_id, ..
     }) = instances.first()
@@ -437,11 +433,7 @@ fn check_per_account(tx: &mut dyn Tx, instances: &[Instance]) -> std::result::Re
 }
 
 /// Reserves or takes the money of a line, as its order says.
-pub(crate) fn take_money(
-    tx: &mut dyn Tx,
-    order: &Order,
-    line: &OrderLine,
-) -> std::result::Result<(), Abort> {
+pub(crate) fn take_money(tx: &mut dyn Tx, order: &Order, line: &OrderLine) -> TxResult<()> {
     let transfer = Transfer {
         id: line_transfer_id(&order.id, line.line),
         kind: match order.payment {

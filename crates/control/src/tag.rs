@@ -11,7 +11,7 @@ use brokerage_store::topic::topic_record_put;
 
 use crate::call::Call;
 use crate::context::Context;
-use crate::control::{Abort, Control};
+use crate::control::{Control, TxResult};
 use crate::instance::{instance_of_caller, instance_put};
 use crate::topic_edit::topic_record;
 
@@ -97,7 +97,7 @@ fn tag_instance(
     id: &InstanceId,
     edit: &TagEdit,
     attention: Attention,
-) -> std::result::Result<(), Abort> {
+) -> TxResult<()> {
     let mut instance = instance_of_caller(tx, cx, id)?;
     instance.check_not_released()?;
     instance.tags = edit.applied(&instance.tags)?;

@@ -13,7 +13,7 @@ use brokerage_store::topic::{TopicRecord, topic_record_list, topic_record_put};
 
 use crate::call::Call;
 use crate::context::Context;
-use crate::control::{Abort, Control};
+use crate::control::{Control, TxResult};
 use crate::engine_error::{About, refusal};
 
 /// Changes of a topic's record; what is empty stays as it is.
@@ -82,7 +82,7 @@ pub(crate) fn topic_record(
     of: &InstanceId,
     name: &str,
     now: Moment,
-) -> std::result::Result<TopicRecord, Abort> {
+) -> TxResult<TopicRecord> {
     let found = topic_record_list(tx, of)?
         .into_iter()
         .find(|record| record.name == name);

@@ -4,16 +4,34 @@ use brokerage_domain::access::{AccessKey, Policy};
 use brokerage_domain::clock::Moment;
 use brokerage_domain::id::{AccessKeyId, AccountId};
 
-use crate::document;
 use crate::error::StoreError;
 use crate::params;
+use crate::table::{Record, sql, table};
 use crate::tx::Tx;
 
+/// A row of the table.
+struct KeyRow {
+    id: AccessKeyId,
+    account_id: AccountId,
+    sealed_secret: String,
+    active: bool,
+    policy: Policy,
+    session_token_hash: Option<String>,
+    expires_at: Option<Moment>,
+}
+
+table! {
+    access_key: KeyRow {
+        id, account_id, sealed_secret, active, policy, session_token_hash, expires_at as expires_at_us
+    }
+    and created_at_us
+}
+
 crate::statements! {
-    INSERT = "INSERT INTO access_key (id, account_id, sealed_secret, active, policy, session_token_hash, \
-              expires_at_us, created_at_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
-    SELECT = "SELECT k.id, k.account_id, k.sealed_secret, k.active, k.policy, k.session_token_hash, \
-              k.expires_at_us, a.number FROM access_key k JOIN account a ON a.id = k.account_id WHERE k.id = $1";
+    INSERT = sql![KeyRow::INSERT, " ON CONFLICT DO NOTHING"];
+    /// A key, then the number of its account.
+    SELECT = sql!["SELECT ", KeyRow::COLUMNS, ", number FROM access_key JOIN (SELECT id AS owner_id, number FROM account) AS owner \
+              ON owner_id = account_id WHERE id = $1"];
     UPDATE_ACTIVE = "UPDATE access_key SET active = $2 WHERE id = $1";
 }
 
@@ -43,19 +61,27 @@ pub fn access_key_insert(
         key,
         sealed_secret,
         session_token_hash,
-        ..
-    } = stored;
-    let values = params![
-        key.id.as_str(),
-        key.account_id.as_str(),
+        account_number: _,
+    } = stored.clone();
+    let AccessKey {
+        id,
+        account_id,
+        active,
+        policy,
+        expires_at,
+    } = key;
+    let row = KeyRow {
+        id,
+        account_id,
         sealed_secret,
-        key.active,
-        document::write(&key.policy),
-        session_token_hash.as_ref(),
-        key.expires_at.map(Moment::micros),
-        now.micros(),
-    ];
-    Ok(tx.execute(&INSERT, values)? == 1)
+        active,
+        policy,
+        session_token_hash,
+        expires_at,
+    };
+    let mut values = row.bind();
+    values.push(now.micros().into());
+    Ok(tx.execute(&INSERT, &values)? == 1)
 }
 
 /// One key with the number of its account.
@@ -66,18 +92,27 @@ pub fn access_key_by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<StoredKey>, 
     let Some(row) = tx.query_first(&SELECT, params![id])? else {
         return Ok(None);
     };
+    let KeyRow {
+        id,
+        account_id,
+        sealed_secret,
+        active,
+        policy,
+        session_token_hash,
+        expires_at,
+    } = KeyRow::read(&row)?;
     let key = AccessKey {
-        id: AccessKeyId::new(row.text(0)?),
-        account_id: AccountId::new(row.text(1)?),
-        active: row.flag(3)?,
-        policy: document::read::<Policy>(&row, 4)?,
-        expires_at: row.opt_int(6)?.map(Moment::from_micros),
+        id,
+        account_id,
+        active,
+        policy,
+        expires_at,
     };
     Ok(Some(StoredKey {
         key,
-        account_number: row.int(7)?,
-        sealed_secret: row.text(2)?.to_owned(),
-        session_token_hash: row.opt_text(5)?.map(str::to_owned),
+        account_number: row.int(KeyRow::COUNT)?,
+        sealed_secret,
+        session_token_hash,
     }))
 }
 

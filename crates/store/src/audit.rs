@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::StoreError;
 use crate::params;
+use crate::table::{Record, sql, table};
 use crate::tx::Tx;
 use crate::value::Row;
 
@@ -23,11 +24,9 @@ const HASH_DOMAIN: &[u8] = b"brokerage audit row 1";
 
 crate::statements! {
     /// Appends a row.
-    pub INSERT = "INSERT INTO audit (id, at_us, account_id, access_key_id, request_id, action, resource, \
-        decision, decided_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    pub INSERT = AuditEntry::INSERT;
     /// Rows that are not in the chain yet, oldest first.
-    pub SELECT_UNSEALED = "SELECT id, at_us, account_id, access_key_id, request_id, action, resource, decision, \
-        decided_by FROM audit WHERE sequence IS NULL ORDER BY at_us, id LIMIT CAST($1 AS BIGINT)";
+    pub SELECT_UNSEALED = sql![AuditEntry::SELECT, " WHERE sequence IS NULL ORDER BY at_us, id LIMIT CAST($1 AS BIGINT)"];
     /// The end of the chain, locked until the transaction ends; made at its first use.
     pub LOCK_HEAD = "INSERT INTO audit_head (id, sequence, hash) VALUES (1, 0, $1) \
         ON CONFLICT (id) DO UPDATE SET id = audit_head.id RETURNING sequence, hash";
@@ -37,12 +36,12 @@ crate::statements! {
     pub SEAL = "UPDATE audit SET sequence = $2, hash = $3 WHERE id = $1 AND sequence IS NULL";
     /// Moves the end of the chain.
     pub MOVE_HEAD = "UPDATE audit_head SET sequence = $1, hash = $2 WHERE id = 1";
-    /// A page of the chain.
-    pub SELECT_SEALED = "SELECT id, at_us, account_id, access_key_id, request_id, action, resource, decision, \
-        decided_by, sequence, hash FROM audit WHERE sequence > $1 ORDER BY sequence LIMIT CAST($2 AS BIGINT)";
+    /// A page of the chain: rows with their places.
+    pub SELECT_SEALED = sql!["SELECT ", AuditEntry::COLUMNS, ", sequence, hash FROM audit WHERE sequence > $1 \
+        ORDER BY sequence LIMIT CAST($2 AS BIGINT)"];
     /// Newest rows of an account before a time.
-    pub SELECT_BY_ACCOUNT = "SELECT id, at_us, account_id, access_key_id, request_id, action, resource, decision, \
-        decided_by FROM audit WHERE account_id = $1 AND at_us < $2 ORDER BY at_us DESC, id DESC LIMIT CAST($3 AS BIGINT)";
+    pub SELECT_BY_ACCOUNT = sql![AuditEntry::SELECT, " WHERE account_id = $1 AND at_us < $2 \
+        ORDER BY at_us DESC, id DESC LIMIT CAST($3 AS BIGINT)"];
 }
 
 /// One decision about one call.
@@ -68,20 +67,9 @@ pub struct AuditEntry {
     pub decided_by: String,
 }
 
-impl AuditEntry {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        let text = |column| row.text(column).map(str::to_owned);
-        Ok(Self {
-            id: text(0)?,
-            at_us: row.int(1)?,
-            account_id: text(2)?,
-            access_key_id: text(3)?,
-            request_id: text(4)?,
-            action: text(5)?,
-            resource: text(6)?,
-            decision: text(7)?,
-            decided_by: text(8)?,
-        })
+table! {
+    audit: AuditEntry {
+        id, at_us, account_id, access_key_id, request_id, action, resource, decision, decided_by
     }
 }
 
@@ -147,32 +135,7 @@ impl ChainPoint {
 /// # Errors
 /// Those of the store.
 pub fn audit_append(tx: &mut dyn Tx, entry: &AuditEntry) -> Result<(), StoreError> {
-    let AuditEntry {
-        id,
-        at_us,
-        account_id,
-        access_key_id,
-        request_id,
-        action,
-        resource,
-        decision,
-        decided_by,
-    } = entry;
-    tx.execute(
-        &INSERT,
-        params![
-            id,
-            *at_us,
-            account_id,
-            access_key_id,
-            request_id,
-            action,
-            resource,
-            decision,
-            decided_by
-        ],
-    )
-    .map(drop)
+    tx.execute(&INSERT, &entry.bind()).map(drop)
 }
 
 /// Gives at most [`SEAL_ROWS_MAX`] rows their place in the chain. Returns how many; fewer than the maximum means that
@@ -192,7 +155,7 @@ pub fn audit_seal(tx: &mut dyn Tx) -> Result<usize, StoreError> {
     // Read after the lock: another replica may have sealed the same rows meanwhile.
     let rows = tx.query(&SELECT_UNSEALED, params![SEAL_ROWS_MAX])?;
     for row in &rows {
-        let entry = AuditEntry::from_row(row)?;
+        let entry = AuditEntry::read(row)?;
         point = point.next(&entry);
         tx.execute(&SEAL, params![entry.id, point.sequence, &point.hash])?;
     }
@@ -222,8 +185,8 @@ pub fn audit_verify(tx: &mut dyn Tx, from: ChainPoint) -> Result<ChainCheck, Sto
     let mut point = from;
     let rows = tx.query(&SELECT_SEALED, params![from.sequence, SEAL_ROWS_MAX])?;
     for row in &rows {
-        let expected = point.next(&AuditEntry::from_row(row)?);
-        if ChainPoint::from_row(row, 9, 10)? != expected {
+        let expected = point.next(&AuditEntry::read(row)?);
+        if ChainPoint::from_row(row, AuditEntry::COUNT, AuditEntry::COUNT + 1)? != expected {
             return Ok(ChainCheck::Broken {
                 sequence: expected.sequence,
             });
@@ -258,5 +221,5 @@ pub fn audit_list(
 ) -> Result<Vec<AuditEntry>, StoreError> {
     let limit = i64::from(limit).min(SEAL_ROWS_MAX);
     let rows = tx.query(&SELECT_BY_ACCOUNT, params![account_id, before_us, limit])?;
-    rows.iter().map(AuditEntry::from_row).collect()
+    AuditEntry::read_all(&rows)
 }

@@ -4,15 +4,28 @@ use brokerage_domain::clock::Moment;
 
 use crate::error::StoreError;
 use crate::params;
+use crate::table::{Record, sql, table};
 use crate::tx::Tx;
 
 /// Catalogs that are read at a start: far more than an operator ever sells from.
 pub const CATALOGS_MAX: u32 = 1_000;
 
+/// A catalog that was kept.
+struct KeptCatalog {
+    hash: String,
+    profile: String,
+    text: String,
+    kept_at: Moment,
+}
+
+table! {
+    catalog: KeptCatalog { hash, profile, text, kept_at as kept_at_us }
+}
+
 crate::statements! {
-    INSERT = "INSERT INTO catalog (hash, profile, text, kept_at_us) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
-    SELECT_NAMED = "SELECT hash, text FROM catalog WHERE EXISTS (SELECT 1 FROM orders WHERE catalog_hash = catalog.hash) \
-                    ORDER BY kept_at_us DESC, hash LIMIT CAST($1 AS BIGINT)";
+    INSERT = sql![KeptCatalog::INSERT, " ON CONFLICT DO NOTHING"];
+    SELECT_NAMED = sql![KeptCatalog::SELECT, " WHERE EXISTS (SELECT 1 FROM orders WHERE catalog_hash = catalog.hash) \
+                    ORDER BY kept_at_us DESC, hash LIMIT CAST($1 AS BIGINT)"];
 }
 
 /// Keeps a catalog; nothing happens when it is kept already.
@@ -26,8 +39,13 @@ pub fn catalog_keep(
     text: &str,
     now: Moment,
 ) -> Result<(), StoreError> {
-    let values = params![hash, profile, text, now.micros()];
-    tx.execute(&INSERT, values).map(drop)
+    let kept = KeptCatalog {
+        hash: hash.to_owned(),
+        profile: profile.to_owned(),
+        text: text.to_owned(),
+        kept_at: now,
+    };
+    tx.execute(&INSERT, &kept.bind()).map(drop)
 }
 
 /// Hash and text of the kept catalogs that an order names, at most [`CATALOGS_MAX`]. It may look through all orders:
@@ -37,7 +55,6 @@ pub fn catalog_keep(
 /// As [`Tx::query`].
 pub fn catalog_list_named(tx: &mut dyn Tx) -> Result<Vec<(String, String)>, StoreError> {
     let rows = tx.query(&SELECT_NAMED, params![CATALOGS_MAX])?;
-    rows.iter()
-        .map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned())))
-        .collect()
+    let kept = KeptCatalog::read_all(&rows)?.into_iter();
+    Ok(kept.map(|catalog| (catalog.hash, catalog.text)).collect())
 }

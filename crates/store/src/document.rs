@@ -17,13 +17,3 @@ pub(crate) fn write(document: &impl Serialize) -> String {
 pub(crate) fn read<T: DeserializeOwned>(row: &Row, column: usize) -> Result<T, StoreError> {
     serde_json::from_str(row.text(column)?).map_err(|_| row.mismatch(column, "a JSON document"))
 }
-
-/// The document in a column that may be null.
-pub(crate) fn read_optional<T: DeserializeOwned>(
-    row: &Row,
-    column: usize,
-) -> Result<Option<T>, StoreError> {
-    row.opt_text(column)?
-        .map(|text| serde_json::from_str(text).map_err(|_| row.mismatch(column, "a JSON document")))
-        .transpose()
-}

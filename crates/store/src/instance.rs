@@ -2,17 +2,16 @@
 
 use brokerage_domain::clock::Moment;
 use brokerage_domain::id::{AccountId, InstanceId, OrderId};
-use brokerage_domain::instance::{Instance, Phase, Want};
+use brokerage_domain::instance::Instance;
 use brokerage_domain::listing::Listing;
 
-use crate::document;
 use crate::error::StoreError;
 use crate::list::{
     Block, Classes, Division, Entries, List, find, list_add, list_blocks, list_remove, total,
 };
 use crate::params;
+use crate::table::{Record, sql, table};
 use crate::tx::Tx;
-use crate::value::Row;
 
 /// Instances on one page of a scan.
 pub const INSTANCE_PAGE: u32 = 1_000;
@@ -22,38 +21,35 @@ pub const UNSETTLED_MAX: u32 = 200;
 /// The one class of lists of instances.
 const CLASS: usize = 0;
 
-/// The columns of an instance, in the order of [`read`].
-macro_rules! columns {
-    () => {
-        "id, account_id, profile, region, name, order_id, order_line, plan, charge, placement, phase, want, ports, \
-         settings, attributes, tags, created_at_us, running_since_us, expires_at_us, billed_until_us, attempts, \
-         failure, revision, change, deletion_protected"
-    };
+table! {
+    instance: Instance {
+        id, account_id, profile, region, @set name, order_id, order_line, @set plan, @set charge, @set placement, @set phase,
+        @set want, @set ports, @set settings, @set notes as attributes, @set tags, created_at as created_at_us,
+        @set running_since as running_since_us, @set expires_at as expires_at_us, @set billed_until as billed_until_us,
+        @set attempts, @set failure, revision, @set change, @set deletion_protected
+    }
+    and unsettled, retry_at_us, spec, listing, list, list_key, listed
 }
 
 crate::statements! {
-    INSERT = concat!("INSERT INTO instance (", columns!(), ", unsettled, retry_at_us, spec, listing, list, list_key, listed) VALUES ($1, $2, $3, $4, \
-              $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)");
-    UPDATE = "UPDATE instance SET name = $3, plan = $4, charge = $5, placement = $6, phase = $7, want = $8, \
-              ports = $9, settings = $10, attributes = $11, tags = $12, running_since_us = $13, expires_at_us = $14, \
-              billed_until_us = $15, attempts = $16, failure = $17, unsettled = $18, retry_at_us = $19, \
-              change = $20, deletion_protected = $21, revision = revision + 1 WHERE id = $1 AND revision = $2";
-    SELECT = concat!("SELECT ", columns!(), " FROM instance WHERE id = $1");
-    SELECT_OWNED = concat!("SELECT ", columns!(), " FROM instance WHERE id = $1 AND account_id = $2");
-    SELECT_OWNED_PAGE = concat!("SELECT ", columns!(), " FROM instance WHERE account_id = $1 AND profile = $2 \
-                         AND id > $3 AND phase <> 'gone' ORDER BY id LIMIT CAST($4 AS BIGINT)");
-    SELECT_PAGE = concat!("SELECT ", columns!(), " FROM instance WHERE id > $1 ORDER BY id LIMIT CAST($2 AS BIGINT)");
-    SELECT_LIVE_PAGE = concat!("SELECT ", columns!(), " FROM instance WHERE id > $1 AND phase <> 'gone' AND want <> 'nothing' \
-                        ORDER BY id LIMIT CAST($2 AS BIGINT)");
-    SELECT_BY_ORDER = concat!("SELECT ", columns!(), " FROM instance \
-                       WHERE id IN (SELECT instance_id FROM order_line WHERE order_line.order_id = $1) \
-                       ORDER BY order_line LIMIT CAST($2 AS BIGINT)");
-    SELECT_TAGGED_PAGE = concat!("SELECT ", columns!(), " FROM instance WHERE account_id = $1 AND profile = $2 \
-                          AND id > $3 AND phase <> 'gone' AND tags <> '{}' ORDER BY id LIMIT CAST($4 AS BIGINT)");
-    SELECT_LISTED = concat!("SELECT ", columns!(), " FROM instance WHERE account_id = $1 AND profile = $2 AND list = $3 \
-                     AND listed = 1 AND list_key >= $4 ORDER BY list_key, id LIMIT CAST($5 AS BIGINT) OFFSET CAST($6 AS BIGINT)");
-    SELECT_LISTED_AFTER = concat!("SELECT ", columns!(), " FROM instance WHERE account_id = $1 AND profile = $2 AND list = $3 \
-                           AND listed = 1 AND (list_key, id) > ($4, $5) ORDER BY list_key, id LIMIT CAST($6 AS BIGINT)");
+    INSERT = Instance::INSERT;
+    UPDATE = sql!["UPDATE instance SET ", Instance::CHANGES, ", unsettled = $20, retry_at_us = $21, revision = revision + 1 \
+              WHERE id = $1 AND revision = $2"];
+    SELECT = sql![Instance::SELECT, " WHERE id = $1"];
+    SELECT_OWNED = sql![Instance::SELECT, " WHERE id = $1 AND account_id = $2"];
+    SELECT_OWNED_PAGE = sql![Instance::SELECT, " WHERE account_id = $1 AND profile = $2 \
+                         AND id > $3 AND phase <> 'gone' ORDER BY id LIMIT CAST($4 AS BIGINT)"];
+    SELECT_PAGE = sql![Instance::SELECT, " WHERE id > $1 ORDER BY id LIMIT CAST($2 AS BIGINT)"];
+    SELECT_LIVE_PAGE = sql![Instance::SELECT, " WHERE id > $1 AND phase <> 'gone' AND want <> 'nothing' \
+                        ORDER BY id LIMIT CAST($2 AS BIGINT)"];
+    SELECT_BY_ORDER = sql![Instance::SELECT, " WHERE id IN (SELECT instance_id FROM order_line WHERE order_line.order_id = $1) \
+                       ORDER BY order_line LIMIT CAST($2 AS BIGINT)"];
+    SELECT_TAGGED_PAGE = sql![Instance::SELECT, " WHERE account_id = $1 AND profile = $2 \
+                          AND id > $3 AND phase <> 'gone' AND tags <> '{}' ORDER BY id LIMIT CAST($4 AS BIGINT)"];
+    SELECT_LISTED = sql![Instance::SELECT, " WHERE account_id = $1 AND profile = $2 AND list = $3 \
+                     AND listed = 1 AND list_key >= $4 ORDER BY list_key, id LIMIT CAST($5 AS BIGINT) OFFSET CAST($6 AS BIGINT)"];
+    SELECT_LISTED_AFTER = sql![Instance::SELECT, " WHERE account_id = $1 AND profile = $2 AND list = $3 \
+                           AND listed = 1 AND (list_key, id) > ($4, $5) ORDER BY list_key, id LIMIT CAST($6 AS BIGINT)"];
     UNLIST = "UPDATE instance SET listed = 0 WHERE id = $1 AND listed = 1 AND listing IN ($2, $3, $4) \
               RETURNING account_id, profile, list, list_key";
     SELECT_MIDDLE = "SELECT list_key FROM instance WHERE account_id = $1 AND profile = $2 AND list = $3 AND listed = 1 \
@@ -78,45 +74,10 @@ crate::statements! {
                      (DENSE_RANK() OVER (PARTITION BY account_id, list ORDER BY list_key) - 1) / 512 AS block \
                      FROM instance WHERE profile = $1 AND listed = 1) AS numbered \
                      GROUP BY account_id, list, block) AS blocks";
-    SELECT_UNSETTLED = concat!("SELECT ", columns!(), " FROM instance WHERE unsettled = 1 AND retry_at_us <= $1 \
-                        ORDER BY retry_at_us, id LIMIT CAST($2 AS BIGINT)");
+    SELECT_UNSETTLED = sql![Instance::SELECT, " WHERE unsettled = 1 AND retry_at_us <= $1 \
+                        ORDER BY retry_at_us, id LIMIT CAST($2 AS BIGINT)"];
     COUNT_SPEC = "SELECT COUNT(*) FROM instance WHERE account_id = $1 AND spec = $2";
     NEXT_RETRY = "SELECT MIN(retry_at_us) FROM instance WHERE unsettled = 1";
-}
-
-fn read(row: &Row) -> Result<Instance, StoreError> {
-    let number = |column| {
-        row.int(column)
-            .and_then(|n| u32::try_from(n).map_err(|_| row.mismatch(column, "a count")))
-    };
-    let moment = |column| Ok::<_, StoreError>(row.opt_int(column)?.map(Moment::from_micros));
-    Ok(Instance {
-        id: InstanceId::new(row.text(0)?),
-        account_id: AccountId::new(row.text(1)?),
-        profile: row.text(2)?.to_owned(),
-        region: row.text(3)?.to_owned(),
-        name: row.text(4)?.to_owned(),
-        order_id: OrderId::new(row.text(5)?),
-        order_line: number(6)?,
-        plan: document::read(row, 7)?,
-        charge: document::read(row, 8)?,
-        placement: document::read_optional(row, 9)?,
-        phase: Phase::from_word(row.text(10)?).ok_or_else(|| row.mismatch(10, "a phase"))?,
-        want: Want::from_word(row.text(11)?).ok_or_else(|| row.mismatch(11, "a want"))?,
-        ports: document::read(row, 12)?,
-        settings: document::read(row, 13)?,
-        notes: document::read(row, 14)?,
-        tags: document::read(row, 15)?,
-        created_at: Moment::from_micros(row.int(16)?),
-        running_since: moment(17)?,
-        expires_at: moment(18)?,
-        billed_until: moment(19)?,
-        attempts: number(20)?,
-        failure: row.opt_text(21)?.map(str::to_owned),
-        revision: row.int(22)?,
-        change: document::read_optional(row, 23)?,
-        deletion_protected: row.int(24)? != 0,
-    })
 }
 
 /// When the reconciler should look at an instance again.
@@ -151,32 +112,8 @@ pub fn instance_insert(
     let list = listing.scope(&instance.region);
     let key = listing.key(instance);
     let is_listed = listing.lists(instance.phase);
-    let values = params![
-        instance.id.as_str(),
-        instance.account_id.as_str(),
-        &instance.profile,
-        &instance.region,
-        &instance.name,
-        instance.order_id.as_str(),
-        instance.order_line,
-        document::write(&instance.plan),
-        document::write(&instance.charge),
-        instance.placement.as_ref().map(document::write),
-        instance.phase.word(),
-        instance.want.word(),
-        document::write(&instance.ports),
-        document::write(&instance.settings),
-        document::write(&instance.notes),
-        document::write(&instance.tags),
-        instance.created_at.micros(),
-        instance.running_since.map(Moment::micros),
-        instance.expires_at.map(Moment::micros),
-        instance.billed_until.map(Moment::micros),
-        instance.attempts,
-        instance.failure.as_ref(),
-        instance.revision,
-        instance.change.as_ref().map(document::write),
-        instance.deletion_protected,
+    let mut values = instance.bind();
+    values.extend_from_slice(params![
         unsettled,
         retry_at_us,
         instance.plan.spec.as_ref(),
@@ -184,8 +121,8 @@ pub fn instance_insert(
         list,
         &key,
         is_listed,
-    ];
-    tx.execute(&INSERT, values)?;
+    ]);
+    tx.execute(&INSERT, &values)?;
     if !is_listed {
         return Ok(());
     }
@@ -243,30 +180,10 @@ pub fn instance_update(
     attention: Attention,
 ) -> Result<bool, StoreError> {
     let (unsettled, retry_at_us) = attention.columns();
-    let values = params![
-        instance.id.as_str(),
-        instance.revision,
-        &instance.name,
-        document::write(&instance.plan),
-        document::write(&instance.charge),
-        instance.placement.as_ref().map(document::write),
-        instance.phase.word(),
-        instance.want.word(),
-        document::write(&instance.ports),
-        document::write(&instance.settings),
-        document::write(&instance.notes),
-        document::write(&instance.tags),
-        instance.running_since.map(Moment::micros),
-        instance.expires_at.map(Moment::micros),
-        instance.billed_until.map(Moment::micros),
-        instance.attempts,
-        instance.failure.as_ref(),
-        unsettled,
-        retry_at_us,
-        instance.change.as_ref().map(document::write),
-        instance.deletion_protected,
-    ];
-    if tx.execute(&UPDATE, values)? != 1 {
+    let mut values = params![instance.id.as_str(), instance.revision].to_vec();
+    values.extend(instance.bind_changes());
+    values.extend_from_slice(params![unsettled, retry_at_us]);
+    if tx.execute(&UPDATE, &values)? != 1 {
         return Ok(false);
     }
     let hiding = Listing::ALL.map(|listing| match listing.lists(instance.phase) {
@@ -288,10 +205,7 @@ pub fn instance_update(
 /// # Errors
 /// As [`Tx::query`].
 pub fn instance_by_id(tx: &mut dyn Tx, id: &InstanceId) -> Result<Option<Instance>, StoreError> {
-    tx.query_first(&SELECT, params![id.as_str()])?
-        .as_ref()
-        .map(read)
-        .transpose()
+    Instance::read_first(&tx.query(&SELECT, params![id.as_str()])?)
 }
 
 /// One instance of an account; another account's is as good as none.
@@ -303,10 +217,7 @@ pub fn instance_owned(
     account: &AccountId,
     id: &InstanceId,
 ) -> Result<Option<Instance>, StoreError> {
-    tx.query_first(&SELECT_OWNED, params![id.as_str(), account.as_str()])?
-        .as_ref()
-        .map(read)
-        .transpose()
+    Instance::read_first(&tx.query(&SELECT_OWNED, params![id.as_str(), account.as_str()])?)
 }
 
 /// The account's instances in one profile after the id `after`, at most `limit`, those that are gone left out.
@@ -321,7 +232,7 @@ pub fn instance_owned_page(
 ) -> Result<Vec<Instance>, StoreError> {
     let values = params![account.as_str(), profile, after, limit.min(INSTANCE_PAGE)];
     let rows = tx.query(&SELECT_OWNED_PAGE, values)?;
-    rows.iter().map(read).collect()
+    Instance::read_all(&rows)
 }
 
 /// The account's instances in one profile after the id `after` that carry tags, at most `limit`, those that are gone left out.
@@ -336,7 +247,7 @@ pub fn instance_tagged_page(
 ) -> Result<Vec<Instance>, StoreError> {
     let values = params![account.as_str(), profile, after, limit.min(INSTANCE_PAGE)];
     let rows = tx.query(&SELECT_TAGGED_PAGE, values)?;
-    rows.iter().map(read).collect()
+    Instance::read_all(&rows)
 }
 
 /// A page of a list of the account's instances, and how many are in the list. `list` is a [`Listing::scope`].
@@ -358,7 +269,7 @@ pub fn instance_list_page(
     let limit = limit.min(INSTANCE_PAGE);
     let values = params![account.as_str(), profile, list, &block.first, limit, within];
     let rows = tx.query(&SELECT_LISTED, values)?;
-    Ok((rows.iter().map(read).collect::<Result<_, _>>()?, total))
+    Ok((Instance::read_all(&rows)?, total))
 }
 
 /// Instances of a list after the one with this key and id, at most [`INSTANCE_PAGE`].
@@ -374,7 +285,7 @@ pub fn instance_list_after(
 ) -> Result<Vec<Instance>, StoreError> {
     let values = params![account.as_str(), profile, list, key, id, INSTANCE_PAGE];
     let rows = tx.query(&SELECT_LISTED_AFTER, values)?;
-    rows.iter().map(read).collect()
+    Instance::read_all(&rows)
 }
 
 /// Lists the instances of a profile as its cloud does, where they are not yet: after an update of the program, or of what
@@ -411,10 +322,7 @@ pub fn instance_relist(
 /// # Errors
 /// As [`Tx::query`].
 pub fn instance_page(tx: &mut dyn Tx, after: &str) -> Result<Vec<Instance>, StoreError> {
-    tx.query(&SELECT_PAGE, params![after, INSTANCE_PAGE])?
-        .iter()
-        .map(read)
-        .collect()
+    Instance::read_all(&tx.query(&SELECT_PAGE, params![after, INSTANCE_PAGE])?)
 }
 
 /// Instances after the id `after` of which a cluster may be there, or should.
@@ -422,10 +330,7 @@ pub fn instance_page(tx: &mut dyn Tx, after: &str) -> Result<Vec<Instance>, Stor
 /// # Errors
 /// As [`Tx::query`].
 pub fn instance_live_page(tx: &mut dyn Tx, after: &str) -> Result<Vec<Instance>, StoreError> {
-    tx.query(&SELECT_LIVE_PAGE, params![after, INSTANCE_PAGE])?
-        .iter()
-        .map(read)
-        .collect()
+    Instance::read_all(&tx.query(&SELECT_LIVE_PAGE, params![after, INSTANCE_PAGE])?)
 }
 
 /// The instances that an order bought, by line.
@@ -433,10 +338,7 @@ pub fn instance_live_page(tx: &mut dyn Tx, after: &str) -> Result<Vec<Instance>,
 /// # Errors
 /// As [`Tx::query`].
 pub fn instance_by_order(tx: &mut dyn Tx, order: &OrderId) -> Result<Vec<Instance>, StoreError> {
-    tx.query(&SELECT_BY_ORDER, params![order.as_str(), INSTANCE_PAGE])?
-        .iter()
-        .map(read)
-        .collect()
+    Instance::read_all(&tx.query(&SELECT_BY_ORDER, params![order.as_str(), INSTANCE_PAGE])?)
 }
 
 /// Unsettled instances whose turn has come, at most [`UNSETTLED_MAX`].
@@ -444,10 +346,7 @@ pub fn instance_by_order(tx: &mut dyn Tx, order: &OrderId) -> Result<Vec<Instanc
 /// # Errors
 /// As [`Tx::query`].
 pub fn instance_unsettled(tx: &mut dyn Tx, now: Moment) -> Result<Vec<Instance>, StoreError> {
-    tx.query(&SELECT_UNSETTLED, params![now.micros(), UNSETTLED_MAX])?
-        .iter()
-        .map(read)
-        .collect()
+    Instance::read_all(&tx.query(&SELECT_UNSETTLED, params![now.micros(), UNSETTLED_MAX])?)
 }
 
 /// When the next unsettled instance's turn comes.

@@ -7,11 +7,36 @@ use brokerage_domain::money::{Currency, Money};
 
 use crate::error::StoreError;
 use crate::params;
+use crate::table::{Record, sql, table};
 use crate::tx::Tx;
-use crate::value::Row;
 
 /// Transfers or balances on one page of a scan.
 pub const LEDGER_PAGE: u32 = 2_000;
+
+table! {
+    transfer: Transfer { id, kind, pending_id, debit, credit, currency, amount, at as at_us }
+}
+
+/// What is shown of a customer's ledger account.
+struct StoredBalance {
+    name: String,
+    posted: i64,
+    held: i64,
+    credit_limit: i64,
+}
+
+table! {
+    ledger_account: StoredBalance { name, posted, held, credit_limit }
+}
+
+impl StoredBalance {
+    fn balance(&self) -> Balance {
+        Balance {
+            posted: self.posted.into(),
+            held: self.held.into(),
+        }
+    }
+}
 
 crate::statements! {
     OPEN = "INSERT INTO ledger_account (name, account_id, currency, posted, held, credit_limit) \
@@ -20,15 +45,12 @@ crate::statements! {
     PAY = "UPDATE ledger_account SET posted = posted - $2 WHERE name = $1 AND posted - held - $2 >= -credit_limit";
     RECEIVE = "UPDATE ledger_account SET posted = posted + $2 WHERE name = $1";
     END_HOLD = "UPDATE ledger_account SET posted = posted - $2, held = held - $3 WHERE name = $1";
-    SELECT_BALANCE = "SELECT posted, held, credit_limit FROM ledger_account WHERE name = $1";
-    SELECT_BALANCES = "SELECT name, posted, held, credit_limit FROM ledger_account WHERE name > $1 ORDER BY name LIMIT CAST($2 AS BIGINT)";
-    INSERT = "INSERT INTO transfer (id, kind, pending_id, debit, credit, currency, amount, at_us) \
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
-    SELECT = "SELECT id, kind, pending_id, debit, credit, currency, amount, at_us FROM transfer WHERE id = $1";
-    SELECT_BEGINNINGS = "SELECT id, kind, pending_id, debit, credit, currency, amount, at_us FROM transfer \
-                         WHERE id > $1 AND pending_id IS NULL ORDER BY id LIMIT CAST($2 AS BIGINT)";
-    SELECT_ENDS = "SELECT id, kind, pending_id, debit, credit, currency, amount, at_us FROM transfer \
-                   WHERE id > $1 AND pending_id IS NOT NULL ORDER BY id LIMIT CAST($2 AS BIGINT)";
+    SELECT_BALANCE = sql![StoredBalance::SELECT, " WHERE name = $1"];
+    SELECT_BALANCES = sql![StoredBalance::SELECT, " WHERE name > $1 ORDER BY name LIMIT CAST($2 AS BIGINT)"];
+    INSERT = sql![Transfer::INSERT, " ON CONFLICT DO NOTHING"];
+    SELECT = sql![Transfer::SELECT, " WHERE id = $1"];
+    SELECT_BEGINNINGS = sql![Transfer::SELECT, " WHERE id > $1 AND pending_id IS NULL ORDER BY id LIMIT CAST($2 AS BIGINT)"];
+    SELECT_ENDS = sql![Transfer::SELECT, " WHERE id > $1 AND pending_id IS NOT NULL ORDER BY id LIMIT CAST($2 AS BIGINT)"];
 }
 
 /// What became of a transfer that was asked for.
@@ -42,45 +64,8 @@ pub enum Entered {
     Refused,
 }
 
-fn read(row: &Row) -> Result<Transfer, StoreError> {
-    Ok(Transfer {
-        id: TransferId::new(row.text(0)?),
-        kind: TransferKind::from_word(row.text(1)?)
-            .ok_or_else(|| row.mismatch(1, "a kind of transfer"))?,
-        pending_id: row.opt_text(2)?.map(TransferId::new),
-        debit: row.text(3)?.to_owned(),
-        credit: row.text(4)?.to_owned(),
-        currency: row
-            .text(5)?
-            .parse()
-            .map_err(|_| row.mismatch(5, "a currency"))?,
-        amount: Money::from_micros(row.int(6)?),
-        at: Moment::from_micros(row.int(7)?),
-    })
-}
-
 fn insert(tx: &mut dyn Tx, transfer: &Transfer) -> Result<bool, StoreError> {
-    let Transfer {
-        id,
-        kind,
-        pending_id,
-        debit,
-        credit,
-        currency,
-        amount,
-        at,
-    } = transfer;
-    let values = params![
-        id.as_str(),
-        kind.word(),
-        pending_id.as_ref().map(TransferId::as_str),
-        debit,
-        credit,
-        currency.code(),
-        amount.micros(),
-        at.micros(),
-    ];
-    Ok(tx.execute(&INSERT, values)? == 1)
+    Ok(tx.execute(&INSERT, &transfer.bind())? == 1)
 }
 
 /// Opens a customer's ledger account in one currency, at zero; nothing happens if it is open.
@@ -197,10 +182,7 @@ pub fn transfer_end_hold(
 /// # Errors
 /// As [`Tx::query`].
 pub fn transfer_by_id(tx: &mut dyn Tx, id: &TransferId) -> Result<Option<Transfer>, StoreError> {
-    tx.query_first(&SELECT, params![id.as_str()])?
-        .as_ref()
-        .map(read)
-        .transpose()
+    Transfer::read_first(&tx.query(&SELECT, params![id.as_str()])?)
 }
 
 /// Transfers that are no ends of holds (`ends` false) or that are (`ends` true), after the id `after`.
@@ -217,10 +199,7 @@ pub fn transfer_page(
     } else {
         &SELECT_BEGINNINGS
     };
-    tx.query(statement, params![after, LEDGER_PAGE])?
-        .iter()
-        .map(read)
-        .collect()
+    Transfer::read_all(&tx.query(statement, params![after, LEDGER_PAGE])?)
 }
 
 /// A customer's balance and credit limit (micros); `None` when the ledger account was never opened.
@@ -228,16 +207,8 @@ pub fn transfer_page(
 /// # Errors
 /// As [`Tx::query`].
 pub fn balance_by_name(tx: &mut dyn Tx, name: &str) -> Result<Option<(Balance, i64)>, StoreError> {
-    let Some(row) = tx.query_first(&SELECT_BALANCE, params![name])? else {
-        return Ok(None);
-    };
-    Ok(Some((
-        Balance {
-            posted: row.int(0)?.into(),
-            held: row.int(1)?.into(),
-        },
-        row.int(2)?,
-    )))
+    let found = StoredBalance::read_first(&tx.query(&SELECT_BALANCE, params![name])?)?;
+    Ok(found.map(|stored| (stored.balance(), stored.credit_limit)))
 }
 
 /// Stored balances after the name `after`: name, balance, credit limit (micros).
@@ -249,13 +220,8 @@ pub fn balance_page(
     after: &str,
 ) -> Result<Vec<(String, Balance, i64)>, StoreError> {
     let rows = tx.query(&SELECT_BALANCES, params![after, LEDGER_PAGE])?;
-    rows.iter()
-        .map(|row| {
-            let balance = Balance {
-                posted: row.int(1)?.into(),
-                held: row.int(2)?.into(),
-            };
-            Ok((row.text(0)?.to_owned(), balance, row.int(3)?))
-        })
-        .collect()
+    let stored = StoredBalance::read_all(&rows)?.into_iter();
+    Ok(stored
+        .map(|stored| (stored.name.clone(), stored.balance(), stored.credit_limit))
+        .collect())
 }

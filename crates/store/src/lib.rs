@@ -46,6 +46,7 @@ pub mod network;
 pub mod nonce;
 pub mod order;
 pub mod statements;
+mod table;
 pub mod timer;
 pub mod topic;
 pub mod tx;

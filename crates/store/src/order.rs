@@ -1,17 +1,16 @@
 //! Orders and their lines.
 
 use brokerage_domain::clock::Moment;
-use brokerage_domain::id::{AccountId, InstanceId, OrderId};
+use brokerage_domain::id::{AccountId, OrderId};
 use brokerage_domain::listing::{LIST_CLASSES, OrderClass, newest_first_key, newest_first_moment};
-use brokerage_domain::money::Money;
-use brokerage_domain::order::{LineState, Order, OrderKind, OrderLine};
+use brokerage_domain::order::{LineState, Order, OrderLine};
 
-use crate::document;
 use crate::error::StoreError;
 use crate::list::{
     Block, Classes, Division, Entries, List, find, list_add, list_blocks, list_reclass,
 };
 use crate::params;
+use crate::table::{Record, sql, table};
 use crate::tx::Tx;
 use crate::value::{Row, Value};
 
@@ -22,6 +21,20 @@ const GIVEN_BACK: usize = 4;
 /// No order is of this class.
 const NO_CLASS: i64 = -1;
 
+table! {
+    orders: Order {
+        id, account_id, profile, region, kind, charge, payment, currency, total, catalog_version, catalog_hash,
+        created_at as created_at_us
+    }
+    and class
+    without lines
+}
+
+table! {
+    order_line: OrderLine { line, instance_id, amount, state }
+    and order_id
+}
+
 /// The orders of one class in a span of time, where a list of several is merged of them.
 macro_rules! arm {
     ($class:literal) => {
@@ -31,23 +44,19 @@ macro_rules! arm {
 }
 
 crate::statements! {
-    INSERT = "INSERT INTO orders (id, account_id, profile, region, kind, charge, payment, currency, total, \
-              catalog_version, catalog_hash, created_at_us, class) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
-    INSERT_LINE = "INSERT INTO order_line (order_id, line, instance_id, amount, state) VALUES ($1, $2, $3, $4, $5)";
-    SELECT = "SELECT id, account_id, profile, region, kind, charge, payment, currency, total, catalog_version, \
-              catalog_hash, created_at_us FROM orders WHERE id = $1";
-    SELECT_LINES = "SELECT line, instance_id, amount, state FROM order_line WHERE order_id = $1 ORDER BY line";
+    INSERT = Order::INSERT;
+    INSERT_LINE = OrderLine::INSERT;
+    SELECT = sql![Order::SELECT, " WHERE id = $1"];
+    SELECT_LINES = sql![OrderLine::SELECT, " WHERE order_id = $1 ORDER BY line"];
     // The keys are found first, in the index alone: SQLite would look up each row that an offset skips.
-    SELECT_PAGE = "SELECT id, account_id, profile, region, kind, charge, payment, currency, total, catalog_version, \
-                   catalog_hash, created_at_us FROM orders WHERE id IN (SELECT id FROM orders \
+    SELECT_PAGE = sql![Order::SELECT, " WHERE id IN (SELECT id FROM orders \
                    WHERE account_id = $1 AND profile = $2 AND class = $7 AND created_at_us <= $3 AND created_at_us >= $4 \
-                   ORDER BY created_at_us DESC, id LIMIT CAST($5 AS BIGINT) OFFSET CAST($6 AS BIGINT)) ORDER BY created_at_us DESC, id";
-    SELECT_MERGED_PAGE = concat!("SELECT id, account_id, profile, region, kind, charge, payment, currency, total, catalog_version, \
-                   catalog_hash, created_at_us FROM orders WHERE id IN (SELECT id FROM (",
+                   ORDER BY created_at_us DESC, id LIMIT CAST($5 AS BIGINT) OFFSET CAST($6 AS BIGINT)) ORDER BY created_at_us DESC, id"];
+    SELECT_MERGED_PAGE = sql![Order::SELECT, " WHERE id IN (SELECT id FROM (",
                    arm!(7), " UNION ALL ", arm!(8), " UNION ALL ", arm!(9), " UNION ALL ", arm!(10), " UNION ALL ",
                    arm!(11), " UNION ALL ", arm!(12), " UNION ALL ", arm!(13), " UNION ALL ", arm!(14),
                    " ORDER BY created_at_us DESC, id LIMIT CAST($5 AS BIGINT) OFFSET CAST($6 AS BIGINT)) AS merged) \
-                   ORDER BY created_at_us DESC, id");
+                   ORDER BY created_at_us DESC, id"];
     SELECT_MIDDLE = "SELECT created_at_us FROM orders WHERE account_id = $1 AND profile = $2 AND class IN (0, 1, 2, 3, 4, 5, 6, 7) \
                      AND created_at_us <= $3 AND created_at_us > $4 ORDER BY created_at_us DESC LIMIT 1 OFFSET CAST($5 AS BIGINT)";
     COUNT_BETWEEN = "SELECT class, COUNT(*) FROM orders WHERE account_id = $1 AND profile = $2 AND class IN (0, 1, 2, 3, 4, 5, 6, 7) \
@@ -57,40 +66,9 @@ crate::statements! {
                  (SELECT 1 FROM order_line WHERE order_id = $1 AND state NOT IN ('failed', 'cancelled')) \
                  RETURNING account_id, profile, created_at_us, class";
     UPDATE_LINE = "UPDATE order_line SET state = $3 WHERE order_id = $1 AND line = $2 AND state = $4";
-    SELECT_LINES_AFTER = "SELECT order_id, line, instance_id, amount, state FROM order_line \
-                          WHERE order_id > $1 OR (order_id = $1 AND line > $2) ORDER BY order_id, line LIMIT CAST($3 AS BIGINT)";
-}
-
-fn read(row: &Row, lines: Vec<OrderLine>) -> Result<Order, StoreError> {
-    Ok(Order {
-        id: OrderId::new(row.text(0)?),
-        account_id: AccountId::new(row.text(1)?),
-        profile: row.text(2)?.to_owned(),
-        region: row.text(3)?.to_owned(),
-        kind: OrderKind::from_word(row.text(4)?)
-            .ok_or_else(|| row.mismatch(4, "a kind of order"))?,
-        charge: document::read(row, 5)?,
-        payment: document::read(row, 6)?,
-        currency: row
-            .text(7)?
-            .parse()
-            .map_err(|_| row.mismatch(7, "a currency"))?,
-        total: Money::from_micros(row.int(8)?),
-        catalog_version: row.text(9)?.to_owned(),
-        catalog_hash: row.text(10)?.to_owned(),
-        created_at: Moment::from_micros(row.int(11)?),
-        lines,
-    })
-}
-
-fn read_line(row: &Row, at: usize) -> Result<OrderLine, StoreError> {
-    Ok(OrderLine {
-        line: u32::try_from(row.int(at)?).map_err(|_| row.mismatch(at, "a line number"))?,
-        instance_id: InstanceId::new(row.text(at + 1)?),
-        amount: Money::from_micros(row.int(at + 2)?),
-        state: LineState::from_word(row.text(at + 3)?)
-            .ok_or_else(|| row.mismatch(at + 3, "a state of a line"))?,
-    })
+    /// Lines, then their orders.
+    SELECT_LINES_AFTER = sql!["SELECT ", OrderLine::COLUMNS, ", order_id FROM order_line \
+                          WHERE order_id > $1 OR (order_id = $1 AND line > $2) ORDER BY order_id, line LIMIT CAST($3 AS BIGINT)"];
 }
 
 const fn orders_of<'a>(account_id: &'a str, profile: &'a str) -> List<'a> {
@@ -183,48 +161,27 @@ fn newer_than(
 /// As [`Tx::execute`].
 pub fn order_insert(tx: &mut dyn Tx, order: &Order) -> Result<(), StoreError> {
     let class = OrderClass::of(order).number();
-    let values = params![
-        order.id.as_str(),
-        order.account_id.as_str(),
-        &order.profile,
-        &order.region,
-        order.kind.word(),
-        document::write(&order.charge),
-        document::write(&order.payment),
-        order.currency.code(),
-        order.total.micros(),
-        &order.catalog_version,
-        &order.catalog_hash,
-        order.created_at.micros(),
-        i64::try_from(class).unwrap_or_default(),
-    ];
-    tx.execute(&INSERT, values)?;
-    for OrderLine {
-        line,
-        instance_id,
-        amount,
-        state,
-    } in &order.lines
-    {
-        let values = params![
-            order.id.as_str(),
-            *line,
-            instance_id.as_str(),
-            amount.micros(),
-            state.word()
-        ];
-        tx.execute(&INSERT_LINE, values)?;
+    let mut values = order.bind();
+    values.push(i64::try_from(class).unwrap_or_default().into());
+    tx.execute(&INSERT, &values)?;
+    for line in &order.lines {
+        let mut values = line.bind();
+        values.push(order.id.as_str().into());
+        tx.execute(&INSERT_LINE, &values)?;
     }
     let of = orders_of(order.account_id.as_str(), &order.profile);
     let key = newest_first_key(order.created_at);
     list_add(tx, of, &key, class, &mut |tx, block| divide(tx, of, block))
 }
 
-fn lines(tx: &mut dyn Tx, id: &str) -> Result<Vec<OrderLine>, StoreError> {
-    tx.query(&SELECT_LINES, params![id])?
-        .iter()
-        .map(|row| read_line(row, 0))
-        .collect()
+/// Reads orders with their lines.
+fn read_with_lines(tx: &mut dyn Tx, rows: &[Row]) -> Result<Vec<Order>, StoreError> {
+    let mut orders = Order::read_all(rows)?;
+    for order in &mut orders {
+        let lines = tx.query(&SELECT_LINES, params![order.id.as_str()])?;
+        order.lines = OrderLine::read_all(&lines)?;
+    }
+    Ok(orders)
 }
 
 /// One order, whoever's it is.
@@ -232,11 +189,8 @@ fn lines(tx: &mut dyn Tx, id: &str) -> Result<Vec<OrderLine>, StoreError> {
 /// # Errors
 /// As [`Tx::query`].
 pub fn order_by_id(tx: &mut dyn Tx, id: &OrderId) -> Result<Option<Order>, StoreError> {
-    let Some(row) = tx.query_first(&SELECT, params![id.as_str()])? else {
-        return Ok(None);
-    };
-    let lines = lines(tx, id.as_str())?;
-    read(&row, lines).map(Some)
+    let rows = tx.query(&SELECT, params![id.as_str()])?;
+    Ok(read_with_lines(tx, &rows)?.pop())
 }
 
 /// The account's orders of some classes from one catalog made in `from..until`, newest first, with how many there are in
@@ -266,7 +220,9 @@ pub fn order_page(
     // Classes that have no orders are left out: mostly one is there, and nothing is to be merged.
     let has = |class: usize| blocks.iter().any(|block| block.entries.0[class] > 0);
     let chosen = (0..LIST_CLASSES).filter(|class| classes.0[*class] && has(*class));
-    let chosen: Vec<i64> = chosen.filter_map(|class| i64::try_from(class).ok()).collect();
+    let chosen: Vec<i64> = chosen
+        .filter_map(|class| i64::try_from(class).ok())
+        .collect();
     let limit = limit.min(ORDER_PAGE_MAX);
     let mut values = params![
         of.account_id,
@@ -281,17 +237,15 @@ pub fn order_page(
     let statement = match chosen.len() {
         1 => &SELECT_PAGE,
         _ => {
-            values.resize(values.len() + LIST_CLASSES - chosen.len(), Value::from(NO_CLASS));
+            values.resize(
+                values.len() + LIST_CLASSES - chosen.len(),
+                Value::from(NO_CLASS),
+            );
             &SELECT_MERGED_PAGE
         }
     };
     let rows = tx.query(statement, &values)?;
-    let mut orders = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let lines = lines(tx, row.text(0)?)?;
-        orders.push(read(row, lines)?);
-    }
-    Ok((orders, count))
+    Ok((read_with_lines(tx, &rows)?, count))
 }
 
 /// Moves a line from one state to another; `false` when it was not in the first.
@@ -317,7 +271,10 @@ pub fn order_line_move(
     if may_give_back && let Some(row) = tx.query_first(&GIVE_BACK, params![order.as_str()])? {
         let key = newest_first_key(Moment::from_micros(row.int(2)?));
         let class = usize::try_from(row.int(3)?).unwrap_or(LIST_CLASSES);
-        let Some(before) = class.checked_sub(GIVEN_BACK).filter(|_| class < LIST_CLASSES) else {
+        let Some(before) = class
+            .checked_sub(GIVEN_BACK)
+            .filter(|_| class < LIST_CLASSES)
+        else {
             return Err(row.mismatch(3, "a class"));
         };
         let of = orders_of(row.text(0)?, row.text(1)?);
@@ -337,6 +294,9 @@ pub fn order_line_page(
 ) -> Result<Vec<(OrderId, OrderLine)>, StoreError> {
     let rows = tx.query(&SELECT_LINES_AFTER, params![after.0, after.1, limit])?;
     rows.iter()
-        .map(|row| Ok((OrderId::new(row.text(0)?), read_line(row, 1)?)))
+        .map(|row| {
+            let order = OrderId::new(row.text(OrderLine::COUNT)?);
+            Ok((order, OrderLine::read(row)?))
+        })
         .collect()
 }

@@ -4,21 +4,19 @@ use brokerage_domain::clock::Moment;
 
 use crate::error::StoreError;
 use crate::params;
+use crate::table::{Record, sql, table};
 use crate::tx::Tx;
-use crate::value::Row;
 
 /// Timers that one call of [`timer_take_due`] takes at most.
 pub const TIMERS_TAKEN_MAX: u32 = 200;
 
 crate::statements! {
     /// Sets a timer, or moves the one that is there.
-    pub SET = "INSERT INTO timer (kind, subject, due_at_us) VALUES ($1, $2, $3) \
-        ON CONFLICT (kind, subject) DO UPDATE SET due_at_us = excluded.due_at_us";
+    pub SET = sql![Timer::INSERT, " ON CONFLICT (kind, subject) DO UPDATE SET due_at_us = excluded.due_at_us"];
     /// Clears a timer.
     pub CLEAR = "DELETE FROM timer WHERE kind = $1 AND subject = $2";
     /// What is due, in order.
-    pub SELECT_DUE = "SELECT due_at_us, kind, subject FROM timer WHERE due_at_us <= $1 \
-        ORDER BY due_at_us, kind, subject LIMIT CAST($2 AS BIGINT)";
+    pub SELECT_DUE = sql![Timer::SELECT, " WHERE due_at_us <= $1 ORDER BY due_at_us, kind, subject LIMIT CAST($2 AS BIGINT)"];
     /// Takes a timer that is still due as it was seen.
     pub TAKE = "DELETE FROM timer WHERE kind = $1 AND subject = $2 AND due_at_us = $3";
     /// When the next is due.
@@ -36,12 +34,8 @@ pub struct Timer {
     pub subject: String,
 }
 
-fn read(row: &Row) -> Result<Timer, StoreError> {
-    Ok(Timer {
-        due_at: Moment::from_micros(row.int(0)?),
-        kind: row.text(1)?.to_owned(),
-        subject: row.text(2)?.to_owned(),
-    })
+table! {
+    timer: Timer { kind, subject, due_at as due_at_us }
 }
 
 /// Sets the one timer of this kind and subject.
@@ -54,8 +48,12 @@ pub fn timer_set(
     subject: &str,
     due_at: Moment,
 ) -> Result<(), StoreError> {
-    tx.execute(&SET, params![kind, subject, due_at.micros()])
-        .map(drop)
+    let timer = Timer {
+        due_at,
+        kind: kind.to_owned(),
+        subject: subject.to_owned(),
+    };
+    tx.execute(&SET, &timer.bind()).map(drop)
 }
 
 /// Clears the timer of this kind and subject, if there is one.
@@ -74,10 +72,8 @@ pub fn timer_clear(tx: &mut dyn Tx, kind: &str, subject: &str) -> Result<(), Sto
 pub fn timer_take_due(tx: &mut dyn Tx, now: Moment) -> Result<Vec<Timer>, StoreError> {
     let due = tx.query(&SELECT_DUE, params![now.micros(), TIMERS_TAKEN_MAX])?;
     let mut taken = Vec::with_capacity(due.len());
-    for row in &due {
-        let timer = read(row)?;
-        let values = params![&timer.kind, &timer.subject, timer.due_at.micros()];
-        if tx.execute(&TAKE, values)? == 1 {
+    for timer in Timer::read_all(&due)? {
+        if tx.execute(&TAKE, &timer.bind())? == 1 {
             taken.push(timer);
         }
     }

@@ -7,18 +7,31 @@ use brokerage_domain::id::InstanceId;
 use brokerage_domain::notes::Notes;
 use serde::{Deserialize, Serialize};
 
-use crate::document;
 use crate::error::StoreError;
 use crate::params;
+use crate::table::{Record, documents, sql, table};
 use crate::tx::Tx;
 
 /// Topic records that one query reads.
 pub const TOPIC_RECORDS_MAX: u32 = 10_000;
 
+/// A row of the table.
+struct TopicRow {
+    name: String,
+    remark: String,
+    document: Document,
+    created_at: Moment,
+}
+
+table! {
+    topic: TopicRow { name, remark, document as attributes, created_at as created_at_us }
+    and instance_id
+}
+
 crate::statements! {
-    UPSERT = "INSERT INTO topic (instance_id, name, remark, attributes, created_at_us) VALUES ($1, $2, $3, $4, $5) \
-              ON CONFLICT (instance_id, name) DO UPDATE SET remark = $3, attributes = $4, created_at_us = $5";
-    SELECT = "SELECT name, remark, attributes, created_at_us FROM topic WHERE instance_id = $1 ORDER BY name LIMIT CAST($2 AS BIGINT)";
+    UPSERT = sql![TopicRow::INSERT, " ON CONFLICT (instance_id, name) \
+              DO UPDATE SET remark = $2, attributes = $3, created_at_us = $4"];
+    SELECT = sql![TopicRow::SELECT, " WHERE instance_id = $1 ORDER BY name LIMIT CAST($2 AS BIGINT)"];
     DELETE = "DELETE FROM topic WHERE instance_id = $1 AND name = $2";
     DELETE_ALL = "DELETE FROM topic WHERE instance_id = $1";
 }
@@ -48,6 +61,8 @@ struct Document {
     allow_list: BTreeSet<String>,
     notes: Notes,
 }
+
+documents!(Document);
 
 /// The forms that the document has in rows.
 #[derive(Deserialize)]
@@ -123,19 +138,19 @@ pub fn topic_record_put(
         notes,
         created_at,
     } = record.clone();
-    let document = Document {
-        tags,
-        allow_list,
-        notes,
-    };
-    let values = params![
-        instance.as_str(),
+    let row = TopicRow {
         name,
         remark,
-        document::write(&document),
-        created_at.micros()
-    ];
-    tx.execute(&UPSERT, values)?;
+        document: Document {
+            tags,
+            allow_list,
+            notes,
+        },
+        created_at,
+    };
+    let mut values = row.bind();
+    values.push(instance.as_str().into());
+    tx.execute(&UPSERT, &values)?;
     Ok(())
 }
 
@@ -148,23 +163,16 @@ pub fn topic_record_list(
     instance: &InstanceId,
 ) -> Result<Vec<TopicRecord>, StoreError> {
     let rows = tx.query(&SELECT, params![instance.as_str(), TOPIC_RECORDS_MAX])?;
-    rows.iter()
-        .map(|row| {
-            let Document {
-                tags,
-                allow_list,
-                notes,
-            } = document::read(row, 2)?;
-            Ok(TopicRecord {
-                name: row.text(0)?.to_owned(),
-                remark: row.text(1)?.to_owned(),
-                tags,
-                allow_list,
-                notes,
-                created_at: Moment::from_micros(row.int(3)?),
-            })
-        })
-        .collect()
+    let rows = TopicRow::read_all(&rows)?.into_iter();
+    let record = |row: TopicRow| TopicRecord {
+        name: row.name,
+        remark: row.remark,
+        tags: row.document.tags,
+        allow_list: row.document.allow_list,
+        notes: row.document.notes,
+        created_at: row.created_at,
+    };
+    Ok(rows.map(record).collect())
 }
 
 /// Forgets a topic.
@@ -192,6 +200,7 @@ pub fn topic_record_delete_all(tx: &mut dyn Tx, instance: &InstanceId) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document;
 
     fn check(row: &str, tags: &[(&str, &str)], allow_list: &[&str], notes: &[(&str, &str)]) {
         let map = |pairs: &[(&str, &str)]| {

@@ -149,6 +149,12 @@ impl Row {
         }
     }
 
+    /// Whether a column is null; one that is not there is not.
+    #[must_use]
+    pub fn is_null(&self, column: usize) -> bool {
+        matches!(self.cells.get(column), Some(Value::Null))
+    }
+
     /// A column of 0 or 1.
     ///
     /// # Errors

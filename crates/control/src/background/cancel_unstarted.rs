@@ -11,7 +11,7 @@ use brokerage_store::timer::timer_set;
 
 use super::CANCEL_UNSTARTED;
 use super::timers::Fired;
-use crate::control::{Abort, Control};
+use crate::control::{Control, TxResult};
 use crate::instance::instance_put;
 
 impl Control {
@@ -22,11 +22,7 @@ impl Control {
     }
 
     /// The timer of an order that nobody has started is due.
-    pub(super) fn cancel_unstarted(
-        &self,
-        tx: &mut dyn Tx,
-        id: &str,
-    ) -> std::result::Result<Fired, Abort> {
+    pub(super) fn cancel_unstarted(&self, tx: &mut dyn Tx, id: &str) -> TxResult<Fired> {
         let Some(mut instance) = instance_by_id(tx, &InstanceId::new(id))? else {
             return Ok(Fired::Nothing);
         };

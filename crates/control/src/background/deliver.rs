@@ -15,10 +15,10 @@ use brokerage_store::ledger::{transfer_by_id, transfer_end_hold, transfer_receiv
 use brokerage_store::order::{order_by_id, order_line_move};
 use brokerage_store::topic::topic_record_delete_all;
 
-use crate::control::Abort;
+use crate::control::TxResult;
 use crate::failpoints::crash_point;
 
-fn order_read(tx: &mut dyn Tx, id: &OrderId) -> std::result::Result<Order, Abort> {
+fn order_read(tx: &mut dyn Tx, id: &OrderId) -> TxResult<Order> {
     let missing = || Error::internal(format!("the order {id} is missing"));
     Ok(order_by_id(tx, id)?.ok_or_else(missing)?)
 }
@@ -28,7 +28,7 @@ pub(super) fn record_running(
     tx: &mut dyn Tx,
     instance: &mut Instance,
     now: Moment,
-) -> std::result::Result<Option<Attention>, Abort> {
+) -> TxResult<Option<Attention>> {
     if instance.want != Want::Running {
         return Ok(None);
     }
@@ -69,7 +69,7 @@ pub(super) fn record_end(
     phase: Phase,
     line_state: LineState,
     now: Moment,
-) -> std::result::Result<Option<Attention>, Abort> {
+) -> TxResult<Option<Attention>> {
     let order = order_read(tx, &instance.order_id)?;
     undo_line(tx, &order, instance.order_line, line_state, now)?;
     undo_change(tx, instance, line_state, now)?;
@@ -87,7 +87,7 @@ pub(super) fn undo_change(
     instance: &mut Instance,
     line_state: LineState,
     now: Moment,
-) -> std::result::Result<(), Abort> {
+) -> TxResult<()> {
     let Some(change) = instance.change.take() else {
         return Ok(());
     };
@@ -102,7 +102,7 @@ fn give_back_ports(
     instance: &InstanceId,
     held: &[u16],
     kept: &[u16],
-) -> std::result::Result<(), Abort> {
+) -> TxResult<()> {
     for port in held.iter().filter(|port| !kept.contains(port)) {
         broker_port_give_back(tx, instance, *port)?;
     }
@@ -110,12 +110,7 @@ fn give_back_ports(
 }
 
 /// A line is delivered: a hold of its money is posted. `false` when the line was ended before.
-fn deliver_line(
-    tx: &mut dyn Tx,
-    order: &Order,
-    line: u32,
-    now: Moment,
-) -> std::result::Result<bool, Abort> {
+fn deliver_line(tx: &mut dyn Tx, order: &Order, line: u32, now: Moment) -> TxResult<bool> {
     if !order_line_move(tx, &order.id, line, LineState::Placed, LineState::Delivered)? {
         return Ok(false);
     }
@@ -132,7 +127,7 @@ fn undo_line(
     line: u32,
     state: LineState,
     now: Moment,
-) -> std::result::Result<(), Abort> {
+) -> TxResult<()> {
     if !order_line_move(tx, &order.id, line, LineState::Placed, state)? {
         return Ok(());
     }
@@ -142,7 +137,7 @@ fn undo_line(
     }
 }
 
-fn taken(tx: &mut dyn Tx, order: &Order, line: u32) -> std::result::Result<Transfer, Abort> {
+fn taken(tx: &mut dyn Tx, order: &Order, line: u32) -> TxResult<Transfer> {
     let id = line_transfer_id(&order.id, line);
     let missing = || Error::internal(format!("the transfer {id} is missing"));
     Ok(transfer_by_id(tx, &id)?.ok_or_else(missing)?)
@@ -154,19 +149,14 @@ fn end_hold(
     line: u32,
     kind: TransferKind,
     now: Moment,
-) -> std::result::Result<(), Abort> {
+) -> TxResult<()> {
     let hold = taken(tx, order, line)?;
     transfer_end_hold(tx, &hold, &line_resolution_id(&order.id, line), kind, now)?;
     Ok(())
 }
 
 /// Money that was taken at the order goes back by a new transfer; the old one stays.
-fn refund(
-    tx: &mut dyn Tx,
-    order: &Order,
-    line: u32,
-    now: Moment,
-) -> std::result::Result<(), Abort> {
+fn refund(tx: &mut dyn Tx, order: &Order, line: u32, now: Moment) -> TxResult<()> {
     let paid = taken(tx, order, line)?;
     let back = Transfer {
         id: line_resolution_id(&order.id, line),

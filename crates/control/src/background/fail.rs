@@ -15,7 +15,7 @@ use brokerage_store::broker_port::{broker_port_block, broker_port_take};
 use brokerage_store::instance::Attention;
 
 use super::deliver::undo_change;
-use crate::control::{Abort, Control};
+use crate::control::{Control, TxResult};
 
 /// The shortest wait after a record that could not be written.
 const FAILURE_PAUSE: Duration = Duration::from_secs(1);
@@ -130,11 +130,7 @@ fn port_to_replace(instance: &Instance, address: SocketAddr) -> Option<u16> {
 }
 
 /// Another program of the host has the port: the instance gets the next free one; `false` when there is none.
-fn replace_port(
-    tx: &mut dyn Tx,
-    instance: &mut Instance,
-    port: u16,
-) -> std::result::Result<bool, Abort> {
+fn replace_port(tx: &mut dyn Tx, instance: &mut Instance, port: u16) -> TxResult<bool> {
     broker_port_block(tx, &instance.id, port)?;
     let Some(&fresh) = broker_port_take(tx, &instance.id, 1)?.first() else {
         return Ok(false);
@@ -151,11 +147,7 @@ fn replace_port(
 
 /// Gives up what cannot be delivered: of a change, the change; of a first delivery, the instance. `false` when
 /// there is nothing to give up, because a delivered cluster only has to run again.
-fn give_up(
-    tx: &mut dyn Tx,
-    instance: &mut Instance,
-    now: Moment,
-) -> std::result::Result<bool, Abort> {
+fn give_up(tx: &mut dyn Tx, instance: &mut Instance, now: Moment) -> TxResult<bool> {
     if instance.want != Want::Running {
         return Ok(false);
     }

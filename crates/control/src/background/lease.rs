@@ -11,7 +11,7 @@ use brokerage_store::Tx;
 use brokerage_store::lease::{lease_acquire, lease_check, lease_release, lease_renew};
 
 use super::Next;
-use crate::control::{Abort, Control};
+use crate::control::{Control, TxResult};
 
 /// Name of the lease.
 const RECONCILER: &str = "reconciler";
@@ -86,7 +86,7 @@ impl Control {
 }
 
 /// Refuses a step of a process that has lost the right: to be called in the step's own transaction.
-pub(crate) fn lease_fence(tx: &mut dyn Tx, generation: i64) -> std::result::Result<(), Abort> {
+pub(crate) fn lease_fence(tx: &mut dyn Tx, generation: i64) -> TxResult<()> {
     if lease_check(tx, RECONCILER, generation)? {
         Ok(())
     } else {

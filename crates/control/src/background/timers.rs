@@ -10,7 +10,7 @@ use brokerage_store::timer::{TIMERS_TAKEN_MAX, Timer, timer_next, timer_set, tim
 
 use super::lease::lease_fence;
 use super::{CANCEL_UNSTARTED, Next};
-use crate::control::{Abort, Control};
+use crate::control::{Control, TxResult};
 
 /// When a timer is tried again whose work failed, in seconds of business time.
 const FAILED_AGAIN_S: i64 = 3_600;
@@ -56,7 +56,7 @@ impl Control {
         }))
     }
 
-    fn fire(&self, tx: &mut dyn Tx, timer: &Timer) -> std::result::Result<Fired, Abort> {
+    fn fire(&self, tx: &mut dyn Tx, timer: &Timer) -> TxResult<Fired> {
         match timer.kind.as_str() {
             CANCEL_UNSTARTED => self.cancel_unstarted(tx, &timer.subject),
             kind => {
@@ -68,12 +68,7 @@ impl Control {
     }
 
     /// Sets a timer again that can do nothing now.
-    pub(super) fn fire_again(
-        &self,
-        tx: &mut dyn Tx,
-        kind: &str,
-        subject: &str,
-    ) -> std::result::Result<(), Abort> {
+    pub(super) fn fire_again(&self, tx: &mut dyn Tx, kind: &str, subject: &str) -> TxResult<()> {
         let later = self.now().plus_seconds(FAILED_AGAIN_S);
         Ok(timer_set(tx, kind, subject, later)?)
     }

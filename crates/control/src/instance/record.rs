@@ -12,7 +12,7 @@ use brokerage_store::instance::{Attention, instance_by_id, instance_owned, insta
 use crate::background::lease::lease_fence;
 use crate::call::Call;
 use crate::context::Context;
-use crate::control::{Abort, Control};
+use crate::control::{Abort, Control, TxResult};
 
 impl Control {
     /// Changes the record of one of the caller's instances: reads it, applies `apply`, writes it back in the same
@@ -24,9 +24,7 @@ impl Control {
         mut apply: F,
     ) -> Result<()>
     where
-        F: FnMut(&mut dyn Tx, &mut Instance) -> std::result::Result<Attention, Abort>
-            + Send
-            + 'static,
+        F: FnMut(&mut dyn Tx, &mut Instance) -> TxResult<Attention> + Send + 'static,
     {
         let (cx, wanted) = (Context::clone(&call), id.clone());
         self.audited_write(call, id.as_str(), move |tx| {
@@ -46,9 +44,7 @@ impl Control {
         mut apply: F,
     ) -> Result<Instance>
     where
-        F: FnMut(&mut dyn Tx, &mut Instance) -> std::result::Result<Option<Attention>, Abort>
-            + Send
-            + 'static,
+        F: FnMut(&mut dyn Tx, &mut Instance) -> TxResult<Option<Attention>> + Send + 'static,
     {
         let wanted = id.clone();
         let generation = self.lease.load(Ordering::SeqCst);
@@ -71,7 +67,7 @@ pub(crate) fn instance_of_caller(
     tx: &mut dyn Tx,
     cx: &Context,
     id: &InstanceId,
-) -> std::result::Result<Instance, Abort> {
+) -> TxResult<Instance> {
     let found = instance_owned(tx, cx.account(), id)?;
     let found = found.filter(|instance| is_there(cx, instance) && instance.phase != Phase::Gone);
     let instance = found.ok_or_else(|| Error::not_found(Kind::Instance, id.as_str()))?;
@@ -88,7 +84,7 @@ pub(crate) fn instance_put(
     tx: &mut dyn Tx,
     instance: &Instance,
     attention: Attention,
-) -> std::result::Result<(), Abort> {
+) -> TxResult<()> {
     if instance_update(tx, instance, attention)? {
         Ok(())
     } else {

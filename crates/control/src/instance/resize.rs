@@ -12,7 +12,7 @@ use brokerage_store::Tx;
 use brokerage_store::order::order_insert;
 
 use crate::context::Context;
-use crate::control::{Abort, Control};
+use crate::control::{Control, TxResult};
 use crate::order::{ports_take, take_money};
 
 /// A change of what was bought, translated by a dialect. The difference in price is reserved (or taken) with its order.
@@ -107,7 +107,7 @@ pub(super) fn resize_begin(
     instance: &mut Instance,
     resize: &Resize,
     order: &Order,
-) -> std::result::Result<(), Abort> {
+) -> TxResult<()> {
     let Resize { before, plan, .. } = resize;
     if instance.phase != Phase::Running || instance.want != Want::Running {
         return Err(instance.wrong_phase().into());
