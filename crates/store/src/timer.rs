@@ -12,13 +12,14 @@ pub const TIMERS_TAKEN_MAX: u32 = 200;
 
 crate::statements! {
     /// Sets a timer, or moves the one that is there.
-    pub SET = sql![Timer::INSERT, " ON CONFLICT (kind, subject) DO UPDATE SET due_at_us = excluded.due_at_us"];
+    pub SET = sql![Timer::INSERT, " ON CONFLICT (kind, subject) \
+        DO UPDATE SET due_at_us = excluded.due_at_us, failures = excluded.failures"];
     /// Clears a timer.
     pub CLEAR = "DELETE FROM timer WHERE kind = $1 AND subject = $2";
     /// What is due, in order.
     pub SELECT_DUE = sql![Timer::SELECT, " WHERE due_at_us <= $1 ORDER BY due_at_us, kind, subject LIMIT CAST($2 AS BIGINT)"];
     /// Takes a timer that is still due as it was seen.
-    pub TAKE = "DELETE FROM timer WHERE kind = $1 AND subject = $2 AND due_at_us = $3";
+    pub TAKE = "DELETE FROM timer WHERE kind = $1 AND subject = $2 AND due_at_us = $3 AND failures = $4";
     /// When the next is due.
     pub NEXT = "SELECT MIN(due_at_us) FROM timer";
 }
@@ -32,10 +33,12 @@ pub struct Timer {
     pub kind: String,
     /// To what: an id.
     pub subject: String,
+    /// How often in a row it could do nothing.
+    pub failures: u32,
 }
 
 table! {
-    timer: Timer { kind, subject, due_at as due_at_us }
+    timer: Timer { kind, subject, due_at as due_at_us, failures }
 }
 
 /// Sets the one timer of this kind and subject.
@@ -52,6 +55,20 @@ pub fn timer_set(
         due_at,
         kind: kind.to_owned(),
         subject: subject.to_owned(),
+        failures: 0,
+    };
+    tx.execute(&SET, &timer.bind()).map(drop)
+}
+
+/// Sets a timer again that was taken and could do nothing: one failure more.
+///
+/// # Errors
+/// As [`Tx::execute`].
+pub fn timer_set_again(tx: &mut dyn Tx, taken: &Timer, due_at: Moment) -> Result<(), StoreError> {
+    let timer = Timer {
+        due_at,
+        failures: taken.failures.saturating_add(1),
+        ..taken.clone()
     };
     tx.execute(&SET, &timer.bind()).map(drop)
 }

@@ -7,7 +7,7 @@ use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::{Phase, Want};
 use brokerage_store::Tx;
 use brokerage_store::instance::{Attention, instance_by_id};
-use brokerage_store::timer::timer_set;
+use brokerage_store::timer::{Timer, timer_set};
 
 use super::CANCEL_UNSTARTED;
 use super::timers::Fired;
@@ -22,7 +22,8 @@ impl Control {
     }
 
     /// The timer of an order that nobody has started is due.
-    pub(super) fn cancel_unstarted(&self, tx: &mut dyn Tx, id: &str) -> TxResult<Fired> {
+    pub(super) fn cancel_unstarted(&self, tx: &mut dyn Tx, timer: &Timer) -> TxResult<Fired> {
+        let id = timer.subject.as_str();
         let Some(mut instance) = instance_by_id(tx, &InstanceId::new(id))? else {
             return Ok(Fired::Nothing);
         };
@@ -37,7 +38,7 @@ impl Control {
                     error = &error as &dyn std::error::Error,
                     "an order that nobody started"
                 );
-                self.fire_again(tx, CANCEL_UNSTARTED, id)?;
+                self.fire_again(tx, timer)?;
                 return Ok(Fired::Nothing);
             }
         };

@@ -6,14 +6,19 @@ use std::time::Duration;
 
 use brokerage_domain::Result;
 use brokerage_store::Tx;
-use brokerage_store::timer::{TIMERS_TAKEN_MAX, Timer, timer_next, timer_set, timer_take_due};
+use brokerage_store::timer::{
+    TIMERS_TAKEN_MAX, Timer, timer_next, timer_set_again, timer_take_due,
+};
 
 use super::lease::lease_fence;
 use super::{CANCEL_UNSTARTED, Next};
 use crate::control::{Control, TxResult};
 
-/// When a timer is tried again whose work failed, in seconds of business time.
-const FAILED_AGAIN_S: i64 = 3_600;
+/// When a timer is tried again whose work failed for the first time, in seconds of business time. Each failure that follows
+/// doubles the wait: a cause that is repaired at once is noticed at once.
+const FAILED_AGAIN_FIRST_S: i64 = 5;
+/// The longest such wait.
+const FAILED_AGAIN_MAX_S: i64 = 3_600;
 
 /// What a timer did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,18 +63,39 @@ impl Control {
 
     fn fire(&self, tx: &mut dyn Tx, timer: &Timer) -> TxResult<Fired> {
         match timer.kind.as_str() {
-            CANCEL_UNSTARTED => self.cancel_unstarted(tx, &timer.subject),
+            CANCEL_UNSTARTED => self.cancel_unstarted(tx, timer),
             kind => {
                 tracing::error!(kind, "a timer of another version of the program");
-                self.fire_again(tx, kind, &timer.subject)?;
+                self.fire_again(tx, timer)?;
                 Ok(Fired::Nothing)
             }
         }
     }
 
     /// Sets a timer again that can do nothing now.
-    pub(super) fn fire_again(&self, tx: &mut dyn Tx, kind: &str, subject: &str) -> TxResult<()> {
-        let later = self.now().plus_seconds(FAILED_AGAIN_S);
-        Ok(timer_set(tx, kind, subject, later)?)
+    pub(super) fn fire_again(&self, tx: &mut dyn Tx, timer: &Timer) -> TxResult<()> {
+        let later = self.now().plus_seconds(again_after_s(timer.failures));
+        Ok(timer_set_again(tx, timer, later)?)
+    }
+}
+
+/// How long a timer waits that failed as often before, in seconds of business time.
+fn again_after_s(failures: u32) -> i64 {
+    let factor = 2_i64.saturating_pow(failures);
+    FAILED_AGAIN_FIRST_S
+        .saturating_mul(factor)
+        .min(FAILED_AGAIN_MAX_S)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timer_that_fails_waits_longer_each_time() {
+        let waits = (0..).map(again_after_s).take(12);
+        let expected = [5, 10, 20, 40, 80, 160, 320, 640, 1_280, 2_560, 3_600, 3_600];
+        assert!(waits.eq(expected));
+        assert_eq!(again_after_s(u32::MAX), FAILED_AGAIN_MAX_S);
     }
 }

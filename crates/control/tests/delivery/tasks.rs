@@ -1,7 +1,8 @@
 //! Background tasks: each runs, what became of it can be read, and one that fails is tried again.
 
 use brokerage_control::background::{TASKS, TaskStatus};
-use brokerage_store::Store;
+use brokerage_store::timer::{timer_next, timer_set};
+use brokerage_store::{Store, StoreError};
 use brokerage_testkit::{Plane, PlaneOptions};
 
 /// Looks before a test gives up on a task.
@@ -74,4 +75,43 @@ async fn only_the_process_that_reconciles_keeps_house() {
     for (task, status) in second.control.task_list() {
         assert_eq!(status.slices > 0, !task.needs_lease, "{}", task.name);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timer_that_can_do_nothing_is_looked_at_again_soon_and_then_less_often() {
+    let store = Store::open_sqlite_in_memory().unwrap();
+    let options = PlaneOptions {
+        store: Some(store.clone()),
+        ..PlaneOptions::default()
+    };
+    let plane = Plane::start(options).await;
+    let begin = plane.control.now();
+    let set = async |at| {
+        let set = store.write("set", move |tx| -> Result<_, StoreError> {
+            timer_set(tx, "of_another_version", "i", at)
+        });
+        set.await.unwrap();
+    };
+    let next = async |expected| {
+        for _ in 0..LOOKS_MAX {
+            let next = store.read("next", |tx| -> Result<_, StoreError> { timer_next(tx) });
+            if next.await.unwrap() == Some(expected) {
+                return;
+            }
+        }
+        panic!("the timer does not become due at {expected:?}");
+    };
+    set(begin).await;
+    let mut now = begin;
+    for wait_s in [5, 10, 20] {
+        plane.clock.set(now);
+        plane.control.task_wake("timers");
+        now = now.plus_seconds(wait_s);
+        next(now).await;
+    }
+    // What sets it anew forgets its failures.
+    set(now).await;
+    plane.clock.set(now);
+    plane.control.task_wake("timers");
+    next(now.plus_seconds(5)).await;
 }
