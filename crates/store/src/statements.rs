@@ -39,7 +39,7 @@ macro_rules! statements {
     };
 }
 
-/// The statements of every module: what `tests/statements.rs` prepares on both databases.
+/// The statements of every module: what `tests/it/statements.rs` prepares on both databases.
 pub const ALL_MODULES: &[(&str, &[&Statement])] = &[
     ("access_key", crate::access_key::ALL),
     ("account", crate::account::ALL),

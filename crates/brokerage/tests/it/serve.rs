@@ -1,5 +1,4 @@
 //! The server as a process: what it leaves in its data directory, and that nobody has to read what it prints.
-#![expect(clippy::unwrap_used, reason = "a test that panics shows the line")]
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};

@@ -1,9 +1,6 @@
 //! One body of behaviour, run over every back end; and what only one of them can show.
 #![expect(clippy::unwrap_used, reason = "a test that panics shows the line")]
 
-#[path = "../support/mod.rs"]
-mod support;
-
 use std::sync::Arc;
 
 use brokerage_store::{Durability, Store, StoreError, Tx};
@@ -37,6 +34,8 @@ mod close;
 mod crash;
 mod foundation;
 mod lists;
+mod statements;
+mod support;
 mod timers;
 
 /// A store and what must outlive it.

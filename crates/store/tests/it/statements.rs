@@ -1,13 +1,13 @@
 //! Every statement is prepared on both databases, so that none is found wrong at run time.
 
-mod support;
-
 use std::collections::{BTreeSet, HashSet};
 
 use brokerage_store::statements::{ALL_MODULES, sqlite_sql};
 use brokerage_store::{Durability, Statement, Store};
 use postgres::types::Type;
 use secrecy::SecretString;
+
+use crate::support;
 
 fn all() -> impl Iterator<Item = &'static Statement> {
     ALL_MODULES

@@ -1,0 +1,6 @@
+//! The server as a process.
+
+#![expect(clippy::unwrap_used, reason = "a test that panics shows the line")]
+
+mod closed_outputs;
+mod serve;

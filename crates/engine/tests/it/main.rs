@@ -1,0 +1,3 @@
+//! What the contract brings for tests.
+
+mod fake;

@@ -1,0 +1,267 @@
+use super::*;
+
+/// The version before timers and kept catalogs, and an instance in each phase.
+const BEFORE_TIMERS: i32 = 3;
+const PHASES: [&str; 4] = ["awaiting_start", "running", "released", "gone"];
+
+fn filled() -> String {
+    let instances = (1..).zip(PHASES).map(|(number, phase)| {
+        format!(
+            "INSERT INTO instance (id, account_id, profile, region, name, order_id, order_line, plan, charge, phase, \
+             want, unsettled, retry_at_us, ports, settings, attributes, tags, created_at_us, attempts, revision) \
+             VALUES ('i-{number}', 'a', 'p', 'r', 'n', 'o-{number}', 0, '{{}}', '{{}}', '{phase}', 'nothing', 0, 0, \
+             '[]', '{{}}', '{{}}', '{{}}', {number}, 0, 0);"
+        )
+    });
+    instances.collect()
+}
+
+const TIMERS: &str = "SELECT kind, subject, due_at_us FROM timer";
+
+#[test]
+fn a_filled_store_of_the_version_before_gets_its_timers_on_sqlite() {
+    let mut connection = rusqlite::Connection::open_in_memory().unwrap();
+    let target = Target::Version(BEFORE_TIMERS);
+    run_until(&mut connection, Database::Sqlite, target).unwrap();
+    connection.execute_batch(&filled()).unwrap();
+    run(&mut connection, Database::Sqlite).unwrap();
+    let mut statement = connection.prepare(TIMERS).unwrap();
+    let rows = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .unwrap();
+    let timers: Vec<(String, String, i64)> = rows.map(Result::unwrap).collect();
+    assert_eq!(timers, [("cancel_unstarted".into(), "i-1".into(), 1)]);
+}
+
+#[test]
+fn a_filled_store_of_the_version_before_gets_its_timers_on_postgres() {
+    let Some(server) = super::support::Server::shared() else {
+        return;
+    };
+    let mut client = postgres::Client::connect(&server.database(), postgres::NoTls).unwrap();
+    let target = Target::Version(BEFORE_TIMERS);
+    run_until(&mut client, Database::Postgres, target).unwrap();
+    client.batch_execute(&filled()).unwrap();
+    run(&mut client, Database::Postgres).unwrap();
+    let rows = client.query(TIMERS, &[]).unwrap();
+    let timers: Vec<(String, String, i64)> = rows
+        .iter()
+        .map(|row| (row.get(0), row.get(1), row.get(2)))
+        .collect();
+    assert_eq!(timers, [("cancel_unstarted".into(), "i-1".into(), 1)]);
+}
+
+/// The version before orders had classes.
+const BEFORE_CLASSES: i32 = 5;
+const CLASSES: &str = "SELECT id, class FROM orders ORDER BY id";
+const COUNTERS: &str = "SELECT first || ':' || COALESCE(until, ''), class_0 * 1000 + class_1 * 100 + class_3 * 10 + class_5 \
+                        FROM list_block WHERE kind = 'order' ORDER BY first";
+
+/// Orders of some classes, in a block that does not tell them apart.
+fn ordered() -> String {
+    let prepaid = r#"{"mode":"prepaid","months":1,"renew_months":null}"#;
+    let postpaid = r#"{"mode":"postpaid"}"#;
+    let orders = [
+        ("o-1", "new", prepaid, ["delivered", "failed"]),
+        ("o-2", "new", postpaid, ["placed", "cancelled"]),
+        ("o-3", "change", postpaid, ["delivered", "delivered"]),
+        ("o-4", "new", postpaid, ["failed", "cancelled"]),
+    ];
+    let rows = (1..).zip(orders).map(|(at, (id, kind, charge, lines))| {
+        let lines = (0..).zip(lines).map(|(line, state)| {
+            format!("INSERT INTO order_line VALUES ('{id}', {line}, 'i', 0, '{state}');")
+        });
+        let order = format!(
+            "INSERT INTO orders VALUES ('{id}', 'a', 'p', 'r', '{kind}', '{charge}', 'at_order', 'CNY', 0, '', '', {at});"
+        );
+        order + &lines.collect::<String>()
+    });
+    rows.collect::<String>()
+        + "INSERT INTO list_block VALUES ('a', 'order', 'p', '', '', NULL, 4), ('a', 'instance', 'p', '', '', NULL, 9);"
+}
+
+fn check_classes(query: &mut dyn FnMut(&str) -> Vec<(String, i64)>) {
+    let expected = [("o-1", 0), ("o-2", 1), ("o-3", 3), ("o-4", 5)];
+    assert_eq!(
+        query(CLASSES),
+        expected.map(|(id, class)| (id.to_owned(), class))
+    );
+    assert_eq!(query(COUNTERS), [(":".to_owned(), 1_111)]);
+    let instances = "SELECT kind, class_0 FROM list_block WHERE kind = 'instance'";
+    assert_eq!(query(instances), [("instance".to_owned(), 9)]);
+}
+
+#[test]
+fn orders_of_the_version_before_get_their_classes_on_sqlite() {
+    let mut connection = rusqlite::Connection::open_in_memory().unwrap();
+    let target = Target::Version(BEFORE_CLASSES);
+    run_until(&mut connection, Database::Sqlite, target).unwrap();
+    connection.execute_batch(&ordered()).unwrap();
+    run(&mut connection, Database::Sqlite).unwrap();
+    check_classes(&mut |sql| {
+        let mut statement = connection.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        rows.unwrap().map(Result::unwrap).collect()
+    });
+}
+
+#[test]
+fn orders_of_the_version_before_get_their_classes_on_postgres() {
+    let Some(server) = super::support::Server::shared() else {
+        return;
+    };
+    let mut client = postgres::Client::connect(&server.database(), postgres::NoTls).unwrap();
+    let target = Target::Version(BEFORE_CLASSES);
+    run_until(&mut client, Database::Postgres, target).unwrap();
+    client.batch_execute(&ordered()).unwrap();
+    run(&mut client, Database::Postgres).unwrap();
+    check_classes(&mut |sql| {
+        let rows = client.query(sql, &[]).unwrap();
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+    });
+}
+
+/// Every version, cut off where it would be written down as done, can be begun again.
+fn check_cut_off(
+    mut run_to: impl FnMut(Target) -> Result<(), StoreError>,
+    version: i32,
+    (cut, mend): (&mut dyn FnMut(), &mut dyn FnMut()),
+) {
+    run_to(Target::Version(version - 1)).unwrap();
+    cut();
+    run_to(Target::Latest).unwrap_err();
+    mend();
+    run_to(Target::Latest).unwrap();
+}
+
+/// Those that can be cut off: before the first there is no table to do it at.
+fn versions() -> Vec<i32> {
+    let runner = embedded::migrations::runner();
+    let migrations = runner.get_migrations().iter().skip(1);
+    migrations.map(refinery::Migration::version).collect()
+}
+
+#[test]
+fn a_migration_that_is_cut_off_can_be_begun_again_on_sqlite() {
+    for version in versions() {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        let connection = std::cell::RefCell::new(connection);
+        let batch = |sql: &str| connection.borrow().execute_batch(sql).unwrap();
+        check_cut_off(
+            |target| run_until(&mut *connection.borrow_mut(), Database::Sqlite, target),
+            version,
+            (
+                &mut || {
+                    batch(&format!(
+                        "CREATE TRIGGER cut BEFORE INSERT ON refinery_schema_history \
+                         WHEN NEW.version = {version} BEGIN SELECT RAISE(ABORT, 'cut off'); END"
+                    ));
+                },
+                &mut || batch("DROP TRIGGER cut"),
+            ),
+        );
+    }
+}
+
+#[test]
+fn a_migration_that_is_cut_off_can_be_begun_again_on_postgres() {
+    let Some(server) = super::support::Server::shared() else {
+        return;
+    };
+    for version in versions() {
+        let client = postgres::Client::connect(&server.database(), postgres::NoTls).unwrap();
+        let client = std::cell::RefCell::new(client);
+        let batch = |sql: &str| client.borrow_mut().batch_execute(sql).unwrap();
+        let history = "ALTER TABLE refinery_schema_history";
+        check_cut_off(
+            |target| run_until(&mut *client.borrow_mut(), Database::Postgres, target),
+            version,
+            (
+                &mut || {
+                    batch(&format!(
+                        "{history} ADD CONSTRAINT cut CHECK (version <> {version})"
+                    ))
+                },
+                &mut || batch(&format!("{history} DROP CONSTRAINT cut")),
+            ),
+        );
+    }
+}
+
+#[test]
+fn clauses_for_sqlite_are_comments_elsewhere() {
+    let sql = "CREATE TABLE a (x) /* sqlite: WITHOUT ROWID */; -- end";
+    assert_eq!(written_for(Database::Postgres, sql), sql);
+    assert_eq!(
+        written_for(Database::Sqlite, sql),
+        "CREATE TABLE a (x) WITHOUT ROWID; -- end"
+    );
+}
+
+/// An instance as version 2 wrote it, with everything that was a text by name.
+const INSTANCE_OF_BEFORE: &str = "INSERT INTO instance (id, account_id, profile, region, name, order_id, \
+    order_line, spec, plan, charge, placement, phase, want, unsettled, retry_at_us, ports, settings, attributes, \
+    tags, created_at_us, attempts, revision) VALUES (?1, 'a', 'p', 'r', 'n', 'o', 0, NULL, ?2, \
+    '{\"mode\":\"postpaid\"}', NULL, 'running', 'running', 0, 0, '[20000]', ?3, ?4, '{\"k\":\"v\"}', 1, 0, 7)";
+
+fn plan() -> brokerage_domain::catalog::Plan {
+    use brokerage_domain::catalog::{Catalogs, NodeGroup, PlanRequest};
+    let catalogs = Catalogs::embedded();
+    let catalog = catalogs.get("jdkafka").unwrap();
+    let region = catalog.regions()[0].id.clone();
+    let zones = catalog.zones(&region).take(1).map(|zone| zone.id.clone());
+    let request = PlanRequest {
+        zones: zones.collect(),
+        version: Some("1.0.2".into()),
+        nodes: vec![NodeGroup {
+            role: "broker".into(),
+            ..NodeGroup::default()
+        }],
+        region: region.clone(),
+        ..PlanRequest::default()
+    };
+    catalog.plan(&request).unwrap()
+}
+
+#[tokio::test]
+async fn a_filled_store_of_before_reads_the_same() {
+    use brokerage_domain::cluster_settings::ClusterSettings;
+    use brokerage_domain::id::InstanceId;
+    use brokerage_domain::notes::Notes;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let mut connection = rusqlite::Connection::open(&path).unwrap();
+    run_until(&mut connection, Database::Sqlite, Target::Version(2)).unwrap();
+    let settings = r#"{"auto.create.topics.enable":"true","log.retention.ms":"60000"}"#;
+    let plan = serde_json::to_string(&plan()).unwrap();
+    for (id, protection) in [("i-on", "1"), ("i-off", "0")] {
+        let attributes = format!(
+            r#"{{"Config":"{{}}","DeleteProtectionEnable":"{protection}","DiskType":"CLOUD_SSD"}}"#
+        );
+        let values = [id, &plan, settings, &attributes];
+        connection.execute(INSTANCE_OF_BEFORE, values).unwrap();
+    }
+    drop(connection);
+    let store = crate::Store::open_sqlite(&path, crate::Durability::Process).unwrap();
+    for (id, protected) in [("i-on", true), ("i-off", false)] {
+        let read = store.read("instance", move |tx| {
+            crate::instance::instance_by_id(tx, &InstanceId::new(id))
+        });
+        let instance = read.await.unwrap().unwrap();
+        assert_eq!(instance.deletion_protected, protected, "{id}");
+        let expected = ClusterSettings {
+            auto_create_topics: Some(true),
+            retention_ms: Some(60_000),
+            ..ClusterSettings::default()
+        };
+        assert_eq!(instance.settings, expected);
+        let notes: Vec<&str> = vec![r#""Config":"{}""#, r#""DiskType":"CLOUD_SSD""#];
+        let row = serde_json::to_string::<Notes>(&instance.notes).unwrap();
+        assert!(notes.iter().all(|note| row.contains(note)), "{row}");
+        assert_eq!(
+            (instance.revision, instance.ports.as_slice()),
+            (7, &[20_000][..])
+        );
+    }
+    store.close().await;
+}
