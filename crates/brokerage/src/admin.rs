@@ -147,18 +147,7 @@ pub async fn answer(control: &Control, api: &[String], ask: Ask) -> anyhow::Resu
             account_create(control, &name, balance.as_deref()).await
         }
         Ask::AccountList => account_list(control).await,
-        Ask::KeyCreate { account, policy } => {
-            let account = control.account_view(&account).await?;
-            let policy = policy.unwrap_or_else(Policy::allow_all);
-            let new = NewKey {
-                id: None,
-                secret: None,
-                session_token: None,
-                policy,
-            };
-            let (id, secret) = control.access_key_create(&account.id, new).await?;
-            Ok(json!({ "access_key_id": id.as_str(), "secret": secret.expose_secret() }))
-        }
+        Ask::KeyCreate { account, policy } => key_create(control, &account, policy).await,
         Ask::KeySetActive { id, active } => {
             control.access_key_set_active(&id, active).await?;
             Ok(json!({ "access_key_id": id, "active": active }))
@@ -168,17 +157,7 @@ pub async fn answer(control: &Control, api: &[String], ask: Ask) -> anyhow::Resu
             amount,
             currency,
             reference,
-        } => {
-            let account = control.account_view(&account).await?;
-            let (amount, currency): (Money, Currency) = (amount.parse()?, currency.parse()?);
-            let added = control
-                .account_top_up(&account.id, amount, currency, &reference)
-                .await?;
-            let balance = control.account_balance(&account.id, currency).await?;
-            Ok(
-                json!({ "account_id": account.id.as_str(), "added": added, "available": balance.available().to_decimal(DECIMALS) }),
-            )
-        }
+        } => top_up(control, &account, (&amount, &currency), &reference).await,
         Ask::NetworkCreate { account, network } => network_create(control, &account, network).await,
         Ask::SubnetCreate {
             account,
@@ -192,32 +171,14 @@ pub async fn answer(control: &Control, api: &[String], ask: Ask) -> anyhow::Resu
             name,
             password,
             is_super,
-        } => {
-            let (id, chosen) = (InstanceId::new(instance), password.map(|given| given.0));
-            let is_drawn = chosen.is_none();
-            let password = control.user_put(&id, &name, chosen, is_super).await?;
-            let mut told = json!({ "user": name });
-            if let Some(is_super) = is_super {
-                told["super"] = json!(is_super);
-            }
-            if let Some(password) = password.filter(|_| is_drawn) {
-                told["password"] = json!(password.expose_secret());
-            }
-            Ok(told)
-        }
+        } => user_put(control, instance, name, password, is_super).await,
         Ask::UserDelete { instance, name } => {
             control
                 .user_delete(&InstanceId::new(instance), &name)
                 .await?;
             Ok(json!({ "user": name, "deleted": true }))
         }
-        Ask::UserList { instance } => {
-            let users = control.user_list(&InstanceId::new(instance)).await?;
-            let rows = users
-                .iter()
-                .map(|user| json!({ "user": user.name, "super": user.is_super }));
-            Ok(Value::Array(rows.collect()))
-        }
+        Ask::UserList { instance } => user_list(control, instance).await,
         Ask::BrokerStop { instance, broker } => {
             let id = InstanceId::new(instance);
             control.broker_stop(&id, broker).await?;
@@ -228,29 +189,91 @@ pub async fn answer(control: &Control, api: &[String], ask: Ask) -> anyhow::Resu
             control.broker_start(&id, broker).await?;
             Ok(json!({ "instance_id": id.as_str(), "broker": broker, "running": true }))
         }
-        Ask::OrphanList => {
-            let orphans = control.orphan_list().await?;
-            let rows = orphans
-                .iter()
-                .map(|orphan| json!({ "cluster": orphan.id.as_str(), "running": orphan.running }));
-            Ok(Value::Array(rows.collect()))
-        }
+        Ask::OrphanList => orphan_list(control).await,
         Ask::OrphanDelete { cluster } => {
             let id = InstanceId::new(cluster);
             control.orphan_delete(&id).await?;
             Ok(json!({ "cluster": id.as_str(), "deleted": true }))
         }
-        Ask::LedgerCheck => {
-            let report = control.ledger_check().await?;
-            let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
-            Ok(
-                json!({ "transfers": report.transfers, "lines": report.lines, "findings": findings }),
-            )
-        }
+        Ask::LedgerCheck => ledger_check(control).await,
         Ask::Requests { last } => Ok(serde_json::to_value(control.requests().last(last))?),
         Ask::Tasks => Ok(tasks(control)),
         Ask::Addresses => Ok(json!({ "api": api })),
     }
+}
+
+async fn key_create(
+    control: &Control,
+    account: &str,
+    policy: Option<Policy>,
+) -> anyhow::Result<Value> {
+    let account = control.account_view(account).await?;
+    let new = NewKey {
+        id: None,
+        secret: None,
+        session_token: None,
+        policy: policy.unwrap_or_else(Policy::allow_all),
+    };
+    let (id, secret) = control.access_key_create(&account.id, new).await?;
+    Ok(json!({ "access_key_id": id.as_str(), "secret": secret.expose_secret() }))
+}
+
+async fn top_up(
+    control: &Control,
+    account: &str,
+    (amount, currency): (&str, &str),
+    reference: &str,
+) -> anyhow::Result<Value> {
+    let account = control.account_view(account).await?;
+    let (amount, currency): (Money, Currency) = (amount.parse()?, currency.parse()?);
+    let added = control
+        .account_top_up(&account.id, amount, currency, reference)
+        .await?;
+    let balance = control.account_balance(&account.id, currency).await?;
+    let available = balance.available().to_decimal(DECIMALS);
+    Ok(json!({ "account_id": account.id.as_str(), "added": added, "available": available }))
+}
+
+async fn user_put(
+    control: &Control,
+    instance: String,
+    name: String,
+    password: Option<Password>,
+    is_super: Option<bool>,
+) -> anyhow::Result<Value> {
+    let (id, chosen) = (InstanceId::new(instance), password.map(|given| given.0));
+    let is_drawn = chosen.is_none();
+    let password = control.user_put(&id, &name, chosen, is_super).await?;
+    let mut shown = json!({ "user": name });
+    if let Some(is_super) = is_super {
+        shown["super"] = json!(is_super);
+    }
+    if let Some(password) = password.filter(|_| is_drawn) {
+        shown["password"] = json!(password.expose_secret());
+    }
+    Ok(shown)
+}
+
+async fn user_list(control: &Control, instance: String) -> anyhow::Result<Value> {
+    let users = control.user_list(&InstanceId::new(instance)).await?;
+    let rows = users
+        .iter()
+        .map(|user| json!({ "user": user.name, "super": user.is_super }));
+    Ok(Value::Array(rows.collect()))
+}
+
+async fn orphan_list(control: &Control) -> anyhow::Result<Value> {
+    let orphans = control.orphan_list().await?;
+    let rows = orphans
+        .iter()
+        .map(|orphan| json!({ "cluster": orphan.id.as_str(), "running": orphan.running }));
+    Ok(Value::Array(rows.collect()))
+}
+
+async fn ledger_check(control: &Control) -> anyhow::Result<Value> {
+    let report = control.ledger_check().await?;
+    let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
+    Ok(json!({ "transfers": report.transfers, "lines": report.lines, "findings": findings }))
 }
 
 async fn account_create(

@@ -144,117 +144,84 @@ impl Control {
     }
 
     fn admission(&self, cx: &Context, request: OrderRequest, quote: &Quote) -> Result<Admission> {
-        let OrderRequest {
-            order_id,
-            instances,
-            plan,
-            charge,
-            payment,
-            placement,
-            start,
-            settings,
-            notes,
-            tags,
-            token,
-        } = request;
         let now = self.now();
-        let cancelled_at = match start {
+        let cancelled_at = match request.start {
             true => None,
-            false => Some(self.unstarted_until(&plan, now)?),
+            false => Some(self.unstarted_until(&request.plan, now)?),
         };
-        let ground = placement
-            .map(|wanted| Ok::<_, Error>((self.ground(cx, &plan.region)?, wanted)))
+        let order = ordered(cx, &request, quote, now);
+        let instances = (0..).zip(&request.instances);
+        let instances: Vec<_> = instances
+            .map(|(line, new)| self.instance_ordered(cx, &request, line, new, now))
+            .collect();
+        let ground = request
+            .placement
+            .map(|wanted| Ok::<_, Error>((self.ground(cx, &request.plan.region)?, wanted)))
             .transpose()?;
         let answer = OrderPlaced {
-            order_id: order_id.clone(),
+            order_id: request.order_id,
             instance_ids: instances.iter().map(|new| new.id.clone()).collect(),
         };
-        let order = Order {
-            id: order_id.clone(),
-            account_id: cx.account().clone(),
-            profile: cx.profile.to_owned(),
-            region: plan.region.clone(),
-            kind: OrderKind::New,
-            charge: charge.clone(),
-            payment,
-            currency: quote.currency,
-            total: quote.total,
-            catalog_version: plan.catalog_version.clone(),
-            catalog_hash: plan.catalog_hash.clone(),
-            created_at: now,
-            lines: (0..)
-                .zip(&instances)
-                .map(|(line, new)| order_line(line, new, quote.instance_total))
-                .collect(),
+        let attention = match request.start {
+            true => Attention::From(self.real_now()),
+            false => Attention::Settled,
         };
-        let (phase, want) = if start {
-            (Phase::Provisioning, Want::Running)
-        } else {
-            (Phase::AwaitingStart, Want::Nothing)
-        };
-        let instances = (0..)
-            .zip(instances)
-            .map(|(line, NewInstance { id, name })| Instance {
-                id,
-                account_id: cx.account().clone(),
-                profile: cx.profile.to_owned(),
-                region: plan.region.clone(),
-                name,
-                order_id: order_id.clone(),
-                order_line: line,
-                plan: Plan {
-                    listeners: self.settings.listeners.clone(),
-                    ..plan.clone()
-                },
-                charge: charge.clone(),
-                placement: None,
-                phase,
-                want,
-                ports: Vec::new(),
-                settings: settings.clone(),
-                notes: notes.clone(),
-                tags: tags.clone(),
-                created_at: now,
-                running_since: None,
-                expires_at: None,
-                billed_until: None,
-                attempts: 0,
-                failure: None,
-                change: None,
-                deletion_protected: false,
-                revision: 0,
-            });
-        let operation = format!("{}:{}", cx.profile, cx.operation);
-        let token = token.map(
-            |ClientToken {
-                 token,
-                 request_hash,
-             }| {
-                (
-                    TokenKey {
-                        account_id: cx.account().as_str().to_owned(),
-                        operation,
-                        token,
-                    },
-                    request_hash,
-                )
-            },
-        );
         Ok(Admission {
-            instances: instances.collect(),
             order,
+            instances,
             placement: ground,
-            token,
-            attention: if start {
-                Attention::From(self.real_now())
-            } else {
-                Attention::Settled
-            },
+            token: request.token.map(|token| token_key(cx, token)),
+            attention,
             listing: self.listing(cx.profile),
             cancelled_at,
             answer,
             real_now: self.real_now(),
         })
+    }
+
+    /// An instance of an order, before anything was done for it.
+    fn instance_ordered(
+        &self,
+        cx: &Context,
+        request: &OrderRequest,
+        line: u32,
+        new: &NewInstance,
+        now: Moment,
+    ) -> Instance {
+        let (phase, want) = match request.start {
+            true => (Phase::Provisioning, Want::Running),
+            false => (Phase::AwaitingStart, Want::Nothing),
+        };
+        Instance {
+            id: new.id.clone(),
+            account_id: cx.account().clone(),
+            profile: cx.profile.to_owned(),
+            region: request.plan.region.clone(),
+            name: new.name.clone(),
+            order_id: request.order_id.clone(),
+            order_line: line,
+            plan: Plan {
+                listeners: self.settings.listeners.clone(),
+                ..request.plan.clone()
+            },
+            charge: request.charge.clone(),
+            placement: None,
+            phase,
+            want,
+            ports: Vec::new(),
+            settings: request.settings.clone(),
+            notes: request.notes.clone(),
+            tags: request.tags.clone(),
+            created_at: now,
+            running_since: None,
+            expires_at: None,
+            billed_until: None,
+            attempts: 0,
+            failure: None,
+            change: None,
+            deletion_protected: false,
+            revision: 0,
+        }
     }
 
     /// One order of the caller's.
@@ -313,6 +280,38 @@ impl Control {
         found.iter().try_for_each(|instance| cx.check(instance))?;
         Ok(found)
     }
+}
+
+/// The order of a request, with a line an instance.
+fn ordered(cx: &Context, request: &OrderRequest, quote: &Quote, now: Moment) -> Order {
+    Order {
+        id: request.order_id.clone(),
+        account_id: cx.account().clone(),
+        profile: cx.profile.to_owned(),
+        region: request.plan.region.clone(),
+        kind: OrderKind::New,
+        charge: request.charge.clone(),
+        payment: request.payment,
+        currency: quote.currency,
+        total: quote.total,
+        catalog_version: request.plan.catalog_version.clone(),
+        catalog_hash: request.plan.catalog_hash.clone(),
+        created_at: now,
+        lines: (0..)
+            .zip(&request.instances)
+            .map(|(line, new)| order_line(line, new, quote.instance_total))
+            .collect(),
+    }
+}
+
+/// Which call a client's token stands for, and what it asked for.
+fn token_key(cx: &Context, given: ClientToken) -> (TokenKey, [u8; 32]) {
+    let key = TokenKey {
+        account_id: cx.account().as_str().to_owned(),
+        operation: format!("{}:{}", cx.profile, cx.operation),
+        token: given.token,
+    };
+    (key, given.request_hash)
 }
 
 fn order_line(line: u32, new: &NewInstance, amount: Money) -> OrderLine {

@@ -8,6 +8,7 @@ use brokerage_domain::error::Kind;
 use brokerage_domain::id::{InstanceId, OrderId};
 use brokerage_domain::instance::{Instance, Phase};
 use brokerage_domain::listener::SecurityProtocol;
+use brokerage_domain::network::Placement;
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
 use brokerage_wire::params::Ignored;
@@ -213,6 +214,31 @@ async fn named(call: &Call, request: &Request) -> Result<Option<Vec<Instance>>, 
     Ok(Some(found))
 }
 
+/// Where Kafka clients reach a started instance.
+fn endpoints(call: &Call, instance: &Instance) -> BTreeMap<SecurityProtocol, String> {
+    match instance.placement {
+        Some(_) => call
+            .control
+            .instance_bootstraps(instance)
+            .into_iter()
+            .collect(),
+        None => BTreeMap::new(),
+    }
+}
+
+/// The vSwitches of a started instance.
+///
+/// Terraform cannot tell an absent list from an empty one, takes either for unknown, and replaces the instance at the
+/// next apply: a started one always has the vSwitches that it was started in.
+fn subnets(placement: &Placement, notes: &InstanceNotes) -> VSwitchIds {
+    VSwitchIds {
+        ids: match &notes.subnets {
+            Some(list) => list.split(',').map(str::to_owned).collect(),
+            None => vec![placement.subnet_id.to_string()],
+        },
+    }
+}
+
 async fn shown(call: &Call, instance: Instance) -> Result<InstanceVo, CallError> {
     let seen = match instance.phase {
         Phase::Running | Phase::Changing => call
@@ -224,24 +250,9 @@ async fn shown(call: &Call, instance: Instance) -> Result<InstanceVo, CallError>
     };
     let placement = instance.placement.as_ref();
     let zones = placement.map_or(&[][..], |placement| placement.zones.as_slice());
-    let endpoints: BTreeMap<_, _> = match placement {
-        Some(_) => call
-            .control
-            .instance_bootstraps(&instance)
-            .into_iter()
-            .collect(),
-        None => BTreeMap::new(),
-    };
+    let endpoints = endpoints(call, &instance);
     let endpoint = |protocol| endpoints.get(&protocol).cloned();
     let notes = InstanceNotes::of(&instance);
-    // Terraform cannot tell an absent list from an empty one, takes either for unknown, and replaces the instance at
-    // the next apply: a started one always has the vSwitches that it was started in.
-    let subnets = placement.map(|placement| VSwitchIds {
-        ids: match &notes.subnets {
-            Some(list) => list.split(',').map(str::to_owned).collect(),
-            None => vec![placement.subnet_id.to_string()],
-        },
-    });
     let (bought, usable) = (&instance.plan.bought, &instance.plan.usable);
     let mbps = |bytes: Option<u64>| bytes.map(|bytes| bytes / BYTES_PER_MB);
     Ok(InstanceVo {
@@ -270,7 +281,7 @@ async fn shown(call: &Call, instance: Instance) -> Result<InstanceVo, CallError>
         sasl_end_point: endpoint(SecurityProtocol::SaslPlaintext),
         vpc_id: placement.map(|placement| placement.network_id.to_string()),
         v_switch_id: placement.map(|placement| placement.subnet_id.to_string()),
-        v_switch_ids: subnets,
+        v_switch_ids: placement.map(|placement| subnets(placement, &notes)),
         zone_id: notes.zone.or_else(|| zones.first().cloned()),
         standard_zone_id: zones.first().cloned(),
         backup_zone_id: zones.get(1).cloned(),

@@ -126,55 +126,78 @@ fn acl_rule(request: &Request) -> Result<(), CallError> {
     }
 }
 
+/// Kafka's settings of the topic, out of those that are numbers, switches and words.
 fn configs(request: &Request) -> Result<BTreeMap<String, String>, CallError> {
     let mut configs = BTreeMap::new();
-    let mut number =
-        |parameter: &str, kafka: &str, value: Option<i64>, range: RangeInclusive<i64>| {
-            if let Some(value) = value {
-                configs.insert(
-                    kafka.to_owned(),
-                    check::within(parameter, value, range)?.to_string(),
-                );
-            }
-            Ok::<_, CallError>(())
-        };
-    number(
-        "RetentionMs",
-        setting::RETENTION,
-        request.retention_ms,
-        RETENTION_MS,
-    )?;
-    number(
-        "SegmentMs",
-        setting::SEGMENT_MS,
-        request.segment_ms,
-        SEGMENT_MS,
-    )?;
-    number(
-        "MaxMessageBytes",
-        setting::MESSAGE_BYTES,
-        request.max_message_bytes,
-        MESSAGE_BYTES,
-    )?;
-    number(
-        "MinInsyncReplicas",
-        setting::MIN_INSYNC,
-        request.min_insync_replicas,
-        1..=request.replica_num,
-    )?;
-    let unlimited = request.retention_bytes == Some(-1);
-    let range = if unlimited { -1..=-1 } else { RETENTION_BYTES };
-    number(
-        "RetentionBytes",
-        setting::RETENTION_BYTES,
-        request.retention_bytes,
-        range,
-    )?;
+    for (parameter, kafka, value, range) in numbers(request) {
+        if let Some(value) = value {
+            let value = check::within(parameter, value, range)?;
+            configs.insert(kafka.to_owned(), value.to_string());
+        }
+    }
     if let Some(on) = request.unclean_leader_election_enable {
         let on = check::switch("UncleanLeaderElectionEnable", on)?;
         configs.insert(setting::UNCLEAN.to_owned(), on.to_string());
     }
-    let words: [(&str, &str, &Option<String>, &[&str]); 2] = [
+    for (parameter, kafka, text, known) in words(request) {
+        if let Some(text) = check::given(text.as_ref()) {
+            let word = check::word(parameter, text, known)?;
+            configs.insert(kafka.to_owned(), word.to_owned());
+        }
+    }
+    Ok(configs)
+}
+
+/// A parameter, Kafka's name of what it sets, and what it says.
+type Number = (&'static str, &'static str, Option<i64>, RangeInclusive<i64>);
+
+fn numbers(request: &Request) -> [Number; 5] {
+    let unlimited = request.retention_bytes == Some(-1);
+    let retention_bytes = if unlimited { -1..=-1 } else { RETENTION_BYTES };
+    [
+        (
+            "RetentionMs",
+            setting::RETENTION,
+            request.retention_ms,
+            RETENTION_MS,
+        ),
+        (
+            "SegmentMs",
+            setting::SEGMENT_MS,
+            request.segment_ms,
+            SEGMENT_MS,
+        ),
+        (
+            "MaxMessageBytes",
+            setting::MESSAGE_BYTES,
+            request.max_message_bytes,
+            MESSAGE_BYTES,
+        ),
+        (
+            "MinInsyncReplicas",
+            setting::MIN_INSYNC,
+            request.min_insync_replicas,
+            1..=request.replica_num,
+        ),
+        (
+            "RetentionBytes",
+            setting::RETENTION_BYTES,
+            request.retention_bytes,
+            retention_bytes,
+        ),
+    ]
+}
+
+/// A parameter, Kafka's name of what it sets, what it says, and what it may say.
+type Word<'a> = (
+    &'static str,
+    &'static str,
+    &'a Option<String>,
+    &'static [&'static str],
+);
+
+fn words(request: &Request) -> [Word<'_>; 2] {
+    [
         (
             "CleanUpPolicy",
             setting::CLEANUP,
@@ -187,16 +210,7 @@ fn configs(request: &Request) -> Result<BTreeMap<String, String>, CallError> {
             &request.log_msg_timestamp_type,
             &["CreateTime", "LogAppendTime"],
         ),
-    ];
-    for (parameter, kafka, text, known) in words {
-        if let Some(text) = check::given(text.as_ref()) {
-            configs.insert(
-                kafka.to_owned(),
-                check::word(parameter, text, known)?.to_owned(),
-            );
-        }
-    }
-    Ok(configs)
+    ]
 }
 
 fn notes(request: &Request, topic_id: String) -> Result<TopicNotes, CallError> {
