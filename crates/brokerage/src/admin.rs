@@ -141,6 +141,9 @@ pub struct PlaceAsk {
 }
 
 /// Answers one ask.
+///
+/// # Errors
+/// Whatever control refuses, and amounts, currencies, policies and addresses that cannot be read.
 pub async fn answer(control: &Control, api: &[String], ask: Ask) -> anyhow::Result<Value> {
     match ask {
         Ask::AccountCreate { name, balance } => {
@@ -430,6 +433,9 @@ fn tasks(control: &Control) -> Value {
 }
 
 /// Serves the socket until it is told to stop.
+///
+/// # Errors
+/// If the socket cannot be made or closed to others.
 pub async fn serve(
     control: Arc<Control>,
     api: Vec<String>,
@@ -511,6 +517,9 @@ async fn converse(control: &Control, api: &[String], stream: UnixStream) -> anyh
 }
 
 /// Asks the server that owns `data`; `None` when none runs.
+///
+/// # Errors
+/// If the server hangs up or answers something else than an answer, and with the reason of what it refuses.
 pub fn ask(data: &Path, ask: &Ask) -> anyhow::Result<Option<Value>> {
     use std::io::{Read, Write};
     let Ok(mut stream) = std::os::unix::net::UnixStream::connect(data_dir::socket(data)) else {

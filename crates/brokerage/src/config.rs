@@ -62,6 +62,9 @@ pub enum StoreChoice {
 
 impl Config {
     /// Reads the file that the flags name and puts everything together.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is no settings file, and as [`Config::of`].
     pub fn resolve(flags: ServeFlags) -> anyhow::Result<Self> {
         let file = match &flags.config {
             None => Settings::default(),
@@ -75,6 +78,9 @@ impl Config {
     }
 
     /// What the settings mean.
+    ///
+    /// # Errors
+    /// The first wrong value, by its key.
     pub fn of(settings: Settings, json: bool) -> anyhow::Result<Self> {
         let or = |text: Option<String>, default: &str| text.unwrap_or_else(|| default.to_owned());
         let is_on = |key, text: Option<String>, default| {

@@ -118,6 +118,9 @@ impl DataDir {
     /// Makes the directory if needed, and locks it. `keeps_store` says whether the database is to be in it.
     ///
     /// A directory in which a part of what was kept is missing is refused, and left as it is.
+    ///
+    /// # Errors
+    /// If it cannot be made or locked, another process has it, or a part of what was kept is missing.
     pub fn own(path: &Path, keeps_store: bool) -> anyhow::Result<Self> {
         let failed = || format!("data: {} cannot be used", path.display());
         // Before the lock is made, and again behind it.
@@ -159,6 +162,9 @@ impl DataDir {
     }
 
     /// Opens the SQLite database; makes it at the first start only.
+    ///
+    /// # Errors
+    /// If the database is missing where it was before, and whatever opening and migrating it says.
     pub fn open_store(&self, durability: Durability) -> anyhow::Result<Store> {
         let file = self.path.join(STORE_FILE);
         let opened = match self.is_first_start {
@@ -173,6 +179,9 @@ impl DataDir {
 
     /// The key that seals secrets: read, or drawn at the first start. Readable by its owner only. A drawn one is for
     /// good with [`DataDir::keep_master_key`], so that a key without a database is never left behind.
+    ///
+    /// # Errors
+    /// If the key cannot be written or read, or the file holds none.
     pub fn master_key(&self, chance: &Chance) -> anyhow::Result<MasterKey> {
         if self.is_first_start {
             let key = MasterKey::draw(chance);
@@ -191,6 +200,9 @@ impl DataDir {
     }
 
     /// Keeps the key that was drawn at the first start: to be called when the database is there.
+    ///
+    /// # Errors
+    /// If the file cannot be renamed.
     pub fn keep_master_key(&self) -> anyhow::Result<()> {
         if !self.is_first_start {
             return Ok(());
@@ -200,6 +212,9 @@ impl DataDir {
     }
 
     /// The name of this directory's owner, which outlives the process: drawn at the first start.
+    ///
+    /// # Errors
+    /// If the file cannot be read or written.
     pub fn node(&self, chance: &Chance) -> anyhow::Result<String> {
         let path = self.path.join(NODE_FILE);
         match fs::read_to_string(&path) {

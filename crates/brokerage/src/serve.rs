@@ -48,6 +48,9 @@ pub struct Plane {
 }
 
 /// Puts a control plane together. Call it inside a runtime.
+///
+/// # Errors
+/// If the data directory, the store, the engine or a catalog cannot be opened; the error names which.
 pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
     let keeps_store = matches!(config.store, StoreChoice::Sqlite);
     let data = DataDir::own(&config.data, keeps_store)?;
@@ -113,6 +116,9 @@ pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
 }
 
 /// The operator's catalogs, or the built-in ones. They may only offer versions that brokers behave as.
+///
+/// # Errors
+/// If a file cannot be read or is no catalog, or a version is offered that no broker behaves as.
 pub fn catalogs(
     dir: Option<&std::path::Path>,
     offered: &impl Fn(&str) -> bool,
@@ -167,6 +173,9 @@ fn catalogs_read(dir: Option<&std::path::Path>) -> anyhow::Result<Catalogs> {
 ///
 /// A task that ends by itself, and without which callers would be promised what nobody does, ends the server as well,
 /// with an error: whoever started it can start it again.
+///
+/// # Errors
+/// If it cannot start, or a task that it needs ended by itself.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     telemetry::start(&config.log)?;
     raise_descriptor_limit();

@@ -10,6 +10,9 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Starts logging; panics are logged too.
+///
+/// # Errors
+/// If the filter cannot be read, or logging was started before.
 pub fn start(filter: &str) -> anyhow::Result<()> {
     let filter =
         EnvFilter::try_new(filter).with_context(|| format!("log: {filter:?} is not a filter"))?;

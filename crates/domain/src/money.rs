@@ -119,11 +119,17 @@ impl Money {
     }
 
     /// An amount of so many whole currency units.
+    ///
+    /// # Errors
+    /// [`MoneyError::TooLarge`].
     pub fn from_units(units: i64) -> Result<Self, MoneyError> {
         Self::from_micros(MICROS_PER_UNIT).checked_mul(units)
     }
 
     /// An amount of so many minor units (fen, cents).
+    ///
+    /// # Errors
+    /// [`MoneyError::TooLarge`].
     pub fn from_minor(minor: i64) -> Result<Self, MoneyError> {
         Self::from_micros(MICROS_PER_MINOR).checked_mul(minor)
     }
@@ -151,6 +157,9 @@ impl Money {
     }
 
     /// The sum of two amounts.
+    ///
+    /// # Errors
+    /// [`MoneyError::TooLarge`].
     pub fn checked_add(self, other: Self) -> Result<Self, MoneyError> {
         self.0
             .checked_add(other.0)
@@ -159,6 +168,9 @@ impl Money {
     }
 
     /// The difference of two amounts.
+    ///
+    /// # Errors
+    /// [`MoneyError::TooLarge`].
     pub fn checked_sub(self, other: Self) -> Result<Self, MoneyError> {
         self.0
             .checked_sub(other.0)
@@ -167,6 +179,9 @@ impl Money {
     }
 
     /// The amount so many times.
+    ///
+    /// # Errors
+    /// [`MoneyError::TooLarge`].
     pub fn checked_mul(self, times: i64) -> Result<Self, MoneyError> {
         self.0
             .checked_mul(times)
@@ -175,11 +190,17 @@ impl Money {
     }
 
     /// The same amount with the other sign.
+    ///
+    /// # Errors
+    /// [`MoneyError::TooLarge`] for the lowest amount, which has no counterpart.
     pub fn checked_neg(self) -> Result<Self, MoneyError> {
         self.0.checked_neg().map(Self).ok_or(MoneyError::TooLarge)
     }
 
     /// The sum of many amounts, formed in 128 bits: only the result has to fit.
+    ///
+    /// # Errors
+    /// [`MoneyError::TooLarge`].
     pub fn sum(amounts: impl IntoIterator<Item = Self>) -> Result<Self, MoneyError> {
         let total: i128 = amounts.into_iter().map(|amount| i128::from(amount.0)).sum();
         i64::try_from(total)
@@ -188,6 +209,9 @@ impl Money {
     }
 
     /// `self × numerator / denominator`, rounded to a micro: the one place where money is rounded.
+    ///
+    /// # Errors
+    /// [`MoneyError::DividedByZero`], and [`MoneyError::TooLarge`] when the result does not fit.
     pub fn ratio(
         self,
         numerator: i64,

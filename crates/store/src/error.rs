@@ -119,28 +119,6 @@ pub enum StoreError {
     Closed,
 }
 
-impl StoreError {
-    /// Whether the same transaction may succeed later without anybody changing the program or the request.
-    #[must_use]
-    pub const fn is_retryable(&self) -> bool {
-        match self {
-            Self::Unavailable { .. } | Self::Contention { .. } | Self::NotCommitted { .. } => true,
-            Self::Open { .. }
-            | Self::Empty
-            | Self::Migrate { .. }
-            | Self::Constraint { .. }
-            | Self::Statement { .. }
-            | Self::TooManyRows { .. }
-            | Self::Column { .. }
-            | Self::ReadOnly { .. }
-            | Self::Aborted { .. }
-            | Self::Panicked { .. }
-            | Self::CommitUnknown { .. }
-            | Self::Closed => false,
-        }
-    }
-}
-
 /// Kinds of constraints.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Constraint {

@@ -33,6 +33,9 @@ struct Bought {
 }
 
 /// Runs the command.
+///
+/// # Errors
+/// If no endpoint or key is known, the request cannot be sent, the cloud refuses it, or the cluster does not run in time.
 pub fn run(flags: BuyFlags) -> anyhow::Result<ExitCode> {
     let buyer = Buyer::new(&flags)?;
     let bought = buyer.purchase()?;

@@ -25,6 +25,9 @@ use crate::settings::Settings;
 const PASSWORD_BYTES_MAX: u64 = 4096;
 
 /// Runs one command.
+///
+/// # Errors
+/// If what was asked could not be done; a text for people, which names the setting where one is wrong.
 pub fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(flags) => {

@@ -40,6 +40,9 @@ pub fn unsupported(message: impl Into<String>) -> CallError {
 }
 
 /// A required text, which may not be empty.
+///
+/// # Errors
+/// [`not_allowed_empty`], if it is empty.
 pub fn filled(name: &str, text: &str) -> Result<(), CallError> {
     if text.is_empty() {
         Err(not_allowed_empty(name))
@@ -49,6 +52,9 @@ pub fn filled(name: &str, text: &str) -> Result<(), CallError> {
 }
 
 /// A number in a range.
+///
+/// # Errors
+/// [`value`], with the range, if it is outside.
 pub fn within(name: &str, number: i64, range: RangeInclusive<i64>) -> Result<i64, CallError> {
     if range.contains(&number) {
         Ok(number)
@@ -61,6 +67,9 @@ pub fn within(name: &str, number: i64, range: RangeInclusive<i64>) -> Result<i64
 }
 
 /// A switch that travels as 0 or 1.
+///
+/// # Errors
+/// [`value`], for any other number.
 pub fn switch(name: &str, number: i64) -> Result<bool, CallError> {
     match number {
         0 => Ok(false),
@@ -70,6 +79,9 @@ pub fn switch(name: &str, number: i64) -> Result<bool, CallError> {
 }
 
 /// One of some words.
+///
+/// # Errors
+/// [`value`], with the words, for any other.
 pub fn word<'a>(name: &str, text: &'a str, words: &[&str]) -> Result<&'a str, CallError> {
     if words.contains(&text) {
         Ok(text)
@@ -79,6 +91,9 @@ pub fn word<'a>(name: &str, text: &'a str, words: &[&str]) -> Result<&'a str, Ca
 }
 
 /// A list of tags under the name `list`, each key once.
+///
+/// # Errors
+/// [`invalid`] for an empty key, by its place in the list, and [`repetition`] for a key that is given twice.
 pub fn tags(
     list_name: &str,
     list: Option<Vec<Tag>>,

@@ -25,6 +25,9 @@ impl Catalogs {
     }
 
     /// Reads catalogs from `(file name, text)` pairs, at most one for a profile.
+    ///
+    /// # Errors
+    /// As [`Catalog::parse`], and [`CatalogError::ProfileTwice`].
     pub fn parse<'a>(
         files: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, CatalogError> {
@@ -47,6 +50,9 @@ impl Catalogs {
     }
 
     /// Adds a catalog that is not sold from any more, so that orders bought under it can be rated again.
+    ///
+    /// # Errors
+    /// As [`Catalog::parse`].
     pub fn keep(&mut self, name: &str, text: &str) -> Result<(), CatalogError> {
         let catalog = Catalog::parse(name, text)?;
         self.by_hash

@@ -146,6 +146,9 @@ pub struct Catalog {
 
 impl Catalog {
     /// Reads and checks a catalog. `name` is the file's name for messages.
+    ///
+    /// # Errors
+    /// [`CatalogError`], with the file and the line or the key that is wrong.
     pub fn parse(name: &str, text: &str) -> Result<Self, CatalogError> {
         if text.len() > TEXT_BYTES_MAX {
             return Err(CatalogError::TooLong {

@@ -91,28 +91,6 @@ pub struct UsableLimits {
     pub public_bits_per_second_max: u64,
 }
 
-impl UsableLimits {
-    /// Ingress of business traffic when each topic has so many replicas, bytes a second.
-    pub fn ingress_at(&self, replicas: u32) -> Option<u64> {
-        self.ingress_bytes_per_second_max
-            .map(|limit| self.shared(limit, replicas))
-    }
-
-    /// Egress of business traffic when each topic has so many replicas, bytes a second.
-    pub fn egress_at(&self, replicas: u32) -> Option<u64> {
-        self.egress_bytes_per_second_max
-            .map(|limit| self.shared(limit, replicas))
-    }
-
-    fn shared(&self, limit: u64, replicas: u32) -> u64 {
-        if self.bandwidth_counts_replicas {
-            limit / u64::from(replicas.max(1))
-        } else {
-            limit
-        }
-    }
-}
-
 /// What is sold to one buyer: stored with the instance, and all that the rater and an engine need of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -199,6 +177,9 @@ impl Growth {
 
 impl Catalog {
     /// The plan that fits a request, or the first field that does not.
+    ///
+    /// # Errors
+    /// [`PlanFault`]: what is missing, not offered, out of range, between two steps, or contradicts another field.
     pub fn plan(&self, request: &PlanRequest) -> Result<Plan, PlanFault> {
         if self.region(&request.region).is_none() {
             return Err(match request.region.as_str() {

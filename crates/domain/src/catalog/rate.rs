@@ -194,6 +194,9 @@ pub struct Quote {
 
 impl Quote {
     /// The amount of one instance's lines of a kind, for the term.
+    ///
+    /// # Errors
+    /// [`MoneyError::TooLarge`].
     pub fn amount_of(&self, kind: ItemKind) -> Result<Money, MoneyError> {
         Money::sum(
             self.items
@@ -201,15 +204,6 @@ impl Quote {
                 .filter(|item| item.kind == kind)
                 .map(|item| item.amount),
         )
-    }
-
-    /// One instance for one hour or month.
-    pub fn period_price(&self) -> Result<Money, MoneyError> {
-        let amounts = self
-            .items
-            .iter()
-            .map(|item| item.unit_price.checked_mul(item.units));
-        Money::sum(amounts.collect::<Result<Vec<_>, _>>()?)
     }
 }
 
@@ -259,6 +253,10 @@ pub enum RateFault {
 
 impl Catalog {
     /// What `quantity` instances of a plan cost for a term.
+    ///
+    /// # Errors
+    /// [`RateFault::OtherCatalog`] for a plan of another catalog, [`RateFault::Quantity`], [`RateFault::TermNotOffered`], and as
+    /// [`Catalog::module_quote`] for its parts.
     pub fn quote(&self, plan: &Plan, term: Term, quantity: u32) -> Result<Quote, RateFault> {
         if plan.catalog_hash != self.hash() {
             return Err(RateFault::OtherCatalog {
@@ -297,6 +295,9 @@ impl Catalog {
     }
 
     /// What one part of a plan costs for a term, whether or not a whole plan is sold for it.
+    ///
+    /// # Errors
+    /// [`RateFault::NoMarket`], [`RateFault::NotPriced`], and [`RateFault::Money`] when the amount is too large.
     pub fn module_quote(
         &self,
         module: &Module,
