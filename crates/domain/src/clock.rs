@@ -1,11 +1,18 @@
 //! The only place where time is read.
 //!
-//! *Business time* stamps orders, charges, expiry and timers. *Real time* is for signatures, leases, time-outs and the Kafka log; only tests freeze it. See [`Clocks`].
+//! *Business time* stamps orders, charges, expiry and timers. *Real time* is for signatures, leases, time-outs and the
+//! Kafka log; only tests freeze it. See [`Clocks`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
+use jiff::{Timestamp, ToSpan as _};
 use serde::{Deserialize, Serialize};
+
+/// More months than the calendar has.
+const MONTHS_MAX: i64 = 2 * 12 * 9_999;
 
 /// A moment: microseconds since 1970-01-01T00:00:00Z.
 #[derive(
@@ -57,23 +64,33 @@ impl Moment {
     }
 
     fn shifted_by_months(self, months: i64) -> Self {
-        let day_us = 86_400 * 1_000_000;
-        let (days, rest) = (self.0.div_euclid(day_us), self.0.rem_euclid(day_us));
-        let (year, month, day) = civil_from_days(days);
-        let total = (year * 12 + i64::from(month) - 1) + months;
-        let (year, month0) = (total.div_euclid(12), total.rem_euclid(12));
-        let month = u32::try_from(month0).unwrap_or(0) + 1;
-        let day = day.min(days_in_month(year, month));
-        Self(days_from_civil(year, month, day) * day_us + rest)
+        let months = months.clamp(-MONTHS_MAX, MONTHS_MAX).months();
+        let shifted = self.datetime().saturating_add(months);
+        let out_of_range = |_| bound(shifted.year().into());
+        let at = Offset::UTC
+            .to_timestamp(shifted)
+            .unwrap_or_else(out_of_range);
+        Self(at.as_microsecond())
+    }
+
+    /// The calendar's view, in UTC. The calendar has the years from -9999 to 9999; what is beyond counts as its end.
+    fn datetime(self) -> DateTime {
+        let at = Timestamp::from_microsecond(self.0).unwrap_or_else(|_| bound(self.0));
+        Offset::UTC.to_datetime(at)
     }
 
     /// `(year, month, day, hour, minute, second)` in UTC.
     pub fn civil(self) -> (i64, u32, u32, u32, u32, u32) {
-        let seconds = self.seconds();
-        let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-        let (year, month, day) = civil_from_days(days);
-        let rest = u32::try_from(rest).unwrap_or(0);
-        (year, month, day, rest / 3600, rest / 60 % 60, rest % 60)
+        let at = self.datetime();
+        let part = |part: i8| u32::from(part.unsigned_abs());
+        (
+            at.year().into(),
+            part(at.month()),
+            part(at.day()),
+            part(at.hour()),
+            part(at.minute()),
+            part(at.second()),
+        )
     }
 
     /// `YYYY-MM-DDTHH:MM:SSZ`.
@@ -83,46 +100,16 @@ impl Moment {
     }
 }
 
-/// Days since 1970-01-01 to the proleptic Gregorian date, by counting in eras of 400 years.
-fn civil_from_days(days: i64) -> (i64, u32, u32) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_index = (5 * day_of_year + 2) / 153;
-    let day = u32::try_from(day_of_year - (153 * month_index + 2) / 5 + 1).unwrap_or(1);
-    let month = u32::try_from(if month_index < 10 {
-        month_index + 3
+/// The end of the calendar on the side of a number's sign.
+fn bound(side: i64) -> Timestamp {
+    if side < 0 {
+        Timestamp::MIN
     } else {
-        month_index - 9
-    })
-    .unwrap_or(1);
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day)
-}
-
-fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let month_index = i64::from(if month > 2 { month - 3 } else { month + 9 });
-    let day_of_year = (153 * month_index + 2) / 5 + i64::from(day) - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
-}
-
-fn days_in_month(year: i64, month: u32) -> u32 {
-    match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
+        Timestamp::MAX
     }
 }
 
-/// Something that tells the time.
+/// A source of the time.
 pub trait Clock: Send + Sync {
     /// The present moment.
     fn now(&self) -> Moment;
@@ -203,17 +190,44 @@ mod tests {
 
     #[test]
     fn months_are_calendar_months_clipped_to_the_month_end() {
-        let at = |y, m, d| Moment::from_seconds(days_from_civil(y, m, d) * 86_400 + 3_600);
-        assert_eq!(at(2024, 1, 31).plus_months(1), at(2024, 2, 29));
-        assert_eq!(at(2023, 12, 31).plus_months(2), at(2024, 2, 29));
-        assert_eq!(at(2026, 11, 23).plus_months(12), at(2027, 11, 23));
+        let at = |text: &str| Moment(text.parse::<Timestamp>().unwrap().as_microsecond());
+        let check = |from: &str, months: u32, to: &str| {
+            assert_eq!(at(from).plus_months(months), at(to), "{from} + {months}");
+        };
+        check("2024-01-31T01:00:00Z", 1, "2024-02-29T01:00:00Z");
+        check("2023-12-31T01:00:00Z", 2, "2024-02-29T01:00:00Z");
+        check(
+            "2026-11-23T01:00:00.000001Z",
+            12,
+            "2027-11-23T01:00:00.000001Z",
+        );
+        let back = at("2024-03-31T01:00:00Z").minus_months(13);
+        assert_eq!(back, at("2023-02-28T01:00:00Z"));
+    }
+
+    #[test]
+    fn what_is_beyond_the_calendar_counts_as_its_end() {
+        let last = Moment(Timestamp::MAX.as_microsecond());
+        assert_eq!(Moment(0).plus_months(u32::MAX), last);
+        assert_eq!(Moment(i64::MAX).plus_months(1), last);
+        assert_eq!(Moment(i64::MAX).civil(), last.civil());
+        let first = Moment(Timestamp::MIN.as_microsecond());
+        assert_eq!(Moment(0).minus_months(u32::MAX), first);
+        assert_eq!(Moment(i64::MIN).civil(), first.civil());
     }
 
     proptest::proptest! {
+        /// Counted by hand: the month is that many later, and the day and the time stay unless the month is too short.
         #[test]
-        fn days_and_dates_are_inverse(days in -800_000i64..800_000) {
-            let (y, m, d) = civil_from_days(days);
-            proptest::prop_assert_eq!(days_from_civil(y, m, d), days);
+        fn months_move_nothing_else(us in -6_000_000_000_000_000i64..200_000_000_000_000_000, months in 0u32..2_000) {
+            let (from, to) = (Moment(us), Moment(us).plus_months(months));
+            let ((year, month, day, ..), (to_year, to_month, to_day, ..)) = (from.civil(), to.civil());
+            let index = |year: i64, month: u32| year * 12 + i64::from(month);
+            proptest::prop_assert_eq!(index(to_year, to_month), index(year, month) + i64::from(months));
+            let day_us = 86_400_000_000;
+            proptest::prop_assert_eq!(to.0.rem_euclid(day_us), us.rem_euclid(day_us));
+            let is_last = Moment(to.0 + day_us).civil().1 != to_month;
+            proptest::prop_assert!(to_day == day || (to_day < day && is_last));
         }
     }
 }
