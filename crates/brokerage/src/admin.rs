@@ -10,11 +10,13 @@ use anyhow::{Context as _, bail};
 use brokerage_control::Control;
 use brokerage_control::access_key::NewKey;
 use brokerage_control::background::{Task, TaskStatus};
+use brokerage_control::instance::Unreadable;
 use brokerage_control::watch::Watch;
 use brokerage_domain::Error;
 use brokerage_domain::access::Policy;
 use brokerage_domain::account::Account;
 use brokerage_domain::id::{InstanceId, NetworkId, SubnetId};
+use brokerage_domain::instance::Instance;
 use brokerage_domain::money::{Currency, Money};
 use brokerage_domain::network::{Network, Subnet};
 use secrecy::{ExposeSecret, SecretString};
@@ -395,8 +397,7 @@ fn known_region(control: &Control, profile: &str, region: &str) -> anyhow::Resul
 }
 
 async fn instances(control: &Control) -> anyhow::Result<Value> {
-    let list = control.instance_list_all().await?;
-    let value = |instance: &brokerage_domain::instance::Instance| {
+    let value = |instance: &Instance| {
         let listeners = control.instance_bootstraps(instance);
         json!({
             "instance_id": instance.id.as_str(),
@@ -413,7 +414,26 @@ async fn instances(control: &Control) -> anyhow::Result<Value> {
             "failure": instance.failure,
         })
     };
-    Ok(Value::Array(list.iter().map(value).collect()))
+    // The same keys as of the others: the first row's are the heading of the table.
+    let unreadable = |row: &Unreadable| {
+        json!({
+            "instance_id": row.id.as_str(),
+            "account_id": "",
+            "profile": "",
+            "name": "",
+            "order_id": "",
+            "phase": "unreadable",
+            "bootstrap": "",
+            "listeners": {},
+            "failure": row.to_string(),
+        })
+    };
+    let rows = control.instance_list_all().await?;
+    let values = rows.iter().map(|row| match row {
+        Ok(instance) => value(instance),
+        Err(row) => unreadable(row),
+    });
+    Ok(Value::Array(values.collect()))
 }
 
 fn tasks(control: &Control) -> Value {

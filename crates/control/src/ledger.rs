@@ -6,10 +6,10 @@ use brokerage_domain::ledger::{Finding, Recomputation, TransferKind};
 use brokerage_domain::order::{
     LineState, OrderLine, Payment, line_resolution_id, line_transfer_id,
 };
-use brokerage_store::Tx;
-use brokerage_store::instance::instance_by_id;
+use brokerage_store::instance::instance_exists;
 use brokerage_store::ledger::{LEDGER_PAGE, balance_page, transfer_by_id, transfer_page};
 use brokerage_store::order::{order_by_id, order_line_page};
+use brokerage_store::{StoreError, Tx};
 
 use crate::control::{Control, TxResult};
 
@@ -93,10 +93,14 @@ fn check_lines(tx: &mut dyn Tx, findings: &mut Vec<Finding>) -> TxResult<u64> {
 
 /// What is wrong between a line, its money and its instance.
 fn check_line(tx: &mut dyn Tx, order_id: &OrderId, line: &OrderLine) -> TxResult<Option<String>> {
-    let Some(order) = order_by_id(tx, order_id)? else {
+    let order = match order_by_id(tx, order_id) {
+        Err(error @ StoreError::Column { .. }) => return Ok(Some(format!("its order: {error}"))),
+        order => order?,
+    };
+    let Some(order) = order else {
         return Ok(Some("its order is missing".into()));
     };
-    if instance_by_id(tx, &line.instance_id)?.is_none() {
+    if !instance_exists(tx, &line.instance_id)? {
         return Ok(Some(format!(
             "its instance {} is missing",
             line.instance_id

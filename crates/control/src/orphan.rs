@@ -8,7 +8,7 @@ use std::sync::Arc;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::{Error, Result};
 use brokerage_store::audit::{AuditEntry, audit_append};
-use brokerage_store::instance::instance_by_id;
+use brokerage_store::instance::instance_exists;
 
 use crate::background::Next;
 use crate::control::Control;
@@ -42,7 +42,7 @@ impl Control {
             let unknown = self.read("orphan_list", move |tx| {
                 let mut unknown = Vec::new();
                 for id in &ids {
-                    if instance_by_id(tx, id)?.is_none() {
+                    if !instance_exists(tx, id)? {
                         unknown.push(id.clone());
                     }
                 }
@@ -110,7 +110,7 @@ impl Control {
         };
         let wanted = id.clone();
         self.write("orphan_delete", move |tx| {
-            if instance_by_id(tx, &wanted)?.is_some() {
+            if instance_exists(tx, &wanted)? {
                 let reason = "the store knows the instance";
                 return Err(Error::invalid("the orphan", reason).into());
             }

@@ -62,10 +62,15 @@ pub enum StoreError {
         rows_max: usize,
     },
     /// A column holds something else than the program reads from it.
-    #[error("column {column} of statement {statement} is {found}, not {expected}")]
+    #[error(
+        "column {column} of statement {statement}{} is {found}, not {expected}",
+        in_row(row)
+    )]
     Column {
         /// Name of the statement.
         statement: &'static str,
+        /// The row's first column where it is a text: an id or a name.
+        row: String,
         /// Position of the column, from 0.
         column: usize,
         /// The type that was asked for.
@@ -117,6 +122,14 @@ pub enum StoreError {
     /// The store was closed before the transaction ran or was answered.
     #[error("the store is closed")]
     Closed,
+}
+
+/// Which row, where it has a name.
+fn in_row(row: &str) -> String {
+    match row {
+        "" => String::new(),
+        named => format!(" in row {named:?}"),
+    }
 }
 
 /// Kinds of constraints.

@@ -5,6 +5,8 @@ use brokerage_domain::id::{AccountId, InstanceId, OrderId};
 use brokerage_domain::instance::Instance;
 use brokerage_domain::listing::Listing;
 
+use thiserror::Error;
+
 use crate::error::StoreError;
 use crate::list::{
     Block, Classes, Division, Entries, List, find, list_add, list_blocks, list_remove, total,
@@ -12,6 +14,7 @@ use crate::list::{
 use crate::params;
 use crate::table::{Record, sql, table};
 use crate::tx::Tx;
+use crate::value::Row;
 
 /// Instances on one page of a scan.
 pub const INSTANCE_PAGE: u32 = 1_000;
@@ -77,7 +80,43 @@ crate::statements! {
     SELECT_UNSETTLED = sql![Instance::SELECT, " WHERE unsettled = 1 AND retry_at_us <= $1 \
                         ORDER BY retry_at_us, id LIMIT CAST($2 AS BIGINT)"];
     COUNT_SPEC = "SELECT COUNT(*) FROM instance WHERE account_id = $1 AND spec = $2";
+    SELECT_ID = "SELECT id FROM instance WHERE id = $1";
+    POSTPONE = "UPDATE instance SET retry_at_us = $2 WHERE id = $1 AND unsettled = 1";
     NEXT_RETRY = "SELECT MIN(retry_at_us) FROM instance WHERE unsettled = 1";
+}
+
+/// An instance whose row this program cannot read: it is damaged, or another version wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the record of {id} cannot be read: {reason}")]
+pub struct Unreadable {
+    /// Which.
+    pub id: InstanceId,
+    /// What of the row is wrong.
+    pub reason: String,
+}
+
+/// Each row as the instance that it is. A row that cannot be read is one instance's, and keeps the others from nobody.
+fn read_each(rows: &[Row]) -> Result<Vec<Result<Instance, Unreadable>>, StoreError> {
+    let each = rows.iter().map(|row| match Instance::read(row) {
+        Err(StoreError::Column {
+            column,
+            expected,
+            found,
+            ..
+        }) => {
+            let name = Instance::COLUMNS
+                .split(", ")
+                .nth(column)
+                .unwrap_or_default();
+            Ok(Err(Unreadable {
+                id: InstanceId::new(row.text(0)?),
+                reason: format!("{name} is {found}, not {expected}"),
+            }))
+        }
+        Err(error) => Err(error),
+        Ok(instance) => Ok(Ok(instance)),
+    });
+    each.collect()
 }
 
 /// When the reconciler should look at an instance again.
@@ -321,16 +360,22 @@ pub fn instance_relist(
 ///
 /// # Errors
 /// As [`Tx::query`].
-pub fn instance_page(tx: &mut dyn Tx, after: &str) -> Result<Vec<Instance>, StoreError> {
-    Instance::read_all(&tx.query(&SELECT_PAGE, params![after, INSTANCE_PAGE])?)
+pub fn instance_page(
+    tx: &mut dyn Tx,
+    after: &str,
+) -> Result<Vec<Result<Instance, Unreadable>>, StoreError> {
+    read_each(&tx.query(&SELECT_PAGE, params![after, INSTANCE_PAGE])?)
 }
 
 /// Instances after the id `after` of which a cluster may be there, or should.
 ///
 /// # Errors
 /// As [`Tx::query`].
-pub fn instance_live_page(tx: &mut dyn Tx, after: &str) -> Result<Vec<Instance>, StoreError> {
-    Instance::read_all(&tx.query(&SELECT_LIVE_PAGE, params![after, INSTANCE_PAGE])?)
+pub fn instance_live_page(
+    tx: &mut dyn Tx,
+    after: &str,
+) -> Result<Vec<Result<Instance, Unreadable>>, StoreError> {
+    read_each(&tx.query(&SELECT_LIVE_PAGE, params![after, INSTANCE_PAGE])?)
 }
 
 /// The instances that an order bought, by line.
@@ -345,8 +390,32 @@ pub fn instance_by_order(tx: &mut dyn Tx, order: &OrderId) -> Result<Vec<Instanc
 ///
 /// # Errors
 /// As [`Tx::query`].
-pub fn instance_unsettled(tx: &mut dyn Tx, now: Moment) -> Result<Vec<Instance>, StoreError> {
-    Instance::read_all(&tx.query(&SELECT_UNSETTLED, params![now.micros(), UNSETTLED_MAX])?)
+pub fn instance_unsettled(
+    tx: &mut dyn Tx,
+    now: Moment,
+) -> Result<Vec<Result<Instance, Unreadable>>, StoreError> {
+    read_each(&tx.query(&SELECT_UNSETTLED, params![now.micros(), UNSETTLED_MAX])?)
+}
+
+/// Moves the turn of an unsettled instance, whatever else its row holds.
+///
+/// # Errors
+/// As [`Tx::execute`].
+pub fn instance_postpone(
+    tx: &mut dyn Tx,
+    id: &InstanceId,
+    until: Moment,
+) -> Result<(), StoreError> {
+    tx.execute(&POSTPONE, params![id.as_str(), until.micros()])
+        .map(drop)
+}
+
+/// Whether there is an instance of this id, in whatever phase, also one whose row cannot be read.
+///
+/// # Errors
+/// As [`Tx::query`].
+pub fn instance_exists(tx: &mut dyn Tx, id: &InstanceId) -> Result<bool, StoreError> {
+    Ok(tx.query_first(&SELECT_ID, params![id.as_str()])?.is_some())
 }
 
 /// When the next unsettled instance's turn comes.

@@ -87,6 +87,7 @@ fn latest(block: &Block) -> Result<i64, StoreError> {
     }
     let moment = newest_first_moment(&block.first).ok_or(StoreError::Column {
         statement: "list_block",
+        row: block.first.clone(),
         column: 0,
         expected: "a key of a moment",
         found: "text",

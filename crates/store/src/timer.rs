@@ -7,8 +7,8 @@ use crate::params;
 use crate::table::{Record, sql, table};
 use crate::tx::Tx;
 
-/// Timers that one call of [`timer_take_due`] takes at most.
-pub const TIMERS_TAKEN_MAX: u32 = 200;
+/// Timers that one call of [`timer_due`] gives at most.
+pub const TIMERS_DUE_MAX: u32 = 200;
 
 crate::statements! {
     /// Sets a timer, or moves the one that is there.
@@ -81,20 +81,27 @@ pub fn timer_clear(tx: &mut dyn Tx, kind: &str, subject: &str) -> Result<(), Sto
     tx.execute(&CLEAR, params![kind, subject]).map(drop)
 }
 
-/// Takes the timers that are due at `now`, the earliest first, at most [`TIMERS_TAKEN_MAX`]. What they are about is to
-/// be done in the same transaction: of several processes, one takes each, and none is lost.
+/// The timers that are due at `now`, the earliest first, at most [`TIMERS_DUE_MAX`]. A row that cannot be read is
+/// logged and left out.
 ///
 /// # Errors
 /// As [`Tx::query`].
-pub fn timer_take_due(tx: &mut dyn Tx, now: Moment) -> Result<Vec<Timer>, StoreError> {
-    let due = tx.query(&SELECT_DUE, params![now.micros(), TIMERS_TAKEN_MAX])?;
-    let mut taken = Vec::with_capacity(due.len());
-    for timer in Timer::read_all(&due)? {
-        if tx.execute(&TAKE, &timer.bind())? == 1 {
-            taken.push(timer);
-        }
-    }
-    Ok(taken)
+pub fn timer_due(tx: &mut dyn Tx, now: Moment) -> Result<Vec<Timer>, StoreError> {
+    let due = tx.query(&SELECT_DUE, params![now.micros(), TIMERS_DUE_MAX])?;
+    let readable = due.iter().filter_map(|row| {
+        let logged = |error: &StoreError| tracing::error!(%error, "a timer cannot be read");
+        Timer::read(row).inspect_err(logged).ok()
+    });
+    Ok(readable.collect())
+}
+
+/// Takes a timer that is still due as it was seen; `false` when it is not. What it is about is to be done in the same
+/// transaction: of several processes, one takes it, and it is not lost.
+///
+/// # Errors
+/// As [`Tx::execute`].
+pub fn timer_take(tx: &mut dyn Tx, timer: &Timer) -> Result<bool, StoreError> {
+    Ok(tx.execute(&TAKE, &timer.bind())? == 1)
 }
 
 /// When the next timer is due.

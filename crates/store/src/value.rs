@@ -116,6 +116,9 @@ impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
     }
 }
 
+/// Characters of a row's name in an error.
+const ROW_NAME_CHARS_MAX: usize = 64;
+
 /// One row of a query. Reading a column as another type than it has is an error that names the statement.
 #[derive(Clone, Debug)]
 pub struct Row {
@@ -219,8 +222,13 @@ impl Row {
     /// For callers that parse text or numbers into narrower types.
     #[must_use]
     pub fn mismatch(&self, column: usize, expected: &'static str) -> StoreError {
+        let row = match self.cells.first() {
+            Some(Value::Text(first)) => first.chars().take(ROW_NAME_CHARS_MAX).collect(),
+            _ => String::new(),
+        };
         StoreError::Column {
             statement: self.statement,
+            row,
             column,
             expected,
             found: self.cells.get(column).map_or("absent", Value::type_name),

@@ -1,6 +1,7 @@
 //! What a failed step means: another port, another attempt later, or giving up.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use brokerage_domain::Result;
@@ -12,9 +13,10 @@ use brokerage_domain::order::LineState;
 use brokerage_engine::EngineError;
 use brokerage_store::Tx;
 use brokerage_store::broker_port::{broker_port_block, broker_port_take};
-use brokerage_store::instance::Attention;
+use brokerage_store::instance::{Attention, Unreadable, instance_postpone};
 
 use super::deliver::undo_change;
+use super::lease::lease_fence;
 use crate::control::{Control, TxResult};
 
 /// The shortest wait after a record that could not be written.
@@ -63,6 +65,21 @@ impl Control {
         .map(|_| ())
     }
 
+    /// Lets those wait whose rows cannot be read, so that they take nobody's turn.
+    pub(super) async fn postpone_unreadable(&self, unreadable: Vec<Unreadable>) -> Result<()> {
+        unreadable.iter().for_each(log_unreadable);
+        let until = after_back_off(self.real_now(), u32::MAX);
+        let generation = self.lease.load(Ordering::SeqCst);
+        self.write("postpone_unreadable", move |tx| {
+            lease_fence(tx, generation)?;
+            for Unreadable { id, .. } in &unreadable {
+                instance_postpone(tx, id, until)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
     pub(super) async fn postpone(&self, id: &InstanceId) {
         let real_now = self.real_now();
         let postponed = self
@@ -79,6 +96,15 @@ impl Control {
             tokio::time::sleep(FAILURE_PAUSE).await;
         }
     }
+}
+
+/// Nothing is done for an instance whose row cannot be read: its cluster stays as it is, which after a start is stopped.
+pub(super) fn log_unreadable(unreadable: &Unreadable) {
+    tracing::error!(
+        instance = %unreadable.id,
+        error = unreadable as &dyn std::error::Error,
+        "nothing is done for this instance until the operator has looked"
+    );
 }
 
 /// Logs why a step failed, and answers what its record says of it.

@@ -18,8 +18,10 @@ use futures_util::stream;
 
 use super::Next;
 use super::deliver::{record_end, record_running, record_stopped};
+use super::fail::log_unreadable;
 use crate::control::Control;
 use crate::failpoints::crash_point;
+use crate::instance::row_id;
 
 /// Steps of one activation. Two lead anywhere; more mean that the world moved meanwhile.
 const STEPS_MAX: usize = 8;
@@ -38,9 +40,16 @@ impl Control {
             };
             let full = page.len() == INSTANCE_PAGE as usize;
             if let Some(last) = page.last() {
-                after = last.id.as_str().to_owned();
+                after = row_id(last).as_str().to_owned();
             }
-            self.reconcile_each(page, AtRest::Leave).await;
+            let readable = page.into_iter().filter_map(|row| match row {
+                Ok(instance) => Some(instance),
+                Err(unreadable) => {
+                    log_unreadable(&unreadable);
+                    None
+                }
+            });
+            self.reconcile_each(readable.collect(), AtRest::Leave).await;
             if !full {
                 return Ok(());
             }
@@ -60,7 +69,17 @@ impl Control {
             .read("reconcile_look", move |tx| Ok(instance_unsettled(tx, now)?))
             .await?;
         if !due.is_empty() {
-            self.reconcile_each(due, AtRest::Settle).await;
+            let (mut readable, mut unreadable) = (Vec::new(), Vec::new());
+            for row in due {
+                match row {
+                    Ok(instance) => readable.push(instance),
+                    Err(row) => unreadable.push(row),
+                }
+            }
+            if !unreadable.is_empty() {
+                self.postpone_unreadable(unreadable).await?;
+            }
+            self.reconcile_each(readable, AtRest::Settle).await;
             return Ok(Next::Now);
         }
         let next = self

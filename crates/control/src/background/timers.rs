@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use brokerage_domain::Result;
+use brokerage_domain::{Error, Result};
 use brokerage_store::Tx;
 use brokerage_store::timer::{
-    TIMERS_TAKEN_MAX, Timer, timer_next, timer_set_again, timer_take_due,
+    TIMERS_DUE_MAX, Timer, timer_due, timer_next, timer_set_again, timer_take,
 };
 
 use super::lease::lease_fence;
@@ -32,33 +32,92 @@ pub(super) enum Fired {
 impl Control {
     /// One slice of what is due.
     pub(super) async fn timers(self: &Arc<Self>) -> Result<Next> {
-        let generation = self.lease.load(Ordering::SeqCst);
-        let control = self.clone();
-        let (taken, fired) = self
-            .write("timers", move |tx| {
-                lease_fence(tx, generation)?;
-                let due = timer_take_due(tx, control.now())?;
-                let mut fired = Fired::Nothing;
-                for timer in &due {
-                    if control.fire(tx, timer)? == Fired::Reconcile {
-                        fired = Fired::Reconcile;
-                    }
-                }
-                Ok((due.len(), fired))
-            })
+        let now = self.now();
+        let due = self
+            .read("timers_due", move |tx| Ok(timer_due(tx, now)?))
             .await?;
+        let is_full = due.len() == TIMERS_DUE_MAX as usize;
+        let fired = match self.timers_fire(due.clone()).await {
+            // One of them cannot be done, which the others have to be kept from.
+            Err(_) if due.len() > 1 => self.timers_fire_each(due).await?,
+            Err(error) => self.timer_failed(due, &error).await?,
+            Ok(fired) => fired,
+        };
         if fired == Fired::Reconcile {
             self.reconcile_wake();
         }
-        if taken == TIMERS_TAKEN_MAX as usize {
+        if is_full {
             return Ok(Next::Now);
         }
         let next = self.read("timer_next", |tx| Ok(timer_next(tx)?)).await?;
+        // What was due and is still there cannot be read.
+        let next = next.filter(|at| *at > now);
         Ok(next.map_or(Next::Period, |at| {
             // Business time may run otherwise than real time: the period bounds the error.
             let micros = at.micros().saturating_sub(self.now().micros());
             Next::After(Duration::from_micros(u64::try_from(micros).unwrap_or(0)))
         }))
+    }
+
+    /// Takes timers and does what they are about, in one transaction.
+    async fn timers_fire(self: &Arc<Self>, due: Vec<Timer>) -> Result<Fired> {
+        if due.is_empty() {
+            return Ok(Fired::Nothing);
+        }
+        let generation = self.lease.load(Ordering::SeqCst);
+        let control = self.clone();
+        self.write("timers", move |tx| {
+            lease_fence(tx, generation)?;
+            let mut fired = Fired::Nothing;
+            for timer in &due {
+                if timer_take(tx, timer)? && control.fire(tx, timer)? == Fired::Reconcile {
+                    fired = Fired::Reconcile;
+                }
+            }
+            Ok(fired)
+        })
+        .await
+    }
+
+    /// Each timer in a transaction of its own, so that those that can be done are.
+    async fn timers_fire_each(self: &Arc<Self>, due: Vec<Timer>) -> Result<Fired> {
+        let mut fired = Fired::Nothing;
+        for timer in due {
+            let one = match self.timers_fire(vec![timer.clone()]).await {
+                Err(error) => self.timer_failed(vec![timer], &error).await?,
+                Ok(one) => one,
+            };
+            if one == Fired::Reconcile {
+                fired = Fired::Reconcile;
+            }
+        }
+        Ok(fired)
+    }
+
+    /// Says which timer failed, and sets it again.
+    async fn timer_failed(self: &Arc<Self>, failed: Vec<Timer>, error: &Error) -> Result<Fired> {
+        let generation = self.lease.load(Ordering::SeqCst);
+        let control = self.clone();
+        for timer in &failed {
+            let (kind, subject) = (timer.kind.as_str(), timer.subject.as_str());
+            let error = error as &dyn std::error::Error;
+            tracing::error!(
+                kind,
+                subject,
+                error,
+                "a timer failed, and is tried again later"
+            );
+        }
+        self.write("timer_failed", move |tx| {
+            lease_fence(tx, generation)?;
+            for timer in &failed {
+                if timer_take(tx, timer)? {
+                    control.fire_again(tx, timer)?;
+                }
+            }
+            Ok(Fired::Nothing)
+        })
+        .await
     }
 
     fn fire(&self, tx: &mut dyn Tx, timer: &Timer) -> TxResult<Fired> {

@@ -5,8 +5,8 @@ use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::{Instance, Phase};
 use brokerage_domain::listing::Listing;
 use brokerage_store::instance::{
-    INSTANCE_PAGE, instance_list_after, instance_list_page, instance_owned, instance_owned_page,
-    instance_page, instance_relist, instance_tagged_page,
+    INSTANCE_PAGE, Unreadable, instance_list_after, instance_list_page, instance_owned,
+    instance_owned_page, instance_page, instance_relist, instance_tagged_page,
 };
 
 use super::record::is_there;
@@ -253,14 +253,17 @@ impl Control {
         Ok(Some(slice))
     }
 
-    /// Every account's instances, those that are gone left out: for the operator.
+    /// Every account's instances, those that are gone left out, and those whose rows cannot be read: for the operator.
     ///
     /// # Errors
     /// [`Error::Internal`].
-    pub async fn instance_list_all(&self) -> Result<Vec<Instance>> {
-        let mut all: Vec<Instance> = Vec::new();
+    pub async fn instance_list_all(
+        &self,
+    ) -> Result<Vec<std::result::Result<Instance, Unreadable>>> {
+        let mut all = Vec::new();
         loop {
-            let after = all.last().map_or("", |last| last.id.as_str()).to_owned();
+            let after = all.last().map_or("", |last| row_id(last).as_str());
+            let after = after.to_owned();
             let page = self
                 .read("instance_list_all", move |tx| {
                     Ok(instance_page(tx, &after)?)
@@ -269,10 +272,19 @@ impl Control {
             let full = page.len() == INSTANCE_PAGE as usize;
             all.extend(page);
             if !full || all.len() >= INSTANCES_LISTED_MAX {
-                all.retain(|instance| instance.phase != Phase::Gone);
+                let is_gone = |instance: &Instance| instance.phase == Phase::Gone;
+                all.retain(|row| !row.as_ref().is_ok_and(is_gone));
                 return Ok(all);
             }
         }
+    }
+}
+
+/// Whose row it is, whether or not it can be read.
+pub(crate) fn row_id(row: &std::result::Result<Instance, Unreadable>) -> &InstanceId {
+    match row {
+        Ok(instance) => &instance.id,
+        Err(unreadable) => &unreadable.id,
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod access_key;
 mod crash;
+mod damage;
 mod faults;
 mod kafka;
 mod lease;

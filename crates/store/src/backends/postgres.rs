@@ -356,6 +356,7 @@ impl Tx for PostgresTx<'_> {
                         Ok(cell) => Ok(cell.0),
                         Err(_unreadable) => Err(Failure::Store(StoreError::Column {
                             statement: statement.name,
+                            row: String::new(),
                             column,
                             expected: "BIGINT, TEXT, BYTEA or NULL",
                             found: "another type",

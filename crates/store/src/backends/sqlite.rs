@@ -557,6 +557,7 @@ fn cell(
     let mismatch = |found| {
         Failure::Store(StoreError::Column {
             statement,
+            row: String::new(),
             column,
             expected: "int, text, blob or null",
             found,
