@@ -70,11 +70,11 @@ pub enum Ask {
     },
     NetworkCreate {
         account: String,
-        network: PlaceAsk,
+        network: NetworkAsk,
     },
     SubnetCreate {
         account: String,
-        subnet: PlaceAsk,
+        subnet: NetworkAsk,
         network_id: String,
         zone: String,
     },
@@ -134,7 +134,7 @@ impl Serialize for Password {
 
 /// A network or subnet to make.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct PlaceAsk {
+pub struct NetworkAsk {
     pub id: String,
     pub profile: String,
     pub region: String,
@@ -327,9 +327,13 @@ async fn account_value(control: &Control, account: &Account) -> anyhow::Result<V
     Ok(value)
 }
 
-async fn network_create(control: &Control, account: &str, ask: PlaceAsk) -> anyhow::Result<Value> {
+async fn network_create(
+    control: &Control,
+    account: &str,
+    ask: NetworkAsk,
+) -> anyhow::Result<Value> {
     let account = control.account_view(account).await?;
-    let PlaceAsk {
+    let NetworkAsk {
         id,
         profile,
         region,
@@ -352,12 +356,12 @@ async fn network_create(control: &Control, account: &str, ask: PlaceAsk) -> anyh
 async fn subnet_create(
     control: &Control,
     account: &str,
-    ask: PlaceAsk,
+    ask: NetworkAsk,
     network_id: String,
     zone: String,
 ) -> anyhow::Result<Value> {
     let account = control.account_view(account).await?;
-    let PlaceAsk {
+    let NetworkAsk {
         id,
         profile,
         region,
@@ -452,7 +456,7 @@ fn tasks(control: &Control) -> Value {
     Value::Array(control.task_list().into_iter().map(value).collect())
 }
 
-/// Serves the socket until it is told to stop.
+/// Serves the socket until `stop` is cancelled.
 ///
 /// # Errors
 /// If the socket cannot be made or closed to others.

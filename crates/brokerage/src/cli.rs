@@ -264,7 +264,7 @@ pub enum NetworkCommand {
     /// Make a network
     Create {
         #[command(flatten)]
-        place: PlaceFlags,
+        place: NetworkFlags,
         /// Its id
         id: String,
         #[command(flatten)]
@@ -273,7 +273,7 @@ pub enum NetworkCommand {
     /// Make a subnet of a network
     CreateSubnet {
         #[command(flatten)]
-        place: PlaceFlags,
+        place: NetworkFlags,
         /// The network
         #[arg(long)]
         network: String,
@@ -289,7 +289,7 @@ pub enum NetworkCommand {
 
 /// Whose network, where.
 #[derive(Debug, Args)]
-pub struct PlaceFlags {
+pub struct NetworkFlags {
     /// Id or name of the account
     #[arg(long)]
     pub account: String,

@@ -46,7 +46,7 @@ pub struct Config {
     pub store: StoreChoice,
     /// Where `/metrics` is served.
     pub metrics: Option<SocketAddr>,
-    /// Whether it tells topics, users and groups.
+    /// Whether it has topics, users and groups, too.
     pub metrics_details: bool,
     pub log: String,
     pub json: bool,

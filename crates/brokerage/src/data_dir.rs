@@ -381,8 +381,11 @@ mod tests {
             }
             let before = contents(dir.path());
             let error = start(dir.path()).expect_err("a part is missing");
-            let told = format!("{error:#}");
-            assert!(told.contains(named), "{missing:?} {emptied:?}: {told}");
+            let message = format!("{error:#}");
+            assert!(
+                message.contains(named),
+                "{missing:?} {emptied:?}: {message}"
+            );
             assert_eq!(contents(dir.path()), before, "{missing:?} {emptied:?}");
         }
     }

@@ -56,7 +56,7 @@ pub async fn bind(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> 
     Ok(listeners)
 }
 
-/// Serves the gateway on `listeners` until it is told to stop; the tracker ends when the last answer is out.
+/// Serves the gateway on `listeners` until `stop` is cancelled; the tracker ends when the last answer is out.
 pub fn serve(
     listeners: Vec<TcpListener>,
     gateway: Gateway,
@@ -222,7 +222,7 @@ mod tests {
     const TC3: &str = "authorization: TC3-HMAC-SHA256 Credential=a\r\n";
 
     /// Answers with the length of the body.
-    async fn told(request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn echo_target(request: Request<Incoming>) -> Response<Full<Bytes>> {
         match with_body(request).await {
             Ok(request) => Response::new(request.body().len().to_string().into()),
             Err(status) => plain(status),
@@ -235,7 +235,7 @@ mod tests {
         let address = listeners[0].local_addr().expect("an address");
         let stop = CancellationToken::new();
         let watch = Watch::new(stop.clone());
-        let tasks = serve_with(listeners, 1, told, stop.clone(), &watch);
+        let tasks = serve_with(listeners, 1, echo_target, stop.clone(), &watch);
         let stream = TcpStream::connect(address).await.expect("a connection");
         let (mut read, mut write) = stream.into_split();
         let (framing, begin, end) = match announced {

@@ -47,10 +47,10 @@ struct Measured {
     value: u64,
 }
 
-/// What a scrape tells of the clusters.
+/// What a scrape shows of the clusters.
 #[derive(Debug, Default)]
 struct Clusters {
-    /// Every cluster that runs, by id; details where topics, users and groups are told, too.
+    /// Every cluster that runs, by id; with topics, users and groups where they are served, too.
     running: Vec<(Labels, ClusterObservation, Option<ClusterDetails>)>,
     /// What the engine holds for all of them.
     gauges: Vec<Counter>,
@@ -301,7 +301,7 @@ impl Collector for Tasks {
     }
 }
 
-/// What is told, and to one at a time: a scrape may be large.
+/// What is served, to one scrape at a time, since it may be large.
 #[derive(Clone)]
 pub struct Metrics {
     control: Arc<Control>,

@@ -21,7 +21,7 @@ pub fn start(filter: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A subscriber that no log line can stop. (One that tells of its own errors does so with `eprintln!`, which panics
+/// A subscriber that no log line can stop. (One that reports its own errors does so with `eprintln!`, which panics
 /// when standard error is what fails.)
 fn subscriber<M, W>(filter: EnvFilter, make: M) -> impl Subscriber
 where
@@ -107,7 +107,7 @@ mod tests {
         let subscriber = subscriber(EnvFilter::new("info"), move || Full(counter.clone()));
         tracing::subscriber::with_default(subscriber, || tracing::warn!("full"));
         assert_eq!(refused.load(Ordering::SeqCst), 1);
-        // What tells of an error is what panics.
+        // Reporting an error is what panics.
         let mut writer = Lossy(Full(refused));
         assert_eq!(writer.write(b"line").expect("never fails"), 4);
         writer.flush().expect("never fails");

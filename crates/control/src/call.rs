@@ -10,8 +10,8 @@
 //! async fn twice(control: &Control, call: Call, id: &InstanceId) {
 //!     let named = Edit { name: Some("orders".into()), ..Edit::default() };
 //!     let tagged = Edit { tags: [("team".into(), "billing".into())].into(), ..Edit::default() };
-//!     control.instance_change(call, id, named).await.ok();
-//!     control.instance_change(call, id, tagged).await.ok(); // the call was spent
+//!     control.instance_edit(call, id, named).await.ok();
+//!     control.instance_edit(call, id, tagged).await.ok(); // the call was spent
 //! }
 //! ```
 //!
@@ -21,7 +21,7 @@
 //! async fn once(control: &Control, call: Call, id: &InstanceId) {
 //!     let seen = control.instance_view(&call, id).await;
 //!     let edit = Edit { name: Some("orders".into()), ..Edit::default() };
-//!     control.instance_change(call, id, edit).await.ok();
+//!     control.instance_edit(call, id, edit).await.ok();
 //! }
 //! ```
 

@@ -35,11 +35,11 @@ pub struct Settings {
     pub sandbox: bool,
     /// Address that brokers bind.
     pub broker_bind: IpAddr,
-    /// Host that Kafka clients are told; where a shared port is told apart by names, the domain that they end in.
+    /// Host that brokers advertise to Kafka clients; with a shared port, the domain that server names end in.
     pub broker_host: String,
-    /// First and last port of listeners, or number of loopback addresses.
+    /// First and last slot: ports of listeners, or numbers of loopback addresses.
     pub broker_ports: (u16, u16),
-    /// The port that listeners share which are told apart by name.
+    /// The port that listeners share which are distinguished by server name.
     pub broker_shared_port: u16,
     /// What the brokers of new instances listen with.
     pub listeners: Listeners,

@@ -48,7 +48,7 @@ impl About<'_> {
     }
 }
 
-/// The failure as callers are told it. What they cannot help is [`Error::Internal`].
+/// The failure as callers see it. What they cannot help is [`Error::Internal`].
 pub(crate) fn refusal(failure: impl Into<Failure>, about: About<'_>) -> Error {
     match (failure.into(), about) {
         (Failure::Engine(EngineError::Refused { reason }), About::User | About::Broker) => {
@@ -70,7 +70,7 @@ fn kafka_refusal(code: ErrorCode, message: String, about: About<'_>) -> Error {
         (ErrorCode::UnknownTopicOrPartition, About::Topic(name)) => {
             Error::not_found(Kind::Topic, name)
         }
-        // Of users Kafka says in words what is wrong with them; there are no codes for callers to tell apart.
+        // Of users Kafka says in words what is wrong with them; there are no codes for callers.
         (
             ErrorCode::UnacceptableCredential
             | ErrorCode::InvalidRequest

@@ -30,8 +30,8 @@ pub struct PlacementRequest {
     pub zones: Vec<String>,
 }
 
-/// What a placement is checked against.
-pub(crate) struct Ground {
+/// Where a placement has to be: whose networks, in which region.
+pub(crate) struct NetworkScope {
     pub(crate) account: AccountId,
     pub(crate) profile: String,
     pub(crate) region: String,
@@ -44,15 +44,15 @@ pub(crate) struct Ground {
 /// Finds (or, in sandbox mode, makes) the network and subnet of a placement and checks that they belong together.
 pub(crate) fn placement_resolve(
     tx: &mut dyn Tx,
-    ground: &Ground,
+    scope: &NetworkScope,
     wanted: &PlacementRequest,
 ) -> TxResult<Placement> {
-    let Ground {
+    let NetworkScope {
         account,
         profile,
         region,
         ..
-    } = ground;
+    } = scope;
     let (network, subnet) = (wanted.network_id.as_str(), wanted.subnet_id.as_str());
     // Nothing so long is there, and none is made.
     for (kind, id) in [(Kind::Network, network), (Kind::Subnet, subnet)] {
@@ -64,12 +64,12 @@ pub(crate) fn placement_resolve(
     match network_by_id(tx, account, profile, network)? {
         Some(found) if found.region == *region => {}
         Some(_) => return Err(Error::not_found(Kind::Network, network).into()),
-        None if ground.make_unknown => make_network(tx, ground, &wanted.network_id)?,
+        None if scope.make_unknown => make_network(tx, scope, &wanted.network_id)?,
         None => return Err(Error::not_found(Kind::Network, network).into()),
     }
     let found = match subnet_by_id(tx, account, profile, subnet)? {
         Some(found) => found,
-        None if ground.make_unknown => make_subnet(tx, ground, wanted)?,
+        None if scope.make_unknown => make_subnet(tx, scope, wanted)?,
         None => return Err(Error::not_found(Kind::Subnet, subnet).into()),
     };
     let elsewhere = |kind, place: &str| Error::SubnetElsewhere {
@@ -96,8 +96,8 @@ pub(crate) fn placement_resolve(
     })
 }
 
-fn make_network(tx: &mut dyn Tx, ground: &Ground, id: &NetworkId) -> TxResult<()> {
-    let (networks, _) = network_count(tx, &ground.account, &ground.profile)?;
+fn make_network(tx: &mut dyn Tx, scope: &NetworkScope, id: &NetworkId) -> TxResult<()> {
+    let (networks, _) = network_count(tx, &scope.account, &scope.profile)?;
     if networks >= i64::from(NETWORKS_MAX) {
         return Err(Error::LimitReached {
             what: "networks",
@@ -107,18 +107,22 @@ fn make_network(tx: &mut dyn Tx, ground: &Ground, id: &NetworkId) -> TxResult<()
     }
     let network = Network {
         id: id.clone(),
-        profile: ground.profile.clone(),
-        region: ground.region.clone(),
+        profile: scope.profile.clone(),
+        region: scope.region.clone(),
         name: id.as_str().to_owned(),
         cidr: "10.0.0.0/8".to_owned(),
-        created_at: ground.now,
+        created_at: scope.now,
     };
-    network_insert(tx, &ground.account, &network)?;
+    network_insert(tx, &scope.account, &network)?;
     Ok(())
 }
 
-fn make_subnet(tx: &mut dyn Tx, ground: &Ground, wanted: &PlacementRequest) -> TxResult<Subnet> {
-    let (_, subnets) = network_count(tx, &ground.account, &ground.profile)?;
+fn make_subnet(
+    tx: &mut dyn Tx,
+    scope: &NetworkScope,
+    wanted: &PlacementRequest,
+) -> TxResult<Subnet> {
+    let (_, subnets) = network_count(tx, &scope.account, &scope.profile)?;
     if subnets >= i64::from(NETWORKS_MAX) {
         return Err(Error::LimitReached {
             what: "subnets",
@@ -129,26 +133,26 @@ fn make_subnet(tx: &mut dyn Tx, ground: &Ground, wanted: &PlacementRequest) -> T
     let subnet = Subnet {
         id: wanted.subnet_id.clone(),
         network_id: wanted.network_id.clone(),
-        profile: ground.profile.clone(),
-        region: ground.region.clone(),
-        zone: wanted.zones.first().unwrap_or(&ground.zone_default).clone(),
+        profile: scope.profile.clone(),
+        region: scope.region.clone(),
+        zone: wanted.zones.first().unwrap_or(&scope.zone_default).clone(),
         name: wanted.subnet_id.as_str().to_owned(),
         // Ranges do not matter to a broker on this host; each made subnet shows one of its own.
         cidr: format!("10.{}.{}.0/24", subnets / 256 % 256, subnets % 256),
-        created_at: ground.now,
+        created_at: scope.now,
     };
-    subnet_insert(tx, &ground.account, &subnet)?;
+    subnet_insert(tx, &scope.account, &subnet)?;
     Ok(subnet)
 }
 
 impl Control {
-    pub(crate) fn ground(&self, cx: &Context, region: &str) -> Result<Ground> {
+    pub(crate) fn network_scope(&self, cx: &Context, region: &str) -> Result<NetworkScope> {
         let zone = self
             .catalog_of_region(cx.profile, region)?
             .zones(region)
             .next()
             .map(|zone| zone.id.clone());
-        Ok(Ground {
+        Ok(NetworkScope {
             account: cx.account().clone(),
             profile: cx.profile.to_owned(),
             region: region.to_owned(),
@@ -220,7 +224,7 @@ impl Control {
         let network_id = network_of_unknown
             .filter(|_| self.settings.sandbox)
             .ok_or_else(missing)?;
-        let ground = self.ground(cx, &cx.region)?;
+        let scope = self.network_scope(cx, &cx.region)?;
         let wanted = PlacementRequest {
             network_id,
             subnet_id: SubnetId::new(id),
@@ -228,7 +232,7 @@ impl Control {
         };
         let placed = wanted.clone();
         self.write("subnet_make", move |tx| {
-            placement_resolve(tx, &ground, &placed)
+            placement_resolve(tx, &scope, &placed)
         })
         .await?;
         let (account, profile, wanted) = (cx.account().clone(), cx.profile, id.to_owned());

@@ -18,7 +18,6 @@ use brokerage_domain::order::{
 };
 use brokerage_domain::{Error, Result};
 use brokerage_store::Tx;
-use brokerage_store::broker_port::broker_port_take;
 use brokerage_store::idempotency::{Begin, TokenKey, idempotency_begin};
 use brokerage_store::instance::{
     Attention, instance_by_id, instance_by_order, instance_count_spec, instance_insert,
@@ -26,6 +25,7 @@ use brokerage_store::instance::{
 use brokerage_store::ledger::{Entered, transfer_hold, transfer_pay};
 use brokerage_store::list::Classes;
 use brokerage_store::order::{order_by_id, order_insert, order_page};
+use brokerage_store::slot::slot_take;
 use brokerage_store::timer::timer_set;
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +34,7 @@ use crate::call::Call;
 use crate::context::Context;
 use crate::control::{Control, TxResult};
 use crate::failpoints::crash_point;
-use crate::network::{Ground, PlacementRequest, placement_resolve};
+use crate::network::{NetworkScope, PlacementRequest, placement_resolve};
 
 /// How long a client token binds, in seconds: a day (the vendors publish no window).
 pub const TOKEN_SECONDS: i64 = 24 * 3_600;
@@ -97,7 +97,7 @@ pub struct OrderPlaced {
 struct Admission {
     order: Order,
     instances: Vec<Instance>,
-    placement: Option<(Ground, PlacementRequest)>,
+    placement: Option<(NetworkScope, PlacementRequest)>,
     token: Option<(TokenKey, [u8; 32])>,
     attention: Attention,
     listing: Listing,
@@ -120,7 +120,7 @@ impl Control {
         Ok(self.catalog_of(plan)?.quote(plan, term, quantity)?)
     }
 
-    /// Places an order: checks who pays, reserves or takes the money, takes ports, and writes what should exist.
+    /// Places an order: checks who pays, reserves or takes the money, takes slots, and writes what should exist.
     ///
     /// # Errors
     /// [`Error::InsufficientFunds`], [`Error::SoldOut`], [`Error::TokenReused`], [`Error::Replayed`],
@@ -154,9 +154,9 @@ impl Control {
         let instances: Vec<_> = instances
             .map(|(line, new)| self.instance_ordered(cx, &request, line, new, now))
             .collect();
-        let ground = request
+        let scope = request
             .placement
-            .map(|wanted| Ok::<_, Error>((self.ground(cx, &request.plan.region)?, wanted)))
+            .map(|wanted| Ok::<_, Error>((self.network_scope(cx, &request.plan.region)?, wanted)))
             .transpose()?;
         let answer = OrderPlaced {
             order_id: request.order_id,
@@ -169,7 +169,7 @@ impl Control {
         Ok(Admission {
             order,
             instances,
-            placement: ground,
+            placement: scope,
             token: request.token.map(|token| token_key(cx, token)),
             attention,
             listing: self.listing(cx.profile),
@@ -208,7 +208,7 @@ impl Control {
             placement: None,
             phase,
             want,
-            ports: Vec::new(),
+            slots: Vec::new(),
             settings: request.settings.clone(),
             notes: request.notes.clone(),
             tags: request.tags.clone(),
@@ -218,7 +218,7 @@ impl Control {
             billed_until: None,
             attempts: 0,
             failure: None,
-            change: None,
+            resize: None,
             deletion_protected: false,
             revision: 0,
         }
@@ -268,7 +268,7 @@ impl Control {
         let found = self
             .read("order_instances", move |tx| match order.kind {
                 OrderKind::New => Ok(instance_by_order(tx, &order.id)?),
-                OrderKind::Change => {
+                OrderKind::Resize => {
                     let mut changed = Vec::with_capacity(order.lines.len());
                     for line in &order.lines {
                         changed.extend(instance_by_id(tx, &line.instance_id)?);
@@ -363,7 +363,7 @@ fn admit(tx: &mut dyn Tx, admission: &Admission) -> TxResult<OrderPlaced> {
         }
     };
     let placement = match placement {
-        Some((ground, wanted)) => Some(placement_resolve(tx, ground, wanted)?),
+        Some((scope, wanted)) => Some(placement_resolve(tx, scope, wanted)?),
         None => None,
     };
     check_per_account(tx, instances)?;
@@ -374,7 +374,7 @@ fn admit(tx: &mut dyn Tx, admission: &Admission) -> TxResult<OrderPlaced> {
     for instance in instances {
         let mut instance = instance.clone();
         instance.placement.clone_from(&placement);
-        instance.ports = ports_take(tx, &instance, &instance.plan)?;
+        instance.slots = slots_take(tx, &instance, &instance.plan)?;
         instance_insert(tx, &instance, *attention, *listing)?;
         if let Some(at) = cancelled_at {
             timer_set(tx, CANCEL_UNSTARTED, instance.id.as_str(), *at)?;
@@ -388,24 +388,24 @@ fn admit(tx: &mut dyn Tx, admission: &Admission) -> TxResult<OrderPlaced> {
     Ok(answer.clone())
 }
 
-/// The ports that a plan's brokers hold: those that the instance has, and new ones for what it lacks.
-pub(crate) fn ports_take(tx: &mut dyn Tx, instance: &Instance, plan: &Plan) -> TxResult<Vec<u16>> {
+/// The slots that a plan's brokers hold: those that the instance has, and new ones for what it lacks.
+pub(crate) fn slots_take(tx: &mut dyn Tx, instance: &Instance, plan: &Plan) -> TxResult<Vec<u16>> {
     let wanted = plan
         .brokers
-        .saturating_mul(plan.listeners.ports_per_broker());
-    let mut ports = instance.ports.clone();
-    ports.truncate(wanted as usize);
-    let held = u32::try_from(ports.len()).map_err(Error::internal)?;
+        .saturating_mul(plan.listeners.slots_per_broker());
+    let mut slots = instance.slots.clone();
+    slots.truncate(wanted as usize);
+    let held = u32::try_from(slots.len()).map_err(Error::internal)?;
     if held < wanted {
-        ports.extend(broker_port_take(tx, &instance.id, wanted - held)?);
+        slots.extend(slot_take(tx, &instance.id, wanted - held)?);
     }
-    if ports.len() != wanted as usize {
+    if slots.len() != wanted as usize {
         return Err(Error::SoldOut {
             what: "ports for brokers",
         }
         .into());
     }
-    Ok(ports)
+    Ok(slots)
 }
 
 /// Some plans are sold to each account a few times only.

@@ -30,7 +30,7 @@ impl Control {
     /// The orphans that there are now, by id.
     ///
     /// # Errors
-    /// [`Error::Internal`] when the engine or the store cannot tell.
+    /// [`Error::Internal`] when the engine or the store does not answer.
     pub async fn orphan_list(&self) -> Result<Vec<Orphan>> {
         // The engine is asked first: an instance is in the store before it has a cluster, so that one which is made
         // meanwhile is never taken for an orphan. What is in the store stays there, in whatever phase.

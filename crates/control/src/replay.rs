@@ -1,5 +1,5 @@
-//! Nonces of signed calls, in memory. Those of changes are also written in the change's transaction
-//! ([`Control::change`]) and then forgotten here.
+//! Nonces of signed calls, in memory. Those of calls that write are also written in their transaction
+//! ([`Call`](crate::Call)) and then forgotten here.
 //!
 //! The memory is bounded, and whoever fills it pays for it alone: when it is full, the account that has the most in it
 //! gives up the oldest nonces of the key that has the most. What that key signed so long ago is refused from then on,
@@ -212,7 +212,7 @@ impl Control {
     ///
     /// # Errors
     /// [`Error::Replayed`] when it came before; [`Error::Throttled`] when the key has signed so many calls since that
-    /// this cannot be told.
+    /// this is not known.
     pub fn nonce_remember(&self, call: &SignedCall<'_>) -> Result<()> {
         self.replays.remember(call, NONCES_MAX, self.real_now())
     }

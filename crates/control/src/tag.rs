@@ -24,7 +24,7 @@ pub struct Tagged {
     pub topic: Option<String>,
 }
 
-/// A change of tags, the same of each thing.
+/// An edit of tags, the same of each thing.
 #[derive(Debug, Clone, Default)]
 pub struct TagEdit {
     /// Tags that are set.
@@ -38,7 +38,7 @@ pub struct TagEdit {
 }
 
 impl TagEdit {
-    /// The tags of a thing after the change.
+    /// The tags of a thing after the edit.
     ///
     /// # Errors
     /// [`Error::LimitReached`].
@@ -63,7 +63,7 @@ impl Control {
     /// # Errors
     /// [`Error::NotFound`] for an instance or topic, [`Error::WrongPhase`] for an instance that is being taken away, or
     /// for a topic of one that does not run, [`Error::LimitReached`], [`Error::Forbidden`].
-    pub async fn tags_change(&self, call: Call, tagged: Vec<Tagged>, edit: TagEdit) -> Result<()> {
+    pub async fn tags_edit(&self, call: Call, tagged: Vec<Tagged>, edit: TagEdit) -> Result<()> {
         for Tagged { instance, topic } in &tagged {
             if let Some(name) = topic {
                 self.topic_check(&call, instance, name).await?;

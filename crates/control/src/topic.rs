@@ -104,7 +104,7 @@ impl Control {
     /// until the reconciler comes to it.
     ///
     /// # Errors
-    /// [`Error::Internal`] when the engine cannot tell.
+    /// [`Error::Internal`] when the engine does not answer.
     pub async fn topic_usage(&self, instance: &Instance) -> Result<TopicUsage> {
         if !matches!(instance.phase, Phase::Running | Phase::Changing) {
             return Ok(TopicUsage::default());
@@ -221,14 +221,14 @@ async fn counts_of(kafka: &mut Client) -> std::result::Result<Vec<Topic>, AdminE
 /// The topics of a cluster that somebody made, by name, with the settings that differ from the cluster's defaults.
 ///
 /// # Errors
-/// [`AdminError`] when its Kafka does not tell.
+/// [`AdminError`] when its Kafka does not answer.
 pub async fn topics_of(kafka: &mut Client) -> std::result::Result<Vec<Topic>, AdminError> {
     let mut topics = counts_of(kafka).await?;
     for some in topics.chunks_mut(CONFIGS_AT_ONCE_MAX) {
         let names = some.iter().map(|topic| ConfigResource::topic(&topic.name));
         let names: Vec<ConfigResource<'_>> = names.collect();
-        let told = kafka.configs_describe(&names, None).await?;
-        for (topic, entries) in some.iter_mut().zip(told) {
+        let described = kafka.configs_describe(&names, None).await?;
+        for (topic, entries) in some.iter_mut().zip(described) {
             let entries = match entries {
                 // It was deleted meanwhile: it is shown as it was.
                 Err(gone) if gone.code == ErrorCode::UnknownTopicOrPartition => continue,

@@ -1,4 +1,4 @@
-//! Tasks that run as long as the process. One that panics, or ends before it is told to, ends the process: what it
+//! Tasks that run as long as the process. One that panics, or ends although nobody stopped it, ends the process: what it
 //! should do would be missing, and nobody waits for its end.
 
 use std::sync::Arc;

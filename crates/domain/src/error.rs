@@ -73,7 +73,7 @@ pub enum Error {
         /// The rule that it breaks.
         reason: String,
     },
-    /// Not there, or not the caller's: the two are not told apart.
+    /// Not there, or not the caller's: the two look alike.
     #[error("the {} {id} does not exist", kind.word())]
     NotFound {
         /// What was looked for.

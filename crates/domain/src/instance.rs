@@ -98,7 +98,7 @@ pub enum Want {
     /// The data, without a running cluster.
     Stopped,
     /// Given up: no cluster, no data, money back.
-    Undone,
+    GivenUp,
     /// No cluster and no data, but listed.
     Released,
     /// No cluster, no data, not listed.
@@ -111,7 +111,7 @@ impl Want {
         Self::Nothing,
         Self::Running,
         Self::Stopped,
-        Self::Undone,
+        Self::GivenUp,
         Self::Released,
         Self::Gone,
     ];
@@ -122,7 +122,7 @@ impl Want {
             Self::Nothing => "nothing",
             Self::Running => "running",
             Self::Stopped => "stopped",
-            Self::Undone => "undone",
+            Self::GivenUp => "undone",
             Self::Released => "released",
             Self::Gone => "gone",
         }
@@ -207,17 +207,18 @@ impl ReleaseDenial {
     }
 }
 
-/// A change of what was bought that is under way. The instance keeps its plan until the cluster runs by the new one.
+/// A resize that is under way: the instance keeps its plan until the cluster runs by the new one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlanChange {
+pub struct PendingResize {
     /// The order that pays for it.
     pub order_id: OrderId,
     /// Line of that order, counted from 0.
     pub order_line: u32,
-    /// What the cluster is changed to.
+    /// The plan that the cluster gets.
     pub plan: Plan,
-    /// TCP port of each broker's listener after the change, by broker id from 0.
-    pub ports: Vec<u16>,
+    /// The slots of its brokers under that plan, as in [`Instance::slots`].
+    #[serde(rename = "ports")]
+    pub slots: Vec<u16>,
 }
 
 /// One Kafka cluster that somebody bought.
@@ -247,8 +248,9 @@ pub struct Instance {
     pub phase: Phase,
     /// What should be.
     pub want: Want,
-    /// TCP port of each broker's listener, by broker id from 0; empty where none are held.
-    pub ports: Vec<u16>,
+    /// The slots that its brokers hold, by broker id from 0: numbers out of the host's range, each a TCP port or a
+    /// loopback address ([`Listeners::slots_per_broker`](crate::listener::Listeners::slots_per_broker)).
+    pub slots: Vec<u16>,
     /// Cluster settings that its owner chose.
     pub settings: ClusterSettings,
     /// What its dialect has to show again as it was given (a disk type's old name, say).
@@ -269,25 +271,25 @@ pub struct Instance {
     pub attempts: u32,
     /// Why it could not be delivered or changed.
     pub failure: Option<String>,
-    /// The change that is under way.
-    pub change: Option<PlanChange>,
+    /// The resize that is under way.
+    pub resize: Option<PendingResize>,
     /// Counts changes of the record.
     pub revision: i64,
 }
 
 impl Instance {
-    /// The plan that its cluster should run by: that of the change under way, or its own.
+    /// The plan that its cluster should run by: that of the resize under way, or its own.
     pub fn plan_intended(&self) -> &Plan {
-        self.change
+        self.resize
             .as_ref()
-            .map_or(&self.plan, |change| &change.plan)
+            .map_or(&self.plan, |resize| &resize.plan)
     }
 
-    /// The ports that its brokers should listen on, by broker id from 0.
-    pub fn ports_intended(&self) -> &[u16] {
-        self.change
+    /// The slots that its brokers should have, by broker id from 0.
+    pub fn slots_intended(&self) -> &[u16] {
+        self.resize
             .as_ref()
-            .map_or(&self.ports, |change| &change.ports)
+            .map_or(&self.slots, |resize| &resize.slots)
     }
 
     /// Whether its owner may give it up now, on these terms.

@@ -210,7 +210,7 @@ impl Recomputation {
             sign * i128::from(amount.micros());
     }
 
-    /// Compares with the stored balances of customers (`account, balance, credit limit in micros`) and tells
+    /// Compares with the stored balances of customers (`account, balance, credit limit in micros`) and reports
     /// everything that is wrong, and how many transfers were read.
     pub fn finish(
         mut self,

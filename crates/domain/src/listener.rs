@@ -50,9 +50,9 @@ impl SecurityProtocol {
         matches!(self, Self::Ssl | Self::SaslSsl)
     }
 
-    /// The port where people look for it on an address of its own: those of AliKafka's endpoints (9092 default,
-    /// 9093 SSL, 9094 SASL), and the next one for encryption alone, which AliKafka does not sell.
-    pub fn port(self) -> u16 {
+    /// Its port on an address of its own. Ours: Kafka's 9092 for plain text, and the three after it in the order in which
+    /// a cloud numbers its endpoints; encryption alone, which none sells, comes last.
+    pub fn usual_port(self) -> u16 {
         match self {
             Self::Plaintext => 9092,
             Self::SaslSsl => 9093,
@@ -79,7 +79,7 @@ impl FromStr for SecurityProtocol {
     }
 }
 
-/// How the listeners of one host are told apart.
+/// How the listeners of one host are distinguished.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Addressing {
@@ -110,7 +110,7 @@ impl FromStr for Addressing {
 /// The listeners that each broker of an instance has; decided when it is ordered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listeners {
-    /// How they are told apart.
+    /// How they are distinguished.
     pub addressing: Addressing,
     /// One listener for each, the one that is shown first in front.
     pub security_protocols: Vec<SecurityProtocol>,
@@ -157,8 +157,8 @@ impl Listeners {
         })
     }
 
-    /// Numbers out of the host's range that each broker holds: ports, or one for its loopback address.
-    pub fn ports_per_broker(&self) -> u32 {
+    /// The slots that each broker holds: ports, or the number of its loopback address.
+    pub fn slots_per_broker(&self) -> u32 {
         match self.addressing {
             Addressing::Port => u32::try_from(self.security_protocols.len()).unwrap_or(u32::MAX),
             Addressing::Loopback => 1,
@@ -191,7 +191,7 @@ mod tests {
         let check = |addressing, protocols: &[SecurityProtocol], expected: Result<u32, &str>| {
             let found = Listeners::new(addressing, protocols.to_vec());
             match (found, expected) {
-                (Ok(listeners), Ok(ports)) => assert_eq!(listeners.ports_per_broker(), ports),
+                (Ok(listeners), Ok(slots)) => assert_eq!(listeners.slots_per_broker(), slots),
                 (Err(reason), Err(part)) => assert!(reason.contains(part), "{reason}"),
                 (found, expected) => panic!("{found:?}, not {expected:?}"),
             }

@@ -91,7 +91,7 @@ impl OrderClass {
             is_prepaid: number & 1 == 0,
             kind: match number & 2 {
                 0 => OrderKind::New,
-                _ => OrderKind::Change,
+                _ => OrderKind::Resize,
             },
             is_given_back: number & 4 != 0,
         })
@@ -109,7 +109,7 @@ impl OrderClass {
     /// The number that is stored, below [`LIST_CLASSES`].
     pub fn number(self) -> usize {
         usize::from(!self.is_prepaid)
-            | usize::from(self.kind == OrderKind::Change) << 1
+            | usize::from(self.kind == OrderKind::Resize) << 1
             | usize::from(self.is_given_back) << 2
     }
 }

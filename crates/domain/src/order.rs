@@ -83,13 +83,13 @@ impl TermLeft {
     }
 }
 
-/// What a change of plan costs at once, from the two prices of one whole term: the difference for the part of the
-/// term that is left, a started micro counted whole. A change to a lower price costs nothing and gives nothing
+/// What a resize costs at once, from the two prices of one whole term: the difference for the part of the
+/// term that is left, a started micro counted whole. A resize to a lower price costs nothing and gives nothing
 /// back: pay-as-you-go costs less from its next hour on.
 ///
 /// # Errors
 /// [`MoneyError::TooLarge`].
-pub fn change_amount(before: Money, after: Money, left: TermLeft) -> Result<Money, MoneyError> {
+pub fn resize_amount(before: Money, after: Money, left: TermLeft) -> Result<Money, MoneyError> {
     if after <= before {
         return Ok(Money::ZERO);
     }
@@ -219,8 +219,8 @@ pub fn order_state(lines: impl IntoIterator<Item = LineState>) -> OrderState {
 pub enum OrderKind {
     /// New instances.
     New,
-    /// A change of what was bought.
-    Change,
+    /// A resize: another plan for what was bought.
+    Resize,
 }
 
 impl OrderKind {
@@ -228,13 +228,13 @@ impl OrderKind {
     pub const fn word(self) -> &'static str {
         match self {
             Self::New => "new",
-            Self::Change => "change",
+            Self::Resize => "change",
         }
     }
 
     /// The kind of a stored word.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::New, Self::Change]
+        [Self::New, Self::Resize]
             .into_iter()
             .find(|kind| kind.word() == word)
     }
@@ -322,7 +322,7 @@ mod tests {
         let check = |charge: Charge, days_passed, before, after, expected| {
             let end = charge.expires_at(start);
             let left = charge.term_left(Some(start), end, start.plus_seconds(days_passed * DAY_S));
-            let amount = change_amount(Money::from_micros(before), Money::from_micros(after), left);
+            let amount = resize_amount(Money::from_micros(before), Money::from_micros(after), left);
             assert_eq!(
                 amount,
                 Ok(Money::from_micros(expected)),
@@ -342,7 +342,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against seconds counted one by one: a change costs between nothing and the whole difference, less as time
+        /// Against seconds counted one by one: a resize costs between nothing and the whole difference, less as time
         /// passes, and no less for being ordered in two steps.
         #[test]
         fn a_change_costs_its_share(
@@ -360,7 +360,7 @@ mod tests {
             };
             let cost = |before, after, passed_s| {
                 let left = charge.term_left(Some(start), end, start.plus_seconds(passed_s));
-                change_amount(Money::from_micros(before), Money::from_micros(after), left).map(Money::micros)
+                resize_amount(Money::from_micros(before), Money::from_micros(after), left).map(Money::micros)
             };
             let whole_s = 31 * DAY_S;
             let left_s = (whole_s - passed_s).max(0);

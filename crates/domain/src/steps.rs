@@ -78,7 +78,7 @@ pub fn next_steps(intent: Intent, observed: Observed) -> Vec<Step> {
                 steps.push(Step::RecordStopped);
             }
         }
-        Want::Undone => take_away(
+        Want::GivenUp => take_away(
             &mut steps,
             present,
             observed.phase,
@@ -165,7 +165,7 @@ mod tests {
         );
         check(Want::Stopped, Stopped, Phase::Suspended, &[]);
         check(
-            Want::Undone,
+            Want::GivenUp,
             Stopped,
             Phase::Provisioning,
             &[Step::DropCluster, Step::RecordFailed],

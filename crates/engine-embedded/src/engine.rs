@@ -37,7 +37,7 @@ pub struct EmbeddedOptions {
     pub seed: u64,
     /// The operator's certificate; without it the engine makes its own.
     pub tls_files: Option<TlsFiles>,
-    /// A TLS port for listeners that are told apart by name.
+    /// A TLS port for listeners that are distinguished by server name (SNI).
     pub shared_port: Option<SharedPortSpec>,
     /// How often logs are looked through.
     pub log_intervals: LogIntervals,
@@ -94,7 +94,7 @@ impl EmbeddedEngine {
         self.host.ca_path()
     }
 
-    /// The port that listeners share which are told apart by name, if there is one.
+    /// The port that listeners share which are distinguished by server name, if there is one.
     pub fn shared_port(&self) -> Option<u16> {
         let seen = self.host.observe_shared_port()?;
         Some(seen.advertised_port)

@@ -111,9 +111,9 @@ pub struct Listener {
     pub broker_id: i32,
     /// How it is secured; names the listener.
     pub security_protocol: SecurityProtocol,
-    /// Address to bind; `None`: the port that all clusters share, where TLS tells `advertised_host`.
+    /// Address to bind; `None`: the port that all clusters share, where TLS names `advertised_host`.
     pub bind: Option<IpAddr>,
-    /// Host that clients are told.
+    /// Host that brokers advertise to clients (`advertised.listeners`).
     pub advertised_host: String,
     /// TCP port, the same inside and outside.
     pub port: u16,
@@ -124,7 +124,7 @@ pub struct Listener {
 pub struct ClusterObservation {
     /// Whether its listeners accept.
     pub running: bool,
-    /// The spec that it runs by, as far as the engine can tell; `None` when it does not run.
+    /// The spec that it runs by, as far as the engine knows; `None` when it does not run.
     pub spec: Option<ClusterSpec>,
     /// Brokers that were taken away as a drill.
     pub stopped_brokers: Vec<i32>,

@@ -88,9 +88,9 @@ impl Client {
     ) -> Result<Self, AdminError> {
         let mut client = Self::over(stream, bounds);
         // Every broker knows this version, whatever else it knows (KIP-511).
-        let told = client.call_at(&ApiVersionsRequest::default(), 0).await?;
-        check(told.error_code, None)?;
-        let rows = told.api_keys.iter();
+        let offered = client.call_at(&ApiVersionsRequest::default(), 0).await?;
+        check(offered.error_code, None)?;
+        let rows = offered.api_keys.iter();
         client.versions = rows
             .map(|row| (row.api_key, (row.min_version, row.max_version)))
             .collect();

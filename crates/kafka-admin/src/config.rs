@@ -115,11 +115,11 @@ pub struct AlterConfig<'a> {
 }
 
 impl Client {
-    /// The settings of each resource, in the order asked, or why they are not told. `names`: only these; all
+    /// The settings of each resource, in the order asked, or why they are not described. `names`: only these; all
     /// otherwise.
     ///
     /// # Errors
-    /// [`AdminError`] if nothing is told.
+    /// [`AdminError`] if nothing is described.
     pub async fn configs_describe(
         &mut self,
         resources: &[ConfigResource<'_>],
@@ -135,7 +135,7 @@ impl Client {
                 .with_configuration_keys(names.clone())
         });
         let request = DescribeConfigsRequest::default().with_resources(asked.collect());
-        let mut told = self.call(&request).await?.results;
+        let mut described = self.call(&request).await?.results;
         let mut answers = Vec::with_capacity(resources.len());
         for resource in resources {
             let is_of = |answer: &kafka_protocol::messages::describe_configs_response::DescribeConfigsResult| {
@@ -143,11 +143,14 @@ impl Client {
                     && answer.resource_name.as_str() == resource.name
             };
             // Answers come in the order of the questions, as a rule.
-            let at = told.iter().position(is_of).ok_or(AdminError::Malformed {
-                key: DescribeConfigsRequest::KEY,
-                reason: format!("nothing is said of {:?}", resource.name),
-            })?;
-            let answer = told.remove(at);
+            let at = described
+                .iter()
+                .position(is_of)
+                .ok_or(AdminError::Malformed {
+                    key: DescribeConfigsRequest::KEY,
+                    reason: format!("nothing is said of {:?}", resource.name),
+                })?;
+            let answer = described.remove(at);
             let entries = answer.configs.into_iter().map(|config| ConfigEntry {
                 name: config.name.to_string(),
                 value: config.value.map(|value| value.to_string()),

@@ -16,7 +16,7 @@ use crate::{
     client::{only, refused},
 };
 
-/// A group as lists show it; what an older broker does not tell is empty.
+/// A group as lists show it; what an older broker does not send is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedGroup {
     /// Its id.

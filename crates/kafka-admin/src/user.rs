@@ -173,11 +173,11 @@ impl Client {
     /// # Errors
     /// [`AdminError`].
     pub async fn super_user_list(&mut self) -> Result<Vec<String>, AdminError> {
-        let told = self
+        let answers = self
             .configs_describe(&[ALL_BROKERS], Some(&[SUPER_USERS]))
             .await?;
         let mut users = Vec::new();
-        for entry in told.into_iter().flatten().flatten() {
+        for entry in answers.into_iter().flatten().flatten() {
             let value = entry.value.unwrap_or_default();
             users.extend(principals(&value).filter_map(|principal| {
                 principal.strip_prefix(PRINCIPAL_PREFIX).map(str::to_owned)

@@ -55,7 +55,7 @@ pub struct AuditEntry {
     pub account_id: String,
     /// Who asked; empty for the system itself.
     pub access_key_id: String,
-    /// The request id that the caller was told.
+    /// The request id that the caller was given.
     pub request_id: String,
     /// What was asked for, as access policies name it.
     pub action: String,

@@ -66,7 +66,7 @@ pub struct Claim {
     key: TokenKey,
 }
 
-/// Begins a request with a client token: claims the token, or tells what it is bound to. `request_hash` is over the
+/// Begins a request with a client token: claims the token, or answers what it is bound to. `request_hash` is over the
 /// parameters that must be equal. A token bound more than `window_us` microseconds before `now_us` is new again.
 ///
 /// # Errors

@@ -27,9 +27,9 @@ const CLASS: usize = 0;
 table! {
     instance: Instance {
         id, account_id, profile, region, @set name, order_id, order_line, @set plan, @set charge, @set placement, @set phase,
-        @set want, @set ports, @set settings, @set notes as attributes, @set tags, created_at as created_at_us,
+        @set want, @set slots as ports, @set settings, @set notes as attributes, @set tags, created_at as created_at_us,
         @set running_since as running_since_us, @set expires_at as expires_at_us, @set billed_until as billed_until_us,
-        @set attempts, @set failure, revision, @set change, @set deletion_protected
+        @set attempts, @set failure, revision, @set resize as change, @set deletion_protected
     }
     and unsettled, retry_at_us, spec, listing, list, list_key, listed
 }

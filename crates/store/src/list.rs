@@ -17,7 +17,7 @@ use crate::value::{Row, Value};
 pub const BLOCK_ENTRIES_MAX: i64 = 1_024;
 /// Entries of two neighbours that become one block when entries leave them.
 const MERGED_ENTRIES_MAX: i64 = BLOCK_ENTRIES_MAX / 4;
-/// Searches for the block of a key, before the caller is told to try again.
+/// Searches for the block of a key, before the caller gets an error and tries again.
 const SEARCHES_MAX: u32 = 16;
 
 /// The columns of the counters, one a class.

@@ -19,7 +19,7 @@ crate::statements! {
 }
 
 /// Remembers a nonce of an access key, seen at `seen_at_us` (real time). `false`: it was seen before, so the call is a
-/// replay. In the same transaction as the call's effect, a call that was refused may be sent again.
+/// replay. It is written in the transaction of the call's effect, and by itself when the call is refused (decision 0001).
 ///
 /// # Errors
 /// Those of the store.

@@ -44,7 +44,7 @@ pub const ALL_MODULES: &[(&str, &[&Statement])] = &[
     ("access_key", crate::access_key::ALL),
     ("account", crate::account::ALL),
     ("audit", crate::audit::ALL),
-    ("broker_port", crate::broker_port::ALL),
+    ("slot", crate::slot::ALL),
     ("catalog", crate::catalog::ALL),
     ("idempotency", crate::idempotency::ALL),
     ("instance", crate::instance::ALL),

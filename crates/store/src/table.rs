@@ -13,7 +13,7 @@ use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::id::{
     AccessKeyId, AccountId, InstanceId, NetworkId, OrderId, SubnetId, TransferId,
 };
-use brokerage_domain::instance::{Phase, PlanChange, Want};
+use brokerage_domain::instance::{PendingResize, Phase, Want};
 use brokerage_domain::ledger::TransferKind;
 use brokerage_domain::money::{Currency, Money};
 use brokerage_domain::network::Placement;
@@ -437,7 +437,7 @@ documents!(
     Payment,
     Placement,
     Plan,
-    PlanChange,
+    PendingResize,
     Policy,
     Vec<u16>,
 );

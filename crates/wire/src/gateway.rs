@@ -72,7 +72,7 @@ impl Gateway {
                 self.call(cloud, request, route, &request_id, &mut trace)
                     .await
             }
-            // Strangers are not told which operations there are.
+            // Strangers do not learn which operations there are.
             Err(fault) => match self.authenticate(cloud, request, &unavailable).await {
                 Ok(_) => Err(fault.clone()),
                 Err(stranger) => Err(stranger),
@@ -291,7 +291,7 @@ impl Gateway {
     }
 }
 
-/// The refusal when the store cannot tell who asks, before any dialect is chosen. Every cloud has this code.
+/// The refusal when the store does not say who asks, before any dialect is chosen. Every cloud has this code.
 fn unavailable(error: brokerage_domain::Error) -> Fault {
     tracing::error!(
         error = &error as &dyn std::error::Error,

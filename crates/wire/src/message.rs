@@ -3,7 +3,7 @@
 //! Signatures are computed over what the client really sent, so a [`WireRequest`] keeps the request
 //! target as text and never normalises it. Both forms of target that a vendor's client sends are
 //! understood: `/path?query`, and the absolute form `http://host/path?query` of a client that was
-//! told to use a proxy (RFC 9112, section 3.2).
+//! set to use a proxy (RFC 9112, section 3.2).
 //!
 //! ```
 //! use brokerage_wire::WireRequest;

@@ -60,9 +60,9 @@ pub trait Operation: 'static {
     const MODE: Mode;
     /// The limit for one account, where it is not its service's [`Table::calls_per_second`].
     const CALLS_PER_SECOND: Option<u32> = None;
-    /// The HTTP method, where the vendor's calls are told apart by it.
+    /// The HTTP method, where the vendor's calls differ in it.
     const METHOD: Method = Method::POST;
-    /// The path, with `{parameter}` for each parameter in it, where the vendor's calls are told apart by it.
+    /// The path, with `{parameter}` for each parameter in it, where the vendor's calls differ in it.
     const PATH: &'static str = "/";
     /// What the region of a call is to it, where that differs from its service's [`Table::region`].
     const REGION: Option<RegionUse> = None;

@@ -12,10 +12,10 @@ use anyhow::{Context as _, bail, ensure};
 use secrecy::SecretString;
 use serde_json::Value;
 
-use crate::admin::{self, Ask, Password, PlaceAsk};
+use crate::admin::{self, Ask, NetworkAsk, Password};
 use crate::cli::{
     AccountCommand, BrokerCommand, CatalogCommand, Command, KeyCommand, LedgerCommand,
-    NetworkCommand, OrphanCommand, PlaceFlags, TargetFlags, UserCommand,
+    NetworkCommand, NetworkFlags, OrphanCommand, TargetFlags, UserCommand,
 };
 use crate::config::Config;
 use crate::serve::{self, CLOUDS};
@@ -208,8 +208,8 @@ fn line_of_input() -> anyhow::Result<SecretString> {
 }
 
 fn network(command: NetworkCommand) -> anyhow::Result<ExitCode> {
-    let place = |id: String, flags: PlaceFlags| {
-        let PlaceFlags {
+    let place = |id: String, flags: NetworkFlags| {
+        let NetworkFlags {
             account,
             profile,
             region,
@@ -218,7 +218,7 @@ fn network(command: NetworkCommand) -> anyhow::Result<ExitCode> {
         } = flags;
         (
             account,
-            PlaceAsk {
+            NetworkAsk {
                 name: name.unwrap_or_else(|| id.clone()),
                 id,
                 profile,

@@ -130,7 +130,7 @@ impl Change {
             resize: Some(resize),
             ..Edit::default()
         };
-        control.instance_change(cx, &id, edit).await?;
+        control.instance_edit(cx, &id, edit).await?;
         Ok(order_id)
     }
 

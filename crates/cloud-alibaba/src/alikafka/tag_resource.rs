@@ -133,5 +133,5 @@ pub async fn edit(call: Call, resources: Vec<Resource>, edit: TagEdit) -> Result
     }
     let tagged = resources.into_iter().map(|resource| resource.tagged);
     let tagged = tagged.collect();
-    Ok(call.control.tags_change(call.cx, tagged, edit).await?)
+    Ok(call.control.tags_edit(call.cx, tagged, edit).await?)
 }

@@ -254,7 +254,7 @@ pub const fn status(phase: Phase) -> Option<&'static str> {
 pub const fn order_type(kind: OrderKind) -> &'static str {
     match kind {
         OrderKind::New => "New",
-        OrderKind::Change => "Upgrade",
+        OrderKind::Resize => "Upgrade",
     }
 }
 

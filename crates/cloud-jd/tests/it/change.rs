@@ -81,7 +81,7 @@ async fn a_cluster_grows_and_keeps_its_addresses() {
     assert_eq!(spent_and_held(&plane).await, (4_850_000, 0));
     assert_eq!(
         order_state(&plane, &answer).await,
-        (OrderKind::Change, OrderState::Fulfilled)
+        (OrderKind::Resize, OrderState::Fulfilled)
     );
     plane.assert_ledger().await;
 }
@@ -207,7 +207,7 @@ async fn a_plan_below_what_is_used_is_refused_whoever_makes_it() {
         ..Edit::default()
     };
     let call = plane.change("jdkafka", "cn-north-1").await;
-    let refused = plane.control.instance_change(call, &id, edit).await;
+    let refused = plane.control.instance_edit(call, &id, edit).await;
     let Err(error @ Error::Plan(PlanFault::InUse { field, .. })) = refused else {
         panic!("{refused:?}");
     };
@@ -258,7 +258,7 @@ async fn nothing_is_changed_or_deleted_while_a_change_is_under_way() {
     assert_eq!(spent_and_held(&plane).await, (3_600_000, 0));
     assert_eq!(
         order_state(&plane, &first).await,
-        (OrderKind::Change, OrderState::Fulfilled)
+        (OrderKind::Resize, OrderState::Fulfilled)
     );
 }
 
@@ -285,7 +285,7 @@ async fn a_change_that_fails_gives_its_money_and_ports_back_and_keeps_the_plan()
     assert_eq!(spent_and_held(&plane).await, (2_700_000, 0));
     assert_eq!(
         order_state(&plane, &refused).await,
-        (OrderKind::Change, OrderState::Failed)
+        (OrderKind::Resize, OrderState::Failed)
     );
     // The one port that was left is free again.
     assert_eq!(
@@ -354,7 +354,7 @@ async fn an_instance_released_in_the_middle_of_a_change_pays_nothing_for_it() {
     assert_eq!(spent_and_held(&plane).await, (2_700_000, 0));
     assert_eq!(
         order_state(&plane, &change).await,
-        (OrderKind::Change, OrderState::Cancelled)
+        (OrderKind::Resize, OrderState::Cancelled)
     );
     plane.assert_ledger().await;
 }
@@ -382,7 +382,7 @@ async fn a_change_that_fails_again_and_again_is_given_up() {
     assert_eq!(describe(&plane, &id).await, before);
     assert_eq!(
         order_state(&plane, &change).await,
-        (OrderKind::Change, OrderState::Failed)
+        (OrderKind::Resize, OrderState::Failed)
     );
     assert_eq!(spent_and_held(&plane).await, (2_700_000, 0));
     plane.assert_ledger().await;
@@ -399,7 +399,7 @@ async fn a_change_whose_answer_was_lost_is_delivered_once() {
         .await;
     assert_eq!(
         order_state(&plane, &change).await,
-        (OrderKind::Change, OrderState::Fulfilled)
+        (OrderKind::Resize, OrderState::Fulfilled)
     );
     assert_eq!(spent_and_held(&plane).await, (3_600_000, 0));
     plane.assert_ledger().await;

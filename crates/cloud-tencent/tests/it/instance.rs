@@ -685,7 +685,7 @@ async fn a_change_of_size_and_of_everything_else_is_one_or_none() {
     };
     let refused = plane
         .control
-        .instance_change(plane.change("ckafka", "").await, &cluster, edit.clone())
+        .instance_edit(plane.change("ckafka", "").await, &cluster, edit.clone())
         .await;
     assert!(
         matches!(refused, Err(Error::LimitReached { .. })),
@@ -699,7 +699,7 @@ async fn a_change_of_size_and_of_everything_else_is_one_or_none() {
     };
     plane
         .control
-        .instance_change(plane.change("ckafka", "").await, &cluster, edit)
+        .instance_edit(plane.change("ckafka", "").await, &cluster, edit)
         .await
         .unwrap();
     assert_eq!(shown().await["InstanceName"], "n");

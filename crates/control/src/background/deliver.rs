@@ -1,4 +1,4 @@
-//! Money, ports and times of a delivery: what is recorded when a cluster runs, and when it ends.
+//! Money, slots and times of a delivery: what is recorded when a cluster runs, and when it ends.
 
 use brokerage_domain::Error;
 use brokerage_domain::clock::Moment;
@@ -9,10 +9,10 @@ use brokerage_domain::order::{
     Charge, LineState, Order, Payment, line_resolution_id, line_transfer_id,
 };
 use brokerage_store::Tx;
-use brokerage_store::broker_port::{broker_port_free, broker_port_give_back};
 use brokerage_store::instance::Attention;
 use brokerage_store::ledger::{transfer_by_id, transfer_end_hold, transfer_receive};
 use brokerage_store::order::{order_by_id, order_line_move};
+use brokerage_store::slot::{slot_free, slot_give_back};
 use brokerage_store::topic::topic_record_delete_all;
 
 use crate::control::TxResult;
@@ -23,7 +23,7 @@ fn order_read(tx: &mut dyn Tx, id: &OrderId) -> TxResult<Order> {
     Ok(order_by_id(tx, id)?.ok_or_else(missing)?)
 }
 
-/// Running: the line is delivered, its money taken, its term begun, in one transaction. So is the line of a change.
+/// Running: the line is delivered, its money taken, its term begun, in one transaction. So is the line of a resize.
 pub(super) fn record_running(
     tx: &mut dyn Tx,
     instance: &mut Instance,
@@ -41,12 +41,12 @@ pub(super) fn record_running(
             Charge::Prepaid { .. } => None,
         };
     }
-    if let Some(change) = instance.change.take() {
-        let order = order_read(tx, &change.order_id)?;
-        deliver_line(tx, &order, change.order_line, now)?;
-        give_back_ports(tx, &instance.id, &instance.ports, &change.ports)?;
-        instance.plan = change.plan;
-        instance.ports = change.ports;
+    if let Some(resize) = instance.resize.take() {
+        let order = order_read(tx, &resize.order_id)?;
+        deliver_line(tx, &order, resize.order_line, now)?;
+        give_back_slots(tx, &instance.id, &instance.slots, &resize.slots)?;
+        instance.plan = resize.plan;
+        instance.slots = resize.slots;
     }
     instance.phase = Phase::Running;
     instance.attempts = 0;
@@ -62,7 +62,7 @@ pub(super) fn record_stopped(instance: &mut Instance) -> Option<Attention> {
     })
 }
 
-/// The end of an instance: ports freed, and the money of lines that were never delivered given back.
+/// The end of an instance: slots freed, and the money of lines that were never delivered given back.
 pub(super) fn record_end(
     tx: &mut dyn Tx,
     instance: &mut Instance,
@@ -72,39 +72,39 @@ pub(super) fn record_end(
 ) -> TxResult<Option<Attention>> {
     let order = order_read(tx, &instance.order_id)?;
     undo_line(tx, &order, instance.order_line, line_state, now)?;
-    undo_change(tx, instance, line_state, now)?;
-    broker_port_free(tx, &instance.id)?;
+    undo_resize(tx, instance, line_state, now)?;
+    slot_free(tx, &instance.id)?;
     topic_record_delete_all(tx, &instance.id)?;
-    instance.ports.clear();
+    instance.slots.clear();
     instance.phase = phase;
     crash_point("record_end_in_transaction");
     Ok(Some(Attention::Settled))
 }
 
-/// Takes a change back that was not delivered: its money returns, its new ports are freed, the plan is as before.
-pub(super) fn undo_change(
+/// Takes back a resize that was not delivered: its money returns, its new slots are freed, the plan is as before.
+pub(super) fn undo_resize(
     tx: &mut dyn Tx,
     instance: &mut Instance,
     line_state: LineState,
     now: Moment,
 ) -> TxResult<()> {
-    let Some(change) = instance.change.take() else {
+    let Some(resize) = instance.resize.take() else {
         return Ok(());
     };
-    let order = order_read(tx, &change.order_id)?;
-    undo_line(tx, &order, change.order_line, line_state, now)?;
-    give_back_ports(tx, &instance.id, &change.ports, &instance.ports)
+    let order = order_read(tx, &resize.order_id)?;
+    undo_line(tx, &order, resize.order_line, line_state, now)?;
+    give_back_slots(tx, &instance.id, &resize.slots, &instance.slots)
 }
 
-/// Frees the ports of `held` that are not among `kept`.
-fn give_back_ports(
+/// Frees the slots of `held` that are not among `kept`.
+fn give_back_slots(
     tx: &mut dyn Tx,
     instance: &InstanceId,
     held: &[u16],
     kept: &[u16],
 ) -> TxResult<()> {
-    for port in held.iter().filter(|port| !kept.contains(port)) {
-        broker_port_give_back(tx, instance, *port)?;
+    for slot in held.iter().filter(|slot| !kept.contains(slot)) {
+        slot_give_back(tx, instance, *slot)?;
     }
     Ok(())
 }

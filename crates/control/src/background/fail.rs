@@ -1,4 +1,4 @@
-//! What a failed step means: another port, another attempt later, or giving up.
+//! What a failed step means: another slot, another attempt later, or giving up.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
@@ -12,10 +12,10 @@ use brokerage_domain::listener::{Addressing, loopback_number};
 use brokerage_domain::order::LineState;
 use brokerage_engine::EngineError;
 use brokerage_store::Tx;
-use brokerage_store::broker_port::{broker_port_block, broker_port_take};
 use brokerage_store::instance::{Attention, Unreadable, instance_postpone};
+use brokerage_store::slot::{slot_block, slot_take};
 
-use super::deliver::undo_change;
+use super::deliver::undo_resize;
 use super::lease::lease_fence;
 use crate::control::{Control, TxResult};
 
@@ -27,7 +27,7 @@ pub(crate) const DELIVERY_ATTEMPTS_MAX: u32 = 8;
 const BACK_OFF_MS: (i64, i64) = (50, 30_000);
 
 impl Control {
-    /// Decides by the kind of failure: another port, giving up, or another attempt later. Damaged data is never given
+    /// Decides by the kind of failure: another slot, giving up, or another attempt later. Damaged data is never given
     /// up, since what is given up is deleted: the attempts go on until the operator has looked.
     pub(super) async fn step_failed(&self, instance: &Instance, error: EngineError) -> Result<()> {
         let reason = tell_failure(&instance.id, &error);
@@ -41,9 +41,9 @@ impl Control {
             current.attempts = current.attempts.saturating_add(1);
             current.failure = Some(reason.clone());
             if let EngineError::AddressTaken { address } = error
-                && let Some(port) = port_to_replace(current, address)
+                && let Some(slot) = slot_to_replace(current, address)
             {
-                if !replace_port(tx, current, port)? {
+                if !replace_slot(tx, current, slot)? {
                     give_up(tx, current, now)?;
                 }
                 return Ok(Some(Attention::From(real_now)));
@@ -137,10 +137,9 @@ fn after_back_off(now: Moment, attempts: u32) -> Moment {
     Moment::from_micros(now.micros() + wait_ms * 1_000)
 }
 
-/// The port behind an address, if no client has been told of it yet: of an instance that never ran, or of a change
-/// under way.
-fn port_to_replace(instance: &Instance, address: SocketAddr) -> Option<u16> {
-    let port = match (instance.plan_intended().listeners.addressing, address.ip()) {
+/// The slot behind an address, if no client knows it yet: of an instance that never ran, or of a resize under way.
+fn slot_to_replace(instance: &Instance, address: SocketAddr) -> Option<u16> {
+    let slot = match (instance.plan_intended().listeners.addressing, address.ip()) {
         (Addressing::Port, _) => address.port(),
         // One program that listens at a usual port everywhere takes it at all addresses: trying has an end.
         (Addressing::Loopback, IpAddr::V4(ip)) if instance.attempts < DELIVERY_ATTEMPTS_MAX => {
@@ -148,42 +147,42 @@ fn port_to_replace(instance: &Instance, address: SocketAddr) -> Option<u16> {
         }
         (Addressing::Loopback | Addressing::ServerName, _) => return None,
     };
-    let is_undelivered = match &instance.change {
-        Some(change) => change.ports.contains(&port) && !instance.ports.contains(&port),
-        None => instance.running_since.is_none() && instance.ports.contains(&port),
+    let is_undelivered = match &instance.resize {
+        Some(resize) => resize.slots.contains(&slot) && !instance.slots.contains(&slot),
+        None => instance.running_since.is_none() && instance.slots.contains(&slot),
     };
-    is_undelivered.then_some(port)
+    is_undelivered.then_some(slot)
 }
 
-/// Another program of the host has the port: the instance gets the next free one; `false` when there is none.
-fn replace_port(tx: &mut dyn Tx, instance: &mut Instance, port: u16) -> TxResult<bool> {
-    broker_port_block(tx, &instance.id, port)?;
-    let Some(&fresh) = broker_port_take(tx, &instance.id, 1)?.first() else {
+/// Another program of the host has the address: the instance gets the next free slot; `false` when there is none.
+fn replace_slot(tx: &mut dyn Tx, instance: &mut Instance, slot: u16) -> TxResult<bool> {
+    slot_block(tx, &instance.id, slot)?;
+    let Some(&fresh) = slot_take(tx, &instance.id, 1)?.first() else {
         return Ok(false);
     };
-    let ports = match &mut instance.change {
-        Some(change) => &mut change.ports,
-        None => &mut instance.ports,
+    let slots = match &mut instance.resize {
+        Some(resize) => &mut resize.slots,
+        None => &mut instance.slots,
     };
-    for held in ports.iter_mut().filter(|held| **held == port) {
+    for held in slots.iter_mut().filter(|held| **held == slot) {
         *held = fresh;
     }
     Ok(true)
 }
 
-/// Gives up what cannot be delivered: of a change, the change; of a first delivery, the instance. `false` when
+/// Gives up what cannot be delivered: of a resize, the resize; of a first delivery, the instance. `false` when
 /// there is nothing to give up, because a delivered cluster only has to run again.
 fn give_up(tx: &mut dyn Tx, instance: &mut Instance, now: Moment) -> TxResult<bool> {
     if instance.want != Want::Running {
         return Ok(false);
     }
-    if instance.change.is_some() {
-        undo_change(tx, instance, LineState::Failed, now)?;
+    if instance.resize.is_some() {
+        undo_resize(tx, instance, LineState::Failed, now)?;
         instance.attempts = 0;
         return Ok(true);
     }
     if instance.running_since.is_none() {
-        instance.want = Want::Undone;
+        instance.want = Want::GivenUp;
         return Ok(true);
     }
     Ok(false)

@@ -108,7 +108,7 @@ pub struct Task {
 /// Who goes first. Slices of housekeeping wait, for a bounded time, until no slice of the other kind runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Priority {
-    /// A caller waits for its effect: a cluster that was bought, a change.
+    /// A caller waits for its effect: a cluster that was bought, a resize.
     Caller,
     /// Nobody waits for it.
     Housekeeping,
@@ -141,10 +141,8 @@ impl Control {
     /// [`brokerage_domain::Error::Internal`] when the store cannot be read.
     pub async fn background_start(self: &Arc<Self>) -> Result<()> {
         let (first, last) = self.settings.broker_ports;
-        self.write("broker_port_set_range", move |tx| {
-            Ok(brokerage_store::broker_port::broker_port_set_range(
-                tx, first, last,
-            )?)
+        self.write("slot_set_range", move |tx| {
+            Ok(brokerage_store::slot::slot_set_range(tx, first, last)?)
         })
         .await?;
         self.instances_relist().await?;

@@ -173,11 +173,11 @@ impl Control {
             }
             Step::RecordRunning => {
                 let now = self.now();
-                let ensured = change_order(instance);
+                let ensured = resize_order_id(instance);
                 let recorded = self
                     .instance_record("record_running", id, move |tx, i| {
-                        // A change that was ordered meanwhile is not what the cluster runs by.
-                        if change_order(i) != ensured {
+                        // A resize that was ordered meanwhile is not what the cluster runs by.
+                        if resize_order_id(i) != ensured {
                             return Ok(None);
                         }
                         record_running(tx, i, now)
@@ -240,7 +240,7 @@ impl Control {
             listeners: self.listeners_of(
                 &instance.id,
                 instance.plan_intended(),
-                instance.ports_intended(),
+                instance.slots_intended(),
             ),
             limits: instance.plan_intended().usable.clone(),
             settings: instance.settings.clone(),
@@ -251,7 +251,7 @@ impl Control {
 /// What to do with an instance that has come to rest.
 #[derive(Clone, Copy)]
 enum AtRest {
-    /// Its record asked for attention: it is told that nothing is to be done.
+    /// Its record asked for attention: it is marked as settled.
     Settle,
     /// It was looked at because the process started: its record is left alone.
     Leave,
@@ -274,10 +274,10 @@ impl From<Error> for StepError {
     }
 }
 
-/// The order of the change that is under way.
-fn change_order(instance: &Instance) -> Option<OrderId> {
+/// The order of the resize that is under way.
+fn resize_order_id(instance: &Instance) -> Option<OrderId> {
     instance
-        .change
+        .resize
         .as_ref()
-        .map(|change| change.order_id.clone())
+        .map(|resize| resize.order_id.clone())
 }

@@ -40,7 +40,7 @@ impl Control {
     /// [`Error::NotFound`]; [`Error::WrongPhase`] when it is being taken away, or for a new size unless it runs and is
     /// still as it was seen; [`Error::LimitReached`] for tags; [`Error::Invalid`] for a name that is too long, or for a
     /// new size when the prepaid term is over or region or site differ; [`Error::Plan`] when the new plan is too small
-    /// for what the cluster uses; [`Error::InsufficientFunds`]; [`Error::SoldOut`] for ports.
+    /// for what the cluster uses; [`Error::InsufficientFunds`]; [`Error::SoldOut`] for slots.
     ///
     /// [`Error::NotFound`]: brokerage_domain::Error::NotFound
     /// [`Error::WrongPhase`]: brokerage_domain::Error::WrongPhase
@@ -49,7 +49,7 @@ impl Control {
     /// [`Error::Plan`]: brokerage_domain::Error::Plan
     /// [`Error::InsufficientFunds`]: brokerage_domain::Error::InsufficientFunds
     /// [`Error::SoldOut`]: brokerage_domain::Error::SoldOut
-    pub async fn instance_change(&self, call: Call, id: &InstanceId, edit: Edit) -> Result<()> {
+    pub async fn instance_edit(&self, call: Call, id: &InstanceId, edit: Edit) -> Result<()> {
         let real_now = self.real_now();
         let order = match &edit.resize {
             Some(resize) => Some(self.resize_order(&call, resize).await?),

@@ -17,15 +17,15 @@ impl Control {
         ) {
             return Vec::new();
         }
-        self.listeners_of(&instance.id, &instance.plan, &instance.ports)
+        self.listeners_of(&instance.id, &instance.plan, &instance.slots)
     }
 
-    /// The listeners of brokers that hold these ports, by broker id from 0.
+    /// The listeners of brokers that hold these slots, by broker id from 0.
     pub(crate) fn listeners_of(
         &self,
         id: &InstanceId,
         plan: &Plan,
-        ports: &[u16],
+        slots: &[u16],
     ) -> Vec<Listener> {
         let Listeners {
             addressing,
@@ -49,16 +49,16 @@ impl Control {
                     port,
                     ..listener(broker_id, protocol)
                 };
-                brokers.zip(protocols).zip(ports).map(at).collect()
+                brokers.zip(protocols).zip(slots).map(at).collect()
             }
             Addressing::Loopback => (0..)
-                .zip(ports)
+                .zip(slots)
                 .flat_map(|(broker_id, &number)| {
                     let address = loopback_address(number);
                     security_protocols.iter().map(move |&protocol| Listener {
                         bind: Some(address.into()),
                         advertised_host: address.to_string(),
-                        port: protocol.port(),
+                        port: protocol.usual_port(),
                         ..listener(broker_id, protocol)
                     })
                 })

@@ -18,7 +18,7 @@ pub enum AfterRelease {
 }
 
 impl Control {
-    /// Lets an instance be taken away: its cluster, its data, its ports, and the money of a start that never was.
+    /// Lets an instance be taken away: its cluster, its data, its slots, and the money of a start that never was.
     /// Whether it may go is decided as it is when it goes.
     ///
     /// # Errors

@@ -1,21 +1,21 @@
-//! Changes of what was bought: an order of its own, whose plan the reconciler brings about.
+//! Resizes: another plan for what was bought, by an order of its own, brought about by the reconciler.
 //!
-//! The instance keeps its plan until the cluster runs by the new one. A change that fails, or that its instance does
+//! The instance keeps its plan until the cluster runs by the new one. A resize that fails, or that its instance does
 //! not live to see, gives its money back.
 
 use brokerage_domain::catalog::{Plan, Usage};
 use brokerage_domain::id::OrderId;
-use brokerage_domain::instance::{Instance, Phase, PlanChange, Want};
-use brokerage_domain::order::{LineState, Order, OrderKind, OrderLine, Payment, change_amount};
+use brokerage_domain::instance::{Instance, PendingResize, Phase, Want};
+use brokerage_domain::order::{LineState, Order, OrderKind, OrderLine, Payment, resize_amount};
 use brokerage_domain::{Error, Result};
 use brokerage_store::Tx;
 use brokerage_store::order::order_insert;
 
 use crate::context::Context;
 use crate::control::{Control, TxResult};
-use crate::order::{ports_take, take_money};
+use crate::order::{slots_take, take_money};
 
-/// A change of what was bought, translated by a dialect. The difference in price is reserved (or taken) with its order.
+/// Another plan for what was bought, translated by a dialect. The difference in price is reserved (or taken) with its order.
 #[derive(Debug, Clone)]
 pub struct Resize {
     /// The instance as the caller saw it when the plan was made from it.
@@ -53,7 +53,7 @@ impl Control {
         Ok(plan.holds(&usage)?)
     }
 
-    /// The order of a change: one line, costing the difference for what is left of the term.
+    /// The order of a resize: one line, costing the difference for what is left of the term.
     pub(super) async fn resize_order(&self, cx: &Context, resize: &Resize) -> Result<Order> {
         let Resize {
             before,
@@ -77,13 +77,13 @@ impl Control {
             return Err(Error::invalid("the change", reason));
         }
         let amount =
-            change_amount(old.instance_total, new.instance_total, left).map_err(Error::internal)?;
+            resize_amount(old.instance_total, new.instance_total, left).map_err(Error::internal)?;
         Ok(Order {
             id: order_id.clone(),
             account_id: cx.account().clone(),
             profile: cx.profile.to_owned(),
             region: plan.region.clone(),
-            kind: OrderKind::Change,
+            kind: OrderKind::Resize,
             charge: before.charge.clone(),
             payment: *payment,
             currency: new.currency,
@@ -101,7 +101,7 @@ impl Control {
     }
 }
 
-/// Writes the order with its money and its ports, and what the instance is to become.
+/// Writes the order with its money and its slots, and what the instance is to become.
 pub(super) fn resize_begin(
     tx: &mut dyn Tx,
     instance: &mut Instance,
@@ -124,15 +124,15 @@ pub(super) fn resize_begin(
     }
     for line in &order.lines {
         take_money(tx, order, line)?;
-        // A change is one of size; how clients connect stays as it is.
+        // A resize is one of size; how clients connect stays as it is.
         let plan = Plan {
             listeners: instance.plan.listeners.clone(),
             ..plan.clone()
         };
-        instance.change = Some(PlanChange {
+        instance.resize = Some(PendingResize {
             order_id: order.id.clone(),
             order_line: line.line,
-            ports: ports_take(tx, instance, &plan)?,
+            slots: slots_take(tx, instance, &plan)?,
             plan,
         });
     }

@@ -43,7 +43,7 @@ impl Control {
     ) -> Result<()> {
         let real_now = self.real_now();
         let before = self.instance_view(&call, id).await?;
-        let ground = self.ground(&call, &before.region)?;
+        let scope = self.network_scope(&call, &before.region)?;
         let zones = &start.placement.zones;
         if !zones.is_empty() {
             let catalog = self.catalog_of(&before.plan)?;
@@ -54,7 +54,7 @@ impl Control {
             if instance.phase != Phase::AwaitingStart || instance.want != Want::Nothing {
                 return Err(instance.wrong_phase().into());
             }
-            instance.placement = Some(placement_resolve(tx, &ground, &start.placement)?);
+            instance.placement = Some(placement_resolve(tx, &scope, &start.placement)?);
             if let Some(name) = &start.name {
                 instance.name.clone_from(name);
             }

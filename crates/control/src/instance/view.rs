@@ -53,7 +53,7 @@ impl Control {
     /// What the engine sees of an instance; `None` when there is no cluster.
     ///
     /// # Errors
-    /// [`Error::Internal`] when the engine cannot tell.
+    /// [`Error::Internal`] when the engine does not answer.
     pub async fn instance_observe(&self, id: &InstanceId) -> Result<Option<ClusterObservation>> {
         self.engine
             .observe_cluster(id)

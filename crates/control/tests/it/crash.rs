@@ -115,7 +115,7 @@ async fn a_port_in_use_is_replaced_and_not_given_again() {
         .instance_view(&cx, &placed.instance_ids[0])
         .await
         .unwrap();
-    assert_eq!(instance.ports, [20_000, 20_003, 20_002]);
+    assert_eq!(instance.slots, [20_000, 20_003, 20_002]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,16 +148,16 @@ async fn a_batch_that_cannot_be_paid_or_placed_whole_leaves_nothing() {
 async fn what_ran_runs_again_after_a_start_on_its_own_ports() {
     let plane = Plane::sandbox().await;
     let placed = buy(&plane, 3).await.unwrap();
-    let mut ports = Vec::new();
+    let mut slots = Vec::new();
     let cx = plane.context("ckafka", "").await;
     for id in &placed.instance_ids {
         plane
             .let_time_pass_until("ckafka", id.as_str(), Phase::Running)
             .await;
-        ports.push(plane.control.instance_view(&cx, id).await.unwrap().ports);
+        slots.push(plane.control.instance_view(&cx, id).await.unwrap().slots);
     }
     start_over(&plane).await;
-    for (id, ports) in placed.instance_ids.iter().zip(ports) {
+    for (id, slots) in placed.instance_ids.iter().zip(slots) {
         let seen = plane
             .engine
             .observe_cluster(id)
@@ -170,7 +170,7 @@ async fn what_ran_runs_again_after_a_start_on_its_own_ports() {
             .iter()
             .map(|listener| listener.port)
             .collect();
-        assert_eq!(listening, ports);
+        assert_eq!(listening, slots);
     }
     plane.assert_ledger().await;
 }

@@ -53,7 +53,7 @@ async fn live(plane: &Plane) {
         ..Edit::default()
     };
     let call = plane.change("ckafka", REGION).await;
-    plane.control.instance_change(call, id, edit).await.unwrap();
+    plane.control.instance_edit(call, id, edit).await.unwrap();
     plane
         .let_time_pass_until("ckafka", id.as_str(), Phase::Running)
         .await;

@@ -1,4 +1,4 @@
-//! Words for a change of size: the request that would make a plan again, and whether a smaller plan still holds what
+//! Words for a resize: the request that would make a plan again, and whether a smaller plan still holds what
 //! its cluster uses.
 
 use crate::topic::TopicUsage;
@@ -18,7 +18,7 @@ pub struct Usage {
 }
 
 impl Plan {
-    /// The request that makes this plan again, from the catalog that it was made from. A change of size is this
+    /// The request that makes this plan again, from the catalog that it was made from. A resize is this
     /// request with a few fields set.
     pub fn request(&self, prepaid: bool) -> PlanRequest {
         let bought = &self.bought;

@@ -62,7 +62,7 @@ pub(super) async fn limits(engine: &dyn Engine, spec: &ClusterSpec) {
     let mut leader = leader_of(&mut client, &spec).await;
     let large = append(&mut leader, 3 * RECORD_BYTES).await;
     assert_eq!(large, Err(ErrorCode::MessageTooLarge));
-    // What is told to wait waits: three seconds' worth, of which the first second may be saved up.
+    // A throttled client waits: three seconds' worth, of which the first second may be saved up.
     let began = Instant::now();
     for _ in 0..3 * BANDWIDTH as usize / RECORD_BYTES {
         append(&mut leader, RECORD_BYTES).await.expect("append");

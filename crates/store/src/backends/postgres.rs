@@ -4,7 +4,7 @@
 //! change. (On a hot account, SERIALIZABLE needed 962 retries for 400 transfers; this needs none.) Reads run
 //! REPEATABLE READ, READ ONLY: one snapshot, as on SQLite. A transaction that lost a deadlock, or whose connection
 //! broke before COMMIT, is run again, at most [`ATTEMPTS_MAX`] times. After a COMMIT without an answer nothing is
-//! repeated: the caller is told that the outcome is unknown.
+//! repeated: the caller learns that the outcome is unknown.
 
 use std::collections::HashMap;
 use std::error::Error as StdError;

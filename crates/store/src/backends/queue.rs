@@ -11,7 +11,7 @@ pub(crate) struct Queue<J> {
     state: Mutex<State<J>>,
     ready: Condvar,
     room: Semaphore,
-    /// Without permits; closed when a worker ends that was not told to.
+    /// Without permits; closed when a worker ends although the queue is open.
     worker: Semaphore,
 }
 

@@ -68,7 +68,7 @@ fn instance(plan: &Plan, number: u64) -> Instance {
         placement: None,
         phase: Phase::AwaitingStart,
         want: Want::Nothing,
-        ports: Vec::new(),
+        slots: Vec::new(),
         settings: ClusterSettings::default(),
         notes: Notes::default(),
         tags: BTreeMap::new(),
@@ -80,7 +80,7 @@ fn instance(plan: &Plan, number: u64) -> Instance {
         billed_until: None,
         attempts: 0,
         failure: None,
-        change: None,
+        resize: None,
         revision: 0,
     }
 }
@@ -329,7 +329,7 @@ fn mixed_order(number: i64) -> Order {
     Order {
         // Most orders are of one kind, few of another.
         kind: match chance % 9 {
-            0 => OrderKind::Change,
+            0 => OrderKind::Resize,
             _ => OrderKind::New,
         },
         charge: match chance % 5 {
@@ -405,7 +405,7 @@ async fn check_orders(store: &Store, mut all: Vec<Order>) {
     for (prepaid, change, back) in filters {
         let passes = move |class: OrderClass| {
             prepaid.is_none_or(|wanted| class.is_prepaid == wanted)
-                && change.is_none_or(|wanted| (class.kind == OrderKind::Change) == wanted)
+                && change.is_none_or(|wanted| (class.kind == OrderKind::Resize) == wanted)
                 && back.is_none_or(|wanted| class.is_given_back == wanted)
         };
         for (from, until) in [(0, 20_000), (0, 7_005), (4_000, 4_010), (2_001, 12_345)] {

@@ -166,7 +166,7 @@ impl Cloud {
         let listed = plane.control.order_list(&cx, ever, |_| true, (0, 300));
         let (orders, _) = listed.await.unwrap();
         let of_it = |order: &&Order| {
-            order.kind == OrderKind::Change && order.lines[0].instance_id.as_str() == id
+            order.kind == OrderKind::Resize && order.lines[0].instance_id.as_str() == id
         };
         orders.iter().find(of_it).expect("an order of change").total
     }

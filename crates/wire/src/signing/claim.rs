@@ -208,7 +208,7 @@ impl Claim {
 /// a scheme is sure, in the order of the schemes, then those that it claims where none is sure.
 ///
 /// # Errors
-/// [`SignatureFault`]: everything that can be told without the secret, in the order in which a
+/// [`SignatureFault`]: everything that is known without the secret, in the order in which a
 /// caller would want to know it.
 pub fn claim(
     request: &WireRequest,

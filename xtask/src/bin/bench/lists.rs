@@ -401,7 +401,7 @@ fn copy(like: &Instance, order: &Order, account: &AccountId, number: u64) -> (In
     order.account_id = account.clone();
     order.created_at = created_at;
     if number % ONE_CHANGE_IN == 3 {
-        order.kind = OrderKind::Change;
+        order.kind = OrderKind::Resize;
     }
     for line in &mut order.lines {
         line.instance_id = InstanceId::new(&id);

@@ -56,7 +56,7 @@ impl Operation for ChangeResourceGroup {
             notes: Notes::of(&notes),
             ..Edit::default()
         };
-        call.control.instance_change(call.cx, &id, edit).await?;
+        call.control.instance_edit(call.cx, &id, edit).await?;
         Ok(Response {
             new_resource_group_id: group,
             success: 1,

@@ -31,6 +31,6 @@ impl Operation for ModifyInstanceName {
             name: Some(request.instance_name),
             ..Edit::default()
         };
-        Ok(call.control.instance_change(call.cx, &id, edit).await?)
+        Ok(call.control.instance_edit(call.cx, &id, edit).await?)
     }
 }

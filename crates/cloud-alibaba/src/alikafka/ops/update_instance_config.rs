@@ -48,6 +48,6 @@ impl Operation for UpdateInstanceConfig {
             notes: Notes::of(&notes),
             ..Edit::default()
         };
-        Ok(control.instance_change(cx, &id, edit).await?)
+        Ok(control.instance_edit(cx, &id, edit).await?)
     }
 }

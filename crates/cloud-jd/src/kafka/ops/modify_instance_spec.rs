@@ -59,7 +59,7 @@ impl Operation for ModifyInstanceSpec {
             }),
             ..Edit::default()
         };
-        control.instance_change(cx, &id, edit).await?;
+        control.instance_edit(cx, &id, edit).await?;
         Ok(Response {
             instance_id: id.to_string(),
             buy_id: buy_id.to_string(),

@@ -59,7 +59,7 @@ impl Operation for InstanceScalingDown {
             resize: Some(resize),
             ..Edit::default()
         };
-        call.control.instance_change(call.cx, &id, edit).await?;
+        call.control.instance_edit(call.cx, &id, edit).await?;
         Ok(Answered::new(Scaling {
             deal_names: vec![deal_name],
         }))

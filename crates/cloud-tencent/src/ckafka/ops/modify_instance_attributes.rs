@@ -100,7 +100,7 @@ impl Operation for ModifyInstanceAttributes {
             resize: plan.map(|plan| resize(&call, instance, plan)),
             ..edit
         };
-        call.control.instance_change(call.cx, &id, edit).await?;
+        call.control.instance_edit(call.cx, &id, edit).await?;
         Ok(Answered::new(Operated::flowing(ids::flow_id(&id))))
     }
 }

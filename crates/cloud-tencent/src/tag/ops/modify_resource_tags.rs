@@ -73,7 +73,7 @@ impl Operation for ModifyResourceTags {
             return Err(check::not_allowed_empty("ReplaceTags"));
         }
         control
-            .instance_change(cx.about_region(region), &id, edit)
+            .instance_edit(cx.about_region(region), &id, edit)
             .await?;
         Ok(Response {})
     }

@@ -1,4 +1,5 @@
-//! The ports that instances' listeners use.
+//! The slots of brokers: numbers out of the host's range, each a TCP port or a loopback address (`Instance::slots`).
+//! The table and its column are named after ports, which were the first.
 
 use brokerage_domain::id::InstanceId;
 
@@ -18,68 +19,60 @@ crate::statements! {
     FREE = "UPDATE broker_port SET instance_id = NULL WHERE instance_id = $1";
 }
 
-/// Makes the free ports those of `first..=last`. Ports that instances hold stay theirs wherever they are; blocked
+/// Makes the free slots those of `first..=last`. Slots that instances hold stay theirs wherever they are; blocked
 /// ones get another chance.
 ///
 /// # Errors
 /// As [`Tx::execute`].
-pub fn broker_port_set_range(tx: &mut dyn Tx, first: u16, last: u16) -> Result<(), StoreError> {
+pub fn slot_set_range(tx: &mut dyn Tx, first: u16, last: u16) -> Result<(), StoreError> {
     tx.execute(&DELETE_OUTSIDE, params![first, last])?;
     tx.execute(&UNBLOCK, params![])?;
     tx.execute(&FILL, params![first, last])?;
     Ok(())
 }
 
-/// Takes the `count` lowest free ports for an instance, sorted; fewer when there are not so many. The caller ends
+/// Takes the `count` lowest free slots for an instance, sorted; fewer when there are not so many. The caller ends
 /// the transaction with an error then, which frees them again.
 ///
 /// # Errors
 /// As [`Tx::query`].
-pub fn broker_port_take(
+pub fn slot_take(
     tx: &mut dyn Tx,
     instance: &InstanceId,
     count: u32,
 ) -> Result<Vec<u16>, StoreError> {
     let rows = tx.query(&TAKE, params![instance.as_str(), count])?;
-    let mut ports = rows
+    let mut slots = rows
         .iter()
-        .map(|row| u16::try_from(row.int(0)?).map_err(|_| row.mismatch(0, "a port")))
+        .map(|row| u16::try_from(row.int(0)?).map_err(|_| row.mismatch(0, "a slot")))
         .collect::<Result<Vec<u16>, StoreError>>()?;
-    ports.sort_unstable();
-    Ok(ports)
+    slots.sort_unstable();
+    Ok(slots)
 }
 
-/// Takes a port away from its instance because another program of the host uses it.
+/// Takes a slot away from its instance because another program of the host uses it.
 ///
 /// # Errors
 /// As [`Tx::execute`].
-pub fn broker_port_block(
-    tx: &mut dyn Tx,
-    instance: &InstanceId,
-    port: u16,
-) -> Result<(), StoreError> {
-    tx.execute(&BLOCK, params![port, instance.as_str()])?;
+pub fn slot_block(tx: &mut dyn Tx, instance: &InstanceId, slot: u16) -> Result<(), StoreError> {
+    tx.execute(&BLOCK, params![slot, instance.as_str()])?;
     Ok(())
 }
 
-/// Frees one port of an instance.
+/// Frees one slot of an instance.
 ///
 /// # Errors
 /// As [`Tx::execute`].
-pub fn broker_port_give_back(
-    tx: &mut dyn Tx,
-    instance: &InstanceId,
-    port: u16,
-) -> Result<(), StoreError> {
-    tx.execute(&GIVE_BACK, params![port, instance.as_str()])?;
+pub fn slot_give_back(tx: &mut dyn Tx, instance: &InstanceId, slot: u16) -> Result<(), StoreError> {
+    tx.execute(&GIVE_BACK, params![slot, instance.as_str()])?;
     Ok(())
 }
 
-/// Frees all ports of an instance.
+/// Frees all slots of an instance.
 ///
 /// # Errors
 /// As [`Tx::execute`].
-pub fn broker_port_free(tx: &mut dyn Tx, instance: &InstanceId) -> Result<(), StoreError> {
+pub fn slot_free(tx: &mut dyn Tx, instance: &InstanceId) -> Result<(), StoreError> {
     tx.execute(&FREE, params![instance.as_str()])?;
     Ok(())
 }
