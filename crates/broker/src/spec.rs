@@ -112,7 +112,7 @@ pub struct ClusterLimits {
     pub topics_max: u32,
     /// Partitions of all topics; above: POLICY_VIOLATION.
     pub partitions_max: u32,
-    /// Whether a partition counts once for each replica (Tencent's CKafka counts so).
+    /// Whether a partition counts once for each replica (some clouds count so).
     pub partitions_count_replicas: bool,
     /// Consumer groups; above: GROUP_MAX_SIZE_REACHED.
     pub groups_max: u32,
@@ -125,7 +125,7 @@ pub struct ClusterLimits {
     /// Bytes per second that clients may fetch; `None`: no limit.
     pub egress_bytes_per_second_max: Option<u64>,
     /// Whether each replica's traffic counts against these two: n bytes of a topic with r replicas then use
-    /// n × r (Tencent's CKafka counts so).
+    /// n × r (some clouds count so).
     pub bandwidth_counts_replicas: bool,
     /// Bytes of segments on disk; above: KAFKA_STORAGE_ERROR to producers. `None`: no limit.
     pub disk_bytes_max: Option<u64>,

@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn the_vendors_example_page_is_rendered_in_its_order() {
-        // Alibaba Cloud, "CreatePostPayOrder", example of a normal answer.
+        // "CreatePostPayOrder", example of a normal answer.
         check(
             &json!({
                 "RequestId": "06084011-E093-46F3-A51F-4B19A8AD****",

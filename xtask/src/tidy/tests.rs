@@ -32,6 +32,12 @@ fn vendor_words_are_found_in_code_outside_the_clouds() {
         rule,
         "crates/domain/src/plan.rs",
         "/// As AliKafka does.\nlet a = 1; // ckafka\n",
+        &[1],
+    );
+    check(
+        rule,
+        "crates/brokerage/src/cli.rs",
+        "/// Catalog: alikafka\n",
         &[],
     );
     check(

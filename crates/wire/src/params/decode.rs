@@ -101,7 +101,7 @@ pub fn decode<T: DeserializeOwned>(
     })
 }
 
-/// A parameter that arrives as one text of JSON, such as AliKafka's `ServerlessConfig`; a client that
+/// A parameter that arrives as one text of JSON, as some vendors send a whole structure; a client that
 /// sends the structure itself is understood as well. Who writes a member into it means it: one that the type does not
 /// have is refused, whatever the dialect does with unknown parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
