@@ -416,7 +416,7 @@ fn copy(like: &Instance, order: &Order, account: &AccountId, number: u64) -> (In
         order_id: order.id.clone(),
         phase: Phase::AwaitingStart,
         want: Want::Nothing,
-        ports: Vec::new(),
+        slots: Vec::new(),
         created_at,
         revision: 0,
         ..like.clone()
