@@ -6,7 +6,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand};
 
 use crate::serve::CLOUDS;
-use crate::settings::Settings;
+use crate::settings::ServeSettings;
 
 /// Sells Apache Kafka through the clouds' own APIs.
 #[derive(Debug, Parser)]
@@ -67,7 +67,7 @@ pub struct ServeFlags {
     #[arg(long, env = "BROKERAGE_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     #[command(flatten)]
-    pub settings: Settings,
+    pub settings: ServeSettings,
     /// Print the ready line as JSON
     #[arg(long)]
     pub json: bool,

@@ -1,6 +1,6 @@
 //! What the flags, the environment and the file mean together: flags before environment before file before default.
 //!
-//! Clap reads flags and environment into [`Settings`], and this module reads the file into the same and turns texts
+//! Clap reads flags and environment into [`ServeSettings`], and this module reads the file into the same and turns texts
 //! into values. A wrong value names its key.
 
 use std::net::{IpAddr, SocketAddr};
@@ -13,7 +13,7 @@ use brokerage_engine_embedded::{Durability, LogIntervals, TlsFiles};
 use secrecy::SecretString;
 
 use crate::cli::ServeFlags;
-use crate::settings::Settings;
+use crate::settings::ServeSettings;
 
 /// Where data goes when nothing is said.
 pub const DATA_DEFAULT: &str = "brokerage-data";
@@ -67,7 +67,7 @@ impl Config {
     /// If the file cannot be read or is no settings file, and as [`Config::of`].
     pub fn resolve(flags: ServeFlags) -> anyhow::Result<Self> {
         let file = match &flags.config {
-            None => Settings::default(),
+            None => ServeSettings::default(),
             Some(path) => {
                 let text = std::fs::read_to_string(path)
                     .with_context(|| format!("config: {} cannot be read", path.display()))?;
@@ -81,7 +81,7 @@ impl Config {
     ///
     /// # Errors
     /// The first wrong value, by its key.
-    pub fn of(settings: Settings, json: bool) -> anyhow::Result<Self> {
+    pub fn of(settings: ServeSettings, json: bool) -> anyhow::Result<Self> {
         let or = |text: Option<String>, default: &str| text.unwrap_or_else(|| default.to_owned());
         let is_on = |key, text: Option<String>, default| {
             anyhow::Ok(switch(key, text.as_deref())?.unwrap_or(default))
@@ -258,7 +258,7 @@ fn ports(text: &str) -> anyhow::Result<(u16, u16)> {
 mod tests {
     use super::*;
 
-    fn check(flags: Settings, file: &str, expected: Result<&str, &str>) {
+    fn check(flags: ServeSettings, file: &str, expected: Result<&str, &str>) {
         let combined = toml::from_str(file)
             .map_err(anyhow::Error::from)
             .and_then(|file| Config::of(flags.or(file), false));
@@ -272,8 +272,8 @@ mod tests {
         }
     }
 
-    fn flags(change: impl FnOnce(&mut Settings)) -> Settings {
-        let mut flags = Settings::default();
+    fn flags(change: impl FnOnce(&mut ServeSettings)) -> ServeSettings {
+        let mut flags = ServeSettings::default();
         change(&mut flags);
         flags
     }
@@ -281,9 +281,9 @@ mod tests {
     #[test]
     fn flags_win_over_the_file_and_wrong_values_name_their_key() {
         let listen = |text: &str| flags(|f| f.listen = Some(text.to_owned()));
-        check(Settings::default(), "", Ok(LISTEN_DEFAULT));
+        check(ServeSettings::default(), "", Ok(LISTEN_DEFAULT));
         check(
-            Settings::default(),
+            ServeSettings::default(),
             "listen = '127.0.0.1:1'",
             Ok("127.0.0.1:1"),
         );
@@ -293,43 +293,43 @@ mod tests {
             Ok("127.0.0.1:2"),
         );
         check(listen("nowhere"), "", Err("listen"));
-        check(Settings::default(), "lisen = 'x'", Err("lisen"));
+        check(ServeSettings::default(), "lisen = 'x'", Err("lisen"));
         check(
-            Settings::default(),
+            ServeSettings::default(),
             "broker_ports = '9-1'",
             Err("broker_ports"),
         );
         check(
-            Settings::default(),
+            ServeSettings::default(),
             "broker_addressing = 'somewhere'",
             Err("broker_addressing"),
         );
         for wrong in ["TLS", "SSL,SSL", ""] {
             let file = format!("broker_security = '{wrong}'");
-            check(Settings::default(), &file, Err("broker_security"));
+            check(ServeSettings::default(), &file, Err("broker_security"));
         }
         check(
-            Settings::default(),
+            ServeSettings::default(),
             "broker_addressing = 'server-name'",
             Err("broker_security"),
         );
         check(
-            Settings::default(),
+            ServeSettings::default(),
             "broker_tls_certificate = 'chain.pem'",
             Err("broker_tls_key"),
         );
         check(
-            Settings::default(),
+            ServeSettings::default(),
             "durability = 'hope'",
             Err("durability"),
         );
         check(
-            Settings::default(),
+            ServeSettings::default(),
             "broker_retention_check_interval_ms = 0",
             Err("broker_retention_check_interval_ms"),
         );
-        check(Settings::default(), "store = 'paper'", Err("store"));
-        check(Settings::default(), "metrics = 'here'", Err("metrics"));
+        check(ServeSettings::default(), "store = 'paper'", Err("store"));
+        check(ServeSettings::default(), "metrics = 'here'", Err("metrics"));
         check(
             flags(|f| f.rate_limits = Some("maybe".into())),
             "",
@@ -340,17 +340,17 @@ mod tests {
     #[test]
     fn sandbox_mode_binds_loopback_unless_told_otherwise() {
         check(
-            Settings::default(),
+            ServeSettings::default(),
             "sandbox = true\nlisten = '0.0.0.0:1'",
             Err("loopback"),
         );
         check(
-            Settings::default(),
+            ServeSettings::default(),
             "sandbox = true\nbroker_bind = '0.0.0.0'",
             Err("loopback"),
         );
         check(
-            Settings::default(),
+            ServeSettings::default(),
             "sandbox = true\nsandbox_on_all_interfaces = true\nlisten = '0.0.0.0:1'",
             Ok("0.0.0.0:1"),
         );

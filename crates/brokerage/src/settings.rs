@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 /// Settings of `serve`, as they are written. A key of the file is the flag's name with underscores.
 #[derive(Debug, Default, Args, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Settings {
+pub struct ServeSettings {
     /// A well-known account and key, unknown networks accepted, loopback only
     #[arg(long, env = "BROKERAGE_SANDBOX", num_args = 0..=1, default_missing_value = "true")]
     #[serde(deserialize_with = "switch_as_text")]
@@ -91,7 +91,7 @@ pub struct Settings {
     pub log: Option<String>,
 }
 
-impl Settings {
+impl ServeSettings {
     /// These, and the other's where these say nothing.
     pub fn or(self, other: Self) -> Self {
         macro_rules! either {
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn the_document_has_each_setting_with_the_default_that_help_shows() {
         let documented = documented();
-        let command = Settings::augment_args(Command::new("serve"));
+        let command = ServeSettings::augment_args(Command::new("serve"));
         let mut names = Vec::new();
         for argument in command.get_arguments() {
             let name = argument.get_id().as_str();
@@ -185,14 +185,14 @@ mod tests {
 
     #[test]
     fn what_is_said_first_holds() {
-        let read = |text: &str| toml::from_str::<Settings>(text).unwrap();
+        let read = |text: &str| toml::from_str::<ServeSettings>(text).unwrap();
         let both = read("sandbox = false\nbroker_shared_port = 1")
             .or(read("sandbox = true\nbroker_shared_port = 2\nlog = 'info'"));
         assert_eq!(both.sandbox.as_deref(), Some("false"));
         assert_eq!(both.broker_shared_port, Some(1));
         assert_eq!(both.log.as_deref(), Some("info"));
         assert_eq!(both.listen, None);
-        let wrong = toml::from_str::<Settings>("sandbox = 'on'").unwrap_err();
+        let wrong = toml::from_str::<ServeSettings>("sandbox = 'on'").unwrap_err();
         assert!(wrong.to_string().contains("expected a boolean"), "{wrong}");
     }
 }

@@ -19,7 +19,7 @@ use crate::cli::{
 };
 use crate::config::Config;
 use crate::serve::{self, CLOUDS};
-use crate::settings::Settings;
+use crate::settings::ServeSettings;
 
 /// Longest line that is read as a password, in bytes.
 const PASSWORD_BYTES_MAX: u64 = 4096;
@@ -94,9 +94,9 @@ fn answer(data: &Path, ask: Ask) -> anyhow::Result<Value> {
             data.display()
         );
     }
-    let settings = Settings {
+    let settings = ServeSettings {
         data: Some(data.display().to_string()),
-        ..Settings::default()
+        ..ServeSettings::default()
     };
     let config = Config::of(settings, false)?;
     runtime()?.block_on(async {
