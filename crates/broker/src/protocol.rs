@@ -150,16 +150,26 @@ impl Context {
         let partition = topic
             .partition(index)
             .ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        self.check_leads(&partition, known_epoch)?;
+        Ok(partition)
+    }
+
+    /// Refuses what another broker leads.
+    fn check_leads(
+        &self,
+        partition: &Partition,
+        known_epoch: Option<i32>,
+    ) -> Result<(), ErrorCode> {
         let (leader_id, leader_epoch) = partition.leader();
         // A broker without a replica does not know of epochs.
-        if self.speaks_for(leader_id) || self.cluster.replicas(&partition).contains(&self.broker_id)
+        if self.speaks_for(leader_id) || self.cluster.replicas(partition).contains(&self.broker_id)
         {
             check_leader_epoch(known_epoch.unwrap_or(-1), leader_epoch)?;
         }
-        if !self.speaks_for(leader_id) {
-            return Err(ErrorCode::NotLeaderOrFollower);
+        match self.speaks_for(leader_id) {
+            true => Ok(()),
+            false => Err(ErrorCode::NotLeaderOrFollower),
         }
-        Ok(partition)
     }
 
     /// Refuses what another broker coordinates.

@@ -54,6 +54,8 @@ pub(super) struct Served {
     pub min: i16,
     pub max: i16,
     pub served_min: i16,
+    /// Versions below are read and written by hand (`retired.rs`).
+    pub by_hand_below: i16,
 }
 
 /// What becomes of a request. An answer of `None`: the client wants none (acks=0).
@@ -120,7 +122,7 @@ impl At {
         let mut bytes = frame;
         let header =
             RequestHeader::decode(&mut bytes, header_version).map_err(|_| ProtocolError::Header)?;
-        let decoded_bytes = match retired::is_retired(served.key, version) {
+        let decoded_bytes = match served.is_by_hand(version) {
             true => 0,
             false => super::shape::check(served.key, version, &bytes)
                 .map_err(|error| self.malformed(&error))?,
@@ -156,6 +158,23 @@ impl At {
             false => R::decode(&mut bytes, version),
         };
         decoded.map_err(|error| self.malformed(&error))
+    }
+
+    /// Reads a request of a version that `kafka-protocol` does not know.
+    fn read_by_hand<R>(
+        &self,
+        body: Body,
+        read: fn(retired::Body) -> Result<R, retired::Short>,
+    ) -> Result<R, ProtocolError> {
+        let request = read(retired::Body::new(body.bytes, self.version));
+        request.map_err(|error| self.malformed(&error))
+    }
+
+    /// Its answer as it is sent.
+    fn write_by_hand<A>(&self, answer: &A, write: fn(&mut retired::Answer, &A)) -> Bytes {
+        let mut out = retired::Answer::new(self.correlation_id, self.version);
+        write(&mut out, answer);
+        out.finish()
     }
 
     fn given_up(&self) -> ProtocolError {
@@ -251,19 +270,18 @@ pub(crate) async fn handle(context: &mut Context, frame: Bytes) -> Result<Reply,
     let body = at.open(context, served, frame)?;
     context.refresh_access();
     context.refresh_usage();
-    if retired::is_retired(served.key, at.version) {
-        return retired::serve(context, served.key, body.bytes, at.correlation_id).await;
-    }
     dispatch(context, served.key, body, at).await
 }
 
-/// Makes what is served and the way to it from one list of rows: the request, its versions, and what answers it.
+/// Makes what is served and the way to it from one list of rows: the request, its versions, what answers it, and below
+/// which version it is read and written by hand.
 macro_rules! apis {
     (
         |$context:ident, $body:ident, $at:ident|
         $($special:ident $special_min:literal..=$special_max:literal from $served_min:literal => $serve:block)*
         ---
-        $($key:ident $min:literal..=$max:literal => $handler:path,)*
+        $($key:ident $min:literal..=$max:literal => $handler:path
+            $([below $below:literal: $read:path, $write:path])?,)*
     ) => {
         pub(super) const SERVED: &[Served] = &[
             $(Served {
@@ -271,12 +289,14 @@ macro_rules! apis {
                 min: $special_min,
                 max: $special_max,
                 served_min: $served_min,
+                by_hand_below: 0,
             },)*
             $(Served {
                 key: ApiKey::$key,
                 min: $min,
                 max: $max,
                 served_min: $min,
+                by_hand_below: 0 $(+ $below)?,
             },)*
         ];
 
@@ -290,8 +310,15 @@ macro_rules! apis {
             match key {
                 $(ApiKey::$special => $serve,)*
                 $(ApiKey::$key => {
-                    let request = $at.decode($context.cluster.turns(), $body).await?;
+                    let request = $(if $at.version < $below {
+                        $at.read_by_hand($body, $read)?
+                    } else)? {
+                        $at.decode($context.cluster.turns(), $body).await?
+                    };
                     let answer = $handler($context, request).await;
+                    $(if $at.version < $below {
+                        return Ok(Reply::some($at.write_by_hand(&answer, $write)));
+                    })?
                     let written = $at.encode_in_turn($context.cluster.turns(), answer);
                     written.await.map(Reply::some)
                 })*
@@ -350,14 +377,18 @@ apis! {
     DescribeGroups 0..=6 => super::group::describe_groups,
     ListGroups 0..=5 => super::group::list_groups,
     SaslHandshake 0..=1 => super::sasl::sasl_handshake,
-    CreateTopics 0..=7 => super::topic::create_topics,
-    DeleteTopics 0..=6 => super::topic::delete_topics,
+    CreateTopics 0..=7 => super::topic::create_topics
+        [below 2: retired::read_create_topics, retired::write_create_topics],
+    DeleteTopics 0..=6 => super::topic::delete_topics
+        [below 1: retired::read_delete_topics, retired::write_delete_topics],
     DeleteRecords 0..=2 => super::topic::delete_records,
     InitProducerId 0..=5 => super::producer::init_producer_id,
     OffsetForLeaderEpoch 2..=4 => super::list_offsets::offset_for_leader_epoch,
-    DescribeConfigs 0..=4 => super::config::describe_configs,
+    DescribeConfigs 0..=4 => super::config::describe_configs
+        [below 1: retired::read_describe_configs, retired::write_describe_configs],
     AlterConfigs 0..=2 => super::config::alter_configs,
-    DescribeLogDirs 0..=4 => super::log_dir::describe_log_dirs,
+    DescribeLogDirs 0..=4 => super::log_dir::describe_log_dirs
+        [below 1: retired::read_describe_log_dirs, retired::write_describe_log_dirs],
     SaslAuthenticate 0..=2 => super::sasl::sasl_authenticate,
     CreatePartitions 0..=3 => super::topic::create_partitions,
     DeleteGroups 0..=2 => super::group::delete_groups,
@@ -379,7 +410,26 @@ apis! {
     AlterUserScramCredentials 0..=0 => super::scram::alter_user_scram_credentials,
     ConsumerGroupHeartbeat 0..=1 => super::consumer_group::consumer_group_heartbeat,
     ConsumerGroupDescribe 0..=1 => super::consumer_group::consumer_group_describe,
-    DescribeAcls 0..=3 => super::acl::describe_acls,
-    CreateAcls 0..=3 => super::acl::create_acls,
-    DeleteAcls 0..=3 => super::acl::delete_acls,
+    DescribeAcls 0..=3 => super::acl::describe_acls
+        [below 1: retired::read_describe_acls, retired::write_describe_acls],
+    CreateAcls 0..=3 => super::acl::create_acls
+        [below 1: retired::read_create_acls, retired::write_create_acls],
+    DeleteAcls 0..=3 => super::acl::delete_acls
+        [below 1: retired::read_delete_acls, retired::write_delete_acls],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_library_does_not_know_is_read_by_hand() {
+        for row in SERVED {
+            let known_min = row.key.valid_versions().min;
+            let by_hand = row.served_min..row.by_hand_below;
+            let unknown = row.served_min..known_min;
+            let versions = |range: std::ops::Range<i16>| range.collect::<Vec<_>>();
+            assert_eq!(versions(by_hand), versions(unknown), "{:?}", row.key);
+        }
+    }
 }

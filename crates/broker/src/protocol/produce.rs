@@ -29,8 +29,8 @@ use crate::{
         partition::Partition,
         record::UNPACKED_BYTES_MAX,
     },
+    metadata::acl::AclOperation,
     metadata::topic::Topic,
-    metadata::{acl::AclOperation, leadership::NO_LEADER},
     quota::{client::Direction, disk::segment_bytes_max},
 };
 
@@ -140,7 +140,7 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
                     let appended = append(context, &target, &producing, records).await;
                     appended.map(|info| (target.log, info))
                 }
-                Err(code) => Err(code.into()),
+                Err(refusal) => Err(refusal),
             };
             if let Err(refusal) = &appended {
                 faults_max -= refusal.records.len();
@@ -259,13 +259,20 @@ fn find_target<'a>(
     topic: &'a Result<Arc<Topic>, ErrorCode>,
     index: i32,
     acks: i16,
-) -> Result<Target<'a>, ErrorCode> {
+) -> Result<Target<'a>, Refusal> {
     if !(-1..=1).contains(&acks) {
-        return Err(ErrorCode::InvalidRequiredAcks);
+        return Err(ErrorCode::InvalidRequiredAcks.into());
     }
     let topic = topic.as_ref().map_err(|code| *code)?;
-    let log = context.led_partition(Some(topic), index, None)?;
-    Ok(Target { topic, log })
+    let found = topic.partition(index);
+    let log = found.ok_or(ErrorCode::UnknownTopicOrPartition)?;
+    match context.check_leads(&log, None) {
+        Ok(()) => Ok(Target { topic, log }),
+        Err(code) => Err(Refusal {
+            leader: Some(log.leader()),
+            ..code.into()
+        }),
+    }
 }
 
 /// From version 12 on producing makes the partition part of the transaction (KIP-890). A refusal shows
@@ -277,21 +284,19 @@ async fn join_transaction(context: &Context, target: &Target<'_>, producing: &Pr
     ) else {
         return;
     };
-    let key = (target.topic.name.clone(), target.log.index);
-    let transactions = context.cluster.transactions();
-    let is_part = || transactions.verify(Some(transactional_id), header, &key);
-    if context.version < 12 || is_part().is_ok() {
+    let (id, epoch) = (header.producer_id, header.producer_epoch);
+    // What has begun here is part of it: its first batch was verified when it was appended.
+    if context.version < 12 || target.log.is_in_transaction(id, epoch) {
         return;
     }
     let claim = Claim {
         transactional_id,
-        producer: Producer {
-            id: header.producer_id,
-            epoch: header.producer_epoch,
-        },
+        producer: Producer { id, epoch },
         fenced: ErrorCode::InvalidProducerEpoch,
     };
-    if let Err(code) = transactions.add_partitions(claim, [key]).await {
+    let key = (target.topic.name.clone(), target.log.index);
+    let added = context.cluster.transactions().add_partitions(claim, [key]);
+    if let Err(code) = added.await {
         tracing::debug!(%code, transactional_id, "partition does not become part of the transaction");
     }
 }
@@ -301,6 +306,8 @@ struct Refusal {
     code: ErrorCode,
     message: Option<Cow<'static, str>>,
     records: Vec<RecordFault>,
+    /// Id and epoch of the leader, where this broker is not.
+    leader: Option<(i32, i32)>,
 }
 
 impl From<ErrorCode> for Refusal {
@@ -309,6 +316,7 @@ impl From<ErrorCode> for Refusal {
             code,
             message: None,
             records: Vec::new(),
+            leader: None,
         }
     }
 }
@@ -319,6 +327,7 @@ impl From<BatchRefusal> for Refusal {
             code: refusal.code,
             message: Some(refusal.message),
             records: refusal.records,
+            leader: None,
         }
     }
 }
@@ -440,12 +449,7 @@ fn answer_partition(
                 .with_log_start_offset(-1)
                 .with_record_errors(refusal.records.into_iter().map(record_error).collect())
                 .with_error_message(refusal.message.map(text));
-            if refusal.code == ErrorCode::NotLeaderOrFollower
-                && let Ok(topic) = topic
-            {
-                let partition = topic.partition(index);
-                let (leader, epoch) =
-                    partition.map_or((NO_LEADER, -1), |partition| partition.leader());
+            if let Some((leader, epoch)) = refusal.leader {
                 answer.current_leader = LeaderIdAndEpoch::default()
                     .with_leader_id(leader.into())
                     .with_leader_epoch(epoch);

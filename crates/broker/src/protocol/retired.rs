@@ -1,5 +1,5 @@
 //! Versions of requests that Apache Kafka 4.0 retired and `kafka-protocol` does not know, read and written
-//! by hand: what administrators' clients of Kafka 1.0 speak, and simple clients to this day.
+//! by hand (the rows of `api.rs` say which): what administrators' clients of Kafka 1.0 speak, and simple clients to this day.
 //!
 //! All of them are older than compact encodings. The fields are those of Kafka's message definitions before
 //! 4.0 (KIP-896 names what went).
@@ -7,10 +7,10 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::{
     messages::{
-        ApiKey, BrokerId, CreateAclsRequest, CreateAclsResponse, CreateTopicsRequest,
-        CreateTopicsResponse, DeleteAclsRequest, DeleteAclsResponse, DeleteTopicsRequest,
-        DeleteTopicsResponse, DescribeAclsRequest, DescribeAclsResponse, DescribeConfigsRequest,
-        DescribeConfigsResponse, DescribeLogDirsRequest, DescribeLogDirsResponse, TopicName,
+        BrokerId, CreateAclsRequest, CreateAclsResponse, CreateTopicsRequest, CreateTopicsResponse,
+        DeleteAclsRequest, DeleteAclsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+        DescribeAclsRequest, DescribeAclsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
+        DescribeLogDirsRequest, DescribeLogDirsResponse, TopicName,
         create_acls_request::AclCreation,
         create_topics_request::{CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig},
         delete_acls_request::DeleteAclsFilter,
@@ -21,112 +21,50 @@ use kafka_protocol::{
     protocol::StrBytes,
 };
 
-use super::{
-    Context, acl,
-    api::{ProtocolError, Reply},
-    config, log_dir,
-    shape::DECODED_BYTES_MAX,
-    topic,
-};
-
-/// Whether a version has to be read here.
-pub(super) fn is_retired(key: ApiKey, version: i16) -> bool {
-    version < key.valid_versions().min
-}
-
-/// Serves a request of a retired version.
-pub(super) async fn serve(
-    context: &mut Context,
-    key: ApiKey,
-    body: Bytes,
-    correlation_id: i32,
-) -> Result<Reply, ProtocolError> {
-    let version = context.version;
-    let short = |_: Short| ProtocolError::Malformed {
-        key: key as i16,
-        version,
-        reason: Short.to_string(),
-    };
-    let mut answer = Answer::new(correlation_id);
-    match key {
-        ApiKey::CreateTopics => {
-            let request = read_create_topics(Body::new(body), version).map_err(short)?;
-            let created = topic::create_topics(context, request).await;
-            write_create_topics(&mut answer, &created, version);
-        }
-        ApiKey::DeleteTopics => {
-            let request = read_delete_topics(Body::new(body)).map_err(short)?;
-            let deleted = topic::delete_topics(context, request).await;
-            write_delete_topics(&mut answer, &deleted);
-        }
-        ApiKey::DescribeConfigs => {
-            let request = read_describe_configs(Body::new(body)).map_err(short)?;
-            let described = config::describe_configs(context, request).await;
-            write_describe_configs(&mut answer, &described);
-        }
-        ApiKey::DescribeLogDirs => {
-            let request = read_describe_log_dirs(Body::new(body)).map_err(short)?;
-            let described = log_dir::describe_log_dirs(context, request).await;
-            write_describe_log_dirs(&mut answer, &described);
-        }
-        ApiKey::DescribeAcls => {
-            let request = read_describe_acls(Body::new(body)).map_err(short)?;
-            let described = acl::describe_acls(context, request).await;
-            write_describe_acls(&mut answer, &described);
-        }
-        ApiKey::CreateAcls => {
-            let request = read_create_acls(Body::new(body)).map_err(short)?;
-            let created = acl::create_acls(context, request).await;
-            write_create_acls(&mut answer, &created);
-        }
-        ApiKey::DeleteAcls => {
-            let request = read_delete_acls(Body::new(body)).map_err(short)?;
-            let deleted = acl::delete_acls(context, request).await;
-            write_delete_acls(&mut answer, &deleted);
-        }
-        _ => {
-            return Err(ProtocolError::Unsupported {
-                key: key as i16,
-                version,
-            });
-        }
-    }
-    Ok(Reply::Now(Some(answer.finish())))
-}
+use super::{config, shape::DECODED_BYTES_MAX};
 
 /// The request ends too early, or has a string that is none.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the request ends too early, holds text that is not UTF-8, or is too large")]
-struct Short;
+pub(super) struct Short;
 
-/// What is left of a request, and how much its arrays may still take.
-struct Body(Bytes, usize);
+/// What is left of a request.
+pub(super) struct Body {
+    bytes: Bytes,
+    version: i16,
+    /// How much its arrays may still take.
+    room_bytes: usize,
+}
 
 impl Body {
-    fn new(bytes: Bytes) -> Self {
-        Self(bytes, DECODED_BYTES_MAX)
+    pub(super) fn new(bytes: Bytes, version: i16) -> Self {
+        Self {
+            bytes,
+            version,
+            room_bytes: DECODED_BYTES_MAX,
+        }
     }
 
     fn i8(&mut self) -> Result<i8, Short> {
-        self.0.try_get_i8().map_err(|_| Short)
+        self.bytes.try_get_i8().map_err(|_| Short)
     }
 
     fn i16(&mut self) -> Result<i16, Short> {
-        self.0.try_get_i16().map_err(|_| Short)
+        self.bytes.try_get_i16().map_err(|_| Short)
     }
 
     fn i32(&mut self) -> Result<i32, Short> {
-        self.0.try_get_i32().map_err(|_| Short)
+        self.bytes.try_get_i32().map_err(|_| Short)
     }
 
     fn optional_text(&mut self) -> Result<Option<StrBytes>, Short> {
         let Ok(bytes) = usize::try_from(self.i16()?) else {
             return Ok(None);
         };
-        if bytes > self.0.len() {
+        if bytes > self.bytes.len() {
             return Err(Short);
         }
-        let text = StrBytes::from_utf8(self.0.split_to(bytes)).map_err(|_| Short)?;
+        let text = StrBytes::from_utf8(self.bytes.split_to(bytes)).map_err(|_| Short)?;
         Ok(Some(text))
     }
 
@@ -146,7 +84,8 @@ impl Body {
         }
         let mut elements = Vec::new();
         for _ in 0..count {
-            self.1 = self.1.checked_sub(size_of::<T>()).ok_or(Short)?;
+            let left = self.room_bytes.checked_sub(size_of::<T>());
+            self.room_bytes = left.ok_or(Short)?;
             elements.push(element(self)?);
         }
         Ok(Some(elements))
@@ -161,31 +100,34 @@ impl Body {
 }
 
 /// An answer that is being written: room for the length, the correlation id, the body.
-struct Answer(BytesMut);
+pub(super) struct Answer {
+    bytes: BytesMut,
+    version: i16,
+}
 
 impl Answer {
-    fn new(correlation_id: i32) -> Self {
-        let mut out = BytesMut::new();
-        out.put_i32(0);
-        out.put_i32(correlation_id);
-        Self(out)
+    pub(super) fn new(correlation_id: i32, version: i16) -> Self {
+        let mut bytes = BytesMut::new();
+        bytes.put_i32(0);
+        bytes.put_i32(correlation_id);
+        Self { bytes, version }
     }
 
-    fn finish(mut self) -> Bytes {
-        let length = (self.0.len() - 4) as u32;
-        self.0[..4].copy_from_slice(&length.to_be_bytes());
-        self.0.freeze()
+    pub(super) fn finish(mut self) -> Bytes {
+        let length = (self.bytes.len() - 4) as u32;
+        self.bytes[..4].copy_from_slice(&length.to_be_bytes());
+        self.bytes.freeze()
     }
 
     fn text(&mut self, text: &str) {
-        self.0.put_i16(text.len() as i16);
-        self.0.put_slice(text.as_bytes());
+        self.bytes.put_i16(text.len() as i16);
+        self.bytes.put_slice(text.as_bytes());
     }
 
     fn optional_text(&mut self, text: Option<&str>) {
         match text {
             Some(text) => self.text(text),
-            None => self.0.put_i16(-1),
+            None => self.bytes.put_i16(-1),
         }
     }
 
@@ -195,11 +137,11 @@ impl Answer {
     }
 
     fn bool(&mut self, value: bool) {
-        self.0.put_u8(u8::from(value));
+        self.bytes.put_u8(u8::from(value));
     }
 
     fn array<T>(&mut self, elements: &[T], mut element: impl FnMut(&mut Self, &T)) {
-        self.0.put_i32(elements.len() as i32);
+        self.bytes.put_i32(elements.len() as i32);
         for one in elements {
             element(self, one);
         }
@@ -207,7 +149,7 @@ impl Answer {
 }
 
 /// Version 1 has `validate_only`.
-fn read_create_topics(mut body: Body, version: i16) -> Result<CreateTopicsRequest, Short> {
+pub(super) fn read_create_topics(mut body: Body) -> Result<CreateTopicsRequest, Short> {
     let topics = body.array(|body| {
         let topic = CreatableTopic::default()
             .with_name(TopicName(body.text()?))
@@ -228,34 +170,34 @@ fn read_create_topics(mut body: Body, version: i16) -> Result<CreateTopicsReques
     Ok(CreateTopicsRequest::default()
         .with_topics(topics)
         .with_timeout_ms(body.i32()?)
-        .with_validate_only(version >= 1 && body.i8()? != 0))
+        .with_validate_only(body.version >= 1 && body.i8()? != 0))
 }
 
 /// Version 1 has messages.
-fn write_create_topics(answer: &mut Answer, created: &CreateTopicsResponse, version: i16) {
+pub(super) fn write_create_topics(answer: &mut Answer, created: &CreateTopicsResponse) {
     answer.array(&created.topics, |answer, topic| {
         answer.text(&topic.name);
-        answer.0.put_i16(topic.error_code);
-        if version >= 1 {
+        answer.bytes.put_i16(topic.error_code);
+        if answer.version >= 1 {
             answer.message(topic.error_code, topic.error_message.as_deref());
         }
     });
 }
 
-fn read_delete_topics(mut body: Body) -> Result<DeleteTopicsRequest, Short> {
+pub(super) fn read_delete_topics(mut body: Body) -> Result<DeleteTopicsRequest, Short> {
     Ok(DeleteTopicsRequest::default()
         .with_topic_names(body.array(|body| Ok(TopicName(body.text()?)))?)
         .with_timeout_ms(body.i32()?))
 }
 
-fn write_delete_topics(answer: &mut Answer, deleted: &DeleteTopicsResponse) {
+pub(super) fn write_delete_topics(answer: &mut Answer, deleted: &DeleteTopicsResponse) {
     answer.array(&deleted.responses, |answer, topic| {
         answer.text(topic.name.as_deref().map_or("", |name| name));
-        answer.0.put_i16(topic.error_code);
+        answer.bytes.put_i16(topic.error_code);
     });
 }
 
-fn read_describe_configs(mut body: Body) -> Result<DescribeConfigsRequest, Short> {
+pub(super) fn read_describe_configs(mut body: Body) -> Result<DescribeConfigsRequest, Short> {
     let resources = body.array(|body| {
         Ok(DescribeConfigsResource::default()
             .with_resource_type(body.i8()?)
@@ -266,7 +208,7 @@ fn read_describe_configs(mut body: Body) -> Result<DescribeConfigsRequest, Short
 }
 
 /// Where a value comes from was told only as whether it is Kafka's default.
-fn write_describe_configs(answer: &mut Answer, described: &DescribeConfigsResponse) {
+pub(super) fn write_describe_configs(answer: &mut Answer, described: &DescribeConfigsResponse) {
     let setting = |answer: &mut Answer, setting: &DescribeConfigsResourceResult| {
         answer.text(&setting.name);
         answer.optional_text(setting.value.as_deref());
@@ -274,17 +216,17 @@ fn write_describe_configs(answer: &mut Answer, described: &DescribeConfigsRespon
         answer.bool(setting.config_source == config::SOURCE_DEFAULT);
         answer.bool(setting.is_sensitive);
     };
-    answer.0.put_i32(described.throttle_time_ms);
+    answer.bytes.put_i32(described.throttle_time_ms);
     answer.array(&described.results, |answer, resource| {
-        answer.0.put_i16(resource.error_code);
+        answer.bytes.put_i16(resource.error_code);
         answer.message(resource.error_code, resource.error_message.as_deref());
-        answer.0.put_i8(resource.resource_type);
+        answer.bytes.put_i8(resource.resource_type);
         answer.text(&resource.resource_name);
         answer.array(&resource.configs, setting);
     });
 }
 
-fn read_describe_log_dirs(mut body: Body) -> Result<DescribeLogDirsRequest, Short> {
+pub(super) fn read_describe_log_dirs(mut body: Body) -> Result<DescribeLogDirsRequest, Short> {
     let topics = body.optional_array(|body| {
         Ok(DescribableLogDirTopic::default()
             .with_topic(TopicName(body.text()?))
@@ -293,17 +235,17 @@ fn read_describe_log_dirs(mut body: Body) -> Result<DescribeLogDirsRequest, Shor
     Ok(DescribeLogDirsRequest::default().with_topics(topics))
 }
 
-fn write_describe_log_dirs(answer: &mut Answer, described: &DescribeLogDirsResponse) {
-    answer.0.put_i32(described.throttle_time_ms);
+pub(super) fn write_describe_log_dirs(answer: &mut Answer, described: &DescribeLogDirsResponse) {
+    answer.bytes.put_i32(described.throttle_time_ms);
     answer.array(&described.results, |answer, dir| {
-        answer.0.put_i16(dir.error_code);
+        answer.bytes.put_i16(dir.error_code);
         answer.text(&dir.log_dir);
         answer.array(&dir.topics, |answer, topic| {
             answer.text(&topic.name);
             answer.array(&topic.partitions, |answer, partition| {
-                answer.0.put_i32(partition.partition_index);
-                answer.0.put_i64(partition.partition_size);
-                answer.0.put_i64(partition.offset_lag);
+                answer.bytes.put_i32(partition.partition_index);
+                answer.bytes.put_i64(partition.partition_size);
+                answer.bytes.put_i64(partition.offset_lag);
                 answer.bool(partition.is_future_key);
             });
         });
@@ -313,7 +255,7 @@ fn write_describe_log_dirs(answer: &mut Answer, described: &DescribeLogDirsRespo
 /// All patterns were literal.
 const PATTERN_LITERAL: i8 = 3;
 
-fn read_describe_acls(mut body: Body) -> Result<DescribeAclsRequest, Short> {
+pub(super) fn read_describe_acls(mut body: Body) -> Result<DescribeAclsRequest, Short> {
     Ok(DescribeAclsRequest::default()
         .with_resource_type_filter(body.i8()?)
         .with_resource_name_filter(body.optional_text()?)
@@ -324,23 +266,23 @@ fn read_describe_acls(mut body: Body) -> Result<DescribeAclsRequest, Short> {
         .with_permission_type(body.i8()?))
 }
 
-fn write_describe_acls(answer: &mut Answer, described: &DescribeAclsResponse) {
-    answer.0.put_i32(described.throttle_time_ms);
-    answer.0.put_i16(described.error_code);
+pub(super) fn write_describe_acls(answer: &mut Answer, described: &DescribeAclsResponse) {
+    answer.bytes.put_i32(described.throttle_time_ms);
+    answer.bytes.put_i16(described.error_code);
     answer.message(described.error_code, described.error_message.as_deref());
     answer.array(&described.resources, |answer, resource| {
-        answer.0.put_i8(resource.resource_type);
+        answer.bytes.put_i8(resource.resource_type);
         answer.text(&resource.resource_name);
         answer.array(&resource.acls, |answer, acl| {
             answer.text(&acl.principal);
             answer.text(&acl.host);
-            answer.0.put_i8(acl.operation);
-            answer.0.put_i8(acl.permission_type);
+            answer.bytes.put_i8(acl.operation);
+            answer.bytes.put_i8(acl.permission_type);
         });
     });
 }
 
-fn read_create_acls(mut body: Body) -> Result<CreateAclsRequest, Short> {
+pub(super) fn read_create_acls(mut body: Body) -> Result<CreateAclsRequest, Short> {
     let creations = body.array(|body| {
         Ok(AclCreation::default()
             .with_resource_type(body.i8()?)
@@ -354,15 +296,15 @@ fn read_create_acls(mut body: Body) -> Result<CreateAclsRequest, Short> {
     Ok(CreateAclsRequest::default().with_creations(creations))
 }
 
-fn write_create_acls(answer: &mut Answer, created: &CreateAclsResponse) {
-    answer.0.put_i32(created.throttle_time_ms);
+pub(super) fn write_create_acls(answer: &mut Answer, created: &CreateAclsResponse) {
+    answer.bytes.put_i32(created.throttle_time_ms);
     answer.array(&created.results, |answer, result| {
-        answer.0.put_i16(result.error_code);
+        answer.bytes.put_i16(result.error_code);
         answer.message(result.error_code, result.error_message.as_deref());
     });
 }
 
-fn read_delete_acls(mut body: Body) -> Result<DeleteAclsRequest, Short> {
+pub(super) fn read_delete_acls(mut body: Body) -> Result<DeleteAclsRequest, Short> {
     let filters = body.array(|body| {
         Ok(DeleteAclsFilter::default()
             .with_resource_type_filter(body.i8()?)
@@ -376,20 +318,20 @@ fn read_delete_acls(mut body: Body) -> Result<DeleteAclsRequest, Short> {
     Ok(DeleteAclsRequest::default().with_filters(filters))
 }
 
-fn write_delete_acls(answer: &mut Answer, deleted: &DeleteAclsResponse) {
-    answer.0.put_i32(deleted.throttle_time_ms);
+pub(super) fn write_delete_acls(answer: &mut Answer, deleted: &DeleteAclsResponse) {
+    answer.bytes.put_i32(deleted.throttle_time_ms);
     answer.array(&deleted.filter_results, |answer, filter| {
-        answer.0.put_i16(filter.error_code);
+        answer.bytes.put_i16(filter.error_code);
         answer.message(filter.error_code, filter.error_message.as_deref());
         answer.array(&filter.matching_acls, |answer, acl| {
-            answer.0.put_i16(acl.error_code);
+            answer.bytes.put_i16(acl.error_code);
             answer.message(acl.error_code, acl.error_message.as_deref());
-            answer.0.put_i8(acl.resource_type);
+            answer.bytes.put_i8(acl.resource_type);
             answer.text(&acl.resource_name);
             answer.text(&acl.principal);
             answer.text(&acl.host);
-            answer.0.put_i8(acl.operation);
-            answer.0.put_i8(acl.permission_type);
+            answer.bytes.put_i8(acl.operation);
+            answer.bytes.put_i8(acl.permission_type);
         });
     });
 }
@@ -401,7 +343,7 @@ mod tests {
     #[test]
     fn an_array_that_is_not_there_is_short() {
         let check = |bytes: &'static [u8], expected: Result<Option<usize>, Short>| {
-            let read = Body::new(Bytes::from_static(bytes)).optional_array(Body::i16);
+            let read = Body::new(Bytes::from_static(bytes), 0).optional_array(Body::i16);
             assert_eq!(
                 read.map(|some| some.map(|all| all.len())),
                 expected,
@@ -422,7 +364,7 @@ mod tests {
             let mut bytes = count.to_be_bytes().to_vec();
             bytes.resize(bytes.len() + 2 * count as usize, 0);
             bytes.extend([0; 4]);
-            read_delete_topics(Body::new(bytes.into()))
+            read_delete_topics(Body::new(bytes.into(), 0))
         };
         assert_eq!(names(10_000).unwrap().topic_names.len(), 10_000);
         assert_eq!(names(1_000_000).unwrap_err(), Short);
@@ -431,7 +373,7 @@ mod tests {
     #[test]
     fn text_has_to_be_there_and_to_be_utf_8() {
         let check = |bytes: &'static [u8], expected: Result<Option<&str>, Short>| {
-            let read = Body::new(Bytes::from_static(bytes)).optional_text();
+            let read = Body::new(Bytes::from_static(bytes), 0).optional_text();
             let read = read.map(|some| some.map(|text| text.to_string()));
             assert_eq!(
                 read,

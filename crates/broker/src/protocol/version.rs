@@ -22,9 +22,15 @@ pub(super) struct Told {
     max: i16,
     /// The lowest version that is really served.
     served_min: i16,
+    by_hand_below: i16,
 }
 
 impl Told {
+    /// Whether a version is read and written by hand.
+    pub(super) fn is_by_hand(&self, version: i16) -> bool {
+        version < self.by_hand_below
+    }
+
     pub(super) fn is_served(&self, version: i16) -> bool {
         (self.served_min..=self.max).contains(&version)
     }
@@ -50,6 +56,7 @@ fn intersect(release: &Release) -> Vec<Told> {
             },
             max,
             served_min,
+            by_hand_below: served.by_hand_below,
         })
     };
     release.apis().iter().filter_map(told).collect()
