@@ -10,7 +10,7 @@ use crate::counts::Counts;
 use crate::fmt::fmt_run;
 use crate::kill::{Kills, kill_run};
 use crate::program::Program;
-use crate::tools::Install;
+use crate::tools::{Install, kafka_server_libs};
 use crate::workspace::Workspace;
 use crate::{benchmarks, conformance, ecosystem, suites, tidy};
 
@@ -76,6 +76,11 @@ pub const STEPS: &[Step] = &[
         name: "rust",
         about: "the workspace's own tests pass",
         run: rust,
+    },
+    Step {
+        name: "engine-apache",
+        about: "Apache Kafka's own processes as an engine",
+        run: engine_apache,
     },
     Step {
         name: "golden",
@@ -326,6 +331,26 @@ fn rust(run: &Run) -> Result<Outcome> {
             .take(60)
             .for_each(|line| println!("    {line}"));
         // It did not build, or died before it counted.
+        counts.failed = counts.failed.max(1);
+    }
+    Ok(Outcome::Counted(counts))
+}
+
+/// The part of the engines' suite that Apache Kafka can keep; it needs Java and the jars.
+fn engine_apache(run: &Run) -> Result<Outcome> {
+    let libs = match kafka_server_libs(&run.workspace) {
+        Install::Ready(libs) => libs,
+        Install::Missing(reason) => return Ok(Outcome::Skipped(reason)),
+    };
+    // As the workspace is tested: nothing is built anew.
+    let ended = Program::new("cargo", CARGO_LIMIT, run.workspace.log("engine-apache")?)
+        .args(["test", "--workspace", "--features", TEST_FEATURES])
+        .args(["--test", "it", "--", "--ignored", "apache_kafka_keeps"])
+        .env("KAFKA_LIBS", libs)
+        .folder(run.workspace.root())
+        .run()?;
+    let mut counts = Counts::of_cargo_test(&ended.output);
+    if !ended.success {
         counts.failed = counts.failed.max(1);
     }
     Ok(Outcome::Counted(counts))

@@ -311,7 +311,8 @@ impl Host {
             })
     }
 
-    /// Ids of the clusters that have data here, running or not.
+    /// Ids of the clusters that have data here, running or not. Something else than a directory under such a name is one,
+    /// too: no cluster can be made there until it is dropped.
     ///
     /// # Errors
     /// If the data directory cannot be read.
@@ -320,9 +321,8 @@ impl Host {
         let list = || -> io::Result<Vec<String>> {
             let mut ids = Vec::new();
             for entry in std::fs::read_dir(dir)? {
-                let entry = entry?;
-                let name = entry.file_name().to_string_lossy().into_owned();
-                if check_cluster_id(&name).is_ok() && entry.file_type()?.is_dir() {
+                let name = entry?.file_name().to_string_lossy().into_owned();
+                if check_cluster_id(&name).is_ok() {
                     ids.push(name);
                 }
             }
@@ -426,7 +426,10 @@ fn remove_dir(disk: &Disk, dir: &Path, gone: &Path) -> io::Result<()> {
     }
     dir.parent()
         .map_or(Ok(()), |parent| disk.sync_dir(parent))?;
-    disk.remove_dir_all(gone)
+    match std::fs::symlink_metadata(gone)?.is_dir() {
+        true => disk.remove_dir_all(gone),
+        false => disk.remove_file(gone),
+    }
 }
 
 /// Looks after all clusters, one after the other, on a blocking thread.

@@ -219,8 +219,8 @@ impl Engine for EmbeddedEngine {
         id: &InstanceId,
     ) -> Result<Option<ClusterObservation>, EngineError> {
         let Some(seen) = self.host.observe(id.as_str()) else {
-            // One look at one folder: cheap enough for a worker thread.
-            let stopped = self.data_dir.join(id.as_str()).is_dir();
+            // One look at one name: cheap enough for a worker thread.
+            let stopped = std::fs::symlink_metadata(self.data_dir.join(id.as_str())).is_ok();
             return Ok(stopped.then(ClusterObservation::default));
         };
         Ok(Some(ClusterObservation {

@@ -10,10 +10,12 @@ use crate::cluster::{ClusterObservation, ClusterSpec, Engine};
 mod admin;
 mod lifecycle;
 mod limits;
+mod orphans;
 mod settings;
 mod versions;
 
 pub use lifecycle::lifecycle;
+pub use orphans::{kept, orphans};
 
 /// Takes clusters through everything. `spec` describes one that does not exist yet, under the id that it is given: three
 /// brokers that listen without security on free ports, with room for topics of two partitions.
@@ -23,6 +25,7 @@ pub use lifecycle::lifecycle;
 pub async fn run(engine: &dyn Engine, spec: impl Fn(&str) -> ClusterSpec) {
     lifecycle(engine, &spec("suite-life")).await;
     admin::admin(engine, &spec("suite-admin")).await;
+    orphans::kept(engine, &spec("suite-kept")).await;
     limits::limits(engine, &spec("suite-limits")).await;
     limits::connections(engine, &spec("suite-connections")).await;
     settings::settings(engine, &spec("suite-settings")).await;

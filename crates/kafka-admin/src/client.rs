@@ -150,16 +150,22 @@ impl Client {
         request: &R,
         newest: i16,
     ) -> Result<R::Response, AdminError> {
-        let known = R::VERSIONS;
-        let unsupported = AdminError::Unsupported { key: R::KEY };
-        let Some(&(min, max)) = self.versions.get(&R::KEY) else {
-            return Err(unsupported);
-        };
-        let version = max.min(known.max).min(newest);
-        if version < min.max(known.min) {
-            return Err(unsupported);
-        }
+        let version = self.version_up_to::<R>(newest)?;
         self.call_at(request, version).await
+    }
+
+    /// The newest version of a request that both ends know, and no newer than this.
+    ///
+    /// # Errors
+    /// [`AdminError::Unsupported`].
+    pub fn version_up_to<R: Request>(&self, newest: i16) -> Result<i16, AdminError> {
+        let known = R::VERSIONS;
+        let served = self.versions.get(&R::KEY);
+        let version = served.and_then(|&(min, max)| {
+            let version = max.min(known.max).min(newest);
+            (version >= min.max(known.min)).then_some(version)
+        });
+        version.ok_or(AdminError::Unsupported { key: R::KEY })
     }
 
     /// Makes a request in this version.
@@ -262,3 +268,6 @@ pub(crate) fn only<T>(key: i16, answers: Vec<T>) -> Result<T, AdminError> {
 pub(crate) fn refused(code: i16, message: Option<&str>) -> Result<(), AdminError> {
     Ok(check(code, message)?)
 }
+
+#[cfg(test)]
+mod tests;

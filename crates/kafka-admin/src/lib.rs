@@ -6,7 +6,6 @@
 //! coordinators: the broker behind the stream has to be the right one, or to speak for all of them.
 
 mod acl;
-mod broker;
 mod client;
 mod codec;
 mod config;
@@ -22,7 +21,6 @@ mod user;
 pub use acl::{
     Acl, AclFilter, AclOperation, AclPermission, PatternFilter, PatternType, ResourceType,
 };
-pub use broker::Broker;
 pub use client::{Bounds, Client, Stream};
 pub use config::{
     ALL_BROKERS, AlterConfig, ConfigChange, ConfigEntry, ConfigResource, ConfigSource,

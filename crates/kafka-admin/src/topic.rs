@@ -13,7 +13,6 @@ use kafka_protocol::{
     },
     protocol::{Request, StrBytes},
 };
-
 use uuid::Uuid;
 
 use crate::{
@@ -132,12 +131,12 @@ impl Client {
         }
     }
 
-    /// Makes a topic.
+    /// Makes a topic and returns its id; nil where the cluster has none.
     ///
     /// # Errors
     /// [`AdminError`]; TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION, INVALID_CONFIG, POLICY_VIOLATION and others of
     /// CreateTopics.
-    pub async fn topic_create(&mut self, new: &NewTopic) -> Result<(), AdminError> {
+    pub async fn topic_create(&mut self, new: &NewTopic) -> Result<Uuid, AdminError> {
         let config = |(name, value): (&String, &String)| {
             CreatableTopicConfig::default()
                 .with_name(name.clone().into())
@@ -153,7 +152,8 @@ impl Client {
             .with_timeout_ms(TIMEOUT_MS);
         let answer = self.call(&request).await?;
         let made = only(CreateTopicsRequest::KEY, answer.topics)?;
-        refused(made.error_code, made.error_message.as_deref())
+        refused(made.error_code, made.error_message.as_deref())?;
+        Ok(made.topic_id)
     }
 
     /// Deletes a topic and its records.

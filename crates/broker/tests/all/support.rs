@@ -145,7 +145,8 @@ pub trait Administration {
     async fn admin(&self, id: &str) -> admin::Client;
 
     async fn create_topic(&self, id: &str, topic: NewTopic) -> Result<(), AdminError> {
-        self.admin(id).await.topic_create(&topic).await
+        let mut admin = self.admin(id).await;
+        admin.topic_create(&topic).await.map(|_| ())
     }
 
     async fn delete_topic(&self, id: &str, name: &str) -> Result<(), AdminError> {

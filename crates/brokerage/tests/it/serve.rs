@@ -6,6 +6,9 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use brokerage_store::audit::{AuditEntry, audit_list};
+use brokerage_store::{Durability, Store};
+
 const BINARY: &str = env!("CARGO_BIN_EXE_brokerage");
 
 /// A server on ports that the system chooses; killed when a test gives it up.
@@ -160,4 +163,40 @@ fn a_data_directory_without_its_key_or_its_database_is_not_served() {
             assert!(!data.path().join(missing).exists());
         }
     }
+}
+
+/// What the database does not know is told to the operator, and goes by his command only, which the audit trail names.
+#[test]
+fn an_orphan_is_listed_and_deleted_over_the_operators_socket() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Server::start(data.path(), &["--json"], Stdio::piped(), Stdio::null());
+    server.address();
+    let orphan = data.path().join("clusters").join("ckafka-stranger");
+    fs::create_dir(&orphan).unwrap();
+    let orphans = || {
+        let listed = run(data.path(), &["orphan", "list", "--json"]);
+        assert!(listed.status.success(), "{listed:?}");
+        String::from_utf8(listed.stdout).unwrap()
+    };
+    assert!(orphans().contains("ckafka-stranger"), "{}", orphans());
+    for (id, is_deleted) in [("ckafka-nobody", false), ("ckafka-stranger", true)] {
+        let deleted = run(data.path(), &["orphan", "delete", id]);
+        assert_eq!(deleted.status.success(), is_deleted, "{deleted:?}");
+    }
+    assert!(!orphans().contains("ckafka-stranger"), "{}", orphans());
+    assert!(!orphan.exists());
+    assert!(server.stop());
+
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let file = data.path().join("brokerage.sqlite");
+    let store = Store::open_sqlite_existing(&file, Durability::Process).unwrap();
+    let rows = runtime.block_on(store.read("audit", |tx| audit_list(tx, "", i64::MAX, 10)));
+    let rows: Vec<AuditEntry> = rows.unwrap();
+    let told: Vec<_> = rows
+        .iter()
+        .map(|row| (&*row.action, &*row.resource, &*row.decided_by))
+        .collect();
+    assert_eq!(told, [("OrphanDelete", "ckafka-stranger", "operator")]);
 }

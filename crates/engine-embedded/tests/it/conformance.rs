@@ -91,6 +91,31 @@ async fn the_embedded_engine_passes_the_suite() {
     let dir = tempfile::tempdir().unwrap();
     let engine = open(&dir);
     brokerage_engine::conformance::run(&engine, |id| spec(id, &free_ports(3))).await;
+    let reopen = async |engine: EmbeddedEngine| {
+        engine.shutdown().await;
+        drop(engine);
+        open(&dir)
+    };
+    let spec = |id: &str| spec(id, &free_ports(1));
+    let engine = brokerage_engine::conformance::orphans(engine, reopen, spec).await;
+    engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_in_place_of_a_cluster_is_told_and_dropped() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(&dir);
+    let spec = spec("cluster-1", &free_ports(1));
+    std::fs::write(dir.path().join("cluster-1"), "a file").unwrap();
+    assert_eq!(engine.list_clusters().await.unwrap(), [spec.id.clone()]);
+    let seen = engine.observe_cluster(&spec.id).await.unwrap().unwrap();
+    assert!(!seen.running);
+    engine.stop_cluster(&spec.id).await.unwrap();
+    let refused = engine.ensure_cluster(&spec).await;
+    assert!(refused.is_err(), "no cluster can be made there");
+    engine.drop_cluster(&spec.id).await.unwrap();
+    assert_eq!(engine.list_clusters().await.unwrap(), []);
+    engine.ensure_cluster(&spec).await.unwrap();
     engine.shutdown().await;
 }
 
@@ -312,7 +337,7 @@ async fn make_topic(client: &mut Client, replication_factor: i16) -> Result<(), 
         replication_factor,
         configs: BTreeMap::new(),
     };
-    client.topic_create(&topic).await
+    client.topic_create(&topic).await.map(|_| ())
 }
 
 /// Appends a record of 3,000 bytes that is two hours old.

@@ -7,7 +7,7 @@ use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::listener::SecurityProtocol;
 use brokerage_engine::fake::FakeEngine;
-use brokerage_engine::{ClusterSpec, Listener};
+use brokerage_engine::{ClusterSpec, Engine, Listener};
 
 #[tokio::test]
 async fn the_fake_engine_lives_as_the_suite_has_it() {
@@ -28,12 +28,20 @@ async fn the_fake_engine_lives_as_the_suite_has_it() {
         advertised_host: "127.0.0.1".into(),
         port: 20_000,
     };
-    let spec = ClusterSpec {
-        id: InstanceId::new("fake-1"),
-        kafka_version: plan.kafka_version,
+    let spec = |id: &str| ClusterSpec {
+        id: InstanceId::new(id),
+        kafka_version: plan.kafka_version.clone(),
         listeners: vec![listener(0)],
-        limits: plan.usable,
+        limits: plan.usable.clone(),
         settings: ClusterSettings::default(),
     };
-    brokerage_engine::conformance::lifecycle(&FakeEngine::new(), &spec).await;
+    brokerage_engine::conformance::lifecycle(&FakeEngine::new(), &spec("fake-1")).await;
+    // A process that starts anew runs nothing.
+    let reopen = async |engine: FakeEngine| {
+        for id in engine.list_clusters().await.expect("list") {
+            engine.stop_cluster(&id).await.expect("stop");
+        }
+        engine
+    };
+    brokerage_engine::conformance::orphans(FakeEngine::new(), reopen, spec).await;
 }

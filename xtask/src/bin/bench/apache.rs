@@ -10,17 +10,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
+use brokerage_engine_apache::{
+    Distribution, FAST_FLAGS, FEW_THREADS, JAVA, NodeSettings, node_folder_make,
+};
 use rustix::process::Signal;
 use xtask::{Group, Install, Program, Workspace, kafka_server_libs};
 
 use crate::kafka::first_acknowledged;
 
-const LEAN: &[&str] = &[
-    "-Xmx256m",
-    "-Xms64m",
-    "-XX:TieredStopAtLevel=1",
-    "-XX:+UseSerialGC",
-];
+/// The largest heap of a node that starts fast.
+const HEAP_FLAG: &str = "-Xmx256m";
 /// The flags of `kafka-server-start.sh` and `kafka-run-class.sh`.
 pub(crate) const START_SCRIPT: &[&str] = &[
     "-Xmx1G",
@@ -32,9 +31,6 @@ pub(crate) const START_SCRIPT: &[&str] = &[
     "-XX:+ExplicitGCInvokesConcurrent",
     "-Djava.awt.headless=true",
 ];
-/// Threads as a small node is given them, to start fast.
-const FEW_THREADS: &str = "num.network.threads=2\nnum.io.threads=2\nbackground.threads=2\n\
-     log.cleaner.dedupe.buffer.size=8388608\nlog.cleaner.io.buffer.size=262144\n";
 /// How long a node may take to acknowledge its first record, or to stop.
 const LIMIT: Duration = Duration::from_secs(60);
 /// How long a node that is not ready is left alone between two attempts.
@@ -42,7 +38,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// What every start uses.
 pub(crate) struct ApacheKafka {
-    class_path: String,
+    distribution: Distribution,
     folder: PathBuf,
     archive: PathBuf,
 }
@@ -56,7 +52,7 @@ impl ApacheKafka {
         };
         let folder = workspace.scratch("kafka/run")?;
         let kafka = Self {
-            class_path: format!("{}/*", libs.display()),
+            distribution: Distribution::at(&libs),
             archive: folder.join("kafka.jsa"),
             folder,
         };
@@ -74,57 +70,25 @@ impl ApacheKafka {
         if template.join("meta.properties").exists() {
             return Ok(());
         }
-        let settings = self.settings("template", 29_191, 29_193, FEW_THREADS)?;
-        let random = |word: &str| {
-            Program::new("java", LIMIT, workspace.log(&format!("kafka-{word}"))?)
-                .args([
-                    "-cp",
-                    &self.class_path,
-                    "kafka.tools.StorageTool",
-                    "random-uuid",
-                ])
-                .succeed()
-        };
-        let cluster_id = random("cluster-id")?
-            .output
-            .lines()
-            .last()
-            .unwrap_or_default()
-            .trim()
-            .to_owned();
-        Program::new("java", LIMIT, workspace.log("kafka-format")?)
-            .args([
-                "-cp",
-                &self.class_path,
-                "kafka.tools.StorageTool",
-                "format",
-                "-t",
-                &cluster_id,
-                "-c",
-            ])
-            .args([&settings])
+        let settings = self.settings("template", [29_191, 29_193], FEW_THREADS)?;
+        Program::new(JAVA, LIMIT, workspace.log("kafka-format")?)
+            .args(self.distribution.format_arguments(&settings, &[]))
             .succeed()?;
         Ok(())
     }
 
     /// Writes `server.properties` for a data folder and returns its path.
-    fn settings(&self, data: &str, port: u16, controller_port: u16, more: &str) -> Result<PathBuf> {
+    fn settings(&self, data: &str, ports: [u16; 2], more: &str) -> Result<PathBuf> {
         let path = self.folder.join(format!("{data}.properties"));
-        let log_dir = self.folder.join(data);
-        let text = format!(
-            "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:{controller_port}\n\
-             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}\n\
-             advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
-             listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT\n\
-             controller.listener.names=CONTROLLER\ninter.broker.listener.name=PLAINTEXT\n\
-             offsets.topic.replication.factor=1\noffsets.topic.num.partitions=4\n\
-             transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
-             transaction.state.log.num.partitions=4\nshare.coordinator.state.topic.replication.factor=1\n\
-             share.coordinator.state.topic.min.isr=1\ngroup.initial.rebalance.delay.ms=0\n\
-             {more}log.dirs={}\n",
-            log_dir.display()
-        );
-        fs::write(&path, text)?;
+        let [port, controller_port] = ports;
+        let settings = NodeSettings {
+            node: 0,
+            controller_ports: &[controller_port],
+            listeners: &[("PLAINTEXT", port)],
+            data: &self.folder.join(data),
+            more,
+        };
+        settings.write(&path)?;
         Ok(path)
     }
 
@@ -143,11 +107,8 @@ impl ApacheKafka {
     }
 
     fn run(&self, archive: &str, data: &str) -> Result<Duration> {
-        let flags: Vec<&str> = LEAN
-            .iter()
-            .copied()
-            .chain([archive, "-Xshare:auto"])
-            .collect();
+        let lean = [HEAP_FLAG].iter().chain(FAST_FLAGS).copied();
+        let flags: Vec<&str> = lean.chain([archive, "-Xshare:auto"]).collect();
         let mut node = self.start(&flags, data, FEW_THREADS)?;
         let acknowledged = node.acknowledged;
         node.stop()?;
@@ -157,26 +118,24 @@ impl ApacheKafka {
 
     /// Starts a node on a fresh copy of the template and waits for its first acknowledged record.
     fn start(&self, flags: &[&str], data: &str, more: &str) -> Result<Node> {
-        let [port, controller_port] = free_ports()?;
-        let settings = self.settings(data, port, controller_port, more)?;
+        let ports = free_ports()?;
+        let settings = self.settings(data, ports, more)?;
         let log = File::create(self.folder.join(format!("{data}.log")))?;
         let folder = self.folder.join(data);
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
         }
         let started = Instant::now();
-        copy_folder(&self.folder.join("template"), &folder)?;
-        let mut command = Command::new("java");
+        node_folder_make(&self.folder.join("template"), &folder, 0)?;
+        let mut command = Command::new(JAVA);
         command
-            .args(flags)
-            .args(["-cp", &self.class_path, "kafka.Kafka"])
-            .arg(settings)
+            .args(self.distribution.node_arguments(flags, &settings))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
         let mut node = Node {
             group: Group::start(&mut command)?,
-            bootstrap: format!("127.0.0.1:{port}"),
+            bootstrap: format!("127.0.0.1:{}", ports[0]),
             data: folder,
             acknowledged: Duration::ZERO,
         };
@@ -231,18 +190,4 @@ fn free_ports() -> Result<[u16; 2]> {
     let listeners = [(), ()].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
     let [first, second] = listeners;
     Ok([first?.local_addr()?.port(), second?.local_addr()?.port()])
-}
-
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_folder(&entry.path(), &target)?;
-        } else {
-            fs::copy(entry.path(), target)?;
-        }
-    }
-    Ok(())
 }

@@ -8,11 +8,9 @@ use std::process::{ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use brokerage_kafka_admin as admin;
 use bytes::Bytes;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
-use kafka_protocol::messages::produce_request::{
-    PartitionProduceData, ProduceRequest, TopicProduceData,
-};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use xtask::{Group, Program, Workspace};
 
@@ -25,6 +23,8 @@ const BUILD_LIMIT: Duration = Duration::from_secs(1_800);
 const START_LIMIT: Duration = Duration::from_secs(600);
 /// A topic that each instance has.
 pub(crate) const TOPIC: &str = "orders";
+/// The newest version of Fetch that names topics.
+pub(crate) const FETCH_BY_NAME: i16 = 12;
 const NO_ERROR: i16 = 0;
 
 /// The running process; it ends with this value, or with this program.
@@ -163,23 +163,10 @@ impl Client {
 
     /// Has a batch acknowledged by all. The server may then be silent for as long as it told.
     pub(crate) fn produce(&mut self, partition: i32, records: &Bytes) -> Result<()> {
-        let data = PartitionProduceData::default()
-            .with_index(partition)
-            .with_records(Some(records.clone()));
-        let data = TopicProduceData::default()
-            .with_name(name(TOPIC))
-            .with_partition_data(vec![data]);
-        let request = ProduceRequest::default()
-            .with_acks(-1)
-            .with_timeout_ms(10_000)
-            .with_topic_data(vec![data]);
-        let answer = self.0.ask(&request)?;
-        let partition = answer
-            .responses
-            .first()
-            .and_then(|topic| topic.partition_responses.first());
-        let code = partition.context("no partition in the answer")?.error_code;
-        ensure!(code == NO_ERROR, "Produce: error {code}");
+        let append = async |client: &mut admin::Client| {
+            client.batch_append(TOPIC, partition, records.clone()).await
+        };
+        self.0.ask(append)?;
         Ok(())
     }
 
@@ -196,7 +183,9 @@ impl Client {
             .with_max_bytes(bytes_max)
             .with_min_bytes(1)
             .with_topics(vec![wanted]);
-        let answer = self.0.ask(&request)?;
+        let fetch =
+            async |client: &mut admin::Client| client.call_up_to(&request, FETCH_BY_NAME).await;
+        let answer = self.0.ask(fetch)?;
         let partition = answer
             .responses
             .first()

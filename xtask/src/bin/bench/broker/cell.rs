@@ -5,11 +5,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use kafka_protocol::messages::{FetchRequest, ProduceRequest};
 
 use super::batch::Batch;
 use super::report::{Figures, ReadFigures};
 use super::server::{Served, own_cpu};
 use super::{Phase, consume, produce};
+use crate::instances::FETCH_BY_NAME;
 use crate::kafka::Broker;
 use crate::stats::percentile;
 
@@ -126,7 +128,8 @@ pub(super) fn measure(server: &Served, cell: &Cell, topic: &str, times: Times) -
     server.reset_peak_memory()?;
     let target = produce::Target {
         bootstrap: server.bootstrap(),
-        versions: admin.versions(),
+        produce_version: admin.version_up_to::<ProduceRequest>(produce::VERSION_MAX)?,
+        fetch_version: admin.version_up_to::<FetchRequest>(FETCH_BY_NAME)?,
         topic,
         partitions: cell.partitions,
         clients: cell.clients,

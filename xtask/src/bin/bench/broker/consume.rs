@@ -8,17 +8,20 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use brokerage_kafka_admin::{read_answer, request_frame};
 use bytes::Bytes;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
 use kafka_protocol::messages::list_offsets_request::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
 };
-use kafka_protocol::messages::{FetchResponse, ResponseHeader};
-use kafka_protocol::protocol::{Decodable as _, HeaderVersion};
 
-use super::produce::{ANSWER_LIMIT, Target, frame, join_all};
+use super::produce::{ANSWER_LIMIT, CLIENT_ID, Target, join_all};
 use crate::kafka::{Broker, name};
 
+/// Of each request: its connection has one in flight.
+const CORRELATION_ID: i32 = 0;
+/// The newest version of ListOffsets that needs nothing beside what is set here.
+const LIST_OFFSETS_MAX: i16 = 7;
 /// Asks ListOffsets for the end.
 const LATEST: i64 = -1;
 /// The consumer's defaults `fetch.max.bytes`, `max.partition.fetch.bytes` and `fetch.max.wait.ms`.
@@ -46,7 +49,8 @@ pub(super) fn end_offsets(target: &Target<'_>) -> Result<Vec<i64>> {
     let request = ListOffsetsRequest::default()
         .with_replica_id((-1).into())
         .with_topics(vec![topic]);
-    let answer = Broker::connect(target.bootstrap)?.ask(&request)?;
+    let mut broker = Broker::connect(target.bootstrap)?;
+    let answer = broker.ask(async |client| client.call_up_to(&request, LIST_OFFSETS_MAX).await)?;
     let mut ends = vec![0; target.partitions as usize];
     for partition in answer.topics.iter().flat_map(|topic| &topic.partitions) {
         ensure!(
@@ -75,7 +79,7 @@ impl<'a> Consumer<'a> {
         Ok(Self {
             target,
             stream: target.connect()?,
-            version: target.versions.of::<FetchRequest>()?,
+            version: target.fetch_version,
             offsets,
             buffer: Vec::new(),
         })
@@ -99,7 +103,8 @@ impl<'a> Consumer<'a> {
             .with_max_bytes(FETCH_BYTES_MAX)
             .with_session_epoch(-1)
             .with_topics(vec![topic]);
-        self.stream.write_all(&frame(&request, self.version)?)?;
+        let frame = request_frame(&request, self.version, CORRELATION_ID, CLIENT_ID)?;
+        self.stream.write_all(&frame)?;
         let mut length = [0; 4];
         self.stream.read_exact(&mut length)?;
         let length = u32::from_be_bytes(length);
@@ -114,9 +119,7 @@ impl<'a> Consumer<'a> {
             .read_to_end(&mut self.buffer)?;
         ensure!(read == length as usize, "the server closed the connection");
         let whole = Bytes::from(std::mem::take(&mut self.buffer));
-        let mut answer = whole.clone();
-        ResponseHeader::decode(&mut answer, FetchResponse::header_version(self.version))?;
-        let answer = FetchResponse::decode(&mut answer, self.version)?;
+        let answer = read_answer::<FetchRequest>(whole.clone(), self.version, CORRELATION_ID)?;
         ensure!(answer.error_code == 0, "Fetch: error {}", answer.error_code);
         for partition in answer.responses.iter().flat_map(|topic| &topic.partitions) {
             ensure!(

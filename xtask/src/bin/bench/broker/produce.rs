@@ -8,19 +8,21 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use bytes::{Bytes, BytesMut};
+use brokerage_kafka_admin::{read_answer, request_frame};
 use kafka_protocol::messages::produce_request::{
     PartitionProduceData, ProduceRequest, TopicProduceData,
 };
-use kafka_protocol::messages::{ProduceResponse, RequestHeader, ResponseHeader};
-use kafka_protocol::protocol::{Decodable as _, Encodable as _, HeaderVersion, Request};
 
 use super::batch::Batch;
 use super::consume::{self, Arrivals, Places};
-use crate::kafka::{Versions, name};
+use crate::kafka::name;
 
 /// The producer's default `max.in.flight.requests.per.connection`.
 const IN_FLIGHT: usize = 5;
+/// The newest version of Produce that is measured: later ones say nothing more of a batch.
+pub(super) const VERSION_MAX: i16 = 9;
+/// Whom requests are from.
+pub(super) const CLIENT_ID: &str = "bench";
 /// Batches a second, of all clients together, where the rate is fixed.
 pub(super) const PACED_PER_SECOND: u32 = 400;
 /// How long an answer may take.
@@ -34,8 +36,10 @@ const ANSWER_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Target<'a> {
     pub(super) bootstrap: &'a str,
-    /// What the server knows.
-    pub(super) versions: &'a Versions,
+    /// The newest version of Produce that both sides know.
+    pub(super) produce_version: i16,
+    /// The same of Fetch.
+    pub(super) fetch_version: i16,
     pub(super) topic: &'a str,
     pub(super) partitions: i32,
     pub(super) clients: usize,
@@ -48,20 +52,6 @@ impl Target<'_> {
         stream.set_read_timeout(Some(ANSWER_LIMIT))?;
         Ok(stream)
     }
-}
-
-/// A request as it travels, with its length.
-pub(super) fn frame<R: Request>(request: &R, version: i16) -> Result<Vec<u8>> {
-    let header = RequestHeader::default()
-        .with_request_api_key(R::KEY)
-        .with_request_api_version(version)
-        .with_client_id(Some("bench".into()));
-    let mut body = BytesMut::new();
-    header.encode(&mut body, R::header_version(version))?;
-    request.encode(&mut body, version)?;
-    let mut frame = u32::try_from(body.len())?.to_be_bytes().to_vec();
-    frame.extend_from_slice(&body);
-    Ok(frame)
 }
 
 /// A request with the batch for each of these partitions.
@@ -82,7 +72,8 @@ fn produce_frame(
         .with_acks(-1)
         .with_timeout_ms(30_000)
         .with_topic_data(vec![data]);
-    frame(&request, target.versions.of::<ProduceRequest>()?)
+    let frame = request_frame(&request, target.produce_version, 0, CLIENT_ID)?;
+    Ok(frame.into())
 }
 
 /// Reads the answers of one connection.
@@ -96,7 +87,7 @@ impl Answers {
     fn new(target: &Target<'_>, stream: &TcpStream) -> Result<Self> {
         Ok(Self {
             stream: BufReader::with_capacity(64 << 10, stream.try_clone()?),
-            version: target.versions.of::<ProduceRequest>()?,
+            version: target.produce_version,
             next: 0,
         })
     }
@@ -109,15 +100,8 @@ impl Answers {
         ensure!(length <= ANSWER_BYTES_MAX, "an answer of {length} bytes");
         let mut answer = vec![0; length];
         self.stream.read_exact(&mut answer)?;
-        let mut answer = Bytes::from(answer);
-        let header =
-            ResponseHeader::decode(&mut answer, ProduceResponse::header_version(self.version))?;
-        ensure!(
-            header.correlation_id == self.next,
-            "an answer to another request"
-        );
+        let answer = read_answer::<ProduceRequest>(answer.into(), self.version, self.next)?;
         self.next += 1;
-        let answer = ProduceResponse::decode(&mut answer, self.version)?;
         let mut places = Vec::new();
         for partition in answer
             .responses
