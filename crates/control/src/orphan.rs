@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::{Error, Result};
@@ -70,7 +71,12 @@ impl Control {
     pub(crate) async fn orphans_stop(self: &Arc<Self>) -> Result<Next> {
         let found = self.orphan_list().await?;
         let ids: BTreeSet<InstanceId> = found.iter().map(|orphan| orphan.id.clone()).collect();
-        let known = std::mem::replace(&mut *self.orphans.lock(), ids);
+        let known = std::mem::replace(&mut *self.orphans.lock(), ids.clone());
+        // What the store knows again, as after the right backup was put back, was stopped meanwhile.
+        if !known.is_subset(&ids) {
+            self.looks_at_all.store(true, Ordering::SeqCst);
+            self.reconcile_wake();
+        }
         for orphan in found {
             if !known.contains(&orphan.id) {
                 tracing::warn!(

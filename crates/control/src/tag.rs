@@ -64,20 +64,23 @@ impl Control {
     /// [`Error::NotFound`] for an instance or topic, [`Error::WrongPhase`] for an instance that is being taken away, or
     /// for a topic of one that does not run, [`Error::LimitReached`], [`Error::Forbidden`].
     pub async fn tags_edit(&self, call: Call, tagged: Vec<Tagged>, edit: TagEdit) -> Result<()> {
+        let mut kafka_ids = Vec::with_capacity(tagged.len());
         for Tagged { instance, topic } in &tagged {
-            if let Some(name) = topic {
-                self.topic_check(&call, instance, name).await?;
-            }
+            kafka_ids.push(match topic {
+                Some(name) => self.topic_check(&call, instance, name).await?,
+                None => None,
+            });
         }
         let (now, real_now) = (self.now(), self.real_now());
         let cx = Context::clone(&call);
         let resource = names(&tagged);
         self.audited_write(call, &resource, move |tx| {
-            for Tagged { instance, topic } in &tagged {
+            for (Tagged { instance, topic }, kafka_id) in tagged.iter().zip(&kafka_ids) {
                 match topic {
                     None => tag_instance(tx, &cx, instance, &edit, Attention::From(real_now))?,
                     Some(name) => {
-                        let mut record = topic_record(tx, instance, name, now)?;
+                        let mut record =
+                            topic_record(tx, instance, (name, kafka_id.as_deref()), now)?;
                         record.tags = edit.applied(&record.tags)?;
                         topic_record_put(tx, instance, &record)?;
                     }

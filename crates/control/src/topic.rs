@@ -30,6 +30,15 @@ pub struct TopicView {
     pub record: Option<TopicRecord>,
 }
 
+/// A topic that somebody made.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    /// As Kafka has it.
+    pub(crate) topic: Topic,
+    /// Kafka's id of it, which another topic of its name does not have; `None` where Kafka has none.
+    pub(crate) kafka_id: Option<String>,
+}
+
 /// A topic to make.
 #[derive(Debug, Clone)]
 pub struct NewTopic {
@@ -62,17 +71,18 @@ impl Control {
         }
         tags_check(&new.tags)?;
         new.notes.check()?;
-        let record = TopicRecord {
+        let mut record = TopicRecord {
             name: name.clone(),
             remark: new.remark,
             tags: new.tags,
             allow_list: new.allow_list,
             notes: new.notes,
             created_at: self.now(),
+            kafka_id: None,
         };
         let known = self.topic_counts(id).await;
         let known = known.map_err(|failure| refusal(failure, About::Topics))?;
-        if known.iter().any(|topic| topic.name == name) {
+        if known.iter().any(|known| known.topic.name == name) {
             return Err(Error::Exists {
                 kind: Kind::Topic,
                 id: name,
@@ -81,7 +91,8 @@ impl Control {
         // While a smaller size is on its way, what is made now has to fit it, too.
         for plan in [&instance.plan, instance.plan_intended()] {
             let (limits, brokers) = (&plan.usable, plan.brokers);
-            topic_fits(&new.topic, TopicUsage::of(&known, limits), limits, brokers)?;
+            let usage = TopicUsage::of(known.iter().map(|known| &known.topic), limits);
+            topic_fits(&new.topic, usage, limits, brokers)?;
         }
         self.audited_write(call, &format!("{id}/{name}"), |_| Ok(()))
             .await?;
@@ -90,7 +101,8 @@ impl Control {
             Ok::<_, Failure>(kafka.topic_create(&kafka_topic(&new.topic)).await?)
         };
         let created = create.await;
-        created.map_err(|failure| refusal(failure, About::Topic(&new.topic.name)))?;
+        let made = created.map_err(|failure| refusal(failure, About::Topic(&new.topic.name)))?;
+        record.kafka_id = (!made.is_nil()).then(|| made.to_string());
         // Last: a call that Kafka refuses must not write over what is noted of the topic that is there. A process that
         // is killed in between leaves a topic without its remark, as if a Kafka client had made it.
         let of = instance.id;
@@ -110,7 +122,10 @@ impl Control {
             return Ok(TopicUsage::default());
         }
         match self.topic_counts(&instance.id).await {
-            Ok(topics) => Ok(TopicUsage::of(&topics, &instance.plan.usable)),
+            Ok(topics) => Ok(TopicUsage::of(
+                topics.iter().map(|known| &known.topic),
+                &instance.plan.usable,
+            )),
             Err(failure) => match self.instance_observe(&instance.id).await? {
                 Some(seen) if seen.running => Err(refusal(failure, About::Topics)),
                 _ => Ok(TopicUsage::default()),
@@ -126,7 +141,7 @@ impl Control {
         let instance = self.running_instance(cx, id).await?;
         let list = async {
             let mut kafka = self.kafka(id).await?;
-            Ok::<_, Failure>(topics_of(&mut kafka).await?)
+            Ok::<_, Failure>(described_of(&mut kafka).await?)
         };
         let topics = list.await;
         let topics = topics.map_err(|failure| refusal(failure, About::Topics))?;
@@ -138,8 +153,11 @@ impl Control {
             records.into_iter().map(|r| (r.name.clone(), r)).collect();
         Ok(topics
             .into_iter()
-            .map(|topic| TopicView {
-                record: records.remove(&topic.name),
+            .map(|Listed { topic, kafka_id }| TopicView {
+                // What was noted of an earlier topic of that name is not of this one.
+                record: records
+                    .remove(&topic.name)
+                    .filter(|record| record.is_of(kafka_id.as_deref())),
                 topic,
             })
             .collect())
@@ -168,18 +186,12 @@ impl Control {
     }
 
     /// The topics of a running instance without their settings.
-    async fn topic_counts(&self, id: &InstanceId) -> std::result::Result<Vec<Topic>, Failure> {
-        let mut kafka = self.kafka(id).await?;
-        Ok(counts_of(&mut kafka).await?)
-    }
-
-    /// Their names.
-    pub(crate) async fn topic_names(
+    pub(crate) async fn topic_counts(
         &self,
         id: &InstanceId,
-    ) -> std::result::Result<BTreeSet<String>, Failure> {
-        let topics = self.topic_counts(id).await?.into_iter();
-        Ok(topics.map(|topic| topic.name).collect())
+    ) -> std::result::Result<Vec<Listed>, Failure> {
+        let mut kafka = self.kafka(id).await?;
+        Ok(counts_of(&mut kafka).await?)
     }
 
     pub(crate) async fn running_instance(&self, cx: &Context, id: &InstanceId) -> Result<Instance> {
@@ -205,15 +217,18 @@ fn kafka_topic(topic: &Topic) -> brokerage_kafka_admin::NewTopic {
 }
 
 /// The topics that somebody made, by name, without their settings.
-async fn counts_of(kafka: &mut Client) -> std::result::Result<Vec<Topic>, AdminError> {
+async fn counts_of(kafka: &mut Client) -> std::result::Result<Vec<Listed>, AdminError> {
     let topics = kafka.topic_list().await?.into_iter();
     let made = topics.filter(|topic| !topic.is_internal);
     Ok(made
-        .map(|topic| Topic {
-            partitions: i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX),
-            replication_factor: topic.replication_factor(),
-            name: topic.name,
-            configs: BTreeMap::new(),
+        .map(|topic| Listed {
+            kafka_id: (!topic.id.is_nil()).then(|| topic.id.to_string()),
+            topic: Topic {
+                partitions: i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX),
+                replication_factor: topic.replication_factor(),
+                name: topic.name,
+                configs: BTreeMap::new(),
+            },
         })
         .collect())
 }
@@ -223,12 +238,19 @@ async fn counts_of(kafka: &mut Client) -> std::result::Result<Vec<Topic>, AdminE
 /// # Errors
 /// [`AdminError`] when its Kafka does not answer.
 pub async fn topics_of(kafka: &mut Client) -> std::result::Result<Vec<Topic>, AdminError> {
+    let listed = described_of(kafka).await?.into_iter();
+    Ok(listed.map(|listed| listed.topic).collect())
+}
+
+async fn described_of(kafka: &mut Client) -> std::result::Result<Vec<Listed>, AdminError> {
     let mut topics = counts_of(kafka).await?;
     for some in topics.chunks_mut(CONFIGS_AT_ONCE_MAX) {
-        let names = some.iter().map(|topic| ConfigResource::topic(&topic.name));
+        let names = some
+            .iter()
+            .map(|listed| ConfigResource::topic(&listed.topic.name));
         let names: Vec<ConfigResource<'_>> = names.collect();
         let described = kafka.configs_describe(&names, None).await?;
-        for (topic, entries) in some.iter_mut().zip(described) {
+        for (listed, entries) in some.iter_mut().zip(described) {
             let entries = match entries {
                 // It was deleted meanwhile: it is shown as it was.
                 Err(gone) if gone.code == ErrorCode::UnknownTopicOrPartition => continue,
@@ -237,7 +259,7 @@ pub async fn topics_of(kafka: &mut Client) -> std::result::Result<Vec<Topic>, Ad
             let own = entries
                 .into_iter()
                 .filter(|entry| entry.source == ConfigSource::Topic);
-            topic.configs = own
+            listed.topic.configs = own
                 .filter_map(|entry| Some((entry.name, entry.value?)))
                 .collect();
         }

@@ -40,10 +40,10 @@ impl Control {
         name: &str,
         edit: TopicEdit,
     ) -> Result<()> {
-        self.topic_check(&call, id, name).await?;
+        let kafka_id = self.topic_check(&call, id, name).await?;
         let (of, wanted, now) = (id.clone(), name.to_owned(), self.now());
         self.audited_write(call, &format!("{id}/{name}"), move |tx| {
-            let mut record = topic_record(tx, &of, &wanted, now)?;
+            let mut record = topic_record(tx, &of, (&wanted, kafka_id.as_deref()), now)?;
             if let Some(remark) = &edit.remark {
                 record.remark.clone_from(remark);
             }
@@ -59,39 +59,43 @@ impl Control {
         .await
     }
 
-    /// Checks that a running instance of the caller's has a topic.
+    /// Checks that a running instance of the caller's has a topic, and returns Kafka's id of it.
     pub(crate) async fn topic_check(
         &self,
         cx: &Context,
         id: &InstanceId,
         name: &str,
-    ) -> Result<()> {
+    ) -> Result<Option<String>> {
         self.running_instance(cx, id).await?;
-        let known = self.topic_names(id).await;
-        let known = known.map_err(|failure| refusal(failure, About::Topics))?;
-        if known.contains(name) {
-            return Ok(());
-        }
-        Err(Error::not_found(Kind::Topic, name))
+        let known = self.topic_counts(id).await;
+        let mut known = known
+            .map_err(|failure| refusal(failure, About::Topics))?
+            .into_iter();
+        let found = known.find(|known| known.topic.name == name);
+        let found = found.ok_or_else(|| Error::not_found(Kind::Topic, name))?;
+        Ok(found.kafka_id)
     }
 }
 
-/// The record of a topic, or its first.
+/// The record of a topic (its name, Kafka's id), or its first: what was noted of an earlier topic of that name is left out.
 pub(crate) fn topic_record(
     tx: &mut dyn Tx,
     of: &InstanceId,
-    name: &str,
+    (name, kafka_id): (&str, Option<&str>),
     now: Moment,
 ) -> TxResult<TopicRecord> {
     let found = topic_record_list(tx, of)?
         .into_iter()
-        .find(|record| record.name == name);
-    Ok(found.unwrap_or_else(|| TopicRecord {
+        .find(|record| record.name == name && record.is_of(kafka_id));
+    let mut record = found.unwrap_or_else(|| TopicRecord {
         name: name.to_owned(),
         remark: String::new(),
         tags: BTreeMap::new(),
         allow_list: BTreeSet::new(),
         notes: Notes::default(),
         created_at: now,
-    }))
+        kafka_id: None,
+    });
+    record.kafka_id = kafka_id.map(str::to_owned).or(record.kafka_id);
+    Ok(record)
 }

@@ -51,6 +51,18 @@ pub struct TopicRecord {
     pub notes: Notes,
     /// When it was made through the control plane.
     pub created_at: Moment,
+    /// Kafka's id of the topic that this is noted of; `None` where that is not known.
+    pub kafka_id: Option<String>,
+}
+
+impl TopicRecord {
+    /// Whether it is of the topic that Kafka has under this id. Where an id is not known, its name has to do.
+    pub fn is_of(&self, kafka_id: Option<&str>) -> bool {
+        match (self.kafka_id.as_deref(), kafka_id) {
+            (Some(noted), Some(seen)) => noted == seen,
+            _ => true,
+        }
+    }
 }
 
 /// The document of a record, in the column `attributes`.
@@ -60,6 +72,8 @@ struct Document {
     tags: BTreeMap<String, String>,
     allow_list: BTreeSet<String>,
     notes: Notes,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kafka_id: Option<String>,
 }
 
 documents!(Document);
@@ -74,6 +88,8 @@ enum Stored {
         tags: BTreeMap<String, String>,
         allow_list: BTreeSet<String>,
         notes: Notes,
+        #[serde(default)]
+        kafka_id: Option<String>,
     },
 }
 
@@ -90,11 +106,13 @@ impl From<Stored> for Document {
                 tags,
                 allow_list,
                 notes,
+                kafka_id,
             } => {
                 return Self {
                     tags,
                     allow_list,
                     notes,
+                    kafka_id,
                 };
             }
         };
@@ -117,6 +135,7 @@ impl From<Stored> for Document {
             tags,
             allow_list,
             notes: Notes::from_row(notes),
+            kafka_id: None,
         }
     }
 }
@@ -137,6 +156,7 @@ pub fn topic_record_put(
         allow_list,
         notes,
         created_at,
+        kafka_id,
     } = record.clone();
     let row = TopicRow {
         name,
@@ -145,6 +165,7 @@ pub fn topic_record_put(
             tags,
             allow_list,
             notes,
+            kafka_id,
         },
         created_at,
     };
@@ -171,6 +192,7 @@ pub fn topic_record_list(
         allow_list: row.document.allow_list,
         notes: row.document.notes,
         created_at: row.created_at,
+        kafka_id: row.document.kafka_id,
     };
     Ok(rows.map(record).collect())
 }
@@ -202,7 +224,13 @@ mod tests {
     use super::*;
     use crate::document;
 
-    fn check(row: &str, tags: &[(&str, &str)], allow_list: &[&str], notes: &[(&str, &str)]) {
+    fn check(
+        row: &str,
+        tags: &[(&str, &str)],
+        allow_list: &[&str],
+        notes: &[(&str, &str)],
+        kafka_id: Option<&str>,
+    ) {
         let map = |pairs: &[(&str, &str)]| {
             let text = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
             pairs.iter().map(text).collect::<BTreeMap<_, _>>()
@@ -214,6 +242,7 @@ mod tests {
                 .map(|address| (*address).to_owned())
                 .collect(),
             notes: Notes::from_row(map(notes)),
+            kafka_id: kafka_id.map(str::to_owned),
         };
         let read: Document = serde_json::from_str(row).unwrap();
         assert_eq!(read, expected, "{row}");
@@ -223,24 +252,34 @@ mod tests {
 
     #[test]
     fn rows_of_every_form_are_read() {
-        check("{}", &[], &[], &[]);
+        check("{}", &[], &[], &[], None);
         check(
             r#"{"Config":"{}","LocalTopic":"true","Tag:a":"1","Tag:b":""}"#,
             &[("a", "1"), ("b", "")],
             &[],
             &[("Config", "{}"), ("LocalTopic", "true")],
+            None,
         );
         check(
             r#"{"IpWhiteList/10.0.0.1":"","IpWhiteList/10.1.0.0/16":"","Tags":"{\"k\":\"v\"}","TopicId":"topic-1"}"#,
             &[("k", "v")],
             &["10.0.0.1", "10.1.0.0/16"],
             &[("TopicId", "topic-1")],
+            None,
         );
         check(
             r#"{"tags":{"Tags":"x"},"allow_list":["::1"],"notes":{"tags":"y"}}"#,
             &[("Tags", "x")],
             &["::1"],
             &[("tags", "y")],
+            None,
+        );
+        check(
+            r#"{"tags":{},"allow_list":[],"notes":{},"kafka_id":"an id"}"#,
+            &[],
+            &[],
+            &[],
+            Some("an id"),
         );
     }
 }

@@ -79,12 +79,28 @@ pub fn invalid(name: impl Into<String>, reason: impl Into<String>) -> CallError 
     })
 }
 
-/// A cause as a sentence: what is wrong, for callers who read it alone.
+/// A cause as a sentence: what is wrong, for callers who read it alone. Kafka's words have their full stop already.
 pub fn sentence(cause: &dyn std::fmt::Display) -> String {
     let text = cause.to_string();
-    let mut letters = text.chars();
+    let mut letters = text.trim_end_matches('.').chars();
     match letters.next() {
         Some(first) => format!("{}{}.", first.to_uppercase(), letters.as_str()),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sentence;
+
+    #[test]
+    fn a_sentence_has_one_full_stop() {
+        for (cause, expected) in [
+            ("the topic t exists already", "The topic t exists already."),
+            ("Topic 't' already exists.", "Topic 't' already exists."),
+            ("", ""),
+        ] {
+            assert_eq!(sentence(&cause), expected);
+        }
     }
 }

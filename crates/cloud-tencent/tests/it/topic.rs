@@ -1,10 +1,11 @@
 //! Topics: their settings, limits and lists.
 
 use brokerage_domain::instance::Phase;
+use brokerage_kafka_admin::NewTopic;
 use brokerage_testkit::Plane;
 use serde_json::{Value, json};
 
-use crate::calls::{bought, changed, check_refused, result, running, with};
+use crate::calls::{bought, call, changed, check_refused, result, running, with};
 
 fn topic(id: &str, name: &str) -> Value {
     json!({ "InstanceId": id, "TopicName": name, "PartitionNum": 3, "ReplicaNum": 2 })
@@ -457,4 +458,91 @@ async fn a_deleted_topic_is_gone() {
         result(&plane, "DescribeTopic", json!({ "InstanceId": id })).await["TotalCount"],
         0
     );
+}
+
+fn by_kafka(name: &str) -> NewTopic {
+    NewTopic {
+        name: name.into(),
+        partitions: 1,
+        replication_factor: 1,
+        configs: Default::default(),
+    }
+}
+
+/// One sentence, with one full stop.
+fn assert_sentence(told: &str) {
+    let first = told.chars().next();
+    let is_sentence = first.is_some_and(char::is_uppercase)
+        && told.ends_with('.')
+        && !told.ends_with("..")
+        && !told.contains(". ");
+    assert!(is_sentence, "{told}");
+}
+
+/// Whoever refuses it, the control plane or Kafka: a sentence that has the topic's name once.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_of_a_topic_is_told_in_one_sentence() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane).await;
+    // Topics of Kafka's own are not listed: Kafka itself has to refuse this one.
+    let mut kafka = plane.kafka(&id).await;
+    kafka.topic_create(&by_kafka("__hidden")).await.unwrap();
+    result(&plane, "CreateTopic", topic(&id, "or.ders")).await;
+    let many = changed(topic(&id, "new"), &json!({ "PartitionNum": 1_000 }));
+    for (action, request, code, message) in [
+        (
+            "CreateTopic",
+            topic(&id, "or.ders"),
+            "InvalidParameterValue.TopicNameAlreadyExist",
+            "The topic or.ders exists already.",
+        ),
+        (
+            "CreateTopic",
+            topic(&id, "__hidden"),
+            "InvalidParameterValue.TopicNameAlreadyExist",
+            "The topic __hidden exists already.",
+        ),
+        (
+            "CreateTopic",
+            topic(&id, "or_ders"),
+            "InvalidParameterValue",
+            "Topic 'or_ders' collides with existing topic: or.ders.",
+        ),
+        ("CreateTopic", many, "LimitExceeded", ""),
+        (
+            "DeleteTopic",
+            json!({ "InstanceId": id, "TopicName": "gone" }),
+            "ResourceNotFound",
+            "The topic gone does not exist.",
+        ),
+    ] {
+        let answer = call(&plane, action, request.clone()).await;
+        let told = answer.json["Response"]["Error"]["Message"].as_str();
+        let told = told.unwrap_or("");
+        assert_eq!(
+            crate::calls::code(&answer),
+            code,
+            "{action} {request}: {told}"
+        );
+        assert!(message.is_empty() || told == message, "{told}");
+        assert_sentence(told);
+    }
+}
+
+/// What is noted of a topic goes with it, also when a Kafka client deletes it and makes another of its name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_made_anew_by_a_kafka_client_shows_nothing_of_the_old_one() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane).await;
+    let request = changed(topic(&id, "orders"), &json!({ "Note": "the first" }));
+    result(&plane, "CreateTopic", request).await;
+    let note = async || {
+        let listed = result(&plane, "DescribeTopic", json!({ "InstanceId": id })).await;
+        listed["TopicList"][0]["Note"].clone()
+    };
+    assert_eq!(note().await, "the first");
+    let mut kafka = plane.kafka(&id).await;
+    kafka.topic_delete("orders").await.unwrap();
+    kafka.topic_create(&by_kafka("orders")).await.unwrap();
+    assert_eq!(note().await, "");
 }

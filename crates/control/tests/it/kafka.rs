@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use brokerage_control::tag::{TagEdit, Tagged};
 use brokerage_control::topic::NewTopic;
+use brokerage_control::topic_edit::TopicEdit;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Phase;
@@ -198,6 +200,69 @@ async fn a_refused_topic_leaves_nothing_behind() {
         [""],
         "what a Kafka client made has no remark"
     );
+}
+
+/// A Kafka client deletes a topic and makes another of its name: what was noted of the first is not the second's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_made_anew_under_its_name_has_nothing_of_the_old_one() {
+    let (plane, id) = running().await;
+    let cx = plane.context("ckafka", REGION).await;
+    let record = async || {
+        let topics = plane.control.topic_list(&cx, &id).await.unwrap();
+        topics.into_iter().next().unwrap().record
+    };
+    let remark = |remark: &str| TopicEdit {
+        remark: Some(remark.to_owned()),
+        ..TopicEdit::default()
+    };
+    let tag = |key: &str| TagEdit {
+        set: [(key.to_owned(), "x".to_owned())].into(),
+        tags_max: 10,
+        ..TagEdit::default()
+    };
+    let tagged = || Tagged {
+        instance: id.clone(),
+        topic: Some("t".to_owned()),
+    };
+    let change = async || plane.change("ckafka", REGION).await;
+    create_noted(&plane, &id, "t", "the first").await.unwrap();
+    let control = &plane.control;
+    control
+        .tags_edit(change().await, vec![tagged()], tag("first"))
+        .await
+        .unwrap();
+    let made_anew = async || {
+        let mut kafka = plane.kafka(id.as_str()).await;
+        kafka.topic_delete("t").await.unwrap();
+        let theirs = brokerage_kafka_admin::NewTopic {
+            name: "t".to_owned(),
+            partitions: 1,
+            replication_factor: 1,
+            configs: BTreeMap::new(),
+        };
+        kafka.topic_create(&theirs).await.unwrap();
+    };
+    assert_eq!(record().await.unwrap().remark, "the first");
+    made_anew().await;
+    assert_eq!(record().await, None, "nothing is noted of it");
+    // The next write begins anew, whichever it is.
+    control
+        .topic_edit(change().await, &id, "t", remark("the second"))
+        .await
+        .unwrap();
+    let second = record().await.unwrap();
+    assert_eq!(
+        (second.remark.as_str(), second.tags.len()),
+        ("the second", 0)
+    );
+    made_anew().await;
+    control
+        .tags_edit(change().await, vec![tagged()], tag("third"))
+        .await
+        .unwrap();
+    let third = record().await.unwrap();
+    let keys: Vec<&str> = third.tags.keys().map(String::as_str).collect();
+    assert_eq!((third.remark.as_str(), keys), ("", vec!["third"]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

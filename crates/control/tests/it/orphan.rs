@@ -3,9 +3,12 @@
 use brokerage_control::orphan::Orphan;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Phase;
+use brokerage_domain::listing::Listing;
 use brokerage_engine::Engine;
 use brokerage_engine::fake::{Fault, Method};
-use brokerage_testkit::Plane;
+use brokerage_store::Store;
+use brokerage_store::instance::{Attention, instance_by_id, instance_insert};
+use brokerage_testkit::{Plane, PlaneOptions};
 
 use crate::purchase::{buy, release};
 
@@ -31,11 +34,17 @@ async fn with_orphan() -> (Plane, InstanceId, InstanceId) {
     plane
         .let_time_pass_until("ckafka", of, Phase::Running)
         .await;
-    let seen = plane.engine.observe_cluster(&known).await.unwrap().unwrap();
+    let orphan = make_orphan(&plane, &known).await;
+    (plane, known, orphan)
+}
+
+/// A cluster like that of an instance, which nobody bought.
+async fn make_orphan(plane: &Plane, known: &InstanceId) -> InstanceId {
+    let seen = plane.engine.observe_cluster(known).await.unwrap().unwrap();
     let mut spec = seen.spec.unwrap();
     spec.id = InstanceId::new("ckafka-stranger");
     plane.engine.ensure_cluster(&spec).await.unwrap();
-    (plane, known, spec.id)
+    spec.id
 }
 
 async fn runs(plane: &Plane, id: &InstanceId) -> bool {
@@ -79,6 +88,42 @@ async fn an_orphan_is_stopped_told_and_kept_until_an_operator_deletes_it() {
     assert_eq!(plane.control.orphan_count(), 0);
     let listed = plane.engine.list_clusters().await.unwrap();
     assert_eq!(listed, [known]);
+}
+
+/// The wrong backup was there for a while: its clusters were stopped, and what the right one knows of them starts again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_whose_record_comes_back_is_started_again() {
+    let store = Store::open_sqlite_in_memory().unwrap();
+    let options = PlaneOptions {
+        store: Some(store.clone()),
+        ..PlaneOptions::default()
+    };
+    let plane = Plane::start(options).await;
+    let known = buy(&plane, 1).await.unwrap().instance_ids.remove(0);
+    let of = known.as_str();
+    plane
+        .let_time_pass_until("ckafka", of, Phase::Running)
+        .await;
+    let orphan = make_orphan(&plane, &known).await;
+    wait_until(&plane, async || {
+        plane.control.orphan_count() == 1 && !runs(&plane, &orphan).await
+    })
+    .await;
+    let (of, wanted) = (known.clone(), orphan.clone());
+    let put_back = store.write("put_back", move |tx| {
+        let mut instance = instance_by_id(tx, &of)?.unwrap();
+        instance.id = wanted.clone();
+        let listing = Listing::ById;
+        instance_insert(tx, &instance, Attention::Settled, listing)
+    });
+    put_back.await.unwrap();
+    assert!(!runs(&plane, &orphan).await, "it stays stopped till a look");
+    wait_until(&plane, async || {
+        plane.control.task_wake("stop_orphans");
+        plane.control.orphan_count() == 0 && runs(&plane, &orphan).await
+    })
+    .await;
+    assert_eq!(plane.control.orphan_list().await.unwrap(), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

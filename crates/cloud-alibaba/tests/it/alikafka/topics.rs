@@ -1,11 +1,11 @@
 //! Topics and what they take of an instance.
 
 use brokerage_domain::id::InstanceId;
-use brokerage_kafka_admin::NewTopic;
+use brokerage_kafka_admin::{AlterConfig, ConfigChange, ConfigResource, NewTopic};
 use brokerage_testkit::Plane;
 use serde_json::{Value, json};
 
-use super::{EXAMPLE, bought, done, refused, running, shown, started, with};
+use super::{EXAMPLE, bought, call, done, refused, running, shown, started, with};
 
 const FIELD: &str = "BIZ_FIELD_CHECK_INVALID";
 
@@ -210,7 +210,13 @@ async fn a_topics_config_shows_nothing_that_is_not_in_force() {
     let id = InstanceId::new(id);
     let topic = plane.topics(id.as_str()).await.remove(0);
     let mut kafka = plane.kafka(id.as_str()).await;
-    kafka.topic_delete(&topic.name).await.unwrap();
+    let changes = [
+        ("max.message.bytes", ConfigChange::Delete),
+        ("cleanup.policy", ConfigChange::Set("compact")),
+    ];
+    let changes = changes.map(|(name, change)| AlterConfig { name, change });
+    let resource = ConfigResource::topic(&topic.name);
+    kafka.configs_alter(resource, &changes).await.unwrap();
     let mut topic = NewTopic {
         name: topic.name,
         partitions: topic.partitions,
@@ -222,13 +228,12 @@ async fn a_topics_config_shows_nothing_that_is_not_in_force() {
     topic
         .configs
         .insert("cleanup.policy".into(), "compact".into());
-    kafka.topic_create(&topic).await.unwrap();
     topic.name = "others".into();
     kafka.topic_create(&topic).await.unwrap();
     for (name, expected) in [
         (
             "topic",
-            json!({ "retention.ms": 3_600_000, "replication-factor": "3" }),
+            json!({ "retention.ms": 3_600_000, "replication-factor": 2 }),
         ),
         ("others", json!({ "retention.ms": "3600000" })),
     ] {
@@ -493,4 +498,119 @@ async fn a_topic_beyond_what_was_bought_is_refused() {
         refused(&plane, "CreateTopic", &more).await,
         (400, "BIZ_QUOTA_EXCEEDED".to_owned())
     );
+}
+
+fn by_kafka(name: &str) -> NewTopic {
+    NewTopic {
+        name: name.into(),
+        partitions: 1,
+        replication_factor: 1,
+        configs: Default::default(),
+    }
+}
+
+/// One sentence, with one full stop.
+fn assert_sentence(told: &str) {
+    let first = told.chars().next();
+    let is_sentence = first.is_some_and(char::is_uppercase)
+        && told.ends_with('.')
+        && !told.ends_with("..")
+        && !told.contains(". ");
+    assert!(is_sentence, "{told}");
+}
+
+/// Whoever refuses it, the control plane or Kafka: a sentence that has the topic's name once.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_of_a_topic_is_told_in_one_sentence() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane).await;
+    let mut kafka = plane.kafka(&id).await;
+    // Topics of Kafka's own are not listed: Kafka itself has to refuse this one.
+    kafka.topic_create(&by_kafka("__hidden")).await.unwrap();
+    let create = |name, changes: &[(&'static str, &'static str)]| {
+        let mut params = vec![
+            ("InstanceId", id.as_str()),
+            ("Topic", name),
+            ("Remark", "r"),
+        ];
+        params.extend_from_slice(changes);
+        params
+    };
+    done(&plane, "CreateTopic", &create("or.ders", &[])).await;
+    for (action, params, code, message) in [
+        (
+            "CreateTopic",
+            create("or.ders", &[]),
+            "BIZ_TOPIC_EXISTED",
+            "The topic or.ders exists already.",
+        ),
+        (
+            "CreateTopic",
+            create("__hidden", &[]),
+            "BIZ_TOPIC_EXISTED",
+            "The topic __hidden exists already.",
+        ),
+        (
+            "CreateTopic",
+            create("or_ders", &[]),
+            FIELD,
+            "Topic 'or_ders' collides with existing topic: or.ders.",
+        ),
+        (
+            "CreateTopic",
+            create("new", &[("Config", r#"{"retention.ms":"x"}"#)]),
+            FIELD,
+            "",
+        ),
+        (
+            "DeleteTopic",
+            create("gone", &[])[..2].to_vec(),
+            "BIZ_TOPIC_NOT_FOUND",
+            "The topic gone does not exist.",
+        ),
+    ] {
+        let answer = call(
+            &plane,
+            action,
+            &with(&params, &[("RegionId", Some("cn-hangzhou"))]),
+        )
+        .await;
+        let told = answer.json["Message"].as_str().unwrap_or("");
+        assert_eq!(super::code(&answer), code, "{action} {params:?}: {told}");
+        assert!(message.is_empty() || told == message, "{told}");
+        assert_sentence(told);
+    }
+}
+
+/// What is noted of a topic goes with it, also when a Kafka client deletes it and makes another of its name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_made_anew_by_a_kafka_client_shows_nothing_of_the_old_one() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane).await;
+    let topic = [
+        ("InstanceId", id.as_str()),
+        ("Topic", "orders"),
+        ("Remark", "the first"),
+        ("Tag.1.Key", "team"),
+        ("Tag.1.Value", "a"),
+    ];
+    done(&plane, "CreateTopic", &topic).await;
+    let shown = async || {
+        let answer = listed(&plane, &id, &[]).await;
+        let topic = &answer["TopicList"]["TopicVO"][0];
+        (topic["Remark"].clone(), topic["Tags"]["TagVO"].clone())
+    };
+    let team = json!([{ "Key": "team", "Value": "a" }]);
+    assert_eq!(shown().await, (json!("the first"), team));
+    let mut kafka = plane.kafka(&id).await;
+    kafka.topic_delete("orders").await.unwrap();
+    kafka.topic_create(&by_kafka("orders")).await.unwrap();
+    assert_eq!(shown().await, (json!(""), json!([])));
+    done(
+        &plane,
+        "ModifyTopicRemark",
+        &with(&topic[..2], &[("Remark", Some("the second"))]),
+    )
+    .await;
+    assert_eq!(shown().await, (json!("the second"), json!([])));
 }
