@@ -8,7 +8,7 @@
     reason = "a measurement that fails ends the example"
 )]
 
-#[path = "../tests/all/support.rs"]
+#[path = "../tests/it/support.rs"]
 #[expect(dead_code, reason = "tests use more of it")]
 mod support;
 

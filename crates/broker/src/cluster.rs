@@ -3,10 +3,10 @@
 pub(crate) mod broker;
 mod disk;
 pub(crate) mod fetch_session;
-#[cfg(test)]
-mod housekeeping_tests;
 pub(crate) mod observation;
 pub(crate) mod shared;
+#[cfg(test)]
+mod tests;
 mod topic;
 mod user;
 

@@ -44,8 +44,6 @@ mod clock;
 mod cluster;
 mod coordinator;
 mod counters;
-#[cfg(test)]
-mod crash_tests;
 mod error;
 mod host;
 mod log;
@@ -58,6 +56,8 @@ mod release;
 mod security;
 mod spec;
 mod timers;
+#[cfg(any(test, feature = "trace"))]
+pub mod trace;
 mod turn;
 mod vital;
 

@@ -1,8 +1,6 @@
 //! The log of one partition: segments of record batches on disk, in Kafka's own format.
 
 pub(crate) mod batch;
-#[cfg(test)]
-mod batch_tests;
 pub(crate) mod compaction;
 pub(crate) mod disk;
 pub(crate) mod durability;
@@ -17,8 +15,6 @@ pub(crate) mod region;
 pub(crate) mod segment;
 pub(crate) mod stored_bytes;
 
-#[cfg(test)]
-pub(crate) mod damage_tests;
 mod segments;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -13,8 +13,6 @@ mod distinct;
 mod election;
 mod fetch;
 mod fetch_answer;
-#[cfg(test)]
-mod fuzz_tests;
 mod group;
 mod list_offsets;
 mod log_dir;
@@ -28,12 +26,12 @@ mod sasl;
 mod scram;
 mod shape;
 mod super_user;
+#[cfg(test)]
+mod tests;
 mod topic;
 mod transaction;
 mod usage;
 mod version;
-#[cfg(test)]
-mod work_tests;
 
 use authorization::OPERATIONS_UNKNOWN;
 use usage::Usage;

@@ -1,4 +1,7 @@
-//! A cluster without sockets: requests go in as frames, answers come out.
+//! For tests, behind the feature `trace`: a cluster without sockets, every change of whose disk is seen and may be
+//! refused. The broker itself never uses this module.
+
+#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 use std::{
     net::SocketAddr,
@@ -10,9 +13,20 @@ use std::{
     time::Duration,
 };
 
+#[cfg(test)]
 use brokerage_kafka_admin::{read_answer, request_frame};
-use bytes::{Buf, Bytes, BytesMut};
-use kafka_protocol::{protocol::Request, records::RecordBatchDecoder};
+#[cfg(test)]
+use bytes::Buf;
+use bytes::{BufMut, Bytes, BytesMut};
+#[cfg(test)]
+use kafka_protocol::protocol::Request;
+use kafka_protocol::{
+    messages::{
+        ProduceRequest, TopicName, TransactionalId,
+        produce_request::{PartitionProduceData, TopicProduceData},
+    },
+    records::RecordBatchDecoder,
+};
 
 use crate::{
     clock::Clock,
@@ -23,16 +37,20 @@ use crate::{
         file::FileCache,
         partition::{FetchRange, Partition},
     },
-    metadata::state::TransactionStatus,
+    metadata::state::{ClusterState, TransactionStatus},
     process::Process,
     protocol::{self, Context, Reply},
     spec::{Authorization, BrokerSpec, ClusterLimits, ClusterSpec, LogIntervals, TopicDefaults},
 };
 
+pub use crate::log::disk::{Change, Watch};
+
 const CLUSTER: &str = "c";
 /// Of every request: each has a connection of its own.
+#[cfg(test)]
 const CORRELATION_ID: i32 = 1;
 /// Bytes of a frame's length, which is the network's and not the protocol's.
+#[cfg(test)]
 const LENGTH_BYTES: usize = 4;
 
 /// A clock that is moved by hand.
@@ -45,26 +63,120 @@ impl Clock for HandClock {
 }
 
 /// When a test begins.
-pub(crate) const NOW_MS: i64 = 1_700_000_000_000;
+pub const NOW_MS: i64 = 1_700_000_000_000;
 
 /// One record as a consumer sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Seen {
+pub struct Seen {
+    /// Where it is.
     pub offset: i64,
+    /// Its key, if it has one.
     pub key: Option<String>,
+    /// Its value; `None` in a tombstone.
     pub value: Option<String>,
 }
 
-pub(crate) struct Running {
-    pub cluster: Arc<Cluster>,
+/// Key or value of a record.
+pub type Field = Option<Vec<u8>>;
+
+/// What a producer would send: records with these keys and values, and increasing timestamps.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// Key and value of each.
+    pub records: Vec<(Field, Field)>,
+    /// Of the first record; each next one is a millisecond later.
+    pub timestamp_ms: i64,
+    /// Producer id, epoch and first sequence number.
+    pub producer: Option<(i64, i16, i32)>,
+    /// Whether the batch belongs to a transaction.
+    pub is_transactional: bool,
+}
+
+fn put_varint(out: &mut Vec<u8>, value: i64) {
+    let mut value = ((value << 1) ^ (value >> 63)) as u64;
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+fn put_optional(out: &mut Vec<u8>, value: Option<&Vec<u8>>) {
+    match value {
+        None => put_varint(out, -1),
+        Some(value) => {
+            put_varint(out, value.len() as i64);
+            out.extend(value);
+        }
+    }
+}
+
+/// The batch that a producer makes of a draft, not compressed.
+pub fn build(draft: &Draft) -> Bytes {
+    let mut records = Vec::new();
+    for (at, (key, value)) in draft.records.iter().enumerate() {
+        let mut body = vec![0];
+        put_varint(&mut body, at as i64);
+        put_varint(&mut body, at as i64);
+        put_optional(&mut body, key.as_ref());
+        put_optional(&mut body, value.as_ref());
+        put_varint(&mut body, 0);
+        put_varint(&mut records, body.len() as i64);
+        records.extend(body);
+    }
+    let (producer_id, epoch, sequence) = draft.producer.unwrap_or((-1, -1, -1));
+    let count = draft.records.len() as i32;
+    let mut tail = BytesMut::new();
+    tail.put_i16(if draft.is_transactional { 0x10 } else { 0 });
+    tail.put_i32(count - 1);
+    tail.put_i64(draft.timestamp_ms);
+    tail.put_i64(draft.timestamp_ms + i64::from(count) - 1);
+    tail.put_i64(producer_id);
+    tail.put_i16(epoch);
+    tail.put_i32(sequence);
+    tail.put_i32(count);
+    tail.put_slice(&records);
+    let mut out = BytesMut::new();
+    out.put_i64(0);
+    out.put_i32((tail.len() + 9) as i32);
+    out.put_i32(-1);
+    out.put_u8(2);
+    out.put_u32(crc32c::crc32c(&tail));
+    out.put_slice(&tail);
+    out.freeze()
+}
+
+/// A request to produce one batch.
+pub fn produce(
+    topic: &str,
+    partition: i32,
+    batch: &Bytes,
+    transactional_id: Option<&str>,
+) -> ProduceRequest {
+    let data = PartitionProduceData::default()
+        .with_index(partition)
+        .with_records(Some(batch.clone()));
+    let data = TopicProduceData::default()
+        .with_name(TopicName(topic.to_owned().into()))
+        .with_partition_data(vec![data]);
+    ProduceRequest::default()
+        .with_transactional_id(transactional_id.map(|id| TransactionalId(id.to_owned().into())))
+        .with_acks(-1)
+        .with_topic_data(vec![data])
+}
+
+/// A cluster of one broker: requests go in as frames, answers come out. It panics where a test would fail.
+pub struct TracedCluster {
+    pub(crate) cluster: Arc<Cluster>,
     clock: Arc<HandClock>,
 }
 
-impl Running {
-    pub(crate) fn open(dir: &Path, disk: Disk, durability: Durability) -> Self {
+impl TracedCluster {
+    /// Opens the cluster in a directory of data. `watch` is asked before each change of the disk.
+    pub fn open(dir: &Path, watch: Option<Arc<dyn Watch>>, durability: Durability) -> Self {
         let clock = Arc::new(HandClock(AtomicI64::new(NOW_MS)));
         let process = Process::new(clock.clone(), 1);
-        let files = FileCache::on(disk, 64);
+        let files = FileCache::on(watch.map_or_else(Disk::default, Disk::watched), 64);
         let shared = Shared::new(process, files, durability, LogIntervals::default());
         let spec = ClusterSpec {
             id: CLUSTER.to_owned(),
@@ -89,15 +201,20 @@ impl Running {
     }
 
     /// One request on a connection of its own.
+    #[cfg(test)]
     pub(crate) async fn call<R: Request>(&self, request: R, version: i16) -> R::Response {
         let mut frame = request_frame(&request, version, CORRELATION_ID, "test").unwrap();
         frame.advance(LENGTH_BYTES);
-        let mut answer = self.answer(frame).await.unwrap().unwrap();
+        let mut answer = self.answer_frame(frame).await.unwrap();
         answer.advance(LENGTH_BYTES);
         read_answer::<R>(answer, version, CORRELATION_ID).unwrap()
     }
 
-    /// What a frame is answered with.
+    /// What a frame without its length is answered with; `None` if there is no answer.
+    pub async fn answer_frame(&self, frame: Bytes) -> Option<Bytes> {
+        self.answer(frame).await.unwrap()
+    }
+
     pub(crate) async fn answer(
         &self,
         frame: Bytes,
@@ -116,13 +233,50 @@ impl Running {
         self.cluster.topics().get(topic)?.partition(partition)
     }
 
+    /// How many partitions a topic has; `None` if there is no such topic.
+    pub fn partitions_count(&self, topic: &str) -> Option<usize> {
+        Some(self.cluster.topics().get(topic)?.partitions().len())
+    }
+
+    /// Whether a partition is there.
+    pub fn has_partition(&self, topic: &str, partition: i32) -> bool {
+        self.partition(topic, partition).is_some()
+    }
+
+    /// Whether a partition is served: after a failed flush it is not, until it is opened anew.
+    pub fn is_in_service(&self, topic: &str, partition: i32) -> bool {
+        let partition = self.partition(topic, partition);
+        partition.is_some_and(|partition| partition.watermarks().is_ok())
+    }
+
+    /// A setting of a topic, if the topic has one of its own.
+    pub fn topic_config(&self, topic: &str, name: &str) -> Option<String> {
+        let configs = |state: &ClusterState| state.topics.get(topic)?.configs.get(name).cloned();
+        self.cluster.journal().read(configs)
+    }
+
+    /// The offset that a group has committed.
+    pub fn committed_offset(&self, group: &str, topic: &str, partition: i32) -> Option<i64> {
+        let key = (topic.to_owned(), partition);
+        let offset = |state: &ClusterState| {
+            let committed = &state.offsets.get(group)?.committed;
+            Some(committed.get(&key)?.offset)
+        };
+        self.cluster.journal().read(offset)
+    }
+
+    /// The next producer id that is given out.
+    pub fn next_producer_id(&self) -> i64 {
+        self.cluster.journal().read(|state| state.next_producer_id)
+    }
+
     /// What its clock says.
-    pub(crate) fn now_ms(&self) -> i64 {
+    pub fn now_ms(&self) -> i64 {
         self.clock.now_ms()
     }
 
     /// Moves the clock and looks after everything.
-    pub(crate) async fn keep_house(&self, later_ms: i64) {
+    pub async fn keep_house(&self, later_ms: i64) {
         self.clock.0.fetch_add(later_ms, Ordering::SeqCst);
         self.cluster.note_use();
         let cluster = self.cluster.clone();
@@ -132,7 +286,7 @@ impl Running {
     }
 
     /// Has what a crash interrupted completed.
-    pub(crate) async fn settle(&self) {
+    pub async fn settle(&self) {
         self.cluster.transactions().resume();
         let is_settled = || {
             self.cluster.journal().read(|state| {
@@ -150,12 +304,7 @@ impl Running {
     }
 
     /// All that a consumer sees of a partition, with the start of its log.
-    pub(crate) fn read(
-        &self,
-        topic: &str,
-        partition: i32,
-        is_read_committed: bool,
-    ) -> (i64, Vec<Seen>) {
+    pub fn read(&self, topic: &str, partition: i32, is_read_committed: bool) -> (i64, Vec<Seen>) {
         let log = self.partition(topic, partition).unwrap();
         let marks = log.watermarks().unwrap();
         let mut out = Vec::new();
@@ -200,12 +349,12 @@ impl Running {
     }
 
     /// Stops as a process does that is asked to.
-    pub(crate) async fn close(&self) {
+    pub async fn close(&self) {
         self.cluster.stop().await.unwrap();
     }
 
     /// Goes away without writing anything more.
-    pub(crate) async fn abandon(&self) {
+    pub async fn abandon(&self) {
         self.cluster.halt().await;
     }
 }

@@ -5,17 +5,12 @@ use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use tempfile::TempDir;
 
 use crate::{
-    crash_tests::{
-        cluster::{NOW_MS, Running},
-        produce,
-    },
-    log::durability::Durability,
     log::{
         batch::{self, BatchHeader, HEADER_BYTES},
-        disk::Disk,
-        tests::{Draft, build},
+        durability::Durability,
     },
     spec::TopicSpec,
+    trace::{Draft, NOW_MS, TracedCluster, build, produce},
 };
 
 const SECOND_MS: i64 = 1_000;
@@ -25,13 +20,13 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 const NO_TIMESTAMP: i64 = -1;
 
 struct Bench {
-    running: Running,
+    running: TracedCluster,
     _dir: TempDir,
 }
 
 async fn bench(configs: &[(&str, &str)]) -> Bench {
     let dir = tempfile::tempdir().unwrap();
-    let running = Running::open(dir.path(), Disk::default(), Durability::Process);
+    let running = TracedCluster::open(dir.path(), None, Durability::Process);
     running.cluster.elect().unwrap();
     let configs = configs.iter();
     let topic = TopicSpec {

@@ -650,3 +650,6 @@ pub(crate) fn marker_of(header: &BatchHeader, body: &[u8]) -> Option<Marker> {
     .ok()?;
     marker
 }
+
+#[cfg(test)]
+mod tests;

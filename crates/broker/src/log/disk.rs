@@ -20,31 +20,39 @@ const FILE_MODE: u32 = 0o600;
 /// One change, or a request to make earlier ones durable.
 #[derive(Debug, Clone, Copy)]
 #[cfg_attr(
-    not(test),
+    not(any(test, feature = "trace")),
     expect(dead_code, reason = "only the watches of tests look into it")
 )]
-pub(crate) enum Change<'a> {
+pub enum Change<'a> {
     /// A directory is made; its parent is there.
     CreateDir(&'a Path),
     /// A directory is removed with all that is in it.
     RemoveDir(&'a Path),
     /// An empty file is made, unless there is a file of this name.
     CreateFile(&'a Path),
+    /// A file is removed.
     RemoveFile(&'a Path),
     /// A file or directory gets another name, in the place of a file that had it.
     Rename {
+        /// What it is called until then.
         from: &'a Path,
+        /// What it is called from then on.
         to: &'a Path,
     },
     /// Both parts are written one after the other.
     Write {
+        /// The file.
         path: &'a Path,
+        /// Where the first part begins.
         position: u64,
+        /// What is written.
         parts: [&'a [u8]; 2],
     },
     /// A file is cut, or filled with zeros, to this size.
     Truncate {
+        /// The file.
         path: &'a Path,
+        /// How large it is from then on.
         size_bytes: u64,
     },
     /// The content of a file becomes durable, but not its name.
@@ -54,8 +62,11 @@ pub(crate) enum Change<'a> {
 }
 
 /// Is told of each change before it is made.
-pub(crate) trait Watch: Send + Sync {
-    /// An error is given to whoever wanted the change, which is not made then.
+pub trait Watch: Send + Sync {
+    /// Called before a change is made.
+    ///
+    /// # Errors
+    /// To refuse the change: it is not made then, and whoever wanted it gets the error.
     fn before(&self, change: &Change<'_>) -> io::Result<()>;
 }
 
@@ -68,7 +79,7 @@ pub(crate) struct Disk {
 
 impl Disk {
     /// A disk whose changes are seen, and may be refused, by `watch`.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "trace"))]
     pub(crate) fn watched(watch: Arc<dyn Watch>) -> Self {
         Self { watch: Some(watch) }
     }

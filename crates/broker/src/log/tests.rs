@@ -1,8 +1,10 @@
 //! The log against a plain model, and torn tails.
 
+pub(crate) mod damage;
+
 use std::{path::Path, sync::Arc};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 
 use super::{
@@ -12,7 +14,10 @@ use super::{
     recovery,
     region::ReadPlan,
 };
-use crate::error::ErrorCode;
+use crate::{
+    error::ErrorCode,
+    trace::{Draft, build},
+};
 
 const OPTIONS: LogOptions = LogOptions {
     segment_bytes: 600,
@@ -30,71 +35,6 @@ pub(crate) const RULES: BatchRules = BatchRules {
 };
 /// The broker's clock while logs are filled.
 pub(crate) const NOW_MS: i64 = 0;
-
-/// Key or value of a record.
-type Field = Option<Vec<u8>>;
-
-/// What a producer would send: records with these keys and values, and increasing timestamps.
-#[derive(Debug, Clone)]
-pub(crate) struct Draft {
-    pub records: Vec<(Field, Field)>,
-    pub timestamp_ms: i64,
-    pub producer: Option<(i64, i16, i32)>,
-    pub is_transactional: bool,
-}
-
-fn put_varint(out: &mut Vec<u8>, value: i64) {
-    let mut value = ((value << 1) ^ (value >> 63)) as u64;
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-fn put_optional(out: &mut Vec<u8>, value: Option<&Vec<u8>>) {
-    match value {
-        None => put_varint(out, -1),
-        Some(value) => {
-            put_varint(out, value.len() as i64);
-            out.extend(value);
-        }
-    }
-}
-
-pub(crate) fn build(draft: &Draft) -> Bytes {
-    let mut records = Vec::new();
-    for (at, (key, value)) in draft.records.iter().enumerate() {
-        let mut body = vec![0];
-        put_varint(&mut body, at as i64);
-        put_varint(&mut body, at as i64);
-        put_optional(&mut body, key.as_ref());
-        put_optional(&mut body, value.as_ref());
-        put_varint(&mut body, 0);
-        put_varint(&mut records, body.len() as i64);
-        records.extend(body);
-    }
-    let (producer_id, epoch, sequence) = draft.producer.unwrap_or((-1, -1, -1));
-    let count = draft.records.len() as i32;
-    let mut tail = BytesMut::new();
-    tail.put_i16(if draft.is_transactional { 0x10 } else { 0 });
-    tail.put_i32(count - 1);
-    tail.put_i64(draft.timestamp_ms);
-    tail.put_i64(draft.timestamp_ms + i64::from(count) - 1);
-    tail.put_i64(producer_id);
-    tail.put_i16(epoch);
-    tail.put_i32(sequence);
-    tail.put_i32(count);
-    tail.put_slice(&records);
-    let mut out = BytesMut::new();
-    out.put_i64(0);
-    out.put_i32((tail.len() + 9) as i32);
-    out.put_i32(-1);
-    out.put_u8(2);
-    out.put_u32(crc32c::crc32c(&tail));
-    out.put_slice(&tail);
-    out.freeze()
-}
 
 fn plain(count: usize, timestamp_ms: i64) -> Draft {
     let record = |at: usize| (Some(vec![at as u8]), Some(vec![b'v'; 10]));
@@ -521,7 +461,7 @@ mod compaction {
         now_ms: 1_000_000,
     };
 
-    type Contents = BTreeMap<Vec<u8>, Field>;
+    type Contents = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
     /// Key to value, and all offsets, as a reader from the start sees them.
     fn contents(log: &mut Log) -> (Contents, Vec<i64>) {

@@ -34,7 +34,7 @@ impl Answer {
     }
 
     /// Everything in one piece.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "trace"))]
     pub(crate) fn joined(&self) -> std::io::Result<Bytes> {
         let mut out = bytes::BytesMut::new();
         for part in &self.0 {

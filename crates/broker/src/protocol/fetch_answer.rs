@@ -209,5 +209,4 @@ pub(super) fn without_records() -> PartitionData {
 }
 
 #[cfg(test)]
-#[path = "fetch_answer_tests.rs"]
 mod tests;

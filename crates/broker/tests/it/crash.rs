@@ -7,20 +7,40 @@
 //! A short run looks at some of the points; `CRASH_SEEDS=n` looks at all of them, with `n` random losses of
 //! power at each. `cargo xtask kill` does so.
 
-pub(crate) mod cluster;
 mod expectation;
 mod membership;
 mod refusal;
-mod trace;
+mod storage;
 mod workload;
 
-pub(crate) use expectation::produce;
+use brokerage_broker::{Durability, trace::TracedCluster};
+use brokerage_kafka_admin::{read_answer, request_frame};
+use bytes::Buf;
+use kafka_protocol::protocol::Request;
 
-use cluster::Running;
 use expectation::Expectation;
-use trace::{Crash, Event, Recorder, Storage};
+use storage::{Crash, Event, Recorder, Storage};
 
-use crate::log::{disk::Disk, durability::Durability};
+/// Of every request: each has a connection of its own.
+const CORRELATION_ID: i32 = 1;
+/// Bytes of the length before each frame.
+const LENGTH_BYTES: usize = 4;
+
+/// Requests on a cluster without sockets.
+trait Call {
+    /// One request on a connection of its own.
+    async fn call<R: Request>(&self, request: R, version: i16) -> R::Response;
+}
+
+impl Call for TracedCluster {
+    async fn call<R: Request>(&self, request: R, version: i16) -> R::Response {
+        let mut frame = request_frame(&request, version, CORRELATION_ID, "test").unwrap();
+        frame.advance(LENGTH_BYTES);
+        let mut answer = self.answer_frame(frame).await.unwrap();
+        answer.advance(LENGTH_BYTES);
+        read_answer::<R>(answer, version, CORRELATION_ID).unwrap()
+    }
+}
 
 /// In a short run one of so many points is looked at.
 const SHORT_STEP: usize = 7;
@@ -43,7 +63,7 @@ fn scratch() -> tempfile::TempDir {
 async fn recorded(durability: Durability) -> Vec<Event> {
     let dir = scratch();
     let recorder = Recorder::new(dir.path());
-    let running = Running::open(dir.path(), Disk::watched(recorder.clone()), durability);
+    let running = TracedCluster::open(dir.path(), Some(recorder.clone()), durability);
     let mut workload = workload::Workload::new(running, recorder.clone());
     workload.run().await.unwrap();
     let (start, _) = workload.running.read("old", 0, false);
@@ -63,7 +83,7 @@ async fn check_after(
     let dir = scratch();
     storage.write_to(dir.path());
     let recorder = Recorder::new(dir.path());
-    let running = Running::open(dir.path(), Disk::watched(recorder.clone()), durability);
+    let running = TracedCluster::open(dir.path(), Some(recorder.clone()), durability);
     running.settle().await;
     let mut expectation = expectation.clone();
     expectation.check(&running, what);
@@ -81,7 +101,7 @@ async fn check_after(
     };
     let dir = scratch();
     again.write_to(dir.path());
-    let running = Running::open(dir.path(), Disk::default(), durability);
+    let running = TracedCluster::open(dir.path(), None, durability);
     running.settle().await;
     expectation.check(&running, &format!("{what}, repeated, then again"));
     running.abandon().await;

@@ -8,6 +8,8 @@ mod brokers;
 mod client_scram;
 mod cluster;
 mod configs;
+#[cfg(feature = "trace")]
+mod crash;
 mod damage;
 mod fetch;
 mod limits;

@@ -774,5 +774,4 @@ fn metadata_of(protocols: &[(String, Bytes)], protocol: &str) -> Bytes {
 }
 
 #[cfg(test)]
-#[path = "classic_tests.rs"]
 mod tests;

@@ -687,5 +687,4 @@ impl ConsumerGroup {
 }
 
 #[cfg(test)]
-#[path = "consumer_tests.rs"]
 mod tests;

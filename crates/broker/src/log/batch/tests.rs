@@ -4,12 +4,15 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::{
-    batch::{self, Batch, BatchHeader, BatchRefusal, BatchRules, HEADER_BYTES, NO_TIMESTAMP},
-    record::{self, Compression},
-    tests::{Draft, RULES, build},
+use crate::{
+    error::ErrorCode,
+    log::{
+        batch::{self, Batch, BatchHeader, BatchRefusal, BatchRules, HEADER_BYTES, NO_TIMESTAMP},
+        record::{self, Compression},
+        tests::RULES,
+    },
+    trace::{Draft, build},
 };
-use crate::error::ErrorCode;
 
 const CODECS: std::ops::RangeInclusive<i16> = 0..=4;
 

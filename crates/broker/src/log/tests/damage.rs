@@ -6,13 +6,17 @@ use std::path::{Path, PathBuf};
 use bytes::BytesMut;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
-use super::{
-    Log, LogOptions,
-    batch::{self, BatchHeader, Marker},
-    file::FileCache,
-    find_timestamp, recovery,
-    tests::{Draft, NOW_MS, open, valid},
+use super::{NOW_MS, open, valid};
+use crate::{
+    log::{
+        Log, LogOptions,
+        batch::{self, BatchHeader, Marker},
+        file::FileCache,
+        find_timestamp, recovery,
+    },
+    trace::Draft,
 };
+
 const OPTIONS: LogOptions = LogOptions {
     segment_bytes: 900,
     segment_ms: i64::MAX,

@@ -5,7 +5,7 @@ use rand::{SeedableRng, rngs::StdRng};
 
 use super::*;
 use crate::{
-    log::damage_tests::{cases, damage},
+    log::tests::damage::{cases, damage},
     metadata::state::{ClusterState, CommittedOffset, Record},
 };
 

@@ -11,16 +11,14 @@ use kafka_protocol::{
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
-use super::{api::SERVED, shape::sample};
 use crate::{
-    crash_tests::cluster::Running,
-    log::durability::Durability,
     log::{
         batch::{self, BatchRules},
-        disk::Disk,
+        durability::Durability,
         record,
-        tests::{Draft, build},
     },
+    protocol::{api::SERVED, shape::sample},
+    trace::{Draft, NOW_MS, TracedCluster, build},
 };
 
 /// Requests that wait for others are given up after this.
@@ -37,7 +35,7 @@ fn batches() -> Vec<Bytes> {
     let record = (Some(b"key".to_vec()), Some(b"value".to_vec()));
     let draft = |producer, is_transactional| Draft {
         records: vec![record.clone(), record.clone()],
-        timestamp_ms: crate::crash_tests::cluster::NOW_MS,
+        timestamp_ms: NOW_MS,
         producer,
         is_transactional,
     };
@@ -58,7 +56,7 @@ fn batches() -> Vec<Bytes> {
 fn with_body(codec: i16, count: i32, body: &[u8]) -> Bytes {
     let plain = build(&Draft {
         records: vec![(Some(b"k".to_vec()), None)],
-        timestamp_ms: crate::crash_tests::cluster::NOW_MS,
+        timestamp_ms: NOW_MS,
         producer: None,
         is_transactional: false,
     });
@@ -184,7 +182,7 @@ fn frame(key: ApiKey, version: i16, body: &[u8]) -> Bytes {
 }
 
 /// Sends one frame. What is answered must be an answer to it.
-async fn send(running: &Running, frame: Bytes, what: &str) {
+async fn send(running: &TracedCluster, frame: Bytes, what: &str) {
     let answered = AssertUnwindSafe(running.answer(frame.clone())).catch_unwind();
     let Ok(answered) = tokio::time::timeout(PATIENCE, answered).await else {
         return;
@@ -218,7 +216,7 @@ async fn send(running: &Running, frame: Bytes, what: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn every_request_is_answered_or_its_connection_closed() {
     let dir = tempfile::tempdir().unwrap();
-    let running = Running::open(dir.path(), Disk::default(), Durability::Process);
+    let running = TracedCluster::open(dir.path(), None, Durability::Process);
     let batches = batches();
     for served in SERVED {
         for version in served.served_min..=served.max {
@@ -248,7 +246,7 @@ async fn every_request_is_answered_or_its_connection_closed() {
     let answer = running.call(ApiVersionsRequest::default(), 0).await;
     assert_eq!(answer.error_code, 0);
     running.close().await;
-    let running = Running::open(dir.path(), Disk::default(), Durability::Process);
+    let running = TracedCluster::open(dir.path(), None, Durability::Process);
     assert_eq!(
         running
             .call(ApiVersionsRequest::default(), 0)

@@ -10,15 +10,11 @@ use kafka_protocol::{
     protocol::{Request, StrBytes},
 };
 
-use super::{Context, handle};
 use crate::{
-    crash_tests::cluster::{NOW_MS, Running},
     log::durability::Durability,
-    log::{
-        disk::Disk,
-        tests::{Draft, build},
-    },
+    protocol::{Context, handle},
     spec::TopicSpec,
+    trace::{Draft, NOW_MS, TracedCluster, build},
 };
 
 /// Entries of a request.
@@ -39,7 +35,7 @@ fn all<T>(one: impl Fn(usize) -> T) -> Vec<T> {
 }
 
 /// How often the thread was given back before the answer came.
-async fn steps<R: Request>(running: &Running, request: R, version: i16) -> usize {
+async fn steps<R: Request>(running: &TracedCluster, request: R, version: i16) -> usize {
     let mut call = pin!(running.call(request, version));
     let mut steps = 0;
     poll_fn(|context| {
@@ -56,8 +52,8 @@ async fn steps<R: Request>(running: &Running, request: R, version: i16) -> usize
     steps
 }
 
-async fn running(dir: &std::path::Path) -> Running {
-    let running = Running::open(dir, Disk::default(), Durability::Process);
+async fn running(dir: &std::path::Path) -> TracedCluster {
+    let running = TracedCluster::open(dir, None, Durability::Process);
     let spec = TopicSpec {
         name: "t".to_owned(),
         partitions: 1,

@@ -2,38 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use brokerage_broker::trace::{TracedCluster, produce};
 use bytes::Bytes;
-use kafka_protocol::{
-    messages::{
-        ProduceRequest, TopicName, TransactionalId,
-        produce_request::{PartitionProduceData, TopicProduceData},
-    },
-    protocol::StrBytes,
-};
+use kafka_protocol::messages::TopicName;
+use kafka_protocol::protocol::StrBytes;
 
-use super::cluster::Running;
+use super::Call;
 
 pub(super) fn topic_name(name: &str) -> TopicName {
     TopicName(StrBytes::from_string(name.to_owned()))
-}
-
-/// A request to produce one batch.
-pub(crate) fn produce(
-    topic: &str,
-    partition: i32,
-    batch: &Bytes,
-    transactional_id: Option<&str>,
-) -> ProduceRequest {
-    let data = PartitionProduceData::default()
-        .with_index(partition)
-        .with_records(Some(batch.clone()));
-    let data = TopicProduceData::default()
-        .with_name(topic_name(topic))
-        .with_partition_data(vec![data]);
-    ProduceRequest::default()
-        .with_transactional_id(transactional_id.map(|id| TransactionalId(id.to_owned().into())))
-        .with_acks(-1)
-        .with_topic_data(vec![data])
 }
 
 /// Whether a thing is settled.
@@ -137,11 +114,11 @@ impl Expectation {
         }
     }
 
-    pub(super) fn check(&self, running: &Running, what: &str) {
+    pub(super) fn check(&self, running: &TracedCluster, what: &str) {
         self.check_topics(running, what);
         let mut committing: BTreeMap<usize, BTreeSet<bool>> = BTreeMap::new();
         for ((topic, partition), expected) in &self.partitions {
-            let is_there = running.cluster.topics().get(topic).is_some();
+            let is_there = running.partitions_count(topic).is_some();
             match self.topics[topic].known {
                 Known::Yes | Known::MaybeNoMore | Known::Maybe if is_there => {
                     let compacted = self.topics[topic].is_compacted;
@@ -168,25 +145,21 @@ impl Expectation {
         self.check_offsets(running, &committing, what);
     }
 
-    fn check_topics(&self, running: &Running, what: &str) {
+    fn check_topics(&self, running: &TracedCluster, what: &str) {
         for (name, expected) in &self.topics {
-            let found = running.cluster.topics().get(name);
+            let found = running.partitions_count(name);
             match expected.known {
                 Known::Yes => assert!(found.is_some(), "{what}: topic {name} is gone"),
                 Known::No => assert!(found.is_none(), "{what}: topic {name} is back"),
                 Known::Maybe | Known::MaybeNoMore => {}
             }
-            let Some(found) = found else { continue };
-            let partitions = found.partitions().len();
+            let Some(partitions) = found else { continue };
             assert!(
                 expected.partitions.contains(&partitions),
                 "{what}: {name} has {partitions} partitions, not {:?}",
                 expected.partitions
             );
-            let value = running
-                .cluster
-                .journal()
-                .read(|state| state.topics[name].configs.get("max.message.bytes").cloned());
+            let value = running.topic_config(name, "max.message.bytes");
             assert!(
                 expected.message_bytes_max.contains(&value),
                 "{what}: max.message.bytes of {name} is {value:?}, not {:?}",
@@ -197,7 +170,7 @@ impl Expectation {
 
     fn check_partition(
         &self,
-        running: &Running,
+        running: &TracedCluster,
         place: (&str, i32),
         expected: &ExpectedPartition,
         is_compacted: bool,
@@ -205,7 +178,7 @@ impl Expectation {
         what: &str,
     ) {
         let what = format!("{what}: {}-{}", place.0, place.1);
-        if running.partition(place.0, place.1).is_none() {
+        if !running.has_partition(place.0, place.1) {
             // Not grown yet; which numbers of partitions are possible was checked before.
             assert!(expected.batches.iter().all(|batch| batch.offset.is_none()));
             return;
@@ -287,18 +260,12 @@ impl Expectation {
 
     fn check_offsets(
         &self,
-        running: &Running,
+        running: &TracedCluster,
         committing: &BTreeMap<usize, BTreeSet<bool>>,
         what: &str,
     ) {
         for ((group, topic, partition), expected) in &self.offsets {
-            let found = running.cluster.journal().read(|state| {
-                let offsets = state.offsets.get(group)?;
-                offsets
-                    .committed
-                    .get(&(topic.clone(), *partition))
-                    .map(|at| at.offset)
-            });
+            let found = running.committed_offset(group, topic, *partition);
             let is_fine = found == expected.acknowledged
                 || found.is_some_and(|found| expected.possible.contains(&found));
             assert!(
@@ -307,13 +274,7 @@ impl Expectation {
             );
         }
         for (transaction, ((group, topic, partition), offset)) in &self.pending_offsets {
-            let found = running.cluster.journal().read(|state| {
-                let offsets = state.offsets.get(group)?;
-                offsets
-                    .committed
-                    .get(&(topic.clone(), *partition))
-                    .map(|at| at.offset)
-            });
+            let found = running.committed_offset(group, topic, *partition);
             let is_seen = found == Some(*offset);
             match self.transactions[*transaction] {
                 Outcome::None | Outcome::Open | Outcome::Aborted => {
@@ -336,10 +297,7 @@ impl Expectation {
                 }
             }
         }
-        let next = running
-            .cluster
-            .journal()
-            .read(|state| state.next_producer_id);
+        let next = running.next_producer_id();
         assert!(
             self.producer_ids.iter().all(|id| *id < next),
             "{what}: producer ids are given twice"
@@ -347,12 +305,10 @@ impl Expectation {
     }
 
     /// Idempotent producers send again what was acknowledged last, and what was not acknowledged.
-    pub(super) async fn repeat(&mut self, running: &Running, what: &str) {
+    pub(super) async fn repeat(&mut self, running: &TracedCluster, what: &str) {
         let mut again = Vec::new();
         for ((topic, partition), expected) in &self.partitions {
-            if running.partition(topic, *partition).is_none()
-                || self.topics[topic].known != Known::Yes
-            {
+            if !running.has_partition(topic, *partition) || self.topics[topic].known != Known::Yes {
                 continue;
             }
             let repeatable =

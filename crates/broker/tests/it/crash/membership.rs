@@ -1,5 +1,6 @@
 //! Members of groups go on after the broker was killed: nobody has to join again.
 
+use brokerage_broker::{Durability, trace::TracedCluster};
 use bytes::Bytes;
 use kafka_protocol::{
     messages::{
@@ -13,8 +14,9 @@ use kafka_protocol::{
     protocol::StrBytes,
 };
 
-use super::{Crash, Recorder, Running, Storage, expectation::topic_name, scratch, workload};
-use crate::log::{disk::Disk, durability::Durability};
+use super::expectation::topic_name;
+use super::storage::{Crash, Recorder, Storage};
+use super::{Call, scratch, workload};
 
 fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
@@ -27,13 +29,12 @@ fn group(name: &str) -> GroupId {
 /// A cluster with topic `t`, before and after a crash that leaves as little as it may.
 async fn crashed<T>(
     durability: Durability,
-    before: impl AsyncFnOnce(&Running) -> T,
-    after: impl AsyncFnOnce(&Running, T),
+    before: impl AsyncFnOnce(&TracedCluster) -> T,
+    after: impl AsyncFnOnce(&TracedCluster, T),
 ) {
     let dir = scratch();
     let recorder = Recorder::new(dir.path());
-    let disk = Disk::watched(recorder.clone());
-    let running = Running::open(dir.path(), disk, durability);
+    let running = TracedCluster::open(dir.path(), Some(recorder.clone()), durability);
     let mut workload = workload::Workload::new(running, recorder.clone());
     workload.create("t", 4, &[]).await.unwrap();
     let told = before(&workload.running).await;
@@ -47,7 +48,7 @@ async fn crashed<T>(
     };
     let dir = scratch();
     storage.after(crash).write_to(dir.path());
-    let running = Running::open(dir.path(), Disk::default(), durability);
+    let running = TracedCluster::open(dir.path(), None, durability);
     after(&running, told).await;
     running.abandon().await;
 }
@@ -66,7 +67,7 @@ fn join(member_id: &str, instance_id: Option<&str>) -> JoinGroupRequest {
         .with_protocols(vec![protocol])
 }
 
-async fn heartbeat(running: &Running, member_id: &str, generation: i32) -> i16 {
+async fn heartbeat(running: &TracedCluster, member_id: &str, generation: i32) -> i16 {
     let request = HeartbeatRequest::default()
         .with_group_id(group("classic"))
         .with_generation_id(generation)
@@ -90,7 +91,7 @@ fn sync(member_id: &str, generation: i32, assignment: Option<&'static [u8]>) -> 
 }
 
 /// Joins as the only member; returns its id and generation.
-async fn become_member(running: &Running) -> (String, i32) {
+async fn become_member(running: &TracedCluster) -> (String, i32) {
     let given = running.call(join("", None), 9).await;
     assert_eq!(given.error_code, 79, "a member id is required");
     let joined = running.call(join(&given.member_id, None), 9).await;
@@ -157,7 +158,7 @@ async fn classic_members_go_on_after_a_loss_of_power() {
 
 #[tokio::test]
 async fn a_static_member_that_came_back_is_known_by_its_new_id_after_a_restart() {
-    let before = async |running: &Running| {
+    let before = async |running: &TracedCluster| {
         let first = running.call(join("", Some("i")), 9).await;
         let id = first.member_id.to_string();
         let request = sync(&id, first.generation_id, Some(b"all of it"));
@@ -198,7 +199,7 @@ fn beat(member_id: &str, epoch: i32, owned: Vec<TopicPartitions>) -> ConsumerGro
 }
 
 async fn consumer_members_go_on(durability: Durability) {
-    let before = async |running: &Running| {
+    let before = async |running: &TracedCluster| {
         let joined = running.call(beat("m", 0, Vec::new()), 1).await;
         assert_eq!(joined.error_code, 0);
         let assigned = joined.assignment.unwrap().topic_partitions;

@@ -1,10 +1,9 @@
 //! A disk that refuses one change: what was acknowledged before and after is there when power goes away.
 
-use super::{
-    Crash, Expectation, Recorder, Running, Storage, check_after, crash_point, scratch,
-    trace::Event, workload,
-};
-use crate::log::{disk::Disk, durability::Durability};
+use brokerage_broker::{Durability, trace::TracedCluster};
+
+use super::storage::{Crash, Event, Recorder, Storage};
+use super::{Expectation, check_after, crash_point, scratch, workload};
 
 /// KAFKA_STORAGE_ERROR: what clients are told of it.
 const STORAGE_ERROR: i16 = 56;
@@ -17,7 +16,7 @@ const SHORT_STEP: usize = 73;
 async fn check(durability: Durability, refused: usize) -> bool {
     let dir = scratch();
     let recorder = Recorder::new(dir.path());
-    let running = Running::open(dir.path(), Disk::watched(recorder.clone()), durability);
+    let running = TracedCluster::open(dir.path(), Some(recorder.clone()), durability);
     recorder.refuse_after(refused);
     let mut workload = workload::Workload::new(running, recorder.clone());
     if let Err(workload::Refused(code)) = workload.run().await {
@@ -82,8 +81,7 @@ async fn a_refusal_is_not_acknowledged_when_the_process_is_killed() {
 async fn a_partition_that_cannot_be_flushed_is_out_of_service() {
     let dir = scratch();
     let recorder = Recorder::new(dir.path());
-    let disk = Disk::watched(recorder.clone());
-    let running = Running::open(dir.path(), disk, Durability::Power);
+    let running = TracedCluster::open(dir.path(), Some(recorder.clone()), Durability::Power);
     let mut workload = workload::Workload::new(running, recorder.clone());
     workload.create("t", 2, &[]).await.unwrap();
     workload.write("t", 0, None, None, 1).await.unwrap();
@@ -93,17 +91,10 @@ async fn a_partition_that_cannot_be_flushed_is_out_of_service() {
     assert_eq!(workload.write("t", 0, None, None, 1).await, storage_error);
     assert!(recorder.has_refused());
     assert_eq!(workload.write("t", 0, None, None, 1).await, storage_error);
-    assert!(
-        workload
-            .running
-            .partition("t", 0)
-            .unwrap()
-            .watermarks()
-            .is_err()
-    );
+    assert!(!workload.running.is_in_service("t", 0));
     assert_eq!(workload.write("t", 1, None, None, 1).await, Ok(()));
     workload.running.abandon().await;
-    let running = Running::open(dir.path(), Disk::default(), Durability::Power);
+    let running = TracedCluster::open(dir.path(), None, Durability::Power);
     let mut workload = workload::Workload::new(running, recorder);
     assert_eq!(workload.write("t", 0, None, None, 1).await, Ok(()));
 }
@@ -113,8 +104,7 @@ async fn a_partition_that_cannot_be_flushed_is_out_of_service() {
 async fn a_batch_that_cannot_be_written_is_refused_alone() {
     let dir = scratch();
     let recorder = Recorder::new(dir.path());
-    let disk = Disk::watched(recorder.clone());
-    let running = Running::open(dir.path(), disk, Durability::Power);
+    let running = TracedCluster::open(dir.path(), Some(recorder.clone()), Durability::Power);
     let mut workload = workload::Workload::new(running, recorder.clone());
     workload.create("t", 1, &[]).await.unwrap();
     workload.write("t", 0, None, None, 1).await.unwrap();

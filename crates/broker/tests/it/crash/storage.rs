@@ -11,11 +11,11 @@ use std::{
     sync::Arc,
 };
 
+use brokerage_broker::trace::{Change, Watch};
 use parking_lot::Mutex;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::Expectation;
-use crate::log::disk::{Change, Watch};
 
 /// A disk writes so many bytes whole or not at all.
 const SECTOR_BYTES: usize = 512;

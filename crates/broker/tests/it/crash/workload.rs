@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use brokerage_broker::trace::{Draft, TracedCluster, build, produce};
 use bytes::Bytes;
 use kafka_protocol::{
     messages::{
@@ -21,14 +22,12 @@ use kafka_protocol::{
 };
 
 use super::{
-    cluster::Running,
+    Call,
     expectation::{
-        Expectation, ExpectedBatch, ExpectedPartition, ExpectedTopic, Known, Outcome, produce,
-        topic_name,
+        Expectation, ExpectedBatch, ExpectedPartition, ExpectedTopic, Known, Outcome, topic_name,
     },
-    trace::Recorder,
+    storage::Recorder,
 };
-use crate::log::tests::{Draft, build};
 
 const TRANSACTIONAL_ID: &str = "tx";
 const GROUP: &str = "g";
@@ -56,7 +55,7 @@ pub(super) struct Producer {
 }
 
 pub(super) struct Workload {
-    pub running: Running,
+    pub running: TracedCluster,
     recorder: Arc<Recorder>,
     known: Expectation,
     next_value: usize,
@@ -72,7 +71,7 @@ fn group() -> GroupId {
 }
 
 impl Workload {
-    pub(super) fn new(running: Running, recorder: Arc<Recorder>) -> Self {
+    pub(super) fn new(running: TracedCluster, recorder: Arc<Recorder>) -> Self {
         Self {
             running,
             recorder,
@@ -122,11 +121,11 @@ impl Workload {
         for round in 0..2 {
             let topics: Vec<String> = self.known.topics.keys().cloned().collect();
             for topic in topics.iter().filter(|topic| *topic != "compacted") {
-                if self.running.partition(topic, 0).is_some() {
+                if self.running.has_partition(topic, 0) {
                     refused += usize::from(self.write(topic, 0, None, None, 1).await.is_err());
                 }
             }
-            if self.running.partition("plain", 1).is_some() {
+            if self.running.has_partition("plain", 1) {
                 let committed = self.commit_offset("plain", 1, 1_000 + round, "").await;
                 refused += usize::from(committed.is_err());
             }
