@@ -36,7 +36,7 @@ use crate::{
     metadata::{
         directory::segments_bytes,
         journal::{Beside, Journal, JournalError},
-        state::{ClusterState, Record},
+        state::{ClusterState, MetadataRecord},
         topic::Topics,
     },
     process::Process,
@@ -515,7 +515,7 @@ impl Cluster {
             let idle = idle
                 .into_iter()
                 .filter(|group| !self.groups.has_members(group));
-            records.extend(idle.map(|group| Record::GroupGone { group }));
+            records.extend(idle.map(|group| MetadataRecord::GroupGone { group }));
             Ok::<_, Infallible>((records, ()))
         });
         if let Err(error) = written {

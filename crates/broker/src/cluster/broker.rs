@@ -12,7 +12,7 @@ use crate::{
     log::partition::Partition,
     metadata::{
         leadership::{Leadership, Live, NO_LEADER},
-        state::{ClusterState, Record, TopicRecord},
+        state::{ClusterState, MetadataRecord, TopicRecord},
         topic::Topic,
         topic_config::TopicSettings,
     },
@@ -134,7 +134,7 @@ impl Cluster {
     }
 
     /// Records of the leaders that change when these brokers are stopped.
-    fn elections(&self, state: &ClusterState, stopped: &BTreeSet<i32>) -> Vec<Record> {
+    fn elections(&self, state: &ClusterState, stopped: &BTreeSet<i32>) -> Vec<MetadataRecord> {
         let spec = self.spec();
         let live = Live {
             brokers: spec.brokers.len() as i32,
@@ -151,7 +151,7 @@ impl Cluster {
                 });
                 let at = was.elect(&replicas, live, is_unclean);
                 if at != was {
-                    records.push(Record::Leader {
+                    records.push(MetadataRecord::Leader {
                         topic: topic.id,
                         partition,
                         at,
@@ -236,7 +236,7 @@ impl Cluster {
             if !is_new {
                 return Ok((Vec::new(), ()));
             }
-            let mut records = vec![Record::Broker {
+            let mut records = vec![MetadataRecord::Broker {
                 id: broker_id,
                 is_stopped,
             }];
@@ -276,7 +276,7 @@ impl Cluster {
             let record = record.ok_or(ErrorCode::UnknownTopicOrPartition)?;
             let was = leadership_of(state, record, partition);
             let at = self.elect_one(was, record, partition, election)?;
-            let record = Record::Leader {
+            let record = MetadataRecord::Leader {
                 topic: record.id,
                 partition,
                 at,
@@ -338,7 +338,7 @@ impl Cluster {
                         was.elect_preferred(&present(&replicas, live.brokers), live)
                     });
                     if at != *was {
-                        records.push(Record::Leader {
+                        records.push(MetadataRecord::Leader {
                             topic: topic.id,
                             partition,
                             at,

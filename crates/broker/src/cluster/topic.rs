@@ -14,7 +14,7 @@ use crate::{
     metadata::{
         directory::DELETED_SUFFIX,
         leadership::{Leadership, Live, spread},
-        state::{ClusterState, Record, TopicRecord},
+        state::{ClusterState, MetadataRecord, TopicRecord},
         topic::{Topic, check_topic_name, is_internal},
         topic_config::{self, TopicSettings},
     },
@@ -258,7 +258,12 @@ impl Cluster {
 
     /// Places the partitions from `from` on that are not placed by hand, and says what the journal has to
     /// know of the topic. They simply follow each other while all brokers run.
-    fn place(&self, state: &ClusterState, record: &mut TopicRecord, from: i32) -> Vec<Record> {
+    fn place(
+        &self,
+        state: &ClusterState,
+        record: &mut TopicRecord,
+        from: i32,
+    ) -> Vec<MetadataRecord> {
         let live = Live {
             brokers: self.spec().brokers.len() as i32,
             stopped: &state.stopped_brokers,
@@ -274,13 +279,13 @@ impl Cluster {
             listed.extend(spread(record.first_leader, open, factor, live));
             record.assignments = listed;
         }
-        let mut records = vec![Record::Topic(record.clone())];
+        let mut records = vec![MetadataRecord::Topic(record.clone())];
         for partition in from..record.partitions {
             let replicas = record.replicas(partition);
             let at = Leadership::initial(&replicas, live);
             if replicas.first() != Some(&at.leader_id) {
                 let topic = record.id;
-                records.push(Record::Leader {
+                records.push(MetadataRecord::Leader {
                     topic,
                     partition,
                     at,
@@ -304,7 +309,7 @@ impl Cluster {
             }
             is_marked = self.topics.note_deleting(name);
             let name = name.to_owned();
-            Ok((vec![Record::TopicGone { name }], ()))
+            Ok((vec![MetadataRecord::TopicGone { name }], ()))
         });
         let ((), position) = written.inspect_err(|_| {
             if is_marked {
@@ -455,7 +460,7 @@ impl Cluster {
         let position = {
             let _turn = self.topics.take_up();
             let (record, position) = self.journal.change(|state| {
-                decide(state).map(|record| (vec![Record::Topic(record.clone())], record))
+                decide(state).map(|record| (vec![MetadataRecord::Topic(record.clone())], record))
             })?;
             if let Some(topic) = self.topics.get(name) {
                 topic.set_settings(TopicSettings::new(&record.configs, &self.spec()));

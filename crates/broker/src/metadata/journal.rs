@@ -47,7 +47,7 @@ pub(crate) enum JournalError {
     Io(#[from] io::Error),
     /// A line whose checksum is right but that this version does not understand.
     #[error("line {line} is not understood")]
-    Record {
+    MetadataRecord {
         line: usize,
         #[source]
         source: serde_json::Error,
@@ -198,7 +198,7 @@ fn decode<R: DeserializeOwned>(
         out.sound_bytes = at;
         if let Some(json) = content.filter(|_| mark.is_none()) {
             let record = serde_json::from_slice(json);
-            let unknown = |source| JournalError::Record {
+            let unknown = |source| JournalError::MetadataRecord {
                 line: lines,
                 source,
             };

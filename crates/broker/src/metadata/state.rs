@@ -134,7 +134,7 @@ pub(crate) type QuotaEntity = BTreeMap<String, Option<String>>;
 /// One change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "t")]
-pub(crate) enum Record {
+pub(crate) enum MetadataRecord {
     Topic(TopicRecord),
     TopicGone {
         name: String,
@@ -251,7 +251,7 @@ pub(crate) enum Record {
 }
 
 /// What is bounded in number goes into as many records as it takes.
-fn in_records<T>(all: Vec<T>, record: impl Fn(Vec<T>) -> Record) -> Vec<Record> {
+fn in_records<T>(all: Vec<T>, record: impl Fn(Vec<T>) -> MetadataRecord) -> Vec<MetadataRecord> {
     let mut records = Vec::with_capacity(all.len().div_ceil(OFFSETS_PER_RECORD_MAX));
     let mut rest = all.into_iter();
     loop {
@@ -263,7 +263,7 @@ fn in_records<T>(all: Vec<T>, record: impl Fn(Vec<T>) -> Record) -> Vec<Record> 
     }
 }
 
-impl Record {
+impl MetadataRecord {
     /// Offsets that a group commits.
     pub(crate) fn offsets(
         group: &str,
@@ -331,23 +331,23 @@ pub(crate) struct ClusterState {
 }
 
 impl JournaledState for ClusterState {
-    type Record = Record;
+    type Record = MetadataRecord;
 
-    fn apply(&mut self, record: Record) {
+    fn apply(&mut self, record: MetadataRecord) {
         match record {
-            Record::Topic(topic) => {
+            MetadataRecord::Topic(topic) => {
                 self.topics.insert(topic.name.clone(), topic);
             }
-            Record::TopicGone { name } => self.drop_topic(&name),
-            Record::LogStart {
+            MetadataRecord::TopicGone { name } => self.drop_topic(&name),
+            MetadataRecord::LogStart {
                 topic,
                 partition,
                 offset,
             } => {
                 self.log_starts.insert((topic, partition), offset);
             }
-            Record::ProducerIds { next } => self.next_producer_id = next,
-            Record::Offset {
+            MetadataRecord::ProducerIds { next } => self.next_producer_id = next,
+            MetadataRecord::Offset {
                 group,
                 topic,
                 partition,
@@ -359,35 +359,37 @@ impl JournaledState for ClusterState {
                     .committed
                     .insert((topic, partition), at);
             }
-            Record::Offsets { group, offsets } => {
+            MetadataRecord::Offsets { group, offsets } => {
                 let known = &mut self.offsets.entry(group).or_default().committed;
                 known.extend(offsets);
             }
-            Record::OffsetGone {
+            MetadataRecord::OffsetGone {
                 group,
                 topic,
                 partition,
             } => self.forget_offsets(&group, &[(topic, partition)]),
-            Record::OffsetsGone { group, partitions } => self.forget_offsets(&group, &partitions),
-            Record::GroupGone { group } => {
+            MetadataRecord::OffsetsGone { group, partitions } => {
+                self.forget_offsets(&group, &partitions)
+            }
+            MetadataRecord::GroupGone { group } => {
                 self.offsets.remove(&group);
                 self.groups.remove(&group);
                 self.consumer_groups.remove(&group);
             }
-            Record::Group { group, at } => {
+            MetadataRecord::Group { group, at } => {
                 self.groups.insert(group, at);
             }
-            Record::ConsumerGroup { group, at } => {
+            MetadataRecord::ConsumerGroup { group, at } => {
                 self.consumer_groups.entry(group).or_default().at = at;
             }
-            Record::ConsumerMember { group, member, at } => {
+            MetadataRecord::ConsumerMember { group, member, at } => {
                 let members = &mut self.consumer_groups.entry(group).or_default().members;
                 match at {
                     Some(at) => members.insert(member, *at),
                     None => members.remove(&member),
                 };
             }
-            Record::PendingOffset {
+            MetadataRecord::PendingOffset {
                 group,
                 producer_id,
                 topic,
@@ -400,7 +402,7 @@ impl JournaledState for ClusterState {
                     .or_default()
                     .insert((topic, partition), at);
             }
-            Record::PendingOffsets {
+            MetadataRecord::PendingOffsets {
                 group,
                 producer_id,
                 offsets,
@@ -408,7 +410,7 @@ impl JournaledState for ClusterState {
                 let pending = &mut self.offsets.entry(group).or_default().pending;
                 pending.entry(producer_id).or_default().extend(offsets);
             }
-            Record::PendingEnd {
+            MetadataRecord::PendingEnd {
                 group,
                 producer_id,
                 is_committed,
@@ -419,37 +421,37 @@ impl JournaledState for ClusterState {
                     offsets.committed.extend(pending);
                 }
             }
-            Record::Transaction { id, at } => {
+            MetadataRecord::Transaction { id, at } => {
                 let bytes = id.len();
                 if self.transactions.insert(id, at).is_none() {
                     self.transactional_id_bytes += bytes;
                 }
             }
-            Record::TransactionGone { id } => {
+            MetadataRecord::TransactionGone { id } => {
                 if self.transactions.remove(&id).is_some() {
                     self.transactional_id_bytes -= id.len();
                 }
             }
-            Record::Broker { id, is_stopped } => {
+            MetadataRecord::Broker { id, is_stopped } => {
                 match is_stopped {
                     true => self.stopped_brokers.insert(id),
                     false => self.stopped_brokers.remove(&id),
                 };
             }
-            Record::Leader {
+            MetadataRecord::Leader {
                 topic,
                 partition,
                 at,
             } => {
                 self.leaderships.insert((topic, partition), at);
             }
-            Record::Quota { entity, values } if values.is_empty() => {
+            MetadataRecord::Quota { entity, values } if values.is_empty() => {
                 self.quotas.remove(&entity);
             }
-            Record::Quota { entity, values } => {
+            MetadataRecord::Quota { entity, values } => {
                 self.quotas.insert(entity, values);
             }
-            Record::Scram {
+            MetadataRecord::Scram {
                 user,
                 mechanism,
                 credential,
@@ -457,7 +459,7 @@ impl JournaledState for ClusterState {
                 let credentials = self.users.entry(user).or_default();
                 credentials.insert(mechanism, credential);
             }
-            Record::ScramGone { user, mechanism } => {
+            MetadataRecord::ScramGone { user, mechanism } => {
                 if let Some(credentials) = self.users.get_mut(&user) {
                     credentials.remove(&mechanism);
                     if credentials.is_empty() {
@@ -467,27 +469,25 @@ impl JournaledState for ClusterState {
                     }
                 }
             }
-            Record::ImaginarySecret { secret } => self.imaginary_secret = Some(secret),
-            Record::Acl(acl) => Arc::make_mut(&mut self.acls).insert(acl),
-            Record::AclGone(acl) => Arc::make_mut(&mut self.acls).remove(&acl),
-            Record::SuperUser { user, is_super } => self.set_super(user, is_super),
+            MetadataRecord::ImaginarySecret { secret } => self.imaginary_secret = Some(secret),
+            MetadataRecord::Acl(acl) => Arc::make_mut(&mut self.acls).insert(acl),
+            MetadataRecord::AclGone(acl) => Arc::make_mut(&mut self.acls).remove(&acl),
+            MetadataRecord::SuperUser { user, is_super } => self.set_super(user, is_super),
         }
     }
 
-    fn snapshot(&self) -> Vec<Record> {
-        let mut out = vec![Record::ProducerIds {
+    fn snapshot(&self) -> Vec<MetadataRecord> {
+        let mut out = vec![MetadataRecord::ProducerIds {
             next: self.next_producer_id,
         }];
-        out.extend(self.topics.values().cloned().map(Record::Topic));
-        out.extend(
-            self.log_starts
-                .iter()
-                .map(|((topic, partition), offset)| Record::LogStart {
-                    topic: *topic,
-                    partition: *partition,
-                    offset: *offset,
-                }),
-        );
+        out.extend(self.topics.values().cloned().map(MetadataRecord::Topic));
+        out.extend(self.log_starts.iter().map(|((topic, partition), offset)| {
+            MetadataRecord::LogStart {
+                topic: *topic,
+                partition: *partition,
+                offset: *offset,
+            }
+        }));
         out.extend(self.snapshot_members());
         for (group, offsets) in &self.offsets {
             out.extend(snapshot_group(group, offsets));
@@ -495,32 +495,38 @@ impl JournaledState for ClusterState {
         out.extend(
             self.transactions
                 .iter()
-                .map(|(id, at)| Record::Transaction {
+                .map(|(id, at)| MetadataRecord::Transaction {
                     id: id.clone(),
                     at: at.clone(),
                 }),
         );
-        out.extend(self.stopped_brokers.iter().map(|id| Record::Broker {
-            id: *id,
-            is_stopped: true,
-        }));
         out.extend(
-            self.leaderships
+            self.stopped_brokers
                 .iter()
-                .map(|((topic, partition), at)| Record::Leader {
-                    topic: *topic,
-                    partition: *partition,
-                    at: *at,
+                .map(|id| MetadataRecord::Broker {
+                    id: *id,
+                    is_stopped: true,
                 }),
         );
-        out.extend(self.quotas.iter().map(|(entity, values)| Record::Quota {
-            entity: entity.clone(),
-            values: values.clone(),
+        out.extend(self.leaderships.iter().map(|((topic, partition), at)| {
+            MetadataRecord::Leader {
+                topic: *topic,
+                partition: *partition,
+                at: *at,
+            }
         }));
+        out.extend(
+            self.quotas
+                .iter()
+                .map(|(entity, values)| MetadataRecord::Quota {
+                    entity: entity.clone(),
+                    values: values.clone(),
+                }),
+        );
         for (user, credentials) in &self.users {
             let records = credentials
                 .iter()
-                .map(|(mechanism, credential)| Record::Scram {
+                .map(|(mechanism, credential)| MetadataRecord::Scram {
                     user: user.clone(),
                     mechanism: *mechanism,
                     credential: credential.clone(),
@@ -528,12 +534,16 @@ impl JournaledState for ClusterState {
             out.extend(records);
         }
         let secret = self.imaginary_secret.clone();
-        out.extend(secret.map(|secret| Record::ImaginarySecret { secret }));
-        out.extend(self.acls.iter().map(Record::Acl));
-        out.extend(self.super_users.iter().map(|user| Record::SuperUser {
-            user: user.clone(),
-            is_super: true,
-        }));
+        out.extend(secret.map(|secret| MetadataRecord::ImaginarySecret { secret }));
+        out.extend(self.acls.iter().map(MetadataRecord::Acl));
+        out.extend(
+            self.super_users
+                .iter()
+                .map(|user| MetadataRecord::SuperUser {
+                    user: user.clone(),
+                    is_super: true,
+                }),
+        );
         out
     }
 }
@@ -555,22 +565,23 @@ impl ClusterState {
         };
     }
 
-    fn snapshot_members(&self) -> Vec<Record> {
-        let classic = self.groups.iter().map(|(group, at)| Record::Group {
+    fn snapshot_members(&self) -> Vec<MetadataRecord> {
+        let classic = self.groups.iter().map(|(group, at)| MetadataRecord::Group {
             group: group.clone(),
             at: at.clone(),
         });
-        let mut out: Vec<Record> = classic.collect();
+        let mut out: Vec<MetadataRecord> = classic.collect();
         for (group, state) in &self.consumer_groups {
-            out.push(Record::ConsumerGroup {
+            out.push(MetadataRecord::ConsumerGroup {
                 group: group.clone(),
                 at: state.at.clone(),
             });
-            let member = |(member, at): (&String, &ConsumerMemberRecord)| Record::ConsumerMember {
-                group: group.clone(),
-                member: member.clone(),
-                at: Some(Box::new(at.clone())),
-            };
+            let member =
+                |(member, at): (&String, &ConsumerMemberRecord)| MetadataRecord::ConsumerMember {
+                    group: group.clone(),
+                    member: member.clone(),
+                    at: Some(Box::new(at.clone())),
+                };
             out.extend(state.members.iter().map(member));
         }
         out
@@ -602,7 +613,7 @@ impl ClusterState {
     }
 
     /// Ends of transactional ids that have nothing open and were silent since `before_ms`.
-    pub(crate) fn expired_transactions(&self, before_ms: i64) -> Vec<Record> {
+    pub(crate) fn expired_transactions(&self, before_ms: i64) -> Vec<MetadataRecord> {
         let is_expired = |record: &TransactionRecord| {
             let is_open = matches!(
                 record.status,
@@ -617,7 +628,7 @@ impl ClusterState {
             .iter()
             .filter(|(_, record)| is_expired(record));
         expired
-            .map(|(id, _)| Record::TransactionGone { id: id.clone() })
+            .map(|(id, _)| MetadataRecord::TransactionGone { id: id.clone() })
             .collect()
     }
 
@@ -653,15 +664,19 @@ impl ClusterState {
     }
 }
 
-fn snapshot_group(group: &str, offsets: &GroupOffsets) -> Vec<Record> {
+fn snapshot_group(group: &str, offsets: &GroupOffsets) -> Vec<MetadataRecord> {
     let all = |offsets: &BTreeMap<TopicPartition, CommittedOffset>| {
         let each = offsets.iter();
         each.map(|(partition, at)| (partition.clone(), at.clone()))
             .collect()
     };
-    let mut out = Record::offsets(group, all(&offsets.committed));
+    let mut out = MetadataRecord::offsets(group, all(&offsets.committed));
     for (producer_id, pending) in &offsets.pending {
-        out.extend(Record::pending_offsets(group, *producer_id, all(pending)));
+        out.extend(MetadataRecord::pending_offsets(
+            group,
+            *producer_id,
+            all(pending),
+        ));
     }
     out
 }

@@ -19,7 +19,7 @@ use crate::{
     error::{ErrorCode, TopicError},
     metadata::{
         acl::AclOperation,
-        state::{QuotaEntity, Record},
+        state::{MetadataRecord, QuotaEntity},
     },
     quota::client::{CLIENT_ID, USER},
     turn::Pace,
@@ -221,7 +221,7 @@ async fn alter(
                 false => values.insert(op.key.to_string(), op.value),
             };
         }
-        Ok((vec![Record::Quota { entity, values }], ()))
+        Ok((vec![MetadataRecord::Quota { entity, values }], ()))
     });
     Ok(committed.await?)
 }

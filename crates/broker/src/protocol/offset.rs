@@ -24,7 +24,7 @@ use crate::{
     error::{ErrorCode, Unwritten},
     metadata::{
         acl::AclOperation,
-        state::{ClusterState, CommittedOffset, Record, TopicPartition},
+        state::{ClusterState, CommittedOffset, MetadataRecord, TopicPartition},
     },
     turn::Pace,
 };
@@ -78,7 +78,7 @@ pub(crate) async fn offset_commit(
                 .with_partitions(partitions),
         );
     }
-    let records = Record::offsets(&group, offsets);
+    let records = MetadataRecord::offsets(&group, offsets);
     if !records.is_empty() && write(context, records).await.is_err() {
         let failed = topics
             .iter_mut()
@@ -90,7 +90,10 @@ pub(crate) async fn offset_commit(
     OffsetCommitResponse::default().with_topics(topics)
 }
 
-pub(super) async fn write(context: &Context, records: Vec<Record>) -> Result<(), Unwritten> {
+pub(super) async fn write(
+    context: &Context,
+    records: Vec<MetadataRecord>,
+) -> Result<(), Unwritten> {
     let position = context.cluster.journal().append(records)?;
     context.cluster.journal().flush(position).await
 }
@@ -438,7 +441,7 @@ async fn delete_offsets(
     let committed = context.cluster.journal().commit(|state| {
         let known = state.offsets.get(group).map(|offsets| &offsets.committed);
         gone.retain(|partition| known.is_some_and(|known| known.contains_key(partition)));
-        Ok::<_, Infallible>((Record::offsets_gone(group, gone), ()))
+        Ok::<_, Infallible>((MetadataRecord::offsets_gone(group, gone), ()))
     });
     Ok(committed.await?)
 }

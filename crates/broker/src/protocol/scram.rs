@@ -18,7 +18,7 @@ use crate::{
     metadata::{
         acl::AclOperation,
         credential::{ITERATIONS_MAX, ITERATIONS_MIN, ScramCredential, ScramMechanism},
-        state::{ClusterState, Record},
+        state::{ClusterState, MetadataRecord},
     },
     security::user::{NAME_BYTES_MAX, RESERVED_NAME, RESERVED_NAMES, USERS_MAX},
 };
@@ -83,7 +83,7 @@ fn describe(state: &ClusterState, user: &str, times: usize) -> DescribeUserScram
 }
 
 /// What becomes of one user: a record to be written, or a refusal.
-type Alterations = BTreeMap<String, Result<Record, TopicError>>;
+type Alterations = BTreeMap<String, Result<MetadataRecord, TopicError>>;
 
 /// Sets and deletes passwords, which arrive salted and hashed.
 pub(crate) async fn alter_user_scram_credentials(
@@ -134,7 +134,7 @@ async fn alter(
 /// Deletions first, then what is set; a user named twice is refused as a whole.
 fn decide(state: &ClusterState, request: &AlterUserScramCredentialsRequest) -> Alterations {
     let mut out = Alterations::new();
-    let mut note = |name: &str, altered: &dyn Fn() -> Result<Record, TopicError>| {
+    let mut note = |name: &str, altered: &dyn Fn() -> Result<MetadataRecord, TopicError>| {
         let altered = match out.get(name) {
             None => altered(),
             Some(Ok(_)) => Err(TopicError::new(
@@ -153,7 +153,8 @@ fn decide(state: &ClusterState, request: &AlterUserScramCredentialsRequest) -> A
     }
     let mut room = USERS_MAX.saturating_sub(state.users.len());
     for (name, altered) in &mut out {
-        let is_new = matches!(altered, Ok(Record::Scram { .. })) && !state.users.contains_key(name);
+        let is_new =
+            matches!(altered, Ok(MetadataRecord::Scram { .. })) && !state.users.contains_key(name);
         if is_new && room == 0 {
             let message = format!("there are {USERS_MAX} users already");
             *altered = Err(TopicError::new(ErrorCode::PolicyViolation, message));
@@ -180,7 +181,10 @@ fn check(name: &str, mechanism: i8) -> Result<ScramMechanism, TopicError> {
     })
 }
 
-fn delete(state: &ClusterState, deletion: &ScramCredentialDeletion) -> Result<Record, TopicError> {
+fn delete(
+    state: &ClusterState,
+    deletion: &ScramCredentialDeletion,
+) -> Result<MetadataRecord, TopicError> {
     let mechanism = check(&deletion.name, deletion.mechanism)?;
     let credentials = state.users.get(deletion.name.as_str());
     if !credentials.is_some_and(|known| known.contains_key(&mechanism)) {
@@ -189,13 +193,13 @@ fn delete(state: &ClusterState, deletion: &ScramCredentialDeletion) -> Result<Re
             "Attempt to delete a user credential that does not exist",
         ));
     }
-    Ok(Record::ScramGone {
+    Ok(MetadataRecord::ScramGone {
         user: deletion.name.to_string(),
         mechanism,
     })
 }
 
-fn upsert(upsertion: &ScramCredentialUpsertion) -> Result<Record, TopicError> {
+fn upsert(upsertion: &ScramCredentialUpsertion) -> Result<MetadataRecord, TopicError> {
     let mechanism = check(&upsertion.name, upsertion.mechanism)?;
     let unacceptable = |message| Err(TopicError::new(ErrorCode::UnacceptableCredential, message));
     if RESERVED_NAMES.contains(&upsertion.name.as_str()) {
@@ -209,7 +213,7 @@ fn upsert(upsertion: &ScramCredentialUpsertion) -> Result<Record, TopicError> {
     if upsertion.salt.len() > SALT_BYTES_MAX {
         return unacceptable("The salt is too long");
     }
-    Ok(Record::Scram {
+    Ok(MetadataRecord::Scram {
         user: upsertion.name.to_string(),
         mechanism,
         credential: ScramCredential::from_salted_password(

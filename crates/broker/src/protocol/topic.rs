@@ -23,7 +23,7 @@ use crate::{
     error::{ErrorCode, TopicError},
     metadata::{
         acl::{AclOperation, CLUSTER_NAME, ResourceType},
-        state::Record,
+        state::MetadataRecord,
     },
     spec::TopicSpec,
     turn::Pace,
@@ -314,7 +314,7 @@ pub(crate) async fn delete_records(
             match deleted {
                 Ok(start) => {
                     if let Some(topic) = &topic {
-                        records.push(Record::LogStart {
+                        records.push(MetadataRecord::LogStart {
                             topic: topic.id,
                             partition: index,
                             offset: start,

@@ -16,7 +16,7 @@ use crate::{
     metadata::{
         acl::{Acl, AclFilter, AclOperation, AclSet, Asker, CLUSTER_NAME, ResourceType, Verdict},
         journal::Journal,
-        state::{ClusterState, Record},
+        state::{ClusterState, MetadataRecord},
     },
     security::{
         Security,
@@ -272,7 +272,7 @@ impl Security {
                     let message = format!("The cluster has room for {ACLS_MAX} ACLs.");
                     return Err(TopicError::new(ErrorCode::PolicyViolation, message));
                 }
-                records.push(Record::Acl(acl));
+                records.push(MetadataRecord::Acl(acl));
                 Ok(())
             };
             let answers: Vec<_> = acls.into_iter().map(&mut create).collect();
@@ -294,7 +294,11 @@ impl Security {
             // Others may have been faster.
             let chosen = deleted.iter_mut();
             chosen.for_each(|acls| acls.retain(|acl| state.acls.contains(acl)));
-            let gone = deleted.iter().flatten().cloned().map(Record::AclGone);
+            let gone = deleted
+                .iter()
+                .flatten()
+                .cloned()
+                .map(MetadataRecord::AclGone);
             Ok::<_, TopicError>((gone.collect(), ()))
         })?;
         self.note_change();

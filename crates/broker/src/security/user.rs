@@ -57,7 +57,7 @@ impl Security {
             let (records, secret) = match &state.imaginary_secret {
                 Some(secret) => (Vec::new(), secret.clone()),
                 None => (
-                    vec![Record::ImaginarySecret {
+                    vec![MetadataRecord::ImaginarySecret {
                         secret: made.clone(),
                     }],
                     made.clone(),
@@ -104,7 +104,7 @@ impl Security {
         let (is_there, position) = self.journal.change(|state| {
             let is_there = name == ANONYMOUS || state.users.contains_key(name);
             let is_changed = is_there && state.super_users.contains(name) != is_super;
-            let record = is_changed.then(|| Record::SuperUser {
+            let record = is_changed.then(|| MetadataRecord::SuperUser {
                 user: name.to_owned(),
                 is_super,
             });

@@ -21,7 +21,7 @@ use crate::{
     error::{ErrorCode, Unwritten},
     metadata::{
         journal::{Journal, Position},
-        state::{ClusterState, Record},
+        state::{ClusterState, MetadataRecord},
     },
     process::Process,
 };
@@ -75,11 +75,11 @@ impl Group {
     }
 
     /// What has changed in a way that has to be written down.
-    fn take_records(&mut self, id: &str, state: &ClusterState) -> Vec<Record> {
+    fn take_records(&mut self, id: &str, state: &ClusterState) -> Vec<MetadataRecord> {
         let group = || id.to_owned();
         let mut records = Vec::new();
         if let Some(at) = self.classic.take_record() {
-            records.push(Record::Group { group: group(), at });
+            records.push(MetadataRecord::Group { group: group(), at });
         }
         let touched = self.consumer.take_touched();
         if touched.is_empty() {
@@ -88,11 +88,11 @@ impl Group {
         let known = state.consumer_groups.get(id);
         let at = self.consumer.record();
         if known.is_none_or(|known| known.at != at) {
-            records.push(Record::ConsumerGroup { group: group(), at });
+            records.push(MetadataRecord::ConsumerGroup { group: group(), at });
         }
         for (member, at) in touched {
             if known.and_then(|known| known.members.get(&member)) != at.as_ref() {
-                records.push(Record::ConsumerMember {
+                records.push(MetadataRecord::ConsumerMember {
                     group: group(),
                     member,
                     at: at.map(Box::new),
@@ -381,7 +381,7 @@ impl Groups {
                 || self.journal.read(|state| state.offsets.contains_key(id));
             group.is_gone = !is_kept;
             if !is_kept && self.journal.read(|state| state.knows_group(id)) {
-                gone.push(Record::GroupGone { group: id.clone() });
+                gone.push(MetadataRecord::GroupGone { group: id.clone() });
             }
             is_kept
         });
@@ -479,7 +479,7 @@ impl Groups {
             group.is_gone = true;
             self.map.lock().remove(id);
         }
-        let gone = Record::GroupGone {
+        let gone = MetadataRecord::GroupGone {
             group: id.to_owned(),
         };
         let position = self.journal.append(vec![gone])?;

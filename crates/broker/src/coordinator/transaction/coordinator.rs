@@ -22,7 +22,7 @@ use crate::{
     metadata::{
         journal::Journal,
         state::{
-            ClusterState, CommittedOffset, Record, TopicPartition, TransactionRecord,
+            ClusterState, CommittedOffset, MetadataRecord, TopicPartition, TransactionRecord,
             TransactionStatus,
         },
         topic::Topics,
@@ -99,7 +99,7 @@ impl Transactions {
                         record.partitions.len() + record.groups.len() == 1,
                     )
                 });
-            let records = record.map(|at| Record::Transaction {
+            let records = record.map(|at| MetadataRecord::Transaction {
                 id: id.to_owned(),
                 at,
             });
@@ -210,7 +210,7 @@ impl Transactions {
     ) -> Result<(), ErrorCode> {
         let committed = self.journal.commit(|state| {
             decision::check_offsets(state, claim, group)?;
-            let pending = Record::pending_offsets(group, claim.producer.id, offsets);
+            let pending = MetadataRecord::pending_offsets(group, claim.producer.id, offsets);
             Ok::<_, ErrorCode>((pending, ()))
         });
         Ok(committed.await?)

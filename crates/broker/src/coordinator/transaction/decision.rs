@@ -6,7 +6,7 @@ use crate::{
     error::ErrorCode,
     log::batch::{BatchHeader, Marker},
     metadata::state::{
-        ClusterState, NO_PRODUCER_EPOCH, Record, TopicPartition, TransactionRecord,
+        ClusterState, MetadataRecord, NO_PRODUCER_EPOCH, TopicPartition, TransactionRecord,
         TransactionStatus,
     },
 };
@@ -225,12 +225,12 @@ pub(super) fn completion(
     record: TransactionRecord,
     marker: Marker,
     now_ms: i64,
-) -> Vec<Record> {
+) -> Vec<MetadataRecord> {
     let is_committed = marker == Marker::Commit;
-    let mut records: Vec<Record> = record
+    let mut records: Vec<MetadataRecord> = record
         .groups
         .iter()
-        .map(|group| Record::PendingEnd {
+        .map(|group| MetadataRecord::PendingEnd {
             group: group.clone(),
             producer_id: record.producer_id,
             is_committed,
@@ -246,7 +246,7 @@ pub(super) fn completion(
         groups: BTreeSet::new(),
         ..record
     };
-    records.push(Record::Transaction {
+    records.push(MetadataRecord::Transaction {
         id: id.to_owned(),
         at,
     });

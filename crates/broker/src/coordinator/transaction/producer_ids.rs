@@ -8,7 +8,7 @@ use crate::{
     error::ErrorCode,
     metadata::{
         journal::Journal,
-        state::{ClusterState, Record},
+        state::{ClusterState, MetadataRecord},
     },
 };
 
@@ -30,7 +30,7 @@ impl ProducerIds {
         }
         let reserve = |state: &ClusterState| {
             let next = state.next_producer_id + BLOCK;
-            let records = vec![Record::ProducerIds { next }];
+            let records = vec![MetadataRecord::ProducerIds { next }];
             Ok::<_, Infallible>((records, state.next_producer_id..next))
         };
         let block = journal.commit(reserve).await?;

@@ -6,21 +6,21 @@ use rand::{SeedableRng, rngs::StdRng};
 use super::*;
 use crate::{
     log::tests::damage::{cases, damage},
-    metadata::state::{ClusterState, CommittedOffset, Record},
+    metadata::state::{ClusterState, CommittedOffset, MetadataRecord},
 };
 
 fn open(path: &Path) -> Journal<ClusterState> {
     Journal::open(path.to_owned(), &FileCache::new(4), Durability::Process).unwrap()
 }
 
-fn offset(group: u8, partition: i32, offset: i64) -> Record {
+fn offset(group: u8, partition: i32, offset: i64) -> MetadataRecord {
     let at = CommittedOffset {
         offset,
         leader_epoch: 0,
         metadata: "x".repeat(20),
         committed_ms: 7,
     };
-    Record::Offset {
+    MetadataRecord::Offset {
         group: format!("g{group}"),
         topic: "t".to_owned(),
         partition,
@@ -28,16 +28,16 @@ fn offset(group: u8, partition: i32, offset: i64) -> Record {
     }
 }
 
-fn record() -> impl Strategy<Value = Record> {
+fn record() -> impl Strategy<Value = MetadataRecord> {
     prop_oneof![
         8 => (0..3u8, 0..3i32, 0..100i64).prop_map(|(group, partition, at)| offset(group, partition, at)),
-        1 => (0..3u8).prop_map(|group| Record::GroupGone { group: format!("g{group}") }),
-        1 => (0..9i64).prop_map(|next| Record::ProducerIds { next }),
+        1 => (0..3u8).prop_map(|group| MetadataRecord::GroupGone { group: format!("g{group}") }),
+        1 => (0..9i64).prop_map(|next| MetadataRecord::ProducerIds { next }),
         2 => (0..3u8, 0..2i64, 0..3i32).prop_map(|(group, producer_id, partition)| match offset(group, partition, 5) {
-            Record::Offset { group, topic, partition, at } => Record::PendingOffset { group, producer_id, topic, partition, at },
+            MetadataRecord::Offset { group, topic, partition, at } => MetadataRecord::PendingOffset { group, producer_id, topic, partition, at },
             other => other,
         }),
-        1 => (0..3u8, 0..2i64, any::<bool>()).prop_map(|(group, producer_id, is_committed)| Record::PendingEnd {
+        1 => (0..3u8, 0..2i64, any::<bool>()).prop_map(|(group, producer_id, is_committed)| MetadataRecord::PendingEnd {
             group: format!("g{group}"), producer_id, is_committed,
         }),
     ]
@@ -299,7 +299,7 @@ fn a_journal_of_mostly_history_is_rewritten() {
 
 #[test]
 fn a_damaged_journal_gives_a_beginning_of_what_was_written() {
-    let offset = |at: i64| Record::Offset {
+    let offset = |at: i64| MetadataRecord::Offset {
         group: "g".to_owned(),
         topic: "t".to_owned(),
         partition: 0,
