@@ -15,8 +15,10 @@ pub(crate) mod region;
 pub(crate) mod segment;
 pub(crate) mod stored_bytes;
 
-mod segments;
 #[cfg(test)]
 pub(crate) mod tests;
+mod unified_log;
 
-pub(crate) use segments::{AppendInfo, Log, LogOptions, OffsetAndTimestamp, find_timestamp};
+pub(crate) use unified_log::{
+    AppendInfo, LogOptions, OffsetAndTimestamp, UnifiedLog, find_timestamp,
+};

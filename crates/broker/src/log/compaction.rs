@@ -20,7 +20,7 @@ use super::{
     producer_state::AbortedTransaction,
     record::{self, Packer, RecordRef, UNPACKED_BYTES_MAX},
     segment::{self, Segment, file_name},
-    segments::Log,
+    segments::UnifiedLog,
 };
 
 /// Bytes of keys remembered in one run; what is behind is left to the next (Kafka's
@@ -119,7 +119,7 @@ impl Compacted {
     }
 }
 
-impl Log {
+impl UnifiedLog {
     /// What there is to compact below `limit_offset`; `None` if it is not worth it yet.
     pub(crate) fn compaction_plan(
         &self,

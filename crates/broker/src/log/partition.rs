@@ -15,7 +15,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::{
-    AppendInfo, Log, LogOptions, OffsetAndTimestamp,
+    AppendInfo, LogOptions, OffsetAndTimestamp, UnifiedLog,
     batch::Batch,
     compaction::CompactionRules,
     file::FileCache,
@@ -80,7 +80,7 @@ pub(crate) struct Partition {
     pub index: i32,
     dir: PathBuf,
     context: PartitionContext,
-    log: Mutex<Option<Box<Log>>>,
+    log: Mutex<Option<Box<UnifiedLog>>>,
     /// Start offset of a log without data, or below which records were deleted on request.
     start_offset: AtomicI64,
     index_interval_bytes: AtomicU64,
@@ -212,14 +212,14 @@ impl Partition {
         counters::stored(&self.stored_bytes)
     }
 
-    fn high_watermark(&self, log: &Log) -> i64 {
+    fn high_watermark(&self, log: &UnifiedLog) -> i64 {
         match self.context.durability {
             Durability::Power => log.flushed_offset(),
             Durability::Process => log.end_offset(),
         }
     }
 
-    fn watermarks_of(&self, log: &Log) -> Watermarks {
+    fn watermarks_of(&self, log: &UnifiedLog) -> Watermarks {
         let high_watermark = self.high_watermark(log);
         Watermarks {
             log_start_offset: log.log_start_offset(),
@@ -407,7 +407,7 @@ impl Partition {
     /// Runs a question on the log.
     pub(crate) fn ask<T>(
         &self,
-        question: impl FnOnce(&mut Log, Watermarks) -> io::Result<T>,
+        question: impl FnOnce(&mut UnifiedLog, Watermarks) -> io::Result<T>,
     ) -> Result<T, ErrorCode> {
         let mut log = self.open()?;
         let watermarks = self.watermarks_of(&log);
@@ -585,11 +585,11 @@ impl Partition {
     }
 }
 
-struct OpenLog<'a>(MutexGuard<'a, Option<Box<Log>>>);
+struct OpenLog<'a>(MutexGuard<'a, Option<Box<UnifiedLog>>>);
 
 impl std::ops::Deref for OpenLog<'_> {
-    type Target = Log;
-    fn deref(&self) -> &Log {
+    type Target = UnifiedLog;
+    fn deref(&self) -> &UnifiedLog {
         self.0
             .as_ref()
             .expect("opened before the guard was handed out")
@@ -597,7 +597,7 @@ impl std::ops::Deref for OpenLog<'_> {
 }
 
 impl std::ops::DerefMut for OpenLog<'_> {
-    fn deref_mut(&mut self) -> &mut Log {
+    fn deref_mut(&mut self) -> &mut UnifiedLog {
         self.0
             .as_mut()
             .expect("opened before the guard was handed out")

@@ -17,7 +17,7 @@ use super::{
     leader_epoch::LeaderEpochs,
     producer_state::{AbortedTransaction, ProducerStates},
     segment::{self, Segment, file_name},
-    segments::{ABORTED_ENTRY_BYTES, Log},
+    unified_log::{ABORTED_ENTRY_BYTES, UnifiedLog},
 };
 
 /// The offset in a file name such as `00000000000000000042.log`.
@@ -58,9 +58,9 @@ pub(crate) fn open(
     files: Arc<FileCache>,
     log_start_offset: i64,
     index_interval_bytes: u64,
-) -> io::Result<Log> {
+) -> io::Result<UnifiedLog> {
     if !dir.exists() {
-        return Ok(Log::empty(dir, files, log_start_offset));
+        return Ok(UnifiedLog::empty(dir, files, log_start_offset));
     }
     let found = look_into(&dir, files.disk())?;
     let bases = &found.segments;
@@ -70,11 +70,11 @@ pub(crate) fn open(
         if let Some(durable_offset) = found.snapshots.last() {
             return Err(damaged(&dir, log_start_offset, *durable_offset));
         }
-        let mut log = Log::empty(dir, files, log_start_offset);
+        let mut log = UnifiedLog::empty(dir, files, log_start_offset);
         log.has_dir = true;
         return Ok(log);
     };
-    let mut log = Log::empty(dir, files, log_start_offset.max(first_offset));
+    let mut log = UnifiedLog::empty(dir, files, log_start_offset.max(first_offset));
     log.has_dir = true;
     log.end_offset = first_offset;
     if load_aborted(&mut log, bases)? {
@@ -122,7 +122,7 @@ pub(crate) fn open(
 /// # Errors
 /// If it is torn before `durable_offset`: that is damage, and nothing is removed.
 fn read_segments(
-    log: &mut Log,
+    log: &mut UnifiedLog,
     bases: &[i64],
     durable_offset: i64,
     index_interval_bytes: u64,
@@ -155,7 +155,7 @@ fn damaged(place: &Path, end_offset: i64, durable_offset: i64) -> io::Error {
 }
 
 /// When something was appended last, by the broker's clock; `i64::MIN` if nothing was.
-fn last_append_ms(log: &Log, bases: &[i64]) -> io::Result<i64> {
+fn last_append_ms(log: &UnifiedLog, bases: &[i64]) -> io::Result<i64> {
     let mut last_ms = i64::MIN;
     for base_offset in bases {
         let file = std::fs::metadata(log.dir.join(file_name(*base_offset, "log")))?;
@@ -167,7 +167,7 @@ fn last_append_ms(log: &Log, bases: &[i64]) -> io::Result<i64> {
 }
 
 /// Starts from the newest producer snapshot that can be read.
-fn load_producers(log: &mut Log, found: &Found) -> io::Result<()> {
+fn load_producers(log: &mut UnifiedLog, found: &Found) -> io::Result<()> {
     let append_ms = last_append_ms(log, &found.segments)?;
     for offset in found.snapshots.iter().rev().copied() {
         let bytes = std::fs::read(log.dir.join(file_name(offset, "snapshot")))?;
@@ -182,7 +182,7 @@ fn load_producers(log: &mut Log, found: &Found) -> io::Result<()> {
 
 /// Opens one segment and reads its tail. Returns whether nothing had to be cut off.
 fn recover_segment(
-    log: &mut Log,
+    log: &mut UnifiedLog,
     base_offset: i64,
     durable_offset: i64,
     index_interval_bytes: u64,
@@ -237,7 +237,7 @@ fn recover_segment(
     Ok(sound == file_bytes)
 }
 
-fn note_producer(log: &mut Log, header: &BatchHeader, bytes: &[u8], append_ms: i64) {
+fn note_producer(log: &mut UnifiedLog, header: &BatchHeader, bytes: &[u8], append_ms: i64) {
     if let Some((first_offset, last_offset)) = log.producers.note(header, append_ms)
         && batch::marker_of(header, &bytes[batch::HEADER_BYTES..]) == Some(Marker::Abort)
     {
@@ -251,7 +251,7 @@ fn note_producer(log: &mut Log, header: &BatchHeader, bytes: &[u8], append_ms: i
 
 /// Reads the transaction indexes. Returns false if one is damaged, and removes it: what it said is found
 /// by reading the whole log.
-fn load_aborted(log: &mut Log, bases: &[i64]) -> io::Result<bool> {
+fn load_aborted(log: &mut UnifiedLog, bases: &[i64]) -> io::Result<bool> {
     let mut is_sound = true;
     for base_offset in bases {
         let path = log.dir.join(file_name(*base_offset, "txnindex"));

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 
 use super::{
-    Log, LogOptions,
+    LogOptions, UnifiedLog,
     batch::{self, Batch, BatchHeader, BatchRules, Marker},
     file::FileCache,
     recovery,
@@ -50,7 +50,7 @@ pub(crate) fn valid(draft: &Draft) -> Batch {
     batch::validate(&build(draft), &RULES).unwrap()
 }
 
-pub(crate) fn open(dir: &Path) -> Log {
+pub(crate) fn open(dir: &Path) -> UnifiedLog {
     recovery::open(
         dir.to_owned(),
         FileCache::new(64),
@@ -71,7 +71,7 @@ fn read(plan: &ReadPlan, max_bytes: usize, at_least_one: bool) -> Bytes {
 }
 
 /// Base offset and number of records of every batch from `offset` on.
-fn read_all(log: &mut Log, offset: i64) -> Vec<(i64, i32)> {
+fn read_all(log: &mut UnifiedLog, offset: i64) -> Vec<(i64, i32)> {
     let mut out = Vec::new();
     let mut target = offset;
     while let Some(plan) = log.plan(target, log.end_offset(), 1 << 20).unwrap() {
@@ -316,7 +316,7 @@ fn sequences_are_checked_and_survive_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("t-0");
     let mut log = open(&path);
-    let append = |log: &mut Log, sequence, epoch| {
+    let append = |log: &mut UnifiedLog, sequence, epoch| {
         log.append(&sequenced(sequence, epoch), 0, &OPTIONS, NOW_MS)
             .map(|info| (info.base_offset, info.is_duplicate))
     };
@@ -427,8 +427,8 @@ fn a_region_is_readable_after_its_segment_was_deleted() {
 fn files_stay_within_the_bound() {
     let dir = tempfile::tempdir().unwrap();
     let files = FileCache::new(16);
-    let mut logs: Vec<Log> = (0..100)
-        .map(|at| Log::empty(dir.path().join(format!("t-{at}")), files.clone(), 0))
+    let mut logs: Vec<UnifiedLog> = (0..100)
+        .map(|at| UnifiedLog::empty(dir.path().join(format!("t-{at}")), files.clone(), 0))
         .collect();
     for _ in 0..3 {
         for log in &mut logs {
@@ -464,7 +464,7 @@ mod compaction {
     type Contents = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
     /// Key to value, and all offsets, as a reader from the start sees them.
-    fn contents(log: &mut Log) -> (Contents, Vec<i64>) {
+    fn contents(log: &mut UnifiedLog) -> (Contents, Vec<i64>) {
         let (mut latest, mut offsets) = (BTreeMap::new(), Vec::new());
         let mut target = 0;
         while let Some(plan) = log.plan(target, log.end_offset(), 1 << 20).unwrap() {

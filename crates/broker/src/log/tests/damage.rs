@@ -9,7 +9,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use super::{NOW_MS, open, valid};
 use crate::{
     log::{
-        Log, LogOptions,
+        LogOptions, UnifiedLog,
         batch::{self, BatchHeader, Marker},
         file::FileCache,
         find_timestamp, recovery,
@@ -102,7 +102,7 @@ pub(crate) fn damage(path: &Path, chance: &mut StdRng) {
 }
 
 /// Reads as consumers do. Returns batches with wrong checksums.
-fn read(log: &mut Log) -> usize {
+fn read(log: &mut UnifiedLog) -> usize {
     let (mut target, mut wrong, mut steps) = (log.log_start_offset(), 0, 0);
     while let Some(plan) = log.plan(target, log.end_offset(), 300).unwrap() {
         let mut bytes = BytesMut::new();
@@ -239,7 +239,7 @@ fn what_was_durable_and_is_not_there_is_damage() {
         let before = contents(&path);
         for _ in 0..2 {
             let opened = recovery::open(path.clone(), FileCache::new(64), 0, 100);
-            let end = opened.as_ref().ok().map(Log::end_offset);
+            let end = opened.as_ref().ok().map(UnifiedLog::end_offset);
             assert_eq!(end, expected, "{what}");
             if expected.is_none() {
                 assert!(contents(&path) == before, "{what}: nothing was changed");

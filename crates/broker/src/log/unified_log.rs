@@ -47,7 +47,7 @@ pub(crate) struct OffsetAndTimestamp {
 }
 
 /// Segments, ordered by base offset; offsets grow by appending only.
-pub(crate) struct Log {
+pub(crate) struct UnifiedLog {
     pub(super) dir: PathBuf,
     pub(super) files: Arc<FileCache>,
     pub(super) segments: Vec<Segment>,
@@ -71,7 +71,7 @@ pub(crate) struct Log {
     pub(super) is_failed: bool,
 }
 
-impl Log {
+impl UnifiedLog {
     /// A log without data; its directory is made with the first batch.
     pub(crate) fn empty(dir: PathBuf, files: Arc<FileCache>, start_offset: i64) -> Self {
         Self {
@@ -604,7 +604,7 @@ impl BatchOfTime {
 }
 
 /// The first record of a time or later, below `limit_offset`. `next` gives the batch of that time from an
-/// offset on ([`Log::batch_of_time`]).
+/// offset on ([`UnifiedLog::batch_of_time`]).
 pub(crate) fn find_timestamp<E>(
     limit_offset: i64,
     mut next: impl FnMut(i64) -> Result<Option<BatchOfTime>, E>,
