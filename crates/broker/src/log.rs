@@ -5,13 +5,13 @@ pub(crate) mod compaction;
 pub(crate) mod disk;
 pub(crate) mod durability;
 pub(crate) mod file;
+pub(crate) mod file_records;
 pub(crate) mod index;
 mod leader_epoch;
 pub(crate) mod partition;
 pub(crate) mod producer_state;
 pub(crate) mod record;
 pub(crate) mod recovery;
-pub(crate) mod region;
 pub(crate) mod segment;
 pub(crate) mod stored_bytes;
 

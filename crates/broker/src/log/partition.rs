@@ -19,10 +19,10 @@ use super::{
     batch::Batch,
     compaction::CompactionRules,
     file::FileCache,
+    file_records::{FileRecords, ReadPlan},
     find_timestamp,
     producer_state::AbortedTransaction,
     recovery,
-    region::{FileRegion, ReadPlan},
 };
 use crate::{
     counters, error::ErrorCode, log::durability::Durability, log::stored_bytes::StoredBytes,
@@ -42,7 +42,7 @@ pub(crate) type Waiter = Arc<Notify>;
 #[derive(Debug, Default)]
 pub(crate) struct FetchedRecords {
     /// Where the records are.
-    pub records: Option<FileRegion>,
+    pub records: Option<FileRecords>,
     pub high_watermark: i64,
     pub last_stable_offset: i64,
     pub log_start_offset: i64,

@@ -11,8 +11,8 @@ use super::{
     LogOptions, UnifiedLog,
     batch::{self, Batch, BatchHeader, BatchRules, Marker},
     file::FileCache,
+    file_records::ReadPlan,
     recovery,
-    region::ReadPlan,
 };
 use crate::{
     error::ErrorCode,
@@ -63,9 +63,9 @@ pub(crate) fn open(dir: &Path) -> UnifiedLog {
 /// The bytes that a plan leads to.
 fn read(plan: &ReadPlan, max_bytes: usize, at_least_one: bool) -> Bytes {
     let mut bytes = BytesMut::new();
-    if let Some(region) = plan.locate(max_bytes, at_least_one).unwrap() {
-        region.read_into(&mut bytes).unwrap();
-        assert_eq!(bytes.len(), region.length);
+    if let Some(records) = plan.locate(max_bytes, at_least_one).unwrap() {
+        records.read_into(&mut bytes).unwrap();
+        assert_eq!(bytes.len(), records.length);
     }
     bytes.freeze()
 }

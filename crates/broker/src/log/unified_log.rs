@@ -11,10 +11,10 @@ use super::{
     batch::{self, Batch, BatchHeader, HEADER_BYTES},
     disk::Disk,
     file::{CachedFile, FileCache},
+    file_records::ReadPlan,
     leader_epoch::LeaderEpochs,
     producer_state::{AbortedTransaction, ProducerStates, SequenceCheck},
     record,
-    region::ReadPlan,
     segment::{Segment, SegmentCheckpoint, file_name},
 };
 use crate::error::ErrorCode;

@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use crate::{
-    log::region::FileRegion,
+    log::file_records::FileRecords,
     network::stream::Stream,
     protocol::answer::{Answer, Part},
 };
@@ -29,8 +29,8 @@ pub(super) async fn write(answer: &Answer, stream: &mut Stream) -> io::Result<()
     for part in answer.parts() {
         match (part, &mut *stream) {
             (Part::Bytes(bytes), stream) => write_bytes(bytes, stream).await?,
-            (Part::Region(region), Stream::Plain(socket)) => send(region, socket).await?,
-            (Part::Region(region), stream) => copy(region, stream).await?,
+            (Part::Region(records), Stream::Plain(socket)) => send(records, socket).await?,
+            (Part::Region(records), stream) => copy(records, stream).await?,
         }
     }
     // TLS may keep the end of what was written.
@@ -61,13 +61,13 @@ async fn write_bytes(bytes: &[u8], stream: &mut Stream) -> io::Result<()> {
 }
 
 /// Lets the kernel send the bytes from its page cache, without a copy in this process.
-async fn send(region: &FileRegion, socket: &TcpStream) -> io::Result<()> {
-    let (mut at, mut left) = (region.position, region.length);
+async fn send(records: &FileRecords, socket: &TcpStream) -> io::Result<()> {
+    let (mut at, mut left) = (records.position, records.length);
     while left > 0 {
         let want = left.min(CHUNK_BYTES);
-        warm(&region.file, at, want).await?;
+        warm(&records.file, at, want).await?;
         let sending = socket.async_io(Interest::WRITABLE, || {
-            let sent = rustix::fs::sendfile(socket, &region.file, Some(&mut at), want);
+            let sent = rustix::fs::sendfile(socket, &records.file, Some(&mut at), want);
             Ok(sent?)
         });
         let sent = in_time(sending).await?;
@@ -80,14 +80,14 @@ async fn send(region: &FileRegion, socket: &TcpStream) -> io::Result<()> {
 }
 
 /// Copies the bytes through memory, a little at a time.
-async fn copy(region: &FileRegion, stream: &mut Stream) -> io::Result<()> {
-    let (mut at, mut left) = (region.position, region.length);
+async fn copy(records: &FileRecords, stream: &mut Stream) -> io::Result<()> {
+    let (mut at, mut left) = (records.position, records.length);
     let mut chunk = BytesMut::new();
     while left > 0 {
         let want = left.min(CHUNK_BYTES);
-        warm(&region.file, at, want).await?;
+        warm(&records.file, at, want).await?;
         chunk.resize(want, 0);
-        region.file.read_exact_at(&mut chunk, at)?;
+        records.file.read_exact_at(&mut chunk, at)?;
         write_bytes(&chunk, stream).await?;
         at += want as u64;
         left -= want;

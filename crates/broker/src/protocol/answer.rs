@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 
-use crate::log::region::FileRegion;
+use crate::log::file_records::FileRecords;
 
 /// One part of an answer.
 #[derive(Debug)]
 pub(crate) enum Part {
     Bytes(Bytes),
     /// Records, sent from the file if nothing has to be done to them on the way.
-    Region(FileRegion),
+    Region(FileRecords),
 }
 
 /// A whole answer with its length.
@@ -40,7 +40,7 @@ impl Answer {
         for part in &self.0 {
             match part {
                 Part::Bytes(bytes) => out.extend_from_slice(bytes),
-                Part::Region(region) => region.read_into(&mut out)?,
+                Part::Region(records) => records.read_into(&mut out)?,
             }
         }
         Ok(out.freeze())

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::ProtocolError;
 use crate::{
-    log::region::FileRegion,
+    log::file_records::FileRecords,
     protocol::answer::{Answer, Part},
 };
 
@@ -32,12 +32,12 @@ const PARTITION_BYTES: usize = 96;
 pub(super) struct PartitionAnswer {
     /// Everything but the records.
     pub data: PartitionData,
-    pub records: Option<FileRegion>,
+    pub records: Option<FileRecords>,
 }
 
 impl PartitionAnswer {
     pub(super) fn records_bytes(&self) -> usize {
-        self.records.as_ref().map_or(0, |region| region.length)
+        self.records.as_ref().map_or(0, |records| records.length)
     }
 }
 
@@ -160,28 +160,28 @@ impl Writer {
             .data
             .encode(&mut self.tail, self.version)
             .map_err(|error| failed(&error))?;
-        let Some(region) = &partition.records else {
+        let Some(records) = &partition.records else {
             return Ok(());
         };
         // What was written ends with empty records, and an empty list of tagged fields in versions that
         // have them: only partitions without records have any.
         if self.version >= FLEXIBLE {
             self.tail.truncate(self.tail.len() - 2);
-            self.put_varint(region.length + 1)?;
+            self.put_varint(records.length + 1)?;
         } else {
-            let length = i32::try_from(region.length).map_err(|error| failed(&error))?;
+            let length = i32::try_from(records.length).map_err(|error| failed(&error))?;
             self.tail.truncate(self.tail.len() - 4);
             self.tail.put_i32(length);
         }
-        if region.length <= COPIED_BYTES_MAX {
-            region
+        if records.length <= COPIED_BYTES_MAX {
+            records
                 .read_into(&mut self.tail)
                 .map_err(|error| unwritable(self.version, error))?;
         } else {
             let before = self.tail.split().freeze();
-            self.length += before.len() + region.length;
+            self.length += before.len() + records.length;
             self.parts.push(Part::Bytes(before));
-            self.parts.push(Part::Region(region.clone()));
+            self.parts.push(Part::Region(records.clone()));
         }
         if self.version >= FLEXIBLE {
             self.tail.put_u8(0);

@@ -106,10 +106,10 @@ fn read(log: &mut UnifiedLog) -> usize {
     let (mut target, mut wrong, mut steps) = (log.log_start_offset(), 0, 0);
     while let Some(plan) = log.plan(target, log.end_offset(), 300).unwrap() {
         let mut bytes = BytesMut::new();
-        let region = plan.locate(300, true);
+        let records = plan.locate(300, true);
         // What an index vouched for may be longer than its file now: that is told as an error.
-        let Ok(()) = region.and_then(|region| match region {
-            Some(region) => region.read_into(&mut bytes),
+        let Ok(()) = records.and_then(|records| match records {
+            Some(records) => records.read_into(&mut bytes),
             None => Ok(()),
         }) else {
             return wrong + 1;

@@ -20,8 +20,8 @@ fn file() -> Arc<File> {
     Arc::new(file)
 }
 
-fn region(file: &Arc<File>, position: usize, length: usize) -> FileRegion {
-    FileRegion {
+fn records(file: &Arc<File>, position: usize, length: usize) -> FileRecords {
+    FileRecords {
         file: file.clone(),
         position: position as u64,
         length,
@@ -32,8 +32,8 @@ fn by_the_message_types(answer: &FetchAnswer, version: i16) -> Vec<u8> {
     let topics = answer.topics.iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|partition| {
             let mut records = BytesMut::new();
-            if let Some(region) = &partition.records {
-                region.read_into(&mut records).unwrap();
+            if let Some(records) = &partition.records {
+                records.read_into(&mut records).unwrap();
             }
             partition.data.clone().with_records(Some(records.freeze()))
         });
@@ -84,7 +84,7 @@ fn partition(file: &Arc<File>, (index, records, aborted, is_elsewhere): &Draft) 
     }
     PartitionAnswer {
         data,
-        records: records.map(|(position, length)| region(file, position, length)),
+        records: records.map(|(position, length)| records(file, position, length)),
     }
 }
 

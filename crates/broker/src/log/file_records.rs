@@ -14,13 +14,13 @@ const WALK_BYTES: usize = 2 << 10;
 /// Whole batches in a file. The bytes never change: appends go behind them, and a file that compaction or
 /// retention takes away stays readable as long as it is held here.
 #[derive(Debug, Clone)]
-pub(crate) struct FileRegion {
+pub(crate) struct FileRecords {
     pub file: Arc<File>,
     pub position: u64,
     pub length: usize,
 }
 
-impl FileRegion {
+impl FileRecords {
     /// Appends the bytes to `out`.
     ///
     /// # Errors
@@ -56,7 +56,7 @@ impl ReadPlan {
         &self,
         max_bytes: usize,
         at_least_one: bool,
-    ) -> io::Result<Option<FileRegion>> {
+    ) -> io::Result<Option<FileRecords>> {
         let mut walk = Walk::new(self);
         let Some((start, first)) = walk.find(self.position, self.target)? else {
             return Ok(None);
@@ -81,7 +81,7 @@ impl ReadPlan {
             }
             end = next;
         }
-        Ok(Some(FileRegion {
+        Ok(Some(FileRecords {
             file: self.file.clone(),
             position: start,
             length: (end - start) as usize,
