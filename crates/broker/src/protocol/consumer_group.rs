@@ -26,7 +26,7 @@ use crate::{
         Group,
         assignor::Assignor,
         classic::Phase,
-        consumer::{Assigned, Beat, Beaten, HEARTBEAT_INTERVAL},
+        consumer::{Assigned, HEARTBEAT_INTERVAL, HeartbeatRequest, HeartbeatResponse},
         pattern::{self, Found},
     },
     error::ErrorCode,
@@ -66,7 +66,7 @@ pub(crate) async fn consumer_group_heartbeat(
     let interval = HEARTBEAT_INTERVAL.as_millis() as i32;
     let answer = ConsumerGroupHeartbeatResponse::default().with_heartbeat_interval_ms(interval);
     let group = request.group_id.to_string();
-    let beaten = beat(context, request).await;
+    let beaten = heartbeat(context, request).await;
     let saved = context.cluster.groups().saved(&group).await;
     match beaten.and_then(|beaten| saved.map(|()| beaten)) {
         Ok(beaten) => {
@@ -89,10 +89,10 @@ pub(crate) async fn consumer_group_heartbeat(
     }
 }
 
-async fn beat(
+async fn heartbeat(
     context: &Context,
     request: ConsumerGroupHeartbeatRequest,
-) -> Result<Beaten, ErrorCode> {
+) -> Result<HeartbeatResponse, ErrorCode> {
     check_release(context)?;
     let id = request.group_id.to_string();
     context.check_group(AclOperation::Read, &id)?;
@@ -101,11 +101,11 @@ async fn beat(
         pace.step().await;
         context.check_topic(AclOperation::Describe, topic)?;
     }
-    let mut beat = read_beat(context, request)?;
+    let mut heartbeat = read_heartbeat(context, request)?;
     context.check_coordinator(&id)?;
     let topics = context.cluster.topics().sizes();
-    let is_join = beat.member_epoch == 0;
-    let found = find_topics(context, &id, &mut beat, &topics).await?;
+    let is_join = heartbeat.member_epoch == 0;
+    let found = find_topics(context, &id, &mut heartbeat, &topics).await?;
     let groups = context.cluster.groups();
     let work = |group: &mut Group, now| {
         if !group.is_consumer {
@@ -114,7 +114,7 @@ async fn beat(
             }
             group.is_consumer = true;
         }
-        group.consumer.heartbeat(beat, &topics, found, now)
+        group.consumer.heartbeat(heartbeat, &topics, found, now)
     };
     if is_join {
         return groups.create_and(&id, work)?;
@@ -131,16 +131,16 @@ async fn beat(
 async fn find_topics(
     context: &Context,
     group: &str,
-    beat: &mut Beat,
+    heartbeat: &mut HeartbeatRequest,
     topics: &Arc<TopicSizes>,
 ) -> Result<BTreeMap<String, Found>, ErrorCode> {
-    let new = beat.pattern.as_deref().filter(|text| !text.is_empty());
+    let new = heartbeat.pattern.as_deref().filter(|text| !text.is_empty());
     let groups = context.cluster.groups();
     let known = groups.find_group_and(group, |group, _| {
         let group = &group.consumer;
         (
             group.unsought(new, topics),
-            group.has_pattern(&beat.member_id),
+            group.has_pattern(&heartbeat.member_id),
         )
     });
     let (unsought, has_pattern) =
@@ -160,7 +160,7 @@ async fn find_topics(
         for name in topics.keys() {
             pace.step().await;
             if !context.may_see_topic(name) {
-                beat.hidden_topics.insert(name.clone());
+                heartbeat.hidden_topics.insert(name.clone());
             }
         }
     }
@@ -168,7 +168,10 @@ async fn find_topics(
 }
 
 /// Kafka's checks of a heartbeat, before the group is looked at.
-fn read_beat(context: &Context, request: ConsumerGroupHeartbeatRequest) -> Result<Beat, ErrorCode> {
+fn read_heartbeat(
+    context: &Context,
+    request: ConsumerGroupHeartbeatRequest,
+) -> Result<HeartbeatRequest, ErrorCode> {
     let is_join = request.member_epoch == 0;
     if request.group_id.is_empty() || request.member_epoch < -2 {
         return Err(ErrorCode::InvalidRequest);
@@ -209,7 +212,7 @@ fn read_beat(context: &Context, request: ConsumerGroupHeartbeatRequest) -> Resul
             .map(|name| name.to_string())
             .collect::<BTreeSet<_>>()
     };
-    Ok(Beat {
+    Ok(HeartbeatRequest {
         member_id,
         member_epoch: request.member_epoch,
         instance_id: request.instance_id.map(|id| id.to_string()),

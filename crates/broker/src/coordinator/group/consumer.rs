@@ -46,7 +46,7 @@ pub(crate) type Assigned = BTreeSet<(Uuid, i32)>;
 
 /// What a member says in a heartbeat; `None`: unchanged since the last.
 #[derive(Debug, Clone)]
-pub(crate) struct Beat {
+pub(crate) struct HeartbeatRequest {
     pub member_id: String,
     pub member_epoch: i32,
     pub instance_id: Option<String>,
@@ -63,7 +63,7 @@ pub(crate) struct Beat {
     pub hidden_topics: BTreeSet<String>,
 }
 
-impl Beat {
+impl HeartbeatRequest {
     /// What is kept of it.
     fn bytes(&self) -> usize {
         let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
@@ -82,7 +82,7 @@ impl Beat {
 
 /// Answer to a heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Beaten {
+pub(crate) struct HeartbeatResponse {
     pub member_id: String,
     pub member_epoch: i32,
     /// What the member may hold; `None`: as told before.
@@ -309,17 +309,23 @@ impl ConsumerGroup {
     }
 
     /// Refuses what would make the group too large.
-    fn check_room(&self, beat: &Beat) -> Result<(), ErrorCode> {
-        if beat.topics.is_none() && beat.pattern.is_none() && beat.member_epoch != EPOCH_JOIN {
+    fn check_room(&self, heartbeat: &HeartbeatRequest) -> Result<(), ErrorCode> {
+        if heartbeat.topics.is_none()
+            && heartbeat.pattern.is_none()
+            && heartbeat.member_epoch != EPOCH_JOIN
+        {
             return Ok(());
         }
-        let bytes = beat.bytes();
+        let bytes = heartbeat.bytes();
         if bytes > MEMBER_BYTES_MAX {
             return Err(ErrorCode::InvalidRequest);
         }
-        let others = self.members.iter().filter(|(id, _)| **id != beat.member_id);
+        let others = self
+            .members
+            .iter()
+            .filter(|(id, _)| **id != heartbeat.member_id);
         let others_bytes: usize = others.map(|(_, member)| member.bytes).sum();
-        let is_new_pattern = beat
+        let is_new_pattern = heartbeat
             .pattern
             .as_ref()
             .is_some_and(|text| !text.is_empty() && !self.found.contains_key(text));
@@ -334,34 +340,36 @@ impl ConsumerGroup {
     /// ConsumerGroupHeartbeat. `found` is what [`ConsumerGroup::unsought`] asked for.
     pub(crate) fn heartbeat(
         &mut self,
-        beat: Beat,
+        heartbeat: HeartbeatRequest,
         topics: &Arc<TopicSizes>,
         found: BTreeMap<String, Found>,
         now: Instant,
-    ) -> Result<Beaten, ErrorCode> {
-        match beat.member_epoch {
-            EPOCH_LEAVE | EPOCH_LEAVE_STATIC => return self.leave(&beat),
+    ) -> Result<HeartbeatResponse, ErrorCode> {
+        match heartbeat.member_epoch {
+            EPOCH_LEAVE | EPOCH_LEAVE_STATIC => return self.leave(&heartbeat),
             EPOCH_JOIN => {}
-            _ => self.check_beat(&beat)?,
+            _ => self.check_heartbeat(&heartbeat)?,
         }
-        self.check_room(&beat)?;
-        let is_new = beat.member_epoch == EPOCH_JOIN && self.join(&beat, now)?;
-        let id = beat.member_id.clone();
-        let is_join = beat.member_epoch == EPOCH_JOIN;
+        self.check_room(&heartbeat)?;
+        let is_new = heartbeat.member_epoch == EPOCH_JOIN && self.join(&heartbeat, now)?;
+        let id = heartbeat.member_id.clone();
+        let is_join = heartbeat.member_epoch == EPOCH_JOIN;
         let is_full = is_join
-            || (beat.rebalance_timeout.is_some() && beat.topics.is_some() && beat.owned.is_some());
-        self.update(&id, &beat, is_new, now);
+            || (heartbeat.rebalance_timeout.is_some()
+                && heartbeat.topics.is_some()
+                && heartbeat.owned.is_some());
+        self.update(&id, &heartbeat, is_new, now);
         self.note_found(found);
         self.touched.insert(id.clone());
         self.retarget(topics);
         let owned = if is_join {
             Some(Assigned::new())
         } else {
-            beat.owned
+            heartbeat.owned
         };
         let is_changed = self.reconcile(&id, owned.as_ref(), now);
         let member = self.members.get(&id).ok_or(ErrorCode::UnknownMemberId)?;
-        Ok(Beaten {
+        Ok(HeartbeatResponse {
             member_epoch: member.epoch,
             assignment: (is_full || is_changed).then(|| member.assigned.clone()),
             member_id: id,
@@ -369,13 +377,13 @@ impl ConsumerGroup {
     }
 
     /// Takes a member in, or back. Returns whether it is new.
-    fn join(&mut self, beat: &Beat, now: Instant) -> Result<bool, ErrorCode> {
-        let former = beat
+    fn join(&mut self, heartbeat: &HeartbeatRequest, now: Instant) -> Result<bool, ErrorCode> {
+        let former = heartbeat
             .instance_id
             .as_ref()
             .and_then(|instance| self.statics.get(instance))
             .cloned();
-        if let Some(former) = former.filter(|former| *former != beat.member_id) {
+        if let Some(former) = former.filter(|former| *former != heartbeat.member_id) {
             let is_away = self
                 .members
                 .get(&former)
@@ -390,14 +398,14 @@ impl ConsumerGroup {
                 member.epoch = 0;
                 member.previous_epoch = 0;
                 member.revoking = Assigned::new();
-                self.members.insert(beat.member_id.clone(), member);
+                self.members.insert(heartbeat.member_id.clone(), member);
             }
         }
-        if let Some(instance) = &beat.instance_id {
+        if let Some(instance) = &heartbeat.instance_id {
             self.statics
-                .insert(instance.clone(), beat.member_id.clone());
+                .insert(instance.clone(), heartbeat.member_id.clone());
         }
-        if let Some(member) = self.members.get_mut(&beat.member_id) {
+        if let Some(member) = self.members.get_mut(&heartbeat.member_id) {
             // A member that lost its state holds nothing.
             member.epoch = 0;
             member.previous_epoch = 0;
@@ -409,10 +417,10 @@ impl ConsumerGroup {
             return Err(ErrorCode::GroupMaxSizeReached);
         }
         let member = ConsumerMember {
-            instance_id: beat.instance_id.clone(),
-            rack_id: beat.rack_id.clone(),
-            client_id: beat.client_id.clone(),
-            client_host: beat.client_host.clone(),
+            instance_id: heartbeat.instance_id.clone(),
+            rack_id: heartbeat.rack_id.clone(),
+            client_id: heartbeat.client_id.clone(),
+            client_host: heartbeat.client_host.clone(),
             epoch: 0,
             previous_epoch: 0,
             topics: BTreeSet::new(),
@@ -428,61 +436,63 @@ impl ConsumerGroup {
             is_away: false,
             bytes: 0,
         };
-        self.members.insert(beat.member_id.clone(), member);
+        self.members.insert(heartbeat.member_id.clone(), member);
         Ok(true)
     }
 
-    fn check_beat(&self, beat: &Beat) -> Result<(), ErrorCode> {
-        if let Some(instance) = &beat.instance_id {
+    fn check_heartbeat(&self, heartbeat: &HeartbeatRequest) -> Result<(), ErrorCode> {
+        if let Some(instance) = &heartbeat.instance_id {
             match self.statics.get(instance) {
                 None => return Err(ErrorCode::UnknownMemberId),
-                Some(owner) if *owner != beat.member_id => return Err(ErrorCode::FencedInstanceId),
+                Some(owner) if *owner != heartbeat.member_id => {
+                    return Err(ErrorCode::FencedInstanceId);
+                }
                 Some(_) => {}
             }
         }
         let member = self
             .members
-            .get(&beat.member_id)
+            .get(&heartbeat.member_id)
             .ok_or(ErrorCode::UnknownMemberId)?;
         // The answer that raised the epoch may have been lost: then the member still holds a part of what
         // it was told to.
-        let is_behind = beat.member_epoch == member.previous_epoch
-            && beat
+        let is_behind = heartbeat.member_epoch == member.previous_epoch
+            && heartbeat
                 .owned
                 .as_ref()
                 .is_none_or(|owned| owned.is_subset(&member.assigned));
-        if beat.member_epoch == member.epoch || is_behind {
+        if heartbeat.member_epoch == member.epoch || is_behind {
             Ok(())
         } else {
             Err(ErrorCode::FencedMemberEpoch)
         }
     }
 
-    fn leave(&mut self, beat: &Beat) -> Result<Beaten, ErrorCode> {
-        let id = match &beat.instance_id {
+    fn leave(&mut self, heartbeat: &HeartbeatRequest) -> Result<HeartbeatResponse, ErrorCode> {
+        let id = match &heartbeat.instance_id {
             Some(instance) => self
                 .statics
                 .get(instance)
                 .cloned()
                 .ok_or(ErrorCode::UnknownMemberId)?,
-            None => beat.member_id.clone(),
+            None => heartbeat.member_id.clone(),
         };
-        if id != beat.member_id {
+        if id != heartbeat.member_id {
             return Err(ErrorCode::FencedInstanceId);
         }
         let member = self
             .members
             .get_mut(&id)
             .ok_or(ErrorCode::UnknownMemberId)?;
-        if beat.member_epoch == EPOCH_LEAVE_STATIC && beat.instance_id.is_some() {
+        if heartbeat.member_epoch == EPOCH_LEAVE_STATIC && heartbeat.instance_id.is_some() {
             member.is_away = true;
             self.touched.insert(id.clone());
         } else {
             self.remove(&id);
         }
-        Ok(Beaten {
+        Ok(HeartbeatResponse {
             member_id: id,
-            member_epoch: beat.member_epoch,
+            member_epoch: heartbeat.member_epoch,
             assignment: None,
         })
     }
@@ -497,34 +507,34 @@ impl ConsumerGroup {
         }
     }
 
-    fn update(&mut self, id: &str, beat: &Beat, is_new: bool, now: Instant) {
+    fn update(&mut self, id: &str, heartbeat: &HeartbeatRequest, is_new: bool, now: Instant) {
         let Some(member) = self.members.get_mut(id) else {
             return;
         };
         member.session_deadline = now + SESSION_TIMEOUT;
-        member.client_id.clone_from(&beat.client_id);
-        member.client_host.clone_from(&beat.client_host);
-        if let Some(timeout) = beat.rebalance_timeout {
+        member.client_id.clone_from(&heartbeat.client_id);
+        member.client_host.clone_from(&heartbeat.client_host);
+        if let Some(timeout) = heartbeat.rebalance_timeout {
             member.rebalance_timeout = timeout;
         }
-        if beat.rack_id.is_some() {
-            member.rack_id.clone_from(&beat.rack_id);
+        if heartbeat.rack_id.is_some() {
+            member.rack_id.clone_from(&heartbeat.rack_id);
         }
         let mut is_changed = is_new;
-        if let Some(topics) = &beat.topics {
+        if let Some(topics) = &heartbeat.topics {
             is_changed |= member.topics != *topics;
             member.topics.clone_from(topics);
         }
-        if let Some(text) = &beat.pattern {
+        if let Some(text) = &heartbeat.pattern {
             is_changed |= member.pattern != *text;
             member.pattern.clone_from(text);
         }
-        member.bytes = member.bytes.max(beat.bytes());
-        is_changed |= member.hidden_topics != beat.hidden_topics;
-        member.hidden_topics.clone_from(&beat.hidden_topics);
-        if beat.assignor.is_some() {
-            is_changed |= member.assignor != beat.assignor;
-            member.assignor = beat.assignor;
+        member.bytes = member.bytes.max(heartbeat.bytes());
+        is_changed |= member.hidden_topics != heartbeat.hidden_topics;
+        member.hidden_topics.clone_from(&heartbeat.hidden_topics);
+        if heartbeat.assignor.is_some() {
+            is_changed |= member.assignor != heartbeat.assignor;
+            member.assignor = heartbeat.assignor;
         }
         if is_changed {
             self.epoch += 1;

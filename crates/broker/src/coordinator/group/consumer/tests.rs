@@ -10,9 +10,9 @@ fn topics(partitions: i32) -> Arc<TopicSizes> {
     Arc::new([("t".to_owned(), (Uuid::from_u128(1), partitions))].into())
 }
 
-fn beat(member_id: &str, member_epoch: i32, owned: Option<Assigned>) -> Beat {
+fn heartbeat(member_id: &str, member_epoch: i32, owned: Option<Assigned>) -> HeartbeatRequest {
     let is_join = member_epoch == 0;
-    Beat {
+    HeartbeatRequest {
         member_id: member_id.to_owned(),
         member_epoch,
         instance_id: None,
@@ -36,7 +36,7 @@ struct Consumer {
 }
 
 impl Consumer {
-    fn beat(
+    fn heartbeat(
         &mut self,
         id: &str,
         group: &mut ConsumerGroup,
@@ -48,7 +48,7 @@ impl Consumer {
         } else {
             self.owned.clone()
         };
-        let answer = group.heartbeat(beat(id, self.epoch, Some(owned)), sizes, none(), now)?;
+        let answer = group.heartbeat(heartbeat(id, self.epoch, Some(owned)), sizes, none(), now)?;
         self.epoch = answer.member_epoch;
         if let Some(assignment) = answer.assignment {
             self.owned = assignment;
@@ -62,19 +62,19 @@ fn a_second_member_gets_its_half_only_after_the_first_gave_it_up() {
     let (now, sizes) = (Instant::now(), topics(6));
     let mut group = ConsumerGroup::default();
     let (mut a, mut b) = (Consumer::default(), Consumer::default());
-    a.beat("a", &mut group, &sizes, now).unwrap();
+    a.heartbeat("a", &mut group, &sizes, now).unwrap();
     assert_eq!((a.owned.len(), group.phase()), (6, ConsumerPhase::Stable));
-    b.beat("b", &mut group, &sizes, now).unwrap();
+    b.heartbeat("b", &mut group, &sizes, now).unwrap();
     assert_eq!((b.owned.len(), b.epoch), (0, 2), "everything is held by a");
     // a is told to give three up, and says so with the next heartbeat.
     let owned = a.owned.clone();
-    a.beat("a", &mut group, &sizes, now).unwrap();
+    a.heartbeat("a", &mut group, &sizes, now).unwrap();
     assert_eq!((a.owned.len(), a.epoch), (3, 1));
-    b.beat("b", &mut group, &sizes, now).unwrap();
+    b.heartbeat("b", &mut group, &sizes, now).unwrap();
     assert_eq!(b.owned.len(), 0, "a has not confirmed yet");
-    a.beat("a", &mut group, &sizes, now).unwrap();
+    a.heartbeat("a", &mut group, &sizes, now).unwrap();
     assert_eq!(a.epoch, 2);
-    b.beat("b", &mut group, &sizes, now).unwrap();
+    b.heartbeat("b", &mut group, &sizes, now).unwrap();
     assert_eq!(b.owned.len(), 3);
     assert_eq!(
         a.owned.union(&b.owned).copied().collect::<Assigned>(),
@@ -88,11 +88,11 @@ fn epochs_are_checked() {
     let (now, sizes) = (Instant::now(), topics(2));
     let mut group = ConsumerGroup::default();
     let mut a = Consumer::default();
-    a.beat("a", &mut group, &sizes, now).unwrap();
+    a.heartbeat("a", &mut group, &sizes, now).unwrap();
     let check = |group: &mut ConsumerGroup, id: &str, epoch, expected| {
         assert_eq!(
             group
-                .heartbeat(beat(id, epoch, None), &sizes, none(), now)
+                .heartbeat(heartbeat(id, epoch, None), &sizes, none(), now)
                 .map(|_| ()),
             Err(expected)
         );
@@ -102,7 +102,7 @@ fn epochs_are_checked() {
     assert_eq!(group.check("a", 1), Ok(()));
     assert_eq!(group.check("a", 0), Err(ErrorCode::StaleMemberEpoch));
     group
-        .heartbeat(beat("a", -1, None), &sizes, none(), now)
+        .heartbeat(heartbeat("a", -1, None), &sizes, none(), now)
         .unwrap();
     assert_eq!(group.phase(), ConsumerPhase::Empty);
 }
@@ -112,19 +112,19 @@ fn a_member_that_does_not_give_up_in_time_is_removed() {
     let (now, sizes) = (Instant::now(), topics(2));
     let mut group = ConsumerGroup::default();
     let (mut a, mut b) = (Consumer::default(), Consumer::default());
-    a.beat("a", &mut group, &sizes, now).unwrap();
-    b.beat("b", &mut group, &sizes, now).unwrap();
+    a.heartbeat("a", &mut group, &sizes, now).unwrap();
+    b.heartbeat("b", &mut group, &sizes, now).unwrap();
     let held = a.owned.clone();
     group
-        .heartbeat(beat("a", a.epoch, Some(held)), &sizes, none(), now)
+        .heartbeat(heartbeat("a", a.epoch, Some(held)), &sizes, none(), now)
         .unwrap();
     let deadline = group.next_deadline().unwrap();
     assert_eq!(deadline, now + Duration::from_secs(5));
     group.tick(deadline);
-    b.beat("b", &mut group, &sizes, deadline).unwrap();
+    b.heartbeat("b", &mut group, &sizes, deadline).unwrap();
     assert_eq!(b.owned.len(), 2);
     assert_eq!(
-        a.beat("a", &mut group, &sizes, deadline),
+        a.heartbeat("a", &mut group, &sizes, deadline),
         Err(ErrorCode::UnknownMemberId)
     );
 }
@@ -132,25 +132,25 @@ fn a_member_that_does_not_give_up_in_time_is_removed() {
 /// Looks for what the group asks for, and beats.
 async fn beat_by_pattern(
     group: &mut ConsumerGroup,
-    beat: Beat,
+    heartbeat: HeartbeatRequest,
     topics: &Arc<TopicSizes>,
     turns: &Turns,
-) -> (usize, Result<Beaten, ErrorCode>) {
-    let unsought = group.unsought(beat.pattern.as_deref(), topics);
+) -> (usize, Result<HeartbeatResponse, ErrorCode>) {
+    let unsought = group.unsought(heartbeat.pattern.as_deref(), topics);
     let mut found = BTreeMap::new();
     for text in &unsought {
         let all = pattern::find(turns, text, topics).await.unwrap();
         found.insert(text.clone(), all);
     }
-    let beaten = group.heartbeat(beat, topics, found, Instant::now());
+    let beaten = group.heartbeat(heartbeat, topics, found, Instant::now());
     (unsought.len(), beaten)
 }
 
-fn joining_by_pattern(id: &str, text: &str) -> Beat {
-    Beat {
+fn joining_by_pattern(id: &str, text: &str) -> HeartbeatRequest {
+    HeartbeatRequest {
         topics: None,
         pattern: Some(text.to_owned()),
-        ..beat(id, 0, None)
+        ..heartbeat(id, 0, None)
     }
 }
 
@@ -171,7 +171,7 @@ async fn a_pattern_is_looked_for_once_until_the_topics_change() {
     assert_eq!(answer.unwrap().assignment, Some([(orders, 0)].into()));
     let (looked, answer) = beat_by_pattern(&mut group, joining, &topics, &turns).await;
     assert_eq!((looked, answer.is_ok()), (0, true));
-    let next = beat("a", 1, None);
+    let next = heartbeat("a", 1, None);
     let (looked, answer) = beat_by_pattern(&mut group, next.clone(), &topics, &turns).await;
     assert_eq!((looked, answer.unwrap().member_epoch), (0, 1));
 
@@ -213,7 +213,7 @@ async fn a_restored_group_knows_what_its_patterns_find_with_the_first_heartbeat(
         let all = pattern::find(&turns, text, &topics).await.unwrap();
         found.insert(text.to_owned(), all);
     }
-    let next = beat("a", state.members["a"].epoch, None);
+    let next = heartbeat("a", state.members["a"].epoch, None);
     let epoch = group.epoch;
     group
         .heartbeat(next, &topics, found, Instant::now())
@@ -226,9 +226,9 @@ async fn a_restored_group_knows_what_its_patterns_find_with_the_first_heartbeat(
 fn a_group_has_room_for_so_much() {
     let (now, sizes) = (Instant::now(), topics(1));
     let mut group = ConsumerGroup::default();
-    let large = |id: &str, bytes: usize| Beat {
+    let large = |id: &str, bytes: usize| HeartbeatRequest {
         topics: Some(["t".to_owned(), "x".repeat(bytes)].into()),
-        ..beat(id, 0, None)
+        ..heartbeat(id, 0, None)
     };
     let mut join = |id: &str, bytes: usize| {
         let joined = group.heartbeat(large(id, bytes), &sizes, none(), now);
@@ -279,7 +279,7 @@ proptest! {
             match action {
                 0 => {
                     if members[at].take().is_some() {
-                        group.heartbeat(beat(&id, -1, None), &sizes, none(), now).unwrap();
+                        group.heartbeat(heartbeat(&id, -1, None), &sizes, none(), now).unwrap();
                     }
                 }
                 1 => {
@@ -288,7 +288,7 @@ proptest! {
                 }
                 _ => {
                     let member = members[at].get_or_insert_default();
-                    member.beat(&id, &mut group, &sizes, now).unwrap();
+                    member.heartbeat(&id, &mut group, &sizes, now).unwrap();
                 }
             }
             let mut owners = Assigned::new();
@@ -301,7 +301,7 @@ proptest! {
         for _ in 0..10 {
             for (at, member) in members.iter_mut().enumerate() {
                 if let Some(member) = member {
-                    member.beat(&format!("m{at}"), &mut group, &sizes, now).unwrap();
+                    member.heartbeat(&format!("m{at}"), &mut group, &sizes, now).unwrap();
                 }
             }
         }
