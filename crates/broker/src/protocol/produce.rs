@@ -17,7 +17,7 @@ use kafka_protocol::{
 
 use super::{Context, bandwidth::Traffic, throttle_ms};
 use crate::{
-    coordinator::transaction::{Claim, Producer},
+    coordinator::transaction::{ProducerIdAndEpoch, TransactionalProducer},
     counters,
     error::ErrorCode,
     log::{
@@ -283,15 +283,15 @@ async fn join_transaction(context: &Context, target: &Target<'_>, producing: &Pr
     if context.version < 12 || is_part().is_ok() {
         return;
     }
-    let claim = Claim {
+    let requester = TransactionalProducer {
         transactional_id,
-        producer: Producer {
+        producer: ProducerIdAndEpoch {
             id: header.producer_id,
             epoch: header.producer_epoch,
         },
         fenced: ErrorCode::InvalidProducerEpoch,
     };
-    if let Err(code) = transactions.add_partitions(claim, [key]).await {
+    if let Err(code) = transactions.add_partitions(requester, [key]).await {
         tracing::debug!(%code, transactional_id, "partition does not become part of the transaction");
     }
 }

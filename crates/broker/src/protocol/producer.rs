@@ -8,7 +8,8 @@ use kafka_protocol::messages::{
 
 use super::{Context, distinct};
 use crate::{
-    coordinator::transaction::Producer, error::ErrorCode, metadata::acl::AclOperation, turn::Pace,
+    coordinator::transaction::ProducerIdAndEpoch, error::ErrorCode, metadata::acl::AclOperation,
+    turn::Pace,
 };
 
 pub(crate) async fn init_producer_id(
@@ -23,12 +24,12 @@ pub(crate) async fn init_producer_id(
                 .transactions()
                 .next_producer_id()
                 .await
-                .map(|id| Producer { id, epoch: 0 }),
+                .map(|id| ProducerIdAndEpoch { id, epoch: 0 }),
             Err(code) => Err(code),
         },
     };
     match given {
-        Ok(Producer { id, epoch }) => InitProducerIdResponse::default()
+        Ok(ProducerIdAndEpoch { id, epoch }) => InitProducerIdResponse::default()
             .with_producer_id(id.into())
             .with_producer_epoch(epoch),
         Err(code) => InitProducerIdResponse::default()
@@ -42,10 +43,10 @@ async fn init_transactional(
     context: &Context,
     id: &str,
     request: &InitProducerIdRequest,
-) -> Result<Producer, ErrorCode> {
+) -> Result<ProducerIdAndEpoch, ErrorCode> {
     context.check_transactional_id(AclOperation::Write, id)?;
     context.check_coordinator(id)?;
-    let former = (request.producer_id.0 >= 0).then_some(Producer {
+    let former = (request.producer_id.0 >= 0).then_some(ProducerIdAndEpoch {
         id: request.producer_id.0,
         epoch: request.producer_epoch,
     });

@@ -29,7 +29,7 @@ use super::{Context, code_of, distinct, offset::check_offset};
 use crate::{
     coordinator::{
         group::classic::Speaker,
-        transaction::{Claim, Producer},
+        transaction::{ProducerIdAndEpoch, TransactionalProducer},
     },
     error::ErrorCode,
     log::batch::Marker,
@@ -57,7 +57,7 @@ pub(crate) async fn add_partitions_to_txn(
     request: AddPartitionsToTxnRequest,
 ) -> AddPartitionsToTxnResponse {
     if context.version < 4 {
-        let producer = Producer {
+        let producer = ProducerIdAndEpoch {
             id: request.v3_and_below_producer_id.0,
             epoch: request.v3_and_below_producer_epoch,
         };
@@ -67,7 +67,7 @@ pub(crate) async fn add_partitions_to_txn(
     }
     let mut results = Vec::with_capacity(request.transactions.len());
     for transaction in request.transactions {
-        let producer = Producer {
+        let producer = ProducerIdAndEpoch {
             id: transaction.producer_id.0,
             epoch: transaction.producer_epoch,
         };
@@ -100,7 +100,7 @@ fn check_partition(context: &Context, topic: &str, partition: i32) -> Result<(),
 async fn add_topics(
     context: &Context,
     id: &str,
-    producer: Producer,
+    producer: ProducerIdAndEpoch,
     topics: Vec<AddPartitionsToTxnTopic>,
 ) -> Vec<AddPartitionsToTxnTopicResult> {
     let topics = distinct::partitions(topics).await;
@@ -137,7 +137,7 @@ async fn add_topics(
 async fn add_partitions(
     context: &Context,
     id: &str,
-    producer: Producer,
+    producer: ProducerIdAndEpoch,
     topics: &[AddPartitionsToTxnTopic],
 ) -> Result<(), ErrorCode> {
     let mut wanted: Vec<TopicPartition> = Vec::new();
@@ -156,13 +156,13 @@ async fn add_partitions(
         return Err(ErrorCode::OperationNotAttempted);
     }
     context.check_coordinator(id)?;
-    let claim = Claim {
+    let requester = TransactionalProducer {
         transactional_id: id,
         producer,
         fenced: fenced(context.version, 2),
     };
     let transactions = context.cluster.transactions();
-    transactions.add_partitions(claim, wanted).await
+    transactions.add_partitions(requester, wanted).await
 }
 
 pub(crate) async fn add_offsets_to_txn(
@@ -170,11 +170,11 @@ pub(crate) async fn add_offsets_to_txn(
     request: AddOffsetsToTxnRequest,
 ) -> AddOffsetsToTxnResponse {
     let id = request.transactional_id.to_string();
-    let producer = Producer {
+    let producer = ProducerIdAndEpoch {
         id: request.producer_id.0,
         epoch: request.producer_epoch,
     };
-    let claim = Claim {
+    let requester = TransactionalProducer {
         transactional_id: &id,
         producer,
         fenced: fenced(context.version, 2),
@@ -188,7 +188,7 @@ pub(crate) async fn add_offsets_to_txn(
             context
                 .cluster
                 .transactions()
-                .add_group(claim, &request.group_id)
+                .add_group(requester, &request.group_id)
                 .await
         }
         Err(code) => Err(code),
@@ -203,11 +203,11 @@ pub(crate) async fn txn_offset_commit(
     let asked = distinct::partitions(std::mem::take(&mut request.topics)).await;
     let group = request.group_id.to_string();
     let id = request.transactional_id.to_string();
-    let producer = Producer {
+    let producer = ProducerIdAndEpoch {
         id: request.producer_id.0,
         epoch: request.producer_epoch,
     };
-    let claim = Claim {
+    let requester = TransactionalProducer {
         transactional_id: &id,
         producer,
         fenced: ErrorCode::InvalidProducerEpoch,
@@ -256,7 +256,7 @@ pub(crate) async fn txn_offset_commit(
     if offsets.is_empty() {
         return TxnOffsetCommitResponse::default().with_topics(topics);
     }
-    if let Err(code) = commit_offsets(context, &request, &group, claim, offsets).await {
+    if let Err(code) = commit_offsets(context, &request, &group, requester, offsets).await {
         let partitions = topics
             .iter_mut()
             .flat_map(|topic| topic.partitions.iter_mut());
@@ -271,7 +271,7 @@ async fn commit_offsets(
     context: &Context,
     request: &TxnOffsetCommitRequest,
     group: &str,
-    claim: Claim<'_>,
+    requester: TransactionalProducer<'_>,
     offsets: Vec<(TopicPartition, CommittedOffset)>,
 ) -> Result<(), ErrorCode> {
     context.check_coordinator(group)?;
@@ -286,21 +286,21 @@ async fn commit_offsets(
         .check_commit(group, speaker, request.generation_id, true)?;
     if context.version >= 5 {
         // KIP-890: committing offsets makes the group part of the transaction.
-        cluster.transactions().add_group(claim, group).await?;
+        cluster.transactions().add_group(requester, group).await?;
     }
     cluster
         .transactions()
-        .commit_offsets(claim, group, offsets)
+        .commit_offsets(requester, group, offsets)
         .await
 }
 
 pub(crate) async fn end_txn(context: &mut Context, request: EndTxnRequest) -> EndTxnResponse {
     let id = request.transactional_id.to_string();
-    let producer = Producer {
+    let producer = ProducerIdAndEpoch {
         id: request.producer_id.0,
         epoch: request.producer_epoch,
     };
-    let claim = Claim {
+    let requester = TransactionalProducer {
         transactional_id: &id,
         producer,
         fenced: fenced(context.version, 2),
@@ -319,7 +319,7 @@ pub(crate) async fn end_txn(context: &mut Context, request: EndTxnRequest) -> En
             context
                 .cluster
                 .transactions()
-                .end(claim, marker, bumps_epoch)
+                .end(requester, marker, bumps_epoch)
                 .await
         }
         Err(code) => Err(code),

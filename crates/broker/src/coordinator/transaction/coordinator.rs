@@ -13,7 +13,10 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    decision::{self, Claim, Decision, Ending, Producer, ending, initialized, opened},
+    decision::{
+        self, Decision, Ending, ProducerIdAndEpoch, TransactionalProducer, ending, initialized,
+        opened,
+    },
     producer_ids::ProducerIds,
 };
 use crate::{
@@ -117,9 +120,9 @@ impl Transactions {
         &self,
         id: &str,
         timeout_ms: i32,
-        former: Option<Producer>,
+        former: Option<ProducerIdAndEpoch>,
         fenced: ErrorCode,
-    ) -> Result<Producer, ErrorCode> {
+    ) -> Result<ProducerIdAndEpoch, ErrorCode> {
         if id.is_empty() {
             return Err(ErrorCode::InvalidRequest);
         }
@@ -143,7 +146,7 @@ impl Transactions {
                 updated_ms: now_ms,
                 ..record
             };
-            let producer = Producer {
+            let producer = ProducerIdAndEpoch {
                 id: record.producer_id,
                 epoch: record.producer_epoch,
             };
@@ -156,9 +159,9 @@ impl Transactions {
     async fn abort_former(
         &self,
         id: &str,
-        former: Option<Producer>,
+        former: Option<ProducerIdAndEpoch>,
         fenced: ErrorCode,
-    ) -> Result<Option<Producer>, ErrorCode> {
+    ) -> Result<Option<ProducerIdAndEpoch>, ErrorCode> {
         let decide = |state: &ClusterState| decision::abort_former(state, id, former, fenced);
         let expected = self.change(id, decide).await?;
         self.completed(id).await?;
@@ -168,12 +171,12 @@ impl Transactions {
     /// AddPartitionsToTxn.
     pub(crate) async fn add_partitions(
         &self,
-        claim: Claim<'_>,
+        requester: TransactionalProducer<'_>,
         partitions: impl IntoIterator<Item = TopicPartition>,
     ) -> Result<(), ErrorCode> {
         let now_ms = self.process.now_ms();
-        self.change(claim.transactional_id, |state| {
-            let record = opened(state, claim, now_ms, |record| {
+        self.change(requester.transactional_id, |state| {
+            let record = opened(state, requester, now_ms, |record| {
                 record.partitions.extend(partitions)
             })?;
             Ok((record, ()))
@@ -182,10 +185,14 @@ impl Transactions {
     }
 
     /// AddOffsetsToTxn.
-    pub(crate) async fn add_group(&self, claim: Claim<'_>, group: &str) -> Result<(), ErrorCode> {
+    pub(crate) async fn add_group(
+        &self,
+        requester: TransactionalProducer<'_>,
+        group: &str,
+    ) -> Result<(), ErrorCode> {
         let now_ms = self.process.now_ms();
-        let decide = |state: &ClusterState| decision::add_group(state, claim, group, now_ms);
-        self.change(claim.transactional_id, decide).await
+        let decide = |state: &ClusterState| decision::add_group(state, requester, group, now_ms);
+        self.change(requester.transactional_id, decide).await
     }
 
     /// Whether a batch of this producer may be the first of its transaction in a partition. Asked under
@@ -204,13 +211,13 @@ impl Transactions {
     /// TxnOffsetCommit: offsets that count when the transaction is committed.
     pub(crate) async fn commit_offsets(
         &self,
-        claim: Claim<'_>,
+        requester: TransactionalProducer<'_>,
         group: &str,
         offsets: Vec<(TopicPartition, CommittedOffset)>,
     ) -> Result<(), ErrorCode> {
         let committed = self.journal.commit(|state| {
-            decision::check_offsets(state, claim, group)?;
-            let pending = MetadataRecord::pending_offsets(group, claim.producer.id, offsets);
+            decision::check_offsets(state, requester, group)?;
+            let pending = MetadataRecord::pending_offsets(group, requester.producer.id, offsets);
             Ok::<_, ErrorCode>((pending, ()))
         });
         Ok(committed.await?)
@@ -219,18 +226,18 @@ impl Transactions {
     /// EndTxn. With `bumps_epoch` (KIP-890, version 5) the producer goes on with the epoch returned.
     pub(crate) async fn end(
         &self,
-        claim: Claim<'_>,
+        requester: TransactionalProducer<'_>,
         marker: Marker,
         bumps_epoch: bool,
-    ) -> Result<Producer, ErrorCode> {
-        let fresh_id = if decision::needs_fresh_id(claim.producer, bumps_epoch) {
+    ) -> Result<ProducerIdAndEpoch, ErrorCode> {
+        let fresh_id = if decision::needs_fresh_id(requester.producer, bumps_epoch) {
             Some(self.next_producer_id().await?)
         } else {
             None
         };
         let ending = self
-            .change(claim.transactional_id, |state| {
-                let ending = ending(state, claim, marker, bumps_epoch)?;
+            .change(requester.transactional_id, |state| {
+                let ending = ending(state, requester, marker, bumps_epoch)?;
                 let record = match &ending {
                     Ending::Prepared(record) => Some(record.clone()),
                     Ending::Done(_) => None,
@@ -242,14 +249,14 @@ impl Transactions {
             Ending::Done(producer) => return Ok(producer),
             Ending::Prepared(record) => record,
         };
-        let completed = self.completed(claim.transactional_id).await;
+        let completed = self.completed(requester.transactional_id).await;
         match fresh_id {
             Some(id) => {
                 completed?;
-                self.renew(claim.transactional_id, id).await
+                self.renew(requester.transactional_id, id).await
             }
             // The decision is durable, and what follows from it is tried until it is done.
-            None => Ok(Producer {
+            None => Ok(ProducerIdAndEpoch {
                 id: record.producer_id,
                 epoch: record.producer_epoch,
             }),
@@ -257,7 +264,7 @@ impl Transactions {
     }
 
     /// Gives the producer a new id after its epochs were used up.
-    async fn renew(&self, id: &str, producer_id: i64) -> Result<Producer, ErrorCode> {
+    async fn renew(&self, id: &str, producer_id: i64) -> Result<ProducerIdAndEpoch, ErrorCode> {
         self.change(id, |state| decision::renewed(state, id, producer_id))
             .await
     }

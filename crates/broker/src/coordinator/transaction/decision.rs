@@ -24,16 +24,16 @@ const EPOCH_MAX: i16 = i16::MAX - 1;
 
 /// A producer as it names itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Producer {
+pub(crate) struct ProducerIdAndEpoch {
     pub id: i64,
     pub epoch: i16,
 }
 
 /// Who asks the coordinator, and which code tells it that it was replaced (older clients know another).
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Claim<'a> {
+pub(crate) struct TransactionalProducer<'a> {
     pub transactional_id: &'a str,
-    pub producer: Producer,
+    pub producer: ProducerIdAndEpoch,
     pub fenced: ErrorCode,
 }
 
@@ -43,24 +43,24 @@ pub(super) type Decision<T> = Result<(Option<TransactionRecord>, T), ErrorCode>;
 /// What ending a transaction comes to.
 pub(super) enum Ending {
     /// It was ended the same way before; the producer goes on as this.
-    Done(Producer),
+    Done(ProducerIdAndEpoch),
     Prepared(TransactionRecord),
 }
 
 /// The record of a claim, if the claim holds.
-pub(super) fn claimed<'a>(
+pub(super) fn record_of<'a>(
     state: &'a ClusterState,
-    claim: Claim<'_>,
+    requester: TransactionalProducer<'_>,
 ) -> Result<&'a TransactionRecord, ErrorCode> {
     let record = state
         .transactions
-        .get(claim.transactional_id)
+        .get(requester.transactional_id)
         .ok_or(ErrorCode::InvalidProducerIdMapping)?;
-    if record.producer_id != claim.producer.id {
+    if record.producer_id != requester.producer.id {
         return Err(ErrorCode::InvalidProducerIdMapping);
     }
-    if record.producer_epoch != claim.producer.epoch {
-        return Err(claim.fenced);
+    if record.producer_epoch != requester.producer.epoch {
+        return Err(requester.fenced);
     }
     Ok(record)
 }
@@ -68,11 +68,11 @@ pub(super) fn claimed<'a>(
 /// The record with one thing more in it: the transaction is open from here on.
 pub(super) fn opened(
     state: &ClusterState,
-    claim: Claim<'_>,
+    requester: TransactionalProducer<'_>,
     now_ms: i64,
     add: impl FnOnce(&mut TransactionRecord),
 ) -> Result<Option<TransactionRecord>, ErrorCode> {
-    let known = claimed(state, claim)?;
+    let known = record_of(state, requester)?;
     let mut record = known.clone();
     match record.status {
         TransactionStatus::PrepareCommit | TransactionStatus::PrepareAbort => {
@@ -100,7 +100,7 @@ pub(super) fn bumped(epoch: i16) -> Option<i16> {
 }
 
 /// A transaction is ended for its producer with the next epoch, if there is one.
-pub(super) fn needs_fresh_id(producer: Producer, bumps_epoch: bool) -> bool {
+pub(super) fn needs_fresh_id(producer: ProducerIdAndEpoch, bumps_epoch: bool) -> bool {
     bumps_epoch && producer.epoch >= EPOCH_MAX
 }
 
@@ -109,15 +109,15 @@ pub(super) fn needs_fresh_id(producer: Producer, bumps_epoch: bool) -> bool {
 pub(super) fn abort_former(
     state: &ClusterState,
     id: &str,
-    former: Option<Producer>,
+    former: Option<ProducerIdAndEpoch>,
     fenced: ErrorCode,
-) -> Decision<Option<Producer>> {
+) -> Decision<Option<ProducerIdAndEpoch>> {
     let Some(known) = state.transactions.get(id) else {
         return Ok((None, former));
     };
     check_former(known, former, fenced)?;
     let aborted = prepared_abort(known);
-    let expected = former.map(|former| Producer {
+    let expected = former.map(|former| ProducerIdAndEpoch {
         epoch: aborted
             .as_ref()
             .map_or(former.epoch, |aborted| aborted.producer_epoch),
@@ -129,11 +129,11 @@ pub(super) fn abort_former(
 /// AddOffsetsToTxn.
 pub(super) fn add_group(
     state: &ClusterState,
-    claim: Claim<'_>,
+    requester: TransactionalProducer<'_>,
     group: &str,
     now_ms: i64,
 ) -> Decision<()> {
-    let record = opened(state, claim, now_ms, |record| {
+    let record = opened(state, requester, now_ms, |record| {
         record.groups.insert(group.to_owned());
     })?;
     let groups = record.iter().flat_map(|record| &record.groups);
@@ -150,15 +150,15 @@ pub(super) fn verify(
     header: &BatchHeader,
     partition: &TopicPartition,
 ) -> Result<(), ErrorCode> {
-    let claim = Claim {
+    let requester = TransactionalProducer {
         transactional_id,
-        producer: Producer {
+        producer: ProducerIdAndEpoch {
             id: header.producer_id,
             epoch: header.producer_epoch,
         },
         fenced: ErrorCode::InvalidProducerEpoch,
     };
-    let record = claimed(state, claim)?;
+    let record = record_of(state, requester)?;
     let is_part =
         record.status == TransactionStatus::Ongoing && record.partitions.contains(partition);
     match is_part {
@@ -170,10 +170,10 @@ pub(super) fn verify(
 /// Whether offsets may be committed for a group within the transaction.
 pub(super) fn check_offsets(
     state: &ClusterState,
-    claim: Claim<'_>,
+    requester: TransactionalProducer<'_>,
     group: &str,
 ) -> Result<(), ErrorCode> {
-    let record = claimed(state, claim)?;
+    let record = record_of(state, requester)?;
     match record.status == TransactionStatus::Ongoing && record.groups.contains(group) {
         true => Ok(()),
         false => Err(ErrorCode::InvalidTxnState),
@@ -181,7 +181,11 @@ pub(super) fn check_offsets(
 }
 
 /// Gives the producer a new id after its epochs were used up.
-pub(super) fn renewed(state: &ClusterState, id: &str, producer_id: i64) -> Decision<Producer> {
+pub(super) fn renewed(
+    state: &ClusterState,
+    id: &str,
+    producer_id: i64,
+) -> Decision<ProducerIdAndEpoch> {
     let known = state
         .transactions
         .get(id)
@@ -192,7 +196,7 @@ pub(super) fn renewed(state: &ClusterState, id: &str, producer_id: i64) -> Decis
         last_producer_epoch: NO_PRODUCER_EPOCH,
         ..known.clone()
     };
-    let producer = Producer {
+    let producer = ProducerIdAndEpoch {
         id: producer_id,
         epoch: 0,
     };
@@ -256,7 +260,7 @@ pub(super) fn completion(
 /// KIP-360: a producer that names its former self must be the current one.
 pub(super) fn check_former(
     known: &TransactionRecord,
-    former: Option<Producer>,
+    former: Option<ProducerIdAndEpoch>,
     fenced: ErrorCode,
 ) -> Result<(), ErrorCode> {
     match former {
@@ -280,7 +284,7 @@ pub(super) fn prepared_abort(known: &TransactionRecord) -> Option<TransactionRec
 pub(super) fn initialized(
     state: &ClusterState,
     id: &str,
-    former: Option<Producer>,
+    former: Option<ProducerIdAndEpoch>,
     fenced: ErrorCode,
     fresh_id: i64,
 ) -> Result<TransactionRecord, ErrorCode> {
@@ -334,13 +338,13 @@ pub(super) fn initialized(
 
 pub(super) fn ending(
     state: &ClusterState,
-    claim: Claim<'_>,
+    requester: TransactionalProducer<'_>,
     marker: Marker,
     bumps_epoch: bool,
 ) -> Result<Ending, ErrorCode> {
     let known = state
         .transactions
-        .get(claim.transactional_id)
+        .get(requester.transactional_id)
         .ok_or(ErrorCode::InvalidProducerIdMapping)?;
     let (complete, prepared) = match marker {
         Marker::Commit => (
@@ -353,15 +357,15 @@ pub(super) fn ending(
         ),
     };
     let is_retry = bumps_epoch
-        && known.producer_id == claim.producer.id
-        && bumped(claim.producer.epoch) == Some(known.producer_epoch);
+        && known.producer_id == requester.producer.id
+        && bumped(requester.producer.epoch) == Some(known.producer_epoch);
     if is_retry && known.status == complete {
-        return Ok(Ending::Done(Producer {
+        return Ok(Ending::Done(ProducerIdAndEpoch {
             id: known.producer_id,
             epoch: known.producer_epoch,
         }));
     }
-    let known = match claimed(state, claim) {
+    let known = match record_of(state, requester) {
         Err(_) if is_retry && known.status == prepared => {
             return Err(ErrorCode::ConcurrentTransactions);
         }
@@ -380,7 +384,7 @@ pub(super) fn ending(
         TransactionStatus::PrepareCommit | TransactionStatus::PrepareAbort => {
             Err(ErrorCode::InvalidTxnState)
         }
-        status if status == complete && !bumps_epoch => Ok(Ending::Done(claim.producer)),
+        status if status == complete && !bumps_epoch => Ok(Ending::Done(requester.producer)),
         TransactionStatus::Ongoing => Ok(Ending::Prepared(prepare(known, prepared, bumps_epoch))),
         _ if is_empty_abort => Ok(Ending::Prepared(prepare(known, prepared, bumps_epoch))),
         _ => Err(ErrorCode::InvalidTxnState),
