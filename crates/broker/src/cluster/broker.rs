@@ -11,7 +11,7 @@ use crate::{
     error::{ErrorCode, HostError, Unwritten},
     log::partition::Partition,
     metadata::{
-        leadership::{Leadership, Live, NO_LEADER},
+        leadership::{Leadership, LiveBrokers, NO_LEADER},
         state::{ClusterState, MetadataRecord, TopicRecord},
         topic::Topic,
         topic_config::TopicSettings,
@@ -61,9 +61,9 @@ impl Cluster {
     }
 
     /// Does something with the brokers that run.
-    pub(crate) fn with_live<T>(&self, work: impl FnOnce(Live<'_>) -> T) -> T {
+    pub(crate) fn with_live_brokers<T>(&self, work: impl FnOnce(LiveBrokers<'_>) -> T) -> T {
         let stopped = self.stopped.read().clone();
-        work(Live {
+        work(LiveBrokers {
             brokers: self.brokers_count(),
             stopped: &stopped,
         })
@@ -71,7 +71,7 @@ impl Cluster {
 
     /// The broker that coordinates a group or a transactional id: the next one while it is stopped.
     pub(crate) fn coordinator(&self, key: &str) -> i32 {
-        self.with_live(|live| {
+        self.with_live_brokers(|live| {
             let first = (crc32c::crc32c(key.as_bytes()) % live.brokers as u32) as i32;
             let mut turn = (0..live.brokers).map(|at| (first + at) % live.brokers);
             turn.find(|id| live.has(*id)).unwrap_or(first)
@@ -80,7 +80,7 @@ impl Cluster {
 
     /// The broker that is told to clients as the controller.
     pub(crate) fn controller(&self) -> i32 {
-        self.with_live(|live| (0..live.brokers).find(|id| live.has(*id)))
+        self.with_live_brokers(|live| (0..live.brokers).find(|id| live.has(*id)))
             .unwrap_or(NO_LEADER)
     }
 
@@ -104,7 +104,7 @@ impl Cluster {
             leader_epoch,
             last_leader_id,
         };
-        self.with_live(|live| leadership.in_sync(&self.replicas(partition), live))
+        self.with_live_brokers(|live| leadership.in_sync(&self.replicas(partition), live))
     }
 
     /// What acks=all asks before it appends. From Kafka 3.7 on `min.insync.replicas` is at most the number of
@@ -127,7 +127,7 @@ impl Cluster {
             // Only a plan with fewer brokers makes it less than the replicas.
             return partition.replicas.len().min(self.brokers_count() as usize);
         }
-        self.with_live(|live| {
+        self.with_live_brokers(|live| {
             let replicas = self.replicas(partition);
             replicas.iter().filter(|id| live.has(**id)).count()
         })
@@ -136,7 +136,7 @@ impl Cluster {
     /// Records of the leaders that change when these brokers are stopped.
     fn elections(&self, state: &ClusterState, stopped: &BTreeSet<i32>) -> Vec<MetadataRecord> {
         let spec = self.spec();
-        let live = Live {
+        let live = LiveBrokers {
             brokers: spec.brokers.len() as i32,
             stopped,
         };
@@ -297,7 +297,7 @@ impl Cluster {
         partition: i32,
         election: Election,
     ) -> Result<Leadership, ErrorCode> {
-        self.with_live(|live| {
+        self.with_live_brokers(|live| {
             let replicas = present(&record.replicas(partition), live.brokers);
             let (is_needed, at, failed) = match election {
                 Election::Preferred => (
@@ -334,7 +334,7 @@ impl Cluster {
                     .range((topic.id, 0)..=(topic.id, i32::MAX));
                 for (&(_, partition), was) in moved {
                     let replicas = topic.replicas(partition);
-                    let at = self.with_live(|live| {
+                    let at = self.with_live_brokers(|live| {
                         was.elect_preferred(&present(&replicas, live.brokers), live)
                     });
                     if at != *was {

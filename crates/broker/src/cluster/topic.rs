@@ -13,7 +13,7 @@ use crate::{
     log::durability::Durability,
     metadata::{
         directory::DELETED_SUFFIX,
-        leadership::{Leadership, Live, spread},
+        leadership::{Leadership, LiveBrokers, spread},
         state::{ClusterState, MetadataRecord, TopicRecord},
         topic::{Topic, check_topic_name, is_internal},
         topic_config::{self, TopicSettings},
@@ -64,7 +64,7 @@ impl Cluster {
                     replicas.len()
                 ));
             }
-            if !self.with_live(|live| replicas.iter().any(|id| live.has(*id))) {
+            if !self.with_live_brokers(|live| replicas.iter().any(|id| live.has(*id))) {
                 return invalid(format!(
                     "All brokers specified in the manual partition assignment for partition {partition} are fenced or in controlled shutdown."
                 ));
@@ -264,7 +264,7 @@ impl Cluster {
         record: &mut TopicRecord,
         from: i32,
     ) -> Vec<MetadataRecord> {
-        let live = Live {
+        let live = LiveBrokers {
             brokers: self.spec().brokers.len() as i32,
             stopped: &state.stopped_brokers,
         };

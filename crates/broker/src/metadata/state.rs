@@ -13,7 +13,7 @@ use crate::metadata::{
     credential::{ScramCredential, ScramMechanism, SecretBytes},
     group::{ConsumerGroupRecord, ConsumerGroupState, ConsumerMemberRecord, GroupRecord},
     journal::JournaledState,
-    leadership::{Leadership, Live, spread},
+    leadership::{Leadership, LiveBrokers, spread},
 };
 
 /// A topic as the journal keeps it.
@@ -43,7 +43,7 @@ impl TopicRecord {
         if let Ok(Some(listed)) = listed {
             return listed.clone();
         }
-        let live = Live {
+        let live = LiveBrokers {
             brokers: self.brokers.max(1),
             stopped: &BTreeSet::new(),
         };

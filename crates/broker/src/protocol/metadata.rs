@@ -179,7 +179,7 @@ fn describe_partition(
     let (leader_id, leader_epoch) = partition.leader();
     let mut replicas = cluster.replicas(partition);
     let mut in_sync = cluster.in_sync_replicas(topic, partition);
-    let offline: Vec<i32> = cluster.with_live(|live| {
+    let offline: Vec<i32> = cluster.with_live_brokers(|live| {
         let offline = replicas.iter().copied().filter(|id| !live.has(*id));
         offline.collect()
     });
