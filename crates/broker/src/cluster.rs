@@ -486,7 +486,7 @@ impl Cluster {
             let interval_ms = self.shared.log_intervals.retention_check_ms;
             self.retention_ms
                 .store(now_ms + interval_ms, Ordering::Relaxed);
-            self.topics.rouse_expired(now_ms);
+            self.topics.open_expired(now_ms);
             self.topics.expire(now_ms);
         }
         if is_due(&self.producer_expiration_ms) {

@@ -85,7 +85,7 @@ pub(crate) struct Partition {
     start_offset: AtomicI64,
     index_interval_bytes: AtomicU64,
     /// From when the age of the oldest segment counted as the log was put to rest; `i64::MIN`: not known.
-    resting_oldest_ms: AtomicI64,
+    closed_oldest_ms: AtomicI64,
     /// Records below were compacted.
     clean_offset: AtomicI64,
     /// When the last checkpoint was written.
@@ -119,7 +119,7 @@ impl Partition {
             log: Mutex::new(None),
             start_offset: AtomicI64::new(start_offset),
             index_interval_bytes: AtomicU64::new(4096),
-            resting_oldest_ms: AtomicI64::new(i64::MAX),
+            closed_oldest_ms: AtomicI64::new(i64::MAX),
             clean_offset: AtomicI64::new(0),
             checkpoint_ms: AtomicI64::new(i64::MIN / 2),
             appended_ms: AtomicI64::new(i64::MIN / 2),
@@ -136,7 +136,7 @@ impl Partition {
     /// Says that there is data on disk that was not looked at yet; the cluster's sum has it already.
     pub(crate) fn with_data(self, stored_bytes: u64) -> Self {
         Self {
-            resting_oldest_ms: AtomicI64::new(i64::MIN),
+            closed_oldest_ms: AtomicI64::new(i64::MIN),
             stored_bytes: AtomicI64::new(stored_bytes as i64),
             ..self
         }
@@ -477,7 +477,7 @@ impl Partition {
         if let Some(log) = self.log.lock().as_ref() {
             return log.oldest_ms();
         }
-        match self.resting_oldest_ms.load(Ordering::Relaxed) {
+        match self.closed_oldest_ms.load(Ordering::Relaxed) {
             i64::MIN => self.open().map_or(i64::MAX, |log| log.oldest_ms()),
             known => known,
         }
@@ -540,7 +540,7 @@ impl Partition {
 
     /// Puts a partition that was not used since the last call to rest: its log is forgotten and read
     /// again when needed. Returns whether the log is (still) open.
-    pub(crate) fn rest(&self) -> bool {
+    pub(crate) fn close_if_unused(&self) -> bool {
         let is_used = self.is_used.swap(false, Ordering::Relaxed);
         let mut slot = self.log.lock();
         let Some(log) = slot.as_mut() else {
@@ -550,7 +550,7 @@ impl Partition {
             log.unload_indexes();
             return true;
         }
-        self.resting_oldest_ms
+        self.closed_oldest_ms
             .store(log.oldest_ms(), Ordering::Relaxed);
         *slot = None;
         false
@@ -558,8 +558,8 @@ impl Partition {
 
     /// Opens a partition at rest whose oldest segment is older than `oldest_ms`, so that housekeeping looks
     /// after it.
-    pub(crate) fn rouse(&self, oldest_ms: i64) {
-        if self.resting_oldest_ms.load(Ordering::Relaxed) < oldest_ms && !self.is_open() {
+    pub(crate) fn open_if_expired(&self, oldest_ms: i64) {
+        if self.closed_oldest_ms.load(Ordering::Relaxed) < oldest_ms && !self.is_open() {
             // Whoever uses it next is told of an error.
             let _ = self.open();
         }

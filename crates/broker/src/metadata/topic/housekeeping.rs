@@ -12,7 +12,7 @@ use crate::{
 
 impl Topics {
     /// Opens partitions at rest that have something which retention does not keep.
-    pub(crate) fn rouse_expired(&self, now_ms: i64) {
+    pub(crate) fn open_expired(&self, now_ms: i64) {
         for topic in self.all() {
             let settings = topic.settings();
             let Some(retention_ms) = settings
@@ -25,7 +25,7 @@ impl Topics {
             topic
                 .partitions()
                 .iter()
-                .for_each(|partition| partition.rouse(oldest_ms));
+                .for_each(|partition| partition.open_if_expired(oldest_ms));
         }
     }
 
@@ -62,7 +62,7 @@ impl Topics {
                 {
                     tracing::error!(%error, topic = %topic.name, partition = partition.index, "housekeeping failed");
                 }
-                has_open |= partition.rest();
+                has_open |= partition.close_if_unused();
             }
         }
         has_open
