@@ -55,9 +55,9 @@ const CLEAN_SHUTDOWN_FILE: &str = ".kafka_cleanshutdown";
 /// What a file system keeps in its uppermost directory.
 const LOST_AND_FOUND: &str = "lost+found";
 /// How often offsets and transactional ids are looked through.
-const THOROUGH_INTERVAL_MS: i64 = 30_000;
+const EXPIRATION_CHECK_INTERVAL_MS: i64 = 30_000;
 /// The same while nobody uses the cluster.
-const IDLE_THOROUGH_INTERVAL_MS: i64 = 300_000;
+const IDLE_EXPIRATION_CHECK_INTERVAL_MS: i64 = 300_000;
 /// Offsets of a group without members are kept so long (Kafka's `offsets.retention.minutes`: 7 days).
 const OFFSETS_RETENTION_MS: i64 = 604_800_000;
 const JOURNAL_FILE: &str = "cluster.journal";
@@ -97,16 +97,16 @@ pub(crate) struct Cluster {
     /// Brokers that were taken away.
     stopped: RwLock<Arc<BTreeSet<i32>>>,
     /// When leaders go back to the first replicas.
-    balance_ms: AtomicI64,
-    is_dirty: AtomicBool,
+    preferred_election_ms: AtomicI64,
+    is_used: AtomicBool,
     /// When the next thorough look is due …
-    thorough_ms: AtomicI64,
+    expiration_check_ms: AtomicI64,
     /// … when retention is applied …
     retention_ms: AtomicI64,
     /// … and when silent producers are forgotten.
     producer_expiration_ms: AtomicI64,
     /// Checkpoints are written by one at a time.
-    housekeeping: Mutex<()>,
+    scheduled_tasks: Mutex<()>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -154,7 +154,7 @@ impl Cluster {
         let security = Security::new(journal.clone(), process.clone(), derivations, &spec);
         let (counters, tasks) = (Arc::<Counters>::default(), TaskTracker::new());
         // Thousands of clusters that start together do not look through everything together.
-        let turn = i64::from(crc32c::crc32c(spec.id.as_bytes())) % THOROUGH_INTERVAL_MS;
+        let turn = i64::from(crc32c::crc32c(spec.id.as_bytes())) % EXPIRATION_CHECK_INTERVAL_MS;
         let now_ms = process.now_ms();
         let intervals = shared.log_intervals;
         let first_retention_ms = turn.min(intervals.retention_check_ms) + intervals.first_task_ms;
@@ -189,12 +189,12 @@ impl Cluster {
             connections: AtomicU32::new(0),
             endpoints: RwLock::new(Arc::default()),
             stopped: RwLock::default(),
-            balance_ms: AtomicI64::new(i64::MIN),
-            is_dirty: AtomicBool::new(true),
-            thorough_ms: AtomicI64::new(now_ms + turn),
+            preferred_election_ms: AtomicI64::new(i64::MIN),
+            is_used: AtomicBool::new(true),
+            expiration_check_ms: AtomicI64::new(now_ms + turn),
             retention_ms: AtomicI64::new(now_ms + first_retention_ms),
             producer_expiration_ms: AtomicI64::new(now_ms + intervals.producer_expiration_check_ms),
-            housekeeping: Mutex::new(()),
+            scheduled_tasks: Mutex::new(()),
             stop: CancellationToken::new(),
             tasks,
         }))
@@ -424,12 +424,12 @@ impl Cluster {
 
     /// Returns when housekeeping has left the cluster alone for good; blocks. To be called after
     /// [`Cluster::halt`].
-    pub(crate) fn wait_for_housekeeping(&self) {
-        drop(self.housekeeping.lock());
+    pub(crate) fn wait_for_scheduled_tasks(&self) {
+        drop(self.scheduled_tasks.lock());
     }
 
     fn write_out(&self) -> std::io::Result<()> {
-        let _turn = self.housekeeping.lock();
+        let _turn = self.scheduled_tasks.lock();
         for partition in self.topics.all_partitions() {
             partition.checkpoint(self.now_ms())?;
         }
@@ -451,38 +451,38 @@ impl Cluster {
     }
 
     /// Retention, checkpoints and rest for what is idle. Blocks on the disk.
-    pub(crate) fn keep_house(&self) {
+    pub(crate) fn run_scheduled_tasks(&self) {
         let now_ms = self.now_ms();
         let is_due = |next_ms: &AtomicI64| now_ms >= next_ms.load(Ordering::Relaxed);
-        let is_thorough = is_due(&self.thorough_ms);
-        let is_expiring = is_due(&self.retention_ms);
-        let was_used = self.is_dirty.swap(false, Ordering::Relaxed);
+        let is_expiration_due = is_due(&self.expiration_check_ms);
+        let is_retention_due = is_due(&self.retention_ms);
+        let was_used = self.is_used.swap(false, Ordering::Relaxed);
         let is_vouched = !self.journal.wants_vouching(now_ms);
-        if !was_used && !is_thorough && !is_expiring && is_vouched {
+        if !was_used && !is_expiration_due && !is_retention_due && is_vouched {
             return;
         }
-        let _turn = self.housekeeping.lock();
+        let _turn = self.scheduled_tasks.lock();
         if self.stop.is_cancelled() {
             return;
         }
         if !is_vouched {
             self.vouch(now_ms);
         }
-        if !was_used && !is_thorough && !is_expiring {
+        if !was_used && !is_expiration_due && !is_retention_due {
             return;
         }
-        if is_thorough {
+        if is_expiration_due {
             let interval_ms = match was_used {
-                true => THOROUGH_INTERVAL_MS,
-                false => IDLE_THOROUGH_INTERVAL_MS,
+                true => EXPIRATION_CHECK_INTERVAL_MS,
+                false => IDLE_EXPIRATION_CHECK_INTERVAL_MS,
             };
-            self.thorough_ms
+            self.expiration_check_ms
                 .store(now_ms + interval_ms, Ordering::Relaxed);
             self.forget_expired(now_ms);
-            self.balance_leaders(now_ms);
+            self.elect_preferred_leaders(now_ms);
         }
         // As the bought disk fills, what need not be kept goes at once.
-        if is_expiring || self.is_disk_scarce() {
+        if is_retention_due || self.is_disk_scarce() {
             let interval_ms = self.shared.log_intervals.retention_check_ms;
             self.retention_ms
                 .store(now_ms + interval_ms, Ordering::Relaxed);
@@ -498,10 +498,10 @@ impl Cluster {
             let before_ms = now_ms - intervals.producer_expiration_ms;
             self.topics.expire_producers(before_ms);
         }
-        self.groups.keep_house();
+        self.groups.remove_empty();
         self.trim_disk();
-        if self.topics.keep_house(now_ms) {
-            self.is_dirty.store(true, Ordering::Relaxed);
+        if self.topics.compact_and_checkpoint(now_ms) {
+            self.is_used.store(true, Ordering::Relaxed);
         }
     }
 
@@ -524,9 +524,9 @@ impl Cluster {
     }
 
     /// Tells housekeeping that something was used.
-    pub(crate) fn note_use(&self) {
-        if !self.is_dirty.load(Ordering::Relaxed) {
-            self.is_dirty.store(true, Ordering::Relaxed);
+    pub(crate) fn mark_used(&self) {
+        if !self.is_used.load(Ordering::Relaxed) {
+            self.is_used.store(true, Ordering::Relaxed);
         }
     }
 }

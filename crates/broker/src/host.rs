@@ -59,7 +59,7 @@ pub struct HostOptions {
     /// started yet: their clients are disconnected and come again, instead of being told that they are wrong.
     pub settling_time: Duration,
     /// How often checkpoints, compaction and closing of idle files are looked after.
-    pub housekeeping_interval: Duration,
+    pub scheduled_tasks_interval: Duration,
     /// How often the logs of each cluster are looked through, by [`HostOptions::clock`].
     pub log_intervals: LogIntervals,
 }
@@ -81,7 +81,7 @@ impl HostOptions {
             tls_files: None,
             shared_port: None,
             settling_time: Duration::from_secs(60),
-            housekeeping_interval: Duration::from_secs(1),
+            scheduled_tasks_interval: Duration::from_secs(1),
             log_intervals: LogIntervals::default(),
         }
     }
@@ -121,7 +121,7 @@ impl Host {
                 path: data_dir.clone(),
                 source,
             })?;
-        let interval = options.housekeeping_interval;
+        let interval = options.scheduled_tasks_interval;
         let process = Process::new(options.clock.clone(), options.seed);
         let now_ms = process.now_ms();
         let tls = Tls::open(options.tls_files.as_ref(), data_dir, files.disk(), now_ms)?;
@@ -148,7 +148,10 @@ impl Host {
             inner.spawn("the shared port", port.run(socket));
         }
         let weak = Arc::downgrade(&inner);
-        inner.spawn("housekeeping of clusters", keep_house(weak, interval));
+        inner.spawn(
+            "scheduled tasks of clusters",
+            run_scheduled_tasks(weak, interval),
+        );
         Ok(Self(inner))
     }
 
@@ -298,7 +301,7 @@ impl Host {
         let disk = self.0.shared.files.disk().clone();
         let result = tokio::task::spawn_blocking(move || {
             if let Some(running) = running {
-                running.cluster().wait_for_housekeeping();
+                running.cluster().wait_for_scheduled_tasks();
             }
             remove_dir(&disk, &dir, &gone)
         })
@@ -430,7 +433,7 @@ fn remove_dir(disk: &Disk, dir: &Path, gone: &Path) -> io::Result<()> {
 }
 
 /// Looks after all clusters, one after the other, on a blocking thread.
-async fn keep_house(host: Weak<Inner>, interval: Duration) {
+async fn run_scheduled_tasks(host: Weak<Inner>, interval: Duration) {
     loop {
         tokio::time::sleep(interval).await;
         let Some(host) = host.upgrade() else { return };
@@ -444,11 +447,13 @@ async fn keep_house(host: Weak<Inner>, interval: Duration) {
         let files = host.shared.files.clone();
         drop(host);
         let work = tokio::task::spawn_blocking(move || {
-            clusters.iter().for_each(|cluster| cluster.keep_house());
+            clusters
+                .iter()
+                .for_each(|cluster| cluster.run_scheduled_tasks());
             files.close_idle();
         });
         if let Err(error) = work.await {
-            tracing::error!(%error, "housekeeping failed");
+            tracing::error!(%error, "a scheduled task failed");
         }
     }
 }

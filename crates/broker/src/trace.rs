@@ -276,11 +276,11 @@ impl TracedCluster {
     }
 
     /// Moves the clock and looks after everything.
-    pub async fn keep_house(&self, later_ms: i64) {
+    pub async fn run_scheduled_tasks(&self, later_ms: i64) {
         self.clock.0.fetch_add(later_ms, Ordering::SeqCst);
-        self.cluster.note_use();
+        self.cluster.mark_used();
         let cluster = self.cluster.clone();
-        tokio::task::spawn_blocking(move || cluster.keep_house())
+        tokio::task::spawn_blocking(move || cluster.run_scheduled_tasks())
             .await
             .unwrap();
     }

@@ -20,7 +20,7 @@ use crate::{
 
 /// How long after a start leaders go back to the first replicas (Kafka's
 /// `leader.imbalance.check.interval.seconds`, with `auto.leader.rebalance.enable`).
-const BALANCE_INTERVAL_MS: i64 = 300_000;
+const PREFERRED_ELECTION_INTERVAL_MS: i64 = 300_000;
 
 /// Which leader an election is for (KIP-460).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -221,8 +221,10 @@ impl Cluster {
     /// Brings a broker back that is listened for: its replicas are in sync at once. Partitions that others lead
     /// stay with them for a while, as with Kafka. May be repeated.
     pub(crate) async fn start_broker(&self, broker_id: i32) -> Result<(), HostError> {
-        self.balance_ms
-            .store(self.now_ms() + BALANCE_INTERVAL_MS, Ordering::Relaxed);
+        self.preferred_election_ms.store(
+            self.now_ms() + PREFERRED_ELECTION_INTERVAL_MS,
+            Ordering::Relaxed,
+        );
         self.switch(broker_id, false).await
     }
 
@@ -320,12 +322,12 @@ impl Cluster {
     }
 
     /// Gives partitions back to their first replicas some time after a broker was started.
-    pub(crate) fn balance_leaders(&self, now_ms: i64) {
-        if now_ms < self.balance_ms.load(Ordering::Relaxed) {
+    pub(crate) fn elect_preferred_leaders(&self, now_ms: i64) {
+        if now_ms < self.preferred_election_ms.load(Ordering::Relaxed) {
             return;
         }
-        self.balance_ms
-            .store(now_ms + BALANCE_INTERVAL_MS, Ordering::Relaxed);
+        self.preferred_election_ms
+            .store(now_ms + PREFERRED_ELECTION_INTERVAL_MS, Ordering::Relaxed);
         let balanced = self.journal.change(|state| {
             let mut records = Vec::new();
             for topic in state.topics.values() {

@@ -341,7 +341,7 @@ impl FetchSessions {
             return Ok((FetchContext::Sessionless, named));
         }
         open.epoch = next_epoch(open.epoch);
-        self.note_use(request.session_id, &open, now_ms)?;
+        self.touch(request.session_id, &open, now_ms)?;
         let (epoch, wanted) = (open.epoch, open.wanted(name_of));
         drop(open);
         let context = FetchContext::Incremental {
@@ -352,7 +352,7 @@ impl FetchSessions {
         Ok((context, wanted))
     }
 
-    fn note_use(&self, id: i32, session: &Session, now_ms: i64) -> Result<(), ErrorCode> {
+    fn touch(&self, id: i32, session: &Session, now_ms: i64) -> Result<(), ErrorCode> {
         let mut slots = self.0.lock();
         let slot = slots.by_id.get_mut(&id);
         let slot = slot.ok_or(ErrorCode::FetchSessionIdNotFound)?;

@@ -83,7 +83,7 @@ impl Bench {
     async fn pass(&self, total_ms: i64) {
         let steps = 7;
         for _ in 0..steps {
-            self.running.keep_house(total_ms / steps).await;
+            self.running.run_scheduled_tasks(total_ms / steps).await;
         }
     }
 
@@ -154,7 +154,7 @@ async fn producers_are_known_while_they_append_whatever_time_they_write() {
         // A partition at rest is opened by the first of these; the next look forgets who is silent.
         bench.pass(2 * DAY_MS).await;
         bench.start();
-        bench.running.keep_house(11 * MINUTE_MS).await;
+        bench.running.run_scheduled_tasks(11 * MINUTE_MS).await;
         assert_eq!(bench.send(&batch(1)).await.base_offset, 2);
     };
     check(NOW_MS, true).await;
@@ -172,10 +172,10 @@ async fn segments_without_a_time_are_closed_by_the_brokers_clock() {
     };
     let timeless = record("k", Some("v"), NO_TIMESTAMP, true);
     bench.send(&timeless).await;
-    bench.running.keep_house(30 * MINUTE_MS).await;
+    bench.running.run_scheduled_tasks(30 * MINUTE_MS).await;
     bench.send(&timeless).await;
     assert_eq!(segments(), 1);
-    bench.running.keep_house(31 * MINUTE_MS).await;
+    bench.running.run_scheduled_tasks(31 * MINUTE_MS).await;
     bench.send(&timeless).await;
     assert_eq!(segments(), 2);
 }
@@ -197,7 +197,7 @@ async fn tombstones_stay_for_their_time_by_the_brokers_clock() {
         let others = async || {
             for key in ["a", "b"] {
                 bench.send(&record(key, Some("v"), NOW_MS, true)).await;
-                bench.running.keep_house(SECOND_MS).await;
+                bench.running.run_scheduled_tasks(SECOND_MS).await;
             }
         };
         others().await;

@@ -22,7 +22,7 @@ use crate::{
     spec::ClusterSpec,
 };
 
-mod housekeeping;
+mod log_tasks;
 
 /// Longest topic name (Kafka: 249, so that partition directories stay below 255).
 const TOPIC_NAME_CHARS_MAX: usize = 249;

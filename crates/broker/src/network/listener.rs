@@ -372,7 +372,7 @@ pub(crate) async fn serve(
             frame = read_frame(stream, &mut buffer, FRAME_BYTES_MAX), if pending.len() < PENDING_MAX => frame?,
         };
         let Some(frame) = frame else { return Ok(()) };
-        cluster.note_use();
+        cluster.mark_used();
         if let (Some(old), Some(sasl)) = (&session, sasl) {
             let now = Instant::now();
             if protocol::is_handshake(&frame) && old.may_renew(now) {

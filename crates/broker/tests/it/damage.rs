@@ -63,7 +63,7 @@ impl Clock for FastClock {
 async fn filled(dir: &Path, durability: Durability) -> Host {
     let clock = Arc::new(FastClock(AtomicI64::new(NOW_MS)));
     let host = Host::open(HostOptions {
-        housekeeping_interval: Duration::from_millis(20),
+        scheduled_tasks_interval: Duration::from_millis(20),
         ..HostOptions::new(dir.to_owned(), durability, clock, 1)
     })
     .unwrap();

@@ -29,7 +29,7 @@ fn limited(brokers: i32, limits: ClusterLimits) -> ClusterSpec {
 fn busy_host(dir: &Path) -> Host {
     let clock = Arc::new(FixedClock(NOW_MS));
     Host::open(HostOptions {
-        housekeeping_interval: Duration::from_millis(5),
+        scheduled_tasks_interval: Duration::from_millis(5),
         ..HostOptions::new(dir.to_owned(), Durability::Process, clock, 1)
     })
     .unwrap()

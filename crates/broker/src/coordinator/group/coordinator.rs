@@ -370,7 +370,7 @@ impl Groups {
     }
 
     /// Forgets groups that have neither members nor offsets.
-    pub(crate) fn keep_house(&self) {
+    pub(crate) fn remove_empty(&self) {
         let mut gone = Vec::new();
         self.map.lock().retain(|id, group| {
             let Some(mut group) = group.try_lock() else {

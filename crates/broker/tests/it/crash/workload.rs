@@ -86,10 +86,10 @@ impl Workload {
     }
 
     /// Moves the clock and looks after everything: retention may take away what is old by then.
-    async fn keep_house(&mut self, later_ms: i64) {
+    async fn run_scheduled_tasks(&mut self, later_ms: i64) {
         self.known.expire(self.running.now_ms() + later_ms);
         self.note();
-        self.running.keep_house(later_ms).await;
+        self.running.run_scheduled_tasks(later_ms).await;
     }
 
     /// Everything, up to the first refusal.
@@ -102,13 +102,13 @@ impl Workload {
         }
         self.commit_offset("plain", 0, 4, "").await?;
         let transactional = self.transactions().await?;
-        self.keep_house(2_000).await;
+        self.run_scheduled_tasks(2_000).await;
         self.compacted().await?;
         self.delete_records("plain", 0, 5).await?;
         self.write("plain", 0, Some(producer), None, 2).await?;
         self.delete_and_make_again().await?;
         self.change_settings().await?;
-        self.keep_house(2_000).await;
+        self.run_scheduled_tasks(2_000).await;
         self.grow_journal().await?;
         self.expire().await?;
         self.end(transactional, true).await?;
@@ -130,7 +130,7 @@ impl Workload {
                 refused += usize::from(committed.is_err());
             }
             refused += usize::from(self.create(&format!("late-{round}"), 1, &[]).await.is_err());
-            self.keep_house(2_000).await;
+            self.run_scheduled_tasks(2_000).await;
         }
         refused
     }
@@ -406,7 +406,8 @@ impl Workload {
                     .await?;
             }
             // The first only compacts; a checkpoint follows when it is quiet.
-            self.keep_house(if round == 0 { 0 } else { 2_000 }).await;
+            self.run_scheduled_tasks(if round == 0 { 0 } else { 2_000 })
+                .await;
         }
         Ok(())
     }
@@ -510,7 +511,7 @@ impl Workload {
             self.write("old", 0, None, None, 3).await?;
         }
         // Longer than the interval in which retention is applied, shorter than the open transaction may be.
-        self.keep_house(400_000).await;
+        self.run_scheduled_tasks(400_000).await;
         self.write("old", 0, None, None, 1).await?;
         Ok(())
     }

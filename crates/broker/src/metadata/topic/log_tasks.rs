@@ -50,17 +50,17 @@ impl Topics {
     }
 
     /// Compaction, checkpoints and rest. Returns whether a partition is still open.
-    pub(crate) fn keep_house(&self, now_ms: i64) -> bool {
+    pub(crate) fn compact_and_checkpoint(&self, now_ms: i64) -> bool {
         let mut has_open = false;
         for topic in self.all() {
             let settings = topic.settings();
             for partition in open_partitions(&topic) {
-                let kept = keep_partition(&partition, &settings, now_ms);
+                let kept = compact_and_checkpoint(&partition, &settings, now_ms);
                 // Whose files are being removed is not worth a word.
                 if let Err(error) = kept
                     && !partition.is_deleted()
                 {
-                    tracing::error!(%error, topic = %topic.name, partition = partition.index, "housekeeping failed");
+                    tracing::error!(%error, topic = %topic.name, partition = partition.index, "a scheduled task failed");
                 }
                 has_open |= partition.close_if_unused();
             }
@@ -76,7 +76,7 @@ fn open_partitions(topic: &Topic) -> impl Iterator<Item = Arc<Partition>> {
         .filter(|partition| partition.is_open())
 }
 
-fn keep_partition(
+fn compact_and_checkpoint(
     partition: &Partition,
     settings: &TopicSettings,
     now_ms: i64,
