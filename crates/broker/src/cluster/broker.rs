@@ -170,13 +170,13 @@ impl Cluster {
             Ok::<_, Infallible>((records, ()))
         });
         elected.map_err(|refusal| self.unwritten(refusal.into()))?;
-        self.take_up_leaders(&self.topics.all());
+        self.apply_leaders(&self.topics.all());
         Ok(())
     }
 
     /// Makes running partitions follow the journal. It is looked at under its lock, so that the last one
     /// to come brings the newest.
-    pub(crate) fn take_up_leaders(&self, topics: &[Arc<Topic>]) {
+    pub(crate) fn apply_leaders(&self, topics: &[Arc<Topic>]) {
         self.journal.read(|state| {
             *self.stopped.write() = Arc::new(state.stopped_brokers.clone());
             for topic in topics {
@@ -246,7 +246,7 @@ impl Cluster {
             Ok::<_, Infallible>((records, ()))
         });
         let ((), position) = changed.map_err(|refusal| self.unwritten(refusal.into()))?;
-        self.take_up_leaders(&self.topics.all());
+        self.apply_leaders(&self.topics.all());
         let flushed = self.journal.flush(position).await;
         flushed.map_err(|error| self.unwritten(error))
     }
@@ -287,7 +287,7 @@ impl Cluster {
         });
         let ((), position) = changed?;
         if let Some(topic) = self.topics.get(&topic.name) {
-            self.take_up_leaders(&[topic]);
+            self.apply_leaders(&[topic]);
         }
         Ok(self.journal.flush(position).await?)
     }
@@ -352,7 +352,7 @@ impl Cluster {
             Ok::<_, Infallible>((records, is_changed))
         });
         match balanced {
-            Ok((true, _)) => self.take_up_leaders(&self.topics.all()),
+            Ok((true, _)) => self.apply_leaders(&self.topics.all()),
             Ok((false, _)) => {}
             Err(error) => Unwritten::from(error).log(),
         }

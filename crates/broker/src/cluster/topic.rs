@@ -237,7 +237,7 @@ impl Cluster {
         let taken_up = self.tasks.spawn(async move {
             // Nobody produces to it before: records never lie beside a journal that does not know them.
             cluster.journal.flush(position).await?;
-            Ok(cluster.take_up(record))
+            Ok(cluster.apply_topic(record))
         });
         let cancelled =
             |_| Err(Unwritten::from(std::io::Error::other("the creation was cancelled")).into());
@@ -245,14 +245,14 @@ impl Cluster {
     }
 
     /// Has a topic of the journal produced to, as it is there by now.
-    fn take_up(&self, record: TopicRecord) -> Arc<Topic> {
-        let _turn = self.topics.take_up();
+    fn apply_topic(&self, record: TopicRecord) -> Arc<Topic> {
+        let _turn = self.topics.lock_changes();
         let known = self
             .journal
             .read(|state| state.topics.get(&record.name).cloned());
         let record = known.unwrap_or(record);
         let topic = self.topics.add(&record, &self.spec());
-        self.take_up_leaders(std::slice::from_ref(&topic));
+        self.apply_leaders(std::slice::from_ref(&topic));
         topic
     }
 
@@ -424,11 +424,11 @@ impl Cluster {
             return self.journal.read(decide).map(|_| ());
         }
         let position = {
-            let _turn = self.topics.take_up();
+            let _turn = self.topics.lock_changes();
             let (record, position) = self.journal.change(decide)?;
             if let Some(topic) = self.topics.get(name) {
                 self.topics.grow(&topic, &record);
-                self.take_up_leaders(&[topic]);
+                self.apply_leaders(&[topic]);
             }
             position
         };
@@ -458,7 +458,7 @@ impl Cluster {
             return self.journal.read(decide).map(|_| ());
         }
         let position = {
-            let _turn = self.topics.take_up();
+            let _turn = self.topics.lock_changes();
             let (record, position) = self.journal.change(|state| {
                 decide(state).map(|record| (vec![MetadataRecord::Topic(record.clone())], record))
             })?;

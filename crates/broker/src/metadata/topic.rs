@@ -77,7 +77,7 @@ pub(crate) struct Topics {
     /// Names of topics whose directories are about to go: not free yet.
     deleting: Mutex<HashSet<String>>,
     /// Held while a topic of the journal is taken up, and while one is changed in both places.
-    taking_up: Mutex<()>,
+    changes: Mutex<()>,
     dir: PathBuf,
     context: PartitionContext,
 }
@@ -108,7 +108,7 @@ impl Topics {
             maps: RwLock::default(),
             sizes: Mutex::default(),
             deleting: Mutex::default(),
-            taking_up: Mutex::default(),
+            changes: Mutex::default(),
             dir: dir.to_owned(),
             context,
         };
@@ -184,8 +184,8 @@ impl Topics {
     }
 
     /// Held while a topic of the journal is taken up, and while one is changed in both places.
-    pub(crate) fn take_up(&self) -> MutexGuard<'_, ()> {
-        self.taking_up.lock()
+    pub(crate) fn lock_changes(&self) -> MutexGuard<'_, ()> {
+        self.changes.lock()
     }
 
     /// Whether the directories of a topic of this name are about to go.
