@@ -47,7 +47,7 @@ const READ_STEP_BYTES: usize = 1 << 20;
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What connections of one listener have in common.
-pub(crate) struct Door {
+pub(crate) struct Listener {
     broker_id: i32,
     name: Arc<str>,
     bind: Bind,
@@ -60,7 +60,7 @@ pub(crate) struct Door {
     stop: CancellationToken,
 }
 
-impl Door {
+impl Listener {
     /// What its handshakes are made with.
     pub(crate) fn tls(&self) -> Result<&Arc<Tls>, TlsError> {
         self.tls.as_ref().ok_or(TlsError::Absent)
@@ -88,8 +88,8 @@ pub(crate) struct Ports {
 
 /// A bound listener.
 #[derive(Clone)]
-pub(crate) struct Listening {
-    door: Arc<Door>,
+pub(crate) struct BoundListener {
+    listener: Arc<Listener>,
     socket: Socket,
     advertised_host: Arc<str>,
 }
@@ -117,7 +117,7 @@ pub(crate) fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Hos
     })
 }
 
-impl Listening {
+impl BoundListener {
     /// Binds; nothing is accepted before [`accept`].
     pub(crate) fn bind(
         broker_id: i32,
@@ -154,7 +154,7 @@ impl Listening {
             Bind::Address(address) => Some(address.ip()),
             Bind::SharedPort => None,
         };
-        let door = Door {
+        let listener = Listener {
             broker_id,
             name: spec.name.as_str().into(),
             bind: spec.bind,
@@ -169,7 +169,7 @@ impl Listening {
             stop: CancellationToken::new(),
         };
         Self {
-            door: Arc::new(door),
+            listener: Arc::new(listener),
             socket,
             advertised_host: spec.advertised_host.as_str().into(),
         }
@@ -178,60 +178,60 @@ impl Listening {
     /// This listener if it is as specified, or one that takes over its socket; `None` if it listens
     /// elsewhere.
     pub(crate) fn adapt(&self, broker_id: i32, spec: &ListenerSpec) -> Option<Self> {
-        let door = &self.door;
-        let is_named = door.broker_id == broker_id && *door.name == *spec.name;
+        let listener = &self.listener;
+        let is_named = listener.broker_id == broker_id && *listener.name == *spec.name;
         let is_here = match spec.bind {
             Bind::Address(address) => address.port() != 0 || is_named,
             Bind::SharedPort => self
                 .advertised_host
                 .eq_ignore_ascii_case(&spec.advertised_host),
         };
-        if door.bind != spec.bind || !is_here {
+        if listener.bind != spec.bind || !is_here {
             return None;
         }
-        let (socket, tls) = (self.socket.clone(), door.tls.clone());
-        let next = Self::new(broker_id, spec, socket, door.local_address, tls);
+        let (socket, tls) = (self.socket.clone(), listener.tls.clone());
+        let next = Self::new(broker_id, spec, socket, listener.local_address, tls);
         let is_unchanged = is_named
-            && door.security == spec.security
-            && door.sasl == spec.sasl
-            && door.names == next.door.names;
+            && listener.security == spec.security
+            && listener.sasl == spec.sasl
+            && listener.names == next.listener.names;
         Some(if is_unchanged { self.clone() } else { next })
     }
 
     pub(crate) fn endpoint(&self, spec: &ListenerSpec) -> Endpoint {
         let port = match (&self.socket, spec.advertised_port) {
-            (Socket::Own(_), 0) => self.door.local_address.port(),
+            (Socket::Own(_), 0) => self.listener.local_address.port(),
             (Socket::Shared(registration), 0) => registration.port().advertised_port,
             (_, port) => port,
         };
         Endpoint {
-            broker_id: self.door.broker_id,
-            listener: self.door.name.clone(),
+            broker_id: self.listener.broker_id,
+            listener: self.listener.name.clone(),
             host: spec.advertised_host.clone(),
             port,
-            local_address: self.door.local_address,
+            local_address: self.listener.local_address,
         }
     }
 
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.door, &other.door)
+        Arc::ptr_eq(&self.listener, &other.listener)
     }
 
     /// Stops accepting and closes the connections that came through it.
     pub(crate) fn close(&self) {
-        self.door.stop.cancel();
+        self.listener.stop.cancel();
     }
 }
 
 /// Starts taking connections.
-pub(super) fn accept(cluster: &Arc<Cluster>, listening: &Listening) {
-    let socket = match &listening.socket {
+pub(super) fn accept(cluster: &Arc<Cluster>, bound: &BoundListener) {
+    let socket = match &bound.socket {
         Socket::Own(socket) => socket.clone(),
-        Socket::Shared(registration) => return registration.lead_to(cluster, &listening.door),
+        Socket::Shared(registration) => return registration.route_to(cluster, &bound.listener),
     };
-    let door = listening.door.clone();
+    let listener = bound.listener.clone();
     let guard = cluster.process().vital.guard("a listener of a cluster");
-    let leads_to = Arc::downgrade(cluster);
+    let weak_cluster = Arc::downgrade(cluster);
     // Not a function of its own: its arguments would be kept twice for each listener at rest.
     let accepting = async move {
         let _guard = &guard;
@@ -239,22 +239,22 @@ pub(super) fn accept(cluster: &Arc<Cluster>, listening: &Listening) {
             let accepted = tokio::select! {
                 // First, so that nothing is taken from a listener that took over the socket.
                 biased;
-                () = door.stop.cancelled() => return,
+                () = listener.stop.cancelled() => return,
                 accepted = socket.accept() => accepted,
             };
             let (stream, peer) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    tracing::warn!(%error, address = %door.local_address, "cannot accept");
+                    tracing::warn!(%error, address = %listener.local_address, "cannot accept");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             };
-            let Some(cluster) = leads_to.upgrade() else {
+            let Some(cluster) = weak_cluster.upgrade() else {
                 return;
             };
-            admit(cluster, door.clone(), peer, |cluster, door| {
-                open(cluster, door, stream)
+            admit(cluster, listener.clone(), peer, |cluster, listener| {
+                open(cluster, listener, stream)
             });
         }
     };
@@ -264,25 +264,25 @@ pub(super) fn accept(cluster: &Arc<Cluster>, listening: &Listening) {
 
 async fn open(
     cluster: Arc<Cluster>,
-    door: Arc<Door>,
+    listener: Arc<Listener>,
     stream: TcpStream,
 ) -> Result<Stream, TlsError> {
     stream.set_nodelay(true).map_err(TlsError::Handshake)?;
-    if !door.security.has_tls() {
+    if !listener.security.has_tls() {
         return Ok(Stream::Plain(stream));
     }
     let now_ms = cluster.now_ms();
     // On the heap, so that connections without TLS need no room for it.
-    let accepting = Box::pin(door.tls()?.accept(stream, &door.names, now_ms));
+    let accepting = Box::pin(listener.tls()?.accept(stream, &listener.names, now_ms));
     Ok(Stream::Tls(Box::new(accepting.await?)))
 }
 
 /// Serves a connection that came through this listener, if there is room for it, once it is open.
 pub(crate) fn admit<F>(
     cluster: Arc<Cluster>,
-    door: Arc<Door>,
+    listener: Arc<Listener>,
     peer: SocketAddr,
-    open: impl FnOnce(Arc<Cluster>, Arc<Door>) -> F + Send + 'static,
+    open: impl FnOnce(Arc<Cluster>, Arc<Listener>) -> F + Send + 'static,
 ) where
     F: Future<Output = Result<Stream, TlsError>> + Send,
 {
@@ -291,14 +291,19 @@ pub(crate) fn admit<F>(
     }
     let tasks = cluster.tasks().clone();
     tasks.spawn(async move {
-        let place = Place(cluster);
-        let counters = place.0.counters();
+        let slot = ConnectionSlot(cluster);
+        let counters = slot.0.counters();
         let connection = async {
-            let opened = open(place.0.clone(), door.clone()).await;
+            let opened = open(slot.0.clone(), listener.clone()).await;
             let mut stream =
                 opened.inspect_err(|_| counters::add(&counters.handshakes_failed, 1))?;
-            let context = Context::new(place.0.clone(), door.broker_id, door.name.clone(), peer);
-            let sasl = door.security.has_sasl().then_some(&door.sasl);
+            let context = Context::new(
+                slot.0.clone(),
+                listener.broker_id,
+                listener.name.clone(),
+                peer,
+            );
+            let sasl = listener.security.has_sasl().then_some(&listener.sasl);
             let served = serve(context, sasl, &mut stream).await;
             if let Err(ConnectionError::FrameSize(_)) = served {
                 counters::add(&counters.connections_malformed, 1);
@@ -306,7 +311,7 @@ pub(crate) fn admit<F>(
             stream.close().await;
             served
         };
-        if let Some(Err(error)) = door.stop.run_until_cancelled(connection).await {
+        if let Some(Err(error)) = listener.stop.run_until_cancelled(connection).await {
             let error = tls::error_text(&error);
             tracing::debug!(error, %peer, "connection closed");
         }
@@ -314,9 +319,9 @@ pub(crate) fn admit<F>(
 }
 
 /// A counted connection; counted out when dropped.
-struct Place(Arc<Cluster>);
+struct ConnectionSlot(Arc<Cluster>);
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.0.give_connection_back();
     }

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use crate::{
     cluster::Cluster,
     error::HostError,
-    network::listener::{Listening, Ports, accept},
+    network::listener::{BoundListener, Ports, accept},
     spec::ClusterSpec,
 };
 
@@ -15,7 +15,7 @@ use crate::{
 pub(crate) struct Listeners {
     cluster: Arc<Cluster>,
     ports: Arc<Ports>,
-    open: Mutex<Vec<Listening>>,
+    open: Mutex<Vec<BoundListener>>,
 }
 
 impl Listeners {
@@ -40,32 +40,32 @@ impl Listeners {
     /// Starts listening at the addresses of the specification that it does not listen at yet, and stops
     /// at those that are no longer in it or whose broker is stopped. All or nothing.
     fn listen(&self) -> Result<(), HostError> {
-        let mut listening = self.open.lock();
+        let mut bound = self.open.lock();
         let mut next = Vec::new();
         let mut endpoints = Vec::new();
         for (broker_id, wanted) in &self.cluster.wanted_listeners() {
-            let known = listening
+            let known = bound
                 .iter()
                 .find_map(|known| known.adapt(*broker_id, wanted));
             let open = match known {
                 Some(known) => known,
-                None => Listening::bind(*broker_id, wanted, &self.ports)?,
+                None => BoundListener::bind(*broker_id, wanted, &self.ports)?,
             };
             endpoints.push(open.endpoint(wanted));
             next.push(open);
         }
         self.cluster.set_endpoints(endpoints);
-        for old in listening.iter() {
+        for old in bound.iter() {
             if !next.iter().any(|open| open.is_same(old)) {
                 old.close();
             }
         }
         for open in &next {
-            if !listening.iter().any(|old| open.is_same(old)) {
+            if !bound.iter().any(|old| open.is_same(old)) {
                 accept(&self.cluster, open);
             }
         }
-        *listening = next;
+        *bound = next;
         Ok(())
     }
 

@@ -27,7 +27,7 @@ use crate::{
     cluster::Cluster,
     error::HostError,
     network::{
-        listener::{self, ACCEPT_PAUSE, Door},
+        listener::{self, ACCEPT_PAUSE, Listener},
         stream::Stream,
         tls::{HANDSHAKE_TIME_MAX, TlsError},
     },
@@ -68,7 +68,7 @@ pub struct SharedPortObservation {
 #[derive(Clone)]
 struct Route {
     cluster: Weak<Cluster>,
-    door: Arc<Door>,
+    listener: Arc<Listener>,
 }
 
 /// What is known of a name.
@@ -129,10 +129,10 @@ impl Drop for Registration {
 
 impl Registration {
     /// Sends clients that ask for the name to this listener from now on.
-    pub(crate) fn lead_to(&self, cluster: &Arc<Cluster>, door: &Arc<Door>) {
+    pub(crate) fn route_to(&self, cluster: &Arc<Cluster>, listener: &Arc<Listener>) {
         let route = Route {
             cluster: Arc::downgrade(cluster),
-            door: door.clone(),
+            listener: listener.clone(),
         };
         let mut names = self.port.names.write();
         names.insert(self.name.clone(), Name::Open(route));
@@ -234,16 +234,19 @@ impl SharedPort {
         let Some(cluster) = route.cluster.upgrade() else {
             return;
         };
-        let finish = move |cluster: Arc<Cluster>, door: Arc<Door>| async move {
+        let finish = move |cluster: Arc<Cluster>, listener: Arc<Listener>| async move {
             let _turn = turn;
             start.io.set_nodelay(true).map_err(TlsError::Handshake)?;
-            let config = door.tls()?.config(door.names(), cluster.now_ms()).await?;
+            let config = listener
+                .tls()?
+                .config(listener.names(), cluster.now_ms())
+                .await?;
             let accepted = tokio::time::timeout_at(deadline, start.into_stream(config)).await;
             let stream = accepted.map_err(|_| TlsError::Late)?;
             let stream = stream.map_err(TlsError::Handshake)?;
             Ok(Stream::Tls(Box::new(stream)))
         };
-        listener::admit(cluster, route.door, peer, finish);
+        listener::admit(cluster, route.listener, peer, finish);
     }
 
     async fn find(
