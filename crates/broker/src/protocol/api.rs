@@ -11,7 +11,7 @@ use super::{
     Context,
     produce::Finished,
     retired,
-    version::{self, Told},
+    version::{self, AdvertisedVersions},
 };
 use crate::{protocol::answer::Answer, turn::Turns};
 
@@ -98,7 +98,7 @@ impl At {
         })
     }
 
-    fn served(&self, context: &Context) -> Result<&'static Told, ProtocolError> {
+    fn served(&self, context: &Context) -> Result<&'static AdvertisedVersions, ProtocolError> {
         let (key, version) = (self.key, self.version);
         version::find(context.release, key).ok_or(ProtocolError::Unsupported { key, version })
     }
@@ -107,7 +107,7 @@ impl At {
     fn open(
         &self,
         context: &mut Context,
-        served: &Told,
+        served: &AdvertisedVersions,
         frame: Bytes,
     ) -> Result<Body, ProtocolError> {
         let (key, version) = (self.key, self.version);

@@ -16,7 +16,7 @@ use crate::{
 
 /// One request as the clients of a release are told it.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct AdvertisedVersions {
     pub key: ApiKey,
     min: i16,
     max: i16,
@@ -24,24 +24,24 @@ pub(super) struct Told {
     served_min: i16,
 }
 
-impl Told {
+impl AdvertisedVersions {
     pub(super) fn is_served(&self, version: i16) -> bool {
         (self.served_min..=self.max).contains(&version)
     }
 }
 
 /// What is told, by the position of the release; each ordered by key.
-static TOLD: LazyLock<Vec<Vec<Told>>> =
+static ADVERTISED: LazyLock<Vec<Vec<AdvertisedVersions>>> =
     LazyLock::new(|| Release::all().iter().map(intersect).collect());
 
-fn intersect(release: &Release) -> Vec<Told> {
-    let told = |(key, api): (&i16, &Api)| {
+fn intersect(release: &Release) -> Vec<AdvertisedVersions> {
+    let advertised = |(key, api): (&i16, &Api)| {
         let served = SERVED.iter().find(|served| served.key as i16 == *key)?;
         let served_min = served.served_min.max(*api.versions.start());
         let max = served.max.min(*api.versions.end());
         // What is told without being served (see `SERVED`) is so for every release.
         let is_told_lower = served.min < served.served_min;
-        (served_min <= max).then_some(Told {
+        (served_min <= max).then_some(AdvertisedVersions {
             key: served.key,
             min: if is_told_lower {
                 served.min
@@ -52,19 +52,19 @@ fn intersect(release: &Release) -> Vec<Told> {
             served_min,
         })
     };
-    release.apis().iter().filter_map(told).collect()
+    release.apis().iter().filter_map(advertised).collect()
 }
 
 /// What clients of a release are told, ordered by key.
-pub(super) fn told(release: &Release) -> &'static [Told] {
-    &TOLD[release.index]
+pub(super) fn advertised(release: &Release) -> &'static [AdvertisedVersions] {
+    &ADVERTISED[release.index]
 }
 
 /// One request, if clients of the release are told it.
-pub(super) fn find(release: &Release, key: i16) -> Option<&'static Told> {
-    let told = told(release);
-    let at = told.binary_search_by_key(&key, |told| told.key as i16);
-    at.ok().map(|at| &told[at])
+pub(super) fn find(release: &Release, key: i16) -> Option<&'static AdvertisedVersions> {
+    let advertised = advertised(release);
+    let at = advertised.binary_search_by_key(&key, |advertised| advertised.key as i16);
+    at.ok().map(|at| &advertised[at])
 }
 
 /// A feature of a cluster (KIP-584): what its brokers support, and the level that holds. 0: not in use.
@@ -155,7 +155,7 @@ pub(super) fn api_versions(context: &Context, request: &ApiVersionsRequest) -> A
             .with_max_version_level(feature.finalized)
     });
     ApiVersionsResponse::default()
-        .with_api_keys(told(context.release).iter().map(row).collect())
+        .with_api_keys(advertised(context.release).iter().map(row).collect())
         .with_supported_features(supported.collect())
         .with_finalized_features(finalized.collect())
         .with_finalized_features_epoch(if features.is_empty() { NO_EPOCH } else { 0 })
@@ -171,11 +171,11 @@ pub(super) fn unsupported_api_versions(context: &Context) -> ApiVersionsResponse
         .with_api_keys(own.map(row).into_iter().collect())
 }
 
-fn row(told: &Told) -> ApiVersion {
+fn row(advertised: &AdvertisedVersions) -> ApiVersion {
     ApiVersion::default()
-        .with_api_key(told.key as i16)
-        .with_min_version(told.min)
-        .with_max_version(told.max)
+        .with_api_key(advertised.key as i16)
+        .with_min_version(advertised.min)
+        .with_max_version(advertised.max)
 }
 
 #[cfg(test)]
@@ -194,8 +194,9 @@ mod tests {
 
     /// The versions of a request that a release has and this broker does not serve.
     fn unserved(release: &Release, key: i16, api: &Api) -> Vec<i16> {
-        let told = find(release, key);
-        let is_served = |version: &i16| told.is_some_and(|told| told.is_served(*version));
+        let advertised = find(release, key);
+        let is_served =
+            |version: &i16| advertised.is_some_and(|advertised| advertised.is_served(*version));
         let versions = api.versions.clone();
         versions.filter(|version| !is_served(version)).collect()
     }
@@ -255,15 +256,18 @@ mod tests {
     #[test]
     fn nothing_is_told_that_the_release_does_not_have() {
         for release in Release::all() {
-            for told in told(release) {
-                let api = &release.apis()[&(told.key as i16)];
-                let is_produce = told.key == ApiKey::Produce;
+            for advertised in advertised(release) {
+                let api = &release.apis()[&(advertised.key as i16)];
+                let is_produce = advertised.key == ApiKey::Produce;
                 assert!(
-                    is_produce && told.min == 0 || api.versions.contains(&told.min),
+                    is_produce && advertised.min == 0 || api.versions.contains(&advertised.min),
                     "{release} {told:?}"
                 );
-                assert!(api.versions.contains(&told.max), "{release} {told:?}");
-                assert!(told.min <= told.served_min && told.served_min <= told.max);
+                assert!(api.versions.contains(&advertised.max), "{release} {told:?}");
+                assert!(
+                    advertised.min <= advertised.served_min
+                        && advertised.served_min <= advertised.max
+                );
             }
         }
     }
@@ -272,9 +276,9 @@ mod tests {
     fn every_request_that_is_served_belongs_to_a_release() {
         let newest = Release::all().last().unwrap();
         for served in SERVED {
-            let told = find(newest, served.key as i16);
-            let told = told.unwrap_or_else(|| panic!("{:?}", served.key));
-            assert_eq!(told.max, served.max, "{:?}", served.key);
+            let advertised = find(newest, served.key as i16);
+            let advertised = advertised.unwrap_or_else(|| panic!("{:?}", served.key));
+            assert_eq!(advertised.max, served.max, "{:?}", served.key);
         }
     }
 
