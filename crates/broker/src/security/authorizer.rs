@@ -14,7 +14,10 @@ use parking_lot::RwLock;
 use crate::{
     error::{ErrorCode, TopicError},
     metadata::{
-        acl::{Acl, AclFilter, AclOperation, AclSet, Asker, CLUSTER_NAME, ResourceType, Verdict},
+        acl::{
+            Acl, AclFilter, AclOperation, AclSet, AuthorizationResult, CLUSTER_NAME, Requester,
+            ResourceType,
+        },
         journal::Journal,
         state::{ClusterState, MetadataRecord},
     },
@@ -86,15 +89,18 @@ impl Policy {
 
     fn allows(
         &self,
-        asker: Asker<'_>,
+        requester: Requester<'_>,
         operation: AclOperation,
         resource_type: ResourceType,
         name: &str,
     ) -> bool {
-        match self.acls.verdict(asker, operation, resource_type, name) {
-            Verdict::Allowed => true,
-            Verdict::Denied => false,
-            Verdict::NoAcls => self.authorization.allow_everyone_if_no_acl_found,
+        match self
+            .acls
+            .authorization(requester, operation, resource_type, name)
+        {
+            AuthorizationResult::Allowed => true,
+            AuthorizationResult::Denied => false,
+            AuthorizationResult::NoAcls => self.authorization.allow_everyone_if_no_acl_found,
         }
     }
 }
@@ -181,8 +187,8 @@ impl Access {
         }
     }
 
-    fn asker(&self) -> Asker<'_> {
-        Asker {
+    fn requester(&self) -> Requester<'_> {
+        Requester {
             principal: &self.principal,
             host: &self.host,
         }
@@ -199,7 +205,7 @@ impl Access {
             None => true,
             Some(policy) if policy.is_reserved(operation, resource_type) => false,
             Some(_) if self.is_super => true,
-            Some(policy) => policy.allows(self.asker(), operation, resource_type, name),
+            Some(policy) => policy.allows(self.requester(), operation, resource_type, name),
         }
     }
 
@@ -211,10 +217,10 @@ impl Access {
             None => true,
             Some(_) if self.is_super => true,
             Some(policy) => {
-                policy.allows(self.asker(), operation, resource_type, UNUSED_NAME)
+                policy.allows(self.requester(), operation, resource_type, UNUSED_NAME)
                     || policy
                         .acls
-                        .allows_any(self.asker(), operation, resource_type)
+                        .allows_any(self.requester(), operation, resource_type)
             }
         }
     }
