@@ -35,7 +35,7 @@ use crate::{
     log::{durability::Durability, partition::PartitionContext, stored_bytes::StoredBytes},
     metadata::{
         directory::segments_bytes,
-        journal::{Beside, Journal, JournalError},
+        metadata_log::{DirectoryContents, MetadataLog, MetadataLogError},
         state::{ClusterState, MetadataRecord},
         topic::Topics,
     },
@@ -60,7 +60,7 @@ const EXPIRATION_CHECK_INTERVAL_MS: i64 = 30_000;
 const IDLE_EXPIRATION_CHECK_INTERVAL_MS: i64 = 300_000;
 /// Offsets of a group without members are kept so long (Kafka's `offsets.retention.minutes`: 7 days).
 const OFFSETS_RETENTION_MS: i64 = 604_800_000;
-const JOURNAL_FILE: &str = "cluster.journal";
+const METADATA_LOG_FILE: &str = "cluster.journal";
 
 /// Where clients reach a broker through one listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +78,7 @@ pub(crate) struct Cluster {
     dir: PathBuf,
     shared: Arc<Shared>,
     spec: RwLock<Arc<ClusterSpec>>,
-    journal: Arc<Journal<ClusterState>>,
+    metadata_log: Arc<MetadataLog<ClusterState>>,
     topics: Arc<Topics>,
     groups: Arc<Groups>,
     transactions: Arc<Transactions>,
@@ -130,12 +130,12 @@ impl Cluster {
         {
             disk.sync_dir(parent).map_err(storage)?;
         }
-        let journal = Arc::new(open_journal(&dir, &shared, &spec.id)?);
+        let metadata_log = Arc::new(open_metadata_log(&dir, &shared, &spec.id)?);
         // From here on a crash leaves unclean logs. The marker tells people and Kafka's own tools; recovery
         // does not need it, since it reads what no index vouches for in any case.
         let is_clean = disk.remove_file(&dir.join(CLEAN_SHUTDOWN_FILE)).is_ok();
         if is_clean && durability == Durability::Power {
-            // Or it would tell of a journal that was rewritten since.
+            // Or it would tell of a metadata log that was rewritten since.
             disk.sync_dir(&dir).map_err(storage)?;
         }
         tracing::debug!(cluster = %spec.id, is_clean, "opening");
@@ -146,12 +146,13 @@ impl Cluster {
             durability,
             stored: stored.clone(),
         };
-        let topics = Topics::open(&dir, &journal, context, &process, &spec).map_err(storage)?;
+        let topics =
+            Topics::open(&dir, &metadata_log, context, &process, &spec).map_err(storage)?;
         let topics = Arc::new(topics);
         let client_quotas = ClientQuotas::default();
-        client_quotas.note_change(&journal);
+        client_quotas.note_change(&metadata_log);
         let derivations = shared.derivations.clone();
-        let security = Security::new(journal.clone(), process.clone(), derivations, &spec);
+        let security = Security::new(metadata_log.clone(), process.clone(), derivations, &spec);
         let (counters, tasks) = (Arc::<Counters>::default(), TaskTracker::new());
         // Thousands of clusters that start together do not look through everything together.
         let turn = i64::from(crc32c::crc32c(spec.id.as_bytes())) % EXPIRATION_CHECK_INTERVAL_MS;
@@ -167,13 +168,13 @@ impl Cluster {
             ingress: TokenBucket::new(spec.limits.ingress_bytes_per_second_max),
             egress: TokenBucket::new(spec.limits.egress_bytes_per_second_max),
             groups: Groups::new(
-                journal.clone(),
+                metadata_log.clone(),
                 process.clone(),
                 counters.clone(),
                 spec.limits.groups_max,
             ),
             transactions: Transactions::new(
-                journal.clone(),
+                metadata_log.clone(),
                 topics.clone(),
                 process,
                 tasks.clone(),
@@ -181,7 +182,7 @@ impl Cluster {
             spec: RwLock::new(Arc::new(spec)),
             dir,
             shared,
-            journal,
+            metadata_log,
             topics,
             counters,
             user_counters: UserTable::default(),
@@ -212,8 +213,8 @@ impl Cluster {
         self.shared.process.now_ms()
     }
 
-    pub(crate) fn journal(&self) -> &Journal<ClusterState> {
-        &self.journal
+    pub(crate) fn metadata_log(&self) -> &MetadataLog<ClusterState> {
+        &self.metadata_log
     }
 
     pub(crate) fn topics(&self) -> &Topics {
@@ -334,7 +335,7 @@ impl Cluster {
             .set_rate(spec.limits.egress_bytes_per_second_max);
         self.groups.set_count_max(spec.limits.groups_max);
         let configs_of = |name: &str| {
-            self.journal.read(|state| {
+            self.metadata_log.read(|state| {
                 state
                     .topics
                     .get(name)
@@ -377,7 +378,7 @@ impl Cluster {
             advertised_port: endpoint.port,
         });
         let count_replicas = self.spec.read().limits.partitions_count_replicas;
-        let (topics, partitions) = self.journal.read(|state| {
+        let (topics, partitions) = self.metadata_log.read(|state| {
             (
                 state.topics.len() as u32,
                 state.partitions_total(count_replicas),
@@ -435,7 +436,7 @@ impl Cluster {
         }
         let marker = CleanShutdown {
             version: 0,
-            journal_bytes: self.journal.close()?,
+            journal_bytes: self.metadata_log.close()?,
         };
         let path = self.dir.join(CLEAN_SHUTDOWN_FILE);
         let disk = self.shared.files.disk();
@@ -443,9 +444,9 @@ impl Cluster {
             .map(drop)
     }
 
-    /// Vouches for what the journal holds.
-    fn vouch(&self, now_ms: i64) {
-        if let Err(error) = self.journal.vouch(now_ms) {
+    /// Vouches for what the metadata log holds.
+    fn mark_durable(&self, now_ms: i64) {
+        if let Err(error) = self.metadata_log.mark_durable(now_ms) {
             tracing::error!(%error, cluster = %self.id, "the journal cannot be flushed");
         }
     }
@@ -457,16 +458,16 @@ impl Cluster {
         let is_expiration_due = is_due(&self.expiration_check_ms);
         let is_retention_due = is_due(&self.retention_ms);
         let was_used = self.is_used.swap(false, Ordering::Relaxed);
-        let is_vouched = !self.journal.wants_vouching(now_ms);
-        if !was_used && !is_expiration_due && !is_retention_due && is_vouched {
+        let is_marked = !self.metadata_log.needs_mark(now_ms);
+        if !was_used && !is_expiration_due && !is_retention_due && is_marked {
             return;
         }
         let _turn = self.scheduled_tasks.lock();
         if self.stop.is_cancelled() {
             return;
         }
-        if !is_vouched {
-            self.vouch(now_ms);
+        if !is_marked {
+            self.mark_durable(now_ms);
         }
         if !was_used && !is_expiration_due && !is_retention_due {
             return;
@@ -509,7 +510,7 @@ impl Cluster {
     fn forget_expired(&self, now_ms: i64) {
         let transactions_before_ms = now_ms - EXPIRATION_MS;
         let offsets_before_ms = now_ms - OFFSETS_RETENTION_MS;
-        let written = self.journal.change(|state| {
+        let written = self.metadata_log.change(|state| {
             let mut records = state.expired_transactions(transactions_before_ms);
             let idle = state.expired_groups(offsets_before_ms);
             let idle = idle
@@ -535,27 +536,31 @@ impl Cluster {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct CleanShutdown {
     version: i32,
-    /// Size of the journal, all of it durable.
+    /// Size of the metadata log, all of it durable.
     #[serde(default)]
     journal_bytes: u64,
 }
 
-/// Opens the journal of a cluster, unless it is damaged: then nothing is changed, and people have to look.
-fn open_journal(dir: &Path, shared: &Shared, id: &str) -> Result<Journal<ClusterState>, HostError> {
+/// Opens the metadata log of a cluster, unless it is damaged: then nothing is changed, and people have to look.
+fn open_metadata_log(
+    dir: &Path,
+    shared: &Shared,
+    id: &str,
+) -> Result<MetadataLog<ClusterState>, HostError> {
     // What a crash left of the marker itself may be anything.
     let marker = std::fs::read(dir.join(CLEAN_SHUTDOWN_FILE)).unwrap_or_default();
     let marker: CleanShutdown = serde_json::from_slice(&marker).unwrap_or_default();
-    let path = dir.join(JOURNAL_FILE);
+    let path = dir.join(METADATA_LOG_FILE);
     let (durability, closed_bytes) = (shared.durability, marker.journal_bytes);
-    let opened = Journal::open_beside(
+    let opened = MetadataLog::open_in(
         path.clone(),
         &shared.files,
         durability,
         closed_bytes,
-        || look_beside(dir),
+        || directory_contents(dir),
     );
     opened.map_err(|error| match error {
-        JournalError::Io(source) => HostError::Storage {
+        MetadataLogError::Io(source) => HostError::Storage {
             path: dir.to_owned(),
             source,
         },
@@ -565,7 +570,7 @@ fn open_journal(dir: &Path, shared: &Shared, id: &str) -> Result<Journal<Cluster
                 "the cluster is not started and nothing was changed: restore its directory from a backup, or see \
                  \"Damage\" in docs/operating.md"
             );
-            HostError::DamagedJournal {
+            HostError::DamagedMetadataLog {
                 id: id.to_owned(),
                 reason: damage.to_string(),
             }
@@ -574,16 +579,16 @@ fn open_journal(dir: &Path, shared: &Shared, id: &str) -> Result<Journal<Cluster
 }
 
 /// What there is in the directory of a cluster besides its journal.
-fn look_beside(dir: &Path) -> std::io::Result<Beside> {
-    let mut beside = Beside::default();
+fn directory_contents(dir: &Path) -> std::io::Result<DirectoryContents> {
+    let mut contents = DirectoryContents::default();
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name();
-        if name == JOURNAL_FILE || name == LOST_AND_FOUND {
+        if name == METADATA_LOG_FILE || name == LOST_AND_FOUND {
             continue;
         }
-        beside.has_entries = true;
-        beside.has_records |= entry.file_type()?.is_dir() && segments_bytes(&entry.path())? > 0;
+        contents.has_entries = true;
+        contents.has_records |= entry.file_type()?.is_dir() && segments_bytes(&entry.path())? > 0;
     }
-    Ok(beside)
+    Ok(contents)
 }

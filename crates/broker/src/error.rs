@@ -84,10 +84,10 @@ pub enum HostError {
         #[source]
         source: std::io::Error,
     },
-    /// The journal of a cluster is damaged or missing, or holds something that this version does not understand.
+    /// The metadata log of a cluster is damaged or missing, or holds something that this version does not understand.
     /// Nothing was changed; trying again does not help.
     #[error("the journal of cluster {id:?} is damaged: {reason}")]
-    DamagedJournal {
+    DamagedMetadataLog {
         /// The cluster.
         id: String,
         /// What was found.
@@ -132,7 +132,7 @@ impl From<ErrorCode> for TopicError {
     }
 }
 
-/// The journal of a cluster cannot be written.
+/// The metadata log of a cluster cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[error("the journal cannot be written")]
 pub(crate) struct Unwritten(#[from] std::io::Error);
@@ -163,7 +163,7 @@ impl From<Unwritten> for TopicError {
     }
 }
 
-/// Why a change was not committed to the journal of a cluster.
+/// Why a change was not committed to the metadata log of a cluster.
 #[derive(Debug)]
 pub(crate) enum Refusal<E> {
     /// Whoever decided on the change refused it.

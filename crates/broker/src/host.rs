@@ -48,7 +48,7 @@ pub struct HostOptions {
     pub clock: Arc<dyn Clock>,
     /// Seed of ids and member names: the library draws no chance of its own.
     pub seed: u64,
-    /// Descriptors kept open for segments and journals of all clusters.
+    /// Descriptors kept open for segments and metadata logs of all clusters.
     pub open_files_max: usize,
     /// A certificate for all TLS listeners. `None`: the host makes certificates for their advertised hosts,
     /// signed by an authority of its own ([`Host::ca_path`]).
@@ -381,7 +381,7 @@ impl Host {
         port.map(|port| port.observe())
     }
 
-    /// How many files are open for segments and journals.
+    /// How many files are open for segments and metadata logs.
     pub fn open_files(&self) -> usize {
         self.0.shared.files.open_count()
     }

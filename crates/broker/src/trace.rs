@@ -252,7 +252,7 @@ impl TracedCluster {
     /// A setting of a topic, if the topic has one of its own.
     pub fn topic_config(&self, topic: &str, name: &str) -> Option<String> {
         let configs = |state: &ClusterState| state.topics.get(topic)?.configs.get(name).cloned();
-        self.cluster.journal().read(configs)
+        self.cluster.metadata_log().read(configs)
     }
 
     /// The offset that a group has committed.
@@ -262,12 +262,14 @@ impl TracedCluster {
             let committed = &state.offsets.get(group)?.committed;
             Some(committed.get(&key)?.offset)
         };
-        self.cluster.journal().read(offset)
+        self.cluster.metadata_log().read(offset)
     }
 
     /// The next producer id that is given out.
     pub fn next_producer_id(&self) -> i64 {
-        self.cluster.journal().read(|state| state.next_producer_id)
+        self.cluster
+            .metadata_log()
+            .read(|state| state.next_producer_id)
     }
 
     /// What its clock says.
@@ -289,7 +291,7 @@ impl TracedCluster {
     pub async fn settle(&self) {
         self.cluster.transactions().resume();
         let is_settled = || {
-            self.cluster.journal().read(|state| {
+            self.cluster.metadata_log().read(|state| {
                 !state.transactions.values().any(|record| {
                     matches!(
                         record.status,

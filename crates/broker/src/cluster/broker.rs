@@ -93,7 +93,7 @@ impl Cluster {
     pub(crate) fn in_sync_replicas(&self, topic: &Topic, partition: &Partition) -> Vec<i32> {
         let (leader_id, leader_epoch) = partition.leader();
         let last_leader_id = match leader_id {
-            NO_LEADER => self.journal.read(|state| {
+            NO_LEADER => self.metadata_log.read(|state| {
                 let known = state.leaderships.get(&(topic.id, partition.index));
                 known.map_or(partition.replicas[0], |known| known.last_leader_id)
             }),
@@ -162,10 +162,10 @@ impl Cluster {
         records
     }
 
-    /// Brings leaders in line with the brokers that the specification and the journal know. To be called
+    /// Brings leaders in line with the brokers that the specification and the metadata log know. To be called
     /// when a cluster was opened or its number of brokers changed.
     pub(crate) fn elect(&self) -> Result<(), HostError> {
-        let elected = self.journal.change(|state| {
+        let elected = self.metadata_log.change(|state| {
             let records = self.elections(state, &state.stopped_brokers);
             Ok::<_, Infallible>((records, ()))
         });
@@ -177,7 +177,7 @@ impl Cluster {
     /// Makes running partitions follow the journal. It is looked at under its lock, so that the last one
     /// to come brings the newest.
     pub(crate) fn apply_leaders(&self, topics: &[Arc<Topic>]) {
-        self.journal.read(|state| {
+        self.metadata_log.read(|state| {
             *self.stopped.write() = Arc::new(state.stopped_brokers.clone());
             for topic in topics {
                 let Some(record) = state.topics.get(&topic.name) else {
@@ -229,7 +229,7 @@ impl Cluster {
     }
 
     async fn switch(&self, broker_id: i32, is_stopped: bool) -> Result<(), HostError> {
-        let changed = self.journal.change(|state| {
+        let changed = self.metadata_log.change(|state| {
             let mut stopped = state.stopped_brokers.clone();
             let is_new = match is_stopped {
                 true => stopped.insert(broker_id),
@@ -247,7 +247,7 @@ impl Cluster {
         });
         let ((), position) = changed.map_err(|refusal| self.unwritten(refusal.into()))?;
         self.apply_leaders(&self.topics.all());
-        let flushed = self.journal.flush(position).await;
+        let flushed = self.metadata_log.flush(position).await;
         flushed.map_err(|error| self.unwritten(error))
     }
 
@@ -272,7 +272,7 @@ impl Cluster {
         partition: i32,
         election: Election,
     ) -> Result<(), ErrorCode> {
-        let changed = self.journal.change(|state| {
+        let changed = self.metadata_log.change(|state| {
             let record = state.topics.get(&topic.name);
             let record = record.filter(|record| (0..record.partitions).contains(&partition));
             let record = record.ok_or(ErrorCode::UnknownTopicOrPartition)?;
@@ -289,7 +289,7 @@ impl Cluster {
         if let Some(topic) = self.topics.get(&topic.name) {
             self.apply_leaders(&[topic]);
         }
-        Ok(self.journal.flush(position).await?)
+        Ok(self.metadata_log.flush(position).await?)
     }
 
     fn elect_one(
@@ -328,7 +328,7 @@ impl Cluster {
         }
         self.preferred_election_ms
             .store(now_ms + PREFERRED_ELECTION_INTERVAL_MS, Ordering::Relaxed);
-        let balanced = self.journal.change(|state| {
+        let balanced = self.metadata_log.change(|state| {
             let mut records = Vec::new();
             for topic in state.topics.values() {
                 let moved = state

@@ -146,7 +146,7 @@ impl Cluster {
             })
         };
         let groups = self.groups.list().into_iter().map(|group| {
-            let committed: Vec<(TopicPartition, i64)> = self.journal.read(|state| {
+            let committed: Vec<(TopicPartition, i64)> = self.metadata_log.read(|state| {
                 let offsets = state.offsets.get(&group.id).into_iter();
                 let committed = offsets.flat_map(|offsets| offsets.committed.iter());
                 committed

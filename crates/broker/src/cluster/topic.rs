@@ -1,4 +1,4 @@
-//! Topics of a cluster are made, changed and deleted: in its journal first, then where they run.
+//! Topics of a cluster are made, changed and deleted: in its metadata log first, then where they run.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -191,7 +191,7 @@ impl Cluster {
     /// Everything that CreateTopics checks, without creating.
     pub(crate) fn check_new_topic(&self, topic: &TopicSpec) -> Result<TopicRecord, TopicError> {
         let record = self.resolve(topic)?;
-        self.journal
+        self.metadata_log
             .read(|state| self.check_against(state, &record))?;
         Ok(record)
     }
@@ -226,7 +226,7 @@ impl Cluster {
         assignments: Vec<Vec<i32>>,
     ) -> Result<Arc<Topic>, TopicError> {
         let mut record = self.resolve(&topic)?;
-        let ((), position) = self.journal.change(|state| {
+        let ((), position) = self.metadata_log.change(|state| {
             self.check_against(state, &record)?;
             record.first_leader = (state.topics.len() % self.spec().brokers.len()) as i32;
             record.assignments.clone_from(&assignments);
@@ -235,8 +235,8 @@ impl Cluster {
         let cluster = self.clone();
         // A task of its own: it goes on when the client does not wait.
         let taken_up = self.tasks.spawn(async move {
-            // Nobody produces to it before: records never lie beside a journal that does not know them.
-            cluster.journal.flush(position).await?;
+            // Nobody produces to it before: records never lie beside a metadata log that does not know them.
+            cluster.metadata_log.flush(position).await?;
             Ok(cluster.apply_topic(record))
         });
         let cancelled =
@@ -244,11 +244,11 @@ impl Cluster {
         taken_up.await.unwrap_or_else(cancelled)
     }
 
-    /// Has a topic of the journal produced to, as it is there by now.
+    /// Has a topic of the metadata log produced to, as it is there by now.
     fn apply_topic(&self, record: TopicRecord) -> Arc<Topic> {
         let _turn = self.topics.lock_changes();
         let known = self
-            .journal
+            .metadata_log
             .read(|state| state.topics.get(&record.name).cloned());
         let record = known.unwrap_or(record);
         let topic = self.topics.add(&record, &self.spec());
@@ -256,7 +256,7 @@ impl Cluster {
         topic
     }
 
-    /// Places the partitions from `from` on that are not placed by hand, and says what the journal has to
+    /// Places the partitions from `from` on that are not placed by hand, and says what the metadata log has to
     /// know of the topic. They simply follow each other while all brokers run.
     fn place(
         &self,
@@ -303,7 +303,7 @@ impl Cluster {
         let unknown = || TopicError::from(ErrorCode::UnknownTopicOrPartition);
         let topic = self.topics.get(name).ok_or_else(unknown)?;
         let mut is_marked = false;
-        let written = self.journal.change(|state| {
+        let written = self.metadata_log.change(|state| {
             if !state.topics.contains_key(name) {
                 return Err(unknown());
             }
@@ -323,7 +323,7 @@ impl Cluster {
         // A task of its own: it goes on when the client does not wait.
         let cleared = self.tasks.spawn(async move {
             // Records go when it is settled that the topic does.
-            cluster.journal.flush(position).await?;
+            cluster.metadata_log.flush(position).await?;
             cluster.clear_topic(name, dirs).await
         });
         cleared.await.unwrap_or_else(|_| {
@@ -421,11 +421,11 @@ impl Cluster {
             Ok((records, record))
         };
         if validate_only {
-            return self.journal.read(decide).map(|_| ());
+            return self.metadata_log.read(decide).map(|_| ());
         }
         let position = {
             let _turn = self.topics.lock_changes();
-            let (record, position) = self.journal.change(decide)?;
+            let (record, position) = self.metadata_log.change(decide)?;
             if let Some(topic) = self.topics.get(name) {
                 self.topics.grow(&topic, &record);
                 self.apply_leaders(&[topic]);
@@ -433,7 +433,7 @@ impl Cluster {
             position
         };
         self.topics.note_change();
-        self.journal.flush(position).await?;
+        self.metadata_log.flush(position).await?;
         Ok(())
     }
 
@@ -455,11 +455,11 @@ impl Cluster {
             Ok(record)
         };
         if validate_only {
-            return self.journal.read(decide).map(|_| ());
+            return self.metadata_log.read(decide).map(|_| ());
         }
         let position = {
             let _turn = self.topics.lock_changes();
-            let (record, position) = self.journal.change(|state| {
+            let (record, position) = self.metadata_log.change(|state| {
                 decide(state).map(|record| (vec![MetadataRecord::Topic(record.clone())], record))
             })?;
             if let Some(topic) = self.topics.get(name) {
@@ -467,7 +467,7 @@ impl Cluster {
             }
             position
         };
-        self.journal.flush(position).await?;
+        self.metadata_log.flush(position).await?;
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ impl Cluster {
     /// Makes a user a super user, or takes that away. Returns whether there is such a user.
     ///
     /// # Errors
-    /// [`HostError::InvalidUser`] if the name is reserved; if the journal cannot be written.
+    /// [`HostError::InvalidUser`] if the name is reserved; if the metadata log cannot be written.
     pub(crate) async fn change_super_user(
         &self,
         name: &str,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use crate::{log::disk::Disk, process::Process};
 
-/// Ends the name of a directory whose partition the journal does not know: it is kept for people (the name that
+/// Ends the name of a directory whose partition the metadata log does not know: it is kept for people (the name that
 /// Kafka gives them, `UnifiedLog.StrayDirSuffix`).
 const STRAY_SUFFIX: &str = "-stray";
 /// Ends the name of a directory whose partition was deleted.
@@ -32,7 +32,7 @@ fn is_partition_name(name: &str) -> bool {
     })
 }
 
-/// Clears away directories of partitions that the journal does not know, and returns the sizes of those that it
+/// Clears away directories of partitions that the metadata log does not know, and returns the sizes of those that it
 /// does. Partitions that were deleted, and those without records, are removed. Records are set aside under
 /// another name: what is not known may be known to the backup of a journal. All of that is for good when this
 /// returns, so that a topic of the same name does not find them. What is no partition is left alone.

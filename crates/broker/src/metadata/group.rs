@@ -1,4 +1,4 @@
-//! What the journal keeps of groups, so that members go on with their heartbeats after a restart (Apache
+//! What the metadata log keeps of groups, so that members go on with their heartbeats after a restart (Apache
 //! Kafka keeps the same in `__consumer_offsets`).
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! What a cluster knows besides its logs, as the sum of journal records.
+//! What a cluster knows besides its logs, as the sum of metadata log records.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -12,11 +12,11 @@ use crate::metadata::{
     acl::{Acl, AclSet},
     credential::{ScramCredential, ScramMechanism, SecretBytes},
     group::{ConsumerGroupRecord, ConsumerGroupState, ConsumerMemberRecord, GroupRecord},
-    journal::JournaledState,
     leadership::{Leadership, LiveBrokers, spread},
+    metadata_log::LoggedState,
 };
 
-/// A topic as the journal keeps it.
+/// A topic as the metadata log keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TopicRecord {
     pub name: String,
@@ -65,7 +65,7 @@ pub(crate) struct CommittedOffset {
 /// Topic and partition.
 pub(crate) type TopicPartition = (String, i32);
 
-/// Offsets in one record of the journal: a record names its group once, and is read as a whole.
+/// Offsets in one record of the metadata log: a record names its group once, and is read as a whole.
 const OFFSETS_PER_RECORD_MAX: usize = 1_000;
 
 /// How far a transaction is.
@@ -330,7 +330,7 @@ pub(crate) struct ClusterState {
     pub super_users: Arc<BTreeSet<String>>,
 }
 
-impl JournaledState for ClusterState {
+impl LoggedState for ClusterState {
     type Record = MetadataRecord;
 
     fn apply(&mut self, record: MetadataRecord) {

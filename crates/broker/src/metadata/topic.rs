@@ -1,4 +1,4 @@
-//! Topics of a cluster: the running side of what the journal keeps.
+//! Topics of a cluster: the running side of what the metadata log keeps.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -14,7 +14,7 @@ use crate::{
     log::partition::{Partition, PartitionContext},
     metadata::{
         directory::clear_strays,
-        journal::Journal,
+        metadata_log::MetadataLog,
         state::{ClusterState, TopicRecord},
         topic_config::TopicSettings,
     },
@@ -76,13 +76,13 @@ pub(crate) struct Topics {
     sizes: Mutex<Option<Arc<TopicSizes>>>,
     /// Names of topics whose directories are about to go: not free yet.
     deleting: Mutex<HashSet<String>>,
-    /// Held while a topic of the journal is taken up, and while one is changed in both places.
+    /// Held while a topic of the metadata log is taken up, and while one is changed in both places.
     changes: Mutex<()>,
     dir: PathBuf,
     context: PartitionContext,
 }
 
-/// What the disk and the journal say of partitions.
+/// What the disk and the metadata log say of partitions.
 #[derive(Default)]
 struct Found {
     /// Offsets below which records were deleted on request.
@@ -96,10 +96,10 @@ fn partition_dir_name(topic: &str, partition: i32) -> String {
 }
 
 impl Topics {
-    /// Takes up the topics of the journal; directories of others are cleared away.
+    /// Takes up the topics of the metadata log; directories of others are cleared away.
     pub(crate) fn open(
         dir: &Path,
-        journal: &Journal<ClusterState>,
+        metadata_log: &MetadataLog<ClusterState>,
         context: PartitionContext,
         process: &Process,
         spec: &ClusterSpec,
@@ -112,7 +112,7 @@ impl Topics {
             dir: dir.to_owned(),
             context,
         };
-        let (records, starts) = journal.read(|state| {
+        let (records, starts) = metadata_log.read(|state| {
             (
                 state.topics.values().cloned().collect::<Vec<_>>(),
                 state.log_starts.clone(),
@@ -159,7 +159,7 @@ impl Topics {
             .collect()
     }
 
-    /// Takes up a topic of the journal that has nothing on the disk.
+    /// Takes up a topic of the metadata log that has nothing on the disk.
     pub(crate) fn add(&self, record: &TopicRecord, spec: &ClusterSpec) -> Arc<Topic> {
         self.insert(record, &Found::default(), spec)
     }
@@ -183,7 +183,7 @@ impl Topics {
         self.note_change();
     }
 
-    /// Held while a topic of the journal is taken up, and while one is changed in both places.
+    /// Held while a topic of the metadata log is taken up, and while one is changed in both places.
     pub(crate) fn lock_changes(&self) -> MutexGuard<'_, ()> {
         self.changes.lock()
     }

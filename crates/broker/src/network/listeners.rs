@@ -89,7 +89,7 @@ impl Listeners {
     /// Takes a broker away, then closes its listeners and connections. May be repeated.
     ///
     /// # Errors
-    /// If there is no such broker or the journal cannot be written.
+    /// If there is no such broker or the metadata log cannot be written.
     pub(crate) async fn stop_broker(&self, broker_id: i32) -> Result<(), HostError> {
         self.cluster.stop_broker(broker_id).await?;
         self.listen()
@@ -98,7 +98,7 @@ impl Listeners {
     /// Brings a broker back: it listens, and its replicas are in sync at once. May be repeated.
     ///
     /// # Errors
-    /// If there is no such broker, somebody else listens at its address, or the journal cannot be written.
+    /// If there is no such broker, somebody else listens at its address, or the metadata log cannot be written.
     pub(crate) async fn start_broker(&self, broker_id: i32) -> Result<(), HostError> {
         let was: Arc<BTreeSet<i32>> = self.cluster.admit_broker(broker_id)?;
         if let Err(error) = self.listen() {

@@ -52,7 +52,7 @@ impl Context {
             Direction::Fetch => cluster.egress(),
         };
         let own = cluster.client_quotas().charge(
-            cluster.journal(),
+            cluster.metadata_log(),
             direction,
             self.client(),
             traffic.bytes,
@@ -74,7 +74,7 @@ impl Context {
             return asked;
         }
         let own = cluster.client_quotas().portion_bytes(
-            cluster.journal(),
+            cluster.metadata_log(),
             Direction::Fetch,
             self.client(),
         );

@@ -66,7 +66,7 @@ pub(crate) async fn describe_client_quotas(
             .with_error_message(Some(message.into()))
             .with_entries(None);
     }
-    let entries = context.cluster.journal().read(|state| {
+    let entries = context.cluster.metadata_log().read(|state| {
         let wanted = state
             .quotas
             .iter()
@@ -135,7 +135,7 @@ pub(crate) async fn alter_client_quotas(
     context
         .cluster
         .client_quotas()
-        .note_change(context.cluster.journal());
+        .note_change(context.cluster.metadata_log());
     AlterClientQuotasResponse::default().with_entries(answers)
 }
 
@@ -209,7 +209,7 @@ async fn alter(
     if validate_only {
         return Ok(());
     }
-    let committed = context.cluster.journal().commit(|state| {
+    let committed = context.cluster.metadata_log().commit(|state| {
         let mut values = state.quotas.get(&entity).cloned().unwrap_or_default();
         if values.is_empty() && state.quotas.len() >= ENTITIES_MAX {
             let message = format!("there are quotas for {ENTITIES_MAX} entities already");

@@ -261,7 +261,7 @@ fn rows(
         RESOURCE_TOPIC => {
             let configs = context
                 .cluster
-                .journal()
+                .metadata_log()
                 .read(|state| state.topics.get(name).map(|topic| topic.configs.clone()));
             let configs =
                 configs.ok_or_else(|| TopicError::from(ErrorCode::UnknownTopicOrPartition))?;

@@ -359,7 +359,7 @@ fn describe(answer: DescribedGroup, group: &ClassicGroup) -> DescribedGroup {
 fn describe_offline(context: &Context, id: &str, answer: DescribedGroup) -> DescribedGroup {
     let is_known = context
         .cluster
-        .journal()
+        .metadata_log()
         .read(|state| state.offsets.contains_key(id));
     if is_known {
         return answer.with_group_state(StrBytes::from_static_str(Phase::Empty.name()));

@@ -94,8 +94,8 @@ pub(super) async fn write(
     context: &Context,
     records: Vec<MetadataRecord>,
 ) -> Result<(), Unwritten> {
-    let position = context.cluster.journal().append(records)?;
-    context.cluster.journal().flush(position).await
+    let position = context.cluster.metadata_log().append(records)?;
+    context.cluster.metadata_log().flush(position).await
 }
 
 fn committed(
@@ -294,15 +294,15 @@ async fn fetch_group(context: &Context, wanted: Wanted<'_>) -> Result<Vec<Found>
         check_member(context, wanted.group, member, epoch)?;
     }
     let is_all = wanted.topics.is_none();
-    let journal = context.cluster.journal();
+    let metadata_log = context.cluster.metadata_log();
     let (group, require_stable) = (wanted.group, wanted.require_stable);
-    let asked = journal.read(|state| wanted_partitions(state, group, wanted.topics));
+    let asked = metadata_log.read(|state| wanted_partitions(state, group, wanted.topics));
     let mut found = Vec::with_capacity(asked.len());
     for some in asked.chunks(LOOK_UPS_AT_ONCE) {
         if !found.is_empty() {
             tokio::task::yield_now().await;
         }
-        found.extend(journal.read(|state| look_up(state, group, some, require_stable)));
+        found.extend(metadata_log.read(|state| look_up(state, group, some, require_stable)));
     }
     if is_all {
         found.retain(|found| context.may_see_topic(&found.topic));
@@ -380,7 +380,7 @@ pub(crate) async fn offset_delete(
     let group = request.group_id.to_string();
     let is_known = context
         .cluster
-        .journal()
+        .metadata_log()
         .read(|state| state.offsets.contains_key(&group));
     let subscribed = context.cluster.groups().subscribed_topics(&group);
     let allowed = context
@@ -438,7 +438,7 @@ async fn delete_offsets(
     group: &str,
     mut gone: Vec<TopicPartition>,
 ) -> Result<(), Unwritten> {
-    let committed = context.cluster.journal().commit(|state| {
+    let committed = context.cluster.metadata_log().commit(|state| {
         let known = state.offsets.get(group).map(|offsets| &offsets.committed);
         gone.retain(|partition| known.is_some_and(|known| known.contains_key(partition)));
         Ok::<_, Infallible>((MetadataRecord::offsets_gone(group, gone), ()))

@@ -37,7 +37,7 @@ pub(crate) async fn describe_user_scram_credentials(
             .with_error_message(Some(error.message.into()));
     }
     let asked = request.users.unwrap_or_default();
-    let results = context.cluster.journal().read(|state| {
+    let results = context.cluster.metadata_log().read(|state| {
         // How often each user was asked for.
         let mut users = BTreeMap::<&str, usize>::new();
         match asked.is_empty() {
@@ -119,15 +119,15 @@ async fn alter(
     context: &Context,
     request: &AlterUserScramCredentialsRequest,
 ) -> Result<Alterations, Unwritten> {
-    let journal = context.cluster.journal();
-    let (alterations, position) = journal.change(|state| {
+    let metadata_log = context.cluster.metadata_log();
+    let (alterations, position) = metadata_log.change(|state| {
         let alterations = decide(state, request);
         let records = alterations.values().flatten().cloned().collect();
         Ok::<_, Infallible>((records, alterations))
     })?;
     // A super user whose last password is deleted is one no more.
     context.cluster.security().note_change();
-    journal.flush(position).await?;
+    metadata_log.flush(position).await?;
     Ok(alterations)
 }
 

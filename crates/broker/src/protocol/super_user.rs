@@ -25,7 +25,7 @@ pub(super) fn value(context: &Context) -> String {
     };
     let names = context
         .cluster
-        .journal()
+        .metadata_log()
         .read(|state| state.super_users.clone());
     let principals: Vec<String> = names.iter().map(escape).collect();
     principals.join(";")

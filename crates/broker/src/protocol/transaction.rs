@@ -347,8 +347,8 @@ pub(crate) async fn describe_transactions(
             .check_transactional_id(AclOperation::Describe, &id)
             .and_then(|()| context.check_coordinator(&id))
             .and_then(|()| {
-                let journal = context.cluster.journal();
-                let found = journal.read(|state| state.transactions.get(id.as_str()).cloned());
+                let metadata_log = context.cluster.metadata_log();
+                let found = metadata_log.read(|state| state.transactions.get(id.as_str()).cloned());
                 found.ok_or(ErrorCode::TransactionalIdNotFound)
             });
         states.push(match found {
@@ -425,7 +425,7 @@ pub(crate) async fn list_transactions(
     let mut last: Option<String> = None;
     loop {
         let from = last.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let next = context.cluster.journal().read(|state| {
+        let next = context.cluster.metadata_log().read(|state| {
             let some = state.transactions.range::<str, _>((from, Bound::Unbounded));
             let mut next = None;
             for (id, record) in some.take(IDS_AT_ONCE) {

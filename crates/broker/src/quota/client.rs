@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::{
     metadata::{
-        journal::Journal,
+        metadata_log::MetadataLog,
         state::{ClusterState, QuotaEntity},
     },
     quota::token_bucket::TokenBucket,
@@ -97,22 +97,22 @@ fn find(
 
 impl ClientQuotas {
     /// To be called when quotas may have changed.
-    pub(crate) fn note_change(&self, journal: &Journal<ClusterState>) {
-        let is_used = journal.read(|state| !state.quotas.is_empty());
+    pub(crate) fn note_change(&self, metadata_log: &MetadataLog<ClusterState>) {
+        let is_used = metadata_log.read(|state| !state.quotas.is_empty());
         self.is_used.store(is_used, Ordering::Relaxed);
     }
 
     /// The bucket of a client; `None` if no quota applies.
     fn bucket(
         &self,
-        journal: &Journal<ClusterState>,
+        metadata_log: &MetadataLog<ClusterState>,
         direction: Direction,
         client: Client<'_>,
     ) -> Option<Arc<TokenBucket>> {
         if !self.is_used.load(Ordering::Relaxed) {
             return None;
         }
-        let (entity, rate) = journal.read(|state| find(&state.quotas, direction, client))?;
+        let (entity, rate) = metadata_log.read(|state| find(&state.quotas, direction, client))?;
         let part = |kind: &str, name: &str| entity.contains_key(kind).then(|| name.to_owned());
         let owner = (
             direction,
@@ -137,24 +137,24 @@ impl ClientQuotas {
     /// Takes `bytes` from the client's bucket and says how long it has to be silent.
     pub(crate) fn charge(
         &self,
-        journal: &Journal<ClusterState>,
+        metadata_log: &MetadataLog<ClusterState>,
         direction: Direction,
         client: Client<'_>,
         bytes: u64,
         now: Instant,
     ) -> Duration {
-        let bucket = self.bucket(journal, direction, client);
+        let bucket = self.bucket(metadata_log, direction, client);
         bucket.map_or(Duration::ZERO, |bucket| bucket.charge(bytes, now))
     }
 
     /// The most that one answer to the client should hold: see [`TokenBucket::portion_bytes`].
     pub(crate) fn portion_bytes(
         &self,
-        journal: &Journal<ClusterState>,
+        metadata_log: &MetadataLog<ClusterState>,
         direction: Direction,
         client: Client<'_>,
     ) -> usize {
-        let bucket = self.bucket(journal, direction, client);
+        let bucket = self.bucket(metadata_log, direction, client);
         bucket.map_or(usize::MAX, |bucket| bucket.portion_bytes())
     }
 }

@@ -18,7 +18,7 @@ use crate::{
             Acl, AclFilter, AclOperation, AclSet, AuthorizationResult, CLUSTER_NAME, Requester,
             ResourceType,
         },
-        journal::Journal,
+        metadata_log::MetadataLog,
         state::{ClusterState, MetadataRecord},
     },
     security::{
@@ -57,9 +57,9 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    fn new(journal: &Journal<ClusterState>, spec: &ClusterSpec) -> Self {
+    fn new(metadata_log: &MetadataLog<ClusterState>, spec: &ClusterSpec) -> Self {
         let (acls, super_users) =
-            journal.read(|state| (state.acls.clone(), state.super_users.clone()));
+            metadata_log.read(|state| (state.acls.clone(), state.super_users.clone()));
         Self {
             acls,
             super_users,
@@ -114,19 +114,19 @@ pub(crate) struct Authorizer {
 }
 
 impl Authorizer {
-    pub(crate) fn new(journal: &Journal<ClusterState>, spec: &ClusterSpec) -> Self {
+    pub(crate) fn new(metadata_log: &MetadataLog<ClusterState>, spec: &ClusterSpec) -> Self {
         Self {
             generation: AtomicU64::new(1),
-            policy: RwLock::new(Arc::new(Policy::new(journal, spec))),
+            policy: RwLock::new(Arc::new(Policy::new(metadata_log, spec))),
         }
     }
 
     /// To be called when ACLs or super users may have changed.
-    pub(crate) fn note_change(&self, journal: &Journal<ClusterState>) {
+    pub(crate) fn note_change(&self, metadata_log: &MetadataLog<ClusterState>) {
         let mut policy = self.policy.write();
         // Read under the lock: the last to write here has seen the newest.
         let (acls, super_users) =
-            journal.read(|state| (state.acls.clone(), state.super_users.clone()));
+            metadata_log.read(|state| (state.acls.clone(), state.super_users.clone()));
         if Arc::ptr_eq(&acls, &policy.acls) && Arc::ptr_eq(&super_users, &policy.super_users) {
             return;
         }
@@ -140,9 +140,9 @@ impl Authorizer {
     }
 
     /// To be called when the specification may say something else of access.
-    pub(crate) fn set_spec(&self, journal: &Journal<ClusterState>, spec: &ClusterSpec) {
+    pub(crate) fn set_spec(&self, metadata_log: &MetadataLog<ClusterState>, spec: &ClusterSpec) {
         let mut policy = self.policy.write();
-        *policy = Arc::new(Policy::new(journal, spec));
+        *policy = Arc::new(Policy::new(metadata_log, spec));
         self.generation.fetch_add(1, Ordering::Release);
     }
 }
@@ -266,7 +266,7 @@ impl Security {
         &self,
         acls: Vec<Acl>,
     ) -> Result<Vec<Result<(), TopicError>>, TopicError> {
-        let (answers, position) = self.journal.change(|state| {
+        let (answers, position) = self.metadata_log.change(|state| {
             let mut records = Vec::new();
             let mut create = |acl: Acl| {
                 check_new(&acl)?;
@@ -285,7 +285,7 @@ impl Security {
             Ok::<_, TopicError>((records, answers))
         })?;
         self.note_change();
-        self.journal.flush(position).await?;
+        self.metadata_log.flush(position).await?;
         Ok(answers)
     }
 
@@ -296,7 +296,7 @@ impl Security {
         filters: Vec<AclFilter>,
     ) -> Result<Vec<Vec<Acl>>, TopicError> {
         let mut deleted = self.choose_acls(turns, filters).await?;
-        let ((), position) = self.journal.change(|state| {
+        let ((), position) = self.metadata_log.change(|state| {
             // Others may have been faster.
             let chosen = deleted.iter_mut();
             chosen.for_each(|acls| acls.retain(|acl| state.acls.contains(acl)));
@@ -308,7 +308,7 @@ impl Security {
             Ok::<_, TopicError>((gone.collect(), ()))
         })?;
         self.note_change();
-        self.journal.flush(position).await?;
+        self.metadata_log.flush(position).await?;
         Ok(deleted)
     }
 
@@ -319,7 +319,7 @@ impl Security {
         turns: &Turns,
         filters: Vec<AclFilter>,
     ) -> Result<Vec<Vec<Acl>>, TopicError> {
-        let acls = self.journal.read(|state| state.acls.clone());
+        let acls = self.metadata_log.read(|state| state.acls.clone());
         let mut left: Vec<Acl> = acls.iter().collect();
         let mut chosen = Vec::with_capacity(filters.len());
         let mut filters = filters.into_iter();
@@ -344,7 +344,7 @@ impl Security {
 
     /// The ACLs that a filter chooses, in order.
     pub(crate) fn list_acls(&self, filter: &AclFilter) -> Vec<Acl> {
-        let acls = self.journal.read(|state| state.acls.clone());
+        let acls = self.metadata_log.read(|state| state.acls.clone());
         let mut chosen: Vec<Acl> = acls.iter().filter(|acl| filter.fits(acl)).collect();
         chosen.sort();
         chosen

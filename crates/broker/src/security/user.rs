@@ -41,7 +41,7 @@ impl Security {
     /// What is kept of a user's password; for a user without one, something that no password fits.
     pub(crate) fn credential(&self, mechanism: ScramMechanism, user: &str) -> ScramCredential {
         let find = |state: &ClusterState| known(state, user)?.get(&mechanism).cloned();
-        let found = self.journal.read(find);
+        let found = self.metadata_log.read(find);
         found.unwrap_or_else(|| {
             ScramCredential::imaginary(mechanism, &self.imaginary_secret().0, user)
         })
@@ -49,11 +49,14 @@ impl Security {
 
     /// Made when it is needed first and kept, so that a restart does not tell which salts are real.
     fn imaginary_secret(&self) -> SecretBytes {
-        if let Some(secret) = self.journal.read(|state| state.imaginary_secret.clone()) {
+        if let Some(secret) = self
+            .metadata_log
+            .read(|state| state.imaginary_secret.clone())
+        {
             return secret;
         }
         let made = SecretBytes(self.process.secret(IMAGINARY_SECRET_BYTES));
-        let kept = self.journal.change(|state| {
+        let kept = self.metadata_log.change(|state| {
             let (records, secret) = match &state.imaginary_secret {
                 Some(secret) => (Vec::new(), secret.clone()),
                 None => (
@@ -81,7 +84,7 @@ impl Security {
             let (mechanism, credential) = known(state, user)?.first_key_value()?;
             Some((*mechanism, credential.clone()))
         };
-        let found = self.journal.read(first);
+        let found = self.metadata_log.read(first);
         let (mechanism, credential) = found.unwrap_or_else(|| {
             let mechanism = ScramMechanism::Sha256;
             (mechanism, self.credential(mechanism, user))
@@ -95,13 +98,13 @@ impl Security {
     /// Makes a user a super user, or takes that away. Returns whether there is such a user.
     ///
     /// # Errors
-    /// If the journal cannot be written.
+    /// If the metadata log cannot be written.
     pub(crate) async fn set_super_user(
         &self,
         name: &str,
         is_super: bool,
     ) -> Result<bool, Unwritten> {
-        let (is_there, position) = self.journal.change(|state| {
+        let (is_there, position) = self.metadata_log.change(|state| {
             let is_there = name == ANONYMOUS || state.users.contains_key(name);
             let is_changed = is_there && state.super_users.contains(name) != is_super;
             let record = is_changed.then(|| MetadataRecord::SuperUser {
@@ -111,7 +114,7 @@ impl Security {
             Ok::<_, Infallible>((Vec::from_iter(record), is_there))
         })?;
         self.note_change();
-        self.journal.flush(position).await?;
+        self.metadata_log.flush(position).await?;
         Ok(is_there)
     }
 }

@@ -120,8 +120,8 @@ async fn a_request_is_bounded_by_what_it_becomes() {
 }
 
 fn journal_bytes(dir: &std::path::Path) -> u64 {
-    let journal = dir.join("c").join("cluster.journal");
-    std::fs::metadata(journal).unwrap().len()
+    let metadata_log = dir.join("c").join("cluster.journal");
+    std::fs::metadata(metadata_log).unwrap().len()
 }
 
 fn commit_request(group: &StrBytes, partitions: impl Iterator<Item = i32>) -> OffsetCommitRequest {

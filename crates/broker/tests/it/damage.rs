@@ -114,7 +114,7 @@ fn line_begin(bytes: &[u8], line: usize) -> usize {
     ends.map(|(at, _)| at + 1).nth(line - 2).unwrap()
 }
 
-/// What happens to a journal; `None`: it goes.
+/// What happens to a metadata log; `None`: it goes.
 type Damage = fn(&mut Vec<u8>) -> Option<()>;
 
 const FLIPPED_FIRST: Damage = |bytes| {
@@ -163,19 +163,19 @@ const SHORTENED: Damage = |bytes| {
 async fn check(dir: &Path, what: &str, damage: Damage) {
     let scratch = tempfile::tempdir().unwrap();
     copy(dir, scratch.path());
-    let journal = scratch.path().join("c/cluster.journal");
-    let sound = std::fs::read(&journal).unwrap();
+    let metadata_log = scratch.path().join("c/cluster.journal");
+    let sound = std::fs::read(&metadata_log).unwrap();
     let mut bytes = sound.clone();
     match damage(&mut bytes) {
-        Some(()) => std::fs::write(&journal, bytes).unwrap(),
-        None => std::fs::remove_file(&journal).unwrap(),
+        Some(()) => std::fs::write(&metadata_log, bytes).unwrap(),
+        None => std::fs::remove_file(&metadata_log).unwrap(),
     }
     let found = content(&scratch.path().join("c"));
     let host = host_at(scratch.path(), Durability::Power);
     for _ in 0..2 {
         let refused = host.ensure_cluster(spec("c", 1)).await;
         assert!(
-            matches!(&refused, Err(HostError::DamagedJournal { id, .. }) if id == "c"),
+            matches!(&refused, Err(HostError::DamagedMetadataLog { id, .. }) if id == "c"),
             "{what}: {refused:?}"
         );
         assert!(
@@ -186,7 +186,7 @@ async fn check(dir: &Path, what: &str, damage: Damage) {
     host.ensure_cluster(spec("d", 1)).await.unwrap();
     assert_eq!(host.list_topics("d").await.len(), TOPICS.len());
     // The backup is put back.
-    std::fs::write(&journal, sound).unwrap();
+    std::fs::write(&metadata_log, sound).unwrap();
     host.ensure_cluster(spec("c", 1)).await.unwrap();
     assert_eq!(host.list_topics("c").await.len(), TOPICS.len());
     let acls = host.list_acls("c", &AclFilter::default()).await;
@@ -221,16 +221,16 @@ async fn what_was_written_a_while_before_a_kill_is_vouched_for_and_a_torn_tail_i
     for durability in [Durability::Process, Durability::Power] {
         let dir = tempfile::tempdir().unwrap();
         let host = filled(dir.path(), durability).await;
-        let journal = dir.path().join("c/cluster.journal");
-        let is_vouched = || {
-            let text = std::fs::read_to_string(&journal).unwrap();
+        let metadata_log = dir.path().join("c/cluster.journal");
+        let is_marked = || {
+            let text = std::fs::read_to_string(&metadata_log).unwrap();
             // A mark that vouches for every record: nothing but marks lies behind what it names.
             let mark = |line: &str| line.split_once(" @")?.1.parse::<usize>().ok();
             let last = text.lines().last().and_then(mark);
             last.is_some_and(|end| text[end..].lines().all(|line| mark(line).is_some()))
         };
         let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-        while !is_vouched() {
+        while !is_marked() {
             assert!(tokio::time::Instant::now() < deadline);
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -249,11 +249,11 @@ async fn what_was_written_a_while_before_a_kill_is_vouched_for_and_a_torn_tail_i
         ] {
             check(killed.path(), &format!("{durability:?}, {what}"), damage).await;
         }
-        let journal = killed.path().join("c/cluster.journal");
-        let mut bytes = std::fs::read(&journal).unwrap();
+        let metadata_log = killed.path().join("c/cluster.journal");
+        let mut bytes = std::fs::read(&metadata_log).unwrap();
         let sound_bytes = bytes.len();
         bytes.extend(b"0123abcd {\"t\":\"TopicGone\",\"name\":\"t\"}\n0123");
-        std::fs::write(&journal, &bytes).unwrap();
+        std::fs::write(&metadata_log, &bytes).unwrap();
         let host = host_at(killed.path(), durability);
         host.ensure_cluster(spec("c", 1)).await.unwrap();
         assert_eq!(host.list_topics("c").await.len(), TOPICS.len());

@@ -323,9 +323,9 @@ async fn guessing_from_one_address_is_stopped_however_many_connections_guess() {
 async fn users_are_kept_as_salted_keys_and_survive_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let host = host_with(dir.path(), sasl_spec(SaslSpec::default())).await;
-    let journal = dir.path().join("c/cluster.journal");
+    let metadata_log = dir.path().join("c/cluster.journal");
     let records = || {
-        let text = std::fs::read_to_string(&journal).unwrap();
+        let text = std::fs::read_to_string(&metadata_log).unwrap();
         let records = text.lines().filter(|line| line.contains('{'));
         records.map(str::to_owned).collect::<Vec<_>>()
     };

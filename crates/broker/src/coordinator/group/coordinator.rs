@@ -20,7 +20,7 @@ use crate::{
     counters::{self, Counters},
     error::{ErrorCode, Unwritten},
     metadata::{
-        journal::{Journal, Position},
+        metadata_log::{MetadataLog, Position},
         state::{ClusterState, MetadataRecord},
     },
     process::Process,
@@ -57,7 +57,7 @@ pub(crate) struct ListedGroup {
 }
 
 impl Group {
-    /// The group as the journal knows it.
+    /// The group as the metadata log knows it.
     fn restore(state: &ClusterState, id: &str, now: Instant) -> Self {
         let classic = state.groups.get(id);
         let consumer = state.consumer_groups.get(id);
@@ -139,7 +139,7 @@ impl Group {
 /// All groups of a cluster.
 pub(crate) struct Groups {
     me: Weak<Self>,
-    journal: Arc<Journal<ClusterState>>,
+    metadata_log: Arc<MetadataLog<ClusterState>>,
     process: Arc<Process>,
     counters: Arc<Counters>,
     /// Groups that there may be.
@@ -150,14 +150,14 @@ pub(crate) struct Groups {
 impl Groups {
     /// Takes up the groups that had members before a restart.
     pub(crate) fn new(
-        journal: Arc<Journal<ClusterState>>,
+        metadata_log: Arc<MetadataLog<ClusterState>>,
         process: Arc<Process>,
         counters: Arc<Counters>,
         count_max: u32,
     ) -> Arc<Self> {
         let groups = Arc::new_cyclic(|me| Self {
             me: me.clone(),
-            journal,
+            metadata_log,
             process,
             counters,
             count_max: AtomicU32::new(count_max),
@@ -174,7 +174,7 @@ impl Groups {
 
     fn restore(&self) {
         let now = Instant::now();
-        let groups: Vec<(String, Group)> = self.journal.read(|state| {
+        let groups: Vec<(String, Group)> = self.metadata_log.read(|state| {
             let classic = state
                 .groups
                 .iter()
@@ -201,7 +201,7 @@ impl Groups {
         if !group.classic.is_changed() && !group.consumer.is_touched() {
             return;
         }
-        let written = self.journal.change(|state| {
+        let written = self.metadata_log.change(|state| {
             let records = group.take_records(id, state);
             let count = records.len();
             Ok::<_, Infallible>((records, count))
@@ -226,7 +226,7 @@ impl Groups {
         let Some(position) = written.transpose()? else {
             return Ok(());
         };
-        let flushed = self.journal.flush(position).await;
+        let flushed = self.metadata_log.flush(position).await;
         flushed.map_err(|_| ErrorCode::CoordinatorNotAvailable)
     }
 
@@ -242,7 +242,9 @@ impl Groups {
         }
         self.check_room(&map, id)?;
         let now = Instant::now();
-        let group = self.journal.read(|state| Group::restore(state, id, now));
+        let group = self
+            .metadata_log
+            .read(|state| Group::restore(state, id, now));
         let group = Arc::new(Mutex::new(group));
         map.insert(id.to_owned(), group.clone());
         Ok(group)
@@ -254,7 +256,7 @@ impl Groups {
         id: &str,
     ) -> Result<(), ErrorCode> {
         let limit = self.count_max.load(Ordering::Relaxed) as usize;
-        let is_full = self.journal.read(|state| {
+        let is_full = self.metadata_log.read(|state| {
             if state.offsets.contains_key(id) {
                 return false;
             }
@@ -274,7 +276,7 @@ impl Groups {
     /// Number of groups with members or offsets.
     pub(crate) fn count(&self) -> usize {
         let map = self.map.lock();
-        self.journal.read(|state| {
+        self.metadata_log.read(|state| {
             state.offsets.len()
                 + map
                     .keys()
@@ -358,7 +360,7 @@ impl Groups {
         self.find_group_and(id, |group, now| work(&mut group.classic, now))
     }
 
-    /// Whether somebody is in the group. Asked with the journal locked: a group that is busy counts as one
+    /// Whether somebody is in the group. Asked with the metadata log locked: a group that is busy counts as one
     /// with members, since waiting for it could wait for ever.
     pub(crate) fn has_members(&self, id: &str) -> bool {
         match self.map.try_lock() {
@@ -378,15 +380,17 @@ impl Groups {
             };
             let is_kept = !group.is_empty()
                 || group.next_deadline().is_some()
-                || self.journal.read(|state| state.offsets.contains_key(id));
+                || self
+                    .metadata_log
+                    .read(|state| state.offsets.contains_key(id));
             group.is_gone = !is_kept;
-            if !is_kept && self.journal.read(|state| state.knows_group(id)) {
+            if !is_kept && self.metadata_log.read(|state| state.knows_group(id)) {
                 gone.push(MetadataRecord::GroupGone { group: id.clone() });
             }
             is_kept
         });
         if !gone.is_empty()
-            && let Err(error) = self.journal.append(gone)
+            && let Err(error) = self.metadata_log.append(gone)
         {
             error.log();
         }
@@ -449,7 +453,7 @@ impl Groups {
             .iter()
             .map(|(id, group)| (id.clone(), group.clone()))
             .collect();
-        let mut out: BTreeMap<String, ListedGroup> = self.journal.read(|state| {
+        let mut out: BTreeMap<String, ListedGroup> = self.metadata_log.read(|state| {
             let offline = |id: &String| Group::default().listed(id.clone());
             state
                 .offsets
@@ -467,7 +471,9 @@ impl Groups {
     /// Deletes a group that has no members, with its offsets.
     pub(crate) async fn delete(&self, id: &str) -> Result<(), ErrorCode> {
         let running = self.get(id);
-        let is_known = self.journal.read(|state| state.offsets.contains_key(id));
+        let is_known = self
+            .metadata_log
+            .read(|state| state.offsets.contains_key(id));
         if running.is_none() && !is_known {
             return Err(ErrorCode::GroupIdNotFound);
         }
@@ -482,8 +488,8 @@ impl Groups {
         let gone = MetadataRecord::GroupGone {
             group: id.to_owned(),
         };
-        let position = self.journal.append(vec![gone])?;
-        Ok(self.journal.flush(position).await?)
+        let position = self.metadata_log.append(vec![gone])?;
+        Ok(self.metadata_log.flush(position).await?)
     }
 
     /// Topics that members of a stable consumer group read, so that their offsets are not deleted.

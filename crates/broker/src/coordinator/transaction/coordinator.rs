@@ -23,7 +23,7 @@ use crate::{
     error::ErrorCode,
     log::batch::{self, BatchHeader, Marker},
     metadata::{
-        journal::Journal,
+        metadata_log::MetadataLog,
         state::{
             ClusterState, CommittedOffset, MetadataRecord, TopicPartition, TransactionRecord,
             TransactionStatus,
@@ -42,7 +42,7 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// Transactional ids of one cluster.
 pub(crate) struct Transactions {
     me: Weak<Self>,
-    journal: Arc<Journal<ClusterState>>,
+    metadata_log: Arc<MetadataLog<ClusterState>>,
     topics: Arc<Topics>,
     process: Arc<Process>,
     tasks: TaskTracker,
@@ -60,14 +60,14 @@ struct Watched {
 
 impl Transactions {
     pub(crate) fn new(
-        journal: Arc<Journal<ClusterState>>,
+        metadata_log: Arc<MetadataLog<ClusterState>>,
         topics: Arc<Topics>,
         process: Arc<Process>,
         tasks: TaskTracker,
     ) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
-            journal,
+            metadata_log,
             topics,
             process,
             tasks,
@@ -79,9 +79,9 @@ impl Transactions {
     /// A producer id that was never given before.
     ///
     /// # Errors
-    /// KAFKA_STORAGE_ERROR if the journal cannot be written.
+    /// KAFKA_STORAGE_ERROR if the metadata log cannot be written.
     pub(crate) async fn next_producer_id(&self) -> Result<i64, ErrorCode> {
-        self.producer_ids.next(&self.journal).await
+        self.producer_ids.next(&self.metadata_log).await
     }
 
     /// Writes the record that `decide` makes (if any) and waits until it is durable.
@@ -90,7 +90,7 @@ impl Transactions {
         id: &str,
         decide: impl FnOnce(&ClusterState) -> Decision<T>,
     ) -> Result<T, ErrorCode> {
-        let ((answer, alarm), position) = self.journal.change(|state| {
+        let ((answer, alarm), position) = self.metadata_log.change(|state| {
             let (record, answer) = decide(state)?;
             let alarm = record
                 .as_ref()
@@ -111,7 +111,7 @@ impl Transactions {
         if let Some((started_ms, timeout_ms, true)) = alarm {
             self.watch(id, started_ms, timeout_ms);
         }
-        self.journal.flush(position).await?;
+        self.metadata_log.flush(position).await?;
         Ok(answer)
     }
 
@@ -130,7 +130,7 @@ impl Transactions {
             return Err(ErrorCode::InvalidTransactionTimeout);
         }
         let status = self
-            .journal
+            .metadata_log
             .read(|state| state.transactions.get(id).map(|record| record.status));
         // Whoever takes this producer's place while its transaction is being aborted fences it.
         let expected = match status {
@@ -204,7 +204,7 @@ impl Transactions {
         partition: &TopicPartition,
     ) -> Result<(), ErrorCode> {
         let transactional_id = transactional_id.ok_or(ErrorCode::InvalidTxnState)?;
-        self.journal
+        self.metadata_log
             .read(|state| decision::verify(state, transactional_id, header, partition))
     }
 
@@ -215,7 +215,7 @@ impl Transactions {
         group: &str,
         offsets: Vec<(TopicPartition, CommittedOffset)>,
     ) -> Result<(), ErrorCode> {
-        let committed = self.journal.commit(|state| {
+        let committed = self.metadata_log.commit(|state| {
             decision::check_offsets(state, requester, group)?;
             let pending = MetadataRecord::pending_offsets(group, requester.producer.id, offsets);
             Ok::<_, ErrorCode>((pending, ()))
@@ -327,7 +327,7 @@ impl Transactions {
         let Some(Watched { started_ms, at }) = watched.get(&id).copied() else {
             return;
         };
-        let is_open = self.journal.read(|state| {
+        let is_open = self.metadata_log.read(|state| {
             state.transactions.get(&id).is_some_and(|record| {
                 record.status == TransactionStatus::Ongoing && record.started_ms == started_ms
             })
@@ -358,7 +358,7 @@ impl Transactions {
 
     /// Goes on with what a restart interrupted.
     pub(crate) fn resume(&self) {
-        let open: Vec<(String, TransactionRecord)> = self.journal.read(|state| {
+        let open: Vec<(String, TransactionRecord)> = self.metadata_log.read(|state| {
             state
                 .transactions
                 .iter()
@@ -400,7 +400,7 @@ impl Transactions {
     /// Writes the markers of a prepared transaction, then that it is complete. May be repeated.
     async fn complete_once(&self, id: &str) -> Result<(), ErrorCode> {
         let known = self
-            .journal
+            .metadata_log
             .read(|state| state.transactions.get(id).cloned());
         let Some(record) = known else { return Ok(()) };
         let Some(marker) = decision::marker_of(&record) else {
@@ -408,8 +408,8 @@ impl Transactions {
         };
         self.write_markers(&record, marker).await?;
         let records = decision::completion(id, record, marker, self.process.now_ms());
-        let position = self.journal.append(records)?;
-        Ok(self.journal.flush(position).await?)
+        let position = self.metadata_log.append(records)?;
+        Ok(self.metadata_log.flush(position).await?)
     }
 
     async fn write_markers(

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use crate::{
     error::ErrorCode,
     metadata::{
-        journal::Journal,
+        metadata_log::MetadataLog,
         state::{ClusterState, MetadataRecord},
     },
 };
@@ -23,8 +23,11 @@ impl ProducerIds {
     /// A producer id that was never given before.
     ///
     /// # Errors
-    /// KAFKA_STORAGE_ERROR if the journal cannot be written.
-    pub(super) async fn next(&self, journal: &Journal<ClusterState>) -> Result<i64, ErrorCode> {
+    /// KAFKA_STORAGE_ERROR if the metadata log cannot be written.
+    pub(super) async fn next(
+        &self,
+        metadata_log: &MetadataLog<ClusterState>,
+    ) -> Result<i64, ErrorCode> {
         if let Some(id) = self.0.lock().next() {
             return Ok(id);
         }
@@ -33,7 +36,7 @@ impl ProducerIds {
             let records = vec![MetadataRecord::ProducerIds { next }];
             Ok::<_, Infallible>((records, state.next_producer_id..next))
         };
-        let block = journal.commit(reserve).await?;
+        let block = metadata_log.commit(reserve).await?;
         let mut ids = self.0.lock();
         if ids.is_empty() {
             *ids = block;

@@ -31,7 +31,7 @@ use super::{
 
 const TRANSACTIONAL_ID: &str = "tx";
 const GROUP: &str = "g";
-/// Metadata that makes the journal grow quickly.
+/// Metadata that makes the metadata log grow quickly.
 const METADATA_BYTES: usize = 4_000;
 
 /// The error code of something that was not done.
@@ -109,7 +109,7 @@ impl Workload {
         self.delete_and_make_again().await?;
         self.change_settings().await?;
         self.run_scheduled_tasks(2_000).await;
-        self.grow_journal().await?;
+        self.grow_metadata_log().await?;
         self.expire().await?;
         self.end(transactional, true).await?;
         self.write("plain", 0, Some(producer), None, 3).await
@@ -496,8 +496,8 @@ impl Workload {
         Ok(())
     }
 
-    /// Commits until the journal is rewritten.
-    async fn grow_journal(&mut self) -> Accepted {
+    /// Commits until the metadata log is rewritten.
+    async fn grow_metadata_log(&mut self) -> Accepted {
         let metadata = "m".repeat(METADATA_BYTES);
         for round in 0..80 {
             self.known.is_repetitive = (3..60).contains(&round);

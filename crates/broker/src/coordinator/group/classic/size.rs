@@ -1,4 +1,4 @@
-//! What a group keeps in memory and in the journal, which is bounded.
+//! What a group keeps in memory and in the metadata log, which is bounded.
 
 use bytes::Bytes;
 

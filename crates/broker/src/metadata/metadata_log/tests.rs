@@ -9,8 +9,8 @@ use crate::{
     metadata::state::{ClusterState, CommittedOffset, MetadataRecord},
 };
 
-fn open(path: &Path) -> Journal<ClusterState> {
-    Journal::open(path.to_owned(), &FileCache::new(4), Durability::Process).unwrap()
+fn open(path: &Path) -> MetadataLog<ClusterState> {
+    MetadataLog::open(path.to_owned(), &FileCache::new(4), Durability::Process).unwrap()
 }
 
 fn offset(group: u8, partition: i32, offset: i64) -> MetadataRecord {
@@ -51,14 +51,14 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal");
         let mut model = ClusterState::default();
-        let mut journal = open(&path);
+        let mut metadata_log = open(&path);
         for (at, record) in records.into_iter().enumerate() {
             model.apply(record.clone());
-            journal.append(vec![record]).unwrap();
+            metadata_log.append(vec![record]).unwrap();
             if at % 7 == 6 {
-                journal = open(&path);
+                metadata_log = open(&path);
             }
-            prop_assert!(journal.read(|state| *state == model));
+            prop_assert!(metadata_log.read(|state| *state == model));
         }
         // A snapshot leads to the same place, apart from groups that nothing is left of.
         let mut copy = ClusterState::default();
@@ -75,48 +75,50 @@ proptest! {
 fn a_journal_torn_at_any_byte_loses_its_last_record_only() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal");
-    let journal = open(&path);
-    journal.append(vec![offset(0, 0, 1)]).unwrap();
+    let metadata_log = open(&path);
+    metadata_log.append(vec![offset(0, 0, 1)]).unwrap();
     let first = std::fs::read(&path).unwrap().len();
-    journal.append(vec![offset(0, 0, 2)]).unwrap();
-    drop(journal);
+    metadata_log.append(vec![offset(0, 0, 2)]).unwrap();
+    drop(metadata_log);
     let whole = std::fs::read(&path).unwrap();
     for cut in first..whole.len() {
         std::fs::write(&path, &whole[..cut]).unwrap();
-        let journal = open(&path);
-        let seen = journal.read(|state| state.offsets["g0"].committed[&("t".to_owned(), 0)].offset);
+        let metadata_log = open(&path);
+        let seen =
+            metadata_log.read(|state| state.offsets["g0"].committed[&("t".to_owned(), 0)].offset);
         assert_eq!(seen, 1, "cut at {cut}");
-        journal.append(vec![offset(0, 0, 3)]).unwrap();
-        drop(journal);
+        metadata_log.append(vec![offset(0, 0, 3)]).unwrap();
+        drop(metadata_log);
         let seen =
             open(&path).read(|state| state.offsets["g0"].committed[&("t".to_owned(), 0)].offset);
         assert_eq!(seen, 3);
     }
 }
 
-/// A journal of five records, the first three of them vouched for, and where the record behind these begins.
+/// A metadata log of five records, the first three of them vouched for, and where the record behind these begins.
 async fn vouched(path: &Path, durability: Durability) -> usize {
     let files = FileCache::new(4);
-    let journal = Journal::<ClusterState>::open(path.to_owned(), &files, durability).unwrap();
+    let metadata_log =
+        MetadataLog::<ClusterState>::open(path.to_owned(), &files, durability).unwrap();
     for at in 0..3 {
-        let position = journal.append(vec![offset(0, at, 1)]).unwrap();
-        journal.flush(position).await.unwrap();
+        let position = metadata_log.append(vec![offset(0, at, 1)]).unwrap();
+        metadata_log.flush(position).await.unwrap();
     }
-    assert!(journal.wants_vouching(1_000));
-    journal.vouch(1_000).unwrap();
-    assert!(!journal.wants_vouching(90_000), "all is vouched for");
+    assert!(metadata_log.needs_mark(1_000));
+    metadata_log.mark_durable(1_000).unwrap();
+    assert!(!metadata_log.needs_mark(90_000), "all is vouched for");
     let vouched_bytes = std::fs::read(path).unwrap().len();
     for at in 3..5 {
-        let position = journal.append(vec![offset(0, at, 1)]).unwrap();
-        journal.flush(position).await.unwrap();
+        let position = metadata_log.append(vec![offset(0, at, 1)]).unwrap();
+        metadata_log.flush(position).await.unwrap();
     }
-    assert!(!journal.wants_vouching(5_999), "it was so just now");
-    assert!(journal.wants_vouching(6_000));
+    assert!(!metadata_log.needs_mark(5_999), "it was so just now");
+    assert!(metadata_log.needs_mark(6_000));
     vouched_bytes
 }
 
-fn offsets(journal: &Journal<ClusterState>) -> usize {
-    journal.read(|state| {
+fn offsets(metadata_log: &MetadataLog<ClusterState>) -> usize {
+    metadata_log.read(|state| {
         state
             .offsets
             .get("g0")
@@ -143,9 +145,9 @@ async fn a_bit_that_flips_in_what_is_vouched_for_is_damage_and_behind_it_a_torn_
             bytes[at] ^= 1 << (at % 7);
             std::fs::write(&path, &bytes).unwrap();
             let opened =
-                Journal::<ClusterState>::open(path.clone(), &FileCache::new(4), durability);
+                MetadataLog::<ClusterState>::open(path.clone(), &FileCache::new(4), durability);
             match opened {
-                Err(JournalError::Damaged {
+                Err(MetadataLogError::Damaged {
                     line,
                     durable_bytes,
                     ..
@@ -160,10 +162,10 @@ async fn a_bit_that_flips_in_what_is_vouched_for_is_damage_and_behind_it_a_torn_
                     assert_eq!(std::fs::read(&path).unwrap(), bytes, "nothing is changed");
                 }
                 Err(error) => panic!("{at}: {error}"),
-                Ok(journal) => {
+                Ok(metadata_log) => {
                     assert!(at >= records_bytes, "{at}");
                     assert_eq!(
-                        offsets(&journal),
+                        offsets(&metadata_log),
                         if at < vouched_bytes + lines[4] { 3 } else { 4 }
                     );
                 }
@@ -183,10 +185,13 @@ async fn lines_that_are_gone_before_a_mark_are_damage() {
         let mut left = lines.clone();
         left.remove(gone);
         std::fs::write(&path, left.concat()).unwrap();
-        let opened =
-            Journal::<ClusterState>::open(path.clone(), &FileCache::new(4), Durability::Process);
+        let opened = MetadataLog::<ClusterState>::open(
+            path.clone(),
+            &FileCache::new(4),
+            Durability::Process,
+        );
         assert!(
-            matches!(opened, Err(JournalError::Damaged { .. })),
+            matches!(opened, Err(MetadataLogError::Damaged { .. })),
             "{gone}"
         );
     }
@@ -198,15 +203,15 @@ async fn lines_that_are_gone_before_a_mark_are_damage() {
     let cut = |bytes: usize| {
         std::fs::write(&path, &whole[..bytes]).unwrap();
         let files = FileCache::new(4);
-        let beside = || Ok(Beside::default());
+        let contents = || Ok(DirectoryContents::default());
         let power = Durability::Power;
-        Journal::<ClusterState>::open_beside(path.clone(), &files, power, size, beside).map(drop)
+        MetadataLog::<ClusterState>::open_in(path.clone(), &files, power, size, contents).map(drop)
     };
     assert!(cut(whole.len()).is_ok());
     for bytes in [0, 1, lines[0].len(), whole.len() - 1] {
         let opened = cut(bytes);
         assert!(
-            matches!(opened, Err(JournalError::Damaged { .. })),
+            matches!(opened, Err(MetadataLogError::Damaged { .. })),
             "{bytes}"
         );
     }
@@ -217,11 +222,11 @@ async fn lines_that_are_gone_before_a_mark_are_damage() {
 fn a_journal_without_marks_opens_as_ever() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal");
-    let journal = open(&path);
+    let metadata_log = open(&path);
     for at in 0..3 {
-        journal.append(vec![offset(0, at, 1)]).unwrap();
+        metadata_log.append(vec![offset(0, at, 1)]).unwrap();
     }
-    drop(journal);
+    drop(metadata_log);
     let mut bytes = std::fs::read(&path).unwrap();
     assert_eq!(offsets(&open(&path)), 3);
     let second = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 1;
@@ -235,20 +240,20 @@ fn a_journal_that_is_missing_or_empty_beside_data_is_damage_and_is_not_made() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal");
     let open = |has_entries, has_records| {
-        let beside = || {
-            Ok(Beside {
+        let contents = || {
+            Ok(DirectoryContents {
                 has_entries,
                 has_records,
             })
         };
         let files = FileCache::new(4);
-        Journal::<ClusterState>::open_beside(path.clone(), &files, Durability::Power, 0, beside)
+        MetadataLog::<ClusterState>::open_in(path.clone(), &files, Durability::Power, 0, contents)
     };
-    assert!(matches!(open(true, false), Err(JournalError::Missing)));
+    assert!(matches!(open(true, false), Err(MetadataLogError::Missing)));
     assert!(!path.exists());
     for content in [&b""[..], &[0; 5_000], b"not a line\n"] {
         std::fs::write(&path, content).unwrap();
-        assert!(matches!(open(true, true), Err(JournalError::Empty)));
+        assert!(matches!(open(true, true), Err(MetadataLogError::Empty)));
         assert_eq!(std::fs::read(&path).unwrap(), content);
         assert!(open(true, false).is_ok(), "nothing was lost");
         std::fs::remove_file(&path).unwrap();
@@ -261,16 +266,18 @@ fn a_journal_that_is_missing_or_empty_beside_data_is_damage_and_is_not_made() {
 fn a_rewritten_journal_vouches_for_itself() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal");
-    let journal = open(&path);
+    let metadata_log = open(&path);
     let mut rewrites = 0;
     let mut size = 0;
     while rewrites < 2 {
-        journal.append(vec![offset(0, rewrites, size)]).unwrap();
+        metadata_log
+            .append(vec![offset(0, rewrites, size)])
+            .unwrap();
         let before = std::mem::replace(&mut size, std::fs::metadata(&path).unwrap().len() as i64);
         rewrites += i32::from(size < before);
     }
-    assert!(!journal.wants_vouching(0));
-    drop(journal);
+    assert!(!metadata_log.needs_mark(0));
+    drop(metadata_log);
     let whole = std::fs::read(&path).unwrap();
     assert_eq!(offsets(&open(&path)), 2);
     for at in 0..whole.iter().rposition(|byte| *byte == b' ').unwrap() - 8 {
@@ -278,8 +285,11 @@ fn a_rewritten_journal_vouches_for_itself() {
         bytes[at] ^= 1;
         std::fs::write(&path, bytes).unwrap();
         let files = FileCache::new(4);
-        let opened = Journal::<ClusterState>::open(path.clone(), &files, Durability::Process);
-        assert!(matches!(opened, Err(JournalError::Damaged { .. })), "{at}");
+        let opened = MetadataLog::<ClusterState>::open(path.clone(), &files, Durability::Process);
+        assert!(
+            matches!(opened, Err(MetadataLogError::Damaged { .. })),
+            "{at}"
+        );
     }
 }
 
@@ -287,12 +297,12 @@ fn a_rewritten_journal_vouches_for_itself() {
 fn a_journal_of_mostly_history_is_rewritten() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal");
-    let journal = open(&path);
+    let metadata_log = open(&path);
     for at in 0..10_000 {
-        journal.append(vec![offset(0, 0, at)]).unwrap();
+        metadata_log.append(vec![offset(0, 0, at)]).unwrap();
     }
     assert!(std::fs::metadata(&path).unwrap().len() < 2 * REWRITE_BYTES_MIN);
-    drop(journal);
+    drop(metadata_log);
     let seen = open(&path).read(|state| state.offsets["g0"].committed[&("t".to_owned(), 0)].offset);
     assert_eq!(seen, 9_999);
 }
@@ -316,17 +326,17 @@ fn a_damaged_journal_gives_a_beginning_of_what_was_written() {
         let path = dir.path().join("journal");
         let open = || {
             let files = FileCache::new(4);
-            Journal::<ClusterState>::open(path.clone(), &files, Durability::Process)
+            MetadataLog::<ClusterState>::open(path.clone(), &files, Durability::Process)
         };
-        let journal = open().unwrap();
+        let metadata_log = open().unwrap();
         for at in 1..30 {
-            journal.append(vec![offset(at)]).unwrap();
+            metadata_log.append(vec![offset(at)]).unwrap();
         }
-        drop(journal);
+        drop(metadata_log);
         damage(&path, &mut chance);
-        let Ok(journal) = open() else { continue };
-        let seen = |journal: &Journal<ClusterState>| {
-            journal.read(|state| {
+        let Ok(metadata_log) = open() else { continue };
+        let seen = |metadata_log: &MetadataLog<ClusterState>| {
+            metadata_log.read(|state| {
                 let group = state.offsets.get("g")?;
                 group
                     .committed
@@ -335,11 +345,11 @@ fn a_damaged_journal_gives_a_beginning_of_what_was_written() {
             })
         };
         assert!(
-            seen(&journal).is_none_or(|seen| (1..30).contains(&seen)),
+            seen(&metadata_log).is_none_or(|seen| (1..30).contains(&seen)),
             "case {case}"
         );
-        journal.append(vec![offset(77)]).unwrap();
-        drop(journal);
+        metadata_log.append(vec![offset(77)]).unwrap();
+        drop(metadata_log);
         assert_eq!(seen(&open().unwrap()), Some(77), "case {case}");
     }
 }

@@ -4,7 +4,7 @@
 //! a mark, which says up to which byte the file was durable when the mark was written. What a crash may have
 //! torn lies behind every mark: a bad line there is cut off when the file is opened, with all that follows,
 //! because sectors are not written in order. Before a mark, a bad line is damage, which is told and left alone.
-//! Marks are written now and then ([`Journal::vouch`]), so changes cost nothing more for them.
+//! Marks are written now and then ([`MetadataLog::mark_durable`]), so changes cost nothing more for them.
 //!
 //! When the file holds mostly history it is rewritten from the state that it adds up to.
 
@@ -21,17 +21,17 @@ use crate::{
     },
 };
 
-/// A journal below this size is never rewritten.
+/// A metadata log below this size is never rewritten.
 const REWRITE_BYTES_MIN: u64 = 256 << 10;
 /// It is rewritten when it has grown to this many times what its state needed last time.
 const REWRITE_GROWTH: u64 = 4;
 /// Marks are written so often at most: what was written longer ago than this is vouched for.
-const VOUCH_INTERVAL_MS: u64 = 5_000;
+const MARK_INTERVAL_MS: u64 = 5_000;
 /// Begins a line that is a mark.
 const MARK: u8 = b'@';
 
 /// State that is the sum of its records.
-pub(crate) trait JournaledState: Default {
+pub(crate) trait LoggedState: Default {
     /// One change.
     type Record: Serialize + DeserializeOwned;
     /// Makes the change; called for every record, in order, both when it is new and when it is replayed.
@@ -40,9 +40,9 @@ pub(crate) trait JournaledState: Default {
     fn snapshot(&self) -> Vec<Self::Record>;
 }
 
-/// Why a journal could not be opened.
+/// Why a metadata log could not be opened.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum JournalError {
+pub(crate) enum MetadataLogError {
     #[error("cannot read or write the journal")]
     Io(#[from] io::Error),
     /// A line whose checksum is right but that this version does not understand.
@@ -61,20 +61,20 @@ pub(crate) enum JournalError {
         position: usize,
         durable_bytes: u64,
     },
-    /// There is no journal where there was one.
+    /// There is no metadata log where there was one.
     #[error("the file is missing, and there is data beside it")]
     Missing,
-    /// The journal has no line that can be read.
+    /// The metadata log has no line that can be read.
     #[error("the file holds nothing that can be read, and there are records beside it")]
     Empty,
 }
 
 /// What lies beside a journal.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Beside {
+pub(crate) struct DirectoryContents {
     /// Anything at all: whoever made it had a journal.
     pub has_entries: bool,
-    /// Records, whose topics the journal has to know.
+    /// Records, whose topics the metadata log has to know.
     pub has_records: bool,
 }
 
@@ -91,7 +91,7 @@ struct Inner<S> {
     /// Counts rewrites: positions before one are durable.
     generation: u64,
     /// Set when the disk refused to make something durable: what it holds is not known any more, and
-    /// changes are refused until the journal is opened anew.
+    /// changes are refused until the metadata log is opened anew.
     is_failed: bool,
 }
 
@@ -103,7 +103,7 @@ pub(crate) struct Position {
 }
 
 /// The file and the state that it adds up to.
-pub(crate) struct Journal<S: JournaledState> {
+pub(crate) struct MetadataLog<S: LoggedState> {
     file: CachedFile,
     durability: Durability,
     inner: Mutex<Inner<S>>,
@@ -171,7 +171,7 @@ struct Decoded<R> {
 fn decode<R: DeserializeOwned>(
     bytes: &[u8],
     closed_bytes: u64,
-) -> Result<Decoded<R>, JournalError> {
+) -> Result<Decoded<R>, MetadataLogError> {
     let mut out = Decoded {
         records: Vec::new(),
         records_bytes: 0,
@@ -198,7 +198,7 @@ fn decode<R: DeserializeOwned>(
         out.sound_bytes = at;
         if let Some(json) = content.filter(|_| mark.is_none()) {
             let record = serde_json::from_slice(json);
-            let unknown = |source| JournalError::MetadataRecord {
+            let unknown = |source| MetadataLogError::MetadataRecord {
                 line: lines,
                 source,
             };
@@ -208,7 +208,7 @@ fn decode<R: DeserializeOwned>(
     }
     let durable_bytes = out.marked_bytes.max(closed_bytes);
     if (out.sound_bytes as u64) < durable_bytes {
-        return Err(JournalError::Damaged {
+        return Err(MetadataLogError::Damaged {
             line: bad.unwrap_or(lines + 1),
             position: out.sound_bytes,
             durable_bytes,
@@ -217,36 +217,38 @@ fn decode<R: DeserializeOwned>(
     Ok(out)
 }
 
-impl<S: JournaledState> Journal<S> {
-    /// Opens or creates a journal of which nothing is known from elsewhere.
+impl<S: LoggedState> MetadataLog<S> {
+    /// Opens or creates a metadata log of which nothing is known from elsewhere.
     #[cfg(test)]
     pub(crate) fn open(
         path: PathBuf,
         files: &Arc<FileCache>,
         durability: Durability,
-    ) -> Result<Self, JournalError> {
-        Self::open_beside(path, files, durability, 0, || Ok(Beside::default()))
+    ) -> Result<Self, MetadataLogError> {
+        Self::open_in(path, files, durability, 0, || {
+            Ok(DirectoryContents::default())
+        })
     }
 
-    /// Opens or creates the journal and replays it. Nothing is changed where it is damaged. `closed_bytes`: the
-    /// size that it was closed with, 0 where that is not known. `look_beside` is asked where nothing can be read.
-    pub(crate) fn open_beside(
+    /// Opens or creates the metadata log and replays it. Nothing is changed where it is damaged. `closed_bytes`: the
+    /// size that it was closed with, 0 where that is not known. `directory_contents` is asked where nothing can be read.
+    pub(crate) fn open_in(
         path: PathBuf,
         files: &Arc<FileCache>,
         durability: Durability,
         closed_bytes: u64,
-        look_beside: impl Fn() -> io::Result<Beside>,
-    ) -> Result<Self, JournalError> {
+        directory_contents: impl Fn() -> io::Result<DirectoryContents>,
+    ) -> Result<Self, MetadataLogError> {
         let (bytes, is_missing) = match std::fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => (Vec::new(), true),
             other => (other?, false),
         };
-        if is_missing && look_beside()?.has_entries {
-            return Err(JournalError::Missing);
+        if is_missing && directory_contents()?.has_entries {
+            return Err(MetadataLogError::Missing);
         }
         let decoded = decode(&bytes, closed_bytes)?;
-        if decoded.sound_bytes == 0 && look_beside()?.has_records {
-            return Err(JournalError::Empty);
+        if decoded.sound_bytes == 0 && directory_contents()?.has_records {
+            return Err(MetadataLogError::Empty);
         }
         if is_missing {
             files.disk().create_file(&path)?;
@@ -296,7 +298,7 @@ impl<S: JournaledState> Journal<S> {
     }
 
     /// Decides on changes while nobody else changes anything, writes them down, then makes them. They are durable
-    /// when [`Journal::flush`] has returned for the position.
+    /// when [`MetadataLog::flush`] has returned for the position.
     ///
     /// # Errors
     /// What `decide` refuses; [`Refusal::Unwritten`] if the disk does.
@@ -334,11 +336,11 @@ impl<S: JournaledState> Journal<S> {
         Ok(())
     }
 
-    /// Decides on changes and makes them, as [`Journal::change`]: at once, whether the answer is waited for or not. The
+    /// Decides on changes and makes them, as [`MetadataLog::change`]: at once, whether the answer is waited for or not. The
     /// answer comes when they are as durable as the host promises.
     ///
     /// # Errors
-    /// As [`Journal::change`]; [`Refusal::Unwritten`] if they cannot be made durable.
+    /// As [`MetadataLog::change`]; [`Refusal::Unwritten`] if they cannot be made durable.
     pub(crate) fn commit<T, E, D>(
         &self,
         decide: D,
@@ -430,18 +432,18 @@ impl<S: JournaledState> Journal<S> {
         Ok(result?)
     }
 
-    /// Whether [`Journal::vouch`] has something to do.
-    pub(crate) fn wants_vouching(&self, now_ms: i64) -> bool {
+    /// Whether [`MetadataLog::mark_durable`] has something to do.
+    pub(crate) fn needs_mark(&self, now_ms: i64) -> bool {
         let inner = self.inner.lock();
-        let is_due = |marked_ms: i64| now_ms.abs_diff(marked_ms) >= VOUCH_INTERVAL_MS;
+        let is_due = |marked_ms: i64| now_ms.abs_diff(marked_ms) >= MARK_INTERVAL_MS;
         !inner.is_failed
             && inner.marked_ms.is_none_or(is_due)
-            && inner.marked_bytes < self.records_to_vouch(&inner)
+            && inner.marked_bytes < self.markable_bytes(&inner)
     }
 
     /// The end of the records that a mark could vouch for. With `Power` whoever writes has it flushed, and an
     /// error of the disk has to be told to him: a flush from here could take it away.
-    fn records_to_vouch(&self, inner: &Inner<S>) -> u64 {
+    fn markable_bytes(&self, inner: &Inner<S>) -> u64 {
         match self.durability {
             Durability::Power => inner.records_bytes.min(inner.flushed_bytes),
             Durability::Process => inner.records_bytes,
@@ -450,7 +452,7 @@ impl<S: JournaledState> Journal<S> {
 
     /// Writes down how much is durable, so that damage to it can be told from what a crash leaves. With
     /// `Process` it is made durable first. Blocks on the disk.
-    pub(crate) fn vouch(&self, now_ms: i64) -> io::Result<()> {
+    pub(crate) fn mark_durable(&self, now_ms: i64) -> io::Result<()> {
         self.inner.lock().marked_ms = Some(now_ms);
         if self.durability == Durability::Process {
             self.flush_all()?;
