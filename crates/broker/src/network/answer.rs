@@ -29,8 +29,8 @@ pub(super) async fn write(answer: &Answer, stream: &mut Stream) -> io::Result<()
     for part in answer.parts() {
         match (part, &mut *stream) {
             (Part::Bytes(bytes), stream) => write_bytes(bytes, stream).await?,
-            (Part::Region(records), Stream::Plain(socket)) => send(records, socket).await?,
-            (Part::Region(records), stream) => copy(records, stream).await?,
+            (Part::Records(records), Stream::Plain(socket)) => send(records, socket).await?,
+            (Part::Records(records), stream) => copy(records, stream).await?,
         }
     }
     // TLS may keep the end of what was written.

@@ -9,7 +9,7 @@ use crate::log::file_records::FileRecords;
 pub(crate) enum Part {
     Bytes(Bytes),
     /// Records, sent from the file if nothing has to be done to them on the way.
-    Region(FileRecords),
+    Records(FileRecords),
 }
 
 /// A whole answer with its length.
@@ -40,7 +40,7 @@ impl Answer {
         for part in &self.0 {
             match part {
                 Part::Bytes(bytes) => out.extend_from_slice(bytes),
-                Part::Region(records) => records.read_into(&mut out)?,
+                Part::Records(records) => records.read_into(&mut out)?,
             }
         }
         Ok(out.freeze())

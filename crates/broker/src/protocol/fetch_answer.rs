@@ -181,7 +181,7 @@ impl Writer {
             let before = self.tail.split().freeze();
             self.length += before.len() + records.length;
             self.parts.push(Part::Bytes(before));
-            self.parts.push(Part::Region(records.clone()));
+            self.parts.push(Part::Records(records.clone()));
         }
         if self.version >= FLEXIBLE {
             self.tail.put_u8(0);

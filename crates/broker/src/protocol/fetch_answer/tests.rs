@@ -20,7 +20,7 @@ fn file() -> Arc<File> {
     Arc::new(file)
 }
 
-fn records(file: &Arc<File>, position: usize, length: usize) -> FileRecords {
+fn file_records(file: &Arc<File>, position: usize, length: usize) -> FileRecords {
     FileRecords {
         file: file.clone(),
         position: position as u64,
@@ -31,11 +31,11 @@ fn records(file: &Arc<File>, position: usize, length: usize) -> FileRecords {
 fn by_the_message_types(answer: &FetchAnswer, version: i16) -> Vec<u8> {
     let topics = answer.topics.iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|partition| {
-            let mut records = BytesMut::new();
+            let mut bytes = BytesMut::new();
             if let Some(records) = &partition.records {
-                records.read_into(&mut records).unwrap();
+                records.read_into(&mut bytes).unwrap();
             }
-            partition.data.clone().with_records(Some(records.freeze()))
+            partition.data.clone().with_records(Some(bytes.freeze()))
         });
         FetchableTopicResponse::default()
             .with_topic(topic.name.clone())
@@ -84,7 +84,7 @@ fn partition(file: &Arc<File>, (index, records, aborted, is_elsewhere): &Draft) 
     }
     PartitionAnswer {
         data,
-        records: records.map(|(position, length)| records(file, position, length)),
+        records: records.map(|(position, length)| file_records(file, position, length)),
     }
 }
 
@@ -122,7 +122,7 @@ proptest! {
         let answer = FetchAnswer { head, topics: topics.collect() };
         let encoded = answer.encode(version, 77).unwrap();
         prop_assert_eq!(encoded.joined().unwrap(), by_the_message_types(&answer, version));
-        let has_regions = encoded.parts().iter().any(|part| matches!(part, Part::Region(_)));
+        let has_regions = encoded.parts().iter().any(|part| matches!(part, Part::Records(_)));
         let has_large = answer
             .topics
             .iter()
