@@ -52,11 +52,11 @@ use shared::Shared;
 
 /// Marks a directory whose logs were all written out before the process ended (Kafka's name for it).
 const CLEAN_SHUTDOWN_FILE: &str = ".kafka_cleanshutdown";
-/// What a file system keeps in its uppermost directory.
+/// A directory that file systems create at their root.
 const LOST_AND_FOUND: &str = "lost+found";
-/// How often offsets and transactional ids are looked through.
+/// How often expired offsets and transactional ids are looked for.
 const EXPIRATION_CHECK_INTERVAL_MS: i64 = 30_000;
-/// The same while nobody uses the cluster.
+/// The same while the cluster is not used.
 const IDLE_EXPIRATION_CHECK_INTERVAL_MS: i64 = 300_000;
 /// Offsets of a group without members are kept so long (Kafka's `offsets.retention.minutes`: 7 days).
 const OFFSETS_RETENTION_MS: i64 = 604_800_000;
@@ -94,18 +94,18 @@ pub(crate) struct Cluster {
     turns: Turns,
     connections: AtomicU32,
     endpoints: RwLock<Arc<Vec<Endpoint>>>,
-    /// Brokers that were taken away.
+    /// Fenced brokers.
     stopped: RwLock<Arc<BTreeSet<i32>>>,
-    /// When leaders go back to the first replicas.
+    /// When preferred leaders are elected next.
     preferred_election_ms: AtomicI64,
     is_used: AtomicBool,
-    /// When the next thorough look is due …
+    /// When expired offsets and transactional ids are looked for next …
     expiration_check_ms: AtomicI64,
     /// … when retention is applied …
     retention_ms: AtomicI64,
-    /// … and when silent producers are forgotten.
+    /// … and when idle producers are removed.
     producer_expiration_ms: AtomicI64,
-    /// Checkpoints are written by one at a time.
+    /// Held while scheduled tasks run or the cluster is closed.
     scheduled_tasks: Mutex<()>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -131,11 +131,11 @@ impl Cluster {
             disk.sync_dir(parent).map_err(storage)?;
         }
         let metadata_log = Arc::new(open_metadata_log(&dir, &shared, &spec.id)?);
-        // From here on a crash leaves unclean logs. The marker tells people and Kafka's own tools; recovery
-        // does not need it, since it reads what no index vouches for in any case.
+        // From here on a crash leaves unclean logs. The marker is for people and Kafka's own tools; recovery
+        // does not need it, since it always reads the batches that no index covers.
         let is_clean = disk.remove_file(&dir.join(CLEAN_SHUTDOWN_FILE)).is_ok();
         if is_clean && durability == Durability::Power {
-            // Or it would tell of a metadata log that was rewritten since.
+            // Otherwise it could come back and describe a metadata log that was rewritten since.
             disk.sync_dir(&dir).map_err(storage)?;
         }
         tracing::debug!(cluster = %spec.id, is_clean, "opening");
@@ -154,7 +154,7 @@ impl Cluster {
         let derivations = shared.derivations.clone();
         let security = Security::new(metadata_log.clone(), process.clone(), derivations, &spec);
         let (counters, tasks) = (Arc::<Counters>::default(), TaskTracker::new());
-        // Thousands of clusters that start together do not look through everything together.
+        // Spreads the scheduled tasks of thousands of clusters that start together.
         let turn = i64::from(crc32c::crc32c(spec.id.as_bytes())) % EXPIRATION_CHECK_INTERVAL_MS;
         let now_ms = process.now_ms();
         let intervals = shared.log_intervals;
@@ -274,7 +274,7 @@ impl Cluster {
         &self.tasks
     }
 
-    /// Counts a connection in, if there is room.
+    /// Counts a new connection, unless the limit is reached.
     pub(crate) fn take_connection(&self) -> bool {
         let limit = self.spec().limits.connections_max;
         let taken = self
@@ -291,7 +291,7 @@ impl Cluster {
         taken
     }
 
-    /// Counts a connection out.
+    /// Counts a closed connection.
     pub(crate) fn give_connection_back(&self) {
         self.connections.fetch_sub(1, Ordering::AcqRel);
     }
@@ -314,13 +314,13 @@ impl Cluster {
         listeners.collect()
     }
 
-    /// Takes note of where its brokers can be reached from now on.
+    /// Sets the addresses at which its brokers can be reached.
     pub(crate) fn set_endpoints(&self, endpoints: Vec<Endpoint>) {
         *self.endpoints.write() = Arc::new(endpoints);
     }
 
-    /// Takes over what a specification says of access, before anybody comes in at a new listener. It is
-    /// [adapted](Self::adapt) to the rest once it listens as specified.
+    /// Sets the specification and applies what it says of access, before new listeners accept connections.
+    /// The rest is applied by [adapt](Self::adapt) once it listens as specified.
     pub(crate) fn set_spec(&self, spec: Arc<ClusterSpec>) {
         *self.spec.write() = spec.clone();
         self.security.set_spec(&spec);
@@ -398,7 +398,7 @@ impl Cluster {
         }
     }
 
-    /// Waits until no request is being served and no task runs. To be called when nobody listens for it any more.
+    /// Waits until no request is being served and no task runs. Its listeners must be closed before.
     pub(crate) async fn halt(&self) {
         self.stop.cancel();
         self.tasks.close();
@@ -415,7 +415,7 @@ impl Cluster {
             .map_err(|source| self.storage_error(source))
     }
 
-    /// That its directory cannot be read or written.
+    /// The error that its directory cannot be read or written.
     pub(crate) fn storage_error(&self, source: std::io::Error) -> HostError {
         HostError::Storage {
             path: self.dir.clone(),
@@ -423,8 +423,7 @@ impl Cluster {
         }
     }
 
-    /// Returns when housekeeping has left the cluster alone for good; blocks. To be called after
-    /// [`Cluster::halt`].
+    /// Returns when no scheduled task runs any more; blocks. To be called after [`Cluster::halt`].
     pub(crate) fn wait_for_scheduled_tasks(&self) {
         drop(self.scheduled_tasks.lock());
     }
@@ -451,7 +450,8 @@ impl Cluster {
         }
     }
 
-    /// Retention, checkpoints and rest for what is idle. Blocks on the disk.
+    /// Runs the scheduled tasks that are due: expiration of offsets, transactional ids and producers,
+    /// preferred election, retention, compaction, checkpoints, closing of unused logs. Blocks on the disk.
     pub(crate) fn run_scheduled_tasks(&self) {
         let now_ms = self.now_ms();
         let is_due = |next_ms: &AtomicI64| now_ms >= next_ms.load(Ordering::Relaxed);
@@ -482,7 +482,7 @@ impl Cluster {
             self.forget_expired(now_ms);
             self.elect_preferred_leaders(now_ms);
         }
-        // As the bought disk fills, what need not be kept goes at once.
+        // As the bought disk fills, retention is applied at once.
         if is_retention_due || self.is_disk_scarce() {
             let interval_ms = self.shared.log_intervals.retention_check_ms;
             self.retention_ms
@@ -506,7 +506,7 @@ impl Cluster {
         }
     }
 
-    /// Forgets transactional ids and offsets that nobody has used for long.
+    /// Removes transactional ids and offsets that have expired.
     fn forget_expired(&self, now_ms: i64) {
         let transactions_before_ms = now_ms - EXPIRATION_MS;
         let offsets_before_ms = now_ms - OFFSETS_RETENTION_MS;
@@ -524,7 +524,7 @@ impl Cluster {
         }
     }
 
-    /// Tells housekeeping that something was used.
+    /// Notes that the cluster was used, so that its scheduled tasks run.
     pub(crate) fn mark_used(&self) {
         if !self.is_used.load(Ordering::Relaxed) {
             self.is_used.store(true, Ordering::Relaxed);
@@ -532,7 +532,7 @@ impl Cluster {
     }
 }
 
-/// What is written down when a cluster is closed.
+/// Content of the marker of a clean shutdown.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct CleanShutdown {
     version: i32,
@@ -541,13 +541,14 @@ struct CleanShutdown {
     journal_bytes: u64,
 }
 
-/// Opens the metadata log of a cluster, unless it is damaged: then nothing is changed, and people have to look.
+/// Opens the metadata log of a cluster. If it is damaged, nothing is changed and an operator has to repair
+/// it.
 fn open_metadata_log(
     dir: &Path,
     shared: &Shared,
     id: &str,
 ) -> Result<MetadataLog<ClusterState>, HostError> {
-    // What a crash left of the marker itself may be anything.
+    // After a crash the marker may hold anything.
     let marker = std::fs::read(dir.join(CLEAN_SHUTDOWN_FILE)).unwrap_or_default();
     let marker: CleanShutdown = serde_json::from_slice(&marker).unwrap_or_default();
     let path = dir.join(METADATA_LOG_FILE);
@@ -578,7 +579,7 @@ fn open_metadata_log(
     })
 }
 
-/// What there is in the directory of a cluster besides its journal.
+/// What else is in the directory of a cluster.
 fn directory_contents(dir: &Path) -> std::io::Result<DirectoryContents> {
     let mut contents = DirectoryContents::default();
     for entry in std::fs::read_dir(dir)? {

@@ -99,7 +99,7 @@ pub enum HostError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct TopicError {
-    /// The number that a Kafka client would have been told.
+    /// Kafka's error code.
     pub code: i16,
     /// Text for people.
     pub message: String,

@@ -1,4 +1,4 @@
-//! All clusters of one process: they share the threads, the timer, the file cache and the housekeeping.
+//! All clusters of one process: they share the threads, the timer, the file cache and the scheduled tasks.
 
 use std::{
     collections::HashMap,
@@ -55,17 +55,17 @@ pub struct HostOptions {
     pub tls_files: Option<TlsFiles>,
     /// One TLS port for listeners of many clusters.
     pub shared_port: Option<SharedPortSpec>,
-    /// For this long after the start the shared port takes unknown names for those of clusters that are not
-    /// started yet: their clients are disconnected and come again, instead of being told that they are wrong.
+    /// For this long after the start, clients that ask the shared port for an unknown name are disconnected
+    /// without an alert, so that they try again: their cluster may not be started yet.
     pub settling_time: Duration,
-    /// How often checkpoints, compaction and closing of idle files are looked after.
+    /// How often the scheduled tasks run: checkpoints, compaction, closing of unused files.
     pub scheduled_tasks_interval: Duration,
     /// How often the logs of each cluster are looked through, by [`HostOptions::clock`].
     pub log_intervals: LogIntervals,
 }
 
 impl HostOptions {
-    /// The usual bounds: 1,024 open files, housekeeping every second, a minute to settle.
+    /// The usual bounds: 1,024 open files, scheduled tasks every second, a minute to settle.
     pub fn new(
         data_dir: PathBuf,
         durability: Durability,
@@ -206,7 +206,7 @@ impl Host {
         let listening = Listeners::open(cluster.clone(), self.0.ports.clone());
         let listeners = listening.inspect_err(|_| {
             if is_new {
-                // Best effort: what is left is an empty cluster that nobody asks for.
+                // Best effort: what is left is an empty cluster that is not served.
                 let _ = self.0.shared.files.disk().remove_dir_all(&dir);
             }
         })?;
@@ -215,9 +215,9 @@ impl Host {
         Ok(())
     }
 
-    /// Takes one broker of a running cluster away, as a drill: its listeners and connections close, the next
-    /// in-sync replicas become leaders, its groups are coordinated by another. It stays away, also when the
-    /// cluster is started anew, until [`Host::start_broker`]. May be repeated.
+    /// Fences one broker of a running cluster, as a drill: its listeners and connections close, the next
+    /// in-sync replicas become leaders, its groups are coordinated by another. It stays fenced, also when the
+    /// cluster is restarted, until [`Host::start_broker`]. May be repeated.
     ///
     /// # Errors
     /// [`HostError::ClusterNotFound`] if the cluster does not run, [`HostError::BrokerNotFound`] if it has
@@ -228,11 +228,11 @@ impl Host {
         self.running_listeners(id)?.stop_broker(broker_id).await
     }
 
-    /// Brings a broker back that [`Host::stop_broker`] took away. Its replicas are in sync at once; what
-    /// others lead meanwhile comes back some minutes later, or by an ElectLeaders request. May be repeated.
+    /// Unfences a broker that [`Host::stop_broker`] fenced. Its replicas are in sync at once; it leads its
+    /// partitions again some minutes later, or after an ElectLeaders request. May be repeated.
     ///
     /// # Errors
-    /// As [`Host::stop_broker`]; [`HostError::AddressInUse`] if somebody else took its port meanwhile.
+    /// As [`Host::stop_broker`]; [`HostError::AddressInUse`] if its port is in use meanwhile.
     pub async fn start_broker(&self, id: &str, broker_id: i32) -> Result<(), HostError> {
         let turn = self.turn(id);
         let _turn = turn.lock().await;
@@ -249,9 +249,9 @@ impl Host {
             .ok_or_else(|| HostError::ClusterNotFound { id: id.to_owned() })
     }
 
-    /// Opens a connection to a running cluster without a socket. The Kafka protocol is spoken on it as a super user,
-    /// whatever the listeners demand and whatever ACLs say, in the newest versions that are served. It speaks for every
-    /// broker, also while some are stopped.
+    /// Opens a connection to a running cluster without a socket. The Kafka protocol is spoken on it as a
+    /// super user, whatever the listeners demand and whatever ACLs say, in the newest versions that are
+    /// served. It is answered by every broker, also by fenced ones.
     ///
     /// It takes nothing of the bought bandwidth, connections or client quotas, and counts nowhere. What is made through
     /// it keeps to the bought topics, partitions, groups, message sizes and disk. It ends when the cluster stops.
@@ -361,8 +361,8 @@ impl Host {
         self.cluster(id).map(|cluster| cluster.observe_users())
     }
 
-    /// The groups of a running cluster, by id, and how far behind each is. Computed when asked; reads the
-    /// disk where partitions are at rest.
+    /// The groups of a running cluster, by id, and how far behind each is. Computed on request; reads the
+    /// disk for partitions that are not open.
     pub fn observe_groups(&self, id: &str) -> Option<Vec<GroupObservation>> {
         self.cluster(id).map(|cluster| cluster.observe_groups())
     }

@@ -19,7 +19,7 @@ pub(crate) struct Process {
     chance: Mutex<StdRng>,
     pub timers: Arc<Timers>,
     pub runtime: tokio::runtime::Handle,
-    /// Where the tasks report that nobody waits for.
+    /// Where background tasks report that they ended.
     pub vital: Vital,
 }
 
@@ -46,7 +46,7 @@ impl Process {
         uuid::Builder::from_random_bytes(bytes).into_uuid()
     }
 
-    /// Bytes that nobody can know who knows the seed: they make salts and nonces.
+    /// Bytes for salts and nonces, which must not follow from the seed.
     pub(crate) fn secret(&self, count: usize) -> Vec<u8> {
         let mut bytes = vec![0; count];
         ring::rand::SystemRandom::new()

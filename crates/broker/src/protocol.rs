@@ -59,22 +59,22 @@ use crate::{
     },
 };
 
-/// Where connections come from that no socket led here.
+/// Peer address of internal connections.
 const INTERNAL_PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// One connection, and the request that it makes at the moment.
 pub(crate) struct Context {
     pub cluster: Arc<Cluster>,
-    /// What the cluster was when the connection was made: what clients were told holds while they stay.
+    /// The release when the connection was opened: the advertised versions hold while it is open.
     pub release: &'static Release,
     /// The broker that was connected to.
     pub broker_id: i32,
     pub listener: Arc<str>,
     pub peer: SocketAddr,
-    /// Made by [`Host::connect`](crate::Host::connect): beyond bought bandwidth and outside of what is counted. It
-    /// speaks for whichever broker leads or coordinates.
+    /// Made by [`Host::connect`](crate::Host::connect): beyond bought bandwidth and outside of what is
+    /// counted. Requests to any broker are answered on it.
     pub is_internal: bool,
-    /// Who authenticated; [`ANONYMOUS`] where nobody is asked.
+    /// The authenticated user; [`ANONYMOUS`] at listeners without authentication.
     pub user: Arc<str>,
     /// What the user may do; brought up to date before each request.
     pub access: Access,
@@ -128,7 +128,7 @@ impl Context {
         broker_id == self.broker_id || (self.is_internal && broker_id != NO_LEADER)
     }
 
-    /// Takes over what the header of a request says.
+    /// Stores version and client id of a request header.
     fn note_header(&mut self, header: RequestHeader, version: i16) {
         self.version = version;
         self.client_id = header
@@ -190,7 +190,7 @@ fn code_of<T>(result: &Result<T, ErrorCode>) -> i16 {
     result.as_ref().err().map_or(0, ErrorCode::code)
 }
 
-/// What clients are told, in their unit.
+/// The throttle time in answers.
 fn throttle_ms(throttle: Duration) -> i32 {
     i32::try_from(throttle.as_millis()).unwrap_or(i32::MAX)
 }

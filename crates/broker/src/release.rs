@@ -1,5 +1,5 @@
-//! Releases of Apache Kafka: which requests a broker of each one tells its clients, and which settings its
-//! topics have.
+//! Releases of Apache Kafka: which requests a broker of each one advertises, and which settings its topics
+//! have.
 //!
 //! The table `releases.txt` is made by `cargo xtask releases` from every release's own client library.
 
@@ -24,7 +24,7 @@ static RELEASES: LazyLock<Vec<Release>> = LazyLock::new(|| read(TABLE));
 /// Major, minor, patch.
 type Number = [u16; 3];
 
-/// One release, or several patches of a minor release that tell clients the same.
+/// One release, or several patches of a minor release that advertise the same.
 #[derive(Debug)]
 pub(crate) struct Release {
     /// Position in the table.

@@ -20,7 +20,7 @@ use attempts::Attempts;
 use authorizer::Authorizer;
 use derivation::Derivations;
 
-/// Users and ACLs of one cluster. They stand in its journal.
+/// Users and ACLs of one cluster. They stand in its metadata log.
 pub(crate) struct Security {
     metadata_log: Arc<MetadataLog<ClusterState>>,
     process: Arc<Process>,

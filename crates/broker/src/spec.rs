@@ -21,7 +21,7 @@ const CLUSTER_ID_CHARS_MAX: usize = 128;
 /// One Kafka cluster: its brokers, what it may use, and how topics are made when nothing else is said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterSpec {
-    /// `[a-z0-9_-]+`; names the directory and is told to clients as the cluster id.
+    /// `[a-z0-9_-]+`; the name of the directory, and the cluster id that clients see.
     pub id: String,
     /// The Kafka release that the cluster behaves as, e.g. `2.4.1`.
     pub kafka_version: String,
@@ -37,7 +37,7 @@ pub struct ClusterSpec {
     pub authorization: Authorization,
 }
 
-/// What Kafka's `StandardAuthorizer` is told besides the ACLs, which clients make.
+/// Settings of Kafka's `StandardAuthorizer` besides the ACLs, which clients create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authorization {
     /// Principals (`User:NAME`) that may do everything (Kafka's `super.users`), besides users that were made
@@ -93,9 +93,9 @@ impl<I: Into<IpAddr>> From<(I, u16)> for Bind {
 pub struct ListenerSpec {
     /// Where it listens.
     pub bind: Bind,
-    /// Host name told to clients. At a shared port it is also how clients find the listener.
+    /// Advertised host name. At a shared port it is also how clients find the listener.
     pub advertised_host: String,
-    /// Port told to clients. 0: the port listened at, or what the shared port says.
+    /// Advertised port. 0: the port listened at, or the advertised port of the shared port.
     pub advertised_port: u16,
     /// E.g. `PLAINTEXT`.
     pub name: String,

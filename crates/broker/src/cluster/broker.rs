@@ -1,4 +1,4 @@
-//! Brokers of a cluster that are taken away and brought back, and who leads and coordinates meanwhile.
+//! Fencing of brokers, leader election, and which broker coordinates and is controller.
 
 use std::{
     collections::BTreeSet,
@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// How long after a start leaders go back to the first replicas (Kafka's
+/// How long after a broker was started preferred leaders are elected (Kafka's
 /// `leader.imbalance.check.interval.seconds`, with `auto.leader.rebalance.enable`).
 const PREFERRED_ELECTION_INTERVAL_MS: i64 = 300_000;
 
@@ -31,8 +31,8 @@ pub(crate) enum Election {
     Unclean,
 }
 
-/// A partition's replicas with ids of brokers that are there: those of brokers that a smaller plan took
-/// away fall to the ones that are left.
+/// A partition's replicas with ids of brokers that are there: replicas of brokers that a smaller plan removed
+/// are placed on the remaining ones.
 fn present(replicas: &[i32], brokers: i32) -> Vec<i32> {
     let mut present = Vec::with_capacity(replicas.len());
     for id in replicas.iter().map(|id| id % brokers.max(1)) {
@@ -78,7 +78,7 @@ impl Cluster {
         })
     }
 
-    /// The broker that is told to clients as the controller.
+    /// The broker that answers show as the controller.
     pub(crate) fn controller(&self) -> i32 {
         self.with_live_brokers(|live| (0..live.brokers).find(|id| live.has(*id)))
             .unwrap_or(NO_LEADER)
@@ -162,8 +162,8 @@ impl Cluster {
         records
     }
 
-    /// Brings leaders in line with the brokers that the specification and the metadata log know. To be called
-    /// when a cluster was opened or its number of brokers changed.
+    /// Elects leaders for the brokers that the specification and the metadata log know. To be called when a
+    /// cluster was opened or its number of brokers changed.
     pub(crate) fn elect(&self) -> Result<(), HostError> {
         let elected = self.metadata_log.change(|state| {
             let records = self.elections(state, &state.stopped_brokers);
@@ -174,8 +174,8 @@ impl Cluster {
         Ok(())
     }
 
-    /// Makes running partitions follow the journal. It is looked at under its lock, so that the last one
-    /// to come brings the newest.
+    /// Sets the leaders of partitions as the metadata log says. It is read under its lock, so that the newest
+    /// state wins.
     pub(crate) fn apply_leaders(&self, topics: &[Arc<Topic>]) {
         self.metadata_log.read(|state| {
             *self.stopped.write() = Arc::new(state.stopped_brokers.clone());
@@ -191,15 +191,15 @@ impl Cluster {
         });
     }
 
-    /// Takes a broker away: its partitions and groups go to others. Its listeners and connections are to be closed then.
-    /// May be repeated.
+    /// Fences a broker: others lead its partitions and coordinate its groups. Its listeners and connections
+    /// are to be closed then. May be repeated.
     pub(crate) async fn stop_broker(&self, broker_id: i32) -> Result<(), HostError> {
         self.check_broker(broker_id)?;
         self.switch(broker_id, true).await
     }
 
-    /// Has a broker be listened for that was taken away. Returns the brokers that were away before, for
-    /// [`Cluster::set_stopped`] if nobody can listen.
+    /// Lets the listeners of a fenced broker open before it is unfenced. Returns the brokers that were fenced
+    /// before, for [`Cluster::set_stopped`] if they cannot be opened.
     pub(crate) fn admit_broker(&self, broker_id: i32) -> Result<Arc<BTreeSet<i32>>, HostError> {
         self.check_broker(broker_id)?;
         let was = self.stopped.read().clone();
@@ -209,7 +209,7 @@ impl Cluster {
         Ok(was)
     }
 
-    /// Brokers that were taken away.
+    /// Fenced brokers.
     pub(crate) fn stopped_brokers(&self) -> Arc<BTreeSet<i32>> {
         self.stopped.read().clone()
     }
@@ -218,8 +218,8 @@ impl Cluster {
         *self.stopped.write() = stopped;
     }
 
-    /// Brings a broker back that is listened for: its replicas are in sync at once. Partitions that others lead
-    /// stay with them for a while, as with Kafka. May be repeated.
+    /// Unfences a broker that listens: its replicas are in sync at once. Other leaders stay until the next
+    /// preferred election, as with Kafka. May be repeated.
     pub(crate) async fn start_broker(&self, broker_id: i32) -> Result<(), HostError> {
         self.preferred_election_ms.store(
             self.now_ms() + PREFERRED_ELECTION_INTERVAL_MS,

@@ -1,5 +1,5 @@
 //! Incremental fetch sessions (KIP-227): the broker remembers which partitions a consumer fetches, so that
-//! the consumer names only those that it asks something else of, and is told only of those that changed.
+//! requests name only partitions whose parameters change, and answers only those with news.
 //!
 //! A session is numbered, and so are its requests: an epoch of 0 asks for a new one, -1 for none, anything
 //! else continues. The rules are those of Apache Kafka's `FetchManager`, for consumers.
@@ -134,7 +134,7 @@ pub(crate) struct Session {
 struct Cached {
     position: Position,
     name: Option<Arc<str>>,
-    /// What the consumer was told last.
+    /// What the consumer was sent last.
     high_watermark: i64,
     log_start_offset: i64,
     turn: u64,
@@ -209,7 +209,7 @@ impl Session {
         wanted
     }
 
-    /// Whether the consumer has to be told of this, which is then remembered.
+    /// Whether the answer has to include the partition; remembers its state.
     fn tell(&mut self, key: &PartitionKey, seen: Seen) -> bool {
         let Some(cached) = self.partitions.get_mut(key) else {
             return false;
@@ -219,7 +219,7 @@ impl Session {
             || seen.is_diverging
             || seen.high_watermark != cached.high_watermark
             || seen.log_start_offset != cached.log_start_offset;
-        // After an error the partition is told again, whatever has become of it.
+        // After an error the partition is included again in any case.
         cached.high_watermark = if seen.is_error {
             -1
         } else {
@@ -368,7 +368,7 @@ impl FetchSessions {
         Ok(())
     }
 
-    /// Leaves of an answer what the consumer has to be told, and gives the session's id.
+    /// Reduces an answer to the partitions that have news, and returns the session's id.
     ///
     /// # Errors
     /// INVALID_FETCH_SESSION_EPOCH if another request of the session came meanwhile.

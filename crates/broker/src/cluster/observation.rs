@@ -17,9 +17,9 @@ pub struct ListenerObservation {
     pub name: String,
     /// Where it really listens.
     pub local_address: std::net::SocketAddr,
-    /// Host told to clients.
+    /// Advertised host.
     pub advertised_host: String,
-    /// Port told to clients.
+    /// Advertised port.
     pub advertised_port: u16,
 }
 
@@ -38,7 +38,7 @@ pub struct ClusterObservation {
     pub disk_used_bytes: u64,
     /// Connections open now.
     pub connections: u32,
-    /// Brokers that were taken away by [`Host::stop_broker`](crate::Host::stop_broker).
+    /// Brokers that were fenced by [`Host::stop_broker`](crate::Host::stop_broker).
     pub stopped_brokers: Vec<i32>,
     /// Topics.
     pub topics: u32,
@@ -64,7 +64,8 @@ pub struct TopicObservation {
 /// What is seen of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserObservation {
-    /// Its name; `ANONYMOUS` where nobody is asked; empty for all those who are counted together.
+    /// Its name; `ANONYMOUS` at listeners without authentication; empty for all users who are counted
+    /// together.
     pub name: String,
     /// What it did.
     pub counters: UserCounterValues,

@@ -79,7 +79,7 @@ impl Bench {
         answer
     }
 
-    /// Time goes by, looked at now and then; partitions that nobody uses are put to rest.
+    /// Time passes in steps, with scheduled tasks after each; unused partitions are closed.
     async fn pass(&self, total_ms: i64) {
         let steps = 7;
         for _ in 0..steps {
@@ -151,7 +151,7 @@ async fn producers_are_known_while_they_append_whatever_time_they_write() {
             let again = bench.send(&batch(1)).await.base_offset;
             assert_eq!(again, 1, "{timestamp_ms}: repeated after {pause_ms} ms");
         }
-        // A partition at rest is opened by the first of these; the next look forgets who is silent.
+        // The first of these opens the closed partition; the next run removes idle producers.
         bench.pass(2 * DAY_MS).await;
         bench.start();
         bench.running.run_scheduled_tasks(11 * MINUTE_MS).await;

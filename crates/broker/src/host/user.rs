@@ -1,4 +1,4 @@
-//! Users of a cluster, as whoever runs the host makes them.
+//! Users of a cluster, as the program that runs the host makes them.
 
 use std::collections::BTreeSet;
 
@@ -52,7 +52,8 @@ impl Host {
     /// Makes a user a super user, who may do everything whatever ACLs say, or takes that away; at once, for
     /// open connections, too. Returns whether there is such a user. May be repeated.
     ///
-    /// Where nobody authenticates, `ANONYMOUS` can be made one: that opens a cluster that its ACLs have locked.
+    /// At listeners without authentication the user is `ANONYMOUS`: making it a super user opens a cluster
+    /// that its ACLs have locked.
     ///
     /// # Errors
     /// If the cluster does not run, its metadata log cannot be written, or the name is reserved.

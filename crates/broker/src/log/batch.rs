@@ -208,7 +208,7 @@ pub(crate) struct BatchRules {
     pub timestamp_max_ms: i64,
     /// How the topic packs records; `None`: as the producer did.
     pub compression: Option<Compression>,
-    /// Faulty records that are told; who sends more learns of the first.
+    /// Most faulty records that are reported for one batch.
     pub record_faults_max: usize,
 }
 
@@ -337,7 +337,7 @@ pub(crate) fn check(
     })
 }
 
-/// A batch whose records nobody has looked at yet.
+/// A batch whose records have not been validated yet.
 #[derive(Debug, Clone)]
 pub(crate) struct Unopened {
     pub header: BatchHeader,

@@ -89,8 +89,8 @@ pub(crate) struct Installed {
 }
 
 impl Compacted {
-    /// Removes the indexes of what is replaced, for good: they vouch for positions in the old files. They
-    /// are made anew when the log is opened, should this go no further.
+    /// Removes the indexes of the segments to be replaced, durably: they hold positions in the old files. If
+    /// compaction stops here, they are rebuilt when the log is opened.
     pub(crate) fn prepare(&self) -> io::Result<()> {
         for (base_offset, _) in &self.sizes {
             self.remove(*base_offset, &["index", "timeindex"])?;

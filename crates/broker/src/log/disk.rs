@@ -1,9 +1,8 @@
-//! Every change that the broker makes to files and directories.
+//! The only place where the broker changes files and directories.
 //!
 //! [`Disk`] calls the operating system itself: files are real files, so that readers may use `pread` or
-//! `sendfile` on them. What a loss of power may take is decided by what was changed and what was made
-//! durable in between; therefore each change passes here, where tests put a [`Watch`] that writes it down
-//! or refuses it.
+//! `sendfile` on them. What a loss of power may undo depends on the order of changes and flushes; therefore
+//! all of them pass here, where tests install a [`Watch`] that records or refuses them.
 
 use std::{
     fs::{File, OpenOptions},
@@ -61,19 +60,19 @@ pub enum Change<'a> {
     SyncDir(&'a Path),
 }
 
-/// Is told of each change before it is made.
+/// Called before each change is made.
 pub trait Watch: Send + Sync {
     /// Called before a change is made.
     ///
     /// # Errors
-    /// To refuse the change: it is not made then, and whoever wanted it gets the error.
+    /// If the change must not be made: the caller gets the error.
     fn before(&self, change: &Change<'_>) -> io::Result<()>;
 }
 
 /// The operating system's files. Clones are the same disk.
 #[derive(Clone, Default)]
 pub(crate) struct Disk {
-    /// Nobody outside of tests: one branch that is never taken.
+    /// `None` outside of tests.
     watch: Option<Arc<dyn Watch>>,
 }
 

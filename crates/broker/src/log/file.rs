@@ -1,7 +1,7 @@
 //! Open files, shared by all clusters of a host and bounded in number.
 //!
-//! A [`CachedFile`] knows its path; the descriptor behind it is opened when needed and closed when
-//! others need the place or when it was idle, so that a partition at rest holds no file open.
+//! A [`CachedFile`] knows its path; the descriptor behind it is opened when needed and closed when others
+//! need it or after it was idle, so that an unused partition holds no file open.
 
 use std::{
     collections::HashMap,

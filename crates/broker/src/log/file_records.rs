@@ -1,5 +1,5 @@
-//! Places in segment files from which answers are sent, without the partition's lock and without the
-//! records passing through this process.
+//! Slices of segment files that responses are sent from, without the partition's lock and without copying the
+//! records into this process (Kafka's `FileRecords`).
 
 use std::{fs::File, io, os::unix::fs::FileExt, sync::Arc};
 
@@ -11,8 +11,8 @@ use super::batch::{BatchHeader, HEADER_BYTES};
 /// large one.
 const WALK_BYTES: usize = 2 << 10;
 
-/// Whole batches in a file. The bytes never change: appends go behind them, and a file that compaction or
-/// retention takes away stays readable as long as it is held here.
+/// Whole batches in a file. The bytes never change: appends follow them, and a file that compaction or
+/// retention removes stays readable while it is held here.
 #[derive(Debug, Clone)]
 pub(crate) struct FileRecords {
     pub file: Arc<File>,
@@ -37,21 +37,21 @@ pub(crate) struct ReadPlan {
     pub file: Arc<File>,
     /// A batch starts here, at or before the one that holds `target`.
     pub position: u64,
-    /// Every batch that starts at or behind `position` and before here ends here or before, and lies below
-    /// the offset that the reader may see.
+    /// A batch boundary: all batches between `position` and here are visible to the reader, so their headers
+    /// need not be read.
     pub sure_end: u64,
     /// End of the segment when the plan was made.
     pub end: u64,
     pub target: i64,
-    /// The reader sees batches below.
+    /// The reader sees batches below this offset only.
     pub limit_offset: i64,
-    /// Where to look on if this segment has nothing at or behind the target.
+    /// The next segment, if this one has nothing at or after the target.
     pub next_base_offset: Option<i64>,
 }
 
 impl ReadPlan {
-    /// Whole batches from the target on, at most `max_bytes` of them; the first is returned whatever its
-    /// size if `at_least_one` (KIP-74).
+    /// Whole batches from the target on, at most `max_bytes`; with `at_least_one` the first is returned
+    /// whatever its size (KIP-74).
     pub(crate) fn locate(
         &self,
         max_bytes: usize,

@@ -1,6 +1,6 @@
-//! A partition: one log behind one lock, those who wait for its records, and group flushing.
+//! A partition: one log behind one lock, fetches that wait for records, and group flushing.
 //!
-//! Nothing is opened before it is used, and no task or timer belongs to a partition.
+//! Logs are opened at first use, and no task or timer belongs to a partition.
 
 use std::{
     io,
@@ -84,7 +84,7 @@ pub(crate) struct Partition {
     /// Start offset of a log without data, or below which records were deleted on request.
     start_offset: AtomicI64,
     index_interval_bytes: AtomicU64,
-    /// From when the age of the oldest segment counted as the log was put to rest; `i64::MIN`: not known.
+    /// The time from which the oldest segment ages, noted when the log was closed; `i64::MIN`: unknown.
     closed_oldest_ms: AtomicI64,
     /// Records below were compacted.
     clean_offset: AtomicI64,
@@ -99,9 +99,9 @@ pub(crate) struct Partition {
     /// The brokers that have a replica, the preferred leader first.
     pub replicas: Box<[i32]>,
     is_deleted: AtomicBool,
-    /// Bytes of segments, open or at rest.
+    /// Bytes of segments, whether the log is open or not.
     stored_bytes: AtomicI64,
-    /// Set by use, cleared by housekeeping: a partition that was not used is put to rest.
+    /// Set by use, cleared by the scheduled tasks, which close the log of an unused partition.
     is_used: AtomicBool,
 }
 
@@ -133,7 +133,8 @@ impl Partition {
         }
     }
 
-    /// Says that there is data on disk that was not looked at yet; the cluster's sum has it already.
+    /// A partition with data on disk whose log was not opened yet; the cluster's sum of bytes includes it
+    /// already.
     pub(crate) fn with_data(self, stored_bytes: u64) -> Self {
         Self {
             closed_oldest_ms: AtomicI64::new(i64::MIN),
@@ -142,7 +143,7 @@ impl Partition {
         }
     }
 
-    /// Says who has replicas; the first of them leads until [`Partition::set_leader`].
+    /// Sets the replicas; the first of them leads until [`Partition::set_leader`].
     pub(crate) fn with_replicas(self, replicas: Vec<i32>) -> Self {
         self.set_leader(replicas.first().copied().unwrap_or(0), 0);
         Self {
@@ -161,7 +162,7 @@ impl Partition {
         self.leader().1
     }
 
-    /// Makes a broker the leader; fetches that wait are woken to learn of it.
+    /// Sets the leader and wakes waiting fetches, which must notice it.
     pub(crate) fn set_leader(&self, leader_id: i32, leader_epoch: i32) {
         let packed = u64::from(leader_id as u32) << 32 | u64::from(leader_epoch as u32);
         if self.leadership.swap(packed, Ordering::AcqRel) != packed {
@@ -169,14 +170,14 @@ impl Partition {
         }
     }
 
-    /// Locks the log, opening it if it is at rest.
+    /// Locks the log, opening it first if it is closed.
     fn open(&self) -> Result<OpenLog<'_>, ErrorCode> {
         if self.is_deleted.load(Ordering::Acquire) {
             return Err(ErrorCode::UnknownTopicOrPartition);
         }
         self.is_used.store(true, Ordering::Relaxed);
         let mut slot = self.log.lock();
-        // Asked again under the lock: a partition being deleted must not be opened anew.
+        // Checked again under the lock: a partition that is being deleted must not be reopened.
         if self.is_deleted.load(Ordering::Acquire) {
             return Err(ErrorCode::UnknownTopicOrPartition);
         }
@@ -201,7 +202,7 @@ impl Partition {
         Ok(OpenLog(slot))
     }
 
-    /// Counts bytes that came to the disk, or went.
+    /// Counts bytes that were written to disk or removed.
     fn note_stored(&self, change: i64) {
         self.stored_bytes.fetch_add(change, Ordering::Relaxed);
         self.context.stored.note(change, self.replicas.len());
@@ -273,8 +274,8 @@ impl Partition {
                 .is_some_and(|log| log.flushed_offset() >= offset)
     }
 
-    /// Returns when everything below `offset` is as durable as the host promises. Those who come while
-    /// a flush runs share the next one.
+    /// Returns when everything below `offset` is as durable as the host promises. Callers that come while a
+    /// flush runs share the next one.
     pub(crate) async fn flush(self: &Arc<Self>, offset: i64) -> Result<(), ErrorCode> {
         if self.context.durability == Durability::Process {
             return Ok(());
@@ -296,7 +297,7 @@ impl Partition {
         result.map_err(|error| storage_error(&error))
     }
 
-    /// Finds whole batches. The lock is held to find the place, not to read.
+    /// Finds whole batches. The lock is held to find the position, not to read.
     pub(crate) fn fetch(&self, range: FetchRange) -> Result<FetchedRecords, ErrorCode> {
         let mut target = range.offset;
         loop {
@@ -322,7 +323,7 @@ impl Partition {
         }
     }
 
-    /// What is known of a partition under its lock, and where `target` is if the range may have records.
+    /// Watermarks, and where to read `target` if the range may have records; takes the lock.
     fn plan(
         &self,
         range: FetchRange,
@@ -356,7 +357,7 @@ impl Partition {
         Ok((fetched, plan))
     }
 
-    /// Compacts what is worth it. Blocks on the disk.
+    /// Compacts the log if it is dirty enough. Blocks on the disk.
     pub(crate) fn compact(&self, rules: CompactionRules) -> io::Result<()> {
         let clean_offset = self.clean_offset.load(Ordering::Relaxed);
         let plan = {
@@ -374,7 +375,7 @@ impl Partition {
             None => return Ok(()),
             Some(log) => {
                 let installed = log.install(&compacted, rules.index_interval_bytes);
-                // What is half done is found out when the log is opened anew.
+                // A half-finished replacement is completed when the log is opened again.
                 installed.inspect_err(|_| log.fail())?
             }
         };
@@ -384,11 +385,10 @@ impl Partition {
         compacted.finish(&installed)
     }
 
-    /// Has a waiting fetch woken by the next change.
+    /// Registers a waiting fetch, to be woken by the next change.
     pub(crate) fn register(&self, waiter: &Waiter) {
         let mut waiters = self.waiters.lock();
-        // Those who gave up are looked for when room is made only, so that many who wait cost each other
-        // nothing.
+        // Fetches that gave up are removed only when the list must grow, so that registering stays cheap.
         if waiters.len() == waiters.capacity() {
             waiters.retain(|waiting| waiting.strong_count() > 0);
             let room = waiters.len().max(1);
@@ -404,7 +404,7 @@ impl Partition {
         }
     }
 
-    /// Runs a question on the log.
+    /// Calls `question` with the log, under the lock.
     pub(crate) fn ask<T>(
         &self,
         question: impl FnOnce(&mut UnifiedLog, Watermarks) -> io::Result<T>,
@@ -538,8 +538,8 @@ impl Partition {
         Ok(())
     }
 
-    /// Puts a partition that was not used since the last call to rest: its log is forgotten and read
-    /// again when needed. Returns whether the log is (still) open.
+    /// Closes the log if it was not used since the last call; it is opened again when needed. Returns whether
+    /// the log is (still) open.
     pub(crate) fn close_if_unused(&self) -> bool {
         let is_used = self.is_used.swap(false, Ordering::Relaxed);
         let mut slot = self.log.lock();
@@ -556,11 +556,11 @@ impl Partition {
         false
     }
 
-    /// Opens a partition at rest whose oldest segment is older than `oldest_ms`, so that housekeeping looks
-    /// after it.
+    /// Opens the log if it is closed and its oldest segment is older than `oldest_ms`, so that retention is
+    /// applied to it.
     pub(crate) fn open_if_expired(&self, oldest_ms: i64) {
         if self.closed_oldest_ms.load(Ordering::Relaxed) < oldest_ms && !self.is_open() {
-            // Whoever uses it next is told of an error.
+            // The next request for the partition gets the error.
             let _ = self.open();
         }
     }

@@ -49,7 +49,7 @@ pub(crate) struct ProducerEntry {
     pub transaction_first_offset: Option<i64>,
 }
 
-/// A transaction that was aborted: what `read_committed` consumers are told to skip.
+/// A transaction that was aborted: `read_committed` consumers skip its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AbortedTransaction {
     pub producer_id: i64,

@@ -198,7 +198,7 @@ fn recover_segment(
     let start = scan_start.min(producers_start);
     let file = segment.file().clone();
     if start > 0 && log.epochs == LeaderEpochs::default() {
-        // No file: all that the index vouches for is of one epoch.
+        // No file: all batches that the index covers are of one epoch.
         let mut first = [0; batch::HEADER_BYTES];
         file.read_at(&mut first, 0)?;
         if let Some(first) = BatchHeader::parse(&first) {

@@ -56,7 +56,7 @@ struct Indexes {
     times: Vec<TimeEntry>,
     offsets_saved: usize,
     times_saved: usize,
-    /// False while a segment at rest keeps its entries on disk only.
+    /// False while the entries are on disk only.
     is_loaded: bool,
 }
 
@@ -176,7 +176,7 @@ impl Segment {
             .is_some_and(|batch| batch.base_offset <= offset && offset <= batch.last_offset()))
     }
 
-    /// Where an unclean segment has to be read from: everything before is vouched for by the index.
+    /// Where recovery has to start reading: batches before are covered by the index.
     pub(crate) fn scan_start(&self) -> u64 {
         self.index
             .offsets
@@ -184,7 +184,7 @@ impl Segment {
             .map_or(0, |entry| u64::from(entry.position))
     }
 
-    /// How much of the file the index on disk vouches for.
+    /// How much of the file the index on disk covers.
     pub(crate) fn saved_bytes(&self) -> u64 {
         if !self.index.is_loaded {
             return self.size_bytes;
@@ -197,7 +197,7 @@ impl Segment {
         last.map_or(0, |entry| u64::from(entry.position))
     }
 
-    /// Forgets the entries of a segment at rest; they are read again when needed.
+    /// Drops the entries from memory; they are read again when needed.
     pub(crate) fn unload_index(&mut self) {
         if self.index.offsets_saved == self.index.offsets.len()
             && self.index.times_saved == self.index.times.len()
@@ -336,7 +336,7 @@ impl Segment {
             .offsets
             .partition_point(|entry| u64::from(entry.position) < size_bytes);
         if kept < index.offsets.len() {
-            // The index vouched for what is not there: nothing of it is believed any more.
+            // The index points beyond the end of the file, so none of it can be trusted.
             let last = kept.checked_sub(1).map(|at| index.offsets[at]);
             let last_relative = last.map_or(0, |entry| entry.relative_offset);
             index.offsets.truncate(kept);
@@ -399,9 +399,9 @@ impl SegmentCheckpoint {
         self.file.sync_if_there()
     }
 
-    /// Writes the entries that vouch for batches that are durable, since recovery believes the index:
-    /// what it vouches for is not read again, so the timestamps have to be known from the other index,
-    /// which therefore is durable before.
+    /// Writes index entries for batches that are durable. Recovery trusts the offset index and does not read
+    /// the batches that it covers, so their timestamps must come from the time index, which is made durable
+    /// first.
     pub(crate) fn write(&self) -> io::Result<()> {
         if self.file.is_retired() {
             return Ok(());

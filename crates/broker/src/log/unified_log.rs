@@ -466,7 +466,7 @@ impl UnifiedLog {
             .sum()
     }
 
-    /// Takes note of a checkpoint that was written.
+    /// Records that a checkpoint was written.
     pub(crate) fn note_checkpoint(&mut self, checkpoint: &LogCheckpoint) {
         for saved in &checkpoint.segments {
             let segment = self
@@ -500,7 +500,7 @@ impl UnifiedLog {
         }
     }
 
-    /// Takes note of a finished (or failed) flush.
+    /// Records the result of a flush.
     pub(crate) fn note_flush(&mut self, flushed: Flushed, result: &io::Result<()>) {
         match result {
             Ok(()) => {
@@ -514,8 +514,8 @@ impl UnifiedLog {
         }
     }
 
-    /// Makes durable what recovery found behind the last checkpoint: the process may have been killed
-    /// before it did, and from now on it is told to clients.
+    /// Makes durable what recovery found after the last checkpoint: the process may have been killed before
+    /// it flushed, and from now on clients see it.
     pub(super) fn make_durable(&mut self) -> io::Result<()> {
         let Some(first) = self.first_dirty_segment else {
             return Ok(());
@@ -527,12 +527,12 @@ impl UnifiedLog {
         sync_names(self.files.disk(), &self.dir)
     }
 
-    /// Takes the log out of service: the disk refused something and nobody knows what it holds.
+    /// Takes the log out of service: a write failed, so what the disk holds is unknown.
     pub(crate) fn fail(&mut self) {
         self.is_failed = true;
     }
 
-    /// Makes sure that nobody uses the files by their names any more.
+    /// Makes sure that the files are no longer opened by name.
     pub(crate) fn retire(&self) {
         self.segments
             .iter()
@@ -543,7 +543,7 @@ impl UnifiedLog {
         self.is_failed
     }
 
-    /// Forgets index entries of sealed segments; they are read again when needed.
+    /// Drops index entries of sealed segments from memory; they are read again when needed.
     pub(crate) fn unload_indexes(&mut self) {
         let sealed = self.segments.len().saturating_sub(1);
         self.segments[..sealed]
@@ -551,7 +551,7 @@ impl UnifiedLog {
             .for_each(Segment::unload_index);
     }
 
-    /// From when the age of the oldest segment counts; `i64::MAX` without records.
+    /// The time from which the oldest segment ages; `i64::MAX` without records.
     pub(crate) fn oldest_ms(&self) -> i64 {
         let first = self.segments.iter().find(|segment| segment.size_bytes > 0);
         first.map_or(i64::MAX, Segment::age_from_ms)
@@ -692,8 +692,8 @@ impl LogCheckpoint {
         }
     }
 
-    /// Writes what vouches for batches that are durable. The snapshot comes last: what is before its
-    /// offset is not asked for aborted transactions again.
+    /// Writes the indexes of batches that are durable. The snapshot comes last: recovery does not look for
+    /// aborted transactions before its offset.
     pub(crate) fn write(&self) -> io::Result<()> {
         self.epochs.save(&self.disk, &self.dir)?;
         self.segments

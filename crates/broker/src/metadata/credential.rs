@@ -78,7 +78,7 @@ impl ScramMechanism {
     }
 }
 
-/// Bytes that nobody should see in a log.
+/// Bytes that must not appear in any log output.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct SecretBytes(pub Vec<u8>);
 

@@ -1,4 +1,4 @@
-//! Who leads a partition, and which replicas are in sync, while brokers come and go.
+//! Leader election: who leads a partition, and which replicas are in sync, while brokers stop and start.
 //!
 //! There is one physical copy of a partition, so a replica is in sync as long as its broker runs, and it
 //! has caught up the moment that the broker is back. The rules are those of Kafka's controller: the first
@@ -10,21 +10,21 @@ use std::{collections::BTreeSet, ops::Range};
 
 use serde::{Deserialize, Serialize};
 
-/// Told to clients as the leader of a partition that has none.
+/// Leader id of a partition without a leader.
 pub(crate) const NO_LEADER: i32 = -1;
 
 /// Who leads a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Leadership {
-    /// [`NO_LEADER`] while no replica that may lead is there.
+    /// [`NO_LEADER`] while no eligible replica is live.
     pub leader_id: i32,
     /// Counts changes of the leader.
     pub leader_epoch: i32,
-    /// Who led last: the only in-sync replica of a partition without leader.
+    /// The last leader: the only in-sync replica while there is no leader.
     pub last_leader_id: i32,
 }
 
-/// The brokers of a cluster that run.
+/// The brokers of a cluster that are not fenced.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LiveBrokers<'a> {
     /// Ids count from 0.
@@ -62,8 +62,8 @@ impl Leadership {
         }
     }
 
-    /// What holds after brokers stopped or started. `is_unclean`: any live replica may lead a partition
-    /// whose in-sync replicas are all gone.
+    /// The leader after brokers were stopped or started. `is_unclean`: any live replica may lead if no
+    /// in-sync replica is live.
     pub(crate) fn elect(self, replicas: &[i32], live: LiveBrokers<'_>, is_unclean: bool) -> Self {
         let may_stay = |id: i32| replicas.contains(&id) && live.has(id);
         if self.leader_id != NO_LEADER {
@@ -83,7 +83,7 @@ impl Leadership {
         }
     }
 
-    /// Gives the partition back to its first replica, if that one is in sync.
+    /// Makes the first replica leader, if it is in sync (preferred election).
     pub(crate) fn elect_preferred(self, replicas: &[i32], live: LiveBrokers<'_>) -> Self {
         let preferred = replicas.first().copied().filter(|id| live.has(*id));
         match preferred {
@@ -104,8 +104,8 @@ impl Leadership {
     }
 }
 
-/// Replicas for partitions that are not placed by hand: leaders in turn, the others behind them. Stopped
-/// brokers come last, so that they lead nothing while another could.
+/// Replica assignment, round-robin from `first_leader`. Stopped brokers come last, so that they are preferred
+/// leader only where no other broker is left.
 pub(crate) fn spread(
     first_leader: i32,
     partitions: Range<i32>,

@@ -1,12 +1,14 @@
-//! An append-only file of small records that survives crashes: what a cluster knows besides its logs.
+//! The metadata log of a cluster: an append-only file of small records that survives crashes and holds
+//! everything that is not in the logs of partitions.
 //!
-//! Each line is a checksum (CRC-32C, eight hexadecimal digits), a space and one JSON value, or `@` and a number:
-//! a mark, which says up to which byte the file was durable when the mark was written. What a crash may have
-//! torn lies behind every mark: a bad line there is cut off when the file is opened, with all that follows,
-//! because sectors are not written in order. Before a mark, a bad line is damage, which is told and left alone.
-//! Marks are written now and then ([`MetadataLog::mark_durable`]), so changes cost nothing more for them.
+//! Each line is a checksum (CRC-32C, eight hexadecimal digits), a space and one JSON value, or `@` and a
+//! number: a mark, which says up to which byte the file was durable when the mark was written. A crash can
+//! only tear what was written after the last mark: a bad line there is cut off when the file is opened,
+//! together with all that follows, because sectors are not written in order. A bad line before a mark is
+//! damage: opening fails and the file is left unchanged. Marks are written from time to time
+//! ([`MetadataLog::mark_durable`]), so they add nothing to the cost of a change.
 //!
-//! When the file holds mostly history it is rewritten from the state that it adds up to.
+//! When most of the file is history, it is rewritten as a snapshot of the current state.
 
 use std::{convert::Infallible, io, marker::PhantomData, path::PathBuf, sync::Arc};
 
@@ -25,18 +27,18 @@ use crate::{
 const REWRITE_BYTES_MIN: u64 = 256 << 10;
 /// It is rewritten when it has grown to this many times what its state needed last time.
 const REWRITE_GROWTH: u64 = 4;
-/// Marks are written so often at most: what was written longer ago than this is vouched for.
+/// Shortest time between two marks, so that everything older than this is covered by a mark.
 const MARK_INTERVAL_MS: u64 = 5_000;
 /// Begins a line that is a mark.
 const MARK: u8 = b'@';
 
-/// State that is the sum of its records.
+/// State that results from applying all records in order.
 pub(crate) trait LoggedState: Default {
     /// One change.
     type Record: Serialize + DeserializeOwned;
     /// Makes the change; called for every record, in order, both when it is new and when it is replayed.
     fn apply(&mut self, record: Self::Record);
-    /// Records that lead from nothing to this state.
+    /// Records that lead from the empty state to this one.
     fn snapshot(&self) -> Vec<Self::Record>;
 }
 
@@ -52,7 +54,7 @@ pub(crate) enum MetadataLogError {
         #[source]
         source: serde_json::Error,
     },
-    /// What cannot be read was durable: no crash did this.
+    /// The unreadable bytes were durable once, so no crash explains them.
     #[error(
         "line {line} at byte {position} is damaged, and the file was durable up to byte {durable_bytes}"
     )]
@@ -61,7 +63,7 @@ pub(crate) enum MetadataLogError {
         position: usize,
         durable_bytes: u64,
     },
-    /// There is no metadata log where there was one.
+    /// The metadata log is missing, although its directory has been used.
     #[error("the file is missing, and there is data beside it")]
     Missing,
     /// The metadata log has no line that can be read.
@@ -69,12 +71,12 @@ pub(crate) enum MetadataLogError {
     Empty,
 }
 
-/// What lies beside a journal.
+/// What else is in the directory of a metadata log.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct DirectoryContents {
-    /// Anything at all: whoever made it had a journal.
+    /// Anything at all: it was created while there was a metadata log.
     pub has_entries: bool,
-    /// Records, whose topics the metadata log has to know.
+    /// Records of topics, which the metadata log must contain.
     pub has_records: bool,
 }
 
@@ -85,7 +87,7 @@ struct Inner<S> {
     records_bytes: u64,
     base_bytes: u64,
     flushed_bytes: u64,
-    /// What the last mark vouches for.
+    /// Up to where the last mark says that the file is durable.
     marked_bytes: u64,
     marked_ms: Option<i64>,
     /// Counts rewrites: positions before one are durable.
@@ -95,14 +97,14 @@ struct Inner<S> {
     is_failed: bool,
 }
 
-/// Place behind a record, to wait for its durability.
+/// The position after a record, to wait until it is durable.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Position {
     generation: u64,
     bytes: u64,
 }
 
-/// The file and the state that it adds up to.
+/// The file, and the state that results from it.
 pub(crate) struct MetadataLog<S: LoggedState> {
     file: CachedFile,
     durability: Durability,
@@ -132,7 +134,7 @@ fn crc_of(content: &[u8]) -> String {
     format!("{:08x} ", crc32c::crc32c(content))
 }
 
-/// The line that vouches for everything up to a position.
+/// A mark: everything up to this position is durable.
 fn encode_mark(durable_bytes: u64) -> Vec<u8> {
     line_of(format!("@{durable_bytes}").as_bytes())
 }
@@ -149,7 +151,7 @@ fn behind_damage(line: &[u8]) -> Option<&[u8]> {
     content_of(line.get(end_of_crc.checked_sub(8)?..)?)
 }
 
-/// What the content of a line vouches for; `None`: it is no mark.
+/// The position that a mark names; `None` if the line is no mark.
 fn mark_of(content: &[u8]) -> Option<u64> {
     let digits = content.strip_prefix(&[MARK])?;
     std::str::from_utf8(digits).ok()?.parse().ok()
@@ -162,7 +164,7 @@ struct Decoded<R> {
     records_bytes: u64,
     /// Up to here every line is sound.
     sound_bytes: usize,
-    /// What marks vouch for.
+    /// Up to where marks say that the file is durable.
     marked_bytes: u64,
 }
 
@@ -218,7 +220,7 @@ fn decode<R: DeserializeOwned>(
 }
 
 impl<S: LoggedState> MetadataLog<S> {
-    /// Opens or creates a metadata log of which nothing is known from elsewhere.
+    /// Opens or creates a metadata log without looking at its directory.
     #[cfg(test)]
     pub(crate) fn open(
         path: PathBuf,
@@ -230,8 +232,9 @@ impl<S: LoggedState> MetadataLog<S> {
         })
     }
 
-    /// Opens or creates the metadata log and replays it. Nothing is changed where it is damaged. `closed_bytes`: the
-    /// size that it was closed with, 0 where that is not known. `directory_contents` is asked where nothing can be read.
+    /// Opens or creates the metadata log and replays it. A damaged file is left unchanged. `closed_bytes` is
+    /// its size at the last clean shutdown, or 0. `directory_contents` is called if the file is missing or
+    /// empty.
     pub(crate) fn open_in(
         path: PathBuf,
         files: &Arc<FileCache>,
@@ -260,7 +263,7 @@ impl<S: LoggedState> MetadataLog<S> {
             file.truncate(sound as u64)?;
         }
         if durability == Durability::Power {
-            // The process may have been killed before it did so, and what is read here is told to clients.
+            // The process may have been killed before it flushed, and clients may see what is read here.
             file.sync()?;
             let dir = file.path().parent();
             dir.map_or(Ok(()), |dir| files.disk().sync_dir(dir))?;
@@ -297,11 +300,11 @@ impl<S: LoggedState> MetadataLog<S> {
         look(&self.inner.lock().state)
     }
 
-    /// Decides on changes while nobody else changes anything, writes them down, then makes them. They are durable
-    /// when [`MetadataLog::flush`] has returned for the position.
+    /// Calls `decide` under the lock, writes the records it returns, and applies them. They are durable when
+    /// [`MetadataLog::flush`] has returned for the position.
     ///
     /// # Errors
-    /// What `decide` refuses; [`Refusal::Unwritten`] if the disk does.
+    /// The error of `decide`; [`Refusal::Unwritten`] if the disk fails.
     pub(crate) fn change<T, E>(
         &self,
         decide: impl FnOnce(&S) -> Result<(Vec<S::Record>, T), E>,
@@ -336,8 +339,8 @@ impl<S: LoggedState> MetadataLog<S> {
         Ok(())
     }
 
-    /// Decides on changes and makes them, as [`MetadataLog::change`]: at once, whether the answer is waited for or not. The
-    /// answer comes when they are as durable as the host promises.
+    /// Like [`MetadataLog::change`], and the returned future waits until the change is as durable as the host
+    /// promises. The change itself is made by the call, even if the future is dropped.
     ///
     /// # Errors
     /// As [`MetadataLog::change`]; [`Refusal::Unwritten`] if they cannot be made durable.
@@ -348,7 +351,7 @@ impl<S: LoggedState> MetadataLog<S> {
     where
         D: FnOnce(&S) -> Result<(Vec<S::Record>, T), E>,
     {
-        // Not an async function: it would keep `decide` while it waits.
+        // Not an async function: that would keep `decide` in memory while it waits.
         let changed = self.change(decide);
         async move {
             let (answer, position) = changed?;
@@ -366,7 +369,7 @@ impl<S: LoggedState> MetadataLog<S> {
         Ok(position)
     }
 
-    /// The records are written in any case: what goes wrong here is told to those who wait for them.
+    /// The records are already written: an error here reaches those who wait for their durability.
     fn rewrite_if_large(&self, inner: &mut Inner<S>) {
         if inner.size_bytes < REWRITE_BYTES_MIN
             || inner.size_bytes < inner.base_bytes * REWRITE_GROWTH
@@ -375,7 +378,7 @@ impl<S: LoggedState> MetadataLog<S> {
         }
         if let Err(error) = self.rewrite(inner) {
             tracing::error!(%error, file = %self.file.path().display(), "cannot rewrite the journal");
-            // Which of the two files will be found under the name is not known.
+            // It is unknown which of the two files now has the name.
             inner.is_failed = true;
         }
     }
@@ -424,7 +427,7 @@ impl<S: LoggedState> MetadataLog<S> {
             .unwrap_or_else(|_| Err(io::Error::other("the flush was cancelled")));
         let mut inner = self.inner.lock();
         if result.is_err() {
-            // The kernel tells of a page that it could not write once, and forgets it.
+            // The kernel reports a page that it could not write only once, then drops the error.
             inner.is_failed = true;
         } else if inner.generation == generation {
             inner.flushed_bytes = inner.flushed_bytes.max(end);
@@ -441,8 +444,8 @@ impl<S: LoggedState> MetadataLog<S> {
             && inner.marked_bytes < self.markable_bytes(&inner)
     }
 
-    /// The end of the records that a mark could vouch for. With `Power` whoever writes has it flushed, and an
-    /// error of the disk has to be told to him: a flush from here could take it away.
+    /// The end of the records that a mark could cover. With `Power`, writers flush for themselves and must
+    /// see an error of the disk: a flush from here could consume it.
     fn markable_bytes(&self, inner: &Inner<S>) -> u64 {
         match self.durability {
             Durability::Power => inner.records_bytes.min(inner.flushed_bytes),
@@ -450,8 +453,8 @@ impl<S: LoggedState> MetadataLog<S> {
         }
     }
 
-    /// Writes down how much is durable, so that damage to it can be told from what a crash leaves. With
-    /// `Process` it is made durable first. Blocks on the disk.
+    /// Writes a mark that says how much of the file is durable, so that damage can be distinguished from a
+    /// torn tail. With `Process` the file is flushed first. Blocks on the disk.
     pub(crate) fn mark_durable(&self, now_ms: i64) -> io::Result<()> {
         self.inner.lock().marked_ms = Some(now_ms);
         if self.durability == Durability::Process {
@@ -493,8 +496,8 @@ impl<S: LoggedState> MetadataLog<S> {
         Ok(())
     }
 
-    /// Makes everything durable, whatever the setting, and vouches for it: used at a graceful stop. Returns the
-    /// size of the file.
+    /// Flushes everything, whatever the durability, and writes a mark: for a clean shutdown. Returns the size
+    /// of the file.
     pub(crate) fn close(&self) -> io::Result<u64> {
         self.flush_all()?;
         self.mark()?;

@@ -1,4 +1,5 @@
-//! What a cluster knows besides its logs, as the sum of metadata log records.
+//! The metadata of a cluster: records of its metadata log, and the state that results from applying them in
+//! order.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -16,7 +17,7 @@ use crate::metadata::{
     metadata_log::LoggedState,
 };
 
-/// A topic as the metadata log keeps it.
+/// A topic as it is kept in the metadata log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TopicRecord {
     pub name: String,
@@ -65,10 +66,10 @@ pub(crate) struct CommittedOffset {
 /// Topic and partition.
 pub(crate) type TopicPartition = (String, i32);
 
-/// Offsets in one record of the metadata log: a record names its group once, and is read as a whole.
+/// Most offsets in one record of the metadata log: a record names its group once, and is decoded as a whole.
 const OFFSETS_PER_RECORD_MAX: usize = 1_000;
 
-/// How far a transaction is.
+/// State of a transaction, as in Kafka's transaction coordinator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum TransactionStatus {
     Empty,
@@ -115,8 +116,8 @@ fn no_producer_epoch() -> i16 {
 pub(crate) struct TransactionRecord {
     pub producer_id: i64,
     pub producer_epoch: i16,
-    /// The epoch from which the producer itself came to this one, so that it may ask again (KIP-360);
-    /// [`NO_PRODUCER_EPOCH`] if somebody else took its place.
+    /// The previous epoch if the producer bumped it itself, so that its retry is accepted (KIP-360);
+    /// [`NO_PRODUCER_EPOCH`] if another producer fenced it.
     #[serde(default = "no_producer_epoch")]
     pub last_producer_epoch: i16,
     pub timeout_ms: i32,
@@ -237,7 +238,7 @@ pub(crate) enum MetadataRecord {
         user: String,
         mechanism: ScramMechanism,
     },
-    /// What the salts of users who do not exist are derived from.
+    /// The secret from which salts of unknown users are derived.
     ImaginarySecret {
         secret: SecretBytes,
     },
@@ -250,7 +251,7 @@ pub(crate) enum MetadataRecord {
     },
 }
 
-/// What is bounded in number goes into as many records as it takes.
+/// Splits entries over as many records as needed, so that each stays small.
 fn in_records<T>(all: Vec<T>, record: impl Fn(Vec<T>) -> MetadataRecord) -> Vec<MetadataRecord> {
     let mut records = Vec::with_capacity(all.len().div_ceil(OFFSETS_PER_RECORD_MAX));
     let mut rest = all.into_iter();
@@ -305,7 +306,7 @@ pub(crate) struct GroupOffsets {
     pub pending: BTreeMap<i64, BTreeMap<TopicPartition, CommittedOffset>>,
 }
 
-/// The sum.
+/// All metadata of a cluster.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct ClusterState {
     pub topics: BTreeMap<String, TopicRecord>,
@@ -319,7 +320,7 @@ pub(crate) struct ClusterState {
     pub transactional_id_bytes: usize,
     pub quotas: BTreeMap<QuotaEntity, BTreeMap<String, f64>>,
     pub stopped_brokers: BTreeSet<i32>,
-    /// Partitions that ever had another leader than their first replica.
+    /// Leaders of partitions that ever had another leader than their first replica.
     pub leaderships: BTreeMap<(Uuid, i32), Leadership>,
     /// What is kept of passwords, by user and mechanism.
     pub users: BTreeMap<String, BTreeMap<ScramMechanism, ScramCredential>>,
@@ -464,7 +465,7 @@ impl LoggedState for ClusterState {
                     credentials.remove(&mechanism);
                     if credentials.is_empty() {
                         self.users.remove(&user);
-                        // Whoever gets this name later is somebody else.
+                        // A user who is created with this name later is a different one.
                         self.set_super(user, false);
                     }
                 }
@@ -612,7 +613,7 @@ impl ClusterState {
         }
     }
 
-    /// Ends of transactional ids that have nothing open and were silent since `before_ms`.
+    /// Removals of transactional ids without an open transaction that have not been used since `before_ms`.
     pub(crate) fn expired_transactions(&self, before_ms: i64) -> Vec<MetadataRecord> {
         let is_expired = |record: &TransactionRecord| {
             let is_open = matches!(

@@ -1,4 +1,4 @@
-//! Topics of a cluster: the running side of what the metadata log keeps.
+//! The topics of a cluster in memory: settings and partitions of those in the metadata log.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -74,15 +74,16 @@ pub(crate) struct Topics {
     maps: RwLock<Maps>,
     /// Made anew when asked for after a change.
     sizes: Mutex<Option<Arc<TopicSizes>>>,
-    /// Names of topics whose directories are about to go: not free yet.
+    /// Names of topics whose directories are being removed: not yet free.
     deleting: Mutex<HashSet<String>>,
-    /// Held while a topic of the metadata log is taken up, and while one is changed in both places.
+    /// Held while a change of the metadata log is applied to the topics here, so that changes are applied in
+    /// order.
     changes: Mutex<()>,
     dir: PathBuf,
     context: PartitionContext,
 }
 
-/// What the disk and the metadata log say of partitions.
+/// What is known of partitions before their logs are opened.
 #[derive(Default)]
 struct Found {
     /// Offsets below which records were deleted on request.
@@ -96,7 +97,7 @@ fn partition_dir_name(topic: &str, partition: i32) -> String {
 }
 
 impl Topics {
-    /// Takes up the topics of the metadata log; directories of others are cleared away.
+    /// Opens the topics of the metadata log; directories of other topics are set aside.
     pub(crate) fn open(
         dir: &Path,
         metadata_log: &MetadataLog<ClusterState>,
@@ -159,7 +160,7 @@ impl Topics {
             .collect()
     }
 
-    /// Takes up a topic of the metadata log that has nothing on the disk.
+    /// Adds a topic of the metadata log that has nothing on disk yet.
     pub(crate) fn add(&self, record: &TopicRecord, spec: &ClusterSpec) -> Arc<Topic> {
         self.insert(record, &Found::default(), spec)
     }
@@ -173,7 +174,7 @@ impl Topics {
         *partitions = Arc::new(grown);
     }
 
-    /// Takes a topic off the list.
+    /// Removes a topic.
     pub(crate) fn remove(&self, topic: &Topic) {
         {
             let mut maps = self.maps.write();
@@ -183,17 +184,18 @@ impl Topics {
         self.note_change();
     }
 
-    /// Held while a topic of the metadata log is taken up, and while one is changed in both places.
+    /// Held while a change of the metadata log is applied to the topics here, so that changes are applied in
+    /// order.
     pub(crate) fn lock_changes(&self) -> MutexGuard<'_, ()> {
         self.changes.lock()
     }
 
-    /// Whether the directories of a topic of this name are about to go.
+    /// Whether the directories of a topic of this name are being removed.
     pub(crate) fn is_deleting(&self, name: &str) -> bool {
         self.deleting.lock().contains(name)
     }
 
-    /// Has a name be taken until its directories are gone. Returns whether it was free.
+    /// Reserves a name until its directories are removed. Returns whether it was free.
     pub(crate) fn note_deleting(&self, name: &str) -> bool {
         self.deleting.lock().insert(name.to_owned())
     }

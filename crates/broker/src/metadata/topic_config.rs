@@ -1,5 +1,5 @@
 //! Topic settings: one table with names, types and defaults (Apache Kafka 3.9 and 4.1, "Topic Configs"; which
-//! release has which is told by `release.rs`), and the values that the broker acts on.
+//! release has which `release.rs` knows), and the values that the broker acts on.
 
 use std::collections::BTreeMap;
 

@@ -95,7 +95,8 @@ async fn copy(records: &FileRecords, stream: &mut Stream) -> io::Result<()> {
     Ok(())
 }
 
-/// Has the disk read what is not in memory, so that whoever shares this thread does not wait for it.
+/// Reads what is not in the page cache on a blocking thread, so that other connections of this thread do not
+/// wait for the disk.
 async fn warm(file: &Arc<File>, position: u64, length: usize) -> io::Result<()> {
     if is_cached(file, position)? && is_cached(file, position + length as u64 - 1)? {
         return Ok(());
@@ -116,7 +117,7 @@ fn is_cached(file: &File, position: u64) -> io::Result<bool> {
     match preadv2(file, buffer, position, ReadWriteFlags::NOWAIT) {
         Ok(_) => Ok(true),
         Err(Errno::AGAIN) => Ok(false),
-        // A file system that cannot tell is asked the ordinary way.
+        // On file systems that do not support this, an ordinary read.
         Err(Errno::OPNOTSUPP | Errno::INTR) => Ok(true),
         Err(error) => Err(error.into()),
     }

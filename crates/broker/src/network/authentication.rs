@@ -16,7 +16,7 @@ use crate::{
     spec::security::SaslSpec,
 };
 
-/// Largest frame before somebody has authenticated (Kafka's `sasl.server.max.receive.size`).
+/// Largest frame before authentication (Kafka's `sasl.server.max.receive.size`).
 const FRAME_BYTES_MAX: usize = 512 << 10;
 /// Who has not authenticated within this time is disconnected.
 const TIME_MAX: Duration = Duration::from_secs(60);

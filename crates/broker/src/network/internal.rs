@@ -1,4 +1,5 @@
-//! Connections from inside the process: whoever runs the host administers a cluster in Kafka's own protocol.
+//! Connections from inside the process, for the program that runs the host to administer a cluster with
+//! Kafka's own protocol.
 
 use std::sync::Arc;
 

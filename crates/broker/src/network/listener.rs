@@ -46,7 +46,7 @@ const READ_STEP_BYTES: usize = 1 << 20;
 /// A pause after accepting failed for want of descriptors.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// What connections of one listener have in common.
+/// One listener, as its connections see it.
 pub(crate) struct Listener {
     broker_id: i32,
     name: Arc<str>,
@@ -61,7 +61,7 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// What its handshakes are made with.
+    /// TLS of the host, for its handshakes.
     pub(crate) fn tls(&self) -> Result<&Arc<Tls>, TlsError> {
         self.tls.as_ref().ok_or(TlsError::Absent)
     }
@@ -72,7 +72,7 @@ impl Listener {
     }
 }
 
-/// What connections come from.
+/// Where connections are accepted from.
 #[derive(Clone)]
 enum Socket {
     Own(Arc<TcpListener>),
@@ -86,7 +86,7 @@ pub(crate) struct Ports {
     pub shared_port: Option<Arc<SharedPort>>,
 }
 
-/// A bound listener.
+/// A listener with its socket.
 #[derive(Clone)]
 pub(crate) struct BoundListener {
     listener: Arc<Listener>,
@@ -109,7 +109,7 @@ fn bind_socket(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     Ok((socket, local_address))
 }
 
-/// Listens; also says where.
+/// Binds; returns the socket and its address.
 pub(crate) fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), HostError> {
     bind_socket(address).map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => HostError::AddressInUse { address },
@@ -175,8 +175,7 @@ impl BoundListener {
         }
     }
 
-    /// This listener if it is as specified, or one that takes over its socket; `None` if it listens
-    /// elsewhere.
+    /// This listener if it is as specified, or a new one with its socket; `None` if it listens elsewhere.
     pub(crate) fn adapt(&self, broker_id: i32, spec: &ListenerSpec) -> Option<Self> {
         let listener = &self.listener;
         let is_named = listener.broker_id == broker_id && *listener.name == *spec.name;
@@ -223,7 +222,7 @@ impl BoundListener {
     }
 }
 
-/// Starts taking connections.
+/// Starts accepting connections.
 pub(super) fn accept(cluster: &Arc<Cluster>, bound: &BoundListener) {
     let socket = match &bound.socket {
         Socket::Own(socket) => socket.clone(),
@@ -232,7 +231,7 @@ pub(super) fn accept(cluster: &Arc<Cluster>, bound: &BoundListener) {
     let listener = bound.listener.clone();
     let guard = cluster.process().vital.guard("a listener of a cluster");
     let weak_cluster = Arc::downgrade(cluster);
-    // Not a function of its own: its arguments would be kept twice for each listener at rest.
+    // Not a function of its own: its arguments would be stored twice for each idle listener.
     let accepting = async move {
         let _guard = &guard;
         loop {
@@ -318,7 +317,7 @@ pub(crate) fn admit<F>(
     });
 }
 
-/// A counted connection; counted out when dropped.
+/// A counted connection: the count goes down when this is dropped.
 struct ConnectionSlot(Arc<Cluster>);
 
 impl Drop for ConnectionSlot {
@@ -405,7 +404,7 @@ pub(crate) async fn serve(
         let reply = tokio::select! {
             biased;
             reply = protocol::handle(&mut context, frame) => reply,
-            // Looked at whatever the request has used up of what tasks may do at a time.
+            // Polled even if the request has used up the task's budget.
             () = tokio::task::unconstrained(stream.closed(&mut buffer)) => return Ok(()),
         };
         let reply = reply.inspect_err(|_| {
@@ -420,7 +419,7 @@ pub(crate) async fn serve(
             Reply::Parts(answer) => answer::write(&answer, stream).await?,
             Reply::Close => return drain(stream, &mut pending).await,
         }
-        // KIP-219: the client was told; until then the channel is mute.
+        // KIP-219: the channel is muted for the throttle time of the answer.
         let throttle = std::mem::take(&mut context.throttle);
         if !throttle.is_zero() {
             drain(stream, &mut pending).await?;
@@ -480,8 +479,8 @@ pub(crate) async fn read_frame(
     Ok(Some(buffer.split_to(end).freeze().slice(LENGTH_BYTES..)))
 }
 
-/// Reads what has come. A connection at rest holds no memory; one whose requests follow each other uses
-/// that of the last request again.
+/// Reads what has arrived. An idle connection holds no memory; a busy one reuses the buffer of the last
+/// request.
 async fn read_more(stream: &mut Stream, buffer: &mut BytesMut) -> io::Result<usize> {
     if buffer.is_empty() && stream.readable().now_or_never().is_none() {
         *buffer = BytesMut::new();

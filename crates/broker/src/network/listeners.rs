@@ -22,7 +22,7 @@ impl Listeners {
     /// Listens for a cluster.
     ///
     /// # Errors
-    /// If somebody else listens at one of its addresses; nobody listens for it then.
+    /// If one of its addresses is in use; then it has no listener.
     pub(crate) fn open(cluster: Arc<Cluster>, ports: Arc<Ports>) -> Result<Self, HostError> {
         let listeners = Self {
             cluster,
@@ -86,7 +86,7 @@ impl Listeners {
         self.cluster.adapt(&old)
     }
 
-    /// Takes a broker away, then closes its listeners and connections. May be repeated.
+    /// Fences a broker, then closes its listeners and connections. May be repeated.
     ///
     /// # Errors
     /// If there is no such broker or the metadata log cannot be written.
@@ -95,10 +95,10 @@ impl Listeners {
         self.listen()
     }
 
-    /// Brings a broker back: it listens, and its replicas are in sync at once. May be repeated.
+    /// Unfences a broker: it listens, and its replicas are in sync at once. May be repeated.
     ///
     /// # Errors
-    /// If there is no such broker, somebody else listens at its address, or the metadata log cannot be written.
+    /// If there is no such broker, its address is in use, or the metadata log cannot be written.
     pub(crate) async fn start_broker(&self, broker_id: i32) -> Result<(), HostError> {
         let was: Arc<BTreeSet<i32>> = self.cluster.admit_broker(broker_id)?;
         if let Err(error) = self.listen() {

@@ -1,4 +1,4 @@
-//! One TLS port for the listeners of many clusters, told apart by the server name that clients ask for
+//! One TLS port for the listeners of many clusters, distinguished by the server name that clients ask for
 //! (SNI, RFC 6066).
 
 use std::{
@@ -47,7 +47,7 @@ const CLOSED_MAX: usize = 10_000;
 pub struct SharedPortSpec {
     /// Address to listen at. Port 0: the system chooses.
     pub bind: SocketAddr,
-    /// Port told to clients. 0: the port listened at.
+    /// Advertised port. 0: the port listened at.
     pub advertised_port: u16,
 }
 
@@ -56,7 +56,7 @@ pub struct SharedPortSpec {
 pub struct SharedPortObservation {
     /// Where it really listens.
     pub local_address: SocketAddr,
-    /// Port told to clients.
+    /// Advertised port.
     pub advertised_port: u16,
     /// Listeners that are reached through it.
     pub listeners: usize,
@@ -73,7 +73,7 @@ struct Route {
 
 /// What is known of a name.
 enum Name {
-    /// Taken; nobody is let in before the cluster listens.
+    /// Registered; clients are accepted once the cluster listens.
     Taken,
     Open(Route),
     /// Its listener was closed at this time.
@@ -114,7 +114,7 @@ pub(crate) struct SharedPort {
     handshakes: Arc<Semaphore>,
 }
 
-/// A name that was taken; given back when dropped.
+/// A registered name; free again when this is dropped.
 pub(crate) struct Registration {
     port: Arc<SharedPort>,
     name: String,
@@ -128,7 +128,7 @@ impl Drop for Registration {
 }
 
 impl Registration {
-    /// Sends clients that ask for the name to this listener from now on.
+    /// Routes clients that ask for the name to this listener from now on.
     pub(crate) fn route_to(&self, cluster: &Arc<Cluster>, listener: &Arc<Listener>) {
         let route = Route {
             cluster: Arc::downgrade(cluster),
@@ -171,7 +171,7 @@ impl SharedPort {
         Ok((port, socket))
     }
 
-    /// Takes a name, if nobody else has it.
+    /// Registers a name, if it is free.
     pub(crate) fn register(self: &Arc<Self>, name: &str) -> Result<Registration, HostError> {
         let name = name.to_ascii_lowercase();
         let mut names = self.names.write();
@@ -275,7 +275,7 @@ impl SharedPort {
         }
     }
 
-    /// Where a name leads. `Some(None)`: nowhere now, but perhaps later.
+    /// The listener of a name. `Some(None)`: none now, but perhaps later.
     fn route(&self, name: &str, now: Instant) -> Option<Option<Route>> {
         match self.names.read().known.get(name) {
             Some(Name::Open(route)) => Some(Some(route.clone())),
@@ -286,7 +286,7 @@ impl SharedPort {
     }
 }
 
-/// Tells the client why, before anything is encrypted.
+/// Sends a TLS alert before anything is encrypted.
 async fn refuse(mut stream: TcpStream, alert: Alert) -> io::Result<()> {
     const ALERT: u8 = 21;
     const TLS_1_2: [u8; 2] = [3, 3];

@@ -53,8 +53,8 @@ impl Stream {
         }
     }
 
-    /// Returns when the client has gone: nobody waits for the answer any more, be it a long poll or a
-    /// join. What has to be read to find that out is left in `buffer`.
+    /// Returns when the client has gone: the answer is no longer awaited, be it a long poll or a join. What
+    /// has to be read to find that out is left in `buffer`.
     pub(crate) async fn closed(&mut self, buffer: &mut BytesMut) {
         let seen = match self {
             Self::Plain(stream) => stream.peek(&mut [0]).await,

@@ -42,7 +42,7 @@ const FILES_INTERVAL_MS: i64 = 60_000;
 /// that it can be replaced without a restart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// PEM: the certificate and those that vouch for it.
+    /// PEM: the certificate chain.
     pub certificate_chain: PathBuf,
     /// PEM: its key.
     pub private_key: PathBuf,

@@ -47,8 +47,8 @@ pub(crate) enum ProtocolError {
     RefusedUnanswered,
 }
 
-/// One row: the request, the versions told to clients, and the lowest one that is really served. Clients are
-/// told what their cluster's release has of it (`version.rs`).
+/// One row: the request, the versions that are advertised, and the lowest one that is really served.
+/// ApiVersions advertises those that the cluster's release has (`version.rs`).
 pub(super) struct Served {
     pub key: ApiKey,
     pub min: i16,
@@ -56,7 +56,7 @@ pub(super) struct Served {
     pub served_min: i16,
 }
 
-/// What becomes of a request. An answer of `None`: the client wants none (acks=0).
+/// How a request is answered. An answer of `None`: the client wants none (acks=0).
 pub(crate) enum Reply {
     Now(Option<Bytes>),
     /// The answer waits for the disk; the connection may go on with other requests to produce.
@@ -304,7 +304,8 @@ macro_rules! apis {
     };
 }
 
-// Produce is told from 0 although it is served from 3: librdkafka turns compression off otherwise (KAFKA-18659).
+// Produce is advertised from 0 although it is served from 3: librdkafka turns compression off otherwise
+// (KAFKA-18659).
 apis! {
     |context, body, at|
     Produce 0..=13 from 3 => {

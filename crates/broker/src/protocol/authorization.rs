@@ -6,7 +6,7 @@ use crate::{
     metadata::acl::{AclOperation, CLUSTER_NAME, ResourceType},
 };
 
-/// Told to clients that did not ask for authorized operations (KIP-430).
+/// In answers to clients that did not ask for authorized operations (KIP-430).
 pub(super) const OPERATIONS_UNKNOWN: i32 = i32::MIN;
 
 /// The operations that exist on resources of a type.

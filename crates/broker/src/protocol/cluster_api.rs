@@ -48,7 +48,7 @@ pub(crate) async fn describe_cluster(
         })
 }
 
-/// Brokers that were taken away, which Kafka calls fenced (KIP-1073).
+/// Fenced brokers (KIP-1073).
 fn stopped_brokers(context: &Context) -> Vec<DescribeClusterBroker> {
     let stopped = context.cluster.stopped_brokers();
     let spec = context.cluster.spec();

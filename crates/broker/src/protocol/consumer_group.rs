@@ -37,13 +37,13 @@ use crate::{
     turn::Pace,
 };
 
-/// Told instead of a group whose members read what the client may not describe.
+/// Answered for a group whose members subscribe to topics that the client may not describe.
 const HIDDEN_TOPICS_TEXT: &str =
     "The group has described topic(s) that the client is not authorized to describe.";
-/// `member_type` of a member that speaks the consumer protocol.
+/// `member_type` of a member of the consumer protocol.
 const MEMBER_TYPE_CONSUMER: i8 = 1;
 
-/// Before 4.0 the protocol was a preview that clusters did not have unless told to.
+/// Before 4.0 the protocol was a preview that was off by default.
 fn check_release(context: &Context) -> Result<(), ErrorCode> {
     match context.release.is_at_least(4, 0) {
         true => Ok(()),

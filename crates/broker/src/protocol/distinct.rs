@@ -1,8 +1,8 @@
-//! What a request names more than once, once.
+//! Entries that a request names more than once.
 //!
 //! Apache Kafka reads the names of a request into maps and sets: of what is named twice the last mention
-//! counts, at the place of the first (`LinkedHashMap`), and it is worked on and answered once. Requests where
-//! Kafka refuses what is named twice are told what that is.
+//! counts, at the place of the first (`LinkedHashMap`), and it is worked on and answered once. For requests
+//! where Kafka refuses duplicates, the duplicates are listed here.
 
 use std::{
     collections::{HashMap, HashSet, hash_map::Entry},

@@ -13,7 +13,7 @@ use kafka_protocol::messages::{
 use super::{Context, distinct};
 use crate::{metadata::acl::AclOperation, turn::Pace};
 
-/// The directory that is told to clients; where the data really lies is nobody's business.
+/// The directory in answers; the real one is not disclosed.
 const LOG_DIR: &str = "/kafka-logs";
 
 /// The partitions that have a replica on this broker. There is one physical copy, shown at each of them.

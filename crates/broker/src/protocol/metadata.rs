@@ -111,7 +111,7 @@ async fn find(
             None => failed(ErrorCode::UnknownTopicId),
         };
     };
-    // Whether the topic is there is not told to those who may not describe it.
+    // Clients that may not describe the topic do not learn whether it exists.
     if let Err(code) = context.check_topic(AclOperation::Describe, name) {
         return failed(code);
     }
@@ -134,10 +134,10 @@ async fn find(
         configs: Default::default(),
     };
     match cluster.create_topic(spec, Vec::new()).await {
-        // As a Kafka does that has only begun to make it: the client asks again. Who deletes a topic and
-        // looks whether it is gone is told that it is.
+        // As Kafka answers while it creates the topic: the client asks again. A client that checks whether a
+        // topic is deleted gets the answer that it expects.
         Ok(_) => failed(ErrorCode::UnknownTopicOrPartition),
-        // Somebody else may have been faster.
+        // Another request may have created it first.
         Err(error) => match cluster.topics().get(name) {
             Some(topic) => describe(context, &topic),
             None => failed(

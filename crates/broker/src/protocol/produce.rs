@@ -83,7 +83,7 @@ impl Produced {
     }
 }
 
-/// What the producer is told.
+/// The answer to the producer.
 pub(crate) enum Finished {
     Answer(ProduceResponse),
     /// Nothing: acks=0, and all went well.
@@ -93,7 +93,7 @@ pub(crate) enum Finished {
     Refused,
 }
 
-/// Faulty records of one request that are told to the producer; of a batch with more the first.
+/// Most faulty records that one answer reports.
 const RECORD_FAULTS_MAX: usize = 10_000;
 /// A batch of more records is looked through beside the threads that serve …
 const RECORDS_AT_ONCE_MAX: i32 = 10_000;

@@ -1,5 +1,5 @@
-//! Versions of requests that Apache Kafka 4.0 retired and `kafka-protocol` does not know, read and written
-//! by hand: what administrators' clients of Kafka 1.0 speak, and simple clients to this day.
+//! Versions of requests that Apache Kafka 4.0 retired and `kafka-protocol` does not know, read and written by
+//! hand: what admin clients of Kafka 1.0 send, and simple clients to this day.
 //!
 //! All of them are older than compact encodings. The fields are those of Kafka's message definitions before
 //! 4.0 (KIP-896 names what went).
@@ -265,7 +265,7 @@ fn read_describe_configs(mut body: Body) -> Result<DescribeConfigsRequest, Short
     Ok(DescribeConfigsRequest::default().with_resources(resources))
 }
 
-/// Where a value comes from was told only as whether it is Kafka's default.
+/// The source of a value was only whether it is Kafka's default.
 fn write_describe_configs(answer: &mut Answer, described: &DescribeConfigsResponse) {
     let setting = |answer: &mut Answer, setting: &DescribeConfigsResourceResult| {
         answer.text(&setting.name);

@@ -288,7 +288,7 @@ impl<'a> Authenticator<'a> {
         Ok((token, Some(session)))
     }
 
-    /// What the client is told.
+    /// The error message for the client.
     fn public(&self, error: &AuthenticationError) -> String {
         let text = match error {
             AuthenticationError::Sasl(error) => error.public().map(str::to_owned),
@@ -315,7 +315,7 @@ impl<'a> Authenticator<'a> {
     }
 }
 
-/// A request that came in place of a token. Those that speak of authentication are told so.
+/// A request in place of a token. A second SaslHandshake is answered with an error, others are not answered.
 fn refuse_request(context: &mut Context, frame: Bytes, key: i16) -> Result<Step, ProtocolError> {
     let error = AuthenticationError::NoToken { key };
     if key != ApiKey::SaslHandshake as i16 {
@@ -327,7 +327,7 @@ fn refuse_request(context: &mut Context, frame: Bytes, key: i16) -> Result<Step,
     Ok(Step::Refuse(Some(at.encode(&answer)?), error))
 }
 
-/// SaslHandshake where nobody has to authenticate any more, or at all.
+/// SaslHandshake on a connection that is authenticated already, or at a listener without authentication.
 pub(crate) async fn sasl_handshake(
     _context: &mut Context,
     _request: SaslHandshakeRequest,

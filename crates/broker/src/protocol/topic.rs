@@ -153,7 +153,7 @@ async fn create(
         .with_topic_id(id);
     let describe = AclOperation::DescribeConfigs;
     if !context.may(describe, ResourceType::Topic, &spec.name) {
-        // The topic is made all the same; how is not told (KIP-525).
+        // The topic is created all the same; the answer leaves its settings out (KIP-525).
         return Ok(answer
             .with_topic_config_error_code(ErrorCode::TopicAuthorizationFailed.code())
             .with_num_partitions(-1)

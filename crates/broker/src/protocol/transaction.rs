@@ -111,7 +111,7 @@ async fn add_topics(
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for partition in topic.partitions {
             pace.step().await;
-            // Where one partition fails all do; which one is told.
+            // If one partition fails, all do; the answer says which.
             let result = match added {
                 Err(ErrorCode::OperationNotAttempted) => {
                     check_partition(context, &topic.name, partition).and(added)

@@ -1,4 +1,4 @@
-//! What a connection does, counted for its cluster, its user and the topics that it touches.
+//! Metrics of a connection's requests: per cluster, user and topic (Kafka's `BrokerTopicStats`).
 
 use std::{
     sync::{Arc, atomic::AtomicU64},
@@ -36,7 +36,7 @@ impl Context {
         self.usage.as_ref().map(|usage| &*usage.counters)
     }
 
-    /// The cluster's counters; `None` where nothing is counted, because the host itself asks.
+    /// The cluster's counters; `None` on internal connections, which are not counted.
     pub(super) fn counters(&self) -> Option<&Counters> {
         (!self.is_internal).then(|| self.cluster.counters())
     }
@@ -105,7 +105,7 @@ impl Context {
         }
     }
 
-    /// Counts that the client was told to wait, and makes the connection silent for so long.
+    /// Counts a throttled request, and mutes the connection for so long.
     pub(super) fn note_throttle(&mut self, throttle: Duration) {
         if throttle.is_zero() {
             return;

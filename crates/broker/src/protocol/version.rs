@@ -1,5 +1,5 @@
-//! Which versions of which requests a cluster tells its clients: those of the release that it is, as far as
-//! they are served.
+//! The versions that ApiVersions advertises: those of the release that the cluster behaves as, as far as they
+//! are served.
 
 use std::sync::LazyLock;
 
@@ -14,7 +14,7 @@ use crate::{
     release::{Api, Release},
 };
 
-/// One request as the clients of a release are told it.
+/// One request, with the versions that a release advertises.
 #[derive(Debug)]
 pub(super) struct AdvertisedVersions {
     pub key: ApiKey,
@@ -30,7 +30,7 @@ impl AdvertisedVersions {
     }
 }
 
-/// What is told, by the position of the release; each ordered by key.
+/// By the index of the release; each ordered by key.
 static ADVERTISED: LazyLock<Vec<Vec<AdvertisedVersions>>> =
     LazyLock::new(|| Release::all().iter().map(intersect).collect());
 
@@ -39,7 +39,7 @@ fn intersect(release: &Release) -> Vec<AdvertisedVersions> {
         let served = SERVED.iter().find(|served| served.key as i16 == *key)?;
         let served_min = served.served_min.max(*api.versions.start());
         let max = served.max.min(*api.versions.end());
-        // What is told without being served (see `SERVED`) is so for every release.
+        // Versions that are advertised without being served (see `SERVED`) are so for every release.
         let is_told_lower = served.min < served.served_min;
         (served_min <= max).then_some(AdvertisedVersions {
             key: served.key,
@@ -55,12 +55,12 @@ fn intersect(release: &Release) -> Vec<AdvertisedVersions> {
     release.apis().iter().filter_map(advertised).collect()
 }
 
-/// What clients of a release are told, ordered by key.
+/// What a release advertises, ordered by key.
 pub(super) fn advertised(release: &Release) -> &'static [AdvertisedVersions] {
     &ADVERTISED[release.index]
 }
 
-/// One request, if clients of the release are told it.
+/// One request, if the release advertises it.
 pub(super) fn find(release: &Release, key: i16) -> Option<&'static AdvertisedVersions> {
     let advertised = advertised(release);
     let at = advertised.binary_search_by_key(&key, |advertised| advertised.key as i16);
@@ -85,7 +85,7 @@ const fn feature(name: &'static str, min: i16, max: i16, finalized: i16) -> Feat
 }
 
 /// What a freshly formatted cluster of Apache Kafka 4.0 has. Clients look at the first two: whether the
-/// consumer protocol is there (KIP-848), and which transaction protocol to speak (KIP-890).
+/// consumer protocol is there (KIP-848), and which transaction protocol is used (KIP-890).
 const FEATURES_4_0: &[Feature] = &[
     feature("group.version", 0, 1, 1),
     feature("transaction.version", 0, 2, 2),
@@ -162,7 +162,7 @@ pub(super) fn api_versions(context: &Context, request: &ApiVersionsRequest) -> A
 }
 
 /// The answer to versions of ApiVersions that are not served, in its first version, which every client can
-/// read. From 2.4 on it tells which ones are (KIP-511).
+/// read. From 2.4 on the answer lists the supported versions (KIP-511).
 pub(super) fn unsupported_api_versions(context: &Context) -> ApiVersionsResponse {
     let own = find(context.release, ApiKey::ApiVersions as i16);
     let own = own.filter(|_| context.release.is_at_least(2, 4));

@@ -68,7 +68,7 @@ impl Policy {
         }
     }
 
-    /// Whether nobody is ever refused.
+    /// Whether nothing is ever refused.
     fn is_open(&self) -> bool {
         !self.is_guarded
             && self.acls.is_empty()
@@ -82,7 +82,7 @@ impl Policy {
             || self.authorization.super_users.contains(principal)
     }
 
-    /// Whether something may be done by super users who have authenticated, and by nobody else.
+    /// Whether only authenticated super users may do something.
     fn is_reserved(&self, operation: AclOperation, resource_type: ResourceType) -> bool {
         self.is_guarded && resource_type == ResourceType::Cluster && is_administrative(operation)
     }
@@ -211,7 +211,7 @@ impl Access {
 
     /// Whether the operation is permitted on some resource of the type (KIP-679).
     pub(crate) fn allows_any(&self, operation: AclOperation, resource_type: ResourceType) -> bool {
-        // Kafka asks for a name that nobody uses to find out whether everything is permitted.
+        // Kafka checks an unused name to find out whether everything is permitted.
         const UNUSED_NAME: &str = "hardcode";
         match &self.policy {
             None => true,

@@ -1,4 +1,4 @@
-//! SCRAM (RFC 5802, RFC 7677): the proof that somebody knows a password.
+//! SCRAM (RFC 5802, RFC 7677): the proof that a client knows a password.
 //!
 //! Nothing here does I/O or draws chance.
 
@@ -95,7 +95,7 @@ impl Challenge {
             .and_then(ClientFirst::parse);
         let first = first.ok_or(SaslError::Malformed("the client's first message"))?;
         if first.wants_token {
-            // There are no delegation tokens here (KIP-48), so nobody can have one.
+            // There are no delegation tokens here (KIP-48), so no client can have one.
             return Err(SaslError::Credentials);
         }
         if !first.authorization_id.is_empty() && first.authorization_id != first.user {

@@ -19,11 +19,11 @@ pub(crate) const ANONYMOUS: &str = "ANONYMOUS";
 pub(crate) const USERS_MAX: usize = 10_000;
 /// Longest user name; the longest that every client has to be able to send (RFC 4616).
 pub(crate) const NAME_BYTES_MAX: usize = 255;
-/// Who the host itself is: a super user that nobody can make or authenticate as.
+/// The user of internal connections: a super user that cannot be created or authenticated as.
 pub(crate) const INTERNAL_USER: &str = "__internal";
 /// Names that no user can have: the host's own, and that of those who have none.
 pub(crate) const RESERVED_NAMES: [&str; 2] = [INTERNAL_USER, ANONYMOUS];
-/// What is told of such a name.
+/// The error message for such a name.
 pub(crate) const RESERVED_NAME: &str = "the name is reserved";
 /// Key from which the salts of users who do not exist are derived.
 const IMAGINARY_SECRET_BYTES: usize = 32;
@@ -47,7 +47,7 @@ impl Security {
         })
     }
 
-    /// Made when it is needed first and kept, so that a restart does not tell which salts are real.
+    /// Created when first needed and kept, so that a restart does not reveal which salts are real.
     fn imaginary_secret(&self) -> SecretBytes {
         if let Some(secret) = self
             .metadata_log

@@ -52,7 +52,8 @@ struct Bench {
 }
 
 impl Bench {
-    /// Asks, and answers every partition with what `state` says of it. Returns session and partitions told.
+    /// Fetches, with every partition in the state that `state` says. Returns the session and the partitions
+    /// of the answer.
     fn fetch(
         &self,
         request: SessionRequest,
@@ -234,7 +235,7 @@ fn step() -> impl Strategy<Value = Step> {
         })
 }
 
-/// The session as a list: partition, high watermark and start of the log that the consumer was told.
+/// The session as a list: partition, high watermark and start of the log that the consumer was last sent.
 #[derive(Default)]
 struct Model(Vec<(i32, i64, i64)>);
 

@@ -61,7 +61,8 @@ fn uniform(members: &BTreeMap<String, Subscription>) -> BTreeMap<String, Assigne
         .flat_map(|member| member.topics.iter())
         .flat_map(|(topic, count)| (0..*count).map(|index| (*topic, index)))
         .collect();
-    // What is held stays, if it is still wanted; the surplus is taken away below.
+    // Members keep the partitions that they own, if they still subscribe to them; the surplus is removed
+    // below.
     for (id, member) in members {
         let wants = |topic: &Uuid| member.topics.iter().any(|(wanted, _)| wanted == topic);
         for partition in &member.current {
@@ -92,7 +93,7 @@ fn subscribers<'a>(
         .map(|(id, _)| id)
 }
 
-/// Moves partitions from members that have two more than somebody who could take them.
+/// Moves partitions from members that have at least two more than another member that could own them.
 fn balance(members: &BTreeMap<String, Subscription>, out: &mut BTreeMap<String, Assigned>) {
     loop {
         let mut by_size: Vec<(&String, usize)> =

@@ -33,7 +33,7 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    /// The name that DescribeGroups tells.
+    /// The name in answers to DescribeGroups.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Empty => "Empty",
@@ -102,7 +102,7 @@ pub(crate) enum Step<T> {
     Wait(oneshot::Receiver<T>),
 }
 
-/// Who speaks for a member: its id and, for a static one, its instance id.
+/// How a request names a member: its id and, for a static one, its instance id.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Speaker<'a> {
     pub member_id: &'a str,
@@ -172,7 +172,8 @@ impl Default for ClassicGroup {
 }
 
 impl ClassicGroup {
-    /// The group as it was before a restart: its members have a whole session time-out to speak again.
+    /// The group as it was before a restart: its members have a whole session time-out for their next
+    /// heartbeat.
     pub(crate) fn restore(record: &GroupRecord, now: Instant) -> Self {
         let mut group = Self {
             generation: record.generation,
@@ -346,7 +347,7 @@ impl ClassicGroup {
     fn rejoined(&self, id: &str, was_leader: bool, old: &str, can_skip: bool) -> Joined {
         let mut joined = self.joined(id, was_leader && can_skip);
         if was_leader && !can_skip {
-            // An older client must not assign again: it is told of a leader that is not itself.
+            // An older client must not assign again: the answer names another leader than itself.
             joined.leader = old.to_owned();
             joined.members = Vec::new();
         }
@@ -556,7 +557,7 @@ impl ClassicGroup {
         }
         let is_leader = self.leader.as_deref() == Some(speaker.member_id);
         if is_leader && self.is_too_large(&assignments) {
-            // Told by a Kafka that cannot write the record of the group.
+            // As Kafka answers if it cannot write the record of the group.
             return Step::Ready(Err(ErrorCode::UnknownServerError));
         }
         match self.phase {
@@ -698,7 +699,7 @@ impl ClassicGroup {
         }
     }
 
-    /// When something will have to be done if nobody speaks.
+    /// The next deadline of the group.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let sessions = self
             .members

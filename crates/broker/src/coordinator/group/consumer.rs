@@ -1,8 +1,9 @@
-//! The consumer group protocol (KIP-848): the broker assigns, members are brought there one by one.
+//! The consumer group protocol (KIP-848): the broker computes a target assignment, and members reconcile with
+//! it one by one.
 //!
-//! A pure state machine. Each change of members, subscriptions or topics raises the group epoch and makes
-//! a new target; each heartbeat brings its member nearer to the target: first it gives up what is not in
-//! it, then it gets what nobody else holds any more.
+//! A pure state machine. Each change of members, subscriptions or topics raises the group epoch and makes a
+//! new target; each heartbeat brings its member nearer to the target: first it revokes partitions that are
+//! not in it, then it gets those that no other member owns any more.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -26,7 +27,7 @@ use crate::{
     },
 };
 
-/// Told to members (Kafka's `group.consumer.heartbeat.interval.ms`).
+/// Heartbeat interval of members (Kafka's `group.consumer.heartbeat.interval.ms`).
 pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 /// A member that is silent this long is removed (Kafka's `group.consumer.session.timeout.ms`).
 const SESSION_TIMEOUT: Duration = Duration::from_secs(45);
@@ -44,7 +45,7 @@ const EPOCH_LEAVE_STATIC: i32 = -2;
 /// A partition by topic id.
 pub(crate) type Assigned = BTreeSet<(Uuid, i32)>;
 
-/// What a member says in a heartbeat; `None`: unchanged since the last.
+/// A heartbeat of a member; `None`: unchanged since the last.
 #[derive(Debug, Clone)]
 pub(crate) struct HeartbeatRequest {
     pub member_id: String,
@@ -64,7 +65,7 @@ pub(crate) struct HeartbeatRequest {
 }
 
 impl HeartbeatRequest {
-    /// What is kept of it.
+    /// Bytes that the group keeps of it.
     fn bytes(&self) -> usize {
         let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let topics = self.topics.iter().flatten();
@@ -85,7 +86,7 @@ impl HeartbeatRequest {
 pub(crate) struct HeartbeatResponse {
     pub member_id: String,
     pub member_epoch: i32,
-    /// What the member may hold; `None`: as told before.
+    /// Partitions that the member may own; `None`: unchanged.
     pub assignment: Option<Assigned>,
 }
 
@@ -103,15 +104,15 @@ pub(crate) struct ConsumerMember {
     hidden_topics: BTreeSet<String>,
     assignor: Option<Assignor>,
     pub assigned: Assigned,
-    /// What the member still holds but has to give up.
+    /// Partitions that the member still owns but has to revoke.
     revoking: Assigned,
     pub target: Assigned,
     rebalance_timeout: Duration,
     session_deadline: Instant,
     revoke_deadline: Option<Instant>,
-    /// A static member that left for a while.
+    /// A static member that left and may come back (epoch -2).
     is_away: bool,
-    /// What is kept of what the member said.
+    /// Bytes that the group keeps of its heartbeats.
     bytes: usize,
 }
 
@@ -146,7 +147,7 @@ impl ConsumerMember {
             epoch: record.epoch,
             previous_epoch: record.previous_epoch,
             topics: record.topics.clone(),
-            // Counted when the member speaks.
+            // Counted at the next heartbeat.
             bytes: 0,
             pattern: record.pattern.clone(),
             hidden_topics: record.hidden_topics.clone(),
@@ -177,7 +178,7 @@ pub(crate) enum ConsumerPhase {
 }
 
 impl ConsumerPhase {
-    /// The name that ConsumerGroupDescribe tells.
+    /// The name in answers to ConsumerGroupDescribe.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Empty => "Empty",
@@ -200,14 +201,16 @@ pub(crate) struct ConsumerGroup {
     sizes: TopicSizes,
     /// Those that there were when the target was made.
     seen: Weak<TopicSizes>,
-    /// What the patterns of members find. One that is not in here is looked for when a member speaks.
+    /// Topics that match the patterns of members. A pattern that is not in here is evaluated at the next
+    /// heartbeat.
     found: BTreeMap<String, Found>,
     /// Members that may have changed, or gone, since [`ConsumerGroup::take_touched`] was asked.
     touched: BTreeSet<String>,
 }
 
 impl ConsumerGroup {
-    /// The group as it was before a restart: its members have a whole session time-out to speak again.
+    /// The group as it was before a restart: its members have a whole session time-out for their next
+    /// heartbeat.
     pub(crate) fn restore(state: &ConsumerGroupState, now: Instant) -> Self {
         let static_id = |(id, member): (&String, &ConsumerMemberRecord)| {
             Some((member.instance_id.clone()?, id.clone()))
@@ -264,7 +267,7 @@ impl ConsumerGroup {
         }
     }
 
-    /// The assignor that most members want; `uniform` if nobody says.
+    /// The assignor that most members want; `uniform` if none says.
     pub(crate) fn assignor(&self) -> Assignor {
         let wants_range = self
             .members
@@ -297,7 +300,7 @@ impl ConsumerGroup {
         unsought.take(PATTERNS_MAX).map(str::to_owned).collect()
     }
 
-    /// Takes up what was found, of patterns that members have.
+    /// Stores the topics that match patterns of members; drops patterns that no member has.
     fn note_found(&mut self, found: BTreeMap<String, Found>) {
         self.found.extend(found);
         let used: BTreeSet<&str> = self
@@ -308,7 +311,7 @@ impl ConsumerGroup {
         self.found.retain(|text, _| used.contains(text.as_str()));
     }
 
-    /// Refuses what would make the group too large.
+    /// Refuses a heartbeat that would make the group too large.
     fn check_room(&self, heartbeat: &HeartbeatRequest) -> Result<(), ErrorCode> {
         if heartbeat.topics.is_none()
             && heartbeat.pattern.is_none()
@@ -376,7 +379,7 @@ impl ConsumerGroup {
         })
     }
 
-    /// Takes a member in, or back. Returns whether it is new.
+    /// Adds a member, or a static member that is back. Returns whether it is new.
     fn join(&mut self, heartbeat: &HeartbeatRequest, now: Instant) -> Result<bool, ErrorCode> {
         let former = heartbeat
             .instance_id
@@ -391,7 +394,7 @@ impl ConsumerGroup {
             if !is_away {
                 return Err(ErrorCode::UnreleasedInstanceId);
             }
-            // The static member is back under a new id: it takes over what it had.
+            // The static member is back under a new id and keeps its assignment.
             self.touched.insert(former.clone());
             if let Some(mut member) = self.members.remove(&former) {
                 member.is_away = false;
@@ -406,7 +409,7 @@ impl ConsumerGroup {
                 .insert(instance.clone(), heartbeat.member_id.clone());
         }
         if let Some(member) = self.members.get_mut(&heartbeat.member_id) {
-            // A member that lost its state holds nothing.
+            // A member that lost its state owns nothing.
             member.epoch = 0;
             member.previous_epoch = 0;
             member.revoking = Assigned::new();
@@ -454,8 +457,8 @@ impl ConsumerGroup {
             .members
             .get(&heartbeat.member_id)
             .ok_or(ErrorCode::UnknownMemberId)?;
-        // The answer that raised the epoch may have been lost: then the member still holds a part of what
-        // it was told to.
+        // The answer that raised the epoch may have been lost: then the member still owns a part of what it
+        // was assigned.
         let is_behind = heartbeat.member_epoch == member.previous_epoch
             && heartbeat
                 .owned

@@ -34,11 +34,11 @@ const GROUP_IDS_BYTES_MAX: usize = 16 << 20;
 pub(crate) struct Group {
     pub classic: ClassicGroup,
     pub consumer: ConsumerGroup,
-    /// Which of the two protocols its members speak; it can change while there are none.
+    /// The protocol of its members; it can change while there are none.
     pub is_consumer: bool,
     /// The earliest alarm that is set; later ones are not needed.
     alarm: Option<Instant>,
-    /// Set when the group was deleted while somebody still held it.
+    /// Set when the group was deleted while a request still held it.
     is_gone: bool,
     /// Where its last change was written down; an error if it was not.
     written: Option<Result<Position, ErrorCode>>,
@@ -216,12 +216,14 @@ impl Groups {
         }
     }
 
-    /// Returns when what members of the group were told is as durable as the host promises.
+    /// Returns when the state that members of the group were answered with is as durable as the host
+    /// promises.
     ///
     /// # Errors
     /// COORDINATOR_NOT_AVAILABLE if it cannot be made so.
     pub(crate) async fn saved(&self, id: &str) -> Result<(), ErrorCode> {
-        // Who was told has to wait until whoever told it has written it down: both hold the group.
+        // The request that changed the group appends its record before it unlocks the group, so that locking
+        // the group here waits for it.
         let written = self.get(id).and_then(|group| group.lock().written);
         let Some(position) = written.transpose()? else {
             return Ok(());
@@ -360,8 +362,8 @@ impl Groups {
         self.find_group_and(id, |group, now| work(&mut group.classic, now))
     }
 
-    /// Whether somebody is in the group. Asked with the metadata log locked: a group that is busy counts as one
-    /// with members, since waiting for it could wait for ever.
+    /// Whether the group has members. Called with the metadata log locked: a locked group counts as one with
+    /// members, since waiting for it could deadlock.
     pub(crate) fn has_members(&self, id: &str) -> bool {
         match self.map.try_lock() {
             None => true,
@@ -371,7 +373,7 @@ impl Groups {
         }
     }
 
-    /// Forgets groups that have neither members nor offsets.
+    /// Removes groups that have neither members nor offsets.
     pub(crate) fn remove_empty(&self) {
         let mut gone = Vec::new();
         self.map.lock().retain(|id, group| {

@@ -387,7 +387,7 @@ impl Transactions {
         });
     }
 
-    /// Does work that nobody waits for.
+    /// Runs work in the background.
     fn spawn<F>(&self, name: &'static str, work: impl FnOnce(Arc<Self>, Guard) -> F)
     where
         F: Future<Output = ()> + Send + 'static,

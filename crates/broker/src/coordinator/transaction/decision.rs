@@ -1,4 +1,4 @@
-//! What becomes of a transaction when somebody asks: decisions on the state, without I/O.
+//! Decisions of the transaction coordinator: state and request in, records and answer out, without I/O.
 
 use std::collections::BTreeSet;
 
@@ -17,19 +17,20 @@ const TRANSACTIONAL_IDS_MAX: usize = 100_000;
 const TRANSACTIONAL_IDS_BYTES_MAX: usize = 16 << 20;
 /// What the ids of the groups in one transaction may take together.
 const GROUP_IDS_BYTES_MAX: usize = 64 << 10;
-/// A transactional id that was silent this long is forgotten (Kafka's `transactional.id.expiration.ms`).
+/// A transactional id that is unused this long is removed (Kafka's `transactional.id.expiration.ms`).
 pub(crate) const EXPIRATION_MS: i64 = 604_800_000;
-/// Epochs above are not given out: the producer gets a new id instead.
+/// The last epoch: after it, the producer gets a new id.
 const EPOCH_MAX: i16 = i16::MAX - 1;
 
-/// A producer as it names itself.
+/// A producer id with its epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ProducerIdAndEpoch {
     pub id: i64,
     pub epoch: i16,
 }
 
-/// Who asks the coordinator, and which code tells it that it was replaced (older clients know another).
+/// The producer of a request to the coordinator, and the error code if it was fenced (older clients know
+/// another one).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TransactionalProducer<'a> {
     pub transactional_id: &'a str,
@@ -40,14 +41,14 @@ pub(crate) struct TransactionalProducer<'a> {
 /// The record to be written, if anything changes, and what is answered.
 pub(super) type Decision<T> = Result<(Option<TransactionRecord>, T), ErrorCode>;
 
-/// What ending a transaction comes to.
+/// Result of EndTxn.
 pub(super) enum Ending {
-    /// It was ended the same way before; the producer goes on as this.
+    /// It was ended the same way before; the producer goes on with this id and epoch.
     Done(ProducerIdAndEpoch),
     Prepared(TransactionRecord),
 }
 
-/// The record of a claim, if the claim holds.
+/// The record of the transactional id, if the producer is the current one.
 pub(super) fn record_of<'a>(
     state: &'a ClusterState,
     requester: TransactionalProducer<'_>,
@@ -65,7 +66,7 @@ pub(super) fn record_of<'a>(
     Ok(record)
 }
 
-/// The record with one thing more in it: the transaction is open from here on.
+/// The record with one more partition or group; the transaction is ongoing from then on.
 pub(super) fn opened(
     state: &ClusterState,
     requester: TransactionalProducer<'_>,
@@ -99,13 +100,13 @@ pub(super) fn bumped(epoch: i16) -> Option<i16> {
     (epoch < EPOCH_MAX).then(|| epoch + 1)
 }
 
-/// A transaction is ended for its producer with the next epoch, if there is one.
+/// Whether the producer needs a new id, because its epochs are used up.
 pub(super) fn needs_fresh_id(producer: ProducerIdAndEpoch, bumps_epoch: bool) -> bool {
     bumps_epoch && producer.epoch >= EPOCH_MAX
 }
 
-/// InitProducerId, for what the former producer left open: what is open is aborted; who named itself is this from then
-/// on.
+/// InitProducerId: aborts the transaction that the previous producer left ongoing. The answer is the producer
+/// id and epoch that the request is checked against from then on.
 pub(super) fn abort_former(
     state: &ClusterState,
     id: &str,
@@ -203,7 +204,8 @@ pub(super) fn renewed(
     Ok((Some(record), producer))
 }
 
-/// Aborts the transaction that began at `started_ms` if it is still open, and fences its producer. Says whether it was.
+/// Aborts the transaction that began at `started_ms` if it is still open, and fences its producer. Returns
+/// whether it was.
 pub(super) fn timed_out(state: &ClusterState, id: &str, started_ms: i64) -> Decision<bool> {
     let late = state.transactions.get(id).filter(|record| {
         record.status == TransactionStatus::Ongoing && record.started_ms == started_ms
@@ -223,7 +225,8 @@ pub(super) fn marker_of(record: &TransactionRecord) -> Option<Marker> {
     }
 }
 
-/// What is written when all markers are: pending offsets count or go, and the transaction is complete.
+/// The records that complete a transaction after all markers are written: pending offsets are committed or
+/// dropped.
 pub(super) fn completion(
     id: &str,
     record: TransactionRecord,
@@ -257,7 +260,7 @@ pub(super) fn completion(
     records
 }
 
-/// KIP-360: a producer that names its former self must be the current one.
+/// KIP-360: a producer that names its previous id and epoch must be the current one.
 pub(super) fn check_former(
     known: &TransactionRecord,
     former: Option<ProducerIdAndEpoch>,

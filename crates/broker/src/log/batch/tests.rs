@@ -1,4 +1,4 @@
-//! What producers send is opened, and what they say of it is not believed.
+//! Batches of producers are validated: their headers are not trusted.
 
 use std::borrow::Cow;
 
@@ -329,7 +329,8 @@ fn every_faulty_record_is_told() {
     let mut late = early;
     late[2].timestamp_delta = 3_600_001;
     check(hour, &late, (wrong, &[1, 2]), "is not from");
-    // A missing key is told rather than the time of the same record, and time decides the code.
+    // A missing key is reported rather than the timestamp of the same record, and the timestamp decides the
+    // code.
     late[1].key = None;
     let both = BatchRules {
         keys_required: true,

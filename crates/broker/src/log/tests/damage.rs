@@ -1,4 +1,4 @@
-//! Files that were damaged: opening never panics, and what was not vouched for is not served when its
+//! Files that were damaged: opening never panics, and batches that no index covers are not served if their
 //! checksum is wrong. `FUZZ_CASES=n` tries `n` hundred logs instead of one hundred.
 
 use std::path::{Path, PathBuf};
@@ -107,7 +107,7 @@ fn read(log: &mut UnifiedLog) -> usize {
     while let Some(plan) = log.plan(target, log.end_offset(), 300).unwrap() {
         let mut bytes = BytesMut::new();
         let records = plan.locate(300, true);
-        // What an index vouched for may be longer than its file now: that is told as an error.
+        // The index may point beyond the end of its file now: that is an error.
         let Ok(()) = records.and_then(|records| match records {
             Some(records) => records.read_into(&mut bytes),
             None => Ok(()),
@@ -192,7 +192,7 @@ fn check(is_checkpointed: bool) {
         }
         drop(log);
         let mut log = open(&path);
-        // Damage in what an index vouches for is found when the whole log has to be read.
+        // Damage in batches that the index covers is found when the whole log has to be read.
         let is_found_later = wrong > 0 && log.end_offset() <= end;
         assert!(
             is_found_later || log.end_offset() == end + 2,

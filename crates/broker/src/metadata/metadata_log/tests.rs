@@ -95,7 +95,7 @@ fn a_journal_torn_at_any_byte_loses_its_last_record_only() {
     }
 }
 
-/// A metadata log of five records, the first three of them vouched for, and where the record behind these begins.
+/// A metadata log of five records, a mark after the first three, and the position of the fourth.
 async fn vouched(path: &Path, durability: Durability) -> usize {
     let files = FileCache::new(4);
     let metadata_log =
@@ -126,7 +126,8 @@ fn offsets(metadata_log: &MetadataLog<ClusterState>) -> usize {
     })
 }
 
-/// Damage before the mark is told, with the line where it is, and left alone; behind it, a torn tail is cut off.
+/// Damage before the mark is an error that names the line, and the file is left as it is; after the mark, a
+/// torn tail is cut off.
 #[tokio::test]
 async fn a_bit_that_flips_in_what_is_vouched_for_is_damage_and_behind_it_a_torn_tail() {
     for durability in [Durability::Process, Durability::Power] {
@@ -195,7 +196,7 @@ async fn lines_that_are_gone_before_a_mark_are_damage() {
             "{gone}"
         );
     }
-    // The size that it was closed with tells of what is gone from its end.
+    // The size recorded at a clean shutdown shows that its end is missing.
     std::fs::write(&path, &whole).unwrap();
     let size = open(&path).close().unwrap();
     let whole = std::fs::read(&path).unwrap();

@@ -1,6 +1,6 @@
-//! What is done to the logs of a cluster from time to time: retention, compaction, checkpoints, rest.
+//! Scheduled tasks on the logs of a cluster: retention, compaction, checkpoints, closing of unused logs.
 //!
-//! The cluster says when.
+//! The cluster decides when each runs.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl Topics {
-    /// Opens partitions at rest that have something which retention does not keep.
+    /// Opens closed partitions with records older than their retention.
     pub(crate) fn open_expired(&self, now_ms: i64) {
         for topic in self.all() {
             let settings = topic.settings();
@@ -49,14 +49,14 @@ impl Topics {
         }
     }
 
-    /// Compaction, checkpoints and rest. Returns whether a partition is still open.
+    /// Compacts, writes checkpoints, and closes unused logs. Returns whether a log is still open.
     pub(crate) fn compact_and_checkpoint(&self, now_ms: i64) -> bool {
         let mut has_open = false;
         for topic in self.all() {
             let settings = topic.settings();
             for partition in open_partitions(&topic) {
                 let kept = compact_and_checkpoint(&partition, &settings, now_ms);
-                // Whose files are being removed is not worth a word.
+                // A partition that is being deleted may fail here; that is expected.
                 if let Err(error) = kept
                     && !partition.is_deleted()
                 {

@@ -248,7 +248,7 @@ async fn what_has_to_be_unpacked_waits_for_its_turn() {
     running.abandon().await;
 }
 
-/// What a connection at rest keeps for the request that it may make.
+/// Memory that an idle connection keeps for its next request.
 const REQUEST_BYTES_MAX: usize = 4 << 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -1,4 +1,4 @@
-//! Which protocol the members of a group speak.
+//! The assignment protocols that the members of a group support.
 
 use std::collections::{BTreeMap, HashSet};
 

@@ -230,8 +230,8 @@ fn steps() -> impl Strategy<Value = Vec<Step2>> {
 }
 
 proptest! {
-    /// Members do what they like, in any order: nobody waits for ever, generations never go back, and
-    /// whoever syncs in a generation is told of the same protocol as the others.
+    /// Members send any requests in any order: no request waits for ever, generations never go back, and all
+    /// members that sync in a generation get the same protocol.
     #[test]
     fn no_order_of_requests_leaves_somebody_waiting(steps in steps()) {
         let mut now = Instant::now();

@@ -28,7 +28,7 @@ fn heartbeat(member_id: &str, member_epoch: i32, owned: Option<Assigned>) -> Hea
     }
 }
 
-/// A client that does what it is told, at once.
+/// A client that follows its assignment at once.
 #[derive(Debug, Default, Clone)]
 struct Consumer {
     epoch: i32,
@@ -66,7 +66,7 @@ fn a_second_member_gets_its_half_only_after_the_first_gave_it_up() {
     assert_eq!((a.owned.len(), group.phase()), (6, ConsumerPhase::Stable));
     b.heartbeat("b", &mut group, &sizes, now).unwrap();
     assert_eq!((b.owned.len(), b.epoch), (0, 2), "everything is held by a");
-    // a is told to give three up, and says so with the next heartbeat.
+    // a has to revoke three, and confirms with its next heartbeat.
     let owned = a.owned.clone();
     a.heartbeat("a", &mut group, &sizes, now).unwrap();
     assert_eq!((a.owned.len(), a.epoch), (3, 1));
