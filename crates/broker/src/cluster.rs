@@ -42,7 +42,7 @@ use crate::{
     process::Process,
     quota::{client::ClientQuotas, token_bucket::TokenBucket},
     security::Security,
-    spec::{ClusterSpec, ListenerSpec},
+    spec::{ClusterSpec, ListenerSpec, LogIntervals},
     turn::Turns,
 };
 
@@ -72,6 +72,31 @@ pub(crate) struct Endpoint {
     pub local_address: SocketAddr,
 }
 
+/// When each scheduled task runs next, by the broker's clock.
+struct Schedule {
+    preferred_election_ms: AtomicI64,
+    /// Expiration of offsets and transactional ids.
+    expiration_ms: AtomicI64,
+    retention_ms: AtomicI64,
+    /// Expiration of idle producers.
+    producers_ms: AtomicI64,
+}
+
+impl Schedule {
+    fn new(cluster_id: &str, now_ms: i64, intervals: LogIntervals) -> Self {
+        // Spreads the tasks of thousands of clusters that start together.
+        let delay_ms =
+            i64::from(crc32c::crc32c(cluster_id.as_bytes())) % EXPIRATION_CHECK_INTERVAL_MS;
+        let retention_ms = delay_ms.min(intervals.retention_check_ms) + intervals.first_task_ms;
+        Self {
+            preferred_election_ms: AtomicI64::new(i64::MIN),
+            expiration_ms: AtomicI64::new(now_ms + delay_ms),
+            retention_ms: AtomicI64::new(now_ms + retention_ms),
+            producers_ms: AtomicI64::new(now_ms + intervals.producer_expiration_check_ms),
+        }
+    }
+}
+
 /// A running cluster.
 pub(crate) struct Cluster {
     id: String,
@@ -96,15 +121,8 @@ pub(crate) struct Cluster {
     endpoints: RwLock<Arc<Vec<Endpoint>>>,
     /// Fenced brokers.
     stopped: RwLock<Arc<BTreeSet<i32>>>,
-    /// When preferred leaders are elected next.
-    preferred_election_ms: AtomicI64,
     is_used: AtomicBool,
-    /// When expired offsets and transactional ids are looked for next …
-    expiration_check_ms: AtomicI64,
-    /// … when retention is applied …
-    retention_ms: AtomicI64,
-    /// … and when idle producers are removed.
-    producer_expiration_ms: AtomicI64,
+    schedule: Schedule,
     /// Held while scheduled tasks run or the cluster is closed.
     scheduled_tasks: Mutex<()>,
     stop: CancellationToken,
@@ -123,21 +141,9 @@ impl Cluster {
             source,
         };
         let durability = shared.durability;
-        let disk = shared.files.disk();
-        disk.create_dir_all(&dir).map_err(storage)?;
-        if durability == Durability::Power
-            && let Some(parent) = dir.parent()
-        {
-            disk.sync_dir(parent).map_err(storage)?;
-        }
+        create_directory(&shared, &dir).map_err(storage)?;
         let metadata_log = Arc::new(open_metadata_log(&dir, &shared, &spec.id)?);
-        // From here on a crash leaves unclean logs. The marker is for people and Kafka's own tools; recovery
-        // does not need it, since it always reads the batches that no index covers.
-        let is_clean = disk.remove_file(&dir.join(CLEAN_SHUTDOWN_FILE)).is_ok();
-        if is_clean && durability == Durability::Power {
-            // Otherwise it could come back and describe a metadata log that was rewritten since.
-            disk.sync_dir(&dir).map_err(storage)?;
-        }
+        let is_clean = remove_clean_shutdown(&shared, &dir).map_err(storage)?;
         tracing::debug!(cluster = %spec.id, is_clean, "opening");
         let stored = Arc::<StoredBytes>::default();
         let process = shared.process.clone();
@@ -154,11 +160,7 @@ impl Cluster {
         let derivations = shared.derivations.clone();
         let security = Security::new(metadata_log.clone(), process.clone(), derivations, &spec);
         let (counters, tasks) = (Arc::<Counters>::default(), TaskTracker::new());
-        // Spreads the scheduled tasks of thousands of clusters that start together.
-        let turn = i64::from(crc32c::crc32c(spec.id.as_bytes())) % EXPIRATION_CHECK_INTERVAL_MS;
-        let now_ms = process.now_ms();
-        let intervals = shared.log_intervals;
-        let first_retention_ms = turn.min(intervals.retention_check_ms) + intervals.first_task_ms;
+        let schedule = Schedule::new(&spec.id, process.now_ms(), shared.log_intervals);
         Ok(Arc::new(Self {
             client_quotas,
             security,
@@ -190,11 +192,8 @@ impl Cluster {
             connections: AtomicU32::new(0),
             endpoints: RwLock::new(Arc::default()),
             stopped: RwLock::default(),
-            preferred_election_ms: AtomicI64::new(i64::MIN),
             is_used: AtomicBool::new(true),
-            expiration_check_ms: AtomicI64::new(now_ms + turn),
-            retention_ms: AtomicI64::new(now_ms + first_retention_ms),
-            producer_expiration_ms: AtomicI64::new(now_ms + intervals.producer_expiration_check_ms),
+            schedule,
             scheduled_tasks: Mutex::new(()),
             stop: CancellationToken::new(),
             tasks,
@@ -455,8 +454,8 @@ impl Cluster {
     pub(crate) fn run_scheduled_tasks(&self) {
         let now_ms = self.now_ms();
         let is_due = |next_ms: &AtomicI64| now_ms >= next_ms.load(Ordering::Relaxed);
-        let is_expiration_due = is_due(&self.expiration_check_ms);
-        let is_retention_due = is_due(&self.retention_ms);
+        let is_expiration_due = is_due(&self.schedule.expiration_ms);
+        let is_retention_due = is_due(&self.schedule.retention_ms);
         let was_used = self.is_used.swap(false, Ordering::Relaxed);
         let is_marked = !self.metadata_log.needs_mark(now_ms);
         if !was_used && !is_expiration_due && !is_retention_due && is_marked {
@@ -477,7 +476,8 @@ impl Cluster {
                 true => EXPIRATION_CHECK_INTERVAL_MS,
                 false => IDLE_EXPIRATION_CHECK_INTERVAL_MS,
             };
-            self.expiration_check_ms
+            self.schedule
+                .expiration_ms
                 .store(now_ms + interval_ms, Ordering::Relaxed);
             self.forget_expired(now_ms);
             self.elect_preferred_leaders(now_ms);
@@ -485,14 +485,15 @@ impl Cluster {
         // As the bought disk fills, retention is applied at once.
         if is_retention_due || self.is_disk_scarce() {
             let interval_ms = self.shared.log_intervals.retention_check_ms;
-            self.retention_ms
+            self.schedule
+                .retention_ms
                 .store(now_ms + interval_ms, Ordering::Relaxed);
             self.topics.open_expired(now_ms);
             self.topics.expire(now_ms);
         }
-        if is_due(&self.producer_expiration_ms) {
+        if is_due(&self.schedule.producers_ms) {
             let intervals = self.shared.log_intervals;
-            self.producer_expiration_ms.store(
+            self.schedule.producers_ms.store(
                 now_ms + intervals.producer_expiration_check_ms,
                 Ordering::Relaxed,
             );
@@ -539,6 +540,29 @@ struct CleanShutdown {
     /// Size of the metadata log, all of it durable.
     #[serde(default)]
     journal_bytes: u64,
+}
+
+/// Creates the directory of a cluster, durably if the host promises so.
+fn create_directory(shared: &Shared, dir: &Path) -> std::io::Result<()> {
+    let disk = shared.files.disk();
+    disk.create_dir_all(dir)?;
+    match dir.parent() {
+        Some(parent) if shared.durability == Durability::Power => disk.sync_dir(parent),
+        _ => Ok(()),
+    }
+}
+
+/// Removes the marker of a clean shutdown: from here on a crash leaves unclean logs. The marker is for people and
+/// Kafka's own tools; recovery does not need it, since it always reads the batches that no index covers. Returns
+/// whether there was one.
+fn remove_clean_shutdown(shared: &Shared, dir: &Path) -> std::io::Result<bool> {
+    let disk = shared.files.disk();
+    let is_clean = disk.remove_file(&dir.join(CLEAN_SHUTDOWN_FILE)).is_ok();
+    if is_clean && shared.durability == Durability::Power {
+        // Otherwise it could come back and describe a metadata log that was rewritten since.
+        disk.sync_dir(dir)?;
+    }
+    Ok(is_clean)
 }
 
 /// Opens the metadata log of a cluster. If it is damaged, nothing is changed and an operator has to repair

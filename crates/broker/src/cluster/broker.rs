@@ -221,7 +221,7 @@ impl Cluster {
     /// Unfences a broker that listens: its replicas are in sync at once. Other leaders stay until the next
     /// preferred election, as with Kafka. May be repeated.
     pub(crate) async fn start_broker(&self, broker_id: i32) -> Result<(), HostError> {
-        self.preferred_election_ms.store(
+        self.schedule.preferred_election_ms.store(
             self.now_ms() + PREFERRED_ELECTION_INTERVAL_MS,
             Ordering::Relaxed,
         );
@@ -323,10 +323,11 @@ impl Cluster {
 
     /// Gives partitions back to their first replicas some time after a broker was started.
     pub(crate) fn elect_preferred_leaders(&self, now_ms: i64) {
-        if now_ms < self.preferred_election_ms.load(Ordering::Relaxed) {
+        if now_ms < self.schedule.preferred_election_ms.load(Ordering::Relaxed) {
             return;
         }
-        self.preferred_election_ms
+        self.schedule
+            .preferred_election_ms
             .store(now_ms + PREFERRED_ELECTION_INTERVAL_MS, Ordering::Relaxed);
         let balanced = self.metadata_log.change(|state| {
             let mut records = Vec::new();

@@ -132,6 +132,34 @@ pub(crate) struct TransactionRecord {
 /// Whom a client quota is for: entity type to name, `None` being the default of that type.
 pub(crate) type QuotaEntity = BTreeMap<String, Option<String>>;
 
+/// One offset that a group committed. Records hold many of them now ([`MetadataRecord::Offsets`]); metadata logs of
+/// earlier versions have one record each.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SingleOffset {
+    pub group: String,
+    pub topic: String,
+    pub partition: i32,
+    pub at: CommittedOffset,
+}
+
+/// One deleted offset of a group, as [`SingleOffset`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SingleOffsetGone {
+    pub group: String,
+    pub topic: String,
+    pub partition: i32,
+}
+
+/// One offset that a group committed in a transaction, as [`SingleOffset`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SinglePendingOffset {
+    pub group: String,
+    pub producer_id: i64,
+    pub topic: String,
+    pub partition: i32,
+    pub at: CommittedOffset,
+}
+
 /// One change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "t")]
@@ -148,22 +176,13 @@ pub(crate) enum MetadataRecord {
     ProducerIds {
         next: i64,
     },
-    Offset {
-        group: String,
-        topic: String,
-        partition: i32,
-        at: CommittedOffset,
-    },
+    Offset(SingleOffset),
     /// Offsets that a group committed together.
     Offsets {
         group: String,
         offsets: Vec<(TopicPartition, CommittedOffset)>,
     },
-    OffsetGone {
-        group: String,
-        topic: String,
-        partition: i32,
-    },
+    OffsetGone(SingleOffsetGone),
     OffsetsGone {
         group: String,
         partitions: Vec<TopicPartition>,
@@ -188,13 +207,7 @@ pub(crate) enum MetadataRecord {
         member: String,
         at: Option<Box<ConsumerMemberRecord>>,
     },
-    PendingOffset {
-        group: String,
-        producer_id: i64,
-        topic: String,
-        partition: i32,
-        at: CommittedOffset,
-    },
+    PendingOffset(SinglePendingOffset),
     /// Offsets that a group committed together in a transaction.
     PendingOffsets {
         group: String,
@@ -336,140 +349,59 @@ impl LoggedState for ClusterState {
 
     fn apply(&mut self, record: MetadataRecord) {
         match record {
-            MetadataRecord::Topic(topic) => {
-                self.topics.insert(topic.name.clone(), topic);
-            }
+            MetadataRecord::Topic(topic) => self.set_topic(topic),
             MetadataRecord::TopicGone { name } => self.drop_topic(&name),
             MetadataRecord::LogStart {
                 topic,
                 partition,
                 offset,
-            } => {
-                self.log_starts.insert((topic, partition), offset);
-            }
+            } => self.set_log_start((topic, partition), offset),
             MetadataRecord::ProducerIds { next } => self.next_producer_id = next,
-            MetadataRecord::Offset {
-                group,
-                topic,
-                partition,
-                at,
-            } => {
-                self.offsets
-                    .entry(group)
-                    .or_default()
-                    .committed
-                    .insert((topic, partition), at);
+            MetadataRecord::Offset(one) => {
+                self.commit_offsets(one.group, [((one.topic, one.partition), one.at)]);
             }
-            MetadataRecord::Offsets { group, offsets } => {
-                let known = &mut self.offsets.entry(group).or_default().committed;
-                known.extend(offsets);
+            MetadataRecord::Offsets { group, offsets } => self.commit_offsets(group, offsets),
+            MetadataRecord::OffsetGone(one) => {
+                self.forget_offsets(&one.group, &[(one.topic, one.partition)]);
             }
-            MetadataRecord::OffsetGone {
-                group,
-                topic,
-                partition,
-            } => self.forget_offsets(&group, &[(topic, partition)]),
             MetadataRecord::OffsetsGone { group, partitions } => {
-                self.forget_offsets(&group, &partitions)
+                self.forget_offsets(&group, &partitions);
             }
-            MetadataRecord::GroupGone { group } => {
-                self.offsets.remove(&group);
-                self.groups.remove(&group);
-                self.consumer_groups.remove(&group);
-            }
-            MetadataRecord::Group { group, at } => {
-                self.groups.insert(group, at);
-            }
-            MetadataRecord::ConsumerGroup { group, at } => {
-                self.consumer_groups.entry(group).or_default().at = at;
-            }
+            MetadataRecord::GroupGone { group } => self.drop_group(&group),
+            MetadataRecord::Group { group, at } => self.set_group(group, at),
+            MetadataRecord::ConsumerGroup { group, at } => self.set_consumer_group(group, at),
             MetadataRecord::ConsumerMember { group, member, at } => {
-                let members = &mut self.consumer_groups.entry(group).or_default().members;
-                match at {
-                    Some(at) => members.insert(member, *at),
-                    None => members.remove(&member),
-                };
+                self.set_consumer_member(group, member, at);
             }
-            MetadataRecord::PendingOffset {
-                group,
-                producer_id,
-                topic,
-                partition,
-                at,
-            } => {
-                let pending = &mut self.offsets.entry(group).or_default().pending;
-                pending
-                    .entry(producer_id)
-                    .or_default()
-                    .insert((topic, partition), at);
+            MetadataRecord::PendingOffset(one) => {
+                let offset = ((one.topic, one.partition), one.at);
+                self.add_pending_offsets(one.group, one.producer_id, [offset]);
             }
             MetadataRecord::PendingOffsets {
                 group,
                 producer_id,
                 offsets,
-            } => {
-                let pending = &mut self.offsets.entry(group).or_default().pending;
-                pending.entry(producer_id).or_default().extend(offsets);
-            }
+            } => self.add_pending_offsets(group, producer_id, offsets),
             MetadataRecord::PendingEnd {
                 group,
                 producer_id,
                 is_committed,
-            } => {
-                let offsets = self.offsets.entry(group).or_default();
-                let pending = offsets.pending.remove(&producer_id).unwrap_or_default();
-                if is_committed {
-                    offsets.committed.extend(pending);
-                }
-            }
-            MetadataRecord::Transaction { id, at } => {
-                let bytes = id.len();
-                if self.transactions.insert(id, at).is_none() {
-                    self.transactional_id_bytes += bytes;
-                }
-            }
-            MetadataRecord::TransactionGone { id } => {
-                if self.transactions.remove(&id).is_some() {
-                    self.transactional_id_bytes -= id.len();
-                }
-            }
-            MetadataRecord::Broker { id, is_stopped } => {
-                match is_stopped {
-                    true => self.stopped_brokers.insert(id),
-                    false => self.stopped_brokers.remove(&id),
-                };
-            }
+            } => self.end_pending_offsets(group, producer_id, is_committed),
+            MetadataRecord::Transaction { id, at } => self.set_transaction(id, at),
+            MetadataRecord::TransactionGone { id } => self.drop_transaction(&id),
+            MetadataRecord::Broker { id, is_stopped } => self.set_broker_stopped(id, is_stopped),
             MetadataRecord::Leader {
                 topic,
                 partition,
                 at,
-            } => {
-                self.leaderships.insert((topic, partition), at);
-            }
-            MetadataRecord::Quota { entity, values } if values.is_empty() => {
-                self.quotas.remove(&entity);
-            }
-            MetadataRecord::Quota { entity, values } => {
-                self.quotas.insert(entity, values);
-            }
+            } => self.set_leadership((topic, partition), at),
+            MetadataRecord::Quota { entity, values } => self.set_quota(entity, values),
             MetadataRecord::Scram {
                 user,
                 mechanism,
                 credential,
-            } => {
-                let credentials = self.users.entry(user).or_default();
-                credentials.insert(mechanism, credential);
-            }
-            MetadataRecord::ScramGone { user, mechanism } => {
-                if let Some(credentials) = self.users.get_mut(&user) {
-                    credentials.remove(&mechanism);
-                    if credentials.is_empty() {
-                        self.users.remove(&user);
-                        // A user who is created with this name later is a different one.
-                        self.set_super(user, false);
-                    }
-                }
-            }
+            } => self.set_credential(user, mechanism, credential),
+            MetadataRecord::ScramGone { user, mechanism } => self.drop_credential(user, mechanism),
             MetadataRecord::ImaginarySecret { secret } => self.imaginary_secret = Some(secret),
             MetadataRecord::Acl(acl) => Arc::make_mut(&mut self.acls).insert(acl),
             MetadataRecord::AclGone(acl) => Arc::make_mut(&mut self.acls).remove(&acl),
@@ -549,10 +481,129 @@ impl LoggedState for ClusterState {
     }
 }
 
+/// What each record changes.
 impl ClusterState {
-    /// Whether anything is known of the members that a group has or had.
-    pub(crate) fn knows_group(&self, group: &str) -> bool {
-        self.groups.contains_key(group) || self.consumer_groups.contains_key(group)
+    fn set_topic(&mut self, topic: TopicRecord) {
+        self.topics.insert(topic.name.clone(), topic);
+    }
+
+    fn set_log_start(&mut self, partition: (Uuid, i32), offset: i64) {
+        self.log_starts.insert(partition, offset);
+    }
+
+    fn commit_offsets(
+        &mut self,
+        group: String,
+        offsets: impl IntoIterator<Item = (TopicPartition, CommittedOffset)>,
+    ) {
+        let known = self.offsets.entry(group).or_default();
+        known.committed.extend(offsets);
+    }
+
+    fn forget_offsets(&mut self, group: &str, partitions: &[TopicPartition]) {
+        if let Some(offsets) = self.offsets.get_mut(group) {
+            for partition in partitions {
+                offsets.committed.remove(partition);
+            }
+        }
+    }
+
+    fn add_pending_offsets(
+        &mut self,
+        group: String,
+        producer_id: i64,
+        offsets: impl IntoIterator<Item = (TopicPartition, CommittedOffset)>,
+    ) {
+        let pending = &mut self.offsets.entry(group).or_default().pending;
+        pending.entry(producer_id).or_default().extend(offsets);
+    }
+
+    fn end_pending_offsets(&mut self, group: String, producer_id: i64, is_committed: bool) {
+        let offsets = self.offsets.entry(group).or_default();
+        let pending = offsets.pending.remove(&producer_id).unwrap_or_default();
+        if is_committed {
+            offsets.committed.extend(pending);
+        }
+    }
+
+    fn set_group(&mut self, group: String, at: GroupRecord) {
+        self.groups.insert(group, at);
+    }
+
+    fn set_consumer_group(&mut self, group: String, at: ConsumerGroupRecord) {
+        self.consumer_groups.entry(group).or_default().at = at;
+    }
+
+    fn set_consumer_member(
+        &mut self,
+        group: String,
+        member: String,
+        at: Option<Box<ConsumerMemberRecord>>,
+    ) {
+        let members = &mut self.consumer_groups.entry(group).or_default().members;
+        match at {
+            Some(at) => members.insert(member, *at),
+            None => members.remove(&member),
+        };
+    }
+
+    fn drop_group(&mut self, group: &str) {
+        self.offsets.remove(group);
+        self.groups.remove(group);
+        self.consumer_groups.remove(group);
+    }
+
+    fn set_transaction(&mut self, id: String, at: TransactionRecord) {
+        let bytes = id.len();
+        if self.transactions.insert(id, at).is_none() {
+            self.transactional_id_bytes += bytes;
+        }
+    }
+
+    fn drop_transaction(&mut self, id: &str) {
+        if self.transactions.remove(id).is_some() {
+            self.transactional_id_bytes -= id.len();
+        }
+    }
+
+    fn set_broker_stopped(&mut self, id: i32, is_stopped: bool) {
+        match is_stopped {
+            true => self.stopped_brokers.insert(id),
+            false => self.stopped_brokers.remove(&id),
+        };
+    }
+
+    fn set_leadership(&mut self, partition: (Uuid, i32), at: Leadership) {
+        self.leaderships.insert(partition, at);
+    }
+
+    fn set_quota(&mut self, entity: QuotaEntity, values: BTreeMap<String, f64>) {
+        match values.is_empty() {
+            true => self.quotas.remove(&entity),
+            false => self.quotas.insert(entity, values),
+        };
+    }
+
+    fn set_credential(
+        &mut self,
+        user: String,
+        mechanism: ScramMechanism,
+        credential: ScramCredential,
+    ) {
+        let credentials = self.users.entry(user).or_default();
+        credentials.insert(mechanism, credential);
+    }
+
+    fn drop_credential(&mut self, user: String, mechanism: ScramMechanism) {
+        let Some(credentials) = self.users.get_mut(&user) else {
+            return;
+        };
+        credentials.remove(&mechanism);
+        if credentials.is_empty() {
+            self.users.remove(&user);
+            // A user who is created with this name later is a different one.
+            self.set_super(user, false);
+        }
     }
 
     fn set_super(&mut self, user: String, is_super: bool) {
@@ -564,6 +615,30 @@ impl ClusterState {
             true => super_users.insert(user),
             false => super_users.remove(&user),
         };
+    }
+
+    fn drop_topic(&mut self, name: &str) {
+        let Some(topic) = self.topics.remove(name) else {
+            return;
+        };
+        self.log_starts.retain(|(id, _), _| *id != topic.id);
+        self.leaderships.retain(|(id, _), _| *id != topic.id);
+        for offsets in self.offsets.values_mut() {
+            offsets.committed.retain(|(topic, _), _| topic != name);
+            for pending in offsets.pending.values_mut() {
+                pending.retain(|(topic, _), _| topic != name);
+            }
+        }
+        for transaction in self.transactions.values_mut() {
+            transaction.partitions.retain(|(topic, _)| topic != name);
+        }
+    }
+}
+
+impl ClusterState {
+    /// Whether anything is known of the members that a group has or had.
+    pub(crate) fn knows_group(&self, group: &str) -> bool {
+        self.groups.contains_key(group) || self.consumer_groups.contains_key(group)
     }
 
     fn snapshot_members(&self) -> Vec<MetadataRecord> {
@@ -586,31 +661,6 @@ impl ClusterState {
             out.extend(state.members.iter().map(member));
         }
         out
-    }
-
-    fn forget_offsets(&mut self, group: &str, partitions: &[TopicPartition]) {
-        if let Some(offsets) = self.offsets.get_mut(group) {
-            for partition in partitions {
-                offsets.committed.remove(partition);
-            }
-        }
-    }
-
-    fn drop_topic(&mut self, name: &str) {
-        let Some(topic) = self.topics.remove(name) else {
-            return;
-        };
-        self.log_starts.retain(|(id, _), _| *id != topic.id);
-        self.leaderships.retain(|(id, _), _| *id != topic.id);
-        for offsets in self.offsets.values_mut() {
-            offsets.committed.retain(|(topic, _), _| topic != name);
-            for pending in offsets.pending.values_mut() {
-                pending.retain(|(topic, _), _| topic != name);
-            }
-        }
-        for transaction in self.transactions.values_mut() {
-            transaction.partitions.retain(|(topic, _)| topic != name);
-        }
     }
 
     /// Removals of transactional ids without an open transaction that have not been used since `before_ms`.

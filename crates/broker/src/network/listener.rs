@@ -22,7 +22,7 @@ use crate::{
         stream::Stream,
         tls::{self, Names, Tls, TlsError},
     },
-    protocol::{self, AuthenticationError, Context, ProtocolError, Reply},
+    protocol::{self, AuthenticationError, Context, ProtocolError, Reply, Session},
     spec::{
         Bind, ListenerSpec,
         security::{SaslSpec, SecurityProtocol},
@@ -359,9 +359,7 @@ pub(crate) async fn serve(
     let mut pending = Pending::new();
     let mut session = None;
     if let Some(sasl) = sasl {
-        let authenticating = authenticate(&mut context, stream, &mut buffer, sasl, None);
-        // On the heap, so that connections do not keep room for it.
-        session = Box::pin(authenticating).await?;
+        session = authenticate_boxed(&mut context, stream, &mut buffer, sasl, None).await?;
         if session.is_none() {
             return Ok(());
         }
@@ -381,22 +379,18 @@ pub(crate) async fn serve(
             let now = Instant::now();
             if protocol::is_handshake(&frame) && old.may_renew(now) {
                 drain(stream, &mut pending).await?;
-                let renewal = Renewal {
+                let renewal = Some(Renewal {
                     session: old,
                     frame,
-                };
-                let renewal = Some(renewal);
-                let renewing = authenticate(&mut context, stream, &mut buffer, sasl, renewal);
-                session = Box::pin(renewing).await?;
+                });
+                session =
+                    authenticate_boxed(&mut context, stream, &mut buffer, sasl, renewal).await?;
                 if session.is_none() {
                     return Ok(());
                 }
                 continue;
             }
-            if old.is_expired(now) {
-                counters::add(&cluster.counters().sessions_expired, 1);
-                return Err(ConnectionError::Expired);
-            }
+            refuse_expired(&cluster, old, now)?;
         }
         if !protocol::is_produce(&frame) {
             drain(stream, &mut pending).await?;
@@ -407,9 +401,7 @@ pub(crate) async fn serve(
             // Polled even if the request has used up the task's budget.
             () = tokio::task::unconstrained(stream.closed(&mut buffer)) => return Ok(()),
         };
-        let reply = reply.inspect_err(|_| {
-            context.count_malformed();
-        })?;
+        let reply = reply.inspect_err(|_| context.count_malformed())?;
         context.count_request();
         match reply {
             Reply::Now(answer) if pending.is_empty() => write(stream, answer).await?,
@@ -426,6 +418,29 @@ pub(crate) async fn serve(
             tokio::time::sleep(throttle).await;
         }
     }
+}
+
+/// Authenticates on the heap, so that connections do not keep room for it.
+fn authenticate_boxed<'a>(
+    context: &'a mut Context,
+    stream: &'a mut Stream,
+    buffer: &'a mut BytesMut,
+    sasl: &'a SaslSpec,
+    renewal: Option<Renewal<'a>>,
+) -> BoxFuture<'a, Result<Option<Session>, ConnectionError>> {
+    authenticate(context, stream, buffer, sasl, renewal).boxed()
+}
+
+fn refuse_expired(
+    cluster: &Cluster,
+    session: &Session,
+    now: Instant,
+) -> Result<(), ConnectionError> {
+    if !session.is_expired(now) {
+        return Ok(());
+    }
+    counters::add(&cluster.counters().sessions_expired, 1);
+    Err(ConnectionError::Expired)
 }
 
 async fn drain(stream: &mut Stream, pending: &mut Pending) -> Result<(), ConnectionError> {

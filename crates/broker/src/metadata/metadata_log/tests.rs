@@ -6,7 +6,9 @@ use rand::{SeedableRng, rngs::StdRng};
 use super::*;
 use crate::{
     log::tests::damage::{cases, damage},
-    metadata::state::{ClusterState, CommittedOffset, MetadataRecord},
+    metadata::state::{
+        ClusterState, CommittedOffset, MetadataRecord, SingleOffset, SinglePendingOffset,
+    },
 };
 
 fn open(path: &Path) -> MetadataLog<ClusterState> {
@@ -20,12 +22,12 @@ fn offset(group: u8, partition: i32, offset: i64) -> MetadataRecord {
         metadata: "x".repeat(20),
         committed_ms: 7,
     };
-    MetadataRecord::Offset {
+    MetadataRecord::Offset(SingleOffset {
         group: format!("g{group}"),
         topic: "t".to_owned(),
         partition,
         at,
-    }
+    })
 }
 
 fn record() -> impl Strategy<Value = MetadataRecord> {
@@ -34,13 +36,40 @@ fn record() -> impl Strategy<Value = MetadataRecord> {
         1 => (0..3u8).prop_map(|group| MetadataRecord::GroupGone { group: format!("g{group}") }),
         1 => (0..9i64).prop_map(|next| MetadataRecord::ProducerIds { next }),
         2 => (0..3u8, 0..2i64, 0..3i32).prop_map(|(group, producer_id, partition)| match offset(group, partition, 5) {
-            MetadataRecord::Offset { group, topic, partition, at } => MetadataRecord::PendingOffset { group, producer_id, topic, partition, at },
+            MetadataRecord::Offset(SingleOffset { group, topic, partition, at }) => MetadataRecord::PendingOffset(SinglePendingOffset { group, producer_id, topic, partition, at }),
             other => other,
         }),
         1 => (0..3u8, 0..2i64, any::<bool>()).prop_map(|(group, producer_id, is_committed)| MetadataRecord::PendingEnd {
             group: format!("g{group}"), producer_id, is_committed,
         }),
     ]
+}
+
+/// What earlier versions have written is still understood.
+#[test]
+fn records_with_one_offset_are_read() {
+    let check = |json: &str, group: &str, is_committed: bool| {
+        let mut state = ClusterState::default();
+        state.apply(offset(0, 1, 4));
+        state.apply(serde_json::from_str(json).unwrap());
+        let offsets = state.offsets.get(group);
+        let found = offsets.and_then(|offsets| offsets.committed.get(&("t".to_owned(), 1)));
+        assert_eq!(found.is_some(), is_committed, "{json}");
+        let record: MetadataRecord = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::to_string(&record).unwrap(), json);
+    };
+    let at = r#"{"offset":9,"leader_epoch":0,"metadata":"","committed_ms":7}"#;
+    let committed = r#""group":"g1","topic":"t","partition":1"#;
+    check(
+        &format!(r#"{{"t":"Offset",{committed},"at":{at}}}"#),
+        "g1",
+        true,
+    );
+    let gone = r#"{"t":"OffsetGone","group":"g0","topic":"t","partition":1}"#;
+    check(gone, "g0", false);
+    let pending =
+        r#"{"t":"PendingOffset","group":"g1","producer_id":3,"topic":"t","partition":1,"at":"#;
+    check(&format!("{pending}{at}}}"), "g1", false);
 }
 
 proptest! {
@@ -310,16 +339,18 @@ fn a_journal_of_mostly_history_is_rewritten() {
 
 #[test]
 fn a_damaged_journal_gives_a_beginning_of_what_was_written() {
-    let offset = |at: i64| MetadataRecord::Offset {
-        group: "g".to_owned(),
-        topic: "t".to_owned(),
-        partition: 0,
-        at: CommittedOffset {
-            offset: at,
-            leader_epoch: 0,
-            metadata: String::new(),
-            committed_ms: 0,
-        },
+    let offset = |at: i64| {
+        MetadataRecord::Offset(SingleOffset {
+            group: "g".to_owned(),
+            topic: "t".to_owned(),
+            partition: 0,
+            at: CommittedOffset {
+                offset: at,
+                leader_epoch: 0,
+                metadata: String::new(),
+                committed_ms: 0,
+            },
+        })
     };
     for case in 0..cases() {
         let mut chance = StdRng::seed_from_u64(case);
