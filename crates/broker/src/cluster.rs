@@ -50,7 +50,7 @@ use fetch_session::FetchSessions;
 use observation::{ClusterObservation, ListenerObservation};
 use shared::Shared;
 
-/// Marks a directory whose logs were all written out before the process ended (Kafka's name for it).
+/// Marks the directory of a cluster that was shut down cleanly (Kafka's name for it).
 const CLEAN_SHUTDOWN_FILE: &str = ".kafka_cleanshutdown";
 /// A directory that file systems create at their root.
 const LOST_AND_FOUND: &str = "lost+found";
@@ -442,7 +442,7 @@ impl Cluster {
             .map(drop)
     }
 
-    /// Vouches for what the metadata log holds.
+    /// Writes a mark to the metadata log.
     fn mark_durable(&self, now_ms: i64) {
         if let Err(error) = self.metadata_log.mark_durable(now_ms) {
             tracing::error!(%error, cluster = %self.id, "the journal cannot be flushed");

@@ -1,4 +1,4 @@
-//! What can go wrong, as callers of the library see it.
+//! Errors of the library.
 
 use std::{convert::Infallible, net::SocketAddr, path::PathBuf};
 
@@ -95,7 +95,7 @@ pub enum HostError {
     },
 }
 
-/// Why a topic could not be created or deleted: a Kafka error code with a text for people.
+/// Why a topic could not be created or deleted: a Kafka error code with a message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct TopicError {
@@ -105,7 +105,7 @@ pub struct TopicError {
     pub message: String,
 }
 
-/// Longest text for people in bytes: it may name what a client sent.
+/// Longest message in bytes: it may contain what a client sent.
 const MESSAGE_BYTES_MAX: usize = 1 << 10;
 
 impl TopicError {
@@ -138,7 +138,7 @@ impl From<ErrorCode> for TopicError {
 pub(crate) struct Unwritten(#[from] std::io::Error);
 
 impl Unwritten {
-    /// Tells people: clients learn a code only.
+    /// Logs the cause: clients get an error code only.
     pub(crate) fn log(&self) {
         tracing::error!(error = %self.0, "the journal cannot be written");
     }
@@ -166,7 +166,7 @@ impl From<Unwritten> for TopicError {
 /// Why a change was not committed to the metadata log of a cluster.
 #[derive(Debug)]
 pub(crate) enum Refusal<E> {
-    /// Whoever decided on the change refused it.
+    /// The decision refused the change.
     Decided(E),
     Unwritten(Unwritten),
 }

@@ -46,7 +46,7 @@ pub struct HostOptions {
     pub durability: Durability,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
-    /// Seed of ids and member names: the library draws no chance of its own.
+    /// Seed of ids and member names: the library has no other source of randomness.
     pub seed: u64,
     /// Descriptors kept open for segments and metadata logs of all clusters.
     pub open_files_max: usize,
@@ -92,7 +92,7 @@ struct Inner {
     shared: Arc<Shared>,
     ports: Arc<Ports>,
     clusters: RwLock<HashMap<String, Arc<Listeners>>>,
-    /// Making, stopping and dropping of clusters happens one at a time per id.
+    /// Held while a cluster of this id is created, stopped or dropped.
     changing: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -155,8 +155,8 @@ impl Host {
         Ok(Self(inner))
     }
 
-    /// Waits until a task has panicked, or ended by itself, without which the clusters are not looked after, and says
-    /// which. Who runs the host should end then.
+    /// Waits until a vital task has panicked or ended by itself, and returns its name. The program should
+    /// exit then.
     pub async fn lost(&self) -> &'static str {
         self.0.shared.process.vital.lost().await
     }
@@ -350,13 +350,13 @@ impl Host {
         ids
     }
 
-    /// What is seen of the topics of a running cluster, by name.
+    /// Observations of the topics of a running cluster, by name.
     pub fn observe_topics(&self, id: &str) -> Option<Vec<TopicObservation>> {
         self.cluster(id).map(|cluster| cluster.observe_topics())
     }
 
-    /// What is seen of the users of a running cluster, by name: those with a connection since it was
-    /// started. Users beyond the first 1,000 are counted together under the empty name.
+    /// Observations of the users of a running cluster, by name: those with a connection since it was started.
+    /// Users beyond the first 1,000 are counted together under the empty name.
     pub fn observe_users(&self, id: &str) -> Option<Vec<UserObservation>> {
         self.cluster(id).map(|cluster| cluster.observe_users())
     }
@@ -375,7 +375,7 @@ impl Host {
         is_own.then(|| options.data_dir.join(CA_FILE))
     }
 
-    /// What is seen of the shared port, if there is one.
+    /// Observation of the shared port, if there is one.
     pub fn observe_shared_port(&self) -> Option<SharedPortObservation> {
         let port = self.0.ports.shared_port.as_ref();
         port.map(|port| port.observe())
@@ -391,7 +391,7 @@ impl Host {
         let ids: Vec<String> = self.0.clusters.read().keys().cloned().collect();
         let mut stopping = tokio::task::JoinSet::new();
         for id in ids {
-            // What a stop waits for is the disk: several at once wait together.
+            // Stopping waits for the disk, so several clusters are stopped at once.
             if stopping.len() >= STOPS_AT_ONCE {
                 stopping.join_next().await;
             }
@@ -421,7 +421,7 @@ impl Inner {
     }
 }
 
-/// Renames first, for good, so that a half-removed directory is never taken for a cluster.
+/// Renames first, durably, so that a half-removed directory is never taken for a cluster.
 fn remove_dir(disk: &Disk, dir: &Path, gone: &Path) -> io::Result<()> {
     match disk.rename(dir, gone) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -432,7 +432,7 @@ fn remove_dir(disk: &Disk, dir: &Path, gone: &Path) -> io::Result<()> {
     disk.remove_dir_all(gone)
 }
 
-/// Looks after all clusters, one after the other, on a blocking thread.
+/// Runs the scheduled tasks of all clusters, one cluster after the other, on a blocking thread.
 async fn run_scheduled_tasks(host: Weak<Inner>, interval: Duration) {
     loop {
         tokio::time::sleep(interval).await;

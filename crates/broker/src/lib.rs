@@ -1,9 +1,9 @@
 //! An embeddable Apache Kafka broker: many clusters in one process.
 //!
-//! A [`Host`] owns what clusters share: threads, one timer, a bounded set of open files, housekeeping.
-//! Each cluster has as many broker ids and listeners as its [`ClusterSpec`] says, its limits enforced on
-//! real traffic, and its records in Apache Kafka's own on-disk format, one physical copy of each
-//! partition whatever replication factor is shown.
+//! A [`Host`] owns what clusters share: threads, one timer, a bounded set of open files, scheduled tasks.
+//! Each cluster has as many broker ids and listeners as its [`ClusterSpec`] says, its limits enforced on real
+//! traffic, and its records in Apache Kafka's own on-disk format, one physical copy of each partition
+//! whatever replication factor is shown.
 //!
 //! Listeners speak PLAINTEXT, SASL_PLAINTEXT, SSL or SASL_SSL, on ports of their own or on one TLS port that
 //! all clusters share ([`SharedPortSpec`]). Topics, users, ACLs and settings are made through Kafka's own

@@ -1,4 +1,4 @@
-//! What a cluster knows besides its records, as a sum of metadata log lines.
+//! Metadata of a cluster: the metadata log and the state that results from it.
 
 pub(crate) mod acl;
 pub(crate) mod credential;

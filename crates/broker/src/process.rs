@@ -1,4 +1,4 @@
-//! What everything in one process shares: the time of day, alarms, threads and chance.
+//! What everything in one process shares: the time of day, alarms, threads and randomness.
 
 use std::sync::Arc;
 

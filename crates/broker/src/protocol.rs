@@ -71,8 +71,8 @@ pub(crate) struct Context {
     pub broker_id: i32,
     pub listener: Arc<str>,
     pub peer: SocketAddr,
-    /// Made by [`Host::connect`](crate::Host::connect): beyond bought bandwidth and outside of what is
-    /// counted. Requests to any broker are answered on it.
+    /// Made by [`Host::connect`](crate::Host::connect): without bandwidth limits and metrics. Requests to any
+    /// broker are answered on it.
     pub is_internal: bool,
     /// The authenticated user; [`ANONYMOUS`] at listeners without authentication.
     pub user: Arc<str>,
@@ -82,7 +82,7 @@ pub(crate) struct Context {
     pub usage: Option<Usage>,
     pub client_id: String,
     pub version: i16,
-    /// How long the connection has to be silent after the answer.
+    /// How long the connection is muted after the answer.
     pub throttle: Duration,
 }
 

@@ -49,7 +49,7 @@ pub struct Authorization {
 }
 
 impl Default for Authorization {
-    /// Open until ACLs are made, as the clusters that vendors sell are.
+    /// Open until ACLs are created.
     fn default() -> Self {
         Self {
             super_users: BTreeSet::new(),
@@ -138,10 +138,10 @@ pub struct ClusterLimits {
 /// How full the disk may become, in percent of [`ClusterLimits::disk_bytes_max`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DiskMarks {
-    /// From here on what retention allows to go is looked for all the time, not now and then.
+    /// From here on retention is applied at every run of the scheduled tasks.
     pub expire_percent: u8,
-    /// From here on the oldest records go, whatever retention says; those of topics that are only
-    /// compacted stay. `None`: never.
+    /// From here on the oldest records are removed, whatever retention says; topics that are only compacted
+    /// are left alone. `None`: never.
     pub trim_percent: Option<u8>,
     /// From here on writes are refused.
     pub refuse_percent: u8,

@@ -1,5 +1,5 @@
-//! For tests, behind the feature `trace`: a cluster without sockets, every change of whose disk is seen and may be
-//! refused. The broker itself never uses this module.
+//! For tests, behind the feature `trace`: a cluster without sockets, on a disk whose every change can be
+//! observed and refused. The broker itself never uses this module.
 
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
@@ -243,7 +243,7 @@ impl TracedCluster {
         self.partition(topic, partition).is_some()
     }
 
-    /// Whether a partition is served: after a failed flush it is not, until it is opened anew.
+    /// Whether a partition is served: after a failed flush it is not, until it is reopened.
     pub fn is_in_service(&self, topic: &str, partition: i32) -> bool {
         let partition = self.partition(topic, partition);
         partition.is_some_and(|partition| partition.watermarks().is_ok())
@@ -277,7 +277,7 @@ impl TracedCluster {
         self.clock.now_ms()
     }
 
-    /// Moves the clock and looks after everything.
+    /// Advances the clock and runs the scheduled tasks.
     pub async fn run_scheduled_tasks(&self, later_ms: i64) {
         self.clock.0.fetch_add(later_ms, Ordering::SeqCst);
         self.cluster.mark_used();
@@ -350,12 +350,12 @@ impl TracedCluster {
         }
     }
 
-    /// Stops as a process does that is asked to.
+    /// A clean shutdown.
     pub async fn close(&self) {
         self.cluster.stop().await.unwrap();
     }
 
-    /// Goes away without writing anything more.
+    /// Stops without writing anything more.
     pub async fn abandon(&self) {
         self.cluster.halt().await;
     }

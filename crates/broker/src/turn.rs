@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Semaphore;
 
-/// Entries of a request that are worked on before others have the thread.
+/// Entries of a request that are processed before it yields.
 const ENTRIES_AT_ONCE: u32 = 64;
 
 /// Pieces of work that a host does at the same time: half of its cores serve other requests meanwhile.
@@ -87,8 +87,7 @@ impl Turns {
     }
 }
 
-/// Lets others have the thread between the entries of a long request. It is then that the request ends if
-/// its client has gone.
+/// Yields between the entries of a long request, which is also where it ends if its client disconnects.
 pub(crate) struct Pace {
     left: u32,
 }

@@ -31,8 +31,8 @@ pub(crate) enum Election {
     Unclean,
 }
 
-/// A partition's replicas with ids of brokers that are there: replicas of brokers that a smaller plan removed
-/// are placed on the remaining ones.
+/// The replicas of a partition on existing brokers: replicas of brokers that a smaller plan removed are
+/// placed on the remaining ones.
 fn present(replicas: &[i32], brokers: i32) -> Vec<i32> {
     let mut present = Vec::with_capacity(replicas.len());
     for id in replicas.iter().map(|id| id % brokers.max(1)) {
@@ -60,7 +60,7 @@ impl Cluster {
         self.spec().brokers.len() as i32
     }
 
-    /// Does something with the brokers that run.
+    /// Calls `work` with the live brokers.
     pub(crate) fn with_live_brokers<T>(&self, work: impl FnOnce(LiveBrokers<'_>) -> T) -> T {
         let stopped = self.stopped.read().clone();
         work(LiveBrokers {
@@ -69,7 +69,7 @@ impl Cluster {
         })
     }
 
-    /// The broker that coordinates a group or a transactional id: the next one while it is stopped.
+    /// The broker that coordinates a group or a transactional id: the next one while it is fenced.
     pub(crate) fn coordinator(&self, key: &str) -> i32 {
         self.with_live_brokers(|live| {
             let first = (crc32c::crc32c(key.as_bytes()) % live.brokers as u32) as i32;
@@ -107,8 +107,8 @@ impl Cluster {
         self.with_live_brokers(|live| leadership.in_sync(&self.replicas(partition), live))
     }
 
-    /// What acks=all asks before it appends. From Kafka 3.7 on `min.insync.replicas` is at most the number of
-    /// replicas that the partition has (KAFKA-15583).
+    /// Checked before appending with acks=all. From Kafka 3.7 on `min.insync.replicas` is at most the number
+    /// of replicas that the partition has (KAFKA-15583).
     pub(crate) fn has_enough_replicas(&self, partition: &Partition, min_insync: usize) -> bool {
         if min_insync <= 1 {
             return true;
@@ -124,7 +124,7 @@ impl Cluster {
     fn in_sync_count(&self, partition: &Partition) -> usize {
         let stopped = self.stopped.read().clone();
         if stopped.is_empty() {
-            // Only a plan with fewer brokers makes it less than the replicas.
+            // Fewer than the replicas only if a plan has fewer brokers.
             return partition.replicas.len().min(self.brokers_count() as usize);
         }
         self.with_live_brokers(|live| {
@@ -133,7 +133,7 @@ impl Cluster {
         })
     }
 
-    /// Records of the leaders that change when these brokers are stopped.
+    /// Records of the leaders that change when these brokers are fenced.
     fn elections(&self, state: &ClusterState, stopped: &BTreeSet<i32>) -> Vec<MetadataRecord> {
         let spec = self.spec();
         let live = LiveBrokers {
@@ -321,7 +321,7 @@ impl Cluster {
         })
     }
 
-    /// Gives partitions back to their first replicas some time after a broker was started.
+    /// Preferred election for all partitions, some time after a broker was started.
     pub(crate) fn elect_preferred_leaders(&self, now_ms: i64) {
         if now_ms < self.schedule.preferred_election_ms.load(Ordering::Relaxed) {
             return;

@@ -55,7 +55,7 @@ impl Cluster {
             };
             let partition = &partitions[at];
             match partition.trim(now_ms) {
-                // What is left of this one is not durable yet.
+                // What remains of this partition is not durable yet.
                 Ok(0) => {}
                 Ok(freed) => {
                     trimmed += freed;

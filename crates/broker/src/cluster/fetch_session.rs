@@ -16,14 +16,14 @@ use crate::error::ErrorCode;
 
 /// Sessions of one cluster (Kafka's `max.incremental.fetch.session.cache.slots`).
 const SESSIONS_MAX: usize = 1000;
-/// A session that was not used for so long makes room for any other, and one that is older makes room for a
-/// larger one (Kafka's `MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS`).
+/// A session unused for so long may be evicted for any other, and one older than that for a larger one
+/// (Kafka's `MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS`).
 const EVICTION_MS: i64 = 120_000;
-/// Memory for all sessions of one cluster. A consumer that finds no room fetches without a session.
+/// Memory for all sessions of one cluster. Beyond it, consumers fetch without a session.
 const SESSIONS_BYTES_MAX: usize = 16 << 20;
-/// What one partition of a session takes, without the name of its topic.
+/// Memory of one partition of a session, without the name of its topic.
 const PARTITION_BYTES: usize = 256;
-/// What a session takes besides its partitions.
+/// Memory of a session besides its partitions.
 const SESSION_BYTES: usize = 512;
 /// The epoch of a request for a new session.
 const EPOCH_INITIAL: i32 = 0;
@@ -77,11 +77,11 @@ pub(crate) struct Position {
 pub(crate) struct Wanted {
     pub key: PartitionKey,
     pub position: Position,
-    /// What the topic is called that has the id; `None` while there is none.
+    /// Name of the topic with this id; `None` if there is none.
     pub name: Option<Arc<str>>,
 }
 
-/// What an answer says of a partition, as far as a session looks at it.
+/// The fields of a partition's answer that a session compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub has_records: bool,
@@ -124,7 +124,7 @@ pub(crate) struct Session {
     epoch: i32,
     has_ids: bool,
     partitions: HashMap<PartitionKey, Cached>,
-    /// The order of fetching: who got records goes to the end, so that all are served (KIP-74).
+    /// Order of fetching: a partition that returned records goes to the end, so that all are served (KIP-74).
     turns: BTreeMap<u64, PartitionKey>,
     next_turn: u64,
     bytes: usize,
@@ -263,8 +263,7 @@ impl Slots {
         self.by_id.len() < SESSIONS_MAX && self.bytes + bytes <= SESSIONS_BYTES_MAX
     }
 
-    /// Removes one session that is worth less than a new one of this many partitions. Returns whether
-    /// there was one.
+    /// Evicts one session for a new one with this many partitions. Returns whether there was one to evict.
     fn evict(&mut self, partitions: usize, now_ms: i64) -> bool {
         let oldest = self
             .by_id
@@ -291,8 +290,8 @@ impl Slots {
 pub(crate) struct FetchSessions(Mutex<Slots>);
 
 impl FetchSessions {
-    /// Finds the session of a request and what it fetches, which of an incremental request is everything
-    /// that the session knows.
+    /// Finds the session of a request and the partitions to fetch: for an incremental request, all partitions
+    /// of the session.
     ///
     /// # Errors
     /// FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH, FETCH_SESSION_TOPIC_ID_ERROR.
@@ -361,7 +360,7 @@ impl FetchSessions {
         let before = std::mem::replace(&mut slot.bytes, session.bytes);
         slots.bytes = slots.bytes - before + session.bytes;
         if slots.bytes > SESSIONS_BYTES_MAX {
-            // The consumer starts again with a request for all that it wants.
+            // The consumer starts again with a full request.
             slots.remove(id);
             return Err(ErrorCode::FetchSessionIdNotFound);
         }
@@ -407,7 +406,7 @@ impl FetchSessions {
         }
     }
 
-    /// Takes a new session in, if there is room or room can be made; otherwise there is none.
+    /// Keeps a new session, if there is room or one can be evicted.
     fn keep(&self, session: Session, now_ms: i64, mut chance: impl FnMut() -> i32) -> i32 {
         let (partitions, bytes) = (session.partitions.len(), session.bytes);
         if bytes > SESSIONS_BYTES_MAX {

@@ -1,4 +1,4 @@
-//! What is seen of a cluster, its topics, users and groups.
+//! Observations of a cluster, its topics, users and groups.
 
 use std::collections::HashMap;
 
@@ -80,7 +80,7 @@ pub struct PartitionLag {
     pub partition: i32,
     /// Where the group goes on reading.
     pub committed_offset: i64,
-    /// Where the next record will be that consumers see.
+    /// The high watermark.
     pub end_offset: i64,
 }
 
@@ -107,7 +107,7 @@ pub struct GroupObservation {
 }
 
 impl GroupObservation {
-    /// Offsets that the group has not come to, in all partitions together.
+    /// Lag of the group over all partitions.
     pub fn lag(&self) -> u64 {
         self.partitions.iter().map(PartitionLag::lag).sum()
     }

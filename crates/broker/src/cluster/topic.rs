@@ -1,4 +1,4 @@
-//! Topics of a cluster are made, changed and deleted: in its metadata log first, then where they run.
+//! Creating, changing and deleting topics: first in the metadata log, then in memory.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -25,8 +25,7 @@ use crate::{
 const PARTITIONS_PER_TOPIC_MAX: i32 = 100_000;
 
 impl Cluster {
-    /// Kafka's rules for replicas that are chosen by hand. Which brokers lead is part of it: the first of
-    /// each list that runs.
+    /// Kafka's rules for manual replica assignments. The first live broker of each list leads.
     pub(crate) fn check_assignments(
         &self,
         assignments: &[Vec<i32>],
@@ -233,9 +232,10 @@ impl Cluster {
             Ok::<_, TopicError>((self.place(state, &mut record, 0), ()))
         })?;
         let cluster = self.clone();
-        // A task of its own: it goes on when the client does not wait.
+        // A task of its own: it continues if the client disconnects.
         let taken_up = self.tasks.spawn(async move {
-            // Nobody produces to it before: records never lie beside a metadata log that does not know them.
+            // The topic can be produced to only afterwards, so that no records exist that the metadata log
+            // does not know.
             cluster.metadata_log.flush(position).await?;
             Ok(cluster.apply_topic(record))
         });
@@ -244,7 +244,7 @@ impl Cluster {
         taken_up.await.unwrap_or_else(cancelled)
     }
 
-    /// Has a topic of the metadata log produced to, as it is there by now.
+    /// Applies the current record of a topic, so that it can be produced to.
     fn apply_topic(&self, record: TopicRecord) -> Arc<Topic> {
         let _turn = self.topics.lock_changes();
         let known = self
@@ -256,8 +256,8 @@ impl Cluster {
         topic
     }
 
-    /// Places the partitions from `from` on that are not placed by hand, and says what the metadata log has to
-    /// know of the topic. They simply follow each other while all brokers run.
+    /// Assigns replicas to the partitions from `from` on, unless they are assigned manually, and returns the
+    /// records of leaders. While all brokers are live, assignments are round-robin and not stored.
     fn place(
         &self,
         state: &ClusterState,
@@ -320,9 +320,9 @@ impl Cluster {
         let partitions = topic.partitions();
         let dirs = partitions.iter().map(|partition| partition.delete());
         let (cluster, name, dirs) = (self.clone(), name.to_owned(), dirs.collect());
-        // A task of its own: it goes on when the client does not wait.
+        // A task of its own: it continues if the client disconnects.
         let cleared = self.tasks.spawn(async move {
-            // Records go when it is settled that the topic does.
+            // Records are removed when the deletion is durable.
             cluster.metadata_log.flush(position).await?;
             cluster.clear_topic(name, dirs).await
         });
@@ -334,8 +334,7 @@ impl Cluster {
         Ok(topic)
     }
 
-    /// Takes the directories of a deleted topic out of the way, for good, and frees its name; they are
-    /// removed afterwards.
+    /// Renames the directories of a deleted topic, durably, and frees its name; they are removed afterwards.
     async fn clear_topic(
         self: &Arc<Self>,
         name: String,
@@ -361,7 +360,7 @@ impl Cluster {
             .await
             .unwrap_or_else(|_| Err(std::io::Error::other("the deletion was cancelled")))?;
         let disk = self.shared.files.disk().clone();
-        // What is left after a crash is removed when the cluster is opened.
+        // What a crash leaves is removed when the cluster is opened.
         self.tasks.spawn_blocking(move || {
             for dir in gone {
                 if let Err(error) = disk.remove_dir_all(&dir) {

@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl Cluster {
-    /// Makes a user a super user, or takes that away. Returns whether there is such a user.
+    /// Makes a user a super user, or an ordinary one. Returns whether there is such a user.
     ///
     /// # Errors
     /// [`HostError::InvalidUser`] if the name is reserved; if the metadata log cannot be written.

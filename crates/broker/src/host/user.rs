@@ -12,8 +12,9 @@ use crate::{
 };
 
 impl Host {
-    /// Makes a user of a running cluster have this password for every mechanism. Only salted keys are
-    /// kept. Connections that are open stay so. May be repeated: nothing is written then.
+    /// Sets the password of a user of a running cluster for every mechanism, creating the user if needed.
+    /// Only salted keys are kept. Connections that are open stay so. May be repeated: nothing is written
+    /// then.
     ///
     /// # Errors
     /// If the cluster does not run, or name or password cannot be used: a name has 1 to 255 bytes of
@@ -49,7 +50,7 @@ impl Host {
         })
     }
 
-    /// Makes a user a super user, who may do everything whatever ACLs say, or takes that away; at once, for
+    /// Makes a user a super user, who may do everything whatever ACLs say, or an ordinary one; at once, for
     /// open connections, too. Returns whether there is such a user. May be repeated.
     ///
     /// At listeners without authentication the user is `ANONYMOUS`: making it a super user opens a cluster
@@ -67,7 +68,7 @@ impl Host {
         cluster.change_super_user(name, is_super).await
     }
 
-    /// Forgets a user's password, and that it is a super user. Connections that are open stay so, as with
+    /// Deletes a user's password; it is no super user any more. Connections that are open stay so, as with
     /// Apache Kafka. May be repeated.
     ///
     /// # Errors

@@ -23,7 +23,7 @@ use super::{
     segments::UnifiedLog,
 };
 
-/// Bytes of keys remembered in one run; what is behind is left to the next (Kafka's
+/// Bytes of keys in memory in one run; what follows is left to the next (Kafka's
 /// `log.cleaner.dedupe.buffer.size` is 128 MiB for all threads).
 const KEY_BYTES_MAX: usize = 64 << 20;
 
@@ -42,7 +42,7 @@ pub(crate) struct CompactionRules {
     pub now_ms: i64,
 }
 
-/// Segments to be compacted, taken down under the partition's lock; worked on without it.
+/// Segments to be compacted; listed under the partition's lock, compacted without it.
 pub(crate) struct CompactionPlan {
     disk: Disk,
     dir: PathBuf,
@@ -63,7 +63,7 @@ struct Source {
     file: super::file::CachedFile,
 }
 
-/// A segment written anew, waiting to take the place of others.
+/// A rewritten segment that will replace others.
 struct Cleaned {
     base_offset: i64,
     replaces: Vec<i64>,
@@ -80,7 +80,7 @@ pub(crate) struct Compacted {
     pub clean_offset: i64,
 }
 
-/// What is left to do when new segments have taken the place of old ones.
+/// What remains to be done after segments were replaced.
 #[derive(Default)]
 pub(crate) struct Installed {
     pub freed_bytes: u64,
@@ -168,7 +168,7 @@ impl UnifiedLog {
     }
 
     /// Puts the new segments in the place of the old ones, between [`Compacted::prepare`] and
-    /// [`Compacted::finish`]. Nothing happens if the old ones are not there any more.
+    /// [`Compacted::finish`]. Does nothing if the old ones are gone.
     pub(crate) fn install(
         &mut self,
         compacted: &Compacted,
@@ -310,7 +310,7 @@ impl CompactionPlan {
                     return true;
                 }
                 let body = &bytes[HEADER_BYTES..];
-                // Of a batch that cannot be read to its end, what was read counts: it is kept as it is.
+                // A batch that cannot be read to its end is kept as it is; the keys read so far count.
                 let _ = record::visit(header, body, UNPACKED_BYTES_MAX, |record| {
                     if let Some(key) = record.key
                         && latest

@@ -1,8 +1,8 @@
-//! Opening a log that lies on disk, whether it was closed well or the process was killed.
+//! Opening a log on disk, whether it was closed cleanly or not.
 //!
-//! The index of a segment is written after its batches were made durable, so everything before the
-//! last index entry is sound; only the tail behind it is read, checked and cut at the first batch that
-//! is torn. What producers did since their last snapshot is read from the same tail.
+//! The index of a segment is written after its batches were made durable, so everything before the last index
+//! entry is sound; only the tail behind it is read, checked and cut at the first batch that is torn. The
+//! state of producers since the last snapshot is rebuilt from the same tail.
 
 use std::{
     io,
@@ -66,7 +66,7 @@ pub(crate) fn open(
     let bases = &found.segments;
     let first_offset = bases.first().or(found.snapshots.last());
     let Some(first_offset) = first_offset.copied().filter(|_| !bases.is_empty()) else {
-        // A partition that had segments has one for ever: the last keeps the end of the log.
+        // A partition that had segments always keeps the last one, which holds the end of the log.
         if let Some(durable_offset) = found.snapshots.last() {
             return Err(damaged(&dir, log_start_offset, *durable_offset));
         }
@@ -101,7 +101,8 @@ pub(crate) fn open(
         .last()
         .is_some_and(|active| active.size_bytes == 0)
     {
-        // Made a moment before the process was killed, maybe: its name is durable with the next flush.
+        // It may have been created just before the process was killed: its name is durable with the next
+        // flush.
         log.dir_changes += 1;
     }
     if log.end_offset > log.checkpoint_offset {
@@ -145,7 +146,7 @@ fn read_segments(
     Ok(())
 }
 
-/// What was on stable storage is not there: whatever is left is kept as it is for people to look at.
+/// Durable records are missing: what is left is kept as it is, for an operator to look at.
 fn damaged(place: &Path, end_offset: i64, durable_offset: i64) -> io::Error {
     let text = format!(
         "{} is damaged at offset {end_offset}, although everything before {durable_offset} was on stable storage",
@@ -210,7 +211,7 @@ fn recover_segment(
     let mut end_offset = log.end_offset.max(base_offset);
     let sound = segment::scan(&file, start, file_bytes, |header, position, bytes| {
         if position >= scan_start {
-            // Behind the tail there may be remains of what was written there once.
+            // After the tail there may be remains of earlier writes.
             if !batch::crc_is_valid(bytes, header) || header.base_offset < end_offset {
                 return false;
             }

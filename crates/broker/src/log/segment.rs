@@ -60,7 +60,7 @@ struct Indexes {
     is_loaded: bool,
 }
 
-/// What is missing on disk to find this segment again without reading all of it.
+/// Index entries that are not on disk yet.
 pub(crate) struct SegmentCheckpoint {
     pub base_offset: i64,
     pub file: CachedFile,
@@ -106,7 +106,7 @@ impl Segment {
         let file = segment.file.open()?.metadata()?;
         segment.size_bytes = file.len();
         segment.appended_ms = unix_ms(file.modified()?);
-        // Not every file system knows when a file was made.
+        // Not every file system stores creation times.
         segment.created_ms = file.created().map_or(segment.appended_ms, unix_ms);
         segment.index.is_loaded = false;
         segment.load_index()?;
@@ -120,8 +120,8 @@ impl Segment {
         Ok(segment)
     }
 
-    /// What retention looks at: the largest timestamp, or the last append if no record has one (Kafka's
-    /// `LogSegment.largestTimestamp`).
+    /// The time that retention compares: the largest timestamp, or the last append if no record has one
+    /// (Kafka's `LogSegment.largestTimestamp`).
     pub(crate) fn age_from_ms(&self) -> i64 {
         match self.max_timestamp_ms {
             ..0 => self.appended_ms,
@@ -230,7 +230,7 @@ impl Segment {
         Ok(())
     }
 
-    /// Takes note of the batch that lies at the end of what is known.
+    /// Updates the index for the batch at the end of the segment.
     pub(crate) fn note(&mut self, header: &BatchHeader, index_interval_bytes: u64) {
         if self.size_bytes == 0 {
             self.first_timestamp_ms = header.time_ms();
@@ -291,7 +291,7 @@ impl Segment {
         Ok(entry.map_or(0, |entry| u64::from(entry.position)))
     }
 
-    /// The last place at or before `position` of which the index knows that a batch ends there.
+    /// The last batch boundary at or before `position` that the index knows.
     pub(crate) fn boundary_before(&mut self, position: u64) -> io::Result<u64> {
         if position >= self.size_bytes {
             return Ok(self.size_bytes);
@@ -325,8 +325,8 @@ impl Segment {
         scan(&self.file, position, self.size_bytes, visit)
     }
 
-    /// Cuts the file behind the last sound batch, for good: what was there must not come back behind
-    /// batches that are written in its place.
+    /// Cuts the file after the last valid batch, durably: the removed bytes must not reappear after new
+    /// batches.
     pub(crate) fn truncate(&mut self, size_bytes: u64) -> io::Result<()> {
         self.file.truncate(size_bytes)?;
         self.file.sync()?;
@@ -383,7 +383,7 @@ impl Segment {
 
     /// Removes the files.
     pub(crate) fn delete(&self) -> io::Result<()> {
-        // Whoever reads it still has planned to do so before.
+        // Reads that are in progress hold the file open.
         self.file.retire();
         for extension in ["log", "index", "timeindex", "txnindex", "snapshot"] {
             let path = self.dir.join(file_name(self.base_offset, extension));

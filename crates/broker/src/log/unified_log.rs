@@ -35,7 +35,7 @@ pub(crate) struct AppendInfo {
     pub end_offset: i64,
     pub size_bytes: u64,
     pub is_duplicate: bool,
-    /// Stamped on the batch at append, on the first one if this repeats it; -1 if it keeps its producer's time.
+    /// LogAppendTime of the batch (of the original for a duplicate); -1 with CreateTime.
     pub log_append_time_ms: i64,
 }
 
@@ -67,7 +67,7 @@ pub(crate) struct UnifiedLog {
     pub(super) dir_changes: u64,
     /// … and how many of these changes are.
     dir_changes_durable: u64,
-    /// Set when the disk refused something: the log answers KAFKA_STORAGE_ERROR until it is opened anew.
+    /// Set when a write failed: the log answers KAFKA_STORAGE_ERROR until it is reopened.
     pub(super) is_failed: bool,
 }
 
@@ -248,7 +248,8 @@ impl UnifiedLog {
             active.seal()?;
         }
         let segment = Segment::create(&self.dir, &self.files, self.end_offset, now_ms);
-        // The file is there from now on: its name keeps the end of the log when all before it is removed.
+        // The file exists from now on: its name preserves the end of the log when all segments before it are
+        // removed.
         segment.file().create()?;
         self.dir_changes += 1;
         self.segments.push(segment);
@@ -568,7 +569,7 @@ impl UnifiedLog {
     }
 }
 
-/// A batch in which a time is looked for, taken out of the log: to unpack it the log's lock is not needed.
+/// A batch in which a timestamp is looked for: it is decompressed without the log's lock.
 pub(crate) struct BatchOfTime {
     header: BatchHeader,
     body: Vec<u8>,
@@ -594,7 +595,7 @@ impl BatchOfTime {
         });
         match read {
             Ok(()) => found,
-            // Records that cannot be unpacked are answered with their batch.
+            // If records cannot be decompressed, the answer is their batch.
             Err(_) => Some(OffsetAndTimestamp {
                 offset: header.base_offset.max(self.from_offset),
                 timestamp_ms: header.max_timestamp,

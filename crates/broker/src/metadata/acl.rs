@@ -1,4 +1,5 @@
-//! Access control lists (KIP-11, KIP-290): what they say, and the set of a cluster, ready to be asked.
+//! Access control lists (KIP-11, KIP-290): entries, filters, and the set of a cluster that authorization
+//! looks up.
 //!
 //! The rules are those of Kafka's `StandardAuthorizer`: a DENY that fits beats every ALLOW; permission to
 //! read, write, delete or alter implies permission to describe; a resource with ACLs that do not fit is
@@ -193,7 +194,7 @@ impl AclFilter {
     }
 }
 
-/// What an ACL says to a principal that it is for.
+/// The rule of an ACL for one principal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Rule {
     host: String,
@@ -292,7 +293,7 @@ pub(crate) enum AuthorizationResult {
     Denied,
 }
 
-/// The ACLs of a cluster. Asking looks up the names that may apply, never at all of them.
+/// The ACLs of a cluster. Authorization looks up only names that may apply.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct AclSet {
     types: BTreeMap<ResourceType, Patterns>,
@@ -402,7 +403,7 @@ impl AclSet {
         })
     }
 
-    /// What they say of an operation on one resource.
+    /// Whether an operation on one resource is allowed.
     pub(crate) fn authorization(
         &self,
         requester: Requester<'_>,

@@ -112,7 +112,7 @@ pub(crate) struct ScramCredential {
 }
 
 impl ScramCredential {
-    /// From the password as it was typed. Takes milliseconds: not for an asynchronous thread.
+    /// From the plain password. Takes milliseconds: not for an asynchronous thread.
     pub(crate) fn from_password(
         mechanism: ScramMechanism,
         password: &[u8],
@@ -140,8 +140,7 @@ impl ScramCredential {
         }
     }
 
-    /// What a user who does not exist seems to have: always the same for the same name, and no password
-    /// fits it.
+    /// The credential of an unknown user: always the same for the same name, and no password matches it.
     pub(crate) fn imaginary(mechanism: ScramMechanism, secret: &[u8], user: &str) -> Self {
         let derive = |what: &[u8]| {
             let name = mechanism.sasl().name().as_bytes();

@@ -32,10 +32,10 @@ fn is_partition_name(name: &str) -> bool {
     })
 }
 
-/// Clears away directories of partitions that the metadata log does not know, and returns the sizes of those that it
-/// does. Partitions that were deleted, and those without records, are removed. Records are set aside under
-/// another name: what is not known may be known to the backup of a metadata log. All of that is for good when this
-/// returns, so that a topic of the same name does not find them. What is no partition is left alone.
+/// Clears away directories of partitions that the metadata log does not know, and returns the sizes of those
+/// that it does. Partitions that were deleted, and those without records, are removed. Records are set aside
+/// under another name: what is not known may be known to the backup of a metadata log. All of that is durable
+/// when this returns, so that a new topic of the same name does not find them. Other entries are left alone.
 pub(crate) fn clear_strays(
     dir: &Path,
     disk: &Disk,

@@ -14,7 +14,7 @@ use crate::{
     protocol::answer::{Answer, Part},
 };
 
-/// Bytes of a file that are sent, or copied, at a time: what one connection may hold up others for.
+/// Bytes of a file that are sent or copied at a time, before other connections get the thread.
 const CHUNK_BYTES: usize = 256 << 10;
 
 /// A client that takes nothing of its answer for this long is disconnected.

@@ -1,4 +1,4 @@
-//! The first words of a connection whose listener wants to know who it is.
+//! Authentication of connections at SASL listeners.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::{
 
 /// Largest frame before authentication (Kafka's `sasl.server.max.receive.size`).
 const FRAME_BYTES_MAX: usize = 512 << 10;
-/// Who has not authenticated within this time is disconnected.
+/// A client that has not authenticated within this time is disconnected.
 const TIME_MAX: Duration = Duration::from_secs(60);
 /// A refusal takes this long, whatever it was that was wrong (Kafka's
 /// `connection.failed.authentication.delay.ms`). It also hides how long the check took.
@@ -30,7 +30,7 @@ pub(crate) struct Renewal<'a> {
     pub frame: Bytes,
 }
 
-/// Lets the client authenticate, and sets the user of the connection. `None`: it has gone.
+/// Authenticates the client and sets the user of the connection. `None`: the client disconnected.
 pub(crate) async fn authenticate(
     context: &mut Context,
     stream: &mut Stream,

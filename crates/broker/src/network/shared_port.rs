@@ -36,8 +36,8 @@ use crate::{
 /// Clients that may be shaking hands at a time; others wait to be accepted.
 const HANDSHAKES_MAX: usize = 1_024;
 
-/// A listener that was closed less than this ago may come back, as that of a broker that was stopped: its
-/// clients are only disconnected, which they take for a reason to try again. Most take an alert for the end.
+/// A listener that was closed less than this ago may come back, as that of a fenced broker: its clients are
+/// disconnected without an alert, so that they try again. Most give up after an alert.
 const RETURN_TIME_MAX: Duration = Duration::from_secs(86_400);
 /// Names of closed listeners that are remembered; beyond it all are forgotten.
 const CLOSED_MAX: usize = 10_000;
@@ -108,7 +108,7 @@ pub(crate) struct SharedPort {
     pub local_address: SocketAddr,
     pub advertised_port: u16,
     names: RwLock<Names>,
-    /// Until then clusters are being started, and an unknown name may be that of the next one.
+    /// Until then clusters are being started, and an unknown name may belong to one of them.
     settled: Instant,
     refused: AtomicU64,
     handshakes: Arc<Semaphore>,
@@ -218,7 +218,7 @@ impl SharedPort {
         }
     }
 
-    /// Finds the listener that the client wants, and hands the connection over to it.
+    /// Finds the listener by the client's server name, and passes the connection to it.
     async fn welcome(&self, stream: TcpStream, peer: SocketAddr, turn: OwnedSemaphorePermit) {
         let deadline = Instant::now() + HANDSHAKE_TIME_MAX;
         let found = tokio::time::timeout_at(deadline, self.find(stream)).await;

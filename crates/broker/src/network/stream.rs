@@ -19,10 +19,10 @@ use tokio_rustls::server::TlsStream;
 const READ_AHEAD_BYTES: usize = 2 << 10;
 /// Bytes that are asked of a socket at a time: several requests of a producer in one call.
 const SOCKET_READ_BYTES: usize = 128 << 10;
-/// How often it is looked whether a client that sends ahead is still there while a request is served.
+/// How often a connection with pipelined requests is checked for its end while a request is served.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A client that does not take the good-bye for this long gets none.
+/// Longest time for the closing alert of TLS.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Both ends of a connection.
@@ -90,7 +90,7 @@ impl Stream {
 }
 
 impl Stream {
-    /// Says good-bye where the client would otherwise take the end for an attack (TLS `close_notify`).
+    /// Sends `close_notify` on TLS connections: without it the client takes the end for a truncation attack.
     pub(crate) async fn close(&mut self) {
         if let Self::Tls(stream) = self {
             // It is closed in any case.

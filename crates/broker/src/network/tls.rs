@@ -160,7 +160,7 @@ impl Tls {
             making: tokio::sync::Mutex::default(),
         });
         if let Source::Files(_) = &tls.source {
-            // Whoever gives files wants to know now whether they are of use.
+            // Fails early if the given files cannot be used.
             let made = tls.make(&tls.key_of(&Names::default()), now_ms);
             made.map_err(|error| invalid(error_text(&error)))?;
         }
@@ -215,7 +215,7 @@ impl Tls {
         Ok(config)
     }
 
-    /// What to answer clients with that come to these names.
+    /// The configuration for clients of these names.
     pub(crate) async fn config(
         self: &Arc<Self>,
         names: &Names,
@@ -254,7 +254,7 @@ impl Tls {
         Some(ready.config.clone())
     }
 
-    /// Shakes hands with a client that came to these names.
+    /// Performs the handshake with a client of these names.
     pub(crate) async fn accept(
         self: &Arc<Self>,
         stream: TcpStream,

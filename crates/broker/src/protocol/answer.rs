@@ -1,4 +1,4 @@
-//! Answers as they go out: bytes that were made for them, and places in files that the kernel sends.
+//! Answers as they are sent: encoded bytes, and slices of files that the kernel sends.
 
 use bytes::Bytes;
 

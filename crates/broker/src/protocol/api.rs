@@ -79,7 +79,7 @@ pub(crate) fn is_produce(frame: &[u8]) -> bool {
     frame.starts_with(&(ApiKey::Produce as i16).to_be_bytes())
 }
 
-/// What a request is, and how it is answered.
+/// Start of a request's header: key, version and correlation id.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct At {
     key: i16,
@@ -286,7 +286,7 @@ macro_rules! apis {
             $body: Body,
             $at: At,
         ) -> Result<Reply, ProtocolError> {
-            // The request is taken out of its frame here: whatever waits does not hold the frame.
+            // The request is decoded here, so that nothing that waits keeps the frame in memory.
             match key {
                 $(ApiKey::$special => $serve,)*
                 $(ApiKey::$key => {

@@ -124,7 +124,7 @@ async fn heartbeat(
         .unwrap_or(Err(ErrorCode::UnknownMemberId))
 }
 
-/// Looks for the topics of the group's patterns, as far as that is not known, before the group is locked.
+/// Evaluates the group's patterns, unless that is done already, before the group is locked.
 ///
 /// # Errors
 /// INVALID_REGULAR_EXPRESSION if the pattern that the member comes with is not one, or too large.
@@ -149,7 +149,7 @@ async fn find_topics(
     for text in unsought {
         let is_new = new == Some(text.as_str());
         let all = match pattern::find(context.cluster.turns(), &text, topics).await {
-            // One that a version took which had other bounds.
+            // A pattern that an earlier version with other bounds has accepted.
             Err(ErrorCode::InvalidRegularExpression) if !is_new => Found::nothing(topics),
             all => all?,
         };
@@ -300,7 +300,7 @@ fn describe_one(context: &Context, id: GroupId, with_operations: bool) -> Descri
     }
 }
 
-/// The topics that the members of a described group have, or shall have.
+/// The topics of the current and target assignments of a described group.
 fn described_topics(group: &DescribedGroup) -> impl Iterator<Item = &DescribedPartitions> {
     group.members.iter().flat_map(|member| {
         let assigned = member.assignment.topic_partitions.iter();

@@ -1,7 +1,7 @@
 //! The answer to a fetch, written so that records need not be in memory.
 //!
 //! Everything but the frame around the partitions is left to the message types; the records are the last
-//! field of a partition, so that a place in a file can take their place.
+//! field of a partition, so that a slice of a file can replace them.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::{

@@ -1,4 +1,4 @@
-//! Membership: JoinGroup, SyncGroup, Heartbeat, LeaveGroup, and what administrators ask of groups.
+//! JoinGroup, SyncGroup, Heartbeat, LeaveGroup, and the admin requests about groups.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -104,8 +104,8 @@ pub(crate) async fn join_group(
     }
 }
 
-/// The protocols of a member, each once, taken out of the request: what is kept of it must not keep all of
-/// it.
+/// The protocols of a member, each once, taken out of the request: what the group keeps must not hold the
+/// whole request in memory.
 fn kept(protocols: &[JoinGroupRequestProtocol]) -> Vec<(String, Bytes)> {
     let mut names = HashSet::new();
     let each = protocols
@@ -178,7 +178,7 @@ pub(crate) async fn sync_group(
         Ok(Step::Ready(answer)) => answer,
         Ok(Step::Wait(receiver)) => receiver.await.unwrap_or(Err(ErrorCode::UnknownMemberId)),
     };
-    // Nobody acts on an assignment that a restart would forget.
+    // No member gets an assignment that a restart would lose.
     let saved = context.cluster.groups().saved(&group).await;
     match answer.and_then(|synced| saved.map(|()| synced)) {
         Ok(Synced {

@@ -99,8 +99,7 @@ pub(crate) async fn list_offsets(
     ListOffsetsResponse::default().with_topics(topics)
 }
 
-/// What is looked for by time may have to be unpacked: that is done on a blocking thread, one partition in
-/// a turn.
+/// Finding a timestamp may decompress batches: that is done on a blocking thread, one partition a turn.
 async fn find_in_turn(
     context: &Context,
     log: Arc<Partition>,
@@ -159,7 +158,7 @@ pub(crate) async fn offset_for_leader_epoch(
     context: &mut Context,
     request: OffsetForLeaderEpochRequest,
 ) -> OffsetForLeaderEpochResponse {
-    // Brokers ask this of each other, and so do programs that act as one.
+    // Also sent by brokers and by programs that act as one.
     let may_all = context.may(
         AclOperation::ClusterAction,
         ResourceType::Cluster,

@@ -28,7 +28,7 @@ use crate::{
 /// Partitions in one DescribeTopicPartitions answer (Kafka's `max.request.partition.size.limit`).
 const PARTITIONS_PER_ANSWER_MAX: usize = 2_000;
 
-/// What the client may connect to, and who leads what.
+/// Brokers that clients can connect to, topics and leaders.
 pub(crate) async fn metadata(context: &mut Context, request: MetadataRequest) -> MetadataResponse {
     let cluster = context.cluster.clone();
     let brokers = cluster

@@ -88,16 +88,16 @@ pub(crate) enum Finished {
     Answer(ProduceResponse),
     /// Nothing: acks=0, and all went well.
     Unanswered,
-    /// Nothing, but something was refused: that its connection is closed is the only sign that a producer with
-    /// acks=0 gets, upon which it looks for the leaders anew (`KafkaApis.handleProduceRequest`).
+    /// Nothing, but something was refused: closing the connection is the only sign for a producer with
+    /// acks=0, which then refreshes its metadata (`KafkaApis.handleProduceRequest`).
     Refused,
 }
 
 /// Most faulty records that one answer reports.
 const RECORD_FAULTS_MAX: usize = 10_000;
-/// A batch of more records is looked through beside the threads that serve …
+/// A batch of more records is validated on a blocking thread …
 const RECORDS_AT_ONCE_MAX: i32 = 10_000;
-/// … as is one that unpacks to more.
+/// … as is one that decompresses to more.
 const UNPACKED_AT_ONCE_BYTES_MAX: u64 = 128 << 10;
 
 /// Appends in the order of arrival. Durability is waited for in [`Produced::finish`], so that requests of
@@ -218,7 +218,7 @@ fn read_headers(request: &ProduceRequest) -> Vec<Option<BatchHeader>> {
         .collect()
 }
 
-/// What can be believed of a transaction's batch.
+/// The header of a transactional batch, if it is plausible.
 fn transactional(header: Option<&BatchHeader>) -> Option<&BatchHeader> {
     header.filter(|header| header.has_sound_offsets() && header.is_transactional())
 }
@@ -377,7 +377,7 @@ async fn append(
     Ok(log.append(&batch, &options, now_ms, verify)?)
 }
 
-/// Checks a batch and looks at its records: at once if they are few, otherwise beside the threads that serve.
+/// Validates a batch: inline if it is small, otherwise on a blocking thread.
 async fn open_batch(
     context: &Context,
     records: &Bytes,

@@ -134,8 +134,7 @@ impl Body {
         self.optional_text()?.ok_or(Short)
     }
 
-    /// Room is made as elements come, not for as many as are announced, and only for as many as a request
-    /// may have.
+    /// The array grows with its elements, not with the announced count, and is bounded.
     fn optional_array<T>(
         &mut self,
         mut element: impl FnMut(&mut Self) -> Result<T, Short>,

@@ -47,7 +47,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Whether a SaslHandshake that comes now renews the session. Otherwise it is a request out of place.
+    /// Whether a SaslHandshake that comes now renews the session. Otherwise it is unexpected.
     pub(crate) fn may_renew(&self, now: Instant) -> bool {
         let is_soon = |renewed| now.saturating_duration_since(renewed) < RENEWAL_INTERVAL_MIN;
         self.expires.is_some() && !self.renewed.is_some_and(is_soon)
@@ -66,14 +66,14 @@ pub(crate) enum Step {
     Answer(Bytes),
     /// Sent to the client; it is in.
     Done(Bytes, Session),
-    /// Sent to the client, if anything; it is out.
+    /// Sent to the client, if anything; authentication failed.
     Refuse(Option<Bytes>, AuthenticationError),
 }
 
 enum State {
     /// ApiVersions or SaslHandshake may come.
     Start,
-    /// ApiVersions was there: SaslHandshake has to come.
+    /// ApiVersions was answered: SaslHandshake has to follow.
     Versions,
     /// Tokens come, in requests or without.
     Tokens {

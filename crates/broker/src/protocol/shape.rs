@@ -1,9 +1,9 @@
 //! The shape of each request, to be walked before it is decoded.
 //!
-//! The decoder makes room for as many elements as an array says that it has, before reading the first, and
-//! an element of four bytes may take a hundred in memory. A walk over the bytes proves first that they are
-//! there, that what they become is small, and that no text is longer than Kafka allows. The bytes of records
-//! and texts are stepped over, not read.
+//! The decoder allocates an array by its length field before it reads the first element, and an element of
+//! four bytes may take a hundred in memory. Walking over the bytes first proves that the elements are there,
+//! that they are small when decoded, and that no text is longer than Kafka allows. The bytes of records and
+//! texts are stepped over, not read.
 
 #[cfg(test)]
 pub(super) mod sample;

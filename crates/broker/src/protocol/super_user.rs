@@ -46,7 +46,7 @@ fn users(value: &str) -> Option<Vec<String>> {
     principals.into_iter().map(user).collect()
 }
 
-/// Makes users super users (APPEND) or takes that away (SUBTRACT); one who is not there is RESOURCE_NOT_FOUND.
+/// Adds (APPEND) or removes (SUBTRACT) super users; one who is not there is RESOURCE_NOT_FOUND.
 pub(super) async fn alter(
     context: &Context,
     changes: &[AlterableConfig],

@@ -174,8 +174,8 @@ async fn create(
         .with_configs(Some(shown.collect())))
 }
 
-/// Topics are deleted by those who may delete anything in the cluster, or may delete that one. To those
-/// who may not even describe it nothing is told.
+/// Topics are deleted by those who may delete anything in the cluster, or may delete that one. Clients that
+/// may not even describe it do not learn whether it exists.
 fn check_delete(context: &Context, name: &str) -> Result<(), ErrorCode> {
     let delete = AclOperation::Delete;
     if context.may(delete, ResourceType::Cluster, CLUSTER_NAME) {
@@ -305,7 +305,7 @@ pub(crate) async fn delete_records(
             let deleted = allowed
                 .and_then(|()| context.led_partition(topic.as_ref(), index, None))
                 .and_then(|log| match &topic {
-                    // What compaction keeps is the last of each key: nothing else takes it away.
+                    // Records of compacted topics are removed by compaction only.
                     Some(topic) if !topic.settings().is_deleted_by_retention => {
                         Err(ErrorCode::PolicyViolation)
                     }

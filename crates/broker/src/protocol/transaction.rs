@@ -1,4 +1,4 @@
-//! Transactions: AddPartitionsToTxn, AddOffsetsToTxn, TxnOffsetCommit, EndTxn, and looking at them.
+//! Transactions: AddPartitionsToTxn, AddOffsetsToTxn, TxnOffsetCommit, EndTxn, and describing them.
 
 use std::{
     collections::{BTreeMap, HashSet},

@@ -1,4 +1,5 @@
-//! Quotas of single users and clients (KIP-13, KIP-546), beside the bandwidth of the whole cluster.
+//! Quotas of single users and clients (KIP-13, KIP-546; Kafka's `ClientQuotaManager`), besides the bandwidth
+//! of the whole cluster.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -23,7 +24,7 @@ use crate::{
 /// Entity types.
 pub(crate) const USER: &str = "user";
 pub(crate) const CLIENT_ID: &str = "client-id";
-/// Clients with a bucket of their own; beyond it all start anew.
+/// Most clients with a bucket of their own; beyond it all buckets are dropped.
 const BUCKETS_MAX: usize = 10_000;
 
 /// Which way bytes go.
@@ -134,7 +135,7 @@ impl ClientQuotas {
         Some(bucket)
     }
 
-    /// Takes `bytes` from the client's bucket and says how long it has to be silent.
+    /// Takes `bytes` from the client's bucket and returns its throttle time.
     pub(crate) fn charge(
         &self,
         metadata_log: &MetadataLog<ClusterState>,

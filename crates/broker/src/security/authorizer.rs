@@ -261,7 +261,7 @@ fn check_new(acl: &Acl) -> Result<(), TopicError> {
 }
 
 impl Security {
-    /// Makes ACLs; one answer for each. Those that are there already are fine. Durable when this returns.
+    /// Makes ACLs; one answer for each. Existing ones are accepted. Durable when this returns.
     pub(crate) async fn create_acls(
         &self,
         acls: Vec<Acl>,
@@ -273,7 +273,7 @@ impl Security {
                 if state.acls.contains(&acl) {
                     return Ok(());
                 }
-                // One that stands twice in the request counts twice here; that errs on the safe side.
+                // A duplicate in the request counts twice here, which is safe.
                 if state.acls.len() + records.len() >= ACLS_MAX {
                     let message = format!("The cluster has room for {ACLS_MAX} ACLs.");
                     return Err(TopicError::new(ErrorCode::PolicyViolation, message));

@@ -35,7 +35,7 @@ impl Exchange {
         }
     }
 
-    /// Takes the client's next token. Passwords are looked at only as often as the address may try.
+    /// Takes the client's next token. Passwords are checked only as often as the address may try.
     pub(crate) async fn evaluate(
         &mut self,
         security: &Security,

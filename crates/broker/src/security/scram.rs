@@ -1,6 +1,6 @@
 //! SCRAM (RFC 5802, RFC 7677): the proof that a client knows a password.
 //!
-//! Nothing here does I/O or draws chance.
+//! Nothing here does I/O or uses randomness.
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use subtle::ConstantTimeEq;

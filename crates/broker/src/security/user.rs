@@ -1,4 +1,4 @@
-//! Users of a cluster: what is known of their passwords, and who may make them.
+//! Users of a cluster and their credentials.
 
 use std::{collections::BTreeMap, convert::Infallible};
 
@@ -38,7 +38,7 @@ fn known<'s>(
 }
 
 impl Security {
-    /// What is kept of a user's password; for a user without one, something that no password fits.
+    /// The credential of a user; for an unknown user, one that no password matches.
     pub(crate) fn credential(&self, mechanism: ScramMechanism, user: &str) -> ScramCredential {
         let find = |state: &ClusterState| known(state, user)?.get(&mechanism).cloned();
         let found = self.metadata_log.read(find);

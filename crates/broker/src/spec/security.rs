@@ -1,4 +1,4 @@
-//! How a listener protects its connections and who may come in.
+//! Security of listeners.
 
 use std::{fmt, str::FromStr};
 

@@ -1,4 +1,4 @@
-//! The classic group protocol: members join, one of them assigns, all of them beat.
+//! The classic group protocol: members join, one of them assigns, all of them send heartbeats.
 //!
 //! A pure state machine: time comes in as an argument, answers go out through one-shot channels.
 //! Rules are those of Apache Kafka's group coordinator, with KIP-62 (rebalance time-out), KIP-345
@@ -55,7 +55,7 @@ pub(crate) struct Join {
     pub rebalance_timeout: Duration,
     pub protocol_type: String,
     pub protocols: Vec<(String, Bytes)>,
-    /// Whether a new dynamic member has to come back with the id that it is given (KIP-394).
+    /// Whether a new dynamic member has to join again with the id that it got (KIP-394).
     pub needs_member_id: bool,
     /// Id for a member that has none.
     pub fresh_member_id: String,
@@ -95,7 +95,7 @@ pub(crate) struct Synced {
 
 pub(crate) type SyncAnswer = Result<Synced, ErrorCode>;
 
-/// An answer that is there, or that will come.
+/// An answer, or the receiver of a later one.
 #[derive(Debug)]
 pub(crate) enum Step<T> {
     Ready(T),
@@ -121,7 +121,7 @@ pub(crate) struct Member {
     join: Option<oneshot::Sender<JoinAnswer>>,
     sync: Option<oneshot::Sender<SyncAnswer>>,
     deadline: Instant,
-    /// Place in the order of joining; the first becomes leader.
+    /// Position in the order of joining; the first becomes leader.
     rank: u64,
 }
 
@@ -144,12 +144,12 @@ pub(crate) struct ClassicGroup {
     pub leader: Option<String>,
     pub members: BTreeMap<String, Member>,
     statics: HashMap<String, String>,
-    /// Ids given out that have not come back, with the time until they are forgotten.
+    /// Ids that were given to new members that have not joined yet, with their expiration.
     pending: HashMap<String, Instant>,
-    /// When a rebalance goes on without those who are missing.
+    /// When a rebalance continues without missing members.
     rebalance_deadline: Option<Instant>,
     next_rank: u64,
-    /// Whether something has to be written down since [`ClassicGroup::take_record`] was asked.
+    /// Whether something has to be written since [`ClassicGroup::take_record`] was asked.
     is_changed: bool,
 }
 
@@ -214,8 +214,8 @@ impl ClassicGroup {
         self.is_changed
     }
 
-    /// What has to be written down, if anything has changed: a rebalance is complete, a static member came
-    /// back under another id, or the last member went.
+    /// The record to be written, if anything has changed: a rebalance is complete, a static member came back
+    /// under another id, or the last member went.
     pub(crate) fn take_record(&mut self) -> Option<GroupRecord> {
         if !std::mem::take(&mut self.is_changed) {
             return None;
@@ -299,7 +299,7 @@ impl ClassicGroup {
         self.add_and_rebalance(id, join, now)
     }
 
-    /// A static member came back under the same instance id: it takes the place of its former self.
+    /// A static member came back under the same instance id: it replaces its previous member id.
     fn replace_static(&mut self, old: &str, join: Join, now: Instant) -> Step<JoinAnswer> {
         let id = join.fresh_member_id.clone();
         let Some(mut member) = self.members.remove(old) else {
@@ -396,7 +396,7 @@ impl ClassicGroup {
         let is_repeated = match self.phase {
             // The answer may have been lost.
             Phase::CompletingRebalance => is_unchanged,
-            // The leader asks for a rebalance by joining; others do when they changed.
+            // The leader asks for a rebalance by joining; others do when their metadata changed.
             Phase::Stable => is_unchanged && !is_leader,
             Phase::Empty | Phase::PreparingRebalance => false,
         };
@@ -746,7 +746,7 @@ impl ClassicGroup {
                 if anyone_joined || self.members.is_empty() {
                     self.complete_rebalance(now);
                 } else {
-                    // Static members keep their place until their session ends.
+                    // Static members stay until their session times out.
                     self.prepare_rebalance(now);
                 }
             }

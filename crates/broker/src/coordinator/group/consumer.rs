@@ -199,7 +199,7 @@ pub(crate) struct ConsumerGroup {
     statics: HashMap<String, String>,
     /// The topics that the target was made for.
     sizes: TopicSizes,
-    /// Those that there were when the target was made.
+    /// All topics when the target was made.
     seen: Weak<TopicSizes>,
     /// Topics that match the patterns of members. A pattern that is not in here is evaluated at the next
     /// heartbeat.
@@ -243,7 +243,7 @@ impl ConsumerGroup {
             .collect()
     }
 
-    /// What has to be known of the group besides its members.
+    /// The record of the group without its members.
     pub(crate) fn record(&self) -> ConsumerGroupRecord {
         ConsumerGroupRecord {
             epoch: self.epoch,
@@ -281,13 +281,13 @@ impl ConsumerGroup {
         }
     }
 
-    /// Whether the member subscribes by a pattern without saying so again.
+    /// Whether the member subscribes by a pattern from an earlier heartbeat.
     pub(crate) fn has_pattern(&self, member_id: &str) -> bool {
         let known = self.members.get(member_id);
         known.is_some_and(|member| !member.pattern.is_empty())
     }
 
-    /// Patterns, also one that a member comes with, that have not been looked for among these topics.
+    /// Patterns, with a new one of a heartbeat, that were not yet evaluated for these topics.
     pub(crate) fn unsought(&self, new: Option<&str>, topics: &Arc<TopicSizes>) -> Vec<String> {
         let is_sought = |text: &str| {
             let found = self.found.get(text);
@@ -600,7 +600,7 @@ impl ConsumerGroup {
         self.assignment_epoch = self.epoch;
     }
 
-    /// Brings one member nearer to its target. Returns whether what it may hold has changed.
+    /// Brings one member nearer to its target. Returns whether its assignment has changed.
     fn reconcile(&mut self, id: &str, owned: Option<&Assigned>, now: Instant) -> bool {
         let held_by_others: Assigned = self
             .members
@@ -625,7 +625,7 @@ impl ConsumerGroup {
                 .retain(|partition| owned.contains(partition));
         }
         if member.epoch == 0 {
-            // A new member holds nothing that it would have to give up.
+            // A new member owns nothing that it would have to revoke.
             member
                 .assigned
                 .retain(|partition| member.target.contains(partition));

@@ -1,4 +1,4 @@
-//! The groups that have members, their timers, and who may commit offsets.
+//! The groups with members, their timers, and checks of offset commits.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -26,7 +26,7 @@ use crate::{
     process::Process,
 };
 
-/// What the ids of a cluster's groups may take together.
+/// Most bytes of all group ids of a cluster.
 const GROUP_IDS_BYTES_MAX: usize = 16 << 20;
 
 /// One group with the alarm that is set for it.
@@ -40,7 +40,7 @@ pub(crate) struct Group {
     alarm: Option<Instant>,
     /// Set when the group was deleted while a request still held it.
     is_gone: bool,
-    /// Where its last change was written down; an error if it was not.
+    /// Position of its last change in the metadata log; an error if it could not be written.
     written: Option<Result<Position, ErrorCode>>,
 }
 
@@ -74,7 +74,7 @@ impl Group {
         }
     }
 
-    /// What has changed in a way that has to be written down.
+    /// Records of what has changed since the last call.
     fn take_records(&mut self, id: &str, state: &ClusterState) -> Vec<MetadataRecord> {
         let group = || id.to_owned();
         let mut records = Vec::new();
@@ -148,7 +148,7 @@ pub(crate) struct Groups {
 }
 
 impl Groups {
-    /// Takes up the groups that had members before a restart.
+    /// Restores the groups that had members before a restart.
     pub(crate) fn new(
         metadata_log: Arc<MetadataLog<ClusterState>>,
         process: Arc<Process>,
@@ -287,7 +287,7 @@ impl Groups {
         })
     }
 
-    /// Does something with a group and sets its alarm anew.
+    /// Calls `work` with a group and updates its alarm.
     fn with<T>(
         &self,
         id: &str,
@@ -410,7 +410,7 @@ impl Groups {
         let is_anonymous =
             generation < 0 && speaker.member_id.is_empty() && speaker.instance_id.is_none();
         let checked = self.find_group_and(id, |group, now| {
-            // Somebody who assigns partitions by hand, or an administrator.
+            // A consumer with manual assignment, or an admin client.
             let is_outsider = generation < 0 && group.is_empty();
             if is_outsider || (is_transactional && is_anonymous) {
                 return Ok(());
@@ -494,7 +494,7 @@ impl Groups {
         Ok(self.metadata_log.flush(position).await?)
     }
 
-    /// Topics that members of a stable consumer group read, so that their offsets are not deleted.
+    /// Topics that members of a stable group subscribe to: their offsets must not be deleted.
     pub(crate) fn subscribed_topics(&self, id: &str) -> Option<BTreeSet<String>> {
         self.find_group_and(id, |group, _| {
             if group.is_consumer {

@@ -1,4 +1,4 @@
-//! The transactions of a cluster: decisions are written down and acted on.
+//! The transactions of a cluster: writes decisions to the metadata log and acts on them.
 //!
 //! Markers are written by the coordinator itself, since all partitions are in this process.
 
@@ -115,7 +115,7 @@ impl Transactions {
         Ok(answer)
     }
 
-    /// InitProducerId with a transactional id. What the former producer left open is aborted.
+    /// InitProducerId with a transactional id. The transaction of the previous producer is aborted.
     pub(crate) async fn init_producer(
         &self,
         id: &str,
@@ -132,7 +132,7 @@ impl Transactions {
         let status = self
             .metadata_log
             .read(|state| state.transactions.get(id).map(|record| record.status));
-        // Whoever takes this producer's place while its transaction is being aborted fences it.
+        // A producer that initializes while the transaction is being aborted fences this one.
         let expected = match status {
             Some(TransactionStatus::Ongoing) => self.abort_former(id, former, fenced).await?,
             _ => former,
@@ -155,7 +155,7 @@ impl Transactions {
         .await
     }
 
-    /// Aborts what is open; returns what a producer that named itself is from then on.
+    /// Aborts the ongoing transaction; returns the producer id and epoch that the request is checked against.
     async fn abort_former(
         &self,
         id: &str,
@@ -195,8 +195,8 @@ impl Transactions {
         self.change(requester.transactional_id, decide).await
     }
 
-    /// Whether a batch of this producer may be the first of its transaction in a partition. Asked under
-    /// the partition's lock: a marker cannot come between the answer and the append.
+    /// Whether a batch of this producer may be the first of its transaction in a partition. Called under the
+    /// partition's lock: no marker can be written between the answer and the append.
     pub(crate) fn verify(
         &self,
         transactional_id: Option<&str>,
@@ -223,7 +223,7 @@ impl Transactions {
         Ok(committed.await?)
     }
 
-    /// EndTxn. With `bumps_epoch` (KIP-890, version 5) the producer goes on with the epoch returned.
+    /// EndTxn. With `bumps_epoch` (KIP-890, version 5) the producer continues with the returned epoch.
     pub(crate) async fn end(
         &self,
         requester: TransactionalProducer<'_>,
@@ -255,7 +255,7 @@ impl Transactions {
                 completed?;
                 self.renew(requester.transactional_id, id).await
             }
-            // The decision is durable, and what follows from it is tried until it is done.
+            // The decision is durable, and completion is retried until it succeeds.
             None => Ok(ProducerIdAndEpoch {
                 id: record.producer_id,
                 epoch: record.producer_epoch,
@@ -269,7 +269,7 @@ impl Transactions {
             .await
     }
 
-    /// Has a prepared transaction completed by a task of its own: who waits for it may go away.
+    /// Completes a prepared transaction in a task of its own, which continues if the client disconnects.
     async fn completed(&self, id: &str) -> Result<(), ErrorCode> {
         let me = self
             .me
@@ -281,7 +281,7 @@ impl Transactions {
             .unwrap_or(Err(ErrorCode::CoordinatorNotAvailable))
     }
 
-    /// Completes a prepared transaction; if the disk refuses, it is tried again until it is done.
+    /// Completes a prepared transaction; retried until the disk accepts it.
     async fn complete(&self, id: &str) -> Result<(), ErrorCode> {
         let done = self.complete_once(id).await;
         if done.is_err() {
@@ -301,8 +301,8 @@ impl Transactions {
             });
     }
 
-    /// Has the transaction that began at `started_ms` aborted when its time is over. One alarm is set for
-    /// each transactional id, however many transactions it makes.
+    /// Sets the alarm that aborts the transaction that began at `started_ms` at its time-out. There is one
+    /// alarm for each transactional id.
     fn watch(&self, id: &str, started_ms: i64, timeout_ms: i32) {
         let left_ms = (started_ms + i64::from(timeout_ms) - self.process.now_ms()).max(0);
         let at = Instant::now() + Duration::from_millis(left_ms as u64);
@@ -356,7 +356,7 @@ impl Transactions {
         }
     }
 
-    /// Goes on with what a restart interrupted.
+    /// Completes transactions that a restart interrupted.
     pub(crate) fn resume(&self) {
         let open: Vec<(String, TransactionRecord)> = self.metadata_log.read(|state| {
             state

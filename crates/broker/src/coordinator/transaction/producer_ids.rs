@@ -15,7 +15,7 @@ use crate::{
 /// Producer ids are reserved in blocks, so that a crash wastes some instead of giving one twice.
 const BLOCK: i64 = 1000;
 
-/// Ids that are reserved and not given yet.
+/// Ids that are reserved but not used yet.
 #[derive(Debug, Default)]
 pub(super) struct ProducerIds(Mutex<Range<i64>>);
 

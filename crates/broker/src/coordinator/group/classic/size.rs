@@ -37,7 +37,7 @@ impl ClassicGroup {
         members + pending
     }
 
-    /// Whether there is room for what a member says.
+    /// Whether there is room for the description of a member.
     pub(super) fn has_room(&self, join: &Join) -> bool {
         self.bytes_without(&join.member_id) + join.bytes() <= GROUP_BYTES_MAX
     }
