@@ -30,7 +30,7 @@ use crate::{
         group::Groups,
         transaction::{EXPIRATION_MS, Transactions},
     },
-    counters::{self, Counters, UserTable},
+    counters::{self, Counters, CountersByUser},
     error::{HostError, Unwritten},
     log::{durability::Durability, partition::PartitionContext, stored_bytes::StoredBytes},
     metadata::{
@@ -108,7 +108,7 @@ pub(crate) struct Cluster {
     groups: Arc<Groups>,
     transactions: Arc<Transactions>,
     counters: Arc<Counters>,
-    user_counters: UserTable,
+    user_counters: CountersByUser,
     stored: Arc<StoredBytes>,
     ingress: TokenBucket,
     egress: TokenBucket,
@@ -187,7 +187,7 @@ impl Cluster {
             metadata_log,
             topics,
             counters,
-            user_counters: UserTable::default(),
+            user_counters: CountersByUser::default(),
             stored,
             connections: AtomicU32::new(0),
             endpoints: RwLock::new(Arc::default()),
@@ -237,7 +237,7 @@ impl Cluster {
     }
 
     /// What its users did.
-    pub(crate) fn user_counters(&self) -> &UserTable {
+    pub(crate) fn user_counters(&self) -> &CountersByUser {
         &self.user_counters
     }
 

@@ -133,9 +133,9 @@ const USERS_COUNTED_MAX: usize = 1_000;
 
 /// What each user of a cluster did. A connection asks once and keeps what it gets.
 #[derive(Debug, Default)]
-pub(crate) struct UserTable(RwLock<BTreeMap<Arc<str>, Arc<UserCounters>>>);
+pub(crate) struct CountersByUser(RwLock<BTreeMap<Arc<str>, Arc<UserCounters>>>);
 
-impl UserTable {
+impl CountersByUser {
     pub(crate) fn of(&self, user: &Arc<str>) -> Arc<UserCounters> {
         if let Some(known) = self.0.read().get(user) {
             return known.clone();
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn users_beyond_the_bound_are_counted_together() {
-        let table = UserTable::default();
+        let table = CountersByUser::default();
         for at in 0..USERS_COUNTED_MAX + 5 {
             add(&table.of(&format!("u{at}").into()).requests, 1);
         }

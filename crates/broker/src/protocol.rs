@@ -9,6 +9,7 @@ mod client_quota;
 mod cluster_api;
 mod config;
 mod consumer_group;
+mod counters;
 mod distinct;
 mod election;
 mod fetch;
@@ -30,11 +31,10 @@ mod super_user;
 mod tests;
 mod topic;
 mod transaction;
-mod usage;
 mod version;
 
 use authorization::OPERATIONS_UNKNOWN;
-use usage::Usage;
+use counters::CountedUser;
 
 pub(crate) use api::{ProtocolError, Reply, handle, is_produce};
 pub(crate) use sasl::{AuthenticationError, Authenticator, Session, Step, is_handshake};
@@ -79,7 +79,7 @@ pub(crate) struct Context {
     /// What the user may do; brought up to date before each request.
     pub access: Access,
     /// The counters of the user; `None` before the first request.
-    pub usage: Option<Usage>,
+    pub counted_user: Option<CountedUser>,
     pub client_id: String,
     pub version: i16,
     /// How long the connection is muted after the answer.
@@ -102,7 +102,7 @@ impl Context {
             is_internal: false,
             user: ANONYMOUS.into(),
             access: Access::default(),
-            usage: None,
+            counted_user: None,
             client_id: String::new(),
             version: 0,
             throttle: Duration::ZERO,

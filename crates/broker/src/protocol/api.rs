@@ -250,7 +250,7 @@ pub(crate) async fn handle(context: &mut Context, frame: Bytes) -> Result<Reply,
     }
     let body = at.open(context, served, frame)?;
     context.refresh_access();
-    context.refresh_usage();
+    context.refresh_counted_user();
     if retired::is_retired(served.key, at.version) {
         return retired::serve(context, served.key, body.bytes, at.correlation_id).await;
     }

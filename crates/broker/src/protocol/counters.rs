@@ -12,20 +12,20 @@ use crate::{
 };
 
 /// A user and its counters: looked up once, so that counting takes no lock.
-pub(crate) struct Usage {
+pub(crate) struct CountedUser {
     user: Arc<str>,
     counters: Arc<UserCounters>,
 }
 
 impl Context {
     /// Finds the counters of the connection's user; before each request.
-    pub(super) fn refresh_usage(&mut self) {
+    pub(super) fn refresh_counted_user(&mut self) {
         if self.is_internal {
             return;
         }
-        let is_known = |usage: &Usage| Arc::ptr_eq(&usage.user, &self.user);
-        if !self.usage.as_ref().is_some_and(is_known) {
-            self.usage = Some(Usage {
+        let is_known = |counted_user: &CountedUser| Arc::ptr_eq(&counted_user.user, &self.user);
+        if !self.counted_user.as_ref().is_some_and(is_known) {
+            self.counted_user = Some(CountedUser {
                 user: self.user.clone(),
                 counters: self.cluster.user_counters().of(&self.user),
             });
@@ -33,7 +33,9 @@ impl Context {
     }
 
     fn user_counters(&self) -> Option<&UserCounters> {
-        self.usage.as_ref().map(|usage| &*usage.counters)
+        self.counted_user
+            .as_ref()
+            .map(|counted_user| &*counted_user.counters)
     }
 
     /// The cluster's counters; `None` on internal connections, which are not counted.
