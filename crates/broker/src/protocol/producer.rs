@@ -92,7 +92,7 @@ pub(crate) async fn describe_producers(
     DescribeProducersResponse::default().with_topics(topics)
 }
 
-fn producers(log: &crate::log::Log) -> Vec<ProducerState> {
+fn producers(log: &crate::log::UnifiedLog) -> Vec<ProducerState> {
     let state = |(id, entry): (i64, &crate::log::producer_state::ProducerEntry)| {
         ProducerState::default()
             .with_producer_id(id.into())

@@ -261,9 +261,12 @@ mod tests {
                 let is_produce = advertised.key == ApiKey::Produce;
                 assert!(
                     is_produce && advertised.min == 0 || api.versions.contains(&advertised.min),
-                    "{release} {told:?}"
+                    "{release} {advertised:?}"
                 );
-                assert!(api.versions.contains(&advertised.max), "{release} {told:?}");
+                assert!(
+                    api.versions.contains(&advertised.max),
+                    "{release} {advertised:?}"
+                );
                 assert!(
                     advertised.min <= advertised.served_min
                         && advertised.served_min <= advertised.max
