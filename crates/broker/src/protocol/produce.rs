@@ -120,11 +120,8 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
         let mut partitions = Vec::with_capacity(data.partition_data.len());
         for partition in data.partition_data {
             let bytes = partition.records.as_ref().map_or(0, Bytes::len);
-            traffic.add(
-                context,
-                bytes,
-                topic.as_ref().map_or(1, |topic| topic.replication_factor),
-            );
+            let replicas = topic.as_ref().map_or(1, |topic| topic.replication_factor);
+            traffic.add(context, bytes, replicas);
             let index = partition.index;
             let header = headers.next().flatten();
             let appended = match find_target(context, &topic, index, acks) {
@@ -157,12 +154,8 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
                     });
                 }
             }
-            partitions.push(answer_partition(
-                context,
-                &topic,
-                index,
-                appended.map(|(log, info)| (info, log)),
-            ));
+            let appended = appended.map(|(log, info)| (info, log));
+            partitions.push(answer_partition(context, &topic, index, appended));
         }
         answers.push(
             TopicProduceResponse::default()
@@ -171,6 +164,20 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
                 .with_partition_responses(partitions),
         );
     }
+    let answer = answer(context, answers, traffic);
+    Produced {
+        answer,
+        flushes,
+        wants_answer: acks != 0,
+    }
+}
+
+/// The answer for all topics: charges the traffic, and names the leaders of partitions that are led elsewhere.
+fn answer(
+    context: &mut Context,
+    answers: Vec<TopicProduceResponse>,
+    traffic: Traffic,
+) -> ProduceResponse {
     let throttle = context.charge(Direction::Produce, traffic);
     let moved = answers
         .iter()
@@ -183,15 +190,10 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
             .with_host(found.host.into())
             .with_port(i32::from(found.port))
     });
-    let answer = ProduceResponse::default()
+    ProduceResponse::default()
         .with_responses(answers)
         .with_throttle_time_ms(throttle_ms(throttle))
-        .with_node_endpoints(endpoints);
-    Produced {
-        answer,
-        flushes,
-        wants_answer: acks != 0,
-    }
+        .with_node_endpoints(endpoints)
 }
 
 fn find_topic(context: &Context, data: &TopicProduceData) -> Result<Arc<Topic>, ErrorCode> {
