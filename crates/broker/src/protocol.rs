@@ -124,7 +124,7 @@ impl Context {
     }
 
     /// Whether requests to the leader or coordinator of this id are answered here.
-    fn speaks_for(&self, broker_id: i32) -> bool {
+    fn answers_for(&self, broker_id: i32) -> bool {
         broker_id == self.broker_id || (self.is_internal && broker_id != NO_LEADER)
     }
 
@@ -150,11 +150,12 @@ impl Context {
             .ok_or(ErrorCode::UnknownTopicOrPartition)?;
         let (leader_id, leader_epoch) = partition.leader();
         // A broker without a replica does not know of epochs.
-        if self.speaks_for(leader_id) || self.cluster.replicas(&partition).contains(&self.broker_id)
+        if self.answers_for(leader_id)
+            || self.cluster.replicas(&partition).contains(&self.broker_id)
         {
             check_leader_epoch(known_epoch.unwrap_or(-1), leader_epoch)?;
         }
-        if !self.speaks_for(leader_id) {
+        if !self.answers_for(leader_id) {
             return Err(ErrorCode::NotLeaderOrFollower);
         }
         Ok(partition)
@@ -162,7 +163,7 @@ impl Context {
 
     /// Refuses what another broker coordinates.
     fn check_coordinator(&self, key: &str) -> Result<(), ErrorCode> {
-        if self.speaks_for(self.cluster.coordinator(key)) {
+        if self.answers_for(self.cluster.coordinator(key)) {
             Ok(())
         } else {
             Err(ErrorCode::NotCoordinator)

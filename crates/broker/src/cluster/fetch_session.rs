@@ -210,7 +210,7 @@ impl Session {
     }
 
     /// Whether the answer has to include the partition; remembers its state.
-    fn tell(&mut self, key: &PartitionKey, seen: Seen) -> bool {
+    fn update(&mut self, key: &PartitionKey, seen: Seen) -> bool {
         let Some(cached) = self.partitions.get_mut(key) else {
             return false;
         };
@@ -400,7 +400,7 @@ impl FetchSessions {
                 if session.epoch != epoch {
                     return Err(ErrorCode::InvalidFetchSessionEpoch);
                 }
-                answers.retain(|(wanted, answer)| session.tell(&wanted.key, seen(answer)));
+                answers.retain(|(wanted, answer)| session.update(&wanted.key, seen(answer)));
                 Ok((session_id, answers))
             }
         }

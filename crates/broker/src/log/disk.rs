@@ -83,7 +83,7 @@ impl Disk {
         Self { watch: Some(watch) }
     }
 
-    fn tell(&self, change: Change<'_>) -> io::Result<()> {
+    fn announce(&self, change: Change<'_>) -> io::Result<()> {
         match &self.watch {
             None => Ok(()),
             Some(watch) => watch.before(&change),
@@ -98,7 +98,7 @@ impl Disk {
         if let Some(parent) = dir.parent().filter(|parent| *parent != Path::new("")) {
             self.create_dir_all(parent)?;
         }
-        self.tell(Change::CreateDir(dir))?;
+        self.announce(Change::CreateDir(dir))?;
         match std::fs::create_dir(dir) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
             other => other,
@@ -107,13 +107,13 @@ impl Disk {
 
     /// Removes a directory with all that is in it.
     pub(crate) fn remove_dir_all(&self, dir: &Path) -> io::Result<()> {
-        self.tell(Change::RemoveDir(dir))?;
+        self.announce(Change::RemoveDir(dir))?;
         std::fs::remove_dir_all(dir)
     }
 
     /// Opens a file to read and write; makes an empty one if there is none.
     pub(crate) fn create_file(&self, path: &Path) -> io::Result<File> {
-        self.tell(Change::CreateFile(path))?;
+        self.announce(Change::CreateFile(path))?;
         OpenOptions::new()
             .read(true)
             .write(true)
@@ -129,7 +129,7 @@ impl Disk {
     }
 
     pub(crate) fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.tell(Change::RemoveFile(path))?;
+        self.announce(Change::RemoveFile(path))?;
         std::fs::remove_file(path)
     }
 
@@ -142,7 +142,7 @@ impl Disk {
     }
 
     pub(crate) fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.tell(Change::Rename { from, to })?;
+        self.announce(Change::Rename { from, to })?;
         std::fs::rename(from, to)
     }
 
@@ -154,7 +154,7 @@ impl Disk {
         parts: [&[u8]; 2],
         position: u64,
     ) -> io::Result<()> {
-        self.tell(Change::Write {
+        self.announce(Change::Write {
             path,
             position,
             parts,
@@ -178,19 +178,19 @@ impl Disk {
     }
 
     pub(crate) fn truncate(&self, file: &File, path: &Path, size_bytes: u64) -> io::Result<()> {
-        self.tell(Change::Truncate { path, size_bytes })?;
+        self.announce(Change::Truncate { path, size_bytes })?;
         file.set_len(size_bytes)
     }
 
     /// Makes the content of a file durable.
     pub(crate) fn sync_file(&self, file: &File, path: &Path) -> io::Result<()> {
-        self.tell(Change::SyncFile(path))?;
+        self.announce(Change::SyncFile(path))?;
         file.sync_data()
     }
 
     /// Makes the names in a directory durable.
     pub(crate) fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        self.tell(Change::SyncDir(dir))?;
+        self.announce(Change::SyncDir(dir))?;
         File::open(dir)?.sync_all()
     }
 

@@ -199,16 +199,16 @@ impl SharedPort {
 
     /// Takes connections until the task is dropped.
     pub(crate) async fn run(self: Arc<Self>, socket: TcpListener) {
-        let mut welcomes = JoinSet::new();
+        let mut tasks = JoinSet::new();
         loop {
             let Ok(turn) = self.handshakes.clone().acquire_owned().await else {
                 return;
             };
-            while welcomes.try_join_next().is_some() {}
+            while tasks.try_join_next().is_some() {}
             match socket.accept().await {
                 Ok((stream, peer)) => {
                     let port = self.clone();
-                    welcomes.spawn(async move { port.welcome(stream, peer, turn).await });
+                    tasks.spawn(async move { port.dispatch(stream, peer, turn).await });
                 }
                 Err(error) => {
                     tracing::warn!(%error, address = %self.local_address, "cannot accept");
@@ -219,7 +219,7 @@ impl SharedPort {
     }
 
     /// Finds the listener by the client's server name, and passes the connection to it.
-    async fn welcome(&self, stream: TcpStream, peer: SocketAddr, turn: OwnedSemaphorePermit) {
+    async fn dispatch(&self, stream: TcpStream, peer: SocketAddr, turn: OwnedSemaphorePermit) {
         let deadline = Instant::now() + HANDSHAKE_TIME_MAX;
         let found = tokio::time::timeout_at(deadline, self.find(stream)).await;
         let (start, route) = match found.unwrap_or(Err(TlsError::Late)) {

@@ -139,14 +139,14 @@ async fn find_topics(
     let known = groups.find_group_and(group, |group, _| {
         let group = &group.consumer;
         (
-            group.unsought(new, topics),
+            group.unevaluated_patterns(new, topics),
             group.has_pattern(&heartbeat.member_id),
         )
     });
-    let (unsought, has_pattern) =
+    let (unevaluated_patterns, has_pattern) =
         known.unwrap_or_else(|| (new.map(str::to_owned).into_iter().collect(), false));
     let mut found = BTreeMap::new();
-    for text in unsought {
+    for text in unevaluated_patterns {
         let is_new = new == Some(text.as_str());
         let all = match pattern::find(context.cluster.turns(), &text, topics).await {
             // A pattern that an earlier version with other bounds has accepted.

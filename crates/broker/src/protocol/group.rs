@@ -24,7 +24,8 @@ use crate::{
     coordinator::group::{
         self, GROUP_BYTES_MAX, Group, MEMBER_BYTES_MAX,
         classic::{
-            ClassicGroup, Join, JoinAnswer, JoinRefusal, Phase, Speaker, Step, SyncAnswer, Synced,
+            ClassicGroup, Join, JoinAnswer, JoinRefusal, MemberIdentity, Phase, Step, SyncAnswer,
+            Synced,
         },
     },
     error::ErrorCode,
@@ -210,7 +211,7 @@ fn sync_step(context: &Context, request: SyncGroupRequest) -> Result<Step<SyncAn
         })
         .collect();
     let instance_id = optional(&request.group_instance_id);
-    let speaker = Speaker {
+    let identity = MemberIdentity {
         member_id: &request.member_id,
         instance_id: instance_id.as_deref(),
     };
@@ -222,7 +223,7 @@ fn sync_step(context: &Context, request: SyncGroupRequest) -> Result<Step<SyncAn
         .cluster
         .groups()
         .find_and(&request.group_id, |group, now| {
-            group.sync(speaker, request.generation_id, protocol, assignments, now)
+            group.sync(identity, request.generation_id, protocol, assignments, now)
         })
         .ok_or(ErrorCode::UnknownMemberId)
 }
@@ -232,7 +233,7 @@ pub(crate) async fn heartbeat(
     request: HeartbeatRequest,
 ) -> HeartbeatResponse {
     let instance_id = optional(&request.group_instance_id);
-    let speaker = Speaker {
+    let identity = MemberIdentity {
         member_id: &request.member_id,
         instance_id: instance_id.as_deref(),
     };
@@ -241,7 +242,7 @@ pub(crate) async fn heartbeat(
             .cluster
             .groups()
             .find_and(&request.group_id, |group, now| {
-                group.heartbeat(speaker, request.generation_id, now)
+                group.heartbeat(identity, request.generation_id, now)
             })
             .unwrap_or(Err(ErrorCode::UnknownMemberId))
     });
@@ -261,7 +262,7 @@ pub(crate) async fn leave_group(
             .groups()
             .find_and(&request.group_id, |group, now| {
                 group.leave(
-                    Speaker {
+                    MemberIdentity {
                         member_id,
                         instance_id,
                     },

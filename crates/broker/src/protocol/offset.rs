@@ -20,7 +20,7 @@ use kafka_protocol::{
 
 use super::{Context, code_of, distinct};
 use crate::{
-    coordinator::group::{Group, classic::Speaker},
+    coordinator::group::{Group, classic::MemberIdentity},
     error::{ErrorCode, Unwritten},
     metadata::{
         acl::AclOperation,
@@ -41,14 +41,14 @@ pub(crate) async fn offset_commit(
 ) -> OffsetCommitResponse {
     let group = request.group_id.to_string();
     let instance_id = request.group_instance_id.as_ref().map(|id| id.to_string());
-    let speaker = Speaker {
+    let identity = MemberIdentity {
         member_id: &request.member_id,
         instance_id: instance_id.as_deref(),
     };
     let allowed = context.check_coordinator(&group).and_then(|()| {
         let generation = request.generation_id_or_member_epoch;
         let groups = context.cluster.groups();
-        groups.check_commit(&group, speaker, generation, false)
+        groups.check_commit(&group, identity, generation, false)
     });
     let may_commit = context.check_group(AclOperation::Read, &group);
     let asked = distinct::partitions(request.topics).await;

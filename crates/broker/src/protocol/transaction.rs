@@ -28,7 +28,7 @@ use kafka_protocol::{
 use super::{Context, code_of, distinct, offset::check_offset};
 use crate::{
     coordinator::{
-        group::classic::Speaker,
+        group::classic::MemberIdentity,
         transaction::{ProducerIdAndEpoch, TransactionalProducer},
     },
     error::ErrorCode,
@@ -277,13 +277,13 @@ async fn commit_offsets(
     context.check_coordinator(group)?;
     let cluster = &context.cluster;
     let instance_id = request.group_instance_id.as_ref().map(|id| id.to_string());
-    let speaker = Speaker {
+    let identity = MemberIdentity {
         member_id: &request.member_id,
         instance_id: instance_id.as_deref(),
     };
     cluster
         .groups()
-        .check_commit(group, speaker, request.generation_id, true)?;
+        .check_commit(group, identity, request.generation_id, true)?;
     if context.version >= 5 {
         // KIP-890: committing offsets makes the group part of the transaction.
         cluster.transactions().add_group(requester, group).await?;

@@ -40,10 +40,10 @@ fn intersect(release: &Release) -> Vec<AdvertisedVersions> {
         let served_min = served.served_min.max(*api.versions.start());
         let max = served.max.min(*api.versions.end());
         // Versions that are advertised without being served (see `SERVED`) are so for every release.
-        let is_told_lower = served.min < served.served_min;
+        let is_advertised_lower = served.min < served.served_min;
         (served_min <= max).then_some(AdvertisedVersions {
             key: served.key,
-            min: if is_told_lower {
+            min: if is_advertised_lower {
                 served.min
             } else {
                 served_min

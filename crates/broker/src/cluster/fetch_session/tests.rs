@@ -250,7 +250,7 @@ impl Model {
             .retain(|(partition, ..)| !step.forgotten.contains(partition));
     }
 
-    fn tell(&mut self, state: &[Seen]) -> Vec<i32> {
+    fn update(&mut self, state: &[Seen]) -> Vec<i32> {
         let (mut told, mut quiet, mut served) = (Vec::new(), Vec::new(), Vec::new());
         for (partition, high_watermark, log_start) in self.0.drain(..) {
             let seen = state[partition as usize];
@@ -313,7 +313,7 @@ proptest! {
                 (id, epoch) = (NO_SESSION, EPOCH_INITIAL);
                 continue;
             }
-            prop_assert_eq!(answer, (id, model.tell(&state)));
+            prop_assert_eq!(answer, (id, model.update(&state)));
             epoch = next_epoch(epoch);
         }
     }

@@ -104,7 +104,7 @@ pub(crate) enum Step<T> {
 
 /// How a request names a member: its id and, for a static one, its instance id.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Speaker<'a> {
+pub(crate) struct MemberIdentity<'a> {
     pub member_id: &'a str,
     pub instance_id: Option<&'a str>,
 }
@@ -518,17 +518,21 @@ impl ClassicGroup {
     }
 
     /// Checks that a request comes from a member of this generation.
-    pub(crate) fn check(&self, speaker: Speaker<'_>, generation: i32) -> Result<(), ErrorCode> {
-        if let Some(instance) = speaker.instance_id {
+    pub(crate) fn check(
+        &self,
+        identity: MemberIdentity<'_>,
+        generation: i32,
+    ) -> Result<(), ErrorCode> {
+        if let Some(instance) = identity.instance_id {
             match self.statics.get(instance) {
-                Some(owner) if owner != speaker.member_id => {
+                Some(owner) if owner != identity.member_id => {
                     return Err(ErrorCode::FencedInstanceId);
                 }
                 None => return Err(ErrorCode::UnknownMemberId),
                 Some(_) => {}
             }
         }
-        if !self.members.contains_key(speaker.member_id) {
+        if !self.members.contains_key(identity.member_id) {
             return Err(ErrorCode::UnknownMemberId);
         }
         if generation != self.generation {
@@ -540,13 +544,13 @@ impl ClassicGroup {
     /// SyncGroup.
     pub(crate) fn sync(
         &mut self,
-        speaker: Speaker<'_>,
+        identity: MemberIdentity<'_>,
         generation: i32,
         protocol: (Option<&str>, Option<&str>),
         assignments: Vec<(String, Bytes)>,
         now: Instant,
     ) -> Step<SyncAnswer> {
-        if let Err(code) = self.check(speaker, generation) {
+        if let Err(code) = self.check(identity, generation) {
             return Step::Ready(Err(code));
         }
         let differs = |said: Option<&str>, known: &Option<String>| {
@@ -555,7 +559,7 @@ impl ClassicGroup {
         if differs(protocol.0, &self.protocol_type) || differs(protocol.1, &self.protocol) {
             return Step::Ready(Err(ErrorCode::InconsistentGroupProtocol));
         }
-        let is_leader = self.leader.as_deref() == Some(speaker.member_id);
+        let is_leader = self.leader.as_deref() == Some(identity.member_id);
         if is_leader && self.is_too_large(&assignments) {
             // As Kafka answers if it cannot write the record of the group.
             return Step::Ready(Err(ErrorCode::UnknownServerError));
@@ -564,12 +568,12 @@ impl ClassicGroup {
             Phase::Empty => Step::Ready(Err(ErrorCode::UnknownMemberId)),
             Phase::PreparingRebalance => Step::Ready(Err(ErrorCode::RebalanceInProgress)),
             Phase::Stable => {
-                self.touch(speaker.member_id, now);
-                Step::Ready(Ok(self.synced(speaker.member_id)))
+                self.touch(identity.member_id, now);
+                Step::Ready(Ok(self.synced(identity.member_id)))
             }
             Phase::CompletingRebalance => {
                 let (sender, receiver) = oneshot::channel();
-                if let Some(member) = self.members.get_mut(speaker.member_id) {
+                if let Some(member) = self.members.get_mut(identity.member_id) {
                     member.sync = Some(sender);
                 }
                 if is_leader {
@@ -629,12 +633,12 @@ impl ClassicGroup {
     /// Heartbeat.
     pub(crate) fn heartbeat(
         &mut self,
-        speaker: Speaker<'_>,
+        identity: MemberIdentity<'_>,
         generation: i32,
         now: Instant,
     ) -> Result<(), ErrorCode> {
-        self.check(speaker, generation)?;
-        self.touch(speaker.member_id, now);
+        self.check(identity, generation)?;
+        self.touch(identity.member_id, now);
         match self.phase {
             Phase::PreparingRebalance => Err(ErrorCode::RebalanceInProgress),
             Phase::Empty | Phase::CompletingRebalance | Phase::Stable => Ok(()),
@@ -647,16 +651,20 @@ impl ClassicGroup {
     }
 
     /// LeaveGroup for one member.
-    pub(crate) fn leave(&mut self, speaker: Speaker<'_>, now: Instant) -> Result<(), ErrorCode> {
-        let id = match speaker.instance_id {
+    pub(crate) fn leave(
+        &mut self,
+        identity: MemberIdentity<'_>,
+        now: Instant,
+    ) -> Result<(), ErrorCode> {
+        let id = match identity.instance_id {
             Some(instance) => match self.statics.get(instance) {
                 None => return Err(ErrorCode::UnknownMemberId),
-                Some(owner) if !speaker.member_id.is_empty() && owner != speaker.member_id => {
+                Some(owner) if !identity.member_id.is_empty() && owner != identity.member_id => {
                     return Err(ErrorCode::FencedInstanceId);
                 }
                 Some(owner) => owner.clone(),
             },
-            None => speaker.member_id.to_owned(),
+            None => identity.member_id.to_owned(),
         };
         if self.pending.remove(&id).is_some() {
             self.complete_if_all_joined(now);

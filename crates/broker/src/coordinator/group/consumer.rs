@@ -288,7 +288,11 @@ impl ConsumerGroup {
     }
 
     /// Patterns, with a new one of a heartbeat, that were not yet evaluated for these topics.
-    pub(crate) fn unsought(&self, new: Option<&str>, topics: &Arc<TopicSizes>) -> Vec<String> {
+    pub(crate) fn unevaluated_patterns(
+        &self,
+        new: Option<&str>,
+        topics: &Arc<TopicSizes>,
+    ) -> Vec<String> {
         let is_sought = |text: &str| {
             let found = self.found.get(text);
             found.is_some_and(|found| found.is_among(topics))
@@ -296,12 +300,15 @@ impl ConsumerGroup {
         let known = self.members.values().map(|member| member.pattern.as_str());
         let known: BTreeSet<&str> = known.filter(|text| new != Some(*text)).collect();
         let all = new.into_iter().chain(known);
-        let unsought = all.filter(|text| !text.is_empty() && !is_sought(text));
-        unsought.take(PATTERNS_MAX).map(str::to_owned).collect()
+        let unevaluated_patterns = all.filter(|text| !text.is_empty() && !is_sought(text));
+        unevaluated_patterns
+            .take(PATTERNS_MAX)
+            .map(str::to_owned)
+            .collect()
     }
 
     /// Stores the topics that match patterns of members; drops patterns that no member has.
-    fn note_found(&mut self, found: BTreeMap<String, Found>) {
+    fn store_matches(&mut self, found: BTreeMap<String, Found>) {
         self.found.extend(found);
         let used: BTreeSet<&str> = self
             .members
@@ -340,7 +347,7 @@ impl ConsumerGroup {
         }
     }
 
-    /// ConsumerGroupHeartbeat. `found` is what [`ConsumerGroup::unsought`] asked for.
+    /// ConsumerGroupHeartbeat. `found` is what [`ConsumerGroup::unevaluated_patterns`] asked for.
     pub(crate) fn heartbeat(
         &mut self,
         heartbeat: HeartbeatRequest,
@@ -362,7 +369,7 @@ impl ConsumerGroup {
                 && heartbeat.topics.is_some()
                 && heartbeat.owned.is_some());
         self.update(&id, &heartbeat, is_new, now);
-        self.note_found(found);
+        self.store_matches(found);
         self.touched.insert(id.clone());
         self.retarget(topics);
         let owned = if is_join {

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::{
-    classic::{ClassicGroup, Phase, Speaker},
+    classic::{ClassicGroup, MemberIdentity, Phase},
     consumer::ConsumerGroup,
 };
 use crate::{
@@ -403,12 +403,12 @@ impl Groups {
     pub(crate) fn check_commit(
         &self,
         id: &str,
-        speaker: Speaker<'_>,
+        identity: MemberIdentity<'_>,
         generation: i32,
         is_transactional: bool,
     ) -> Result<(), ErrorCode> {
         let is_anonymous =
-            generation < 0 && speaker.member_id.is_empty() && speaker.instance_id.is_none();
+            generation < 0 && identity.member_id.is_empty() && identity.instance_id.is_none();
         let checked = self.find_group_and(id, |group, now| {
             // A consumer with manual assignment, or an admin client.
             let is_outsider = generation < 0 && group.is_empty();
@@ -416,7 +416,7 @@ impl Groups {
                 return Ok(());
             }
             if group.is_consumer && !group.consumer.members.is_empty() {
-                let checked = group.consumer.check(speaker.member_id, generation);
+                let checked = group.consumer.check(identity.member_id, generation);
                 return match checked {
                     Err(ErrorCode::StaleMemberEpoch) if is_transactional => {
                         Err(ErrorCode::IllegalGeneration)
@@ -428,8 +428,8 @@ impl Groups {
                 return Err(ErrorCode::UnknownMemberId);
             }
             let group = &mut group.classic;
-            group.check(speaker, generation)?;
-            group.note_commit(speaker.member_id, now);
+            group.check(identity, generation)?;
+            group.note_commit(identity.member_id, now);
             match group.phase {
                 Phase::CompletingRebalance if !is_transactional => {
                     Err(ErrorCode::RebalanceInProgress)

@@ -21,8 +21,8 @@ fn join(member_id: &str, fresh: &str) -> Join {
     }
 }
 
-fn speaker(member_id: &str) -> Speaker<'_> {
-    Speaker {
+fn identity(member_id: &str) -> MemberIdentity<'_> {
+    MemberIdentity {
         member_id,
         instance_id: None,
     }
@@ -55,12 +55,12 @@ fn stable(now: Instant) -> ClassicGroup {
     let b = b.try_recv().unwrap().unwrap();
     assert_eq!((a.generation, b.generation, a.leader.as_str()), (2, 2, "a"));
     assert_eq!((a.members.len(), b.members.len()), (2, 0));
-    let mut b = waiting(group.sync(speaker("b"), 2, (None, None), Vec::new(), now));
+    let mut b = waiting(group.sync(identity("b"), 2, (None, None), Vec::new(), now));
     let shares = vec![
         ("a".to_owned(), Bytes::from_static(b"A")),
         ("b".to_owned(), Bytes::from_static(b"B")),
     ];
-    let a = ready(group.sync(speaker("a"), 2, (None, None), shares, now)).unwrap();
+    let a = ready(group.sync(identity("a"), 2, (None, None), shares, now)).unwrap();
     assert_eq!(a.assignment, "A");
     assert_eq!(b.try_recv().unwrap().unwrap().assignment, "B");
     assert_eq!(group.phase, Phase::Stable);
@@ -71,17 +71,17 @@ fn stable(now: Instant) -> ClassicGroup {
 fn the_leader_assigns_and_everyone_gets_its_share() {
     let now = Instant::now();
     let mut group = stable(now);
-    assert_eq!(group.heartbeat(speaker("a"), 2, now), Ok(()));
+    assert_eq!(group.heartbeat(identity("a"), 2, now), Ok(()));
     assert_eq!(
-        group.heartbeat(speaker("a"), 1, now),
+        group.heartbeat(identity("a"), 1, now),
         Err(ErrorCode::IllegalGeneration)
     );
     assert_eq!(
-        group.heartbeat(speaker("x"), 2, now),
+        group.heartbeat(identity("x"), 2, now),
         Err(ErrorCode::UnknownMemberId)
     );
     // A lost answer is given again.
-    let again = ready(group.sync(speaker("b"), 2, (None, None), Vec::new(), now)).unwrap();
+    let again = ready(group.sync(identity("b"), 2, (None, None), Vec::new(), now)).unwrap();
     assert_eq!(again.assignment, "B");
 }
 
@@ -109,12 +109,12 @@ fn a_silent_member_is_removed_and_the_others_rebalance() {
     let now = Instant::now();
     let mut group = stable(now);
     let later = now + SESSION - Duration::from_millis(1);
-    assert_eq!(group.heartbeat(speaker("a"), 2, later), Ok(()));
+    assert_eq!(group.heartbeat(identity("a"), 2, later), Ok(()));
     assert_eq!(group.next_deadline(), Some(now + SESSION));
     group.tick(now + SESSION);
     assert_eq!(group.phase, Phase::PreparingRebalance);
     assert_eq!(
-        group.heartbeat(speaker("a"), 2, now + SESSION),
+        group.heartbeat(identity("a"), 2, now + SESSION),
         Err(ErrorCode::RebalanceInProgress)
     );
     let alone = ready(group.join(join("a", ""), now + SESSION)).unwrap();
@@ -135,7 +135,7 @@ fn a_rebalance_goes_on_without_those_who_do_not_join_in_time() {
         (3, "c", 1)
     );
     assert_eq!(
-        group.check(speaker("a"), 2),
+        group.check(identity("a"), 2),
         Err(ErrorCode::UnknownMemberId)
     );
 }
@@ -144,12 +144,12 @@ fn a_rebalance_goes_on_without_those_who_do_not_join_in_time() {
 fn a_group_whose_members_left_is_empty_and_starts_again() {
     let now = Instant::now();
     let mut group = stable(now);
-    assert_eq!(group.leave(speaker("a"), now), Ok(()));
+    assert_eq!(group.leave(identity("a"), now), Ok(()));
     assert_eq!(
-        group.leave(speaker("a"), now),
+        group.leave(identity("a"), now),
         Err(ErrorCode::UnknownMemberId)
     );
-    assert_eq!(group.leave(speaker("b"), now), Ok(()));
+    assert_eq!(group.leave(identity("b"), now), Ok(()));
     assert_eq!((group.phase, group.next_deadline()), (Phase::Empty, None));
     let other = Join {
         protocol_type: "connect".to_owned(),
@@ -173,7 +173,7 @@ fn a_static_member_comes_back_without_a_rebalance_and_fences_its_former_self() {
     };
     let first = ready(group.join(with_instance("", "a"), now)).unwrap();
     let shares = vec![("a".to_owned(), Bytes::from_static(b"A"))];
-    let named = |member_id| Speaker {
+    let named = |member_id| MemberIdentity {
         member_id,
         instance_id: Some("i"),
     };
@@ -198,7 +198,7 @@ fn a_static_member_comes_back_without_a_rebalance_and_fences_its_former_self() {
     assert_eq!(fenced.code, ErrorCode::FencedInstanceId);
     assert_eq!(
         group.leave(
-            Speaker {
+            MemberIdentity {
                 member_id: "",
                 instance_id: Some("i")
             },
@@ -259,19 +259,19 @@ proptest! {
                 Step2::Sync { member } => {
                     let Some(id) = known[member].clone() else { continue };
                     let shares = group.members.keys().map(|id| (id.clone(), Bytes::from(id.clone()))).collect();
-                    match group.sync(speaker(&id), seen[member], (None, None), shares, now) {
+                    match group.sync(identity(&id), seen[member], (None, None), shares, now) {
                         Step::Ready(_) => {}
                         Step::Wait(receiver) => syncs[member] = Some(receiver),
                     }
                 }
                 Step2::Beat { member } => {
                     if let Some(id) = &known[member] {
-                        let _ = group.heartbeat(speaker(id), seen[member], now);
+                        let _ = group.heartbeat(identity(id), seen[member], now);
                     }
                 }
                 Step2::Leave { member } => {
                     if let Some(id) = known[member].take() {
-                        let _ = group.leave(speaker(&id), now);
+                        let _ = group.leave(identity(&id), now);
                     }
                 }
                 Step2::Wait { seconds } => {

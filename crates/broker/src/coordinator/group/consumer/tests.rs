@@ -136,14 +136,14 @@ async fn beat_by_pattern(
     topics: &Arc<TopicSizes>,
     turns: &Turns,
 ) -> (usize, Result<HeartbeatResponse, ErrorCode>) {
-    let unsought = group.unsought(heartbeat.pattern.as_deref(), topics);
+    let unevaluated_patterns = group.unevaluated_patterns(heartbeat.pattern.as_deref(), topics);
     let mut found = BTreeMap::new();
-    for text in &unsought {
+    for text in &unevaluated_patterns {
         let all = pattern::find(turns, text, topics).await.unwrap();
         found.insert(text.clone(), all);
     }
     let beaten = group.heartbeat(heartbeat, topics, found, Instant::now());
-    (unsought.len(), beaten)
+    (unevaluated_patterns.len(), beaten)
 }
 
 fn joining_by_pattern(id: &str, text: &str) -> HeartbeatRequest {
@@ -207,7 +207,10 @@ async fn a_restored_group_knows_what_its_patterns_find_with_the_first_heartbeat(
     old.pattern.clone_from(&large);
     state.members.insert("old".to_owned(), old);
     let mut group = ConsumerGroup::restore(&state, Instant::now());
-    assert_eq!(group.unsought(None, &topics), [large.as_str(), "t+", "t.*"]);
+    assert_eq!(
+        group.unevaluated_patterns(None, &topics),
+        [large.as_str(), "t+", "t.*"]
+    );
     let mut found = BTreeMap::from([(large, Found::nothing(&topics))]);
     for text in ["t+", "t.*"] {
         let all = pattern::find(&turns, text, &topics).await.unwrap();
@@ -219,7 +222,7 @@ async fn a_restored_group_knows_what_its_patterns_find_with_the_first_heartbeat(
         .heartbeat(next, &topics, found, Instant::now())
         .unwrap();
     assert_eq!(group.epoch, epoch, "nothing has changed");
-    assert!(group.unsought(None, &topics).is_empty());
+    assert!(group.unevaluated_patterns(None, &topics).is_empty());
 }
 
 #[test]
