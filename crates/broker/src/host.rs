@@ -103,8 +103,8 @@ struct Inner {
 pub struct Host(Arc<Inner>);
 
 impl Host {
-    /// Prepares the data directory (with the certificate authority, if it is the host's own) and starts the shared tasks on the ambient tokio runtime. Clusters
-    /// are started by [`Host::ensure_cluster`].
+    /// Prepares the data directory (with the certificate authority, if it is the host's own) and starts the
+    /// shared tasks on the ambient tokio runtime. Clusters are started by [`Host::ensure_cluster`].
     ///
     /// # Errors
     /// If the data directory cannot be made, certificates cannot be used, or the shared port is taken.

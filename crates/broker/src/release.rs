@@ -90,8 +90,8 @@ impl fmt::Display for Release {
     }
 }
 
-/// Every version of Apache Kafka that clusters can behave as, oldest first; further patches of the last release of a line
-/// behave as it does.
+/// Every version of Apache Kafka that clusters can behave as, oldest first; further patches of the last
+/// release of a line behave as it does.
 pub fn versions() -> Vec<String> {
     RELEASES.iter().map(ToString::to_string).collect()
 }

@@ -1,5 +1,5 @@
-//! Kafka's `super.users`, which no request of Kafka's changes: a setting of all brokers together, shown to and changed by
-//! internal connections only.
+//! Kafka's `super.users`, which no request of Kafka's changes: a setting of all brokers together, shown to
+//! and changed by internal connections only.
 //!
 //! Principals are separated by semicolons, as in Kafka's `StandardAuthorizer`. Kafka knows no names with a semicolon;
 //! here one is written `\;`, and a backslash `\\`.
