@@ -138,7 +138,7 @@ fn bootstrap(host: &Host, door: &str) -> String {
     addresses.collect::<Vec<_>>().join(",")
 }
 
-/// Tells whoever started it. That nobody reads any more is no reason to stop serving.
+/// Prints a line. A closed standard output is no reason to stop serving.
 fn tell(line: impl Display) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }

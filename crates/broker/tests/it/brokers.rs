@@ -1,4 +1,4 @@
-//! Clusters of several brokers, some of which are taken away and brought back.
+//! Clusters of several brokers, some of which are fenced and unfenced.
 
 use std::collections::BTreeMap;
 

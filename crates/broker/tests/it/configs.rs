@@ -1,4 +1,4 @@
-//! Settings of brokers and topics as clients are told of them.
+//! Settings of brokers and topics in answers to clients.
 
 use crate::support::{Administration, Client, host_at, spec};
 use brokerage_broker::{ClusterSpec, Durability, TopicDefaults};

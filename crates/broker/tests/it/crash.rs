@@ -1,8 +1,8 @@
 //! Nothing that was acknowledged is lost, whenever the process is killed or power goes away.
 //!
-//! A workload runs once on a disk that writes down every change. Then, for every change, the disk is set
-//! back to what a crash at that moment may leave, a cluster is opened on it, and what clients were told
-//! before is looked for; producers repeat what they sent, and power goes away once more.
+//! A workload runs once on a disk that writes down every change. Then, for every change, the disk is set back
+//! to what a crash at that moment may leave, a cluster is opened on it, and what was acknowledged before is
+//! looked for; producers repeat what they sent, and power goes away once more.
 //!
 //! A short run looks at some of the points; `CRASH_SEEDS=n` looks at all of them, with `n` random losses of
 //! power at each. `cargo xtask kill` does so.

@@ -1,4 +1,4 @@
-//! Directories that were damaged while nothing ran: what no crash leaves is told and left alone.
+//! Directories that were damaged while nothing ran: what no crash explains is reported and left unchanged.
 
 use std::{
     collections::BTreeMap,
@@ -224,7 +224,7 @@ async fn what_was_written_a_while_before_a_kill_is_vouched_for_and_a_torn_tail_i
         let metadata_log = dir.path().join("c/cluster.journal");
         let is_marked = || {
             let text = std::fs::read_to_string(&metadata_log).unwrap();
-            // A mark that vouches for every record: nothing but marks lies behind what it names.
+            // A mark for every record: only marks follow the position that it names.
             let mark = |line: &str| line.split_once(" @")?.1.parse::<usize>().ok();
             let last = text.lines().last().and_then(mark);
             last.is_some_and(|end| text[end..].lines().all(|line| mark(line).is_some()))

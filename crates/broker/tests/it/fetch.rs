@@ -75,7 +75,7 @@ fn request(session: (i32, i32), asked: &[Asked<'_>], version: i16) -> FetchReque
         .with_topics(topics.collect())
 }
 
-/// Error code, and partition, error code and bytes of each partition told.
+/// Error code, and partition, error code and bytes of each partition of the answer.
 fn told(answer: &FetchResponse) -> (i16, Vec<(i32, i16, usize)>) {
     let partitions = answer.responses.iter().flat_map(|topic| &topic.partitions);
     let partitions = partitions.map(|partition| {

@@ -1,4 +1,4 @@
-//! What clients are told of topics before there are any.
+//! Metadata of topics that do not exist yet.
 
 use crate::{
     cluster::name,
@@ -17,7 +17,7 @@ async fn a_topic_made_because_it_was_asked_for_is_told_of_from_the_next_answer_o
     };
     host.ensure_cluster(spec).await.unwrap();
     let mut client = Client::connect(&host, "c", 0).await;
-    // (may it be made, code and partitions told)
+    // (whether it may be created, code and partitions of the answer)
     let cases = [(false, 3, 0), (false, 3, 0), (true, 3, 0), (true, 0, 1)];
     for (allowed, code, partitions) in cases {
         let wanted = MetadataRequestTopic::default().with_name(Some(name("new")));

@@ -1,4 +1,4 @@
-//! What producers are told of their records, and what a topic's policy forbids.
+//! Answers about faulty records, and what a topic's policy forbids.
 
 use std::sync::{
     Arc,
@@ -73,7 +73,7 @@ async fn a_refused_batch_tells_which_records_are_to_blame() {
     let answer = send(&mut client, "c", batch(&["a"]), 7).await;
     assert_eq!(answer.error_code, INVALID_RECORD);
     assert!(answer.record_errors.is_empty());
-    // A batch that is no batch is told with a reason, and without single records.
+    // Bytes that are no batch are refused with a reason, and without single records.
     let mut torn = batch(&["a"]).to_vec();
     torn[7] = 5;
     let answer = send(&mut client, "c", torn.into(), 9).await;
@@ -187,7 +187,7 @@ async fn records_are_deleted_where_the_policy_is_to_delete() {
         assert_eq!(answer.responses[0].error_code, NONE);
         let deleted = delete_records(&mut client, &topic, 2).await;
         assert_eq!(deleted, expected, "{policy}");
-        // A partition that is not there is told as such, whatever the policy.
+        // An unknown partition is answered as such, whatever the policy.
         let absent = delete_records(&mut client, "absent", 2).await;
         assert_eq!(absent, (3, -1));
     };

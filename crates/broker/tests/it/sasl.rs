@@ -1,4 +1,4 @@
-//! SASL as clients see it: who gets in, who does not, and what they are told.
+//! SASL as clients see it: who is authenticated, who is not, and the messages.
 
 use std::time::{Duration, Instant};
 

@@ -97,7 +97,7 @@ impl Client {
         Self(admin::Client::over(stream, BOUNDS).with_client_id("test"))
     }
 
-    /// Sends a frame. The broker may have closed already; the answer tells.
+    /// Sends a frame. The broker may have closed already; then there is no answer.
     pub async fn send_raw(&mut self, frame: &[u8]) {
         let mut whole = (frame.len() as u32).to_be_bytes().to_vec();
         whole.extend(frame);

@@ -1,5 +1,5 @@
-//! Every version of every request that is told to clients gets an answer that they can read, whether it
-//! is a success or a refusal.
+//! Every advertised version of every request gets an answer that they can read, whether it is a success or a
+//! refusal.
 
 use crate::support::{Administration, Client, batch, host_at, spec, topic};
 use brokerage_broker::{Durability, Host};
@@ -24,7 +24,7 @@ struct Bench {
     host: Host,
     client: Client,
     topic_id: Uuid,
-    /// The versions that the broker tells.
+    /// The advertised versions.
     told: Vec<(i16, i16, i16)>,
     covered: Vec<i16>,
 }

@@ -1,4 +1,4 @@
-//! What clients were told, and so may rely on.
+//! What was acknowledged to clients, so that they may rely on it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +33,7 @@ pub(super) struct ExpectedTopic {
     pub message_bytes_max: BTreeSet<Option<String>>,
     /// Only the last value of a key has to be there.
     pub is_compacted: bool,
-    /// Records that are older may go when house is kept.
+    /// Older records may be removed by the scheduled tasks.
     pub retention_ms: Option<i64>,
 }
 
@@ -99,7 +99,7 @@ impl Expectation {
             .map_or(Outcome::None, |at| self.transactions[at])
     }
 
-    /// Whatever retention may take away when house is kept at this time need not be there any more.
+    /// Records that retention may remove at this time need not be there any more.
     pub(super) fn expire(&mut self, now_ms: i64) {
         for ((topic, _), partition) in &mut self.partitions {
             let Some(retention_ms) = self.topics[topic].retention_ms else {

@@ -5,7 +5,7 @@ use brokerage_broker::{Durability, trace::TracedCluster};
 use super::storage::{Crash, Event, Recorder, Storage};
 use super::{Expectation, check_after, crash_point, scratch, workload};
 
-/// KAFKA_STORAGE_ERROR: what clients are told of it.
+/// KAFKA_STORAGE_ERROR: the answer to clients.
 const STORAGE_ERROR: i16 = 56;
 /// CONCURRENT_TRANSACTIONS: said while a transaction whose end was decided is completed again.
 const CONCURRENT_TRANSACTIONS: i16 = 51;

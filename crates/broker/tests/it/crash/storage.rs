@@ -34,7 +34,7 @@ pub(super) enum Event {
     /// The disk could not: what was written is forgotten, though it can be read as long as power is there.
     SyncFileRefused(PathBuf),
     SyncDir(PathBuf),
-    /// What clients have been told, or asked for, up to here.
+    /// What clients have requested and what was acknowledged, up to here.
     Expect(Arc<Expectation>),
 }
 

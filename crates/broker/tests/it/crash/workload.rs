@@ -1,4 +1,4 @@
-//! What clients do while every change is written down.
+//! The workload of clients while every change of the disk is recorded.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -85,7 +85,7 @@ impl Workload {
         self.recorder.expect(&self.known);
     }
 
-    /// Moves the clock and looks after everything: retention may take away what is old by then.
+    /// Advances the clock and runs the scheduled tasks: retention may remove what is old by then.
     async fn run_scheduled_tasks(&mut self, later_ms: i64) {
         self.known.expire(self.running.now_ms() + later_ms);
         self.note();
@@ -352,7 +352,7 @@ impl Workload {
             .with_producer_epoch(producer.epoch)
             .with_group_id(group());
         accepted(self.running.call(request, 3).await.error_code)?;
-        // Each commits for a partition of its own, so that the check can tell them apart.
+        // Each commits for a partition of its own, so that the check can distinguish them.
         let key = (GROUP.to_owned(), "wide".to_owned(), transaction as i32);
         let offset = 100 + transaction as i64;
         let wanted = TxnOffsetCommitRequestPartition::default()
