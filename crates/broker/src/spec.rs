@@ -220,7 +220,8 @@ pub(crate) struct TopicSpec {
     pub configs: BTreeMap<String, String>,
 }
 
-/// When logs are looked through, by the broker's clock. Kafka's "Broker Configs", with their defaults.
+/// Intervals of the scheduled tasks on logs, by the broker's clock. Kafka's "Broker Configs", with their
+/// defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogIntervals {
     /// How often retention is applied: `log.retention.check.interval.ms`, 300,000.

@@ -8,7 +8,7 @@ use crate::{
     error::Unwritten,
     metadata::{
         credential::{ScramCredential, ScramMechanism, SecretBytes},
-        state::{ClusterState, Record},
+        state::{ClusterState, MetadataRecord},
     },
     security::Security,
 };
@@ -28,7 +28,7 @@ pub(crate) const RESERVED_NAME: &str = "the name is reserved";
 /// Key from which the salts of users who do not exist are derived.
 const IMAGINARY_SECRET_BYTES: usize = 32;
 
-/// What is kept of a user's passwords. A reserved name has none, whatever an older journal says.
+/// What is kept of a user's passwords. A reserved name has none, whatever an older metadata log says.
 fn known<'s>(
     state: &'s ClusterState,
     user: &str,
@@ -95,7 +95,7 @@ impl Security {
             .unwrap_or(false)
     }
 
-    /// Makes a user a super user, or takes that away. Returns whether there is such a user.
+    /// Makes a user a super user, or an ordinary one. Returns whether there is such a user.
     ///
     /// # Errors
     /// If the metadata log cannot be written.

@@ -479,7 +479,7 @@ async fn topics_are_managed_with_permission_only() {
         .await;
     at.check(delete("t"), 4, code, TOPIC, &[on_topic(Op::Delete)])
         .await;
-    // By id: the name is told to those who may describe it.
+    // By id: only clients that may describe the topic get its name.
     let id = at.host.list_topics("c").await;
     let id = id.iter().find(|topic| topic.name == "u").unwrap().id;
     let wanted = delete_topics_request::DeleteTopicState::default().with_topic_id(id);

@@ -257,7 +257,7 @@ async fn what_was_written_a_while_before_a_kill_is_vouched_for_and_a_torn_tail_i
         let host = host_at(killed.path(), durability);
         host.ensure_cluster(spec("c", 1)).await.unwrap();
         assert_eq!(host.list_topics("c").await.len(), TOPICS.len());
-        let cut = std::fs::read(&journal).unwrap();
+        let cut = std::fs::read(&metadata_log).unwrap();
         assert_eq!(cut, bytes[..sound_bytes]);
         host.shutdown().await;
     }
