@@ -20,7 +20,7 @@ use super::{
     producer_state::AbortedTransaction,
     record::{self, Packer, RecordRef, UNPACKED_BYTES_MAX},
     segment::{self, Segment, file_name},
-    segments::UnifiedLog,
+    unified_log::UnifiedLog,
 };
 
 /// Bytes of keys in memory in one run; what follows is left to the next (Kafka's
