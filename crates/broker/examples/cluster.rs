@@ -9,7 +9,12 @@
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
-use std::{error::Error, fmt::Display, io::Write as _, path::PathBuf, sync::Arc, time::Instant};
+use std::error::Error;
+use std::fmt::Display;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
 
 use brokerage_broker::{
     Authorization, BrokerSpec, Clock, ClusterLimits, ClusterSpec, Durability, Host, HostOptions,

@@ -10,41 +10,35 @@ mod tests;
 mod topic;
 mod user;
 
-use std::{
-    collections::BTreeSet,
-    convert::Infallible,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering},
-    },
-};
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use crate::{
-    coordinator::{
-        group::Groups,
-        transaction::{EXPIRATION_MS, Transactions},
-    },
-    counters::{self, Counters, CountersByUser},
-    error::{HostError, Unwritten},
-    log::{durability::Durability, partition::PartitionContext, stored_bytes::StoredBytes},
-    metadata::{
-        directory::segments_bytes,
-        metadata_log::{DirectoryContents, MetadataLog, MetadataLogError},
-        state::{ClusterState, MetadataRecord},
-        topic::Topics,
-    },
-    process::Process,
-    quota::{client::ClientQuotas, token_bucket::TokenBucket},
-    security::Security,
-    spec::{ClusterSpec, ListenerSpec, LogIntervals},
-    turn::Turns,
-};
+use crate::coordinator::group::Groups;
+use crate::coordinator::transaction::{EXPIRATION_MS, Transactions};
+use crate::counters::{self, Counters, CountersByUser};
+use crate::error::{HostError, Unwritten};
+use crate::log::durability::Durability;
+use crate::log::partition::PartitionContext;
+use crate::log::stored_bytes::StoredBytes;
+use crate::metadata::directory::segments_bytes;
+use crate::metadata::metadata_log::{DirectoryContents, MetadataLog, MetadataLogError};
+use crate::metadata::state::{ClusterState, MetadataRecord};
+use crate::metadata::topic::Topics;
+use crate::process::Process;
+use crate::quota::client::ClientQuotas;
+use crate::quota::token_bucket::TokenBucket;
+use crate::security::Security;
+use crate::spec::{ClusterSpec, ListenerSpec, LogIntervals};
+use crate::turn::Turns;
 
 use fetch_session::FetchSessions;
 use observation::{ClusterObservation, ListenerObservation};

@@ -1,6 +1,8 @@
 //! Errors of the library.
 
-use std::{convert::Infallible, net::SocketAddr, path::PathBuf};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// An error code of the Kafka protocol.
 pub(crate) use kafka_protocol::error::ResponseError as ErrorCode;

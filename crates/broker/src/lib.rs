@@ -70,13 +70,11 @@ pub use counters::{CounterValues, TopicCounterValues, UserCounterValues};
 pub use error::HostError;
 pub use host::{Host, HostOptions};
 pub use log::durability::Durability;
-pub use network::{
-    shared_port::{SharedPortObservation, SharedPortSpec},
-    tls::TlsFiles,
-};
+pub use network::shared_port::{SharedPortObservation, SharedPortSpec};
+pub use network::tls::TlsFiles;
 pub use release::{serves_version, versions};
+pub use spec::security::{SaslMechanism, SaslSpec, SecurityProtocol, UnknownName};
 pub use spec::{
     Authorization, Bind, BrokerSpec, ClusterLimits, ClusterSpec, DiskMarks, ListenerSpec,
     LogIntervals, TopicDefaults,
-    security::{SaslMechanism, SaslSpec, SecurityProtocol, UnknownName},
 };

@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use parking_lot::Mutex;
-use rand::{RngCore, SeedableRng, rngs::StdRng};
+use rand::rngs::StdRng;
+use rand::{RngCore, SeedableRng};
 use ring::rand::SecureRandom;
 use uuid::Uuid;
 
-use crate::{clock::Clock, timers::Timers, vital::Vital};
+use crate::clock::Clock;
+use crate::timers::Timers;
+use crate::vital::Vital;
 
 /// Randomness in the nonce of a SCRAM exchange.
 const NONCE_BYTES: usize = 24;

@@ -3,12 +3,10 @@
 //!
 //! The table `releases.txt` is made by `cargo xtask releases` from every release's own client library.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    fmt,
-    ops::RangeInclusive,
-    sync::LazyLock,
-};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::sync::LazyLock;
 
 /// The table as it is committed.
 const TABLE: &str = include_str!("releases.txt");

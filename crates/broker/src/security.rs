@@ -10,11 +10,10 @@ pub(crate) mod sasl;
 pub(crate) mod scram;
 pub(crate) mod user;
 
-use crate::{
-    metadata::{metadata_log::MetadataLog, state::ClusterState},
-    process::Process,
-    spec::ClusterSpec,
-};
+use crate::metadata::metadata_log::MetadataLog;
+use crate::metadata::state::ClusterState;
+use crate::process::Process;
+use crate::spec::ClusterSpec;
 
 use attempts::Attempts;
 use authorizer::Authorizer;

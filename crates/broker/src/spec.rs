@@ -2,18 +2,14 @@
 
 pub(crate) mod security;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, SocketAddr},
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 
 use rustls::pki_types::{DnsName, ServerName};
 
-use crate::{
-    error::HostError,
-    release::Release,
-    spec::security::{SaslSpec, SecurityProtocol},
-};
+use crate::error::HostError;
+use crate::release::Release;
+use crate::spec::security::{SaslSpec, SecurityProtocol};
 
 /// Longest cluster id.
 const CLUSTER_ID_CHARS_MAX: usize = 128;

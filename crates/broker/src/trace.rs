@@ -3,44 +3,35 @@
 
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
-use std::{
-    net::SocketAddr,
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
-};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 #[cfg(test)]
 use brokerage_kafka_admin::{read_answer, request_frame};
 #[cfg(test)]
 use bytes::Buf;
 use bytes::{BufMut, Bytes, BytesMut};
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::{ProduceRequest, TopicName, TransactionalId};
 #[cfg(test)]
 use kafka_protocol::protocol::Request;
-use kafka_protocol::{
-    messages::{
-        ProduceRequest, TopicName, TransactionalId,
-        produce_request::{PartitionProduceData, TopicProduceData},
-    },
-    records::RecordBatchDecoder,
-};
+use kafka_protocol::records::RecordBatchDecoder;
 
-use crate::{
-    clock::Clock,
-    cluster::{Cluster, shared::Shared},
-    log::{
-        disk::Disk,
-        durability::Durability,
-        file::FileCache,
-        partition::{FetchRange, Partition},
-    },
-    metadata::state::{ClusterState, TransactionStatus},
-    process::Process,
-    protocol::{self, Context, Reply},
-    spec::{Authorization, BrokerSpec, ClusterLimits, ClusterSpec, LogIntervals, TopicDefaults},
+use crate::clock::Clock;
+use crate::cluster::Cluster;
+use crate::cluster::shared::Shared;
+use crate::log::disk::Disk;
+use crate::log::durability::Durability;
+use crate::log::file::FileCache;
+use crate::log::partition::{FetchRange, Partition};
+use crate::metadata::state::{ClusterState, TransactionStatus};
+use crate::process::Process;
+use crate::protocol::{self, Context, Reply};
+use crate::spec::{
+    Authorization, BrokerSpec, ClusterLimits, ClusterSpec, LogIntervals, TopicDefaults,
 };
 
 pub use crate::log::disk::{Change, Watch};

@@ -1,22 +1,17 @@
 //! Fencing of brokers, leader election, and which broker coordinates and is controller.
 
-use std::{
-    collections::BTreeSet,
-    convert::Infallible,
-    sync::{Arc, atomic::Ordering},
-};
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use crate::{
-    cluster::Cluster,
-    error::{ErrorCode, HostError, Unwritten},
-    log::partition::Partition,
-    metadata::{
-        leadership::{Leadership, LiveBrokers, NO_LEADER},
-        state::{ClusterState, MetadataRecord, TopicRecord},
-        topic::Topic,
-        topic_config::TopicSettings,
-    },
-};
+use crate::cluster::Cluster;
+use crate::error::{ErrorCode, HostError, Unwritten};
+use crate::log::partition::Partition;
+use crate::metadata::leadership::{Leadership, LiveBrokers, NO_LEADER};
+use crate::metadata::state::{ClusterState, MetadataRecord, TopicRecord};
+use crate::metadata::topic::Topic;
+use crate::metadata::topic_config::TopicSettings;
 
 /// How long after a broker was started preferred leaders are elected (Kafka's
 /// `leader.imbalance.check.interval.seconds`, with `auto.leader.rebalance.enable`).

@@ -1,11 +1,14 @@
 //! What happens as the disk that was bought fills.
 
-use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
 
-use crate::{
-    cluster::Cluster, counters, log::partition::Partition, quota::disk::is_above,
-    spec::ClusterLimits,
-};
+use crate::cluster::Cluster;
+use crate::counters;
+use crate::log::partition::Partition;
+use crate::quota::disk::is_above;
+use crate::spec::ClusterLimits;
 
 impl Cluster {
     /// How much of the disk that was bought is used up.

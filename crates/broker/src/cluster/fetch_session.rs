@@ -4,10 +4,8 @@
 //! A session is numbered, and so are its requests: an epoch of 0 asks for a new one, -1 for none, anything
 //! else continues. The rules are those of Apache Kafka's `FetchManager`, for consumers.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use uuid::Uuid;

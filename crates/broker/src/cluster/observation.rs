@@ -2,11 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::{
-    cluster::Cluster,
-    counters::{CounterValues, TopicCounterValues, UserCounterValues},
-    metadata::state::TopicPartition,
-};
+use crate::cluster::Cluster;
+use crate::counters::{CounterValues, TopicCounterValues, UserCounterValues};
+use crate::metadata::state::TopicPartition;
 
 /// One listener that accepts connections.
 #[derive(Debug, Clone, PartialEq, Eq)]

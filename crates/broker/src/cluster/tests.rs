@@ -4,14 +4,10 @@ use bytes::Bytes;
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use tempfile::TempDir;
 
-use crate::{
-    log::{
-        batch::{self, BatchHeader, HEADER_BYTES},
-        durability::Durability,
-    },
-    spec::TopicSpec,
-    trace::{Draft, NOW_MS, TracedCluster, build, produce},
-};
+use crate::log::batch::{self, BatchHeader, HEADER_BYTES};
+use crate::log::durability::Durability;
+use crate::spec::TopicSpec;
+use crate::trace::{Draft, NOW_MS, TracedCluster, build, produce};
 
 const SECOND_MS: i64 = 1_000;
 const MINUTE_MS: i64 = 60 * SECOND_MS;

@@ -1,25 +1,19 @@
 //! Creating, changing and deleting topics: first in the metadata log, then in memory.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::{
-    cluster::Cluster,
-    counters,
-    error::{ErrorCode, TopicError, Unwritten},
-    log::durability::Durability,
-    metadata::{
-        directory::DELETED_SUFFIX,
-        leadership::{Leadership, LiveBrokers, spread},
-        state::{ClusterState, MetadataRecord, TopicRecord},
-        topic::{Topic, check_topic_name, is_internal},
-        topic_config::{self, TopicSettings},
-    },
-    spec::TopicSpec,
-};
+use crate::cluster::Cluster;
+use crate::counters;
+use crate::error::{ErrorCode, TopicError, Unwritten};
+use crate::log::durability::Durability;
+use crate::metadata::directory::DELETED_SUFFIX;
+use crate::metadata::leadership::{Leadership, LiveBrokers, spread};
+use crate::metadata::state::{ClusterState, MetadataRecord, TopicRecord};
+use crate::metadata::topic::{Topic, check_topic_name, is_internal};
+use crate::metadata::topic_config::{self, TopicSettings};
+use crate::spec::TopicSpec;
 
 /// Most partitions that one request may ask for, whatever the limits of the cluster.
 const PARTITIONS_PER_TOPIC_MAX: i32 = 100_000;

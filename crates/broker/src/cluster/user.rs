@@ -1,10 +1,8 @@
 //! Users who administer a cluster.
 
-use crate::{
-    cluster::Cluster,
-    error::HostError,
-    security::user::{ANONYMOUS, INTERNAL_USER, RESERVED_NAME},
-};
+use crate::cluster::Cluster;
+use crate::error::HostError;
+use crate::security::user::{ANONYMOUS, INTERNAL_USER, RESERVED_NAME};
 
 impl Cluster {
     /// Makes a user a super user, or an ordinary one. Returns whether there is such a user.

@@ -3,7 +3,9 @@
 //! Source: "Record Batch" in the Apache Kafka implementation guide (message format). A batch is validated
 //! once, when it arrives; from then on its header can be trusted.
 
-use std::{borrow::Cow, io, ops::ControlFlow};
+use std::borrow::Cow;
+use std::io;
+use std::ops::ControlFlow;
 
 use bytes::Bytes;
 

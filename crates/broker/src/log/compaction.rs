@@ -3,25 +3,21 @@
 //! Sealed segments are rewritten into new files beside the old ones and take their place in one step.
 //! Offsets do not change; batches keep their base offset, so that records are copied as they stand.
 
-use std::{
-    collections::HashMap,
-    io::{self, BufWriter, Write},
-    ops::ControlFlow,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::collections::HashMap;
+use std::io::{self, BufWriter, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{
-    batch::{self, BatchHeader, HEADER_BYTES},
-    disk::{Disk, DiskWriter},
-    file::FileCache,
-    producer_state::AbortedTransaction,
-    record::{self, Packer, RecordRef, UNPACKED_BYTES_MAX},
-    segment::{self, Segment, file_name},
-    unified_log::UnifiedLog,
-};
+use super::batch::{self, BatchHeader, HEADER_BYTES};
+use super::disk::{Disk, DiskWriter};
+use super::file::FileCache;
+use super::producer_state::AbortedTransaction;
+use super::record::{self, Packer, RecordRef, UNPACKED_BYTES_MAX};
+use super::segment::{self, Segment, file_name};
+use super::unified_log::UnifiedLog;
 
 /// Bytes of keys in memory in one run; what follows is left to the next (Kafka's
 /// `log.cleaner.dedupe.buffer.size` is 128 MiB for all threads).

@@ -4,14 +4,12 @@
 //! `sendfile` on them. What a loss of power may undo depends on the order of changes and flushes; therefore
 //! all of them pass here, where tests install a [`Watch`] that records or refuses them.
 
-use std::{
-    fs::{File, OpenOptions},
-    io::{self, IoSlice, Write},
-    os::unix::fs::{FileExt, OpenOptionsExt},
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::fs::{File, OpenOptions};
+use std::io::{self, IoSlice, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 /// Files hold other people's records and the keys made of their passwords: only their owner reads them.
 const FILE_MODE: u32 = 0o600;

@@ -1,7 +1,10 @@
 //! Slices of segment files that responses are sent from, without the partition's lock and without copying the
 //! records into this process (Kafka's `FileRecords`).
 
-use std::{fs::File, io, os::unix::fs::FileExt, sync::Arc};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 use bytes::BytesMut;
 

@@ -2,7 +2,8 @@
 //!
 //! The file is needed only when a log has more than one epoch: what the first batch says holds otherwise.
 
-use std::{io, path::Path};
+use std::io;
+use std::path::Path;
 
 use super::disk::Disk;
 

@@ -2,10 +2,8 @@
 //!
 //! Source: "Record" in the Apache Kafka implementation guide (message format 2), and `DefaultRecord`.
 
-use std::{
-    io::{self, Read, Write},
-    ops::ControlFlow,
-};
+use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
 
 use super::batch::BatchHeader;
 

@@ -4,21 +4,17 @@
 //! entry is sound; only the tail behind it is read, checked and cut at the first batch that is torn. The
 //! state of producers since the last snapshot is rebuilt from the same tail.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::{
-    batch::{self, BatchHeader, Marker},
-    disk::Disk,
-    file::FileCache,
-    leader_epoch::LeaderEpochs,
-    producer_state::{AbortedTransaction, ProducerStates},
-    segment::{self, Segment, file_name},
-    unified_log::{ABORTED_ENTRY_BYTES, UnifiedLog},
-};
+use super::batch::{self, BatchHeader, Marker};
+use super::disk::Disk;
+use super::file::FileCache;
+use super::leader_epoch::LeaderEpochs;
+use super::producer_state::{AbortedTransaction, ProducerStates};
+use super::segment::{self, Segment, file_name};
+use super::unified_log::{ABORTED_ENTRY_BYTES, UnifiedLog};
 
 /// The offset in a file name such as `00000000000000000042.log`.
 pub(crate) fn base_offset_of(path: &Path) -> Option<i64> {

@@ -1,17 +1,13 @@
 //! One segment: a file of batches and the sparse indexes over it.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::SystemTime,
-};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
 
-use super::{
-    batch::BatchHeader,
-    file::{CachedFile, FileCache},
-    index::{self, OffsetEntry, TimeEntry},
-};
+use super::batch::BatchHeader;
+use super::file::{CachedFile, FileCache};
+use super::index::{self, OffsetEntry, TimeEntry};
 
 /// Bytes read at a time when batches are walked one after the other.
 const SCAN_CHUNK_BYTES: usize = 1 << 20;

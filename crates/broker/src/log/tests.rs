@@ -2,22 +2,18 @@
 
 pub(crate) mod damage;
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 
-use super::{
-    LogOptions, UnifiedLog,
-    batch::{self, Batch, BatchHeader, BatchRules, Marker},
-    file::FileCache,
-    file_records::ReadPlan,
-    recovery,
-};
-use crate::{
-    error::ErrorCode,
-    trace::{Draft, build},
-};
+use super::batch::{self, Batch, BatchHeader, BatchRules, Marker};
+use super::file::FileCache;
+use super::file_records::ReadPlan;
+use super::{LogOptions, UnifiedLog, recovery};
+use crate::error::ErrorCode;
+use crate::trace::{Draft, build};
 
 const OPTIONS: LogOptions = LogOptions {
     segment_bytes: 600,

@@ -1,22 +1,18 @@
 //! The log of a partition: its segments in order, and what is known of its producers.
 
-use std::{
-    io,
-    ops::ControlFlow,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::{
-    batch::{self, Batch, BatchHeader, HEADER_BYTES},
-    disk::Disk,
-    file::{CachedFile, FileCache},
-    file_records::ReadPlan,
-    leader_epoch::LeaderEpochs,
-    producer_state::{AbortedTransaction, ProducerStates, SequenceCheck},
-    record,
-    segment::{Segment, SegmentCheckpoint, file_name},
-};
+use super::batch::{self, Batch, BatchHeader, HEADER_BYTES};
+use super::disk::Disk;
+use super::file::{CachedFile, FileCache};
+use super::file_records::ReadPlan;
+use super::leader_epoch::LeaderEpochs;
+use super::producer_state::{AbortedTransaction, ProducerStates, SequenceCheck};
+use super::record;
+use super::segment::{Segment, SegmentCheckpoint, file_name};
 use crate::error::ErrorCode;
 
 /// What the topic's settings say about segments.

@@ -1,8 +1,10 @@
 //! The directory of a cluster: what lies in it besides the metadata log.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
+use std::path::Path;
 
-use crate::{log::disk::Disk, process::Process};
+use crate::log::disk::Disk;
+use crate::process::Process;
 
 /// Ends the name of a directory whose partition the metadata log does not know: it is kept for people (the name that
 /// Kafka gives them, `UnifiedLog.StrayDirSuffix`).

@@ -6,7 +6,8 @@
 //! again, unless `unclean.leader.election.enable` says otherwise; each change of leader, also to none,
 //! makes a new leader epoch.
 
-use std::{collections::BTreeSet, ops::Range};
+use std::collections::BTreeSet;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 

@@ -10,18 +10,19 @@
 //!
 //! When most of the file is history, it is rewritten as a snapshot of the current state.
 
-use std::{convert::Infallible, io, marker::PhantomData, path::PathBuf, sync::Arc};
+use std::convert::Infallible;
+use std::io;
+use std::marker::PhantomData;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use crate::{
-    error::{Refusal, Unwritten},
-    log::{
-        durability::Durability,
-        file::{CachedFile, FileCache},
-    },
-};
+use crate::error::{Refusal, Unwritten};
+use crate::log::durability::Durability;
+use crate::log::file::{CachedFile, FileCache};
 
 /// A metadata log below this size is never rewritten.
 const REWRITE_BYTES_MIN: u64 = 256 << 10;

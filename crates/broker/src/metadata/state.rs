@@ -1,21 +1,19 @@
 //! The metadata of a cluster: records of its metadata log, and the state that results from applying them in
 //! order.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::metadata::{
-    acl::{Acl, AclSet},
-    credential::{ScramCredential, ScramMechanism, SecretBytes},
-    group::{ConsumerGroupRecord, ConsumerGroupState, ConsumerMemberRecord, GroupRecord},
-    leadership::{Leadership, LiveBrokers, spread},
-    metadata_log::LoggedState,
+use crate::metadata::acl::{Acl, AclSet};
+use crate::metadata::credential::{ScramCredential, ScramMechanism, SecretBytes};
+use crate::metadata::group::{
+    ConsumerGroupRecord, ConsumerGroupState, ConsumerMemberRecord, GroupRecord,
 };
+use crate::metadata::leadership::{Leadership, LiveBrokers, spread};
+use crate::metadata::metadata_log::LoggedState;
 
 /// A topic as it is kept in the metadata log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

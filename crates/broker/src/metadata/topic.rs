@@ -1,26 +1,20 @@
 //! The topics of a cluster in memory: settings and partitions of those in the metadata log.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use uuid::Uuid;
 
-use crate::{
-    counters::{Lazy, TopicCounters},
-    log::partition::{Partition, PartitionContext},
-    metadata::{
-        directory::clear_strays,
-        metadata_log::MetadataLog,
-        state::{ClusterState, TopicRecord},
-        topic_config::TopicSettings,
-    },
-    process::Process,
-    spec::ClusterSpec,
-};
+use crate::counters::{Lazy, TopicCounters};
+use crate::log::partition::{Partition, PartitionContext};
+use crate::metadata::directory::clear_strays;
+use crate::metadata::metadata_log::MetadataLog;
+use crate::metadata::state::{ClusterState, TopicRecord};
+use crate::metadata::topic_config::TopicSettings;
+use crate::process::Process;
+use crate::spec::ClusterSpec;
 
 mod log_tasks;
 

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::{
-    log::{LogOptions, batch::COMPRESSION_ZSTD, record::Compression},
-    release::Release,
-    spec::ClusterSpec,
-};
+use crate::log::LogOptions;
+use crate::log::batch::COMPRESSION_ZSTD;
+use crate::log::record::Compression;
+use crate::release::Release;
+use crate::spec::ClusterSpec;
 
 /// Type numbers of DescribeConfigs (KIP-569).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,18 +1,18 @@
 //! Answers are written to connections: bytes from memory, records from files.
 
-use std::{fs::File, io, os::unix::fs::FileExt, sync::Arc, time::Duration};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::{
-    io::{AsyncWriteExt, Interest},
-    net::TcpStream,
-};
+use tokio::io::{AsyncWriteExt, Interest};
+use tokio::net::TcpStream;
 
-use crate::{
-    log::file_records::FileRecords,
-    network::stream::Stream,
-    protocol::answer::{Answer, Part},
-};
+use crate::log::file_records::FileRecords;
+use crate::network::stream::Stream;
+use crate::protocol::answer::{Answer, Part};
 
 /// Bytes of a file that are sent or copied at a time, before other connections get the thread.
 const CHUNK_BYTES: usize = 256 << 10;

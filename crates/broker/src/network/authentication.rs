@@ -5,16 +5,12 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
 
-use crate::{
-    counters,
-    network::{
-        listener::{ConnectionError, read_frame, write},
-        stream::Stream,
-    },
-    protocol::{AuthenticationError, Authenticator, Context, Session, Step},
-    security::error::SaslError,
-    spec::security::SaslSpec,
-};
+use crate::counters;
+use crate::network::listener::{ConnectionError, read_frame, write};
+use crate::network::stream::Stream;
+use crate::protocol::{AuthenticationError, Authenticator, Context, Session, Step};
+use crate::security::error::SaslError;
+use crate::spec::security::SaslSpec;
 
 /// Largest frame before authentication (Kafka's `sasl.server.max.receive.size`).
 const FRAME_BYTES_MAX: usize = 512 << 10;

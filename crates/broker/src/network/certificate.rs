@@ -1,20 +1,20 @@
 //! The host's own certificate authority, and the certificates that it makes for listeners.
 
-use std::{
-    fs::Permissions,
-    io,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-};
+use std::fs::Permissions;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose,
 };
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use time::OffsetDateTime;
 
-use crate::{error::HostError, log::disk::Disk};
+use crate::error::HostError;
+use crate::log::disk::Disk;
 
 /// The authority's certificate, for clients to trust.
 pub(crate) const CA_FILE: &str = "ca.pem";

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use tokio::io::DuplexStream;
 
-use crate::{
-    cluster::Cluster,
-    network::{listener, stream::Stream},
-    protocol::Context,
-};
+use crate::cluster::Cluster;
+use crate::network::listener;
+use crate::network::stream::Stream;
+use crate::protocol::Context;
 
 /// Bytes that one end of a connection writes before the other has to read.
 const BUFFER_BYTES: usize = 64 << 10;

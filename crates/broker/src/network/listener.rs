@@ -1,33 +1,30 @@
 //! Listeners and connections.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesOrdered};
-use tokio::{
-    io::AsyncReadExt,
-    net::{TcpListener, TcpStream},
-    time::Instant,
-};
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesOrdered;
+use futures_util::{FutureExt, StreamExt};
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    cluster::{Cluster, Endpoint},
-    counters,
-    error::HostError,
-    network::{
-        answer,
-        authentication::{Renewal, authenticate},
-        shared_port::{Registration, SharedPort},
-        stream::Stream,
-        tls::{self, Names, Tls, TlsError},
-    },
-    protocol::{self, AuthenticationError, Context, ProtocolError, Reply, Session},
-    spec::{
-        Bind, ListenerSpec,
-        security::{SaslSpec, SecurityProtocol},
-    },
-};
+use crate::cluster::{Cluster, Endpoint};
+use crate::counters;
+use crate::error::HostError;
+use crate::network::answer;
+use crate::network::authentication::{Renewal, authenticate};
+use crate::network::shared_port::{Registration, SharedPort};
+use crate::network::stream::Stream;
+use crate::network::tls::{self, Names, Tls, TlsError};
+use crate::protocol::{self, AuthenticationError, Context, ProtocolError, Reply, Session};
+use crate::spec::security::{SaslSpec, SecurityProtocol};
+use crate::spec::{Bind, ListenerSpec};
 
 /// Largest request in bytes (Kafka's `socket.request.max.bytes`).
 const FRAME_BYTES_MAX: usize = 100 << 20;

@@ -1,15 +1,14 @@
 //! The listeners of one cluster, as its specification wants them.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::{
-    cluster::Cluster,
-    error::HostError,
-    network::listener::{BoundListener, Ports, accept},
-    spec::ClusterSpec,
-};
+use crate::cluster::Cluster;
+use crate::error::HostError;
+use crate::network::listener::{BoundListener, Ports, accept};
+use crate::spec::ClusterSpec;
 
 /// A cluster that clients can reach.
 pub(crate) struct Listeners {

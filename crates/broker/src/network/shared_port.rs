@@ -1,37 +1,27 @@
 //! One TLS port for the listeners of many clusters, distinguished by the server name that clients ask for
 //! (SNI, RFC 6066).
 
-use std::{
-    collections::HashMap,
-    io,
-    net::SocketAddr,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::RwLock;
 use rustls::server::Acceptor;
-use tokio::{
-    io::AsyncWriteExt,
-    net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::JoinSet,
-    time::Instant,
-};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
-use crate::{
-    cluster::Cluster,
-    error::HostError,
-    network::{
-        listener::{self, ACCEPT_PAUSE, Listener},
-        stream::Stream,
-        tls::{HANDSHAKE_TIME_MAX, TlsError},
-    },
-};
+use crate::cluster::Cluster;
+use crate::error::HostError;
+use crate::network::listener::{self, ACCEPT_PAUSE, Listener};
+use crate::network::stream::Stream;
+use crate::network::tls::{HANDSHAKE_TIME_MAX, TlsError};
 
 /// Clients that may be shaking hands at a time; others wait to be accepted.
 const HANDSHAKES_MAX: usize = 1_024;

@@ -1,18 +1,16 @@
 //! The bytes of a connection: as they are, or through TLS.
 
-use std::{
-    io,
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_util::FutureExt;
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, Interest, ReadBuf},
-    net::TcpStream,
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, Interest, ReadBuf,
 };
+use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 /// Bytes that are read ahead through TLS to learn whether the client is still there.

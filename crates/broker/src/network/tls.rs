@@ -4,31 +4,27 @@
 //! same names, so ten thousand listeners at one address have one. They are made anew before their
 //! certificate ends; connections that are open keep theirs.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    io,
-    net::IpAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
-use rustls::{
-    ServerConfig,
-    crypto::CryptoProvider,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    server::{NoServerSessionStorage, ProducesTickets},
-};
+use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{NoServerSessionStorage, ProducesTickets};
 use tokio::net::TcpStream;
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
-use crate::{
-    error::HostError,
-    log::disk::Disk,
-    network::certificate::{
-        Authority, CA_FILE, CLOCK_SKEW_MS, CertificateError, Identity, LIFETIME_MS, RENEWAL_MS,
-    },
+use crate::error::HostError;
+use crate::log::disk::Disk;
+use crate::network::certificate::{
+    Authority, CA_FILE, CLOCK_SKEW_MS, CertificateError, Identity, LIFETIME_MS, RENEWAL_MS,
 };
 
 /// A client that has not finished its handshake within this time is disconnected.

@@ -1,29 +1,26 @@
 //! DescribeClientQuotas and AlterClientQuotas (KIP-546).
 
-use std::collections::{HashMap, HashSet, hash_map::Entry};
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
-use kafka_protocol::{
-    messages::{
-        AlterClientQuotasRequest, AlterClientQuotasResponse, DescribeClientQuotasRequest,
-        DescribeClientQuotasResponse,
-        alter_client_quotas_request::EntryData as Alteration,
-        alter_client_quotas_response::{EntityData as AlteredEntity, EntryData as Altered},
-        describe_client_quotas_request::ComponentData,
-        describe_client_quotas_response::{EntityData, EntryData, ValueData},
-    },
-    protocol::StrBytes,
+use kafka_protocol::messages::alter_client_quotas_request::EntryData as Alteration;
+use kafka_protocol::messages::alter_client_quotas_response::{
+    EntityData as AlteredEntity, EntryData as Altered,
 };
+use kafka_protocol::messages::describe_client_quotas_request::ComponentData;
+use kafka_protocol::messages::describe_client_quotas_response::{EntityData, EntryData, ValueData};
+use kafka_protocol::messages::{
+    AlterClientQuotasRequest, AlterClientQuotasResponse, DescribeClientQuotasRequest,
+    DescribeClientQuotasResponse,
+};
+use kafka_protocol::protocol::StrBytes;
 
 use super::Context;
-use crate::{
-    error::{ErrorCode, TopicError},
-    metadata::{
-        acl::AclOperation,
-        state::{MetadataRecord, QuotaEntity},
-    },
-    quota::client::{CLIENT_ID, USER},
-    turn::Pace,
-};
+use crate::error::{ErrorCode, TopicError};
+use crate::metadata::acl::AclOperation;
+use crate::metadata::state::{MetadataRecord, QuotaEntity};
+use crate::quota::client::{CLIENT_ID, USER};
+use crate::turn::Pace;
 
 /// Quotas on bytes are kept; those on request time, mutations and connections per address are not.
 const KEYS: [&str; 2] = ["producer_byte_rate", "consumer_byte_rate"];

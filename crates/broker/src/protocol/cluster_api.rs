@@ -1,13 +1,16 @@
 //! DescribeCluster and FindCoordinator.
 
+use kafka_protocol::messages::describe_cluster_response::DescribeClusterBroker;
+use kafka_protocol::messages::find_coordinator_response::Coordinator;
 use kafka_protocol::messages::{
     BrokerId, DescribeClusterRequest, DescribeClusterResponse, FindCoordinatorRequest,
-    FindCoordinatorResponse, describe_cluster_response::DescribeClusterBroker,
-    find_coordinator_response::Coordinator,
+    FindCoordinatorResponse,
 };
 
 use super::{Context, OPERATIONS_UNKNOWN, distinct};
-use crate::{error::ErrorCode, metadata::acl::AclOperation, turn::Pace};
+use crate::error::ErrorCode;
+use crate::metadata::acl::AclOperation;
+use crate::turn::Pace;
 
 /// The brokers of the cluster (KIP-700); endpoint type 2 asks for controllers, which clients cannot reach.
 pub(crate) async fn describe_cluster(

@@ -2,31 +2,26 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use kafka_protocol::{
-    messages::{
-        AlterConfigsRequest, AlterConfigsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
-        IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
-        alter_configs_response::AlterConfigsResourceResponse,
-        describe_configs_request::DescribeConfigsResource,
-        describe_configs_response::{
-            DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
-        },
-        incremental_alter_configs_request::AlterableConfig,
-        incremental_alter_configs_response::AlterConfigsResourceResponse as IncrementalResourceResponse,
-    },
-    protocol::StrBytes,
+use kafka_protocol::messages::alter_configs_response::AlterConfigsResourceResponse;
+use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use kafka_protocol::messages::describe_configs_response::{
+    DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
 };
+use kafka_protocol::messages::incremental_alter_configs_request::AlterableConfig;
+use kafka_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse as IncrementalResourceResponse;
+use kafka_protocol::messages::{
+    AlterConfigsRequest, AlterConfigsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
+    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
+};
+use kafka_protocol::protocol::StrBytes;
 
-use super::{Context, authorization::refused, distinct, super_user};
-use crate::{
-    error::{ErrorCode, TopicError},
-    metadata::{
-        acl::AclOperation,
-        topic_config::{self, ConfigDefinition, ConfigKind},
-    },
-    spec::ClusterSpec,
-    turn::Pace,
-};
+use super::authorization::refused;
+use super::{Context, distinct, super_user};
+use crate::error::{ErrorCode, TopicError};
+use crate::metadata::acl::AclOperation;
+use crate::metadata::topic_config::{self, ConfigDefinition, ConfigKind};
+use crate::spec::ClusterSpec;
+use crate::turn::Pace;
 
 const RESOURCE_TOPIC: i8 = 2;
 const RESOURCE_BROKER: i8 = 4;

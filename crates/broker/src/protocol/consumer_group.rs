@@ -1,41 +1,34 @@
 //! The consumer group protocol (KIP-848): ConsumerGroupHeartbeat and ConsumerGroupDescribe.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
 
-use kafka_protocol::{
-    messages::{
-        ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatRequest,
-        ConsumerGroupHeartbeatResponse, GroupId, TopicName,
-        consumer_group_describe_response::{
-            Assignment as DescribedAssignment, DescribedGroup, Member,
-            TopicPartitions as DescribedPartitions,
-        },
-        consumer_group_heartbeat_response::{Assignment, TopicPartitions},
-    },
-    protocol::StrBytes,
+use kafka_protocol::messages::consumer_group_describe_response::{
+    Assignment as DescribedAssignment, DescribedGroup, Member,
+    TopicPartitions as DescribedPartitions,
 };
+use kafka_protocol::messages::consumer_group_heartbeat_response::{Assignment, TopicPartitions};
+use kafka_protocol::messages::{
+    ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatRequest,
+    ConsumerGroupHeartbeatResponse, GroupId, TopicName,
+};
+use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
-use super::{Context, OPERATIONS_UNKNOWN, authorization::refused, distinct};
-use crate::{
-    coordinator::group::{
-        Group,
-        assignor::Assignor,
-        classic::Phase,
-        consumer::{Assigned, HEARTBEAT_INTERVAL, HeartbeatRequest, HeartbeatResponse},
-        pattern::{self, Found},
-    },
-    error::ErrorCode,
-    metadata::{
-        acl::{AclOperation, ResourceType},
-        topic::TopicSizes,
-    },
-    turn::Pace,
+use super::authorization::refused;
+use super::{Context, OPERATIONS_UNKNOWN, distinct};
+use crate::coordinator::group::Group;
+use crate::coordinator::group::assignor::Assignor;
+use crate::coordinator::group::classic::Phase;
+use crate::coordinator::group::consumer::{
+    Assigned, HEARTBEAT_INTERVAL, HeartbeatRequest, HeartbeatResponse,
 };
+use crate::coordinator::group::pattern::{self, Found};
+use crate::error::ErrorCode;
+use crate::metadata::acl::{AclOperation, ResourceType};
+use crate::metadata::topic::TopicSizes;
+use crate::turn::Pace;
 
 /// Answered for a group whose members subscribe to topics that the client may not describe.
 const HIDDEN_TOPICS_TEXT: &str =

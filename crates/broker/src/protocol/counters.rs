@@ -1,15 +1,12 @@
 //! Metrics of a connection's requests: per cluster, user and topic (Kafka's `BrokerTopicStats`).
 
-use std::{
-    sync::{Arc, atomic::AtomicU64},
-    time::Duration,
-};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use super::Context;
-use crate::{
-    counters::{self, Counters, TopicCounters, UserCounters},
-    metadata::topic::Topic,
-};
+use crate::counters::{self, Counters, TopicCounters, UserCounters};
+use crate::metadata::topic::Topic;
 
 /// A user and its counters: looked up once, so that counting takes no lock.
 pub(crate) struct CountedUser {

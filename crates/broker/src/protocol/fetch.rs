@@ -1,33 +1,29 @@
 //! Fetch: long polls over many partitions, in sessions or without.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
-use kafka_protocol::messages::{
-    FetchRequest, FetchResponse, TopicName,
-    fetch_response::{
-        AbortedTransaction, EpochEndOffset, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
-    },
+use kafka_protocol::messages::fetch_response::{
+    AbortedTransaction, EpochEndOffset, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
 };
-use tokio::{sync::Notify, time::Instant};
+use kafka_protocol::messages::{FetchRequest, FetchResponse, TopicName};
+use tokio::sync::Notify;
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{
-    Context,
-    bandwidth::Traffic,
-    distinct,
-    fetch_answer::{FetchAnswer, PartitionAnswer, TopicAnswer, without_records},
-    throttle_ms,
+use super::bandwidth::Traffic;
+use super::fetch_answer::{FetchAnswer, PartitionAnswer, TopicAnswer, without_records};
+use super::{Context, distinct, throttle_ms};
+use crate::cluster::fetch_session::{
+    FetchContext, PartitionKey, Position, Seen, SessionRequest, TopicKey, Wanted,
 };
-use crate::{
-    cluster::fetch_session::{
-        FetchContext, PartitionKey, Position, Seen, SessionRequest, TopicKey, Wanted,
-    },
-    error::ErrorCode,
-    log::partition::{FetchRange, Partition},
-    metadata::{acl::AclOperation, leadership::NO_LEADER, topic::Topic},
-    quota::client::Direction,
-    turn::Pace,
-};
+use crate::error::ErrorCode;
+use crate::log::partition::{FetchRange, Partition};
+use crate::metadata::acl::AclOperation;
+use crate::metadata::leadership::NO_LEADER;
+use crate::metadata::topic::Topic;
+use crate::quota::client::Direction;
+use crate::turn::Pace;
 
 /// The first version whose clients read zstd (KIP-110).
 const ZSTD_VERSION_MIN: i16 = 10;

@@ -4,17 +4,14 @@
 //! field of a partition, so that a slice of a file can replace them.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use kafka_protocol::{
-    messages::{ApiKey, FetchResponse, ResponseHeader, TopicName, fetch_response::PartitionData},
-    protocol::{Encodable, HeaderVersion},
-};
+use kafka_protocol::messages::fetch_response::PartitionData;
+use kafka_protocol::messages::{ApiKey, FetchResponse, ResponseHeader, TopicName};
+use kafka_protocol::protocol::{Encodable, HeaderVersion};
 use uuid::Uuid;
 
 use super::ProtocolError;
-use crate::{
-    log::file_records::FileRecords,
-    protocol::answer::{Answer, Part},
-};
+use crate::log::file_records::FileRecords;
+use crate::protocol::answer::{Answer, Part};
 
 /// Fewer bytes than these are copied: that costs less than one more call to the kernel.
 const COPIED_BYTES_MAX: usize = 8 << 10;

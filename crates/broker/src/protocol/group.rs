@@ -1,37 +1,31 @@
 //! JoinGroup, SyncGroup, Heartbeat, LeaveGroup, and the admin requests about groups.
 
-use std::{collections::HashSet, time::Duration};
+use std::collections::HashSet;
+use std::time::Duration;
 
 use bytes::Bytes;
-use kafka_protocol::{
-    messages::{
-        DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
-        GroupId, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse,
-        LeaveGroupRequest, LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse,
-        SyncGroupRequest, SyncGroupResponse,
-        delete_groups_response::DeletableGroupResult,
-        describe_groups_response::{DescribedGroup, DescribedGroupMember},
-        join_group_request::JoinGroupRequestProtocol,
-        join_group_response::JoinGroupResponseMember,
-        leave_group_response::MemberResponse,
-        list_groups_response::ListedGroup,
-    },
-    protocol::StrBytes,
+use kafka_protocol::messages::delete_groups_response::DeletableGroupResult;
+use kafka_protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
+use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
+use kafka_protocol::messages::join_group_response::JoinGroupResponseMember;
+use kafka_protocol::messages::leave_group_response::MemberResponse;
+use kafka_protocol::messages::list_groups_response::ListedGroup;
+use kafka_protocol::messages::{
+    DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
+    GroupId, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse,
+    LeaveGroupRequest, LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse, SyncGroupRequest,
+    SyncGroupResponse,
 };
+use kafka_protocol::protocol::StrBytes;
 
 use super::{Context, OPERATIONS_UNKNOWN, code_of, distinct};
-use crate::{
-    coordinator::group::{
-        self, GROUP_BYTES_MAX, Group, MEMBER_BYTES_MAX,
-        classic::{
-            ClassicGroup, Join, JoinAnswer, JoinRefusal, MemberIdentity, Phase, Step, SyncAnswer,
-            Synced,
-        },
-    },
-    error::ErrorCode,
-    metadata::acl::{AclOperation, CLUSTER_NAME, ResourceType},
-    turn::Pace,
+use crate::coordinator::group::classic::{
+    ClassicGroup, Join, JoinAnswer, JoinRefusal, MemberIdentity, Phase, Step, SyncAnswer, Synced,
 };
+use crate::coordinator::group::{self, GROUP_BYTES_MAX, Group, MEMBER_BYTES_MAX};
+use crate::error::ErrorCode;
+use crate::metadata::acl::{AclOperation, CLUSTER_NAME, ResourceType};
+use crate::turn::Pace;
 
 /// Protocols that a member may offer; clients know a handful.
 const PROTOCOLS_MAX: usize = 32;

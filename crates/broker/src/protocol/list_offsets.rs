@@ -2,21 +2,23 @@
 
 use std::sync::Arc;
 
+use kafka_protocol::messages::list_offsets_request::ListOffsetsPartition;
+use kafka_protocol::messages::list_offsets_response::{
+    ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
+};
+use kafka_protocol::messages::offset_for_leader_epoch_response::{
+    EpochEndOffset, OffsetForLeaderTopicResult,
+};
 use kafka_protocol::messages::{
     ListOffsetsRequest, ListOffsetsResponse, OffsetForLeaderEpochRequest,
     OffsetForLeaderEpochResponse,
-    list_offsets_request::ListOffsetsPartition,
-    list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse},
-    offset_for_leader_epoch_response::{EpochEndOffset, OffsetForLeaderTopicResult},
 };
 
 use super::{Context, distinct};
-use crate::{
-    error::ErrorCode,
-    log::partition::Partition,
-    metadata::acl::{AclOperation, CLUSTER_NAME, ResourceType},
-    turn::Pace,
-};
+use crate::error::ErrorCode;
+use crate::log::partition::Partition;
+use crate::metadata::acl::{AclOperation, CLUSTER_NAME, ResourceType};
+use crate::turn::Pace;
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;

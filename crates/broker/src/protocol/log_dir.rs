@@ -2,16 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use kafka_protocol::messages::{
-    DescribeLogDirsRequest, DescribeLogDirsResponse, TopicName,
-    describe_log_dirs_request::DescribableLogDirTopic,
-    describe_log_dirs_response::{
-        DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
-    },
+use kafka_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
+use kafka_protocol::messages::describe_log_dirs_response::{
+    DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
 };
+use kafka_protocol::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse, TopicName};
 
 use super::{Context, distinct};
-use crate::{metadata::acl::AclOperation, turn::Pace};
+use crate::metadata::acl::AclOperation;
+use crate::turn::Pace;
 
 /// The directory in answers; the real one is not disclosed.
 const LOG_DIR: &str = "/kafka-logs";

@@ -2,28 +2,26 @@
 
 use std::sync::Arc;
 
+use kafka_protocol::messages::describe_topic_partitions_response::{
+    Cursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
+};
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::metadata_response::{
+    MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
 use kafka_protocol::messages::{
     BrokerId, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, MetadataRequest,
     MetadataResponse, TopicName,
-    describe_topic_partitions_response::{
-        Cursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
-    },
-    metadata_request::MetadataRequestTopic,
-    metadata_response::{MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic},
 };
 
 use super::{Context, OPERATIONS_UNKNOWN, distinct};
-use crate::{
-    error::ErrorCode,
-    log::partition::Partition,
-    metadata::{
-        acl::{AclOperation, ResourceType},
-        leadership::NO_LEADER,
-        topic::{Topic, check_topic_name},
-    },
-    spec::TopicSpec,
-    turn::Pace,
-};
+use crate::error::ErrorCode;
+use crate::log::partition::Partition;
+use crate::metadata::acl::{AclOperation, ResourceType};
+use crate::metadata::leadership::NO_LEADER;
+use crate::metadata::topic::{Topic, check_topic_name};
+use crate::spec::TopicSpec;
+use crate::turn::Pace;
 
 /// Partitions in one DescribeTopicPartitions answer (Kafka's `max.request.partition.size.limit`).
 const PARTITIONS_PER_ANSWER_MAX: usize = 2_000;

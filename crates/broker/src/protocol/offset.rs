@@ -1,33 +1,33 @@
 //! Committed offsets: OffsetCommit, OffsetFetch, OffsetDelete.
 
-use std::{collections::BTreeSet, convert::Infallible};
+use std::collections::BTreeSet;
+use std::convert::Infallible;
 
-use kafka_protocol::{
-    messages::{
-        OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse,
-        OffsetFetchRequest, OffsetFetchResponse, TopicName,
-        offset_commit_request::OffsetCommitRequestPartition,
-        offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic},
-        offset_delete_response::{OffsetDeleteResponsePartition, OffsetDeleteResponseTopic},
-        offset_fetch_request::OffsetFetchRequestGroup,
-        offset_fetch_response::{
-            OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
-            OffsetFetchResponseTopic, OffsetFetchResponseTopics,
-        },
-    },
-    protocol::StrBytes,
+use kafka_protocol::messages::offset_commit_request::OffsetCommitRequestPartition;
+use kafka_protocol::messages::offset_commit_response::{
+    OffsetCommitResponsePartition, OffsetCommitResponseTopic,
 };
+use kafka_protocol::messages::offset_delete_response::{
+    OffsetDeleteResponsePartition, OffsetDeleteResponseTopic,
+};
+use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use kafka_protocol::messages::offset_fetch_response::{
+    OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
+    OffsetFetchResponseTopic, OffsetFetchResponseTopics,
+};
+use kafka_protocol::messages::{
+    OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse,
+    OffsetFetchRequest, OffsetFetchResponse, TopicName,
+};
+use kafka_protocol::protocol::StrBytes;
 
 use super::{Context, code_of, distinct};
-use crate::{
-    coordinator::group::{Group, classic::MemberIdentity},
-    error::{ErrorCode, Unwritten},
-    metadata::{
-        acl::AclOperation,
-        state::{ClusterState, CommittedOffset, MetadataRecord, TopicPartition},
-    },
-    turn::Pace,
-};
+use crate::coordinator::group::Group;
+use crate::coordinator::group::classic::MemberIdentity;
+use crate::error::{ErrorCode, Unwritten};
+use crate::metadata::acl::AclOperation;
+use crate::metadata::state::{ClusterState, CommittedOffset, MetadataRecord, TopicPartition};
+use crate::turn::Pace;
 
 /// Longest metadata of a committed offset in characters of Java, which are UTF-16 units. Kafka's
 /// `offset.metadata.max.bytes` is compared with `String.length`.

@@ -1,16 +1,18 @@
 //! InitProducerId and DescribeProducers.
 
+use kafka_protocol::messages::describe_producers_response::{
+    PartitionResponse, ProducerState, TopicResponse,
+};
 use kafka_protocol::messages::{
     DescribeProducersRequest, DescribeProducersResponse, InitProducerIdRequest,
     InitProducerIdResponse,
-    describe_producers_response::{PartitionResponse, ProducerState, TopicResponse},
 };
 
 use super::{Context, distinct};
-use crate::{
-    coordinator::transaction::ProducerIdAndEpoch, error::ErrorCode, metadata::acl::AclOperation,
-    turn::Pace,
-};
+use crate::coordinator::transaction::ProducerIdAndEpoch;
+use crate::error::ErrorCode;
+use crate::metadata::acl::AclOperation;
+use crate::turn::Pace;
 
 pub(crate) async fn init_producer_id(
     context: &mut Context,

@@ -1,6 +1,8 @@
 //! SaslHandshake and SaslAuthenticate (KIP-43, KIP-152, KIP-368): how a connection gets its user.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::{
@@ -10,14 +12,10 @@ use kafka_protocol::messages::{
 use tokio::time::Instant;
 
 use super::{Context, ProtocolError, Reply, api};
-use crate::{
-    error::ErrorCode,
-    security::{
-        error::SaslError,
-        sasl::{Exchange, Progress},
-    },
-    spec::security::{SaslMechanism, SaslSpec},
-};
+use crate::error::ErrorCode;
+use crate::security::error::SaslError;
+use crate::security::sasl::{Exchange, Progress};
+use crate::spec::security::{SaslMechanism, SaslSpec};
 
 /// Time between two renewals of a session (KIP-368).
 const RENEWAL_INTERVAL_MIN: Duration = Duration::from_secs(1);

@@ -1,27 +1,28 @@
 //! DescribeUserScramCredentials and AlterUserScramCredentials (KIP-554).
 
-use std::{collections::BTreeMap, convert::Infallible};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
 
+use kafka_protocol::messages::alter_user_scram_credentials_request::{
+    ScramCredentialDeletion, ScramCredentialUpsertion,
+};
+use kafka_protocol::messages::alter_user_scram_credentials_response::AlterUserScramCredentialsResult;
+use kafka_protocol::messages::describe_user_scram_credentials_response::{
+    CredentialInfo, DescribeUserScramCredentialsResult,
+};
 use kafka_protocol::messages::{
     AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse,
     DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse,
-    alter_user_scram_credentials_request::{ScramCredentialDeletion, ScramCredentialUpsertion},
-    alter_user_scram_credentials_response::AlterUserScramCredentialsResult,
-    describe_user_scram_credentials_response::{
-        CredentialInfo, DescribeUserScramCredentialsResult,
-    },
 };
 
 use super::Context;
-use crate::{
-    error::{ErrorCode, TopicError, Unwritten},
-    metadata::{
-        acl::AclOperation,
-        credential::{ITERATIONS_MAX, ITERATIONS_MIN, ScramCredential, ScramMechanism},
-        state::{ClusterState, MetadataRecord},
-    },
-    security::user::{NAME_BYTES_MAX, RESERVED_NAME, RESERVED_NAMES, USERS_MAX},
+use crate::error::{ErrorCode, TopicError, Unwritten};
+use crate::metadata::acl::AclOperation;
+use crate::metadata::credential::{
+    ITERATIONS_MAX, ITERATIONS_MIN, ScramCredential, ScramMechanism,
 };
+use crate::metadata::state::{ClusterState, MetadataRecord};
+use crate::security::user::{NAME_BYTES_MAX, RESERVED_NAME, RESERVED_NAMES, USERS_MAX};
 
 /// Longest salt that is kept.
 const SALT_BYTES_MAX: usize = 1 << 10;

@@ -372,10 +372,9 @@ mod tests {
 
     #[test]
     fn what_a_request_takes_is_at_least_what_its_elements_take() {
-        use kafka_protocol::messages::{
-            describe_configs_request::DescribeConfigsResource,
-            list_offsets_request::ListOffsetsPartition, metadata_request::MetadataRequestTopic,
-        };
+        use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+        use kafka_protocol::messages::list_offsets_request::ListOffsetsPartition;
+        use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
         fn check<T>(key: ApiKey, version: i16, body: &[u8], elements: usize) {
             let counted = super::check(key, version, body).unwrap();
             let taken = elements * size_of::<T>();

@@ -6,10 +6,8 @@
 
 use kafka_protocol::messages::incremental_alter_configs_request::AlterableConfig;
 
-use super::{
-    Context,
-    config::{OPERATION_APPEND, OPERATION_SUBTRACT},
-};
+use super::Context;
+use super::config::{OPERATION_APPEND, OPERATION_SUBTRACT};
 use crate::error::{ErrorCode, HostError, TopicError};
 
 /// The setting.

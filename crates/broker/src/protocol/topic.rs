@@ -2,32 +2,31 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use kafka_protocol::{
-    messages::{
-        CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
-        CreateTopicsResponse, DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest,
-        DeleteTopicsResponse, TopicName,
-        create_partitions_response::CreatePartitionsTopicResult,
-        create_topics_request::CreatableTopic,
-        create_topics_response::{CreatableTopicConfigs, CreatableTopicResult},
-        delete_records_response::{DeleteRecordsPartitionResult, DeleteRecordsTopicResult},
-        delete_topics_request::DeleteTopicState,
-        delete_topics_response::DeletableTopicResult,
-    },
-    protocol::StrBytes,
+use kafka_protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
+use kafka_protocol::messages::create_topics_request::CreatableTopic;
+use kafka_protocol::messages::create_topics_response::{
+    CreatableTopicConfigs, CreatableTopicResult,
 };
+use kafka_protocol::messages::delete_records_response::{
+    DeleteRecordsPartitionResult, DeleteRecordsTopicResult,
+};
+use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
+use kafka_protocol::messages::delete_topics_response::DeletableTopicResult;
+use kafka_protocol::messages::{
+    CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse,
+    DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+    TopicName,
+};
+use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
-use super::{Context, authorization::refused, config, distinct};
-use crate::{
-    error::{ErrorCode, TopicError},
-    metadata::{
-        acl::{AclOperation, CLUSTER_NAME, ResourceType},
-        state::MetadataRecord,
-    },
-    spec::TopicSpec,
-    turn::Pace,
-};
+use super::authorization::refused;
+use super::{Context, config, distinct};
+use crate::error::{ErrorCode, TopicError};
+use crate::metadata::acl::{AclOperation, CLUSTER_NAME, ResourceType};
+use crate::metadata::state::MetadataRecord;
+use crate::spec::TopicSpec;
+use crate::turn::Pace;
 
 pub(crate) async fn create_topics(
     context: &mut Context,

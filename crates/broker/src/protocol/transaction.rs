@@ -1,44 +1,36 @@
 //! Transactions: AddPartitionsToTxn, AddOffsetsToTxn, TxnOffsetCommit, EndTxn, and describing them.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    ops::Bound,
-};
+use std::collections::{BTreeMap, HashSet};
+use std::ops::Bound;
 
-use kafka_protocol::{
-    messages::{
-        AddOffsetsToTxnRequest, AddOffsetsToTxnResponse, AddPartitionsToTxnRequest,
-        AddPartitionsToTxnResponse, DescribeTransactionsRequest, DescribeTransactionsResponse,
-        EndTxnRequest, EndTxnResponse, ListTransactionsRequest, ListTransactionsResponse,
-        TopicName, TransactionalId, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
-        add_partitions_to_txn_request::AddPartitionsToTxnTopic,
-        add_partitions_to_txn_response::{
-            AddPartitionsToTxnPartitionResult, AddPartitionsToTxnResult,
-            AddPartitionsToTxnTopicResult,
-        },
-        describe_transactions_response::{TopicData, TransactionState},
-        list_transactions_response::TransactionState as ListedTransaction,
-        txn_offset_commit_response::{
-            TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic,
-        },
-    },
-    protocol::StrBytes,
+use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
+use kafka_protocol::messages::add_partitions_to_txn_response::{
+    AddPartitionsToTxnPartitionResult, AddPartitionsToTxnResult, AddPartitionsToTxnTopicResult,
 };
+use kafka_protocol::messages::describe_transactions_response::{TopicData, TransactionState};
+use kafka_protocol::messages::list_transactions_response::TransactionState as ListedTransaction;
+use kafka_protocol::messages::txn_offset_commit_response::{
+    TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic,
+};
+use kafka_protocol::messages::{
+    AddOffsetsToTxnRequest, AddOffsetsToTxnResponse, AddPartitionsToTxnRequest,
+    AddPartitionsToTxnResponse, DescribeTransactionsRequest, DescribeTransactionsResponse,
+    EndTxnRequest, EndTxnResponse, ListTransactionsRequest, ListTransactionsResponse, TopicName,
+    TransactionalId, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
+};
+use kafka_protocol::protocol::StrBytes;
 
-use super::{Context, code_of, distinct, offset::check_offset};
-use crate::{
-    coordinator::{
-        group::classic::MemberIdentity,
-        transaction::{ProducerIdAndEpoch, TransactionalProducer},
-    },
-    error::ErrorCode,
-    log::batch::Marker,
-    metadata::{
-        acl::{AclOperation, ResourceType},
-        state::{CommittedOffset, TopicPartition, TransactionRecord, TransactionStatus},
-    },
-    turn::Pace,
+use super::offset::check_offset;
+use super::{Context, code_of, distinct};
+use crate::coordinator::group::classic::MemberIdentity;
+use crate::coordinator::transaction::{ProducerIdAndEpoch, TransactionalProducer};
+use crate::error::ErrorCode;
+use crate::log::batch::Marker;
+use crate::metadata::acl::{AclOperation, ResourceType};
+use crate::metadata::state::{
+    CommittedOffset, TopicPartition, TransactionRecord, TransactionStatus,
 };
+use crate::turn::Pace;
 
 /// Transactional ids that are looked at before others may ask or change what the cluster knows.
 const IDS_AT_ONCE: usize = 500;

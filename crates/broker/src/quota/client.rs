@@ -1,25 +1,17 @@
 //! Quotas of single users and clients (KIP-13, KIP-546; Kafka's `ClientQuotaManager`), besides the bandwidth
 //! of the whole cluster.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::{
-    metadata::{
-        metadata_log::MetadataLog,
-        state::{ClusterState, QuotaEntity},
-    },
-    quota::token_bucket::TokenBucket,
-};
+use crate::metadata::metadata_log::MetadataLog;
+use crate::metadata::state::{ClusterState, QuotaEntity};
+use crate::quota::token_bucket::TokenBucket;
 
 /// Entity types.
 pub(crate) const USER: &str = "user";

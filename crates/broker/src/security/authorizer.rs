@@ -1,33 +1,23 @@
 //! Who may do what in a cluster: its ACLs together with what its specification says of access.
 
-use std::{
-    collections::BTreeSet,
-    net::IpAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 
-use crate::{
-    error::{ErrorCode, TopicError},
-    metadata::{
-        acl::{
-            Acl, AclFilter, AclOperation, AclSet, AuthorizationResult, CLUSTER_NAME, Requester,
-            ResourceType,
-        },
-        metadata_log::MetadataLog,
-        state::{ClusterState, MetadataRecord},
-    },
-    security::{
-        Security,
-        user::{ANONYMOUS, INTERNAL_USER},
-    },
-    spec::{Authorization, ClusterSpec},
-    turn::Turns,
+use crate::error::{ErrorCode, TopicError};
+use crate::metadata::acl::{
+    Acl, AclFilter, AclOperation, AclSet, AuthorizationResult, CLUSTER_NAME, Requester,
+    ResourceType,
 };
+use crate::metadata::metadata_log::MetadataLog;
+use crate::metadata::state::{ClusterState, MetadataRecord};
+use crate::security::Security;
+use crate::security::user::{ANONYMOUS, INTERNAL_USER};
+use crate::spec::{Authorization, ClusterSpec};
+use crate::turn::Turns;
 
 /// ACLs of one cluster; above: POLICY_VIOLATION.
 const ACLS_MAX: usize = 10_000;

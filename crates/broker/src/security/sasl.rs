@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use crate::{
-    metadata::credential::ScramMechanism,
-    security::{Security, error::SaslError, scram::Challenge},
-    spec::security::SaslMechanism,
-};
+use crate::metadata::credential::ScramMechanism;
+use crate::security::Security;
+use crate::security::error::SaslError;
+use crate::security::scram::Challenge;
+use crate::spec::security::SaslMechanism;
 
 /// What a token leads to.
 #[derive(Debug, PartialEq, Eq)]

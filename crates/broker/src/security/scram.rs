@@ -2,13 +2,12 @@
 //!
 //! Nothing here does I/O or uses randomness.
 
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use subtle::ConstantTimeEq;
 
-use crate::{
-    metadata::credential::{ScramCredential, ScramMechanism},
-    security::error::SaslError,
-};
+use crate::metadata::credential::{ScramCredential, ScramMechanism};
+use crate::security::error::SaslError;
 
 /// The server's side between the client's first and final message.
 pub(crate) struct Challenge {

@@ -1,17 +1,14 @@
 //! Users of a cluster and their credentials.
 
-use std::{collections::BTreeMap, convert::Infallible};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{
-    error::Unwritten,
-    metadata::{
-        credential::{ScramCredential, ScramMechanism, SecretBytes},
-        state::{ClusterState, MetadataRecord},
-    },
-    security::Security,
-};
+use crate::error::Unwritten;
+use crate::metadata::credential::{ScramCredential, ScramMechanism, SecretBytes};
+use crate::metadata::state::{ClusterState, MetadataRecord};
+use crate::security::Security;
 
 /// The user on listeners without authentication.
 pub(crate) const ANONYMOUS: &str = "ANONYMOUS";

@@ -7,7 +7,8 @@ use brokerage_kafka_admin::{
     Acl, AclFilter, AclOperation as Op, AclPermission, PatternFilter, PatternType,
     ResourceType as On,
 };
-use kafka_protocol::{messages::*, protocol::Request};
+use kafka_protocol::messages::*;
+use kafka_protocol::protocol::Request;
 use uuid::Uuid;
 
 use crate::sasl::{PASSWORD, log_in, sasl_spec};

@@ -1,21 +1,15 @@
 //! What clients may make a cluster hold, keep or work on.
 
-use crate::{
-    cluster::name,
-    support::{Administration, Client, host_at, spec, topic},
-};
+use crate::cluster::name;
+use crate::support::{Administration, Client, host_at, spec, topic};
 use brokerage_broker::{Durability, Host};
 use bytes::Bytes;
-use kafka_protocol::{
-    error::ResponseError,
-    messages::{
-        alter_client_quotas_request::{EntityData, EntryData, OpData},
-        describe_configs_request::DescribeConfigsResource,
-        join_group_request::JoinGroupRequestProtocol,
-        *,
-    },
-    protocol::{Request, StrBytes},
-};
+use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::alter_client_quotas_request::{EntityData, EntryData, OpData};
+use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
+use kafka_protocol::messages::*;
+use kafka_protocol::protocol::{Request, StrBytes};
 
 const NONE: i16 = 0;
 const INVALID_REQUEST: i16 = 42;

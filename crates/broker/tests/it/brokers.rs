@@ -2,20 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use crate::{
-    cluster::{fetch, fetched, name, produce, produce_request},
-    support::{Administration, Client, batch, host_at, spec, topic},
-};
+use crate::cluster::{fetch, fetched, name, produce, produce_request};
+use crate::support::{Administration, Client, batch, host_at, spec, topic};
 use brokerage_broker::{ClusterSpec, Durability, Host, HostError};
 use brokerage_kafka_admin::NewTopic;
-use kafka_protocol::messages::{
-    create_partitions_request::{CreatePartitionsAssignment, CreatePartitionsTopic},
-    create_topics_request::{CreatableReplicaAssignment, CreatableTopic},
-    elect_leaders_request::TopicPartitions,
-    metadata_request::MetadataRequestTopic,
-    offset_for_leader_epoch_request::{OffsetForLeaderPartition, OffsetForLeaderTopic},
-    *,
+use kafka_protocol::messages::create_partitions_request::{
+    CreatePartitionsAssignment, CreatePartitionsTopic,
 };
+use kafka_protocol::messages::create_topics_request::{CreatableReplicaAssignment, CreatableTopic};
+use kafka_protocol::messages::elect_leaders_request::TopicPartitions;
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::offset_for_leader_epoch_request::{
+    OffsetForLeaderPartition, OffsetForLeaderTopic,
+};
+use kafka_protocol::messages::*;
 
 const NONE: i16 = 0;
 const LEADER_NOT_AVAILABLE: i16 = 5;

@@ -1,6 +1,7 @@
 //! SCRAM as a client does it, to test the broker's side with.
 
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use brokerage_broker::SaslMechanism;
 use bytes::Bytes;
 use ring::{digest, hmac, pbkdf2};

@@ -6,14 +6,10 @@ use crate::support::{Administration, Client, batch, host_at, spec, topic};
 use brokerage_broker::{ClusterLimits, Durability, Host, HostError};
 use brokerage_kafka_admin::{AdminError, ErrorCode, NewTopic};
 use bytes::Bytes;
-use kafka_protocol::{
-    messages::{
-        fetch_request::{FetchPartition, FetchTopic},
-        produce_request::{PartitionProduceData, TopicProduceData},
-        *,
-    },
-    protocol::StrBytes,
-};
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::*;
+use kafka_protocol::protocol::StrBytes;
 
 pub fn name(text: &str) -> TopicName {
     TopicName(StrBytes::from_string(text.to_owned()))

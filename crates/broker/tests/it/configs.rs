@@ -3,10 +3,9 @@
 use crate::support::{Administration, Client, host_at, spec};
 use brokerage_broker::{ClusterSpec, Durability, TopicDefaults};
 use brokerage_kafka_admin::NewTopic;
-use kafka_protocol::messages::{
-    describe_configs_request::DescribeConfigsResource,
-    describe_configs_response::DescribeConfigsResourceResult, *,
-};
+use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use kafka_protocol::messages::describe_configs_response::DescribeConfigsResourceResult;
+use kafka_protocol::messages::*;
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;

@@ -13,7 +13,8 @@ mod refusal;
 mod storage;
 mod workload;
 
-use brokerage_broker::{Durability, trace::TracedCluster};
+use brokerage_broker::Durability;
+use brokerage_broker::trace::TracedCluster;
 use brokerage_kafka_admin::{read_answer, request_frame};
 use bytes::Buf;
 use kafka_protocol::protocol::Request;

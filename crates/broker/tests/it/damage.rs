@@ -1,21 +1,15 @@
 //! Directories that were damaged while nothing ran: what no crash explains is reported and left unchanged.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
-};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use brokerage_broker::{Clock, Durability, Host, HostError, HostOptions};
 use brokerage_kafka_admin::{Acl, AclFilter};
-use kafka_protocol::messages::{
-    ProduceRequest, TopicName,
-    produce_request::{PartitionProduceData, TopicProduceData},
-};
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::{ProduceRequest, TopicName};
 
 use crate::support::{Administration, Client, NOW_MS, batch, host_at, spec, topic};
 

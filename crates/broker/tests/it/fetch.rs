@@ -3,16 +3,12 @@
 use brokerage_broker::{Durability, Host};
 use brokerage_kafka_admin::NewTopic;
 use bytes::Bytes;
-use kafka_protocol::messages::{
-    FetchRequest, FetchResponse,
-    fetch_request::{FetchPartition, FetchTopic, ForgottenTopic},
-};
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
+use kafka_protocol::messages::{FetchRequest, FetchResponse};
 use uuid::Uuid;
 
-use crate::{
-    cluster::{fetch, name, produce},
-    support::{Administration, Client, batch, host_at, spec, topic},
-};
+use crate::cluster::{fetch, name, produce};
+use crate::support::{Administration, Client, batch, host_at, spec, topic};
 
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
 const FETCH_SESSION_ID_NOT_FOUND: i16 = 70;

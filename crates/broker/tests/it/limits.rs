@@ -1,15 +1,11 @@
 //! Bandwidth and disk as they were bought.
 
-use std::{
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use crate::{
-    cluster::{fetch, name, produce, produce_request},
-    support::{Administration, Client, FixedClock, NOW_MS, batch, host_at, spec, topic},
-};
+use crate::cluster::{fetch, name, produce, produce_request};
+use crate::support::{Administration, Client, FixedClock, NOW_MS, batch, host_at, spec, topic};
 use brokerage_broker::{ClusterLimits, ClusterSpec, DiskMarks, Durability, Host, HostOptions};
 use brokerage_kafka_admin::NewTopic;
 use kafka_protocol::messages::*;

@@ -1,11 +1,10 @@
 //! Metadata of topics that do not exist yet.
 
-use crate::{
-    cluster::name,
-    support::{Client, host_at, spec},
-};
+use crate::cluster::name;
+use crate::support::{Client, host_at, spec};
 use brokerage_broker::{ClusterSpec, Durability};
-use kafka_protocol::messages::{metadata_request::MetadataRequestTopic, *};
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_topic_made_because_it_was_asked_for_is_told_of_from_the_next_answer_on() {

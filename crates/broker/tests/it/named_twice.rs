@@ -2,21 +2,17 @@
 
 use std::iter::repeat_n;
 
-use crate::{
-    cluster::{name, produce},
-    support::{Administration, Client, batch, host_at, spec, topic},
-};
+use crate::cluster::{name, produce};
+use crate::support::{Administration, Client, batch, host_at, spec, topic};
 use brokerage_broker::{Durability, Host};
-use kafka_protocol::{
-    messages::{
-        alter_configs_request::{
-            AlterConfigsResource as WholeResource, AlterableConfig as WholeConfig,
-        },
-        incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig},
-        *,
-    },
-    protocol::StrBytes,
+use kafka_protocol::messages::alter_configs_request::{
+    AlterConfigsResource as WholeResource, AlterableConfig as WholeConfig,
 };
+use kafka_protocol::messages::incremental_alter_configs_request::{
+    AlterConfigsResource, AlterableConfig,
+};
+use kafka_protocol::messages::*;
+use kafka_protocol::protocol::StrBytes;
 
 const NONE: i16 = 0;
 const INVALID_REQUEST: i16 = 42;

@@ -6,10 +6,8 @@ use brokerage_broker::{
 };
 use kafka_protocol::messages::*;
 
-use crate::{
-    sasl::{PASSWORD, log_in, sasl_spec},
-    support::{Administration, Client, batch, host_at, spec, topic},
-};
+use crate::sasl::{PASSWORD, log_in, sasl_spec};
+use crate::support::{Administration, Client, batch, host_at, spec, topic};
 
 fn name(text: &str) -> TopicName {
     TopicName(text.to_owned().into())

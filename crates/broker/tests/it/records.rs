@@ -1,19 +1,16 @@
 //! Answers about faulty records, and what a topic's policy forbids.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
-};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use brokerage_broker::{Clock, ClusterSpec, Durability, Host, HostOptions};
 use brokerage_kafka_admin::NewTopic;
 use bytes::Bytes;
-use kafka_protocol::messages::{produce_response::PartitionProduceResponse, *};
+use kafka_protocol::messages::produce_response::PartitionProduceResponse;
+use kafka_protocol::messages::*;
 
-use crate::{
-    cluster::{fetch, fetched, name, produce, produce_request},
-    support::{Administration, Client, NOW_MS, batch, host_at, spec, topic},
-};
+use crate::cluster::{fetch, fetched, name, produce, produce_request};
+use crate::support::{Administration, Client, NOW_MS, batch, host_at, spec, topic};
 
 const NONE: i16 = 0;
 const INVALID_RECORD: i16 = 87;

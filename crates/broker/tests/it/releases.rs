@@ -4,13 +4,9 @@ use crate::support::{Administration, Client, batch, host_at, spec, topic};
 use brokerage_broker::{ClusterSpec, Durability, Host, HostError, serves_version};
 use brokerage_kafka_admin::{ConfigResource, ErrorCode};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use kafka_protocol::{
-    messages::{
-        produce_request::{PartitionProduceData, TopicProduceData},
-        *,
-    },
-    protocol::StrBytes,
-};
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::*;
+use kafka_protocol::protocol::StrBytes;
 
 fn release_spec(version: &str) -> ClusterSpec {
     ClusterSpec {

@@ -2,17 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use brokerage_broker::{ClusterSpec, Durability, Host, SaslMechanism, SaslSpec, SecurityProtocol};
 use bytes::Bytes;
-use kafka_protocol::{error::ResponseError, messages::*, protocol::StrBytes};
-use rand::{Rng, RngCore, SeedableRng, rngs::StdRng};
+use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::*;
+use kafka_protocol::protocol::StrBytes;
+use rand::rngs::StdRng;
+use rand::{Rng, RngCore, SeedableRng};
 use ring::{digest, pbkdf2};
 
-use crate::{
-    client_scram::ClientScram,
-    support::{Administration, Client, batch, host_at, spec, topic},
-};
+use crate::client_scram::ClientScram;
+use crate::support::{Administration, Client, batch, host_at, spec, topic};
 
 pub const PASSWORD: &str = "correct horse";
 

@@ -6,18 +6,16 @@ use brokerage_broker::{ClusterSpec, Durability, Host, ListenerSpec, SecurityProt
 use brokerage_kafka_admin::{
     Acl, AclFilter, AclOperation as Op, AclPermission, ErrorCode, PatternType, ResourceType as On,
 };
-use kafka_protocol::messages::{
-    alter_client_quotas_request::{EntityData, EntryData, OpData},
-    alter_configs_request::AlterConfigsResource,
-    create_acls_request::AclCreation,
-    create_topics_request::CreatableTopic,
-    delete_acls_request::DeleteAclsFilter,
-    describe_configs_request::DescribeConfigsResource,
-    elect_leaders_request::TopicPartitions,
-    incremental_alter_configs_request::AlterConfigsResource as IncrementalResource,
-    produce_request::{PartitionProduceData, TopicProduceData},
-    *,
-};
+use kafka_protocol::messages::alter_client_quotas_request::{EntityData, EntryData, OpData};
+use kafka_protocol::messages::alter_configs_request::AlterConfigsResource;
+use kafka_protocol::messages::create_acls_request::AclCreation;
+use kafka_protocol::messages::create_topics_request::CreatableTopic;
+use kafka_protocol::messages::delete_acls_request::DeleteAclsFilter;
+use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use kafka_protocol::messages::elect_leaders_request::TopicPartitions;
+use kafka_protocol::messages::incremental_alter_configs_request::AlterConfigsResource as IncrementalResource;
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::*;
 use tokio::net::TcpStream;
 
 use crate::sasl::{PASSWORD, alter, delete, set};

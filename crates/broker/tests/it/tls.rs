@@ -1,26 +1,22 @@
 //! TLS listeners, on ports of their own and on one that many clusters share.
 
-use std::{
-    net::SocketAddr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use brokerage_broker::{
     Bind, ClusterSpec, Durability, Host, HostError, HostOptions, SecurityProtocol, SharedPortSpec,
 };
 use kafka_protocol::messages::*;
-use rustls::{
-    AlertDescription, ClientConfig, RootCertStore, SupportedProtocolVersion,
-    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
-    time_provider::TimeProvider,
-    version::{TLS12, TLS13},
-};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
-use tokio_rustls::{TlsConnector, client::TlsStream};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::time_provider::TimeProvider;
+use rustls::version::{TLS12, TLS13};
+use rustls::{AlertDescription, ClientConfig, RootCertStore, SupportedProtocolVersion};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::support::{Administration, Client, FixedClock, NOW_MS, address, host_at, spec};
 

@@ -5,14 +5,10 @@ use std::time::{Duration, Instant};
 use crate::support::{Administration, Client, ProducerBatch, host_at, producer_batch, spec, topic};
 use brokerage_broker::{Durability, Host};
 use bytes::Bytes;
-use kafka_protocol::{
-    messages::{
-        fetch_request::{FetchPartition, FetchTopic},
-        produce_request::{PartitionProduceData, TopicProduceData},
-        *,
-    },
-    protocol::StrBytes,
-};
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::*;
+use kafka_protocol::protocol::StrBytes;
 
 fn name(text: &str) -> TopicName {
     TopicName(StrBytes::from_string(text.to_owned()))

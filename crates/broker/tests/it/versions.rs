@@ -3,13 +3,9 @@
 
 use crate::support::{Administration, Client, batch, host_at, spec, topic};
 use brokerage_broker::{Durability, Host};
-use kafka_protocol::{
-    messages::{
-        produce_request::{PartitionProduceData, TopicProduceData},
-        *,
-    },
-    protocol::{Request, StrBytes},
-};
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::*;
+use kafka_protocol::protocol::{Request, StrBytes};
 use uuid::Uuid;
 
 fn name(text: &str) -> TopicName {

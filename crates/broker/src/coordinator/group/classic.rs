@@ -4,18 +4,15 @@
 //! Rules are those of Apache Kafka's group coordinator, with KIP-62 (rebalance time-out), KIP-345
 //! (static members), KIP-394 (member id required) and KIP-814 (static leader skips assigning).
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::{sync::oneshot, time::Instant};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 
-use crate::{
-    error::ErrorCode,
-    metadata::group::{GroupRecord, MemberRecord, Opaque},
-};
+use crate::error::ErrorCode;
+use crate::metadata::group::{GroupRecord, MemberRecord, Opaque};
 
 mod protocols;
 mod size;

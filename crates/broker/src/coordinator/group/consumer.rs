@@ -5,27 +5,19 @@
 //! new target; each heartbeat brings its member nearer to the target: first it revokes partitions that are
 //! not in it, then it gets those that no other member owns any more.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{
-    GROUP_BYTES_MAX, MEMBER_BYTES_MAX,
-    assignor::{self, Assignor},
-    pattern::Found,
-};
-use crate::{
-    error::ErrorCode,
-    metadata::{
-        group::{ConsumerGroupRecord, ConsumerGroupState, ConsumerMemberRecord},
-        topic::TopicSizes,
-    },
-};
+use super::assignor::{self, Assignor};
+use super::pattern::Found;
+use super::{GROUP_BYTES_MAX, MEMBER_BYTES_MAX};
+use crate::error::ErrorCode;
+use crate::metadata::group::{ConsumerGroupRecord, ConsumerGroupState, ConsumerMemberRecord};
+use crate::metadata::topic::TopicSizes;
 
 /// Heartbeat interval of members (Kafka's `group.consumer.heartbeat.interval.ms`).
 pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);

@@ -1,30 +1,20 @@
 //! The groups with members, their timers, and checks of offset commits.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    convert::Infallible,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicU32, Ordering},
-    },
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::{
-    classic::{ClassicGroup, MemberIdentity, Phase},
-    consumer::ConsumerGroup,
-};
-use crate::{
-    counters::{self, Counters},
-    error::{ErrorCode, Unwritten},
-    metadata::{
-        metadata_log::{MetadataLog, Position},
-        state::{ClusterState, MetadataRecord},
-    },
-    process::Process,
-};
+use super::classic::{ClassicGroup, MemberIdentity, Phase};
+use super::consumer::ConsumerGroup;
+use crate::counters::{self, Counters};
+use crate::error::{ErrorCode, Unwritten};
+use crate::metadata::metadata_log::{MetadataLog, Position};
+use crate::metadata::state::{ClusterState, MetadataRecord};
+use crate::process::Process;
 
 /// Most bytes of all group ids of a cluster.
 const GROUP_IDS_BYTES_MAX: usize = 16 << 20;

@@ -4,15 +4,15 @@
 //! are bounded. It is done on blocking threads and without the group's lock, once for each pattern of a group
 //! until the topics change.
 
-use std::{
-    ops::Bound,
-    sync::{Arc, Weak},
-};
+use std::ops::Bound;
+use std::sync::{Arc, Weak};
 
 use regex_lite::{Regex, RegexBuilder};
 use uuid::Uuid;
 
-use crate::{error::ErrorCode, metadata::topic::TopicSizes, turn::Turns};
+use crate::error::ErrorCode;
+use crate::metadata::topic::TopicSizes;
+use crate::turn::Turns;
 
 /// Longest pattern in bytes.
 const PATTERN_BYTES_MAX: usize = 1 << 10;

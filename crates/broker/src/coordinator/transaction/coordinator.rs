@@ -2,37 +2,28 @@
 //!
 //! Markers are written by the coordinator itself, since all partitions are in this process.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use super::{
-    decision::{
-        self, Decision, Ending, ProducerIdAndEpoch, TransactionalProducer, ending, initialized,
-        opened,
-    },
-    producer_ids::ProducerIds,
+use super::decision::{
+    self, Decision, Ending, ProducerIdAndEpoch, TransactionalProducer, ending, initialized, opened,
 };
-use crate::{
-    error::ErrorCode,
-    log::batch::{self, BatchHeader, Marker},
-    metadata::{
-        metadata_log::MetadataLog,
-        state::{
-            ClusterState, CommittedOffset, MetadataRecord, TopicPartition, TransactionRecord,
-            TransactionStatus,
-        },
-        topic::Topics,
-    },
-    process::Process,
-    vital::Guard,
+use super::producer_ids::ProducerIds;
+use crate::error::ErrorCode;
+use crate::log::batch::{self, BatchHeader, Marker};
+use crate::metadata::metadata_log::MetadataLog;
+use crate::metadata::state::{
+    ClusterState, CommittedOffset, MetadataRecord, TopicPartition, TransactionRecord,
+    TransactionStatus,
 };
+use crate::metadata::topic::Topics;
+use crate::process::Process;
+use crate::vital::Guard;
 
 /// Longest time-out that a producer may ask for (Kafka's `transaction.max.timeout.ms`).
 const TIMEOUT_MS_MAX: i32 = 900_000;

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::{
-    error::ErrorCode,
-    log::batch::{BatchHeader, Marker},
-    metadata::state::{
-        ClusterState, MetadataRecord, NO_PRODUCER_EPOCH, TopicPartition, TransactionRecord,
-        TransactionStatus,
-    },
+use crate::error::ErrorCode;
+use crate::log::batch::{BatchHeader, Marker};
+use crate::metadata::state::{
+    ClusterState, MetadataRecord, NO_PRODUCER_EPOCH, TopicPartition, TransactionRecord,
+    TransactionStatus,
 };
 
 /// Transactional ids remembered per cluster.

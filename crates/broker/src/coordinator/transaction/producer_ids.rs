@@ -1,16 +1,13 @@
 //! Producer ids, which are never given twice.
 
-use std::{convert::Infallible, ops::Range};
+use std::convert::Infallible;
+use std::ops::Range;
 
 use parking_lot::Mutex;
 
-use crate::{
-    error::ErrorCode,
-    metadata::{
-        metadata_log::MetadataLog,
-        state::{ClusterState, MetadataRecord},
-    },
-};
+use crate::error::ErrorCode;
+use crate::metadata::metadata_log::MetadataLog;
+use crate::metadata::state::{ClusterState, MetadataRecord};
 
 /// Producer ids are reserved in blocks, so that a crash wastes some instead of giving one twice.
 const BLOCK: i64 = 1000;

@@ -4,15 +4,13 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use crate::{
-    error::ErrorCode,
-    log::{
-        batch::{self, Batch, BatchHeader, BatchRefusal, BatchRules, HEADER_BYTES, NO_TIMESTAMP},
-        record::{self, Compression},
-        tests::RULES,
-    },
-    trace::{Draft, build},
+use crate::error::ErrorCode;
+use crate::log::batch::{
+    self, Batch, BatchHeader, BatchRefusal, BatchRules, HEADER_BYTES, NO_TIMESTAMP,
 };
+use crate::log::record::{self, Compression};
+use crate::log::tests::RULES;
+use crate::trace::{Draft, build};
 
 const CODECS: std::ops::RangeInclusive<i16> = 0..=4;
 

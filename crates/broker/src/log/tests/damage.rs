@@ -4,18 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use bytes::BytesMut;
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 use super::{NOW_MS, open, valid};
-use crate::{
-    log::{
-        LogOptions, UnifiedLog,
-        batch::{self, BatchHeader, Marker},
-        file::FileCache,
-        find_timestamp, recovery,
-    },
-    trace::Draft,
-};
+use crate::log::batch::{self, BatchHeader, Marker};
+use crate::log::file::FileCache;
+use crate::log::{LogOptions, UnifiedLog, find_timestamp, recovery};
+use crate::trace::Draft;
 
 const OPTIONS: LogOptions = LogOptions {
     segment_bytes: 900,

@@ -1,14 +1,13 @@
 use std::path::Path;
 
 use proptest::prelude::*;
-use rand::{SeedableRng, rngs::StdRng};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 
 use super::*;
-use crate::{
-    log::tests::damage::{cases, damage},
-    metadata::state::{
-        ClusterState, CommittedOffset, MetadataRecord, SingleOffset, SinglePendingOffset,
-    },
+use crate::log::tests::damage::{cases, damage};
+use crate::metadata::state::{
+    ClusterState, CommittedOffset, MetadataRecord, SingleOffset, SinglePendingOffset,
 };
 
 fn open(path: &Path) -> MetadataLog<ClusterState> {

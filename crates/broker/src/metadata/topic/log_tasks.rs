@@ -5,10 +5,9 @@
 use std::sync::Arc;
 
 use super::{Topic, Topics};
-use crate::{
-    log::{compaction::CompactionRules, partition::Partition},
-    metadata::topic_config::TopicSettings,
-};
+use crate::log::compaction::CompactionRules;
+use crate::log::partition::Partition;
+use crate::metadata::topic_config::TopicSettings;
 
 impl Topics {
     /// Opens closed partitions with records older than their retention.

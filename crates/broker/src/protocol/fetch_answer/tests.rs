@@ -1,6 +1,8 @@
 //! The answer is byte for byte what the message types would write.
 
-use std::{fs::File, os::unix::fs::FileExt, sync::Arc};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 use kafka_protocol::messages::fetch_response::{
     AbortedTransaction, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint,

@@ -1,25 +1,24 @@
 //! Requests that no client would send: the connection is closed or a proper answer given, and the cluster
 //! goes on. `FUZZ_CASES=n` tries `n` of each version of each request instead of a few.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::FutureExt;
-use kafka_protocol::{
-    messages::{ApiKey, ApiVersionsRequest, RequestHeader, ResponseHeader, ResponseKind},
-    protocol::{Decodable, Encodable},
+use kafka_protocol::messages::{
+    ApiKey, ApiVersionsRequest, RequestHeader, ResponseHeader, ResponseKind,
 };
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use kafka_protocol::protocol::{Decodable, Encodable};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
-use crate::{
-    log::{
-        batch::{self, BatchRules},
-        durability::Durability,
-        record,
-    },
-    protocol::{api::SERVED, shape::sample},
-    trace::{Draft, NOW_MS, TracedCluster, build},
-};
+use crate::log::batch::{self, BatchRules};
+use crate::log::durability::Durability;
+use crate::log::record;
+use crate::protocol::api::SERVED;
+use crate::protocol::shape::sample;
+use crate::trace::{Draft, NOW_MS, TracedCluster, build};
 
 /// Requests that wait for others are given up after this.
 const PATIENCE: Duration = Duration::from_millis(20);

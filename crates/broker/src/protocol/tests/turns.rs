@@ -1,21 +1,21 @@
 //! Requests that name thousands of things: others have the thread between them, and what takes long is done
 //! elsewhere.
 
-use std::{future::poll_fn, net::SocketAddr, pin::pin, sync::mpsc, task::Poll};
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::mpsc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use kafka_protocol::{
-    messages::*,
-    protocol::{Request, StrBytes},
-};
+use kafka_protocol::messages::*;
+use kafka_protocol::protocol::{Request, StrBytes};
 
-use crate::{
-    log::durability::Durability,
-    protocol::{Context, handle},
-    spec::TopicSpec,
-    trace::{Draft, NOW_MS, TracedCluster, build},
-};
+use crate::log::durability::Durability;
+use crate::protocol::{Context, handle};
+use crate::spec::TopicSpec;
+use crate::trace::{Draft, NOW_MS, TracedCluster, build};
 
 /// Entries of a request.
 const COUNT: usize = 2_000;

@@ -1,18 +1,19 @@
 //! Members of groups go on after the broker was killed: nobody has to join again.
 
-use brokerage_broker::{Durability, trace::TracedCluster};
+use brokerage_broker::Durability;
+use brokerage_broker::trace::TracedCluster;
 use bytes::Bytes;
-use kafka_protocol::{
-    messages::{
-        ConsumerGroupHeartbeatRequest, GroupId, HeartbeatRequest, JoinGroupRequest,
-        OffsetCommitRequest, SyncGroupRequest,
-        consumer_group_heartbeat_request::TopicPartitions,
-        join_group_request::JoinGroupRequestProtocol,
-        offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic},
-        sync_group_request::SyncGroupRequestAssignment,
-    },
-    protocol::StrBytes,
+use kafka_protocol::messages::consumer_group_heartbeat_request::TopicPartitions;
+use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
+use kafka_protocol::messages::offset_commit_request::{
+    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
+use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
+use kafka_protocol::messages::{
+    ConsumerGroupHeartbeatRequest, GroupId, HeartbeatRequest, JoinGroupRequest,
+    OffsetCommitRequest, SyncGroupRequest,
+};
+use kafka_protocol::protocol::StrBytes;
 
 use super::expectation::topic_name;
 use super::storage::{Crash, Recorder, Storage};

@@ -1,6 +1,7 @@
 //! A disk that refuses one change: what was acknowledged before and after is there when power goes away.
 
-use brokerage_broker::{Durability, trace::TracedCluster};
+use brokerage_broker::Durability;
+use brokerage_broker::trace::TracedCluster;
 
 use super::storage::{Crash, Event, Recorder, Storage};
 use super::{Expectation, check_after, crash_point, scratch, workload};

@@ -4,16 +4,15 @@
 //! sees, and what is durable. A crash keeps the durable part and, of the rest, whatever chance decides:
 //! single sectors of what was written, single names of what was made, removed or renamed.
 
-use std::{
-    collections::BTreeMap,
-    io,
-    path::{Component, Path, PathBuf},
-    sync::Arc,
-};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use brokerage_broker::trace::{Change, Watch};
 use parking_lot::Mutex;
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 use super::Expectation;
 

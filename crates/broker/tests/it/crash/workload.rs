@@ -1,33 +1,36 @@
 //! The workload of clients while every change of the disk is recorded.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use brokerage_broker::trace::{Draft, TracedCluster, build, produce};
 use bytes::Bytes;
-use kafka_protocol::{
-    messages::{
-        AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, AlterConfigsRequest,
-        CreatePartitionsRequest, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
-        EndTxnRequest, GroupId, InitProducerIdRequest, OffsetCommitRequest, TransactionalId,
-        TxnOffsetCommitRequest,
-        add_partitions_to_txn_request::AddPartitionsToTxnTopic,
-        alter_configs_request::{AlterConfigsResource, AlterableConfig},
-        create_partitions_request::CreatePartitionsTopic,
-        create_topics_request::{CreatableTopic, CreatableTopicConfig},
-        delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic},
-        offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic},
-        txn_offset_commit_request::{TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic},
-    },
-    protocol::StrBytes,
+use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
+use kafka_protocol::messages::alter_configs_request::{AlterConfigsResource, AlterableConfig};
+use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
+use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use kafka_protocol::messages::delete_records_request::{
+    DeleteRecordsPartition, DeleteRecordsTopic,
 };
+use kafka_protocol::messages::offset_commit_request::{
+    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
+use kafka_protocol::messages::txn_offset_commit_request::{
+    TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
+};
+use kafka_protocol::messages::{
+    AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, AlterConfigsRequest,
+    CreatePartitionsRequest, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
+    EndTxnRequest, GroupId, InitProducerIdRequest, OffsetCommitRequest, TransactionalId,
+    TxnOffsetCommitRequest,
+};
+use kafka_protocol::protocol::StrBytes;
 
-use super::{
-    Call,
-    expectation::{
-        Expectation, ExpectedBatch, ExpectedPartition, ExpectedTopic, Known, Outcome, topic_name,
-    },
-    storage::Recorder,
+use super::Call;
+use super::expectation::{
+    Expectation, ExpectedBatch, ExpectedPartition, ExpectedTopic, Known, Outcome, topic_name,
 };
+use super::storage::Recorder;
 
 const TRANSACTIONAL_ID: &str = "tx";
 const GROUP: &str = "g";

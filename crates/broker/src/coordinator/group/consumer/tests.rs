@@ -1,10 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{
-    coordinator::group::pattern,
-    turn::{HostTurns, Turns},
-};
+use crate::coordinator::group::pattern;
+use crate::turn::{HostTurns, Turns};
 
 fn topics(partitions: i32) -> Arc<TopicSizes> {
     Arc::new([("t".to_owned(), (Uuid::from_u128(1), partitions))].into())
