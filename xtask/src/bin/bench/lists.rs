@@ -171,7 +171,7 @@ pub(crate) fn run(workspace: &Workspace, settings: &Settings) -> Result<String> 
     let fill = |name, own, others| filled(workspace, &binary, name, own, others);
     let mut few = fill("lists-few", settings.few, 0)?;
     let mut many = fill("lists-many", settings.many, 0)?;
-    let mut contents = fill("lists-beside", PAGE, settings.many)?;
+    let mut beside = fill("lists-beside", PAGE, settings.many)?;
     let mut worst: f64 = 0.0;
     for Paged {
         name,
@@ -191,7 +191,7 @@ pub(crate) fn run(workspace: &Workspace, settings: &Settings) -> Result<String> 
         let (few, beside) = in_turn(settings.calls, [&mut few, &mut beside], |filled| {
             ask(filled, 0)
         })?;
-        worst = worst.max(told(name, "beside another's", few, contents));
+        worst = worst.max(told(name, "beside another's", few, beside));
     }
     for (page, by) in [
         (
