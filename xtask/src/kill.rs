@@ -81,8 +81,9 @@ pub fn kill_run(workspace: &Workspace, kills: Kills) -> Result<Install<Counts>> 
 /// The broker's tests of every point at which the process may be killed, power go away or the disk refuse.
 fn crash_points(workspace: &Workspace, crash_seeds: u32) -> Result<Counts> {
     let ended = Program::new("cargo", POINTS_LIMIT, workspace.log("crash-points")?)
-        .args(["test", "--package", "brokerage-broker", "--lib"])
-        .args(["crash_tests", "--", "--nocapture"])
+        .args(["test", "--package", "brokerage-broker"])
+        .args(["--features", "trace", "--test", "it"])
+        .args(["crash::", "--", "--nocapture"])
         .env("CRASH_SEEDS", crash_seeds.to_string())
         .folder(workspace.root())
         .run()?;

@@ -21,8 +21,9 @@ const CARGO_LIMIT: Duration = Duration::from_secs(2_700);
 /// How long replaying the golden requests may take.
 const GOLDEN_LIMIT: Duration = Duration::from_secs(1_200);
 
-/// What the workspace is tested with: the programs beside this one have tests, too.
-pub(crate) const TEST_FEATURES: &str = "xtask/bench,xtask/golden";
+/// What the workspace is tested with: the programs beside this one have tests, too, and the broker's crash tests need
+/// a disk that can be watched.
+pub(crate) const TEST_FEATURES: &str = "xtask/bench,xtask/golden,brokerage-broker/trace";
 
 /// What a step works with.
 #[derive(Debug)]

@@ -9,7 +9,12 @@
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
-use std::{error::Error, fmt::Display, io::Write as _, path::PathBuf, sync::Arc, time::Instant};
+use std::error::Error;
+use std::fmt::Display;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
 
 use brokerage_broker::{
     Authorization, BrokerSpec, Clock, ClusterLimits, ClusterSpec, Durability, Host, HostOptions,
@@ -138,7 +143,7 @@ fn bootstrap(host: &Host, door: &str) -> String {
     addresses.collect::<Vec<_>>().join(",")
 }
 
-/// Tells whoever started it. That nobody reads any more is no reason to stop serving.
+/// Prints a line. A closed standard output is no reason to stop serving.
 fn tell(line: impl Display) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -7,7 +7,10 @@
 //! `c0`. Prints `ready_ms=…`, counted from opening the host until all listeners accept, and the address of
 //! the first two clusters.
 
-use std::{net::Ipv4Addr, path::PathBuf, sync::Arc, time::Instant};
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
 
 use brokerage_broker::{
     Authorization, BrokerSpec, Clock, ClusterLimits, ClusterSpec, Durability, Host, HostError,

@@ -8,23 +8,19 @@
     reason = "a measurement that fails ends the example"
 )]
 
-#[path = "../tests/all/support.rs"]
+#[path = "../tests/it/support.rs"]
 #[expect(dead_code, reason = "tests use more of it")]
 mod support;
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use brokerage_broker::{Durability, Host};
 use brokerage_kafka_admin::NewTopic;
 use bytes::Bytes;
-use kafka_protocol::messages::{
-    FetchRequest, ProduceRequest, TopicName,
-    fetch_request::{FetchPartition, FetchTopic},
-    produce_request::{PartitionProduceData, TopicProduceData},
-};
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::{FetchRequest, ProduceRequest, TopicName};
 use support::{Administration, Client, batch, host_at, spec, topic};
 
 /// Runs of each measurement.

@@ -3,64 +3,58 @@
 pub(crate) mod broker;
 mod disk;
 pub(crate) mod fetch_session;
-#[cfg(test)]
-mod housekeeping_tests;
 pub(crate) mod observation;
 pub(crate) mod shared;
+#[cfg(test)]
+mod tests;
 mod topic;
 mod user;
 
-use std::{
-    collections::BTreeSet,
-    convert::Infallible,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering},
-    },
-};
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use crate::{
-    coordinator::{
-        group::Groups,
-        transaction::{EXPIRATION_MS, Transactions},
-    },
-    counters::{self, Counters, UserTable},
-    error::{HostError, Unwritten},
-    log::{durability::Durability, partition::PartitionContext, stored_bytes::StoredBytes},
-    metadata::{
-        directory::segments_bytes,
-        journal::{Beside, Journal, JournalError},
-        state::{ClusterState, Record},
-        topic::Topics,
-    },
-    process::Process,
-    quota::{client::ClientQuotas, token_bucket::TokenBucket},
-    security::Security,
-    spec::{ClusterSpec, ListenerSpec},
-    turn::Turns,
-};
+use crate::coordinator::group::Groups;
+use crate::coordinator::transaction::{EXPIRATION_MS, Transactions};
+use crate::counters::{self, Counters, CountersByUser};
+use crate::error::{HostError, Unwritten};
+use crate::log::durability::Durability;
+use crate::log::partition::PartitionContext;
+use crate::log::stored_bytes::StoredBytes;
+use crate::metadata::directory::segments_bytes;
+use crate::metadata::metadata_log::{DirectoryContents, MetadataLog, MetadataLogError};
+use crate::metadata::state::{ClusterState, MetadataRecord};
+use crate::metadata::topic::Topics;
+use crate::process::Process;
+use crate::quota::client::ClientQuotas;
+use crate::quota::token_bucket::TokenBucket;
+use crate::security::Security;
+use crate::spec::{ClusterSpec, ListenerSpec, LogIntervals};
+use crate::turn::Turns;
 
 use fetch_session::FetchSessions;
 use observation::{ClusterObservation, ListenerObservation};
 use shared::Shared;
 
-/// Marks a directory whose logs were all written out before the process ended (Kafka's name for it).
+/// Marks the directory of a cluster that was shut down cleanly (Kafka's name for it).
 const CLEAN_SHUTDOWN_FILE: &str = ".kafka_cleanshutdown";
-/// What a file system keeps in its uppermost directory.
+/// A directory that file systems create at their root.
 const LOST_AND_FOUND: &str = "lost+found";
-/// How often offsets and transactional ids are looked through.
-const THOROUGH_INTERVAL_MS: i64 = 30_000;
-/// The same while nobody uses the cluster.
-const IDLE_THOROUGH_INTERVAL_MS: i64 = 300_000;
+/// How often expired offsets and transactional ids are looked for.
+const EXPIRATION_CHECK_INTERVAL_MS: i64 = 30_000;
+/// The same while the cluster is not used.
+const IDLE_EXPIRATION_CHECK_INTERVAL_MS: i64 = 300_000;
 /// Offsets of a group without members are kept so long (Kafka's `offsets.retention.minutes`: 7 days).
 const OFFSETS_RETENTION_MS: i64 = 604_800_000;
-const JOURNAL_FILE: &str = "cluster.journal";
+const METADATA_LOG_FILE: &str = "cluster.journal";
 
 /// Where clients reach a broker through one listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,18 +66,43 @@ pub(crate) struct Endpoint {
     pub local_address: SocketAddr,
 }
 
+/// When each scheduled task runs next, by the broker's clock.
+struct Schedule {
+    preferred_election_ms: AtomicI64,
+    /// Expiration of offsets and transactional ids.
+    expiration_ms: AtomicI64,
+    retention_ms: AtomicI64,
+    /// Expiration of idle producers.
+    producers_ms: AtomicI64,
+}
+
+impl Schedule {
+    fn new(cluster_id: &str, now_ms: i64, intervals: LogIntervals) -> Self {
+        // Spreads the tasks of thousands of clusters that start together.
+        let delay_ms =
+            i64::from(crc32c::crc32c(cluster_id.as_bytes())) % EXPIRATION_CHECK_INTERVAL_MS;
+        let retention_ms = delay_ms.min(intervals.retention_check_ms) + intervals.first_task_ms;
+        Self {
+            preferred_election_ms: AtomicI64::new(i64::MIN),
+            expiration_ms: AtomicI64::new(now_ms + delay_ms),
+            retention_ms: AtomicI64::new(now_ms + retention_ms),
+            producers_ms: AtomicI64::new(now_ms + intervals.producer_expiration_check_ms),
+        }
+    }
+}
+
 /// A running cluster.
 pub(crate) struct Cluster {
     id: String,
     dir: PathBuf,
     shared: Arc<Shared>,
     spec: RwLock<Arc<ClusterSpec>>,
-    journal: Arc<Journal<ClusterState>>,
+    metadata_log: Arc<MetadataLog<ClusterState>>,
     topics: Arc<Topics>,
     groups: Arc<Groups>,
     transactions: Arc<Transactions>,
     counters: Arc<Counters>,
-    user_counters: UserTable,
+    user_counters: CountersByUser,
     stored: Arc<StoredBytes>,
     ingress: TokenBucket,
     egress: TokenBucket,
@@ -94,19 +113,12 @@ pub(crate) struct Cluster {
     turns: Turns,
     connections: AtomicU32,
     endpoints: RwLock<Arc<Vec<Endpoint>>>,
-    /// Brokers that were taken away.
+    /// Fenced brokers.
     stopped: RwLock<Arc<BTreeSet<i32>>>,
-    /// When leaders go back to the first replicas.
-    balance_ms: AtomicI64,
-    is_dirty: AtomicBool,
-    /// When the next thorough look is due …
-    thorough_ms: AtomicI64,
-    /// … when retention is applied …
-    retention_ms: AtomicI64,
-    /// … and when silent producers are forgotten.
-    producer_expiration_ms: AtomicI64,
-    /// Checkpoints are written by one at a time.
-    housekeeping: Mutex<()>,
+    is_used: AtomicBool,
+    schedule: Schedule,
+    /// Held while scheduled tasks run or the cluster is closed.
+    scheduled_tasks: Mutex<()>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -123,21 +135,9 @@ impl Cluster {
             source,
         };
         let durability = shared.durability;
-        let disk = shared.files.disk();
-        disk.create_dir_all(&dir).map_err(storage)?;
-        if durability == Durability::Power
-            && let Some(parent) = dir.parent()
-        {
-            disk.sync_dir(parent).map_err(storage)?;
-        }
-        let journal = Arc::new(open_journal(&dir, &shared, &spec.id)?);
-        // From here on a crash leaves unclean logs. The marker tells people and Kafka's own tools; recovery
-        // does not need it, since it reads what no index vouches for in any case.
-        let is_clean = disk.remove_file(&dir.join(CLEAN_SHUTDOWN_FILE)).is_ok();
-        if is_clean && durability == Durability::Power {
-            // Or it would tell of a journal that was rewritten since.
-            disk.sync_dir(&dir).map_err(storage)?;
-        }
+        create_directory(&shared, &dir).map_err(storage)?;
+        let metadata_log = Arc::new(open_metadata_log(&dir, &shared, &spec.id)?);
+        let is_clean = remove_clean_shutdown(&shared, &dir).map_err(storage)?;
         tracing::debug!(cluster = %spec.id, is_clean, "opening");
         let stored = Arc::<StoredBytes>::default();
         let process = shared.process.clone();
@@ -146,18 +146,15 @@ impl Cluster {
             durability,
             stored: stored.clone(),
         };
-        let topics = Topics::open(&dir, &journal, context, &process, &spec).map_err(storage)?;
+        let topics =
+            Topics::open(&dir, &metadata_log, context, &process, &spec).map_err(storage)?;
         let topics = Arc::new(topics);
         let client_quotas = ClientQuotas::default();
-        client_quotas.note_change(&journal);
+        client_quotas.note_change(&metadata_log);
         let derivations = shared.derivations.clone();
-        let security = Security::new(journal.clone(), process.clone(), derivations, &spec);
+        let security = Security::new(metadata_log.clone(), process.clone(), derivations, &spec);
         let (counters, tasks) = (Arc::<Counters>::default(), TaskTracker::new());
-        // Thousands of clusters that start together do not look through everything together.
-        let turn = i64::from(crc32c::crc32c(spec.id.as_bytes())) % THOROUGH_INTERVAL_MS;
-        let now_ms = process.now_ms();
-        let intervals = shared.log_intervals;
-        let first_retention_ms = turn.min(intervals.retention_check_ms) + intervals.first_task_ms;
+        let schedule = Schedule::new(&spec.id, process.now_ms(), shared.log_intervals);
         Ok(Arc::new(Self {
             client_quotas,
             security,
@@ -167,13 +164,13 @@ impl Cluster {
             ingress: TokenBucket::new(spec.limits.ingress_bytes_per_second_max),
             egress: TokenBucket::new(spec.limits.egress_bytes_per_second_max),
             groups: Groups::new(
-                journal.clone(),
+                metadata_log.clone(),
                 process.clone(),
                 counters.clone(),
                 spec.limits.groups_max,
             ),
             transactions: Transactions::new(
-                journal.clone(),
+                metadata_log.clone(),
                 topics.clone(),
                 process,
                 tasks.clone(),
@@ -181,20 +178,17 @@ impl Cluster {
             spec: RwLock::new(Arc::new(spec)),
             dir,
             shared,
-            journal,
+            metadata_log,
             topics,
             counters,
-            user_counters: UserTable::default(),
+            user_counters: CountersByUser::default(),
             stored,
             connections: AtomicU32::new(0),
             endpoints: RwLock::new(Arc::default()),
             stopped: RwLock::default(),
-            balance_ms: AtomicI64::new(i64::MIN),
-            is_dirty: AtomicBool::new(true),
-            thorough_ms: AtomicI64::new(now_ms + turn),
-            retention_ms: AtomicI64::new(now_ms + first_retention_ms),
-            producer_expiration_ms: AtomicI64::new(now_ms + intervals.producer_expiration_check_ms),
-            housekeeping: Mutex::new(()),
+            is_used: AtomicBool::new(true),
+            schedule,
+            scheduled_tasks: Mutex::new(()),
             stop: CancellationToken::new(),
             tasks,
         }))
@@ -212,8 +206,8 @@ impl Cluster {
         self.shared.process.now_ms()
     }
 
-    pub(crate) fn journal(&self) -> &Journal<ClusterState> {
-        &self.journal
+    pub(crate) fn metadata_log(&self) -> &MetadataLog<ClusterState> {
+        &self.metadata_log
     }
 
     pub(crate) fn topics(&self) -> &Topics {
@@ -237,7 +231,7 @@ impl Cluster {
     }
 
     /// What its users did.
-    pub(crate) fn user_counters(&self) -> &UserTable {
+    pub(crate) fn user_counters(&self) -> &CountersByUser {
         &self.user_counters
     }
 
@@ -273,7 +267,7 @@ impl Cluster {
         &self.tasks
     }
 
-    /// Counts a connection in, if there is room.
+    /// Counts a new connection, unless the limit is reached.
     pub(crate) fn take_connection(&self) -> bool {
         let limit = self.spec().limits.connections_max;
         let taken = self
@@ -290,7 +284,7 @@ impl Cluster {
         taken
     }
 
-    /// Counts a connection out.
+    /// Counts a closed connection.
     pub(crate) fn give_connection_back(&self) {
         self.connections.fetch_sub(1, Ordering::AcqRel);
     }
@@ -313,13 +307,13 @@ impl Cluster {
         listeners.collect()
     }
 
-    /// Takes note of where its brokers can be reached from now on.
+    /// Sets the addresses at which its brokers can be reached.
     pub(crate) fn set_endpoints(&self, endpoints: Vec<Endpoint>) {
         *self.endpoints.write() = Arc::new(endpoints);
     }
 
-    /// Takes over what a specification says of access, before anybody comes in at a new listener. It is
-    /// [adapted](Self::adapt) to the rest once it listens as specified.
+    /// Sets the specification and applies what it says of access, before new listeners accept connections.
+    /// The rest is applied by [adapt](Self::adapt) once it listens as specified.
     pub(crate) fn set_spec(&self, spec: Arc<ClusterSpec>) {
         *self.spec.write() = spec.clone();
         self.security.set_spec(&spec);
@@ -334,7 +328,7 @@ impl Cluster {
             .set_rate(spec.limits.egress_bytes_per_second_max);
         self.groups.set_count_max(spec.limits.groups_max);
         let configs_of = |name: &str| {
-            self.journal.read(|state| {
+            self.metadata_log.read(|state| {
                 state
                     .topics
                     .get(name)
@@ -377,7 +371,7 @@ impl Cluster {
             advertised_port: endpoint.port,
         });
         let count_replicas = self.spec.read().limits.partitions_count_replicas;
-        let (topics, partitions) = self.journal.read(|state| {
+        let (topics, partitions) = self.metadata_log.read(|state| {
             (
                 state.topics.len() as u32,
                 state.partitions_total(count_replicas),
@@ -397,7 +391,7 @@ impl Cluster {
         }
     }
 
-    /// Waits until no request is being served and no task runs. To be called when nobody listens for it any more.
+    /// Waits until no request is being served and no task runs. Its listeners must be closed before.
     pub(crate) async fn halt(&self) {
         self.stop.cancel();
         self.tasks.close();
@@ -414,7 +408,7 @@ impl Cluster {
             .map_err(|source| self.storage_error(source))
     }
 
-    /// That its directory cannot be read or written.
+    /// The error that its directory cannot be read or written.
     pub(crate) fn storage_error(&self, source: std::io::Error) -> HostError {
         HostError::Storage {
             path: self.dir.clone(),
@@ -422,20 +416,19 @@ impl Cluster {
         }
     }
 
-    /// Returns when housekeeping has left the cluster alone for good; blocks. To be called after
-    /// [`Cluster::halt`].
-    pub(crate) fn wait_for_housekeeping(&self) {
-        drop(self.housekeeping.lock());
+    /// Returns when no scheduled task runs any more; blocks. To be called after [`Cluster::halt`].
+    pub(crate) fn wait_for_scheduled_tasks(&self) {
+        drop(self.scheduled_tasks.lock());
     }
 
     fn write_out(&self) -> std::io::Result<()> {
-        let _turn = self.housekeeping.lock();
+        let _turn = self.scheduled_tasks.lock();
         for partition in self.topics.all_partitions() {
             partition.checkpoint(self.now_ms())?;
         }
         let marker = CleanShutdown {
             version: 0,
-            journal_bytes: self.journal.close()?,
+            journal_bytes: self.metadata_log.close()?,
         };
         let path = self.dir.join(CLEAN_SHUTDOWN_FILE);
         let disk = self.shared.files.disk();
@@ -443,79 +436,82 @@ impl Cluster {
             .map(drop)
     }
 
-    /// Vouches for what the journal holds.
-    fn vouch(&self, now_ms: i64) {
-        if let Err(error) = self.journal.vouch(now_ms) {
+    /// Writes a mark to the metadata log.
+    fn mark_durable(&self, now_ms: i64) {
+        if let Err(error) = self.metadata_log.mark_durable(now_ms) {
             tracing::error!(%error, cluster = %self.id, "the journal cannot be flushed");
         }
     }
 
-    /// Retention, checkpoints and rest for what is idle. Blocks on the disk.
-    pub(crate) fn keep_house(&self) {
+    /// Runs the scheduled tasks that are due: expiration of offsets, transactional ids and producers,
+    /// preferred election, retention, compaction, checkpoints, closing of unused logs. Blocks on the disk.
+    pub(crate) fn run_scheduled_tasks(&self) {
         let now_ms = self.now_ms();
         let is_due = |next_ms: &AtomicI64| now_ms >= next_ms.load(Ordering::Relaxed);
-        let is_thorough = is_due(&self.thorough_ms);
-        let is_expiring = is_due(&self.retention_ms);
-        let was_used = self.is_dirty.swap(false, Ordering::Relaxed);
-        let is_vouched = !self.journal.wants_vouching(now_ms);
-        if !was_used && !is_thorough && !is_expiring && is_vouched {
+        let is_expiration_due = is_due(&self.schedule.expiration_ms);
+        let is_retention_due = is_due(&self.schedule.retention_ms);
+        let was_used = self.is_used.swap(false, Ordering::Relaxed);
+        let is_marked = !self.metadata_log.needs_mark(now_ms);
+        if !was_used && !is_expiration_due && !is_retention_due && is_marked {
             return;
         }
-        let _turn = self.housekeeping.lock();
+        let _turn = self.scheduled_tasks.lock();
         if self.stop.is_cancelled() {
             return;
         }
-        if !is_vouched {
-            self.vouch(now_ms);
+        if !is_marked {
+            self.mark_durable(now_ms);
         }
-        if !was_used && !is_thorough && !is_expiring {
+        if !was_used && !is_expiration_due && !is_retention_due {
             return;
         }
-        if is_thorough {
+        if is_expiration_due {
             let interval_ms = match was_used {
-                true => THOROUGH_INTERVAL_MS,
-                false => IDLE_THOROUGH_INTERVAL_MS,
+                true => EXPIRATION_CHECK_INTERVAL_MS,
+                false => IDLE_EXPIRATION_CHECK_INTERVAL_MS,
             };
-            self.thorough_ms
+            self.schedule
+                .expiration_ms
                 .store(now_ms + interval_ms, Ordering::Relaxed);
             self.forget_expired(now_ms);
-            self.balance_leaders(now_ms);
+            self.elect_preferred_leaders(now_ms);
         }
-        // As the bought disk fills, what need not be kept goes at once.
-        if is_expiring || self.is_disk_scarce() {
+        // As the bought disk fills, retention is applied at once.
+        if is_retention_due || self.is_disk_scarce() {
             let interval_ms = self.shared.log_intervals.retention_check_ms;
-            self.retention_ms
+            self.schedule
+                .retention_ms
                 .store(now_ms + interval_ms, Ordering::Relaxed);
-            self.topics.rouse_expired(now_ms);
+            self.topics.open_expired(now_ms);
             self.topics.expire(now_ms);
         }
-        if is_due(&self.producer_expiration_ms) {
+        if is_due(&self.schedule.producers_ms) {
             let intervals = self.shared.log_intervals;
-            self.producer_expiration_ms.store(
+            self.schedule.producers_ms.store(
                 now_ms + intervals.producer_expiration_check_ms,
                 Ordering::Relaxed,
             );
             let before_ms = now_ms - intervals.producer_expiration_ms;
             self.topics.expire_producers(before_ms);
         }
-        self.groups.keep_house();
+        self.groups.remove_empty();
         self.trim_disk();
-        if self.topics.keep_house(now_ms) {
-            self.is_dirty.store(true, Ordering::Relaxed);
+        if self.topics.compact_and_checkpoint(now_ms) {
+            self.is_used.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Forgets transactional ids and offsets that nobody has used for long.
+    /// Removes transactional ids and offsets that have expired.
     fn forget_expired(&self, now_ms: i64) {
         let transactions_before_ms = now_ms - EXPIRATION_MS;
         let offsets_before_ms = now_ms - OFFSETS_RETENTION_MS;
-        let written = self.journal.change(|state| {
+        let written = self.metadata_log.change(|state| {
             let mut records = state.expired_transactions(transactions_before_ms);
             let idle = state.expired_groups(offsets_before_ms);
             let idle = idle
                 .into_iter()
                 .filter(|group| !self.groups.has_members(group));
-            records.extend(idle.map(|group| Record::GroupGone { group }));
+            records.extend(idle.map(|group| MetadataRecord::GroupGone { group }));
             Ok::<_, Infallible>((records, ()))
         });
         if let Err(error) = written {
@@ -523,39 +519,67 @@ impl Cluster {
         }
     }
 
-    /// Tells housekeeping that something was used.
-    pub(crate) fn note_use(&self) {
-        if !self.is_dirty.load(Ordering::Relaxed) {
-            self.is_dirty.store(true, Ordering::Relaxed);
+    /// Notes that the cluster was used, so that its scheduled tasks run.
+    pub(crate) fn mark_used(&self) {
+        if !self.is_used.load(Ordering::Relaxed) {
+            self.is_used.store(true, Ordering::Relaxed);
         }
     }
 }
 
-/// What is written down when a cluster is closed.
+/// Content of the marker of a clean shutdown.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct CleanShutdown {
     version: i32,
-    /// Size of the journal, all of it durable.
+    /// Size of the metadata log, all of it durable.
     #[serde(default)]
     journal_bytes: u64,
 }
 
-/// Opens the journal of a cluster, unless it is damaged: then nothing is changed, and people have to look.
-fn open_journal(dir: &Path, shared: &Shared, id: &str) -> Result<Journal<ClusterState>, HostError> {
-    // What a crash left of the marker itself may be anything.
+/// Creates the directory of a cluster, durably if the host promises so.
+fn create_directory(shared: &Shared, dir: &Path) -> std::io::Result<()> {
+    let disk = shared.files.disk();
+    disk.create_dir_all(dir)?;
+    match dir.parent() {
+        Some(parent) if shared.durability == Durability::Power => disk.sync_dir(parent),
+        _ => Ok(()),
+    }
+}
+
+/// Removes the marker of a clean shutdown: from here on a crash leaves unclean logs. The marker is for people and
+/// Kafka's own tools; recovery does not need it, since it always reads the batches that no index covers. Returns
+/// whether there was one.
+fn remove_clean_shutdown(shared: &Shared, dir: &Path) -> std::io::Result<bool> {
+    let disk = shared.files.disk();
+    let is_clean = disk.remove_file(&dir.join(CLEAN_SHUTDOWN_FILE)).is_ok();
+    if is_clean && shared.durability == Durability::Power {
+        // Otherwise it could come back and describe a metadata log that was rewritten since.
+        disk.sync_dir(dir)?;
+    }
+    Ok(is_clean)
+}
+
+/// Opens the metadata log of a cluster. If it is damaged, nothing is changed and an operator has to repair
+/// it.
+fn open_metadata_log(
+    dir: &Path,
+    shared: &Shared,
+    id: &str,
+) -> Result<MetadataLog<ClusterState>, HostError> {
+    // After a crash the marker may hold anything.
     let marker = std::fs::read(dir.join(CLEAN_SHUTDOWN_FILE)).unwrap_or_default();
     let marker: CleanShutdown = serde_json::from_slice(&marker).unwrap_or_default();
-    let path = dir.join(JOURNAL_FILE);
+    let path = dir.join(METADATA_LOG_FILE);
     let (durability, closed_bytes) = (shared.durability, marker.journal_bytes);
-    let opened = Journal::open_beside(
+    let opened = MetadataLog::open_in(
         path.clone(),
         &shared.files,
         durability,
         closed_bytes,
-        || look_beside(dir),
+        || directory_contents(dir),
     );
     opened.map_err(|error| match error {
-        JournalError::Io(source) => HostError::Storage {
+        MetadataLogError::Io(source) => HostError::Storage {
             path: dir.to_owned(),
             source,
         },
@@ -565,7 +589,7 @@ fn open_journal(dir: &Path, shared: &Shared, id: &str) -> Result<Journal<Cluster
                 "the cluster is not started and nothing was changed: restore its directory from a backup, or see \
                  \"Damage\" in docs/operating.md"
             );
-            HostError::DamagedJournal {
+            HostError::DamagedMetadataLog {
                 id: id.to_owned(),
                 reason: damage.to_string(),
             }
@@ -573,17 +597,17 @@ fn open_journal(dir: &Path, shared: &Shared, id: &str) -> Result<Journal<Cluster
     })
 }
 
-/// What there is in the directory of a cluster besides its journal.
-fn look_beside(dir: &Path) -> std::io::Result<Beside> {
-    let mut beside = Beside::default();
+/// What else is in the directory of a cluster.
+fn directory_contents(dir: &Path) -> std::io::Result<DirectoryContents> {
+    let mut contents = DirectoryContents::default();
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name();
-        if name == JOURNAL_FILE || name == LOST_AND_FOUND {
+        if name == METADATA_LOG_FILE || name == LOST_AND_FOUND {
             continue;
         }
-        beside.has_entries = true;
-        beside.has_records |= entry.file_type()?.is_dir() && segments_bytes(&entry.path())? > 0;
+        contents.has_entries = true;
+        contents.has_records |= entry.file_type()?.is_dir() && segments_bytes(&entry.path())? > 0;
     }
-    Ok(beside)
+    Ok(contents)
 }

@@ -1,4 +1,4 @@
-//! Who belongs to a group, and what belongs to a transaction.
+//! Group and transaction coordinators.
 
 pub(crate) mod group;
 pub(crate) mod transaction;

@@ -1,12 +1,8 @@
 //! What is counted per cluster, topic and user, for metering and metrics.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicI64, AtomicU64, Ordering},
-    },
-};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::RwLock;
 
@@ -133,9 +129,9 @@ const USERS_COUNTED_MAX: usize = 1_000;
 
 /// What each user of a cluster did. A connection asks once and keeps what it gets.
 #[derive(Debug, Default)]
-pub(crate) struct UserTable(RwLock<BTreeMap<Arc<str>, Arc<UserCounters>>>);
+pub(crate) struct CountersByUser(RwLock<BTreeMap<Arc<str>, Arc<UserCounters>>>);
 
-impl UserTable {
+impl CountersByUser {
     pub(crate) fn of(&self, user: &Arc<str>) -> Arc<UserCounters> {
         if let Some(known) = self.0.read().get(user) {
             return known.clone();
@@ -191,7 +187,7 @@ mod tests {
 
     #[test]
     fn users_beyond_the_bound_are_counted_together() {
-        let table = UserTable::default();
+        let table = CountersByUser::default();
         for at in 0..USERS_COUNTED_MAX + 5 {
             add(&table.of(&format!("u{at}").into()).requests, 1);
         }

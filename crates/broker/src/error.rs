@@ -1,6 +1,8 @@
-//! What can go wrong, as callers of the library see it.
+//! Errors of the library.
 
-use std::{convert::Infallible, net::SocketAddr, path::PathBuf};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// An error code of the Kafka protocol.
 pub(crate) use kafka_protocol::error::ResponseError as ErrorCode;
@@ -84,10 +86,10 @@ pub enum HostError {
         #[source]
         source: std::io::Error,
     },
-    /// The journal of a cluster is damaged or missing, or holds something that this version does not understand.
+    /// The metadata log of a cluster is damaged or missing, or holds something that this version does not understand.
     /// Nothing was changed; trying again does not help.
     #[error("the journal of cluster {id:?} is damaged: {reason}")]
-    DamagedJournal {
+    DamagedMetadataLog {
         /// The cluster.
         id: String,
         /// What was found.
@@ -95,17 +97,17 @@ pub enum HostError {
     },
 }
 
-/// Why a topic could not be created or deleted: a Kafka error code with a text for people.
+/// Why a topic could not be created or deleted: a Kafka error code with a message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct TopicError {
-    /// The number that a Kafka client would have been told.
+    /// Kafka's error code.
     pub code: i16,
     /// Text for people.
     pub message: String,
 }
 
-/// Longest text for people in bytes: it may name what a client sent.
+/// Longest message in bytes: it may contain what a client sent.
 const MESSAGE_BYTES_MAX: usize = 1 << 10;
 
 impl TopicError {
@@ -132,13 +134,13 @@ impl From<ErrorCode> for TopicError {
     }
 }
 
-/// The journal of a cluster cannot be written.
+/// The metadata log of a cluster cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[error("the journal cannot be written")]
 pub(crate) struct Unwritten(#[from] std::io::Error);
 
 impl Unwritten {
-    /// Tells people: clients learn a code only.
+    /// Logs the cause: clients get an error code only.
     pub(crate) fn log(&self) {
         tracing::error!(error = %self.0, "the journal cannot be written");
     }
@@ -163,10 +165,10 @@ impl From<Unwritten> for TopicError {
     }
 }
 
-/// Why a change was not committed to the journal of a cluster.
+/// Why a change was not committed to the metadata log of a cluster.
 #[derive(Debug)]
 pub(crate) enum Refusal<E> {
-    /// Whoever decided on the change refused it.
+    /// The decision refused the change.
     Decided(E),
     Unwritten(Unwritten),
 }

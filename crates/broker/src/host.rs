@@ -1,4 +1,4 @@
-//! All clusters of one process: they share the threads, the timer, the file cache and the housekeeping.
+//! All clusters of one process: they share the threads, the timer, the file cache and the scheduled tasks.
 
 use std::{
     collections::HashMap,
@@ -46,26 +46,26 @@ pub struct HostOptions {
     pub durability: Durability,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
-    /// Seed of ids and member names: the library draws no chance of its own.
+    /// Seed of ids and member names: the library has no other source of randomness.
     pub seed: u64,
-    /// Descriptors kept open for segments and journals of all clusters.
+    /// Descriptors kept open for segments and metadata logs of all clusters.
     pub open_files_max: usize,
     /// A certificate for all TLS listeners. `None`: the host makes certificates for their advertised hosts,
     /// signed by an authority of its own ([`Host::ca_path`]).
     pub tls_files: Option<TlsFiles>,
     /// One TLS port for listeners of many clusters.
     pub shared_port: Option<SharedPortSpec>,
-    /// For this long after the start the shared port takes unknown names for those of clusters that are not
-    /// started yet: their clients are disconnected and come again, instead of being told that they are wrong.
+    /// For this long after the start, clients that ask the shared port for an unknown name are disconnected
+    /// without an alert, so that they try again: their cluster may not be started yet.
     pub settling_time: Duration,
-    /// How often checkpoints, compaction and closing of idle files are looked after.
-    pub housekeeping_interval: Duration,
+    /// How often the scheduled tasks run: checkpoints, compaction, closing of unused files.
+    pub scheduled_tasks_interval: Duration,
     /// How often the logs of each cluster are looked through, by [`HostOptions::clock`].
     pub log_intervals: LogIntervals,
 }
 
 impl HostOptions {
-    /// The usual bounds: 1,024 open files, housekeeping every second, a minute to settle.
+    /// The usual bounds: 1,024 open files, scheduled tasks every second, a minute to settle.
     pub fn new(
         data_dir: PathBuf,
         durability: Durability,
@@ -81,7 +81,7 @@ impl HostOptions {
             tls_files: None,
             shared_port: None,
             settling_time: Duration::from_secs(60),
-            housekeeping_interval: Duration::from_secs(1),
+            scheduled_tasks_interval: Duration::from_secs(1),
             log_intervals: LogIntervals::default(),
         }
     }
@@ -92,7 +92,7 @@ struct Inner {
     shared: Arc<Shared>,
     ports: Arc<Ports>,
     clusters: RwLock<HashMap<String, Arc<Listeners>>>,
-    /// Making, stopping and dropping of clusters happens one at a time per id.
+    /// Held while a cluster of this id is created, stopped or dropped.
     changing: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -103,8 +103,8 @@ struct Inner {
 pub struct Host(Arc<Inner>);
 
 impl Host {
-    /// Prepares the data directory (with the certificate authority, if it is the host's own) and starts the shared tasks on the ambient tokio runtime. Clusters
-    /// are started by [`Host::ensure_cluster`].
+    /// Prepares the data directory (with the certificate authority, if it is the host's own) and starts the
+    /// shared tasks on the ambient tokio runtime. Clusters are started by [`Host::ensure_cluster`].
     ///
     /// # Errors
     /// If the data directory cannot be made, certificates cannot be used, or the shared port is taken.
@@ -121,7 +121,7 @@ impl Host {
                 path: data_dir.clone(),
                 source,
             })?;
-        let interval = options.housekeeping_interval;
+        let interval = options.scheduled_tasks_interval;
         let process = Process::new(options.clock.clone(), options.seed);
         let now_ms = process.now_ms();
         let tls = Tls::open(options.tls_files.as_ref(), data_dir, files.disk(), now_ms)?;
@@ -148,12 +148,15 @@ impl Host {
             inner.spawn("the shared port", port.run(socket));
         }
         let weak = Arc::downgrade(&inner);
-        inner.spawn("housekeeping of clusters", keep_house(weak, interval));
+        inner.spawn(
+            "scheduled tasks of clusters",
+            run_scheduled_tasks(weak, interval),
+        );
         Ok(Self(inner))
     }
 
-    /// Waits until a task has panicked, or ended by itself, without which the clusters are not looked after, and says
-    /// which. Who runs the host should end then.
+    /// Waits until a vital task has panicked or ended by itself, and returns its name. The program should
+    /// exit then.
     pub async fn lost(&self) -> &'static str {
         self.0.shared.process.vital.lost().await
     }
@@ -203,7 +206,7 @@ impl Host {
         let listening = Listeners::open(cluster.clone(), self.0.ports.clone());
         let listeners = listening.inspect_err(|_| {
             if is_new {
-                // Best effort: what is left is an empty cluster that nobody asks for.
+                // Best effort: what is left is an empty cluster that is not served.
                 let _ = self.0.shared.files.disk().remove_dir_all(&dir);
             }
         })?;
@@ -212,9 +215,9 @@ impl Host {
         Ok(())
     }
 
-    /// Takes one broker of a running cluster away, as a drill: its listeners and connections close, the next
-    /// in-sync replicas become leaders, its groups are coordinated by another. It stays away, also when the
-    /// cluster is started anew, until [`Host::start_broker`]. May be repeated.
+    /// Fences one broker of a running cluster, as a drill: its listeners and connections close, the next
+    /// in-sync replicas become leaders, its groups are coordinated by another. It stays fenced, also when the
+    /// cluster is restarted, until [`Host::start_broker`]. May be repeated.
     ///
     /// # Errors
     /// [`HostError::ClusterNotFound`] if the cluster does not run, [`HostError::BrokerNotFound`] if it has
@@ -225,11 +228,11 @@ impl Host {
         self.running_listeners(id)?.stop_broker(broker_id).await
     }
 
-    /// Brings a broker back that [`Host::stop_broker`] took away. Its replicas are in sync at once; what
-    /// others lead meanwhile comes back some minutes later, or by an ElectLeaders request. May be repeated.
+    /// Unfences a broker that [`Host::stop_broker`] fenced. Its replicas are in sync at once; it leads its
+    /// partitions again some minutes later, or after an ElectLeaders request. May be repeated.
     ///
     /// # Errors
-    /// As [`Host::stop_broker`]; [`HostError::AddressInUse`] if somebody else took its port meanwhile.
+    /// As [`Host::stop_broker`]; [`HostError::AddressInUse`] if its port is in use meanwhile.
     pub async fn start_broker(&self, id: &str, broker_id: i32) -> Result<(), HostError> {
         let turn = self.turn(id);
         let _turn = turn.lock().await;
@@ -246,9 +249,9 @@ impl Host {
             .ok_or_else(|| HostError::ClusterNotFound { id: id.to_owned() })
     }
 
-    /// Opens a connection to a running cluster without a socket. The Kafka protocol is spoken on it as a super user,
-    /// whatever the listeners demand and whatever ACLs say, in the newest versions that are served. It speaks for every
-    /// broker, also while some are stopped.
+    /// Opens a connection to a running cluster without a socket. The Kafka protocol is spoken on it as a
+    /// super user, whatever the listeners demand and whatever ACLs say, in the newest versions that are
+    /// served. It is answered by every broker, also by fenced ones.
     ///
     /// It takes nothing of the bought bandwidth, connections or client quotas, and counts nowhere. What is made through
     /// it keeps to the bought topics, partitions, groups, message sizes and disk. It ends when the cluster stops.
@@ -298,7 +301,7 @@ impl Host {
         let disk = self.0.shared.files.disk().clone();
         let result = tokio::task::spawn_blocking(move || {
             if let Some(running) = running {
-                running.cluster().wait_for_housekeeping();
+                running.cluster().wait_for_scheduled_tasks();
             }
             remove_dir(&disk, &dir, &gone)
         })
@@ -347,19 +350,19 @@ impl Host {
         ids
     }
 
-    /// What is seen of the topics of a running cluster, by name.
+    /// Observations of the topics of a running cluster, by name.
     pub fn observe_topics(&self, id: &str) -> Option<Vec<TopicObservation>> {
         self.cluster(id).map(|cluster| cluster.observe_topics())
     }
 
-    /// What is seen of the users of a running cluster, by name: those with a connection since it was
-    /// started. Users beyond the first 1,000 are counted together under the empty name.
+    /// Observations of the users of a running cluster, by name: those with a connection since it was started.
+    /// Users beyond the first 1,000 are counted together under the empty name.
     pub fn observe_users(&self, id: &str) -> Option<Vec<UserObservation>> {
         self.cluster(id).map(|cluster| cluster.observe_users())
     }
 
-    /// The groups of a running cluster, by id, and how far behind each is. Computed when asked; reads the
-    /// disk where partitions are at rest.
+    /// The groups of a running cluster, by id, and how far behind each is. Computed on request; reads the
+    /// disk for partitions that are not open.
     pub fn observe_groups(&self, id: &str) -> Option<Vec<GroupObservation>> {
         self.cluster(id).map(|cluster| cluster.observe_groups())
     }
@@ -372,13 +375,13 @@ impl Host {
         is_own.then(|| options.data_dir.join(CA_FILE))
     }
 
-    /// What is seen of the shared port, if there is one.
+    /// Observation of the shared port, if there is one.
     pub fn observe_shared_port(&self) -> Option<SharedPortObservation> {
         let port = self.0.ports.shared_port.as_ref();
         port.map(|port| port.observe())
     }
 
-    /// How many files are open for segments and journals.
+    /// How many files are open for segments and metadata logs.
     pub fn open_files(&self) -> usize {
         self.0.shared.files.open_count()
     }
@@ -388,7 +391,7 @@ impl Host {
         let ids: Vec<String> = self.0.clusters.read().keys().cloned().collect();
         let mut stopping = tokio::task::JoinSet::new();
         for id in ids {
-            // What a stop waits for is the disk: several at once wait together.
+            // Stopping waits for the disk, so several clusters are stopped at once.
             if stopping.len() >= STOPS_AT_ONCE {
                 stopping.join_next().await;
             }
@@ -418,7 +421,7 @@ impl Inner {
     }
 }
 
-/// Renames first, for good, so that a half-removed directory is never taken for a cluster.
+/// Renames first, durably, so that a half-removed directory is never taken for a cluster.
 fn remove_dir(disk: &Disk, dir: &Path, gone: &Path) -> io::Result<()> {
     match disk.rename(dir, gone) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -432,8 +435,8 @@ fn remove_dir(disk: &Disk, dir: &Path, gone: &Path) -> io::Result<()> {
     }
 }
 
-/// Looks after all clusters, one after the other, on a blocking thread.
-async fn keep_house(host: Weak<Inner>, interval: Duration) {
+/// Runs the scheduled tasks of all clusters, one cluster after the other, on a blocking thread.
+async fn run_scheduled_tasks(host: Weak<Inner>, interval: Duration) {
     loop {
         tokio::time::sleep(interval).await;
         let Some(host) = host.upgrade() else { return };
@@ -447,11 +450,13 @@ async fn keep_house(host: Weak<Inner>, interval: Duration) {
         let files = host.shared.files.clone();
         drop(host);
         let work = tokio::task::spawn_blocking(move || {
-            clusters.iter().for_each(|cluster| cluster.keep_house());
+            clusters
+                .iter()
+                .for_each(|cluster| cluster.run_scheduled_tasks());
             files.close_idle();
         });
         if let Err(error) = work.await {
-            tracing::error!(%error, "housekeeping failed");
+            tracing::error!(%error, "a scheduled task failed");
         }
     }
 }

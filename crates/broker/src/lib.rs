@@ -1,9 +1,9 @@
 //! An embeddable Apache Kafka broker: many clusters in one process.
 //!
-//! A [`Host`] owns what clusters share: threads, one timer, a bounded set of open files, housekeeping.
-//! Each cluster has as many broker ids and listeners as its [`ClusterSpec`] says, its limits enforced on
-//! real traffic, and its records in Apache Kafka's own on-disk format, one physical copy of each
-//! partition whatever replication factor is shown.
+//! A [`Host`] owns what clusters share: threads, one timer, a bounded set of open files, scheduled tasks.
+//! Each cluster has as many broker ids and listeners as its [`ClusterSpec`] says, its limits enforced on real
+//! traffic, and its records in Apache Kafka's own on-disk format, one physical copy of each partition
+//! whatever replication factor is shown.
 //!
 //! Listeners speak PLAINTEXT, SASL_PLAINTEXT, SSL or SASL_SSL, on ports of their own or on one TLS port that
 //! all clusters share ([`SharedPortSpec`]). Topics, users, ACLs and settings are made through Kafka's own
@@ -44,8 +44,6 @@ mod clock;
 mod cluster;
 mod coordinator;
 mod counters;
-#[cfg(test)]
-mod crash_tests;
 mod error;
 mod host;
 mod log;
@@ -58,6 +56,8 @@ mod release;
 mod security;
 mod spec;
 mod timers;
+#[cfg(any(test, feature = "trace"))]
+pub mod trace;
 mod turn;
 mod vital;
 
@@ -70,13 +70,11 @@ pub use counters::{CounterValues, TopicCounterValues, UserCounterValues};
 pub use error::HostError;
 pub use host::{Host, HostOptions};
 pub use log::durability::Durability;
-pub use network::{
-    shared_port::{SharedPortObservation, SharedPortSpec},
-    tls::TlsFiles,
-};
+pub use network::shared_port::{SharedPortObservation, SharedPortSpec};
+pub use network::tls::TlsFiles;
 pub use release::{serves_version, versions};
+pub use spec::security::{SaslMechanism, SaslSpec, SecurityProtocol, UnknownName};
 pub use spec::{
     Authorization, Bind, BrokerSpec, ClusterLimits, ClusterSpec, DiskMarks, ListenerSpec,
     LogIntervals, TopicDefaults,
-    security::{SaslMechanism, SaslSpec, SecurityProtocol, UnknownName},
 };

@@ -1,11 +1,11 @@
-//! What a cluster knows besides its records, as a sum of journal lines.
+//! Metadata of a cluster: the metadata log and the state that results from it.
 
 pub(crate) mod acl;
 pub(crate) mod credential;
 pub(crate) mod directory;
 pub(crate) mod group;
-pub(crate) mod journal;
 pub(crate) mod leadership;
+pub(crate) mod metadata_log;
 pub(crate) mod state;
 pub(crate) mod topic;
 pub(crate) mod topic_config;

@@ -1,4 +1,4 @@
-//! Listeners and connections: sockets, TLS, and the first words of a connection.
+//! Listeners and connections: sockets, TLS, authentication.
 
 mod answer;
 mod authentication;

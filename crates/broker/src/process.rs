@@ -1,14 +1,18 @@
-//! What everything in one process shares: the time of day, alarms, threads and chance.
+//! What everything in one process shares: the time of day, alarms, threads and randomness.
 
 use std::sync::Arc;
 
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use parking_lot::Mutex;
-use rand::{RngCore, SeedableRng, rngs::StdRng};
+use rand::rngs::StdRng;
+use rand::{RngCore, SeedableRng};
 use ring::rand::SecureRandom;
 use uuid::Uuid;
 
-use crate::{clock::Clock, timers::Timers, vital::Vital};
+use crate::clock::Clock;
+use crate::timers::Timers;
+use crate::vital::Vital;
 
 /// Randomness in the nonce of a SCRAM exchange.
 const NONCE_BYTES: usize = 24;
@@ -19,7 +23,7 @@ pub(crate) struct Process {
     chance: Mutex<StdRng>,
     pub timers: Arc<Timers>,
     pub runtime: tokio::runtime::Handle,
-    /// Where the tasks report that nobody waits for.
+    /// Where background tasks report that they ended.
     pub vital: Vital,
 }
 
@@ -46,7 +50,7 @@ impl Process {
         uuid::Builder::from_random_bytes(bytes).into_uuid()
     }
 
-    /// Bytes that nobody can know who knows the seed: they make salts and nonces.
+    /// Bytes for salts and nonces, which must not follow from the seed.
     pub(crate) fn secret(&self, count: usize) -> Vec<u8> {
         let mut bytes = vec![0; count];
         ring::rand::SystemRandom::new()

@@ -9,12 +9,11 @@ mod client_quota;
 mod cluster_api;
 mod config;
 mod consumer_group;
+mod counters;
 mod distinct;
 mod election;
 mod fetch;
 mod fetch_answer;
-#[cfg(test)]
-mod fuzz_tests;
 mod group;
 mod list_offsets;
 mod log_dir;
@@ -28,15 +27,14 @@ mod sasl;
 mod scram;
 mod shape;
 mod super_user;
+#[cfg(test)]
+mod tests;
 mod topic;
 mod transaction;
-mod usage;
 mod version;
-#[cfg(test)]
-mod work_tests;
 
 use authorization::OPERATIONS_UNKNOWN;
-use usage::Usage;
+use counters::CountedUser;
 
 pub(crate) use api::{ProtocolError, Reply, handle, is_produce};
 pub(crate) use sasl::{AuthenticationError, Authenticator, Session, Step, is_handshake};
@@ -61,30 +59,30 @@ use crate::{
     },
 };
 
-/// Where connections come from that no socket led here.
+/// Peer address of internal connections.
 const INTERNAL_PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// One connection, and the request that it makes at the moment.
 pub(crate) struct Context {
     pub cluster: Arc<Cluster>,
-    /// What the cluster was when the connection was made: what clients were told holds while they stay.
+    /// The release when the connection was opened: the advertised versions hold while it is open.
     pub release: &'static Release,
     /// The broker that was connected to.
     pub broker_id: i32,
     pub listener: Arc<str>,
     pub peer: SocketAddr,
-    /// Made by [`Host::connect`](crate::Host::connect): beyond bought bandwidth and outside of what is counted. It
-    /// speaks for whichever broker leads or coordinates.
+    /// Made by [`Host::connect`](crate::Host::connect): without bandwidth limits and metrics. Requests to any
+    /// broker are answered on it.
     pub is_internal: bool,
-    /// Who authenticated; [`ANONYMOUS`] where nobody is asked.
+    /// The authenticated user; [`ANONYMOUS`] at listeners without authentication.
     pub user: Arc<str>,
     /// What the user may do; brought up to date before each request.
     pub access: Access,
     /// The counters of the user; `None` before the first request.
-    pub usage: Option<Usage>,
+    pub counted_user: Option<CountedUser>,
     pub client_id: String,
     pub version: i16,
-    /// How long the connection has to be silent after the answer.
+    /// How long the connection is muted after the answer.
     pub throttle: Duration,
 }
 
@@ -104,7 +102,7 @@ impl Context {
             is_internal: false,
             user: ANONYMOUS.into(),
             access: Access::default(),
-            usage: None,
+            counted_user: None,
             client_id: String::new(),
             version: 0,
             throttle: Duration::ZERO,
@@ -126,11 +124,11 @@ impl Context {
     }
 
     /// Whether requests to the leader or coordinator of this id are answered here.
-    fn speaks_for(&self, broker_id: i32) -> bool {
+    fn answers_for(&self, broker_id: i32) -> bool {
         broker_id == self.broker_id || (self.is_internal && broker_id != NO_LEADER)
     }
 
-    /// Takes over what the header of a request says.
+    /// Stores version and client id of a request header.
     fn note_header(&mut self, header: RequestHeader, version: i16) {
         self.version = version;
         self.client_id = header
@@ -162,11 +160,11 @@ impl Context {
     ) -> Result<(), ErrorCode> {
         let (leader_id, leader_epoch) = partition.leader();
         // A broker without a replica does not know of epochs.
-        if self.speaks_for(leader_id) || self.cluster.replicas(partition).contains(&self.broker_id)
+        if self.answers_for(leader_id) || self.cluster.replicas(partition).contains(&self.broker_id)
         {
             check_leader_epoch(known_epoch.unwrap_or(-1), leader_epoch)?;
         }
-        match self.speaks_for(leader_id) {
+        match self.answers_for(leader_id) {
             true => Ok(()),
             false => Err(ErrorCode::NotLeaderOrFollower),
         }
@@ -174,7 +172,7 @@ impl Context {
 
     /// Refuses what another broker coordinates.
     fn check_coordinator(&self, key: &str) -> Result<(), ErrorCode> {
-        if self.speaks_for(self.cluster.coordinator(key)) {
+        if self.answers_for(self.cluster.coordinator(key)) {
             Ok(())
         } else {
             Err(ErrorCode::NotCoordinator)
@@ -202,7 +200,7 @@ fn code_of<T>(result: &Result<T, ErrorCode>) -> i16 {
     result.as_ref().err().map_or(0, ErrorCode::code)
 }
 
-/// What clients are told, in their unit.
+/// The throttle time in answers.
 fn throttle_ms(throttle: Duration) -> i32 {
     i32::try_from(throttle.as_millis()).unwrap_or(i32::MAX)
 }

@@ -1,4 +1,4 @@
-//! What was bought, and what clients may use of it: bandwidth and disk.
+//! Limits of bandwidth and disk, and client quotas.
 
 pub(crate) mod client;
 pub(crate) mod disk;

@@ -1,14 +1,12 @@
-//! Releases of Apache Kafka: which requests a broker of each one tells its clients, and which settings its
-//! topics have.
+//! Releases of Apache Kafka: which requests a broker of each one advertises, and which settings its topics
+//! have.
 //!
 //! The table `releases.txt` is made by `cargo xtask releases` from every release's own client library.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    fmt,
-    ops::RangeInclusive,
-    sync::LazyLock,
-};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::sync::LazyLock;
 
 /// The table as it is committed.
 const TABLE: &str = include_str!("releases.txt");
@@ -24,7 +22,7 @@ static RELEASES: LazyLock<Vec<Release>> = LazyLock::new(|| read(TABLE));
 /// Major, minor, patch.
 type Number = [u16; 3];
 
-/// One release, or several patches of a minor release that tell clients the same.
+/// One release, or several patches of a minor release that advertise the same.
 #[derive(Debug)]
 pub(crate) struct Release {
     /// Position in the table.
@@ -90,8 +88,8 @@ impl fmt::Display for Release {
     }
 }
 
-/// Every version of Apache Kafka that clusters can behave as, oldest first; further patches of the last release of a line
-/// behave as it does.
+/// Every version of Apache Kafka that clusters can behave as, oldest first; further patches of the last
+/// release of a line behave as it does.
 pub fn versions() -> Vec<String> {
     RELEASES.iter().map(ToString::to_string).collect()
 }

@@ -10,19 +10,18 @@ pub(crate) mod sasl;
 pub(crate) mod scram;
 pub(crate) mod user;
 
-use crate::{
-    metadata::{journal::Journal, state::ClusterState},
-    process::Process,
-    spec::ClusterSpec,
-};
+use crate::metadata::metadata_log::MetadataLog;
+use crate::metadata::state::ClusterState;
+use crate::process::Process;
+use crate::spec::ClusterSpec;
 
 use attempts::Attempts;
 use authorizer::Authorizer;
 use derivation::Derivations;
 
-/// Users and ACLs of one cluster. They stand in its journal.
+/// Users and ACLs of one cluster. They stand in its metadata log.
 pub(crate) struct Security {
-    journal: Arc<Journal<ClusterState>>,
+    metadata_log: Arc<MetadataLog<ClusterState>>,
     process: Arc<Process>,
     derivations: Arc<Derivations>,
     attempts: Attempts,
@@ -31,7 +30,7 @@ pub(crate) struct Security {
 
 impl Security {
     pub(crate) fn new(
-        journal: Arc<Journal<ClusterState>>,
+        metadata_log: Arc<MetadataLog<ClusterState>>,
         process: Arc<Process>,
         derivations: Arc<Derivations>,
         spec: &ClusterSpec,
@@ -40,8 +39,8 @@ impl Security {
             process,
             derivations,
             attempts: Attempts::default(),
-            authorizer: Authorizer::new(&journal, spec),
-            journal,
+            authorizer: Authorizer::new(&metadata_log, spec),
+            metadata_log,
         }
     }
 
@@ -51,11 +50,11 @@ impl Security {
 
     /// To be called when ACLs or super users may have changed.
     pub(crate) fn note_change(&self) {
-        self.authorizer.note_change(&self.journal);
+        self.authorizer.note_change(&self.metadata_log);
     }
 
     /// To be called when the specification may say something else of access.
     pub(crate) fn set_spec(&self, spec: &ClusterSpec) {
-        self.authorizer.set_spec(&self.journal, spec);
+        self.authorizer.set_spec(&self.metadata_log, spec);
     }
 }

@@ -2,18 +2,14 @@
 
 pub(crate) mod security;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, SocketAddr},
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 
 use rustls::pki_types::{DnsName, ServerName};
 
-use crate::{
-    error::HostError,
-    release::Release,
-    spec::security::{SaslSpec, SecurityProtocol},
-};
+use crate::error::HostError;
+use crate::release::Release;
+use crate::spec::security::{SaslSpec, SecurityProtocol};
 
 /// Longest cluster id.
 const CLUSTER_ID_CHARS_MAX: usize = 128;
@@ -21,7 +17,7 @@ const CLUSTER_ID_CHARS_MAX: usize = 128;
 /// One Kafka cluster: its brokers, what it may use, and how topics are made when nothing else is said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterSpec {
-    /// `[a-z0-9_-]+`; names the directory and is told to clients as the cluster id.
+    /// `[a-z0-9_-]+`; the name of the directory, and the cluster id that clients see.
     pub id: String,
     /// The Kafka release that the cluster behaves as, e.g. `2.4.1`.
     pub kafka_version: String,
@@ -37,7 +33,7 @@ pub struct ClusterSpec {
     pub authorization: Authorization,
 }
 
-/// What Kafka's `StandardAuthorizer` is told besides the ACLs, which clients make.
+/// Settings of Kafka's `StandardAuthorizer` besides the ACLs, which clients create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authorization {
     /// Principals (`User:NAME`) that may do everything (Kafka's `super.users`), besides users that were made
@@ -49,7 +45,7 @@ pub struct Authorization {
 }
 
 impl Default for Authorization {
-    /// Open until ACLs are made, as the clusters that vendors sell are.
+    /// Open until ACLs are created.
     fn default() -> Self {
         Self {
             super_users: BTreeSet::new(),
@@ -93,9 +89,9 @@ impl<I: Into<IpAddr>> From<(I, u16)> for Bind {
 pub struct ListenerSpec {
     /// Where it listens.
     pub bind: Bind,
-    /// Host name told to clients. At a shared port it is also how clients find the listener.
+    /// Advertised host name. At a shared port it is also how clients find the listener.
     pub advertised_host: String,
-    /// Port told to clients. 0: the port listened at, or what the shared port says.
+    /// Advertised port. 0: the port listened at, or the advertised port of the shared port.
     pub advertised_port: u16,
     /// E.g. `PLAINTEXT`.
     pub name: String,
@@ -138,10 +134,10 @@ pub struct ClusterLimits {
 /// How full the disk may become, in percent of [`ClusterLimits::disk_bytes_max`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DiskMarks {
-    /// From here on what retention allows to go is looked for all the time, not now and then.
+    /// From here on retention is applied at every run of the scheduled tasks.
     pub expire_percent: u8,
-    /// From here on the oldest records go, whatever retention says; those of topics that are only
-    /// compacted stay. `None`: never.
+    /// From here on the oldest records are removed, whatever retention says; topics that are only compacted
+    /// are left alone. `None`: never.
     pub trim_percent: Option<u8>,
     /// From here on writes are refused.
     pub refuse_percent: u8,
@@ -220,7 +216,8 @@ pub(crate) struct TopicSpec {
     pub configs: BTreeMap<String, String>,
 }
 
-/// When logs are looked through, by the broker's clock. Kafka's "Broker Configs", with their defaults.
+/// Intervals of the scheduled tasks on logs, by the broker's clock. Kafka's "Broker Configs", with their
+/// defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogIntervals {
     /// How often retention is applied: `log.retention.check.interval.ms`, 300,000.

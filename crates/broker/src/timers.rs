@@ -1,9 +1,12 @@
 //! One timer for everything that has to happen later: a single task waits for the earliest of them.
 
-use std::{cmp::Ordering, collections::BinaryHeap, sync::Arc};
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::{sync::Notify, time::Instant};
+use tokio::sync::Notify;
+use tokio::time::Instant;
 
 type Action = Box<dyn FnOnce() + Send>;
 

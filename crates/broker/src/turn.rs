@@ -1,16 +1,16 @@
-//! Turns at the processor: work that would hold a thread which serves others for too long goes to a blocking
-//! thread, a few at a time.
+//! Limits on CPU-heavy work: what would block a runtime thread for too long runs on a blocking thread, a few
+//! pieces at a time.
 //!
-//! There are [`at_once`] turns in a host, and a cluster has its share of them: whoever waits in one cluster
-//! waits for its share first, so that at most so many of a cluster stand in the common queue, however many
-//! requests its clients send. A piece of work that is given up while it waits is never begun; one that has
-//! begun keeps its turn until it is done, so a piece must be short in itself. Long work takes many turns.
+//! There are [`at_once`] turns in a host, and a cluster may use a share of them: work waits for a turn of its
+//! cluster first, so that one cluster cannot fill the queue of the host, however many requests its clients
+//! send. Work that is cancelled while it waits never starts; work that has started keeps its turn until it
+//! ends, so each piece must be short. Long work takes many turns.
 
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Semaphore;
 
-/// Entries of a request that are worked on before others have the thread.
+/// Entries of a request that are processed before it yields.
 const ENTRIES_AT_ONCE: u32 = 64;
 
 /// Pieces of work that a host does at the same time: half of its cores serve other requests meanwhile.
@@ -63,7 +63,7 @@ impl Turns {
         self.own.get_or_init(new)
     }
 
-    /// Whether whoever asks has its turn at once.
+    /// Whether a turn is free.
     #[cfg(test)]
     pub(crate) fn is_free(&self) -> bool {
         self.own().available_permits() > 0
@@ -79,7 +79,7 @@ impl Turns {
         let host = self.host.clone().acquire_owned().await.ok()?;
         let working = tokio::task::spawn_blocking(move || {
             let done = work();
-            // Held until here, also when nobody waits for the result any more.
+            // Held until here, even if the result is no longer awaited.
             drop((host, own));
             done
         });
@@ -87,8 +87,7 @@ impl Turns {
     }
 }
 
-/// Lets others have the thread between the entries of a long request. It is then that the request ends if
-/// its client has gone.
+/// Yields between the entries of a long request, which is also where it ends if its client disconnects.
 pub(crate) struct Pace {
     left: u32,
 }
@@ -114,16 +113,14 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        atomic::{AtomicUsize, Ordering},
-        mpsc,
-    };
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
 
     use futures_util::FutureExt;
 
     use super::*;
 
-    /// A piece of work that has begun, and goes on until it is told to end.
+    /// A piece of work that has started and runs until it is released.
     fn hold(turns: &Arc<Turns>) -> (tokio::task::JoinHandle<Option<()>>, mpsc::Sender<()>) {
         let (end, ended) = mpsc::channel::<()>();
         let turns = turns.clone();

@@ -1,5 +1,5 @@
-//! Tasks without which the host is not whole. One that panics, or ends although it should not, is not missed by
-//! anybody who waits for it: the host says so, and who runs it can end.
+//! Vital tasks of the host. No one awaits them, so if one panics or ends unexpectedly, the host reports it,
+//! and the program can exit.
 
 use std::sync::Arc;
 

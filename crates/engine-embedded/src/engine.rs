@@ -115,7 +115,7 @@ impl EmbeddedEngine {
 fn host_error(error: HostError) -> EngineError {
     match error {
         HostError::AddressInUse { address } => EngineError::AddressTaken { address },
-        damaged @ HostError::DamagedJournal { .. } => EngineError::Damaged(damaged.into()),
+        damaged @ HostError::DamagedMetadataLog { .. } => EngineError::Damaged(damaged.into()),
         HostError::InvalidClusterId { .. }
         | HostError::BrokerNotFound { .. }
         | HostError::InvalidSpec { .. }

@@ -267,7 +267,7 @@ fn a_use_of_what_stands_above_is_found() {
     check("log/a.rs", "use crate::log::{a, b::{c, d}};\n", &[]);
     check(
         "log.rs",
-        "fn a() -> crate::metadata::journal::Journal {}\n",
+        "fn a() -> crate::metadata::metadata_log::MetadataLog {}\n",
         &[1],
     );
     check("log/a.rs", "// `crate::host` is above.\n", &[]);
@@ -293,11 +293,7 @@ fn a_use_of_what_stands_above_is_found() {
         "#[cfg(test)]\nmod tests {\n    use crate::cluster::Cluster;\n}\n",
         &[3],
     );
-    check(
-        "log/tests.rs",
-        "use crate::crash_tests::cluster::Running;\n",
-        &[],
-    );
+    check("log/tests.rs", "use crate::trace::TracedCluster;\n", &[]);
     check("fresh.rs", "use crate::error::ErrorCode;\n", &[0]);
     check("log/a.rs", "use crate::fresh::A;\n", &[1]);
     check(

@@ -33,7 +33,7 @@ const HOUSES: &[House] = &[House {
         ],
     ],
     is_whole: true,
-    for_tests: "crash_tests",
+    for_tests: "trace",
 }];
 
 /// Finds uses of what stands above, or beside.

@@ -1,26 +1,21 @@
-//! Brokers of a cluster that are taken away and brought back, and who leads and coordinates meanwhile.
+//! Fencing of brokers, leader election, and which broker coordinates and is controller.
 
-use std::{
-    collections::BTreeSet,
-    convert::Infallible,
-    sync::{Arc, atomic::Ordering},
-};
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use crate::{
-    cluster::Cluster,
-    error::{ErrorCode, HostError, Unwritten},
-    log::partition::Partition,
-    metadata::{
-        leadership::{Leadership, Live, NO_LEADER},
-        state::{ClusterState, Record, TopicRecord},
-        topic::Topic,
-        topic_config::TopicSettings,
-    },
-};
+use crate::cluster::Cluster;
+use crate::error::{ErrorCode, HostError, Unwritten};
+use crate::log::partition::Partition;
+use crate::metadata::leadership::{Leadership, LiveBrokers, NO_LEADER};
+use crate::metadata::state::{ClusterState, MetadataRecord, TopicRecord};
+use crate::metadata::topic::Topic;
+use crate::metadata::topic_config::TopicSettings;
 
-/// How long after a start leaders go back to the first replicas (Kafka's
+/// How long after a broker was started preferred leaders are elected (Kafka's
 /// `leader.imbalance.check.interval.seconds`, with `auto.leader.rebalance.enable`).
-const BALANCE_INTERVAL_MS: i64 = 300_000;
+const PREFERRED_ELECTION_INTERVAL_MS: i64 = 300_000;
 
 /// Which leader an election is for (KIP-460).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +26,8 @@ pub(crate) enum Election {
     Unclean,
 }
 
-/// A partition's replicas with ids of brokers that are there: those of brokers that a smaller plan took
-/// away fall to the ones that are left.
+/// The replicas of a partition on existing brokers: replicas of brokers that a smaller plan removed are
+/// placed on the remaining ones.
 fn present(replicas: &[i32], brokers: i32) -> Vec<i32> {
     let mut present = Vec::with_capacity(replicas.len());
     for id in replicas.iter().map(|id| id % brokers.max(1)) {
@@ -60,27 +55,27 @@ impl Cluster {
         self.spec().brokers.len() as i32
     }
 
-    /// Does something with the brokers that run.
-    pub(crate) fn with_live<T>(&self, work: impl FnOnce(Live<'_>) -> T) -> T {
+    /// Calls `work` with the live brokers.
+    pub(crate) fn with_live_brokers<T>(&self, work: impl FnOnce(LiveBrokers<'_>) -> T) -> T {
         let stopped = self.stopped.read().clone();
-        work(Live {
+        work(LiveBrokers {
             brokers: self.brokers_count(),
             stopped: &stopped,
         })
     }
 
-    /// The broker that coordinates a group or a transactional id: the next one while it is stopped.
+    /// The broker that coordinates a group or a transactional id: the next one while it is fenced.
     pub(crate) fn coordinator(&self, key: &str) -> i32 {
-        self.with_live(|live| {
+        self.with_live_brokers(|live| {
             let first = (crc32c::crc32c(key.as_bytes()) % live.brokers as u32) as i32;
             let mut turn = (0..live.brokers).map(|at| (first + at) % live.brokers);
             turn.find(|id| live.has(*id)).unwrap_or(first)
         })
     }
 
-    /// The broker that is told to clients as the controller.
+    /// The broker that answers show as the controller.
     pub(crate) fn controller(&self) -> i32 {
-        self.with_live(|live| (0..live.brokers).find(|id| live.has(*id)))
+        self.with_live_brokers(|live| (0..live.brokers).find(|id| live.has(*id)))
             .unwrap_or(NO_LEADER)
     }
 
@@ -93,7 +88,7 @@ impl Cluster {
     pub(crate) fn in_sync_replicas(&self, topic: &Topic, partition: &Partition) -> Vec<i32> {
         let (leader_id, leader_epoch) = partition.leader();
         let last_leader_id = match leader_id {
-            NO_LEADER => self.journal.read(|state| {
+            NO_LEADER => self.metadata_log.read(|state| {
                 let known = state.leaderships.get(&(topic.id, partition.index));
                 known.map_or(partition.replicas[0], |known| known.last_leader_id)
             }),
@@ -104,11 +99,11 @@ impl Cluster {
             leader_epoch,
             last_leader_id,
         };
-        self.with_live(|live| leadership.in_sync(&self.replicas(partition), live))
+        self.with_live_brokers(|live| leadership.in_sync(&self.replicas(partition), live))
     }
 
-    /// What acks=all asks before it appends. From Kafka 3.7 on `min.insync.replicas` is at most the number of
-    /// replicas that the partition has (KAFKA-15583).
+    /// Checked before appending with acks=all. From Kafka 3.7 on `min.insync.replicas` is at most the number
+    /// of replicas that the partition has (KAFKA-15583).
     pub(crate) fn has_enough_replicas(&self, partition: &Partition, min_insync: usize) -> bool {
         if min_insync <= 1 {
             return true;
@@ -124,19 +119,19 @@ impl Cluster {
     fn in_sync_count(&self, partition: &Partition) -> usize {
         let stopped = self.stopped.read().clone();
         if stopped.is_empty() {
-            // Only a plan with fewer brokers makes it less than the replicas.
+            // Fewer than the replicas only if a plan has fewer brokers.
             return partition.replicas.len().min(self.brokers_count() as usize);
         }
-        self.with_live(|live| {
+        self.with_live_brokers(|live| {
             let replicas = self.replicas(partition);
             replicas.iter().filter(|id| live.has(**id)).count()
         })
     }
 
-    /// Records of the leaders that change when these brokers are stopped.
-    fn elections(&self, state: &ClusterState, stopped: &BTreeSet<i32>) -> Vec<Record> {
+    /// Records of the leaders that change when these brokers are fenced.
+    fn elections(&self, state: &ClusterState, stopped: &BTreeSet<i32>) -> Vec<MetadataRecord> {
         let spec = self.spec();
-        let live = Live {
+        let live = LiveBrokers {
             brokers: spec.brokers.len() as i32,
             stopped,
         };
@@ -151,7 +146,7 @@ impl Cluster {
                 });
                 let at = was.elect(&replicas, live, is_unclean);
                 if at != was {
-                    records.push(Record::Leader {
+                    records.push(MetadataRecord::Leader {
                         topic: topic.id,
                         partition,
                         at,
@@ -162,22 +157,22 @@ impl Cluster {
         records
     }
 
-    /// Brings leaders in line with the brokers that the specification and the journal know. To be called
-    /// when a cluster was opened or its number of brokers changed.
+    /// Elects leaders for the brokers that the specification and the metadata log know. To be called when a
+    /// cluster was opened or its number of brokers changed.
     pub(crate) fn elect(&self) -> Result<(), HostError> {
-        let elected = self.journal.change(|state| {
+        let elected = self.metadata_log.change(|state| {
             let records = self.elections(state, &state.stopped_brokers);
             Ok::<_, Infallible>((records, ()))
         });
         elected.map_err(|refusal| self.unwritten(refusal.into()))?;
-        self.take_up_leaders(&self.topics.all());
+        self.apply_leaders(&self.topics.all());
         Ok(())
     }
 
-    /// Makes running partitions follow the journal. It is looked at under its lock, so that the last one
-    /// to come brings the newest.
-    pub(crate) fn take_up_leaders(&self, topics: &[Arc<Topic>]) {
-        self.journal.read(|state| {
+    /// Sets the leaders of partitions as the metadata log says. It is read under its lock, so that the newest
+    /// state wins.
+    pub(crate) fn apply_leaders(&self, topics: &[Arc<Topic>]) {
+        self.metadata_log.read(|state| {
             *self.stopped.write() = Arc::new(state.stopped_brokers.clone());
             for topic in topics {
                 let Some(record) = state.topics.get(&topic.name) else {
@@ -191,15 +186,15 @@ impl Cluster {
         });
     }
 
-    /// Takes a broker away: its partitions and groups go to others. Its listeners and connections are to be closed then.
-    /// May be repeated.
+    /// Fences a broker: others lead its partitions and coordinate its groups. Its listeners and connections
+    /// are to be closed then. May be repeated.
     pub(crate) async fn stop_broker(&self, broker_id: i32) -> Result<(), HostError> {
         self.check_broker(broker_id)?;
         self.switch(broker_id, true).await
     }
 
-    /// Has a broker be listened for that was taken away. Returns the brokers that were away before, for
-    /// [`Cluster::set_stopped`] if nobody can listen.
+    /// Lets the listeners of a fenced broker open before it is unfenced. Returns the brokers that were fenced
+    /// before, for [`Cluster::set_stopped`] if they cannot be opened.
     pub(crate) fn admit_broker(&self, broker_id: i32) -> Result<Arc<BTreeSet<i32>>, HostError> {
         self.check_broker(broker_id)?;
         let was = self.stopped.read().clone();
@@ -209,7 +204,7 @@ impl Cluster {
         Ok(was)
     }
 
-    /// Brokers that were taken away.
+    /// Fenced brokers.
     pub(crate) fn stopped_brokers(&self) -> Arc<BTreeSet<i32>> {
         self.stopped.read().clone()
     }
@@ -218,16 +213,18 @@ impl Cluster {
         *self.stopped.write() = stopped;
     }
 
-    /// Brings a broker back that is listened for: its replicas are in sync at once. Partitions that others lead
-    /// stay with them for a while, as with Kafka. May be repeated.
+    /// Unfences a broker that listens: its replicas are in sync at once. Other leaders stay until the next
+    /// preferred election, as with Kafka. May be repeated.
     pub(crate) async fn start_broker(&self, broker_id: i32) -> Result<(), HostError> {
-        self.balance_ms
-            .store(self.now_ms() + BALANCE_INTERVAL_MS, Ordering::Relaxed);
+        self.schedule.preferred_election_ms.store(
+            self.now_ms() + PREFERRED_ELECTION_INTERVAL_MS,
+            Ordering::Relaxed,
+        );
         self.switch(broker_id, false).await
     }
 
     async fn switch(&self, broker_id: i32, is_stopped: bool) -> Result<(), HostError> {
-        let changed = self.journal.change(|state| {
+        let changed = self.metadata_log.change(|state| {
             let mut stopped = state.stopped_brokers.clone();
             let is_new = match is_stopped {
                 true => stopped.insert(broker_id),
@@ -236,7 +233,7 @@ impl Cluster {
             if !is_new {
                 return Ok((Vec::new(), ()));
             }
-            let mut records = vec![Record::Broker {
+            let mut records = vec![MetadataRecord::Broker {
                 id: broker_id,
                 is_stopped,
             }];
@@ -244,8 +241,8 @@ impl Cluster {
             Ok::<_, Infallible>((records, ()))
         });
         let ((), position) = changed.map_err(|refusal| self.unwritten(refusal.into()))?;
-        self.take_up_leaders(&self.topics.all());
-        let flushed = self.journal.flush(position).await;
+        self.apply_leaders(&self.topics.all());
+        let flushed = self.metadata_log.flush(position).await;
         flushed.map_err(|error| self.unwritten(error))
     }
 
@@ -270,13 +267,13 @@ impl Cluster {
         partition: i32,
         election: Election,
     ) -> Result<(), ErrorCode> {
-        let changed = self.journal.change(|state| {
+        let changed = self.metadata_log.change(|state| {
             let record = state.topics.get(&topic.name);
             let record = record.filter(|record| (0..record.partitions).contains(&partition));
             let record = record.ok_or(ErrorCode::UnknownTopicOrPartition)?;
             let was = leadership_of(state, record, partition);
             let at = self.elect_one(was, record, partition, election)?;
-            let record = Record::Leader {
+            let record = MetadataRecord::Leader {
                 topic: record.id,
                 partition,
                 at,
@@ -285,9 +282,9 @@ impl Cluster {
         });
         let ((), position) = changed?;
         if let Some(topic) = self.topics.get(&topic.name) {
-            self.take_up_leaders(&[topic]);
+            self.apply_leaders(&[topic]);
         }
-        Ok(self.journal.flush(position).await?)
+        Ok(self.metadata_log.flush(position).await?)
     }
 
     fn elect_one(
@@ -297,7 +294,7 @@ impl Cluster {
         partition: i32,
         election: Election,
     ) -> Result<Leadership, ErrorCode> {
-        self.with_live(|live| {
+        self.with_live_brokers(|live| {
             let replicas = present(&record.replicas(partition), live.brokers);
             let (is_needed, at, failed) = match election {
                 Election::Preferred => (
@@ -319,14 +316,15 @@ impl Cluster {
         })
     }
 
-    /// Gives partitions back to their first replicas some time after a broker was started.
-    pub(crate) fn balance_leaders(&self, now_ms: i64) {
-        if now_ms < self.balance_ms.load(Ordering::Relaxed) {
+    /// Preferred election for all partitions, some time after a broker was started.
+    pub(crate) fn elect_preferred_leaders(&self, now_ms: i64) {
+        if now_ms < self.schedule.preferred_election_ms.load(Ordering::Relaxed) {
             return;
         }
-        self.balance_ms
-            .store(now_ms + BALANCE_INTERVAL_MS, Ordering::Relaxed);
-        let balanced = self.journal.change(|state| {
+        self.schedule
+            .preferred_election_ms
+            .store(now_ms + PREFERRED_ELECTION_INTERVAL_MS, Ordering::Relaxed);
+        let balanced = self.metadata_log.change(|state| {
             let mut records = Vec::new();
             for topic in state.topics.values() {
                 let moved = state
@@ -334,11 +332,11 @@ impl Cluster {
                     .range((topic.id, 0)..=(topic.id, i32::MAX));
                 for (&(_, partition), was) in moved {
                     let replicas = topic.replicas(partition);
-                    let at = self.with_live(|live| {
+                    let at = self.with_live_brokers(|live| {
                         was.elect_preferred(&present(&replicas, live.brokers), live)
                     });
                     if at != *was {
-                        records.push(Record::Leader {
+                        records.push(MetadataRecord::Leader {
                             topic: topic.id,
                             partition,
                             at,
@@ -350,7 +348,7 @@ impl Cluster {
             Ok::<_, Infallible>((records, is_changed))
         });
         match balanced {
-            Ok((true, _)) => self.take_up_leaders(&self.topics.all()),
+            Ok((true, _)) => self.apply_leaders(&self.topics.all()),
             Ok((false, _)) => {}
             Err(error) => Unwritten::from(error).log(),
         }

@@ -1,11 +1,14 @@
 //! What happens as the disk that was bought fills.
 
-use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
 
-use crate::{
-    cluster::Cluster, counters, log::partition::Partition, quota::disk::is_above,
-    spec::ClusterLimits,
-};
+use crate::cluster::Cluster;
+use crate::counters;
+use crate::log::partition::Partition;
+use crate::quota::disk::is_above;
+use crate::spec::ClusterLimits;
 
 impl Cluster {
     /// How much of the disk that was bought is used up.
@@ -55,7 +58,7 @@ impl Cluster {
             };
             let partition = &partitions[at];
             match partition.trim(now_ms) {
-                // What is left of this one is not durable yet.
+                // What remains of this partition is not durable yet.
                 Ok(0) => {}
                 Ok(freed) => {
                     trimmed += freed;

@@ -1,13 +1,11 @@
 //! Incremental fetch sessions (KIP-227): the broker remembers which partitions a consumer fetches, so that
-//! the consumer names only those that it asks something else of, and is told only of those that changed.
+//! requests name only partitions whose parameters change, and answers only those with news.
 //!
 //! A session is numbered, and so are its requests: an epoch of 0 asks for a new one, -1 for none, anything
 //! else continues. The rules are those of Apache Kafka's `FetchManager`, for consumers.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use uuid::Uuid;
@@ -16,14 +14,14 @@ use crate::error::ErrorCode;
 
 /// Sessions of one cluster (Kafka's `max.incremental.fetch.session.cache.slots`).
 const SESSIONS_MAX: usize = 1000;
-/// A session that was not used for so long makes room for any other, and one that is older makes room for a
-/// larger one (Kafka's `MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS`).
+/// A session unused for so long may be evicted for any other, and one older than that for a larger one
+/// (Kafka's `MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS`).
 const EVICTION_MS: i64 = 120_000;
-/// Memory for all sessions of one cluster. A consumer that finds no room fetches without a session.
+/// Memory for all sessions of one cluster. Beyond it, consumers fetch without a session.
 const SESSIONS_BYTES_MAX: usize = 16 << 20;
-/// What one partition of a session takes, without the name of its topic.
+/// Memory of one partition of a session, without the name of its topic.
 const PARTITION_BYTES: usize = 256;
-/// What a session takes besides its partitions.
+/// Memory of a session besides its partitions.
 const SESSION_BYTES: usize = 512;
 /// The epoch of a request for a new session.
 const EPOCH_INITIAL: i32 = 0;
@@ -77,11 +75,11 @@ pub(crate) struct Position {
 pub(crate) struct Wanted {
     pub key: PartitionKey,
     pub position: Position,
-    /// What the topic is called that has the id; `None` while there is none.
+    /// Name of the topic with this id; `None` if there is none.
     pub name: Option<Arc<str>>,
 }
 
-/// What an answer says of a partition, as far as a session looks at it.
+/// The fields of a partition's answer that a session compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub has_records: bool,
@@ -124,7 +122,7 @@ pub(crate) struct Session {
     epoch: i32,
     has_ids: bool,
     partitions: HashMap<PartitionKey, Cached>,
-    /// The order of fetching: who got records goes to the end, so that all are served (KIP-74).
+    /// Order of fetching: a partition that returned records goes to the end, so that all are served (KIP-74).
     turns: BTreeMap<u64, PartitionKey>,
     next_turn: u64,
     bytes: usize,
@@ -134,7 +132,7 @@ pub(crate) struct Session {
 struct Cached {
     position: Position,
     name: Option<Arc<str>>,
-    /// What the consumer was told last.
+    /// What the consumer was sent last.
     high_watermark: i64,
     log_start_offset: i64,
     turn: u64,
@@ -209,8 +207,8 @@ impl Session {
         wanted
     }
 
-    /// Whether the consumer has to be told of this, which is then remembered.
-    fn tell(&mut self, key: &PartitionKey, seen: Seen) -> bool {
+    /// Whether the answer has to include the partition; remembers its state.
+    fn update(&mut self, key: &PartitionKey, seen: Seen) -> bool {
         let Some(cached) = self.partitions.get_mut(key) else {
             return false;
         };
@@ -219,7 +217,7 @@ impl Session {
             || seen.is_diverging
             || seen.high_watermark != cached.high_watermark
             || seen.log_start_offset != cached.log_start_offset;
-        // After an error the partition is told again, whatever has become of it.
+        // After an error the partition is included again in any case.
         cached.high_watermark = if seen.is_error {
             -1
         } else {
@@ -263,8 +261,7 @@ impl Slots {
         self.by_id.len() < SESSIONS_MAX && self.bytes + bytes <= SESSIONS_BYTES_MAX
     }
 
-    /// Removes one session that is worth less than a new one of this many partitions. Returns whether
-    /// there was one.
+    /// Evicts one session for a new one with this many partitions. Returns whether there was one to evict.
     fn evict(&mut self, partitions: usize, now_ms: i64) -> bool {
         let oldest = self
             .by_id
@@ -291,8 +288,8 @@ impl Slots {
 pub(crate) struct FetchSessions(Mutex<Slots>);
 
 impl FetchSessions {
-    /// Finds the session of a request and what it fetches, which of an incremental request is everything
-    /// that the session knows.
+    /// Finds the session of a request and the partitions to fetch: for an incremental request, all partitions
+    /// of the session.
     ///
     /// # Errors
     /// FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH, FETCH_SESSION_TOPIC_ID_ERROR.
@@ -341,7 +338,7 @@ impl FetchSessions {
             return Ok((FetchContext::Sessionless, named));
         }
         open.epoch = next_epoch(open.epoch);
-        self.note_use(request.session_id, &open, now_ms)?;
+        self.touch(request.session_id, &open, now_ms)?;
         let (epoch, wanted) = (open.epoch, open.wanted(name_of));
         drop(open);
         let context = FetchContext::Incremental {
@@ -352,7 +349,7 @@ impl FetchSessions {
         Ok((context, wanted))
     }
 
-    fn note_use(&self, id: i32, session: &Session, now_ms: i64) -> Result<(), ErrorCode> {
+    fn touch(&self, id: i32, session: &Session, now_ms: i64) -> Result<(), ErrorCode> {
         let mut slots = self.0.lock();
         let slot = slots.by_id.get_mut(&id);
         let slot = slot.ok_or(ErrorCode::FetchSessionIdNotFound)?;
@@ -361,14 +358,14 @@ impl FetchSessions {
         let before = std::mem::replace(&mut slot.bytes, session.bytes);
         slots.bytes = slots.bytes - before + session.bytes;
         if slots.bytes > SESSIONS_BYTES_MAX {
-            // The consumer starts again with a request for all that it wants.
+            // The consumer starts again with a full request.
             slots.remove(id);
             return Err(ErrorCode::FetchSessionIdNotFound);
         }
         Ok(())
     }
 
-    /// Leaves of an answer what the consumer has to be told, and gives the session's id.
+    /// Reduces an answer to the partitions that have news, and returns the session's id.
     ///
     /// # Errors
     /// INVALID_FETCH_SESSION_EPOCH if another request of the session came meanwhile.
@@ -401,13 +398,13 @@ impl FetchSessions {
                 if session.epoch != epoch {
                     return Err(ErrorCode::InvalidFetchSessionEpoch);
                 }
-                answers.retain(|(wanted, answer)| session.tell(&wanted.key, seen(answer)));
+                answers.retain(|(wanted, answer)| session.update(&wanted.key, seen(answer)));
                 Ok((session_id, answers))
             }
         }
     }
 
-    /// Takes a new session in, if there is room or room can be made; otherwise there is none.
+    /// Keeps a new session, if there is room or one can be evicted.
     fn keep(&self, session: Session, now_ms: i64, mut chance: impl FnMut() -> i32) -> i32 {
         let (partitions, bytes) = (session.partitions.len(), session.bytes);
         if bytes > SESSIONS_BYTES_MAX {

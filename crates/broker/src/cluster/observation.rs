@@ -1,12 +1,10 @@
-//! What is seen of a cluster, its topics, users and groups.
+//! Observations of a cluster, its topics, users and groups.
 
 use std::collections::HashMap;
 
-use crate::{
-    cluster::Cluster,
-    counters::{CounterValues, TopicCounterValues, UserCounterValues},
-    metadata::state::TopicPartition,
-};
+use crate::cluster::Cluster;
+use crate::counters::{CounterValues, TopicCounterValues, UserCounterValues};
+use crate::metadata::state::TopicPartition;
 
 /// One listener that accepts connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,9 +15,9 @@ pub struct ListenerObservation {
     pub name: String,
     /// Where it really listens.
     pub local_address: std::net::SocketAddr,
-    /// Host told to clients.
+    /// Advertised host.
     pub advertised_host: String,
-    /// Port told to clients.
+    /// Advertised port.
     pub advertised_port: u16,
 }
 
@@ -38,7 +36,7 @@ pub struct ClusterObservation {
     pub disk_used_bytes: u64,
     /// Connections open now.
     pub connections: u32,
-    /// Brokers that were taken away by [`Host::stop_broker`](crate::Host::stop_broker).
+    /// Brokers that were fenced by [`Host::stop_broker`](crate::Host::stop_broker).
     pub stopped_brokers: Vec<i32>,
     /// Topics.
     pub topics: u32,
@@ -64,7 +62,8 @@ pub struct TopicObservation {
 /// What is seen of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserObservation {
-    /// Its name; `ANONYMOUS` where nobody is asked; empty for all those who are counted together.
+    /// Its name; `ANONYMOUS` at listeners without authentication; empty for all users who are counted
+    /// together.
     pub name: String,
     /// What it did.
     pub counters: UserCounterValues,
@@ -79,7 +78,7 @@ pub struct PartitionLag {
     pub partition: i32,
     /// Where the group goes on reading.
     pub committed_offset: i64,
-    /// Where the next record will be that consumers see.
+    /// The high watermark.
     pub end_offset: i64,
 }
 
@@ -106,7 +105,7 @@ pub struct GroupObservation {
 }
 
 impl GroupObservation {
-    /// Offsets that the group has not come to, in all partitions together.
+    /// Lag of the group over all partitions.
     pub fn lag(&self) -> u64 {
         self.partitions.iter().map(PartitionLag::lag).sum()
     }
@@ -146,7 +145,7 @@ impl Cluster {
             })
         };
         let groups = self.groups.list().into_iter().map(|group| {
-            let committed: Vec<(TopicPartition, i64)> = self.journal.read(|state| {
+            let committed: Vec<(TopicPartition, i64)> = self.metadata_log.read(|state| {
                 let offsets = state.offsets.get(&group.id).into_iter();
                 let committed = offsets.flat_map(|offsets| offsets.committed.iter());
                 committed

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::{
-    log::{durability::Durability, file::FileCache},
-    process::Process,
-    security::derivation::Derivations,
-    spec::LogIntervals,
-    turn::HostTurns,
-};
+use crate::log::durability::Durability;
+use crate::log::file::FileCache;
+use crate::process::Process;
+use crate::security::derivation::Derivations;
+use crate::spec::LogIntervals;
+use crate::turn::HostTurns;
 
 /// What the clusters of a host share.
 pub(crate) struct Shared {

@@ -1,32 +1,25 @@
-//! Topics of a cluster are made, changed and deleted: in its journal first, then where they run.
+//! Creating, changing and deleting topics: first in the metadata log, then in memory.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::{
-    cluster::Cluster,
-    counters,
-    error::{ErrorCode, TopicError, Unwritten},
-    log::durability::Durability,
-    metadata::{
-        directory::DELETED_SUFFIX,
-        leadership::{Leadership, Live, spread},
-        state::{ClusterState, Record, TopicRecord},
-        topic::{Topic, check_topic_name, is_internal},
-        topic_config::{self, TopicSettings},
-    },
-    spec::TopicSpec,
-};
+use crate::cluster::Cluster;
+use crate::counters;
+use crate::error::{ErrorCode, TopicError, Unwritten};
+use crate::log::durability::Durability;
+use crate::metadata::directory::DELETED_SUFFIX;
+use crate::metadata::leadership::{Leadership, LiveBrokers, spread};
+use crate::metadata::state::{ClusterState, MetadataRecord, TopicRecord};
+use crate::metadata::topic::{Topic, check_topic_name, is_internal};
+use crate::metadata::topic_config::{self, TopicSettings};
+use crate::spec::TopicSpec;
 
 /// Most partitions that one request may ask for, whatever the limits of the cluster.
 const PARTITIONS_PER_TOPIC_MAX: i32 = 100_000;
 
 impl Cluster {
-    /// Kafka's rules for replicas that are chosen by hand. Which brokers lead is part of it: the first of
-    /// each list that runs.
+    /// Kafka's rules for manual replica assignments. The first live broker of each list leads.
     pub(crate) fn check_assignments(
         &self,
         assignments: &[Vec<i32>],
@@ -64,7 +57,7 @@ impl Cluster {
                     replicas.len()
                 ));
             }
-            if !self.with_live(|live| replicas.iter().any(|id| live.has(*id))) {
+            if !self.with_live_brokers(|live| replicas.iter().any(|id| live.has(*id))) {
                 return invalid(format!(
                     "All brokers specified in the manual partition assignment for partition {partition} are fenced or in controlled shutdown."
                 ));
@@ -191,7 +184,7 @@ impl Cluster {
     /// Everything that CreateTopics checks, without creating.
     pub(crate) fn check_new_topic(&self, topic: &TopicSpec) -> Result<TopicRecord, TopicError> {
         let record = self.resolve(topic)?;
-        self.journal
+        self.metadata_log
             .read(|state| self.check_against(state, &record))?;
         Ok(record)
     }
@@ -226,40 +219,46 @@ impl Cluster {
         assignments: Vec<Vec<i32>>,
     ) -> Result<Arc<Topic>, TopicError> {
         let mut record = self.resolve(&topic)?;
-        let ((), position) = self.journal.change(|state| {
+        let ((), position) = self.metadata_log.change(|state| {
             self.check_against(state, &record)?;
             record.first_leader = (state.topics.len() % self.spec().brokers.len()) as i32;
             record.assignments.clone_from(&assignments);
             Ok::<_, TopicError>((self.place(state, &mut record, 0), ()))
         })?;
         let cluster = self.clone();
-        // A task of its own: it goes on when the client does not wait.
+        // A task of its own: it continues if the client disconnects.
         let taken_up = self.tasks.spawn(async move {
-            // Nobody produces to it before: records never lie beside a journal that does not know them.
-            cluster.journal.flush(position).await?;
-            Ok(cluster.take_up(record))
+            // The topic can be produced to only afterwards, so that no records exist that the metadata log
+            // does not know.
+            cluster.metadata_log.flush(position).await?;
+            Ok(cluster.apply_topic(record))
         });
         let cancelled =
             |_| Err(Unwritten::from(std::io::Error::other("the creation was cancelled")).into());
         taken_up.await.unwrap_or_else(cancelled)
     }
 
-    /// Has a topic of the journal produced to, as it is there by now.
-    fn take_up(&self, record: TopicRecord) -> Arc<Topic> {
-        let _turn = self.topics.take_up();
+    /// Applies the current record of a topic, so that it can be produced to.
+    fn apply_topic(&self, record: TopicRecord) -> Arc<Topic> {
+        let _turn = self.topics.lock_changes();
         let known = self
-            .journal
+            .metadata_log
             .read(|state| state.topics.get(&record.name).cloned());
         let record = known.unwrap_or(record);
         let topic = self.topics.add(&record, &self.spec());
-        self.take_up_leaders(std::slice::from_ref(&topic));
+        self.apply_leaders(std::slice::from_ref(&topic));
         topic
     }
 
-    /// Places the partitions from `from` on that are not placed by hand, and says what the journal has to
-    /// know of the topic. They simply follow each other while all brokers run.
-    fn place(&self, state: &ClusterState, record: &mut TopicRecord, from: i32) -> Vec<Record> {
-        let live = Live {
+    /// Assigns replicas to the partitions from `from` on, unless they are assigned manually, and returns the
+    /// records of leaders. While all brokers are live, assignments are round-robin and not stored.
+    fn place(
+        &self,
+        state: &ClusterState,
+        record: &mut TopicRecord,
+        from: i32,
+    ) -> Vec<MetadataRecord> {
+        let live = LiveBrokers {
             brokers: self.spec().brokers.len() as i32,
             stopped: &state.stopped_brokers,
         };
@@ -274,13 +273,13 @@ impl Cluster {
             listed.extend(spread(record.first_leader, open, factor, live));
             record.assignments = listed;
         }
-        let mut records = vec![Record::Topic(record.clone())];
+        let mut records = vec![MetadataRecord::Topic(record.clone())];
         for partition in from..record.partitions {
             let replicas = record.replicas(partition);
             let at = Leadership::initial(&replicas, live);
             if replicas.first() != Some(&at.leader_id) {
                 let topic = record.id;
-                records.push(Record::Leader {
+                records.push(MetadataRecord::Leader {
                     topic,
                     partition,
                     at,
@@ -298,13 +297,13 @@ impl Cluster {
         let unknown = || TopicError::from(ErrorCode::UnknownTopicOrPartition);
         let topic = self.topics.get(name).ok_or_else(unknown)?;
         let mut is_marked = false;
-        let written = self.journal.change(|state| {
+        let written = self.metadata_log.change(|state| {
             if !state.topics.contains_key(name) {
                 return Err(unknown());
             }
             is_marked = self.topics.note_deleting(name);
             let name = name.to_owned();
-            Ok((vec![Record::TopicGone { name }], ()))
+            Ok((vec![MetadataRecord::TopicGone { name }], ()))
         });
         let ((), position) = written.inspect_err(|_| {
             if is_marked {
@@ -315,10 +314,10 @@ impl Cluster {
         let partitions = topic.partitions();
         let dirs = partitions.iter().map(|partition| partition.delete());
         let (cluster, name, dirs) = (self.clone(), name.to_owned(), dirs.collect());
-        // A task of its own: it goes on when the client does not wait.
+        // A task of its own: it continues if the client disconnects.
         let cleared = self.tasks.spawn(async move {
-            // Records go when it is settled that the topic does.
-            cluster.journal.flush(position).await?;
+            // Records are removed when the deletion is durable.
+            cluster.metadata_log.flush(position).await?;
             cluster.clear_topic(name, dirs).await
         });
         cleared.await.unwrap_or_else(|_| {
@@ -329,8 +328,7 @@ impl Cluster {
         Ok(topic)
     }
 
-    /// Takes the directories of a deleted topic out of the way, for good, and frees its name; they are
-    /// removed afterwards.
+    /// Renames the directories of a deleted topic, durably, and frees its name; they are removed afterwards.
     async fn clear_topic(
         self: &Arc<Self>,
         name: String,
@@ -356,7 +354,7 @@ impl Cluster {
             .await
             .unwrap_or_else(|_| Err(std::io::Error::other("the deletion was cancelled")))?;
         let disk = self.shared.files.disk().clone();
-        // What is left after a crash is removed when the cluster is opened.
+        // What a crash leaves is removed when the cluster is opened.
         self.tasks.spawn_blocking(move || {
             for dir in gone {
                 if let Err(error) = disk.remove_dir_all(&dir) {
@@ -416,19 +414,19 @@ impl Cluster {
             Ok((records, record))
         };
         if validate_only {
-            return self.journal.read(decide).map(|_| ());
+            return self.metadata_log.read(decide).map(|_| ());
         }
         let position = {
-            let _turn = self.topics.take_up();
-            let (record, position) = self.journal.change(decide)?;
+            let _turn = self.topics.lock_changes();
+            let (record, position) = self.metadata_log.change(decide)?;
             if let Some(topic) = self.topics.get(name) {
                 self.topics.grow(&topic, &record);
-                self.take_up_leaders(&[topic]);
+                self.apply_leaders(&[topic]);
             }
             position
         };
         self.topics.note_change();
-        self.journal.flush(position).await?;
+        self.metadata_log.flush(position).await?;
         Ok(())
     }
 
@@ -450,19 +448,19 @@ impl Cluster {
             Ok(record)
         };
         if validate_only {
-            return self.journal.read(decide).map(|_| ());
+            return self.metadata_log.read(decide).map(|_| ());
         }
         let position = {
-            let _turn = self.topics.take_up();
-            let (record, position) = self.journal.change(|state| {
-                decide(state).map(|record| (vec![Record::Topic(record.clone())], record))
+            let _turn = self.topics.lock_changes();
+            let (record, position) = self.metadata_log.change(|state| {
+                decide(state).map(|record| (vec![MetadataRecord::Topic(record.clone())], record))
             })?;
             if let Some(topic) = self.topics.get(name) {
                 topic.set_settings(TopicSettings::new(&record.configs, &self.spec()));
             }
             position
         };
-        self.journal.flush(position).await?;
+        self.metadata_log.flush(position).await?;
         Ok(())
     }
 }

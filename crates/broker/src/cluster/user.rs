@@ -1,16 +1,14 @@
 //! Users who administer a cluster.
 
-use crate::{
-    cluster::Cluster,
-    error::HostError,
-    security::user::{ANONYMOUS, INTERNAL_USER, RESERVED_NAME},
-};
+use crate::cluster::Cluster;
+use crate::error::HostError;
+use crate::security::user::{ANONYMOUS, INTERNAL_USER, RESERVED_NAME};
 
 impl Cluster {
-    /// Makes a user a super user, or takes that away. Returns whether there is such a user.
+    /// Makes a user a super user, or an ordinary one. Returns whether there is such a user.
     ///
     /// # Errors
-    /// [`HostError::InvalidUser`] if the name is reserved; if the journal cannot be written.
+    /// [`HostError::InvalidUser`] if the name is reserved; if the metadata log cannot be written.
     pub(crate) async fn change_super_user(
         &self,
         name: &str,

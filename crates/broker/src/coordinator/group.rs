@@ -8,8 +8,8 @@ pub(crate) mod pattern;
 
 pub(crate) use coordinator::{Group, Groups, ListedGroup};
 
-/// What one member may say of itself: ids, names, and what its protocols or subscription hold. Apache Kafka
-/// keeps a whole group in one record of `__consumer_offsets`, which takes 1 MiB (`message.max.bytes`).
+/// Largest description of one member: ids, names, and its protocols or subscription. Apache Kafka keeps a
+/// whole group in one record of `__consumer_offsets`, which takes 1 MiB (`message.max.bytes`).
 pub(crate) const MEMBER_BYTES_MAX: usize = 1 << 20;
-/// What all members of a group may say of themselves, with what they were assigned.
+/// Largest description of all members of a group, with their assignments.
 pub(crate) const GROUP_BYTES_MAX: usize = 16 << 20;

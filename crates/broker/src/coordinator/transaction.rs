@@ -1,11 +1,11 @@
 //! The transaction coordinator of a cluster (KIP-98, KIP-360, KIP-447, KIP-890).
 //!
-//! Where a transaction stands is a journal record; every step is decided ([`decision`], without I/O) and written down
-//! before it is acted on ([`Transactions`]), so that a restart goes on where it stopped.
+//! The state of a transaction is a record of the metadata log; every step is decided ([`decision`], without
+//! I/O) and written before it takes effect ([`Transactions`]), so that a restart continues where it stopped.
 
 mod coordinator;
 mod decision;
 mod producer_ids;
 
 pub(crate) use coordinator::Transactions;
-pub(crate) use decision::{Claim, EXPIRATION_MS, Producer};
+pub(crate) use decision::{EXPIRATION_MS, ProducerIdAndEpoch, TransactionalProducer};

@@ -1,9 +1,11 @@
 //! Record batches of format version 2, exactly as they travel and as they lie on disk.
 //!
-//! Source: "Record Batch" in the Apache Kafka implementation guide (message format). What a producer sends
-//! is opened once, when it comes; from then on the header is what its records are.
+//! Source: "Record Batch" in the Apache Kafka implementation guide (message format). A batch is validated
+//! once, when it arrives; from then on its header can be trusted.
 
-use std::{borrow::Cow, io, ops::ControlFlow};
+use std::borrow::Cow;
+use std::io;
+use std::ops::ControlFlow;
 
 use bytes::Bytes;
 
@@ -27,7 +29,7 @@ const ATTRIBUTE_COMPRESSION: i16 = 0x07;
 const ATTRIBUTE_LOG_APPEND_TIME: i16 = 0x08;
 const ATTRIBUTE_TRANSACTIONAL: i16 = 0x10;
 const ATTRIBUTE_CONTROL: i16 = 0x20;
-/// What a producer may say of its batch; the others are the broker's to set, or not in use.
+/// Attributes that producers set; the others are set by the broker, or not in use.
 const ATTRIBUTES_OF_PRODUCERS: i16 = ATTRIBUTE_COMPRESSION | ATTRIBUTE_TRANSACTIONAL;
 
 /// The fixed part of a record batch.
@@ -60,12 +62,12 @@ impl BatchHeader {
         Self::read(bytes).filter(Self::has_sound_offsets)
     }
 
-    /// Whether offsets can be as the header says.
+    /// Whether the header's offsets are plausible.
     pub(crate) fn has_sound_offsets(&self) -> bool {
         self.last_offset_delta >= 0 && self.base_offset >= 0
     }
 
-    /// Reads a header whose offsets may be anything.
+    /// Reads a header without checking its offsets.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         if bytes.len() < HEADER_BYTES || bytes[MAGIC_AT] != MAGIC {
             return None;
@@ -112,7 +114,7 @@ impl BatchHeader {
         crc32c::crc32c_append(crc32c::crc32c(&self.encode()[CRC_START..]), body)
     }
 
-    /// What the broker makes of it when the largest timestamp of its records is known.
+    /// The header as the broker writes it, once the largest timestamp is known.
     fn recomputed(self, rules: &BatchRules, max_timestamp: i64) -> Self {
         let kept = self.attributes & ATTRIBUTES_OF_PRODUCERS;
         let (attributes, max_timestamp) = match rules.log_append_time_ms {
@@ -186,9 +188,9 @@ pub(crate) fn crc_is_valid(batch: &[u8], header: &BatchHeader) -> bool {
 /// A batch that passed validation, ready to be appended.
 #[derive(Debug, Clone)]
 pub(crate) struct Batch {
-    /// As it goes to disk, but for what is known at append: base offset and leader epoch.
+    /// As written to disk, except base offset and leader epoch, which are set at append.
     pub header: BatchHeader,
-    /// What follows the header: the records, packed or not.
+    /// What follows the header: the records, compressed or not.
     pub body: Bytes,
 }
 
@@ -203,12 +205,12 @@ pub(crate) struct BatchRules {
     pub log_append_time_ms: Option<i64>,
     /// Compacted topics refuse records without a key.
     pub keys_required: bool,
-    /// Timestamps that producers may give; not asked of batches that are stamped here.
+    /// Allowed timestamps of producers; not checked with LogAppendTime.
     pub timestamp_min_ms: i64,
     pub timestamp_max_ms: i64,
-    /// How the topic packs records; `None`: as the producer did.
+    /// Compression of the topic; `None`: as the producer did.
     pub compression: Option<Compression>,
-    /// Faulty records that are told; who sends more learns of the first.
+    /// Most faulty records that are reported for one batch.
     pub record_faults_max: usize,
 }
 
@@ -230,7 +232,7 @@ pub(crate) struct RecordFault {
 pub(crate) struct BatchRefusal {
     pub code: ErrorCode,
     pub message: Cow<'static, str>,
-    /// Which records are to blame, in order; empty if it is not about single ones.
+    /// The faulty records, in order; empty if the whole batch is at fault.
     pub records: Vec<RecordFault>,
 }
 
@@ -244,7 +246,7 @@ impl BatchRefusal {
         }
     }
 
-    /// The refusal of a batch that unpacks to more than is ever unpacked.
+    /// The refusal of a batch that decompresses to more than the limit.
     pub(crate) fn too_much() -> Self {
         let message = format!("the batch unpacks to more than {UNPACKED_BYTES_MAX} bytes");
         Self::new(ErrorCode::MessageTooLarge, message)
@@ -277,7 +279,7 @@ fn size_at(bytes: &[u8]) -> Result<Option<usize>, BatchRefusal> {
 }
 
 /// Checks what a producer sent for one partition, up to its records: exactly one batch of format 2, checksum
-/// right, not larger than the topic takes, offsets and count agreeing. Its records are looked at by
+/// right, not larger than the topic takes, offsets and count agreeing. Its records are validated by
 /// [`Unopened::open`]. `header` is what [`BatchHeader::read`] made of the same bytes.
 ///
 /// # Errors
@@ -337,7 +339,7 @@ pub(crate) fn check(
     })
 }
 
-/// A batch whose records nobody has looked at yet.
+/// A batch whose records have not been validated yet.
 #[derive(Debug, Clone)]
 pub(crate) struct Unopened {
     pub header: BatchHeader,
@@ -348,7 +350,7 @@ pub(crate) struct Unopened {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum OpenError {
     Refused(BatchRefusal),
-    /// It unpacks to more than was allowed for now.
+    /// It decompresses to more than the current limit.
     TooMuch,
 }
 
@@ -370,9 +372,9 @@ impl From<RecordError> for OpenError {
 }
 
 impl Unopened {
-    /// Looks at every record, once and where it lies, and makes the header say what they are: nothing is
-    /// believed of the client's but the time that its records count from. Records are packed anew if the topic
-    /// wants them otherwise, or if they do not count their offsets from 0 one by one.
+    /// Validates every record in one pass without copying, and recomputes the header: of the client's header
+    /// only the base timestamp is trusted. Records are compressed again if the topic wants another codec, or
+    /// if their offset deltas are not 0, 1, 2, ….
     ///
     /// # Errors
     /// Those of Kafka's `LogValidator`, with every faulty record; [`OpenError::TooMuch`] if more than
@@ -393,12 +395,12 @@ impl Unopened {
             ControlFlow::Continue(())
         })?;
         if !pass.is_numbered {
-            // Kafka, too, numbers them itself: some older clients do it wrong.
+            // Kafka renumbers them, too: some older clients do it wrong.
             return self.pack(rules, wanted, unpacked_bytes_max);
         }
         let header = self.header.recomputed(rules, pass.finish()?);
         let body = self.body.clone();
-        // The checksum costs another pass over the bytes; mostly the client's fits.
+        // The checksum costs another pass over the bytes; usually the client's is still right.
         Ok(match header == self.header {
             true => Batch { header, body },
             false => Batch::new(header, body),
@@ -550,7 +552,7 @@ impl Batch {
         Self { header, body }
     }
 
-    /// The time of appending that was stamped on it; -1 if it keeps its producer's.
+    /// Its LogAppendTime; -1 with CreateTime.
     pub(crate) fn log_append_time_ms(&self) -> i64 {
         match self.header.is_log_append_time() {
             true => self.header.max_timestamp,
@@ -650,3 +652,6 @@ pub(crate) fn marker_of(header: &BatchHeader, body: &[u8]) -> Option<Marker> {
     .ok()?;
     marker
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,27 +3,23 @@
 //! Sealed segments are rewritten into new files beside the old ones and take their place in one step.
 //! Offsets do not change; batches keep their base offset, so that records are copied as they stand.
 
-use std::{
-    collections::HashMap,
-    io::{self, BufWriter, Write},
-    ops::ControlFlow,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::collections::HashMap;
+use std::io::{self, BufWriter, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{
-    batch::{self, BatchHeader, HEADER_BYTES},
-    disk::{Disk, DiskWriter},
-    file::FileCache,
-    producer_state::AbortedTransaction,
-    record::{self, Packer, RecordRef, UNPACKED_BYTES_MAX},
-    segment::{self, Segment, file_name},
-    segments::Log,
-};
+use super::batch::{self, BatchHeader, HEADER_BYTES};
+use super::disk::{Disk, DiskWriter};
+use super::file::FileCache;
+use super::producer_state::AbortedTransaction;
+use super::record::{self, Packer, RecordRef, UNPACKED_BYTES_MAX};
+use super::segment::{self, Segment, file_name};
+use super::unified_log::UnifiedLog;
 
-/// Bytes of keys remembered in one run; what is behind is left to the next (Kafka's
+/// Bytes of keys in memory in one run; what follows is left to the next (Kafka's
 /// `log.cleaner.dedupe.buffer.size` is 128 MiB for all threads).
 const KEY_BYTES_MAX: usize = 64 << 20;
 
@@ -42,7 +38,7 @@ pub(crate) struct CompactionRules {
     pub now_ms: i64,
 }
 
-/// Segments to be compacted, taken down under the partition's lock; worked on without it.
+/// Segments to be compacted; listed under the partition's lock, compacted without it.
 pub(crate) struct CompactionPlan {
     disk: Disk,
     dir: PathBuf,
@@ -63,7 +59,7 @@ struct Source {
     file: super::file::CachedFile,
 }
 
-/// A segment written anew, waiting to take the place of others.
+/// A rewritten segment that will replace others.
 struct Cleaned {
     base_offset: i64,
     replaces: Vec<i64>,
@@ -80,7 +76,7 @@ pub(crate) struct Compacted {
     pub clean_offset: i64,
 }
 
-/// What is left to do when new segments have taken the place of old ones.
+/// What remains to be done after segments were replaced.
 #[derive(Default)]
 pub(crate) struct Installed {
     pub freed_bytes: u64,
@@ -89,8 +85,8 @@ pub(crate) struct Installed {
 }
 
 impl Compacted {
-    /// Removes the indexes of what is replaced, for good: they vouch for positions in the old files. They
-    /// are made anew when the log is opened, should this go no further.
+    /// Removes the indexes of the segments to be replaced, durably: they hold positions in the old files. If
+    /// compaction stops here, they are rebuilt when the log is opened.
     pub(crate) fn prepare(&self) -> io::Result<()> {
         for (base_offset, _) in &self.sizes {
             self.remove(*base_offset, &["index", "timeindex"])?;
@@ -119,7 +115,7 @@ impl Compacted {
     }
 }
 
-impl Log {
+impl UnifiedLog {
     /// What there is to compact below `limit_offset`; `None` if it is not worth it yet.
     pub(crate) fn compaction_plan(
         &self,
@@ -168,7 +164,7 @@ impl Log {
     }
 
     /// Puts the new segments in the place of the old ones, between [`Compacted::prepare`] and
-    /// [`Compacted::finish`]. Nothing happens if the old ones are not there any more.
+    /// [`Compacted::finish`]. Does nothing if the old ones are gone.
     pub(crate) fn install(
         &mut self,
         compacted: &Compacted,
@@ -310,7 +306,7 @@ impl CompactionPlan {
                     return true;
                 }
                 let body = &bytes[HEADER_BYTES..];
-                // Of a batch that cannot be read to its end, what was read counts: it is kept as it is.
+                // A batch that cannot be read to its end is kept as it is; the keys read so far count.
                 let _ = record::visit(header, body, UNPACKED_BYTES_MAX, |record| {
                     if let Some(key) = record.key
                         && latest

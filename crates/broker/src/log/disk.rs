@@ -1,18 +1,15 @@
-//! Every change that the broker makes to files and directories.
+//! The only place where the broker changes files and directories.
 //!
 //! [`Disk`] calls the operating system itself: files are real files, so that readers may use `pread` or
-//! `sendfile` on them. What a loss of power may take is decided by what was changed and what was made
-//! durable in between; therefore each change passes here, where tests put a [`Watch`] that writes it down
-//! or refuses it.
+//! `sendfile` on them. What a loss of power may undo depends on the order of changes and flushes; therefore
+//! all of them pass here, where tests install a [`Watch`] that records or refuses them.
 
-use std::{
-    fs::{File, OpenOptions},
-    io::{self, IoSlice, Write},
-    os::unix::fs::{FileExt, OpenOptionsExt},
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::fs::{File, OpenOptions};
+use std::io::{self, IoSlice, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 /// Files hold other people's records and the keys made of their passwords: only their owner reads them.
 const FILE_MODE: u32 = 0o600;
@@ -20,31 +17,39 @@ const FILE_MODE: u32 = 0o600;
 /// One change, or a request to make earlier ones durable.
 #[derive(Debug, Clone, Copy)]
 #[cfg_attr(
-    not(test),
+    not(any(test, feature = "trace")),
     expect(dead_code, reason = "only the watches of tests look into it")
 )]
-pub(crate) enum Change<'a> {
+pub enum Change<'a> {
     /// A directory is made; its parent is there.
     CreateDir(&'a Path),
     /// A directory is removed with all that is in it.
     RemoveDir(&'a Path),
     /// An empty file is made, unless there is a file of this name.
     CreateFile(&'a Path),
+    /// A file is removed.
     RemoveFile(&'a Path),
     /// A file or directory gets another name, in the place of a file that had it.
     Rename {
+        /// What it is called until then.
         from: &'a Path,
+        /// What it is called from then on.
         to: &'a Path,
     },
     /// Both parts are written one after the other.
     Write {
+        /// The file.
         path: &'a Path,
+        /// Where the first part begins.
         position: u64,
+        /// What is written.
         parts: [&'a [u8]; 2],
     },
     /// A file is cut, or filled with zeros, to this size.
     Truncate {
+        /// The file.
         path: &'a Path,
+        /// How large it is from then on.
         size_bytes: u64,
     },
     /// The content of a file becomes durable, but not its name.
@@ -53,27 +58,30 @@ pub(crate) enum Change<'a> {
     SyncDir(&'a Path),
 }
 
-/// Is told of each change before it is made.
-pub(crate) trait Watch: Send + Sync {
-    /// An error is given to whoever wanted the change, which is not made then.
+/// Called before each change is made.
+pub trait Watch: Send + Sync {
+    /// Called before a change is made.
+    ///
+    /// # Errors
+    /// If the change must not be made: the caller gets the error.
     fn before(&self, change: &Change<'_>) -> io::Result<()>;
 }
 
 /// The operating system's files. Clones are the same disk.
 #[derive(Clone, Default)]
 pub(crate) struct Disk {
-    /// Nobody outside of tests: one branch that is never taken.
+    /// `None` outside of tests.
     watch: Option<Arc<dyn Watch>>,
 }
 
 impl Disk {
     /// A disk whose changes are seen, and may be refused, by `watch`.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "trace"))]
     pub(crate) fn watched(watch: Arc<dyn Watch>) -> Self {
         Self { watch: Some(watch) }
     }
 
-    fn tell(&self, change: Change<'_>) -> io::Result<()> {
+    fn announce(&self, change: Change<'_>) -> io::Result<()> {
         match &self.watch {
             None => Ok(()),
             Some(watch) => watch.before(&change),
@@ -88,7 +96,7 @@ impl Disk {
         if let Some(parent) = dir.parent().filter(|parent| *parent != Path::new("")) {
             self.create_dir_all(parent)?;
         }
-        self.tell(Change::CreateDir(dir))?;
+        self.announce(Change::CreateDir(dir))?;
         match std::fs::create_dir(dir) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
             other => other,
@@ -97,13 +105,13 @@ impl Disk {
 
     /// Removes a directory with all that is in it.
     pub(crate) fn remove_dir_all(&self, dir: &Path) -> io::Result<()> {
-        self.tell(Change::RemoveDir(dir))?;
+        self.announce(Change::RemoveDir(dir))?;
         std::fs::remove_dir_all(dir)
     }
 
     /// Opens a file to read and write; makes an empty one if there is none.
     pub(crate) fn create_file(&self, path: &Path) -> io::Result<File> {
-        self.tell(Change::CreateFile(path))?;
+        self.announce(Change::CreateFile(path))?;
         OpenOptions::new()
             .read(true)
             .write(true)
@@ -119,7 +127,7 @@ impl Disk {
     }
 
     pub(crate) fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.tell(Change::RemoveFile(path))?;
+        self.announce(Change::RemoveFile(path))?;
         std::fs::remove_file(path)
     }
 
@@ -132,7 +140,7 @@ impl Disk {
     }
 
     pub(crate) fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.tell(Change::Rename { from, to })?;
+        self.announce(Change::Rename { from, to })?;
         std::fs::rename(from, to)
     }
 
@@ -144,7 +152,7 @@ impl Disk {
         parts: [&[u8]; 2],
         position: u64,
     ) -> io::Result<()> {
-        self.tell(Change::Write {
+        self.announce(Change::Write {
             path,
             position,
             parts,
@@ -168,19 +176,19 @@ impl Disk {
     }
 
     pub(crate) fn truncate(&self, file: &File, path: &Path, size_bytes: u64) -> io::Result<()> {
-        self.tell(Change::Truncate { path, size_bytes })?;
+        self.announce(Change::Truncate { path, size_bytes })?;
         file.set_len(size_bytes)
     }
 
     /// Makes the content of a file durable.
     pub(crate) fn sync_file(&self, file: &File, path: &Path) -> io::Result<()> {
-        self.tell(Change::SyncFile(path))?;
+        self.announce(Change::SyncFile(path))?;
         file.sync_data()
     }
 
     /// Makes the names in a directory durable.
     pub(crate) fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        self.tell(Change::SyncDir(dir))?;
+        self.announce(Change::SyncDir(dir))?;
         File::open(dir)?.sync_all()
     }
 

@@ -1,19 +1,15 @@
 //! Open files, shared by all clusters of a host and bounded in number.
 //!
-//! A [`CachedFile`] knows its path; the descriptor behind it is opened when needed and closed when
-//! others need the place or when it was idle, so that a partition at rest holds no file open.
+//! A [`CachedFile`] knows its path; the descriptor behind it is opened when needed and closed when others
+//! need it or after it was idle, so that an unused partition holds no file open.
 
-use std::{
-    collections::HashMap,
-    fs::File,
-    io,
-    os::unix::fs::FileExt,
-    path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 

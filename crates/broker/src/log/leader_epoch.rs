@@ -2,7 +2,8 @@
 //!
 //! The file is needed only when a log has more than one epoch: what the first batch says holds otherwise.
 
-use std::{io, path::Path};
+use std::io;
+use std::path::Path;
 
 use super::disk::Disk;
 
@@ -78,7 +79,7 @@ impl LeaderEpochs {
         Some((found, end))
     }
 
-    /// Writes the file if there is something that the first batch does not tell.
+    /// Writes the file unless the first batch alone implies it.
     pub(crate) fn save(&self, disk: &Disk, dir: &Path) -> io::Result<()> {
         if self.0.len() < 2 {
             return Ok(());
@@ -87,7 +88,7 @@ impl LeaderEpochs {
         for (epoch, start) in &self.0 {
             text.push_str(&format!("{epoch} {start}\n"));
         }
-        // Durable before the index that is written next vouches for the batches that it speaks of.
+        // Durable before the index is written, since recovery skips batches that the index covers.
         disk.replace_file(&dir.join(FILE_NAME), text.as_bytes())?;
         disk.sync_dir(dir)
     }

@@ -1,6 +1,6 @@
-//! A partition: one log behind one lock, those who wait for its records, and group flushing.
+//! A partition: one log behind one lock, fetches that wait for records, and group flushing.
 //!
-//! Nothing is opened before it is used, and no task or timer belongs to a partition.
+//! Logs are opened at first use, and no task or timer belongs to a partition.
 
 use std::{
     io,
@@ -15,14 +15,14 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::{
-    AppendInfo, Log, LogOptions, OffsetAndTimestamp,
+    AppendInfo, LogOptions, OffsetAndTimestamp, UnifiedLog,
     batch::Batch,
     compaction::CompactionRules,
     file::FileCache,
+    file_records::{FileRecords, ReadPlan},
     find_timestamp,
     producer_state::AbortedTransaction,
     recovery,
-    region::{FileRegion, ReadPlan},
 };
 use crate::{
     counters, error::ErrorCode, log::durability::Durability, log::stored_bytes::StoredBytes,
@@ -42,7 +42,7 @@ pub(crate) type Waiter = Arc<Notify>;
 #[derive(Debug, Default)]
 pub(crate) struct FetchedRecords {
     /// Where the records are.
-    pub records: Option<FileRegion>,
+    pub records: Option<FileRecords>,
     pub high_watermark: i64,
     pub last_stable_offset: i64,
     pub log_start_offset: i64,
@@ -80,12 +80,12 @@ pub(crate) struct Partition {
     pub index: i32,
     dir: PathBuf,
     context: PartitionContext,
-    log: Mutex<Option<Box<Log>>>,
+    log: Mutex<Option<Box<UnifiedLog>>>,
     /// Start offset of a log without data, or below which records were deleted on request.
     start_offset: AtomicI64,
     index_interval_bytes: AtomicU64,
-    /// From when the age of the oldest segment counted as the log was put to rest; `i64::MIN`: not known.
-    resting_oldest_ms: AtomicI64,
+    /// The time from which the oldest segment ages, noted when the log was closed; `i64::MIN`: unknown.
+    closed_oldest_ms: AtomicI64,
     /// Records below were compacted.
     clean_offset: AtomicI64,
     /// When the last checkpoint was written.
@@ -99,9 +99,9 @@ pub(crate) struct Partition {
     /// The brokers that have a replica, the preferred leader first.
     pub replicas: Box<[i32]>,
     is_deleted: AtomicBool,
-    /// Bytes of segments, open or at rest.
+    /// Bytes of segments, whether the log is open or not.
     stored_bytes: AtomicI64,
-    /// Set by use, cleared by housekeeping: a partition that was not used is put to rest.
+    /// Set by use, cleared by the scheduled tasks, which close the log of an unused partition.
     is_used: AtomicBool,
 }
 
@@ -119,7 +119,7 @@ impl Partition {
             log: Mutex::new(None),
             start_offset: AtomicI64::new(start_offset),
             index_interval_bytes: AtomicU64::new(4096),
-            resting_oldest_ms: AtomicI64::new(i64::MAX),
+            closed_oldest_ms: AtomicI64::new(i64::MAX),
             clean_offset: AtomicI64::new(0),
             checkpoint_ms: AtomicI64::new(i64::MIN / 2),
             appended_ms: AtomicI64::new(i64::MIN / 2),
@@ -133,16 +133,17 @@ impl Partition {
         }
     }
 
-    /// Says that there is data on disk that was not looked at yet; the cluster's sum has it already.
+    /// A partition with data on disk whose log was not opened yet; the cluster's sum of bytes includes it
+    /// already.
     pub(crate) fn with_data(self, stored_bytes: u64) -> Self {
         Self {
-            resting_oldest_ms: AtomicI64::new(i64::MIN),
+            closed_oldest_ms: AtomicI64::new(i64::MIN),
             stored_bytes: AtomicI64::new(stored_bytes as i64),
             ..self
         }
     }
 
-    /// Says who has replicas; the first of them leads until [`Partition::set_leader`].
+    /// Sets the replicas; the first of them leads until [`Partition::set_leader`].
     pub(crate) fn with_replicas(self, replicas: Vec<i32>) -> Self {
         self.set_leader(replicas.first().copied().unwrap_or(0), 0);
         Self {
@@ -161,7 +162,7 @@ impl Partition {
         self.leader().1
     }
 
-    /// Makes a broker the leader; fetches that wait are woken to learn of it.
+    /// Sets the leader and wakes waiting fetches, which must notice it.
     pub(crate) fn set_leader(&self, leader_id: i32, leader_epoch: i32) {
         let packed = u64::from(leader_id as u32) << 32 | u64::from(leader_epoch as u32);
         if self.leadership.swap(packed, Ordering::AcqRel) != packed {
@@ -169,14 +170,14 @@ impl Partition {
         }
     }
 
-    /// Locks the log, opening it if it is at rest.
+    /// Locks the log, opening it first if it is closed.
     fn open(&self) -> Result<OpenLog<'_>, ErrorCode> {
         if self.is_deleted.load(Ordering::Acquire) {
             return Err(ErrorCode::UnknownTopicOrPartition);
         }
         self.is_used.store(true, Ordering::Relaxed);
         let mut slot = self.log.lock();
-        // Asked again under the lock: a partition being deleted must not be opened anew.
+        // Checked again under the lock: a partition that is being deleted must not be reopened.
         if self.is_deleted.load(Ordering::Acquire) {
             return Err(ErrorCode::UnknownTopicOrPartition);
         }
@@ -201,7 +202,7 @@ impl Partition {
         Ok(OpenLog(slot))
     }
 
-    /// Counts bytes that came to the disk, or went.
+    /// Counts bytes that were written to disk or removed.
     fn note_stored(&self, change: i64) {
         self.stored_bytes.fetch_add(change, Ordering::Relaxed);
         self.context.stored.note(change, self.replicas.len());
@@ -212,14 +213,14 @@ impl Partition {
         counters::stored(&self.stored_bytes)
     }
 
-    fn high_watermark(&self, log: &Log) -> i64 {
+    fn high_watermark(&self, log: &UnifiedLog) -> i64 {
         match self.context.durability {
             Durability::Power => log.flushed_offset(),
             Durability::Process => log.end_offset(),
         }
     }
 
-    fn watermarks_of(&self, log: &Log) -> Watermarks {
+    fn watermarks_of(&self, log: &UnifiedLog) -> Watermarks {
         let high_watermark = self.high_watermark(log);
         Watermarks {
             log_start_offset: log.log_start_offset(),
@@ -279,8 +280,8 @@ impl Partition {
                 .is_some_and(|log| log.flushed_offset() >= offset)
     }
 
-    /// Returns when everything below `offset` is as durable as the host promises. Those who come while
-    /// a flush runs share the next one.
+    /// Returns when everything below `offset` is as durable as the host promises. Callers that come while a
+    /// flush runs share the next one.
     pub(crate) async fn flush(self: &Arc<Self>, offset: i64) -> Result<(), ErrorCode> {
         if self.context.durability == Durability::Process {
             return Ok(());
@@ -302,7 +303,7 @@ impl Partition {
         result.map_err(|error| storage_error(&error))
     }
 
-    /// Finds whole batches. The lock is held to find the place, not to read.
+    /// Finds whole batches. The lock is held to find the position, not to read.
     pub(crate) fn fetch(&self, range: FetchRange) -> Result<FetchedRecords, ErrorCode> {
         let mut target = range.offset;
         loop {
@@ -328,7 +329,7 @@ impl Partition {
         }
     }
 
-    /// What is known of a partition under its lock, and where `target` is if the range may have records.
+    /// Watermarks, and where to read `target` if the range may have records; takes the lock.
     fn plan(
         &self,
         range: FetchRange,
@@ -362,7 +363,7 @@ impl Partition {
         Ok((fetched, plan))
     }
 
-    /// Compacts what is worth it. Blocks on the disk.
+    /// Compacts the log if it is dirty enough. Blocks on the disk.
     pub(crate) fn compact(&self, rules: CompactionRules) -> io::Result<()> {
         let clean_offset = self.clean_offset.load(Ordering::Relaxed);
         let plan = {
@@ -380,7 +381,7 @@ impl Partition {
             None => return Ok(()),
             Some(log) => {
                 let installed = log.install(&compacted, rules.index_interval_bytes);
-                // What is half done is found out when the log is opened anew.
+                // A half-finished replacement is completed when the log is opened again.
                 installed.inspect_err(|_| log.fail())?
             }
         };
@@ -390,11 +391,10 @@ impl Partition {
         compacted.finish(&installed)
     }
 
-    /// Has a waiting fetch woken by the next change.
+    /// Registers a waiting fetch, to be woken by the next change.
     pub(crate) fn register(&self, waiter: &Waiter) {
         let mut waiters = self.waiters.lock();
-        // Those who gave up are looked for when room is made only, so that many who wait cost each other
-        // nothing.
+        // Fetches that gave up are removed only when the list must grow, so that registering stays cheap.
         if waiters.len() == waiters.capacity() {
             waiters.retain(|waiting| waiting.strong_count() > 0);
             let room = waiters.len().max(1);
@@ -410,10 +410,10 @@ impl Partition {
         }
     }
 
-    /// Runs a question on the log.
+    /// Calls `question` with the log, under the lock.
     pub(crate) fn ask<T>(
         &self,
-        question: impl FnOnce(&mut Log, Watermarks) -> io::Result<T>,
+        question: impl FnOnce(&mut UnifiedLog, Watermarks) -> io::Result<T>,
     ) -> Result<T, ErrorCode> {
         let mut log = self.open()?;
         let watermarks = self.watermarks_of(&log);
@@ -483,7 +483,7 @@ impl Partition {
         if let Some(log) = self.log.lock().as_ref() {
             return log.oldest_ms();
         }
-        match self.resting_oldest_ms.load(Ordering::Relaxed) {
+        match self.closed_oldest_ms.load(Ordering::Relaxed) {
             i64::MIN => self.open().map_or(i64::MAX, |log| log.oldest_ms()),
             known => known,
         }
@@ -544,9 +544,9 @@ impl Partition {
         Ok(())
     }
 
-    /// Puts a partition that was not used since the last call to rest: its log is forgotten and read
-    /// again when needed. Returns whether the log is (still) open.
-    pub(crate) fn rest(&self) -> bool {
+    /// Closes the log if it was not used since the last call; it is opened again when needed. Returns whether
+    /// the log is (still) open.
+    pub(crate) fn close_if_unused(&self) -> bool {
         let is_used = self.is_used.swap(false, Ordering::Relaxed);
         let mut slot = self.log.lock();
         let Some(log) = slot.as_mut() else {
@@ -556,17 +556,17 @@ impl Partition {
             log.unload_indexes();
             return true;
         }
-        self.resting_oldest_ms
+        self.closed_oldest_ms
             .store(log.oldest_ms(), Ordering::Relaxed);
         *slot = None;
         false
     }
 
-    /// Opens a partition at rest whose oldest segment is older than `oldest_ms`, so that housekeeping looks
-    /// after it.
-    pub(crate) fn rouse(&self, oldest_ms: i64) {
-        if self.resting_oldest_ms.load(Ordering::Relaxed) < oldest_ms && !self.is_open() {
-            // Whoever uses it next is told of an error.
+    /// Opens the log if it is closed and its oldest segment is older than `oldest_ms`, so that retention is
+    /// applied to it.
+    pub(crate) fn open_if_expired(&self, oldest_ms: i64) {
+        if self.closed_oldest_ms.load(Ordering::Relaxed) < oldest_ms && !self.is_open() {
+            // The next request for the partition gets the error.
             let _ = self.open();
         }
     }
@@ -591,11 +591,11 @@ impl Partition {
     }
 }
 
-struct OpenLog<'a>(MutexGuard<'a, Option<Box<Log>>>);
+struct OpenLog<'a>(MutexGuard<'a, Option<Box<UnifiedLog>>>);
 
 impl std::ops::Deref for OpenLog<'_> {
-    type Target = Log;
-    fn deref(&self) -> &Log {
+    type Target = UnifiedLog;
+    fn deref(&self) -> &UnifiedLog {
         self.0
             .as_ref()
             .expect("opened before the guard was handed out")
@@ -603,7 +603,7 @@ impl std::ops::Deref for OpenLog<'_> {
 }
 
 impl std::ops::DerefMut for OpenLog<'_> {
-    fn deref_mut(&mut self) -> &mut Log {
+    fn deref_mut(&mut self) -> &mut UnifiedLog {
         self.0
             .as_mut()
             .expect("opened before the guard was handed out")

@@ -1,5 +1,5 @@
-//! What a partition remembers of its producers: epochs, the last sequence numbers (KIP-98) and open
-//! transactions. Saved beside the segments as Kafka's `.snapshot` files.
+//! What a partition knows of its producers: epochs, the last sequence numbers (KIP-98) and open transactions.
+//! Saved beside the segments as Kafka's `.snapshot` files.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -12,7 +12,7 @@ const BATCHES_REMEMBERED: usize = 5;
 const PRODUCERS_MAX: usize = 10_000;
 const SNAPSHOT_VERSION: i16 = 1;
 const SNAPSHOT_ENTRY_BYTES: usize = 46;
-/// Precedes what Kafka's format has no place for and its readers pass over: the batches before the last of
+/// Precedes data that Kafka's format has no field for and its readers ignore: the batches before the last of
 /// each producer. Without them the repetition of a batch that was not the last would be refused after a
 /// restart, though it is there.
 const EARLIER_MAGIC: &[u8; 8] = b"earlier1";
@@ -49,7 +49,7 @@ pub(crate) struct ProducerEntry {
     pub transaction_first_offset: Option<i64>,
 }
 
-/// A transaction that was aborted: what `read_committed` consumers are told to skip.
+/// A transaction that was aborted: `read_committed` consumers skip its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AbortedTransaction {
     pub producer_id: i64,

@@ -1,16 +1,14 @@
-//! Single records inside a batch: read one after the other where they lie, without being kept.
+//! Single records inside a batch: read one after the other without copying.
 //!
 //! Source: "Record" in the Apache Kafka implementation guide (message format 2), and `DefaultRecord`.
 
-use std::{
-    io::{self, Read, Write},
-    ops::ControlFlow,
-};
+use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
 
 use super::batch::BatchHeader;
 
-/// Largest batch that is unpacked, in bytes. Clients' batches are bounded by `message.max.bytes` as they are
-/// sent; this bounds the work that a small one can ask for.
+/// Largest decompressed batch in bytes. Clients' batches are bounded by `message.max.bytes` as they are sent;
+/// this bounds the work that a small one can ask for.
 pub(crate) const UNPACKED_BYTES_MAX: u64 = 64 << 20;
 
 /// Unpacked bytes that are held at once; a larger record is held as a whole.
@@ -42,7 +40,7 @@ pub(crate) enum RecordError {
     Decompress(#[source] io::Error),
 }
 
-/// One record where it lies, as far as the broker looks into it.
+/// One record, as far as the broker reads it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RecordRef<'a> {
     timestamp_delta: i64,
@@ -139,7 +137,7 @@ impl<'a> RecordRef<'a> {
         header.base_offset.wrapping_add(self.offset_delta.into())
     }
 
-    /// When the producer says that the record was made; -1 is no time.
+    /// CreateTime of the record; -1 if it has none.
     pub(crate) fn create_time_ms(&self, header: &BatchHeader) -> i64 {
         header.base_timestamp.wrapping_add(self.timestamp_delta)
     }
@@ -222,7 +220,7 @@ impl<R: Read> Source for Window<R> {
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
             if self.end == self.buffer.len() {
-                // Room grows with what has come, not with what a length says.
+                // The buffer grows with the data, not with the length field.
                 self.buffer.resize((self.buffer.len() * 2).min(count), 0);
             }
             let read = match self.reader.read(&mut self.buffer[self.end..]) {
@@ -320,7 +318,8 @@ fn lz4_frame(packed: &[u8]) -> Option<&[u8]> {
 ///
 /// # Errors
 /// If the body does not consist of exactly as many well-formed records as the header says, if it cannot be
-/// unpacked, or if it unpacks to more than `unpacked_bytes_max`. What was shown before then counts for nothing.
+/// unpacked, or if it unpacks to more than `unpacked_bytes_max`. Records shown before the error must be
+/// discarded.
 pub(crate) fn visit(
     header: &BatchHeader,
     body: &[u8],

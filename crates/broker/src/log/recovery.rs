@@ -1,24 +1,20 @@
-//! Opening a log that lies on disk, whether it was closed well or the process was killed.
+//! Opening a log on disk, whether it was closed cleanly or not.
 //!
-//! The index of a segment is written after its batches were made durable, so everything before the
-//! last index entry is sound; only the tail behind it is read, checked and cut at the first batch that
-//! is torn. What producers did since their last snapshot is read from the same tail.
+//! The index of a segment is written after its batches were made durable, so everything before the last index
+//! entry is sound; only the tail behind it is read, checked and cut at the first batch that is torn. The
+//! state of producers since the last snapshot is rebuilt from the same tail.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::{
-    batch::{self, BatchHeader, Marker},
-    disk::Disk,
-    file::FileCache,
-    leader_epoch::LeaderEpochs,
-    producer_state::{AbortedTransaction, ProducerStates},
-    segment::{self, Segment, file_name},
-    segments::{ABORTED_ENTRY_BYTES, Log},
-};
+use super::batch::{self, BatchHeader, Marker};
+use super::disk::Disk;
+use super::file::FileCache;
+use super::leader_epoch::LeaderEpochs;
+use super::producer_state::{AbortedTransaction, ProducerStates};
+use super::segment::{self, Segment, file_name};
+use super::unified_log::{ABORTED_ENTRY_BYTES, UnifiedLog};
 
 /// The offset in a file name such as `00000000000000000042.log`.
 pub(crate) fn base_offset_of(path: &Path) -> Option<i64> {
@@ -58,23 +54,23 @@ pub(crate) fn open(
     files: Arc<FileCache>,
     log_start_offset: i64,
     index_interval_bytes: u64,
-) -> io::Result<Log> {
+) -> io::Result<UnifiedLog> {
     if !dir.exists() {
-        return Ok(Log::empty(dir, files, log_start_offset));
+        return Ok(UnifiedLog::empty(dir, files, log_start_offset));
     }
     let found = look_into(&dir, files.disk())?;
     let bases = &found.segments;
     let first_offset = bases.first().or(found.snapshots.last());
     let Some(first_offset) = first_offset.copied().filter(|_| !bases.is_empty()) else {
-        // A partition that had segments has one for ever: the last keeps the end of the log.
+        // A partition that had segments always keeps the last one, which holds the end of the log.
         if let Some(durable_offset) = found.snapshots.last() {
             return Err(damaged(&dir, log_start_offset, *durable_offset));
         }
-        let mut log = Log::empty(dir, files, log_start_offset);
+        let mut log = UnifiedLog::empty(dir, files, log_start_offset);
         log.has_dir = true;
         return Ok(log);
     };
-    let mut log = Log::empty(dir, files, log_start_offset.max(first_offset));
+    let mut log = UnifiedLog::empty(dir, files, log_start_offset.max(first_offset));
     log.has_dir = true;
     log.end_offset = first_offset;
     if load_aborted(&mut log, bases)? {
@@ -101,7 +97,8 @@ pub(crate) fn open(
         .last()
         .is_some_and(|active| active.size_bytes == 0)
     {
-        // Made a moment before the process was killed, maybe: its name is durable with the next flush.
+        // It may have been created just before the process was killed: its name is durable with the next
+        // flush.
         log.dir_changes += 1;
     }
     if log.end_offset > log.checkpoint_offset {
@@ -122,7 +119,7 @@ pub(crate) fn open(
 /// # Errors
 /// If it is torn before `durable_offset`: that is damage, and nothing is removed.
 fn read_segments(
-    log: &mut Log,
+    log: &mut UnifiedLog,
     bases: &[i64],
     durable_offset: i64,
     index_interval_bytes: u64,
@@ -145,7 +142,7 @@ fn read_segments(
     Ok(())
 }
 
-/// What was on stable storage is not there: whatever is left is kept as it is for people to look at.
+/// Durable records are missing: what is left is kept as it is, for an operator to look at.
 fn damaged(place: &Path, end_offset: i64, durable_offset: i64) -> io::Error {
     let text = format!(
         "{} is damaged at offset {end_offset}, although everything before {durable_offset} was on stable storage",
@@ -155,7 +152,7 @@ fn damaged(place: &Path, end_offset: i64, durable_offset: i64) -> io::Error {
 }
 
 /// When something was appended last, by the broker's clock; `i64::MIN` if nothing was.
-fn last_append_ms(log: &Log, bases: &[i64]) -> io::Result<i64> {
+fn last_append_ms(log: &UnifiedLog, bases: &[i64]) -> io::Result<i64> {
     let mut last_ms = i64::MIN;
     for base_offset in bases {
         let file = std::fs::metadata(log.dir.join(file_name(*base_offset, "log")))?;
@@ -167,7 +164,7 @@ fn last_append_ms(log: &Log, bases: &[i64]) -> io::Result<i64> {
 }
 
 /// Starts from the newest producer snapshot that can be read.
-fn load_producers(log: &mut Log, found: &Found) -> io::Result<()> {
+fn load_producers(log: &mut UnifiedLog, found: &Found) -> io::Result<()> {
     let append_ms = last_append_ms(log, &found.segments)?;
     for offset in found.snapshots.iter().rev().copied() {
         let bytes = std::fs::read(log.dir.join(file_name(offset, "snapshot")))?;
@@ -182,7 +179,7 @@ fn load_producers(log: &mut Log, found: &Found) -> io::Result<()> {
 
 /// Opens one segment and reads its tail. Returns whether nothing had to be cut off.
 fn recover_segment(
-    log: &mut Log,
+    log: &mut UnifiedLog,
     base_offset: i64,
     durable_offset: i64,
     index_interval_bytes: u64,
@@ -198,7 +195,7 @@ fn recover_segment(
     let start = scan_start.min(producers_start);
     let file = segment.file().clone();
     if start > 0 && log.epochs == LeaderEpochs::default() {
-        // No file: all that the index vouches for is of one epoch.
+        // No file: all batches that the index covers are of one epoch.
         let mut first = [0; batch::HEADER_BYTES];
         file.read_at(&mut first, 0)?;
         if let Some(first) = BatchHeader::parse(&first) {
@@ -210,7 +207,7 @@ fn recover_segment(
     let mut end_offset = log.end_offset.max(base_offset);
     let sound = segment::scan(&file, start, file_bytes, |header, position, bytes| {
         if position >= scan_start {
-            // Behind the tail there may be remains of what was written there once.
+            // After the tail there may be remains of earlier writes.
             if !batch::crc_is_valid(bytes, header) || header.base_offset < end_offset {
                 return false;
             }
@@ -237,7 +234,7 @@ fn recover_segment(
     Ok(sound == file_bytes)
 }
 
-fn note_producer(log: &mut Log, header: &BatchHeader, bytes: &[u8], append_ms: i64) {
+fn note_producer(log: &mut UnifiedLog, header: &BatchHeader, bytes: &[u8], append_ms: i64) {
     if let Some((first_offset, last_offset)) = log.producers.note(header, append_ms)
         && batch::marker_of(header, &bytes[batch::HEADER_BYTES..]) == Some(Marker::Abort)
     {
@@ -251,7 +248,7 @@ fn note_producer(log: &mut Log, header: &BatchHeader, bytes: &[u8], append_ms: i
 
 /// Reads the transaction indexes. Returns false if one is damaged, and removes it: what it said is found
 /// by reading the whole log.
-fn load_aborted(log: &mut Log, bases: &[i64]) -> io::Result<bool> {
+fn load_aborted(log: &mut UnifiedLog, bases: &[i64]) -> io::Result<bool> {
     let mut is_sound = true;
     for base_offset in bases {
         let path = log.dir.join(file_name(*base_offset, "txnindex"));

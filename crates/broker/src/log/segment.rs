@@ -1,17 +1,13 @@
 //! One segment: a file of batches and the sparse indexes over it.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::SystemTime,
-};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
 
-use super::{
-    batch::BatchHeader,
-    file::{CachedFile, FileCache},
-    index::{self, OffsetEntry, TimeEntry},
-};
+use super::batch::BatchHeader;
+use super::file::{CachedFile, FileCache};
+use super::index::{self, OffsetEntry, TimeEntry};
 
 /// Bytes read at a time when batches are walked one after the other.
 const SCAN_CHUNK_BYTES: usize = 1 << 20;
@@ -56,11 +52,11 @@ struct Indexes {
     times: Vec<TimeEntry>,
     offsets_saved: usize,
     times_saved: usize,
-    /// False while a segment at rest keeps its entries on disk only.
+    /// False while the entries are on disk only.
     is_loaded: bool,
 }
 
-/// What is missing on disk to find this segment again without reading all of it.
+/// Index entries that are not on disk yet.
 pub(crate) struct SegmentCheckpoint {
     pub base_offset: i64,
     pub file: CachedFile,
@@ -106,7 +102,7 @@ impl Segment {
         let file = segment.file.open()?.metadata()?;
         segment.size_bytes = file.len();
         segment.appended_ms = unix_ms(file.modified()?);
-        // Not every file system knows when a file was made.
+        // Not every file system stores creation times.
         segment.created_ms = file.created().map_or(segment.appended_ms, unix_ms);
         segment.index.is_loaded = false;
         segment.load_index()?;
@@ -120,8 +116,8 @@ impl Segment {
         Ok(segment)
     }
 
-    /// What retention looks at: the largest timestamp, or the last append if no record has one (Kafka's
-    /// `LogSegment.largestTimestamp`).
+    /// The time that retention compares: the largest timestamp, or the last append if no record has one
+    /// (Kafka's `LogSegment.largestTimestamp`).
     pub(crate) fn age_from_ms(&self) -> i64 {
         match self.max_timestamp_ms {
             ..0 => self.appended_ms,
@@ -176,7 +172,7 @@ impl Segment {
             .is_some_and(|batch| batch.base_offset <= offset && offset <= batch.last_offset()))
     }
 
-    /// Where an unclean segment has to be read from: everything before is vouched for by the index.
+    /// Where recovery has to start reading: batches before are covered by the index.
     pub(crate) fn scan_start(&self) -> u64 {
         self.index
             .offsets
@@ -184,7 +180,7 @@ impl Segment {
             .map_or(0, |entry| u64::from(entry.position))
     }
 
-    /// How much of the file the index on disk vouches for.
+    /// How much of the file the index on disk covers.
     pub(crate) fn saved_bytes(&self) -> u64 {
         if !self.index.is_loaded {
             return self.size_bytes;
@@ -197,7 +193,7 @@ impl Segment {
         last.map_or(0, |entry| u64::from(entry.position))
     }
 
-    /// Forgets the entries of a segment at rest; they are read again when needed.
+    /// Drops the entries from memory; they are read again when needed.
     pub(crate) fn unload_index(&mut self) {
         if self.index.offsets_saved == self.index.offsets.len()
             && self.index.times_saved == self.index.times.len()
@@ -230,7 +226,7 @@ impl Segment {
         Ok(())
     }
 
-    /// Takes note of the batch that lies at the end of what is known.
+    /// Updates the index for the batch at the end of the segment.
     pub(crate) fn note(&mut self, header: &BatchHeader, index_interval_bytes: u64) {
         if self.size_bytes == 0 {
             self.first_timestamp_ms = header.time_ms();
@@ -291,7 +287,7 @@ impl Segment {
         Ok(entry.map_or(0, |entry| u64::from(entry.position)))
     }
 
-    /// The last place at or before `position` of which the index knows that a batch ends there.
+    /// The last batch boundary at or before `position` that the index knows.
     pub(crate) fn boundary_before(&mut self, position: u64) -> io::Result<u64> {
         if position >= self.size_bytes {
             return Ok(self.size_bytes);
@@ -325,8 +321,8 @@ impl Segment {
         scan(&self.file, position, self.size_bytes, visit)
     }
 
-    /// Cuts the file behind the last sound batch, for good: what was there must not come back behind
-    /// batches that are written in its place.
+    /// Cuts the file after the last valid batch, durably: the removed bytes must not reappear after new
+    /// batches.
     pub(crate) fn truncate(&mut self, size_bytes: u64) -> io::Result<()> {
         self.file.truncate(size_bytes)?;
         self.file.sync()?;
@@ -336,7 +332,7 @@ impl Segment {
             .offsets
             .partition_point(|entry| u64::from(entry.position) < size_bytes);
         if kept < index.offsets.len() {
-            // The index vouched for what is not there: nothing of it is believed any more.
+            // The index points beyond the end of the file, so none of it can be trusted.
             let last = kept.checked_sub(1).map(|at| index.offsets[at]);
             let last_relative = last.map_or(0, |entry| entry.relative_offset);
             index.offsets.truncate(kept);
@@ -383,7 +379,7 @@ impl Segment {
 
     /// Removes the files.
     pub(crate) fn delete(&self) -> io::Result<()> {
-        // Whoever reads it still has planned to do so before.
+        // Reads that are in progress hold the file open.
         self.file.retire();
         for extension in ["log", "index", "timeindex", "txnindex", "snapshot"] {
             let path = self.dir.join(file_name(self.base_offset, extension));
@@ -399,9 +395,9 @@ impl SegmentCheckpoint {
         self.file.sync_if_there()
     }
 
-    /// Writes the entries that vouch for batches that are durable, since recovery believes the index:
-    /// what it vouches for is not read again, so the timestamps have to be known from the other index,
-    /// which therefore is durable before.
+    /// Writes index entries for batches that are durable. Recovery trusts the offset index and does not read
+    /// the batches that it covers, so their timestamps must come from the time index, which is made durable
+    /// first.
     pub(crate) fn write(&self) -> io::Result<()> {
         if self.file.is_retired() {
             return Ok(());

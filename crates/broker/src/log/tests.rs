@@ -1,18 +1,19 @@
 //! The log against a plain model, and torn tails.
 
-use std::{path::Path, sync::Arc};
+pub(crate) mod damage;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 
-use super::{
-    Log, LogOptions,
-    batch::{self, Batch, BatchHeader, BatchRules, Marker},
-    file::FileCache,
-    recovery,
-    region::ReadPlan,
-};
+use super::batch::{self, Batch, BatchHeader, BatchRules, Marker};
+use super::file::FileCache;
+use super::file_records::ReadPlan;
+use super::{LogOptions, UnifiedLog, recovery};
 use crate::error::ErrorCode;
+use crate::trace::{Draft, build};
 
 const OPTIONS: LogOptions = LogOptions {
     segment_bytes: 600,
@@ -31,71 +32,6 @@ pub(crate) const RULES: BatchRules = BatchRules {
 /// The broker's clock while logs are filled.
 pub(crate) const NOW_MS: i64 = 0;
 
-/// Key or value of a record.
-type Field = Option<Vec<u8>>;
-
-/// What a producer would send: records with these keys and values, and increasing timestamps.
-#[derive(Debug, Clone)]
-pub(crate) struct Draft {
-    pub records: Vec<(Field, Field)>,
-    pub timestamp_ms: i64,
-    pub producer: Option<(i64, i16, i32)>,
-    pub is_transactional: bool,
-}
-
-fn put_varint(out: &mut Vec<u8>, value: i64) {
-    let mut value = ((value << 1) ^ (value >> 63)) as u64;
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-fn put_optional(out: &mut Vec<u8>, value: Option<&Vec<u8>>) {
-    match value {
-        None => put_varint(out, -1),
-        Some(value) => {
-            put_varint(out, value.len() as i64);
-            out.extend(value);
-        }
-    }
-}
-
-pub(crate) fn build(draft: &Draft) -> Bytes {
-    let mut records = Vec::new();
-    for (at, (key, value)) in draft.records.iter().enumerate() {
-        let mut body = vec![0];
-        put_varint(&mut body, at as i64);
-        put_varint(&mut body, at as i64);
-        put_optional(&mut body, key.as_ref());
-        put_optional(&mut body, value.as_ref());
-        put_varint(&mut body, 0);
-        put_varint(&mut records, body.len() as i64);
-        records.extend(body);
-    }
-    let (producer_id, epoch, sequence) = draft.producer.unwrap_or((-1, -1, -1));
-    let count = draft.records.len() as i32;
-    let mut tail = BytesMut::new();
-    tail.put_i16(if draft.is_transactional { 0x10 } else { 0 });
-    tail.put_i32(count - 1);
-    tail.put_i64(draft.timestamp_ms);
-    tail.put_i64(draft.timestamp_ms + i64::from(count) - 1);
-    tail.put_i64(producer_id);
-    tail.put_i16(epoch);
-    tail.put_i32(sequence);
-    tail.put_i32(count);
-    tail.put_slice(&records);
-    let mut out = BytesMut::new();
-    out.put_i64(0);
-    out.put_i32((tail.len() + 9) as i32);
-    out.put_i32(-1);
-    out.put_u8(2);
-    out.put_u32(crc32c::crc32c(&tail));
-    out.put_slice(&tail);
-    out.freeze()
-}
-
 fn plain(count: usize, timestamp_ms: i64) -> Draft {
     let record = |at: usize| (Some(vec![at as u8]), Some(vec![b'v'; 10]));
     Draft {
@@ -110,7 +46,7 @@ pub(crate) fn valid(draft: &Draft) -> Batch {
     batch::validate(&build(draft), &RULES).unwrap()
 }
 
-pub(crate) fn open(dir: &Path) -> Log {
+pub(crate) fn open(dir: &Path) -> UnifiedLog {
     recovery::open(
         dir.to_owned(),
         FileCache::new(64),
@@ -123,15 +59,15 @@ pub(crate) fn open(dir: &Path) -> Log {
 /// The bytes that a plan leads to.
 fn read(plan: &ReadPlan, max_bytes: usize, at_least_one: bool) -> Bytes {
     let mut bytes = BytesMut::new();
-    if let Some(region) = plan.locate(max_bytes, at_least_one).unwrap() {
-        region.read_into(&mut bytes).unwrap();
-        assert_eq!(bytes.len(), region.length);
+    if let Some(records) = plan.locate(max_bytes, at_least_one).unwrap() {
+        records.read_into(&mut bytes).unwrap();
+        assert_eq!(bytes.len(), records.length);
     }
     bytes.freeze()
 }
 
 /// Base offset and number of records of every batch from `offset` on.
-fn read_all(log: &mut Log, offset: i64) -> Vec<(i64, i32)> {
+fn read_all(log: &mut UnifiedLog, offset: i64) -> Vec<(i64, i32)> {
     let mut out = Vec::new();
     let mut target = offset;
     while let Some(plan) = log.plan(target, log.end_offset(), 1 << 20).unwrap() {
@@ -376,7 +312,7 @@ fn sequences_are_checked_and_survive_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("t-0");
     let mut log = open(&path);
-    let append = |log: &mut Log, sequence, epoch| {
+    let append = |log: &mut UnifiedLog, sequence, epoch| {
         log.append(&sequenced(sequence, epoch), 0, &OPTIONS, NOW_MS)
             .map(|info| (info.base_offset, info.is_duplicate))
     };
@@ -487,8 +423,8 @@ fn a_region_is_readable_after_its_segment_was_deleted() {
 fn files_stay_within_the_bound() {
     let dir = tempfile::tempdir().unwrap();
     let files = FileCache::new(16);
-    let mut logs: Vec<Log> = (0..100)
-        .map(|at| Log::empty(dir.path().join(format!("t-{at}")), files.clone(), 0))
+    let mut logs: Vec<UnifiedLog> = (0..100)
+        .map(|at| UnifiedLog::empty(dir.path().join(format!("t-{at}")), files.clone(), 0))
         .collect();
     for _ in 0..3 {
         for log in &mut logs {
@@ -521,10 +457,10 @@ mod compaction {
         now_ms: 1_000_000,
     };
 
-    type Contents = BTreeMap<Vec<u8>, Field>;
+    type Contents = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
     /// Key to value, and all offsets, as a reader from the start sees them.
-    fn contents(log: &mut Log) -> (Contents, Vec<i64>) {
+    fn contents(log: &mut UnifiedLog) -> (Contents, Vec<i64>) {
         let (mut latest, mut offsets) = (BTreeMap::new(), Vec::new());
         let mut target = 0;
         while let Some(plan) = log.plan(target, log.end_offset(), 1 << 20).unwrap() {

@@ -1,4 +1,5 @@
-//! Access control lists (KIP-11, KIP-290): what they say, and the set of a cluster, ready to be asked.
+//! Access control lists (KIP-11, KIP-290): entries, filters, and the set of a cluster that authorization
+//! looks up.
 //!
 //! The rules are those of Kafka's `StandardAuthorizer`: a DENY that fits beats every ALLOW; permission to
 //! read, write, delete or alter implies permission to describe; a resource with ACLs that do not fit is
@@ -193,7 +194,7 @@ impl AclFilter {
     }
 }
 
-/// What an ACL says to a principal that it is for.
+/// The rule of an ACL for one principal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Rule {
     host: String,
@@ -264,14 +265,14 @@ impl Patterns {
 
 /// Who asks for access.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asker<'a> {
+pub(crate) struct Requester<'a> {
     /// `User:NAME`.
     pub principal: &'a str,
     /// The address that it comes from, as Java writes it.
     pub host: &'a str,
 }
 
-impl Asker<'_> {
+impl Requester<'_> {
     /// The rules that are for this principal and host, or for everybody.
     fn rules<'r>(&'r self, rules: &'r Rules) -> impl Iterator<Item = &'r Rule> {
         [self.principal, WILDCARD_PRINCIPAL]
@@ -284,7 +285,7 @@ impl Asker<'_> {
 
 /// What the ACLs say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum AuthorizationResult {
     /// The resource has no ACLs at all.
     NoAcls,
     Allowed,
@@ -292,7 +293,7 @@ pub(crate) enum Verdict {
     Denied,
 }
 
-/// The ACLs of a cluster. Asking looks up the names that may apply, never at all of them.
+/// The ACLs of a cluster. Authorization looks up only names that may apply.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct AclSet {
     types: BTreeMap<ResourceType, Patterns>,
@@ -402,35 +403,35 @@ impl AclSet {
         })
     }
 
-    /// What they say of an operation on one resource.
-    pub(crate) fn verdict(
+    /// Whether an operation on one resource is allowed.
+    pub(crate) fn authorization(
         &self,
-        asker: Asker<'_>,
+        requester: Requester<'_>,
         operation: AclOperation,
         resource_type: ResourceType,
         name: &str,
-    ) -> Verdict {
-        let mut verdict = Verdict::NoAcls;
+    ) -> AuthorizationResult {
+        let mut authorization = AuthorizationResult::NoAcls;
         let patterns = self.types.get(&resource_type).into_iter();
         for rules in patterns.flat_map(|patterns| patterns.matching(name)) {
-            if verdict == Verdict::NoAcls {
-                verdict = Verdict::Denied;
+            if authorization == AuthorizationResult::NoAcls {
+                authorization = AuthorizationResult::Denied;
             }
-            for rule in asker.rules(rules).filter(|rule| rule.covers(operation)) {
+            for rule in requester.rules(rules).filter(|rule| rule.covers(operation)) {
                 match rule.permission {
-                    AclPermission::Deny => return Verdict::Denied,
-                    AclPermission::Allow => verdict = Verdict::Allowed,
+                    AclPermission::Deny => return AuthorizationResult::Denied,
+                    AclPermission::Allow => authorization = AuthorizationResult::Allowed,
                 }
             }
         }
-        verdict
+        authorization
     }
 
     /// Whether an operation is permitted on at least one resource of a type (KIP-679): a permission counts
     /// if no DENY covers its whole pattern. Implied operations do not count here, as in Kafka.
     pub(crate) fn allows_any(
         &self,
-        asker: Asker<'_>,
+        requester: Requester<'_>,
         operation: AclOperation,
         resource_type: ResourceType,
     ) -> bool {
@@ -438,7 +439,7 @@ impl AclSet {
             return false;
         };
         let says = |rules: &Rules, permission: AclPermission| {
-            asker.rules(rules).any(|rule| {
+            requester.rules(rules).any(|rule| {
                 rule.permission == permission
                     && (rule.operation == operation || rule.operation == AclOperation::All)
             })

@@ -1,11 +1,14 @@
 //! What is stored of a password (RFC 5802, RFC 7677): salted keys, which cannot be turned back into the password and do
 //! not suffice to log in with.
 
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
+use std::fmt;
 
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use ring::{digest, hmac, pbkdf2};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use subtle::ConstantTimeEq;
 
 use crate::spec::security::SaslMechanism;
@@ -78,7 +81,7 @@ impl ScramMechanism {
     }
 }
 
-/// Bytes that nobody should see in a log.
+/// Bytes that must not appear in any log output.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct SecretBytes(pub Vec<u8>);
 
@@ -112,7 +115,7 @@ pub(crate) struct ScramCredential {
 }
 
 impl ScramCredential {
-    /// From the password as it was typed. Takes milliseconds: not for an asynchronous thread.
+    /// From the plain password. Takes milliseconds: not for an asynchronous thread.
     pub(crate) fn from_password(
         mechanism: ScramMechanism,
         password: &[u8],
@@ -140,8 +143,7 @@ impl ScramCredential {
         }
     }
 
-    /// What a user who does not exist seems to have: always the same for the same name, and no password
-    /// fits it.
+    /// The credential of an unknown user: always the same for the same name, and no password matches it.
     pub(crate) fn imaginary(mechanism: ScramMechanism, secret: &[u8], user: &str) -> Self {
         let derive = |what: &[u8]| {
             let name = mechanism.sasl().name().as_bytes();

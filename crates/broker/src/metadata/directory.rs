@@ -1,10 +1,12 @@
-//! The directory of a cluster: what lies in it besides the journal.
+//! The directory of a cluster: what lies in it besides the metadata log.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
+use std::path::Path;
 
-use crate::{log::disk::Disk, process::Process};
+use crate::log::disk::Disk;
+use crate::process::Process;
 
-/// Ends the name of a directory whose partition the journal does not know: it is kept for people (the name that
+/// Ends the name of a directory whose partition the metadata log does not know: it is kept for people (the name that
 /// Kafka gives them, `UnifiedLog.StrayDirSuffix`).
 const STRAY_SUFFIX: &str = "-stray";
 /// Ends the name of a directory whose partition was deleted.
@@ -32,10 +34,10 @@ fn is_partition_name(name: &str) -> bool {
     })
 }
 
-/// Clears away directories of partitions that the journal does not know, and returns the sizes of those that it
-/// does. Partitions that were deleted, and those without records, are removed. Records are set aside under
-/// another name: what is not known may be known to the backup of a journal. All of that is for good when this
-/// returns, so that a topic of the same name does not find them. What is no partition is left alone.
+/// Clears away directories of partitions that the metadata log does not know, and returns the sizes of those
+/// that it does. Partitions that were deleted, and those without records, are removed. Records are set aside
+/// under another name: what is not known may be known to the backup of a metadata log. All of that is durable
+/// when this returns, so that a new topic of the same name does not find them. Other entries are left alone.
 pub(crate) fn clear_strays(
     dir: &Path,
     disk: &Disk,

@@ -1,11 +1,13 @@
-//! What the journal keeps of groups, so that members go on with their heartbeats after a restart (Apache
+//! What the metadata log keeps of groups, so that members go on with their heartbeats after a restart (Apache
 //! Kafka keeps the same in `__consumer_offsets`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 /// Bytes that only clients understand, as text.

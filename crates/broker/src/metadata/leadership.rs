@@ -1,4 +1,4 @@
-//! Who leads a partition, and which replicas are in sync, while brokers come and go.
+//! Leader election: who leads a partition, and which replicas are in sync, while brokers stop and start.
 //!
 //! There is one physical copy of a partition, so a replica is in sync as long as its broker runs, and it
 //! has caught up the moment that the broker is back. The rules are those of Kafka's controller: the first
@@ -6,33 +6,34 @@
 //! again, unless `unclean.leader.election.enable` says otherwise; each change of leader, also to none,
 //! makes a new leader epoch.
 
-use std::{collections::BTreeSet, ops::Range};
+use std::collections::BTreeSet;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-/// Told to clients as the leader of a partition that has none.
+/// Leader id of a partition without a leader.
 pub(crate) const NO_LEADER: i32 = -1;
 
 /// Who leads a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Leadership {
-    /// [`NO_LEADER`] while no replica that may lead is there.
+    /// [`NO_LEADER`] while no eligible replica is live.
     pub leader_id: i32,
     /// Counts changes of the leader.
     pub leader_epoch: i32,
-    /// Who led last: the only in-sync replica of a partition without leader.
+    /// The last leader: the only in-sync replica while there is no leader.
     pub last_leader_id: i32,
 }
 
-/// The brokers of a cluster that run.
+/// The brokers of a cluster that are not fenced.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Live<'a> {
+pub(crate) struct LiveBrokers<'a> {
     /// Ids count from 0.
     pub brokers: i32,
     pub stopped: &'a BTreeSet<i32>,
 }
 
-impl Live<'_> {
+impl LiveBrokers<'_> {
     pub(crate) fn has(&self, broker_id: i32) -> bool {
         (0..self.brokers).contains(&broker_id) && !self.stopped.contains(&broker_id)
     }
@@ -44,7 +45,7 @@ impl Live<'_> {
 
 impl Leadership {
     /// How a new partition starts: epoch 0.
-    pub(crate) fn initial(replicas: &[i32], live: Live<'_>) -> Self {
+    pub(crate) fn initial(replicas: &[i32], live: LiveBrokers<'_>) -> Self {
         let preferred = replicas.first().copied().unwrap_or(NO_LEADER);
         let leader_id = live.first(replicas);
         Self {
@@ -62,9 +63,9 @@ impl Leadership {
         }
     }
 
-    /// What holds after brokers stopped or started. `is_unclean`: any live replica may lead a partition
-    /// whose in-sync replicas are all gone.
-    pub(crate) fn elect(self, replicas: &[i32], live: Live<'_>, is_unclean: bool) -> Self {
+    /// The leader after brokers were stopped or started. `is_unclean`: any live replica may lead if no
+    /// in-sync replica is live.
+    pub(crate) fn elect(self, replicas: &[i32], live: LiveBrokers<'_>, is_unclean: bool) -> Self {
         let may_stay = |id: i32| replicas.contains(&id) && live.has(id);
         if self.leader_id != NO_LEADER {
             return match may_stay(self.leader_id) {
@@ -83,8 +84,8 @@ impl Leadership {
         }
     }
 
-    /// Gives the partition back to its first replica, if that one is in sync.
-    pub(crate) fn elect_preferred(self, replicas: &[i32], live: Live<'_>) -> Self {
+    /// Makes the first replica leader, if it is in sync (preferred election).
+    pub(crate) fn elect_preferred(self, replicas: &[i32], live: LiveBrokers<'_>) -> Self {
         let preferred = replicas.first().copied().filter(|id| live.has(*id));
         match preferred {
             Some(preferred) if self.leader_id != NO_LEADER && self.leader_id != preferred => {
@@ -95,7 +96,7 @@ impl Leadership {
     }
 
     /// The in-sync replicas, in the order of the assignment.
-    pub(crate) fn in_sync(self, replicas: &[i32], live: Live<'_>) -> Vec<i32> {
+    pub(crate) fn in_sync(self, replicas: &[i32], live: LiveBrokers<'_>) -> Vec<i32> {
         if self.leader_id == NO_LEADER {
             return vec![self.last_leader_id];
         }
@@ -104,13 +105,13 @@ impl Leadership {
     }
 }
 
-/// Replicas for partitions that are not placed by hand: leaders in turn, the others behind them. Stopped
-/// brokers come last, so that they lead nothing while another could.
+/// Replica assignment, round-robin from `first_leader`. Stopped brokers come last, so that they are preferred
+/// leader only where no other broker is left.
 pub(crate) fn spread(
     first_leader: i32,
     partitions: Range<i32>,
     replication_factor: i16,
-    live: Live<'_>,
+    live: LiveBrokers<'_>,
 ) -> Vec<Vec<i32>> {
     let (running, stopped): (Vec<i32>, Vec<i32>) = (0..live.brokers).partition(|id| live.has(*id));
     let count = usize::try_from(replication_factor).unwrap_or(1).max(1);
@@ -148,7 +149,7 @@ mod tests {
     fn leaders_move_to_the_next_replica_and_the_last_one_alone_may_come_back() {
         let check = |was: Leadership, stopped: &[i32], is_unclean, expected: Leadership| {
             let stopped = stopped.iter().copied().collect();
-            let live = Live {
+            let live = LiveBrokers {
                 brokers: 3,
                 stopped: &stopped,
             };
@@ -168,7 +169,7 @@ mod tests {
     fn replicas_are_spread_over_all_brokers_and_stopped_ones_come_last() {
         let check = |stopped: &[i32], factor, expected: &[&[i32]]| {
             let stopped = stopped.iter().copied().collect();
-            let live = Live {
+            let live = LiveBrokers {
                 brokers: 3,
                 stopped: &stopped,
             };
@@ -189,12 +190,12 @@ mod tests {
             switches in prop::collection::vec((0..4i32, any::<bool>()), 0..40),
         ) {
             let mut stopped = BTreeSet::new();
-            let all = Live { brokers: 4, stopped: &BTreeSet::new() };
+            let all = LiveBrokers { brokers: 4, stopped: &BTreeSet::new() };
             let replicas = &spread(first, 0..1, factor, all)[0];
             let mut now = Leadership::initial(replicas, all);
             for (broker, is_start) in switches {
                 if is_start { stopped.remove(&broker); } else { stopped.insert(broker); }
-                let live = Live { brokers: 4, stopped: &stopped };
+                let live = LiveBrokers { brokers: 4, stopped: &stopped };
                 let next = now.elect(replicas, live, false);
                 prop_assert_eq!(next.leader_epoch, now.leader_epoch + i32::from(next.leader_id != now.leader_id));
                 let in_sync = next.in_sync(replicas, live);

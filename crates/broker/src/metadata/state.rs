@@ -1,22 +1,21 @@
-//! What a cluster knows besides its logs, as the sum of journal records.
+//! The metadata of a cluster: records of its metadata log, and the state that results from applying them in
+//! order.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::metadata::{
-    acl::{Acl, AclSet},
-    credential::{ScramCredential, ScramMechanism, SecretBytes},
-    group::{ConsumerGroupRecord, ConsumerGroupState, ConsumerMemberRecord, GroupRecord},
-    journal::JournaledState,
-    leadership::{Leadership, Live, spread},
+use crate::metadata::acl::{Acl, AclSet};
+use crate::metadata::credential::{ScramCredential, ScramMechanism, SecretBytes};
+use crate::metadata::group::{
+    ConsumerGroupRecord, ConsumerGroupState, ConsumerMemberRecord, GroupRecord,
 };
+use crate::metadata::leadership::{Leadership, LiveBrokers, spread};
+use crate::metadata::metadata_log::LoggedState;
 
-/// A topic as the journal keeps it.
+/// A topic as it is kept in the metadata log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TopicRecord {
     pub name: String,
@@ -43,7 +42,7 @@ impl TopicRecord {
         if let Ok(Some(listed)) = listed {
             return listed.clone();
         }
-        let live = Live {
+        let live = LiveBrokers {
             brokers: self.brokers.max(1),
             stopped: &BTreeSet::new(),
         };
@@ -65,10 +64,10 @@ pub(crate) struct CommittedOffset {
 /// Topic and partition.
 pub(crate) type TopicPartition = (String, i32);
 
-/// Offsets in one record of the journal: a record names its group once, and is read as a whole.
+/// Most offsets in one record of the metadata log: a record names its group once, and is decoded as a whole.
 const OFFSETS_PER_RECORD_MAX: usize = 1_000;
 
-/// How far a transaction is.
+/// State of a transaction, as in Kafka's transaction coordinator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum TransactionStatus {
     Empty,
@@ -115,8 +114,8 @@ fn no_producer_epoch() -> i16 {
 pub(crate) struct TransactionRecord {
     pub producer_id: i64,
     pub producer_epoch: i16,
-    /// The epoch from which the producer itself came to this one, so that it may ask again (KIP-360);
-    /// [`NO_PRODUCER_EPOCH`] if somebody else took its place.
+    /// The previous epoch if the producer bumped it itself, so that its retry is accepted (KIP-360);
+    /// [`NO_PRODUCER_EPOCH`] if another producer fenced it.
     #[serde(default = "no_producer_epoch")]
     pub last_producer_epoch: i16,
     pub timeout_ms: i32,
@@ -131,10 +130,38 @@ pub(crate) struct TransactionRecord {
 /// Whom a client quota is for: entity type to name, `None` being the default of that type.
 pub(crate) type QuotaEntity = BTreeMap<String, Option<String>>;
 
+/// One offset that a group committed. Records hold many of them now ([`MetadataRecord::Offsets`]); metadata logs of
+/// earlier versions have one record each.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SingleOffset {
+    pub group: String,
+    pub topic: String,
+    pub partition: i32,
+    pub at: CommittedOffset,
+}
+
+/// One deleted offset of a group, as [`SingleOffset`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SingleOffsetGone {
+    pub group: String,
+    pub topic: String,
+    pub partition: i32,
+}
+
+/// One offset that a group committed in a transaction, as [`SingleOffset`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SinglePendingOffset {
+    pub group: String,
+    pub producer_id: i64,
+    pub topic: String,
+    pub partition: i32,
+    pub at: CommittedOffset,
+}
+
 /// One change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "t")]
-pub(crate) enum Record {
+pub(crate) enum MetadataRecord {
     Topic(TopicRecord),
     TopicGone {
         name: String,
@@ -147,22 +174,13 @@ pub(crate) enum Record {
     ProducerIds {
         next: i64,
     },
-    Offset {
-        group: String,
-        topic: String,
-        partition: i32,
-        at: CommittedOffset,
-    },
+    Offset(SingleOffset),
     /// Offsets that a group committed together.
     Offsets {
         group: String,
         offsets: Vec<(TopicPartition, CommittedOffset)>,
     },
-    OffsetGone {
-        group: String,
-        topic: String,
-        partition: i32,
-    },
+    OffsetGone(SingleOffsetGone),
     OffsetsGone {
         group: String,
         partitions: Vec<TopicPartition>,
@@ -187,13 +205,7 @@ pub(crate) enum Record {
         member: String,
         at: Option<Box<ConsumerMemberRecord>>,
     },
-    PendingOffset {
-        group: String,
-        producer_id: i64,
-        topic: String,
-        partition: i32,
-        at: CommittedOffset,
-    },
+    PendingOffset(SinglePendingOffset),
     /// Offsets that a group committed together in a transaction.
     PendingOffsets {
         group: String,
@@ -237,7 +249,7 @@ pub(crate) enum Record {
         user: String,
         mechanism: ScramMechanism,
     },
-    /// What the salts of users who do not exist are derived from.
+    /// The secret from which salts of unknown users are derived.
     ImaginarySecret {
         secret: SecretBytes,
     },
@@ -250,8 +262,8 @@ pub(crate) enum Record {
     },
 }
 
-/// What is bounded in number goes into as many records as it takes.
-fn in_records<T>(all: Vec<T>, record: impl Fn(Vec<T>) -> Record) -> Vec<Record> {
+/// Splits entries over as many records as needed, so that each stays small.
+fn in_records<T>(all: Vec<T>, record: impl Fn(Vec<T>) -> MetadataRecord) -> Vec<MetadataRecord> {
     let mut records = Vec::with_capacity(all.len().div_ceil(OFFSETS_PER_RECORD_MAX));
     let mut rest = all.into_iter();
     loop {
@@ -263,7 +275,7 @@ fn in_records<T>(all: Vec<T>, record: impl Fn(Vec<T>) -> Record) -> Vec<Record> 
     }
 }
 
-impl Record {
+impl MetadataRecord {
     /// Offsets that a group commits.
     pub(crate) fn offsets(
         group: &str,
@@ -305,7 +317,7 @@ pub(crate) struct GroupOffsets {
     pub pending: BTreeMap<i64, BTreeMap<TopicPartition, CommittedOffset>>,
 }
 
-/// The sum.
+/// All metadata of a cluster.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct ClusterState {
     pub topics: BTreeMap<String, TopicRecord>,
@@ -319,7 +331,7 @@ pub(crate) struct ClusterState {
     pub transactional_id_bytes: usize,
     pub quotas: BTreeMap<QuotaEntity, BTreeMap<String, f64>>,
     pub stopped_brokers: BTreeSet<i32>,
-    /// Partitions that ever had another leader than their first replica.
+    /// Leaders of partitions that ever had another leader than their first replica.
     pub leaderships: BTreeMap<(Uuid, i32), Leadership>,
     /// What is kept of passwords, by user and mechanism.
     pub users: BTreeMap<String, BTreeMap<ScramMechanism, ScramCredential>>,
@@ -330,164 +342,83 @@ pub(crate) struct ClusterState {
     pub super_users: Arc<BTreeSet<String>>,
 }
 
-impl JournaledState for ClusterState {
-    type Record = Record;
+impl LoggedState for ClusterState {
+    type Record = MetadataRecord;
 
-    fn apply(&mut self, record: Record) {
+    fn apply(&mut self, record: MetadataRecord) {
         match record {
-            Record::Topic(topic) => {
-                self.topics.insert(topic.name.clone(), topic);
-            }
-            Record::TopicGone { name } => self.drop_topic(&name),
-            Record::LogStart {
+            MetadataRecord::Topic(topic) => self.set_topic(topic),
+            MetadataRecord::TopicGone { name } => self.drop_topic(&name),
+            MetadataRecord::LogStart {
                 topic,
                 partition,
                 offset,
-            } => {
-                self.log_starts.insert((topic, partition), offset);
+            } => self.set_log_start((topic, partition), offset),
+            MetadataRecord::ProducerIds { next } => self.next_producer_id = next,
+            MetadataRecord::Offset(one) => {
+                self.commit_offsets(one.group, [((one.topic, one.partition), one.at)]);
             }
-            Record::ProducerIds { next } => self.next_producer_id = next,
-            Record::Offset {
-                group,
-                topic,
-                partition,
-                at,
-            } => {
-                self.offsets
-                    .entry(group)
-                    .or_default()
-                    .committed
-                    .insert((topic, partition), at);
+            MetadataRecord::Offsets { group, offsets } => self.commit_offsets(group, offsets),
+            MetadataRecord::OffsetGone(one) => {
+                self.forget_offsets(&one.group, &[(one.topic, one.partition)]);
             }
-            Record::Offsets { group, offsets } => {
-                let known = &mut self.offsets.entry(group).or_default().committed;
-                known.extend(offsets);
+            MetadataRecord::OffsetsGone { group, partitions } => {
+                self.forget_offsets(&group, &partitions);
             }
-            Record::OffsetGone {
-                group,
-                topic,
-                partition,
-            } => self.forget_offsets(&group, &[(topic, partition)]),
-            Record::OffsetsGone { group, partitions } => self.forget_offsets(&group, &partitions),
-            Record::GroupGone { group } => {
-                self.offsets.remove(&group);
-                self.groups.remove(&group);
-                self.consumer_groups.remove(&group);
+            MetadataRecord::GroupGone { group } => self.drop_group(&group),
+            MetadataRecord::Group { group, at } => self.set_group(group, at),
+            MetadataRecord::ConsumerGroup { group, at } => self.set_consumer_group(group, at),
+            MetadataRecord::ConsumerMember { group, member, at } => {
+                self.set_consumer_member(group, member, at);
             }
-            Record::Group { group, at } => {
-                self.groups.insert(group, at);
+            MetadataRecord::PendingOffset(one) => {
+                let offset = ((one.topic, one.partition), one.at);
+                self.add_pending_offsets(one.group, one.producer_id, [offset]);
             }
-            Record::ConsumerGroup { group, at } => {
-                self.consumer_groups.entry(group).or_default().at = at;
-            }
-            Record::ConsumerMember { group, member, at } => {
-                let members = &mut self.consumer_groups.entry(group).or_default().members;
-                match at {
-                    Some(at) => members.insert(member, *at),
-                    None => members.remove(&member),
-                };
-            }
-            Record::PendingOffset {
-                group,
-                producer_id,
-                topic,
-                partition,
-                at,
-            } => {
-                let pending = &mut self.offsets.entry(group).or_default().pending;
-                pending
-                    .entry(producer_id)
-                    .or_default()
-                    .insert((topic, partition), at);
-            }
-            Record::PendingOffsets {
+            MetadataRecord::PendingOffsets {
                 group,
                 producer_id,
                 offsets,
-            } => {
-                let pending = &mut self.offsets.entry(group).or_default().pending;
-                pending.entry(producer_id).or_default().extend(offsets);
-            }
-            Record::PendingEnd {
+            } => self.add_pending_offsets(group, producer_id, offsets),
+            MetadataRecord::PendingEnd {
                 group,
                 producer_id,
                 is_committed,
-            } => {
-                let offsets = self.offsets.entry(group).or_default();
-                let pending = offsets.pending.remove(&producer_id).unwrap_or_default();
-                if is_committed {
-                    offsets.committed.extend(pending);
-                }
-            }
-            Record::Transaction { id, at } => {
-                let bytes = id.len();
-                if self.transactions.insert(id, at).is_none() {
-                    self.transactional_id_bytes += bytes;
-                }
-            }
-            Record::TransactionGone { id } => {
-                if self.transactions.remove(&id).is_some() {
-                    self.transactional_id_bytes -= id.len();
-                }
-            }
-            Record::Broker { id, is_stopped } => {
-                match is_stopped {
-                    true => self.stopped_brokers.insert(id),
-                    false => self.stopped_brokers.remove(&id),
-                };
-            }
-            Record::Leader {
+            } => self.end_pending_offsets(group, producer_id, is_committed),
+            MetadataRecord::Transaction { id, at } => self.set_transaction(id, at),
+            MetadataRecord::TransactionGone { id } => self.drop_transaction(&id),
+            MetadataRecord::Broker { id, is_stopped } => self.set_broker_stopped(id, is_stopped),
+            MetadataRecord::Leader {
                 topic,
                 partition,
                 at,
-            } => {
-                self.leaderships.insert((topic, partition), at);
-            }
-            Record::Quota { entity, values } if values.is_empty() => {
-                self.quotas.remove(&entity);
-            }
-            Record::Quota { entity, values } => {
-                self.quotas.insert(entity, values);
-            }
-            Record::Scram {
+            } => self.set_leadership((topic, partition), at),
+            MetadataRecord::Quota { entity, values } => self.set_quota(entity, values),
+            MetadataRecord::Scram {
                 user,
                 mechanism,
                 credential,
-            } => {
-                let credentials = self.users.entry(user).or_default();
-                credentials.insert(mechanism, credential);
-            }
-            Record::ScramGone { user, mechanism } => {
-                if let Some(credentials) = self.users.get_mut(&user) {
-                    credentials.remove(&mechanism);
-                    if credentials.is_empty() {
-                        self.users.remove(&user);
-                        // Whoever gets this name later is somebody else.
-                        self.set_super(user, false);
-                    }
-                }
-            }
-            Record::ImaginarySecret { secret } => self.imaginary_secret = Some(secret),
-            Record::Acl(acl) => Arc::make_mut(&mut self.acls).insert(acl),
-            Record::AclGone(acl) => Arc::make_mut(&mut self.acls).remove(&acl),
-            Record::SuperUser { user, is_super } => self.set_super(user, is_super),
+            } => self.set_credential(user, mechanism, credential),
+            MetadataRecord::ScramGone { user, mechanism } => self.drop_credential(user, mechanism),
+            MetadataRecord::ImaginarySecret { secret } => self.imaginary_secret = Some(secret),
+            MetadataRecord::Acl(acl) => Arc::make_mut(&mut self.acls).insert(acl),
+            MetadataRecord::AclGone(acl) => Arc::make_mut(&mut self.acls).remove(&acl),
+            MetadataRecord::SuperUser { user, is_super } => self.set_super(user, is_super),
         }
     }
 
-    fn snapshot(&self) -> Vec<Record> {
-        let mut out = vec![Record::ProducerIds {
+    fn snapshot(&self) -> Vec<MetadataRecord> {
+        let mut out = vec![MetadataRecord::ProducerIds {
             next: self.next_producer_id,
         }];
-        out.extend(self.topics.values().cloned().map(Record::Topic));
-        out.extend(
-            self.log_starts
-                .iter()
-                .map(|((topic, partition), offset)| Record::LogStart {
-                    topic: *topic,
-                    partition: *partition,
-                    offset: *offset,
-                }),
-        );
+        out.extend(self.topics.values().cloned().map(MetadataRecord::Topic));
+        out.extend(self.log_starts.iter().map(|((topic, partition), offset)| {
+            MetadataRecord::LogStart {
+                topic: *topic,
+                partition: *partition,
+                offset: *offset,
+            }
+        }));
         out.extend(self.snapshot_members());
         for (group, offsets) in &self.offsets {
             out.extend(snapshot_group(group, offsets));
@@ -495,32 +426,38 @@ impl JournaledState for ClusterState {
         out.extend(
             self.transactions
                 .iter()
-                .map(|(id, at)| Record::Transaction {
+                .map(|(id, at)| MetadataRecord::Transaction {
                     id: id.clone(),
                     at: at.clone(),
                 }),
         );
-        out.extend(self.stopped_brokers.iter().map(|id| Record::Broker {
-            id: *id,
-            is_stopped: true,
-        }));
         out.extend(
-            self.leaderships
+            self.stopped_brokers
                 .iter()
-                .map(|((topic, partition), at)| Record::Leader {
-                    topic: *topic,
-                    partition: *partition,
-                    at: *at,
+                .map(|id| MetadataRecord::Broker {
+                    id: *id,
+                    is_stopped: true,
                 }),
         );
-        out.extend(self.quotas.iter().map(|(entity, values)| Record::Quota {
-            entity: entity.clone(),
-            values: values.clone(),
+        out.extend(self.leaderships.iter().map(|((topic, partition), at)| {
+            MetadataRecord::Leader {
+                topic: *topic,
+                partition: *partition,
+                at: *at,
+            }
         }));
+        out.extend(
+            self.quotas
+                .iter()
+                .map(|(entity, values)| MetadataRecord::Quota {
+                    entity: entity.clone(),
+                    values: values.clone(),
+                }),
+        );
         for (user, credentials) in &self.users {
             let records = credentials
                 .iter()
-                .map(|(mechanism, credential)| Record::Scram {
+                .map(|(mechanism, credential)| MetadataRecord::Scram {
                     user: user.clone(),
                     mechanism: *mechanism,
                     credential: credential.clone(),
@@ -528,20 +465,143 @@ impl JournaledState for ClusterState {
             out.extend(records);
         }
         let secret = self.imaginary_secret.clone();
-        out.extend(secret.map(|secret| Record::ImaginarySecret { secret }));
-        out.extend(self.acls.iter().map(Record::Acl));
-        out.extend(self.super_users.iter().map(|user| Record::SuperUser {
-            user: user.clone(),
-            is_super: true,
-        }));
+        out.extend(secret.map(|secret| MetadataRecord::ImaginarySecret { secret }));
+        out.extend(self.acls.iter().map(MetadataRecord::Acl));
+        out.extend(
+            self.super_users
+                .iter()
+                .map(|user| MetadataRecord::SuperUser {
+                    user: user.clone(),
+                    is_super: true,
+                }),
+        );
         out
     }
 }
 
+/// What each record changes.
 impl ClusterState {
-    /// Whether anything is known of the members that a group has or had.
-    pub(crate) fn knows_group(&self, group: &str) -> bool {
-        self.groups.contains_key(group) || self.consumer_groups.contains_key(group)
+    fn set_topic(&mut self, topic: TopicRecord) {
+        self.topics.insert(topic.name.clone(), topic);
+    }
+
+    fn set_log_start(&mut self, partition: (Uuid, i32), offset: i64) {
+        self.log_starts.insert(partition, offset);
+    }
+
+    fn commit_offsets(
+        &mut self,
+        group: String,
+        offsets: impl IntoIterator<Item = (TopicPartition, CommittedOffset)>,
+    ) {
+        let known = self.offsets.entry(group).or_default();
+        known.committed.extend(offsets);
+    }
+
+    fn forget_offsets(&mut self, group: &str, partitions: &[TopicPartition]) {
+        if let Some(offsets) = self.offsets.get_mut(group) {
+            for partition in partitions {
+                offsets.committed.remove(partition);
+            }
+        }
+    }
+
+    fn add_pending_offsets(
+        &mut self,
+        group: String,
+        producer_id: i64,
+        offsets: impl IntoIterator<Item = (TopicPartition, CommittedOffset)>,
+    ) {
+        let pending = &mut self.offsets.entry(group).or_default().pending;
+        pending.entry(producer_id).or_default().extend(offsets);
+    }
+
+    fn end_pending_offsets(&mut self, group: String, producer_id: i64, is_committed: bool) {
+        let offsets = self.offsets.entry(group).or_default();
+        let pending = offsets.pending.remove(&producer_id).unwrap_or_default();
+        if is_committed {
+            offsets.committed.extend(pending);
+        }
+    }
+
+    fn set_group(&mut self, group: String, at: GroupRecord) {
+        self.groups.insert(group, at);
+    }
+
+    fn set_consumer_group(&mut self, group: String, at: ConsumerGroupRecord) {
+        self.consumer_groups.entry(group).or_default().at = at;
+    }
+
+    fn set_consumer_member(
+        &mut self,
+        group: String,
+        member: String,
+        at: Option<Box<ConsumerMemberRecord>>,
+    ) {
+        let members = &mut self.consumer_groups.entry(group).or_default().members;
+        match at {
+            Some(at) => members.insert(member, *at),
+            None => members.remove(&member),
+        };
+    }
+
+    fn drop_group(&mut self, group: &str) {
+        self.offsets.remove(group);
+        self.groups.remove(group);
+        self.consumer_groups.remove(group);
+    }
+
+    fn set_transaction(&mut self, id: String, at: TransactionRecord) {
+        let bytes = id.len();
+        if self.transactions.insert(id, at).is_none() {
+            self.transactional_id_bytes += bytes;
+        }
+    }
+
+    fn drop_transaction(&mut self, id: &str) {
+        if self.transactions.remove(id).is_some() {
+            self.transactional_id_bytes -= id.len();
+        }
+    }
+
+    fn set_broker_stopped(&mut self, id: i32, is_stopped: bool) {
+        match is_stopped {
+            true => self.stopped_brokers.insert(id),
+            false => self.stopped_brokers.remove(&id),
+        };
+    }
+
+    fn set_leadership(&mut self, partition: (Uuid, i32), at: Leadership) {
+        self.leaderships.insert(partition, at);
+    }
+
+    fn set_quota(&mut self, entity: QuotaEntity, values: BTreeMap<String, f64>) {
+        match values.is_empty() {
+            true => self.quotas.remove(&entity),
+            false => self.quotas.insert(entity, values),
+        };
+    }
+
+    fn set_credential(
+        &mut self,
+        user: String,
+        mechanism: ScramMechanism,
+        credential: ScramCredential,
+    ) {
+        let credentials = self.users.entry(user).or_default();
+        credentials.insert(mechanism, credential);
+    }
+
+    fn drop_credential(&mut self, user: String, mechanism: ScramMechanism) {
+        let Some(credentials) = self.users.get_mut(&user) else {
+            return;
+        };
+        credentials.remove(&mechanism);
+        if credentials.is_empty() {
+            self.users.remove(&user);
+            // A user who is created with this name later is a different one.
+            self.set_super(user, false);
+        }
     }
 
     fn set_super(&mut self, user: String, is_super: bool) {
@@ -553,35 +613,6 @@ impl ClusterState {
             true => super_users.insert(user),
             false => super_users.remove(&user),
         };
-    }
-
-    fn snapshot_members(&self) -> Vec<Record> {
-        let classic = self.groups.iter().map(|(group, at)| Record::Group {
-            group: group.clone(),
-            at: at.clone(),
-        });
-        let mut out: Vec<Record> = classic.collect();
-        for (group, state) in &self.consumer_groups {
-            out.push(Record::ConsumerGroup {
-                group: group.clone(),
-                at: state.at.clone(),
-            });
-            let member = |(member, at): (&String, &ConsumerMemberRecord)| Record::ConsumerMember {
-                group: group.clone(),
-                member: member.clone(),
-                at: Some(Box::new(at.clone())),
-            };
-            out.extend(state.members.iter().map(member));
-        }
-        out
-    }
-
-    fn forget_offsets(&mut self, group: &str, partitions: &[TopicPartition]) {
-        if let Some(offsets) = self.offsets.get_mut(group) {
-            for partition in partitions {
-                offsets.committed.remove(partition);
-            }
-        }
     }
 
     fn drop_topic(&mut self, name: &str) {
@@ -600,9 +631,38 @@ impl ClusterState {
             transaction.partitions.retain(|(topic, _)| topic != name);
         }
     }
+}
 
-    /// Ends of transactional ids that have nothing open and were silent since `before_ms`.
-    pub(crate) fn expired_transactions(&self, before_ms: i64) -> Vec<Record> {
+impl ClusterState {
+    /// Whether anything is known of the members that a group has or had.
+    pub(crate) fn knows_group(&self, group: &str) -> bool {
+        self.groups.contains_key(group) || self.consumer_groups.contains_key(group)
+    }
+
+    fn snapshot_members(&self) -> Vec<MetadataRecord> {
+        let classic = self.groups.iter().map(|(group, at)| MetadataRecord::Group {
+            group: group.clone(),
+            at: at.clone(),
+        });
+        let mut out: Vec<MetadataRecord> = classic.collect();
+        for (group, state) in &self.consumer_groups {
+            out.push(MetadataRecord::ConsumerGroup {
+                group: group.clone(),
+                at: state.at.clone(),
+            });
+            let member =
+                |(member, at): (&String, &ConsumerMemberRecord)| MetadataRecord::ConsumerMember {
+                    group: group.clone(),
+                    member: member.clone(),
+                    at: Some(Box::new(at.clone())),
+                };
+            out.extend(state.members.iter().map(member));
+        }
+        out
+    }
+
+    /// Removals of transactional ids without an open transaction that have not been used since `before_ms`.
+    pub(crate) fn expired_transactions(&self, before_ms: i64) -> Vec<MetadataRecord> {
         let is_expired = |record: &TransactionRecord| {
             let is_open = matches!(
                 record.status,
@@ -617,7 +677,7 @@ impl ClusterState {
             .iter()
             .filter(|(_, record)| is_expired(record));
         expired
-            .map(|(id, _)| Record::TransactionGone { id: id.clone() })
+            .map(|(id, _)| MetadataRecord::TransactionGone { id: id.clone() })
             .collect()
     }
 
@@ -653,15 +713,19 @@ impl ClusterState {
     }
 }
 
-fn snapshot_group(group: &str, offsets: &GroupOffsets) -> Vec<Record> {
+fn snapshot_group(group: &str, offsets: &GroupOffsets) -> Vec<MetadataRecord> {
     let all = |offsets: &BTreeMap<TopicPartition, CommittedOffset>| {
         let each = offsets.iter();
         each.map(|(partition, at)| (partition.clone(), at.clone()))
             .collect()
     };
-    let mut out = Record::offsets(group, all(&offsets.committed));
+    let mut out = MetadataRecord::offsets(group, all(&offsets.committed));
     for (producer_id, pending) in &offsets.pending {
-        out.extend(Record::pending_offsets(group, *producer_id, all(pending)));
+        out.extend(MetadataRecord::pending_offsets(
+            group,
+            *producer_id,
+            all(pending),
+        ));
     }
     out
 }

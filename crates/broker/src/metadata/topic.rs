@@ -1,28 +1,22 @@
-//! Topics of a cluster: the running side of what the journal keeps.
+//! The topics of a cluster in memory: settings and partitions of those in the metadata log.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use uuid::Uuid;
 
-use crate::{
-    counters::{Lazy, TopicCounters},
-    log::partition::{Partition, PartitionContext},
-    metadata::{
-        directory::clear_strays,
-        journal::Journal,
-        state::{ClusterState, TopicRecord},
-        topic_config::TopicSettings,
-    },
-    process::Process,
-    spec::ClusterSpec,
-};
+use crate::counters::{Lazy, TopicCounters};
+use crate::log::partition::{Partition, PartitionContext};
+use crate::metadata::directory::clear_strays;
+use crate::metadata::metadata_log::MetadataLog;
+use crate::metadata::state::{ClusterState, TopicRecord};
+use crate::metadata::topic_config::TopicSettings;
+use crate::process::Process;
+use crate::spec::ClusterSpec;
 
-mod housekeeping;
+mod log_tasks;
 
 /// Longest topic name (Kafka: 249, so that partition directories stay below 255).
 const TOPIC_NAME_CHARS_MAX: usize = 249;
@@ -74,15 +68,16 @@ pub(crate) struct Topics {
     maps: RwLock<Maps>,
     /// Made anew when asked for after a change.
     sizes: Mutex<Option<Arc<TopicSizes>>>,
-    /// Names of topics whose directories are about to go: not free yet.
+    /// Names of topics whose directories are being removed: not yet free.
     deleting: Mutex<HashSet<String>>,
-    /// Held while a topic of the journal is taken up, and while one is changed in both places.
-    taking_up: Mutex<()>,
+    /// Held while a change of the metadata log is applied to the topics here, so that changes are applied in
+    /// order.
+    changes: Mutex<()>,
     dir: PathBuf,
     context: PartitionContext,
 }
 
-/// What the disk and the journal say of partitions.
+/// What is known of partitions before their logs are opened.
 #[derive(Default)]
 struct Found {
     /// Offsets below which records were deleted on request.
@@ -96,10 +91,10 @@ fn partition_dir_name(topic: &str, partition: i32) -> String {
 }
 
 impl Topics {
-    /// Takes up the topics of the journal; directories of others are cleared away.
+    /// Opens the topics of the metadata log; directories of other topics are set aside.
     pub(crate) fn open(
         dir: &Path,
-        journal: &Journal<ClusterState>,
+        metadata_log: &MetadataLog<ClusterState>,
         context: PartitionContext,
         process: &Process,
         spec: &ClusterSpec,
@@ -108,11 +103,11 @@ impl Topics {
             maps: RwLock::default(),
             sizes: Mutex::default(),
             deleting: Mutex::default(),
-            taking_up: Mutex::default(),
+            changes: Mutex::default(),
             dir: dir.to_owned(),
             context,
         };
-        let (records, starts) = journal.read(|state| {
+        let (records, starts) = metadata_log.read(|state| {
             (
                 state.topics.values().cloned().collect::<Vec<_>>(),
                 state.log_starts.clone(),
@@ -159,7 +154,7 @@ impl Topics {
             .collect()
     }
 
-    /// Takes up a topic of the journal that has nothing on the disk.
+    /// Adds a topic of the metadata log that has nothing on disk yet.
     pub(crate) fn add(&self, record: &TopicRecord, spec: &ClusterSpec) -> Arc<Topic> {
         self.insert(record, &Found::default(), spec)
     }
@@ -173,7 +168,7 @@ impl Topics {
         *partitions = Arc::new(grown);
     }
 
-    /// Takes a topic off the list.
+    /// Removes a topic.
     pub(crate) fn remove(&self, topic: &Topic) {
         {
             let mut maps = self.maps.write();
@@ -183,17 +178,18 @@ impl Topics {
         self.note_change();
     }
 
-    /// Held while a topic of the journal is taken up, and while one is changed in both places.
-    pub(crate) fn take_up(&self) -> MutexGuard<'_, ()> {
-        self.taking_up.lock()
+    /// Held while a change of the metadata log is applied to the topics here, so that changes are applied in
+    /// order.
+    pub(crate) fn lock_changes(&self) -> MutexGuard<'_, ()> {
+        self.changes.lock()
     }
 
-    /// Whether the directories of a topic of this name are about to go.
+    /// Whether the directories of a topic of this name are being removed.
     pub(crate) fn is_deleting(&self, name: &str) -> bool {
         self.deleting.lock().contains(name)
     }
 
-    /// Has a name be taken until its directories are gone. Returns whether it was free.
+    /// Reserves a name until its directories are removed. Returns whether it was free.
     pub(crate) fn note_deleting(&self, name: &str) -> bool {
         self.deleting.lock().insert(name.to_owned())
     }

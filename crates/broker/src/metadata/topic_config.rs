@@ -1,13 +1,13 @@
 //! Topic settings: one table with names, types and defaults (Apache Kafka 3.9 and 4.1, "Topic Configs"; which
-//! release has which is told by `release.rs`), and the values that the broker acts on.
+//! release has which `release.rs` knows), and the values that the broker acts on.
 
 use std::collections::BTreeMap;
 
-use crate::{
-    log::{LogOptions, batch::COMPRESSION_ZSTD, record::Compression},
-    release::Release,
-    spec::ClusterSpec,
-};
+use crate::log::LogOptions;
+use crate::log::batch::COMPRESSION_ZSTD;
+use crate::log::record::Compression;
+use crate::release::Release;
+use crate::spec::ClusterSpec;
 
 /// Type numbers of DescribeConfigs (KIP-569).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

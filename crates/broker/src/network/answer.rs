@@ -1,20 +1,20 @@
 //! Answers are written to connections: bytes from memory, records from files.
 
-use std::{fs::File, io, os::unix::fs::FileExt, sync::Arc, time::Duration};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::{
-    io::{AsyncWriteExt, Interest},
-    net::TcpStream,
-};
+use tokio::io::{AsyncWriteExt, Interest};
+use tokio::net::TcpStream;
 
-use crate::{
-    log::region::FileRegion,
-    network::stream::Stream,
-    protocol::answer::{Answer, Part},
-};
+use crate::log::file_records::FileRecords;
+use crate::network::stream::Stream;
+use crate::protocol::answer::{Answer, Part};
 
-/// Bytes of a file that are sent, or copied, at a time: what one connection may hold up others for.
+/// Bytes of a file that are sent or copied at a time, before other connections get the thread.
 const CHUNK_BYTES: usize = 256 << 10;
 
 /// A client that takes nothing of its answer for this long is disconnected.
@@ -29,8 +29,8 @@ pub(super) async fn write(answer: &Answer, stream: &mut Stream) -> io::Result<()
     for part in answer.parts() {
         match (part, &mut *stream) {
             (Part::Bytes(bytes), stream) => write_bytes(bytes, stream).await?,
-            (Part::Region(region), Stream::Plain(socket)) => send(region, socket).await?,
-            (Part::Region(region), stream) => copy(region, stream).await?,
+            (Part::Records(records), Stream::Plain(socket)) => send(records, socket).await?,
+            (Part::Records(records), stream) => copy(records, stream).await?,
         }
     }
     // TLS may keep the end of what was written.
@@ -61,13 +61,13 @@ async fn write_bytes(bytes: &[u8], stream: &mut Stream) -> io::Result<()> {
 }
 
 /// Lets the kernel send the bytes from its page cache, without a copy in this process.
-async fn send(region: &FileRegion, socket: &TcpStream) -> io::Result<()> {
-    let (mut at, mut left) = (region.position, region.length);
+async fn send(records: &FileRecords, socket: &TcpStream) -> io::Result<()> {
+    let (mut at, mut left) = (records.position, records.length);
     while left > 0 {
         let want = left.min(CHUNK_BYTES);
-        warm(&region.file, at, want).await?;
+        warm(&records.file, at, want).await?;
         let sending = socket.async_io(Interest::WRITABLE, || {
-            let sent = rustix::fs::sendfile(socket, &region.file, Some(&mut at), want);
+            let sent = rustix::fs::sendfile(socket, &records.file, Some(&mut at), want);
             Ok(sent?)
         });
         let sent = in_time(sending).await?;
@@ -80,14 +80,14 @@ async fn send(region: &FileRegion, socket: &TcpStream) -> io::Result<()> {
 }
 
 /// Copies the bytes through memory, a little at a time.
-async fn copy(region: &FileRegion, stream: &mut Stream) -> io::Result<()> {
-    let (mut at, mut left) = (region.position, region.length);
+async fn copy(records: &FileRecords, stream: &mut Stream) -> io::Result<()> {
+    let (mut at, mut left) = (records.position, records.length);
     let mut chunk = BytesMut::new();
     while left > 0 {
         let want = left.min(CHUNK_BYTES);
-        warm(&region.file, at, want).await?;
+        warm(&records.file, at, want).await?;
         chunk.resize(want, 0);
-        region.file.read_exact_at(&mut chunk, at)?;
+        records.file.read_exact_at(&mut chunk, at)?;
         write_bytes(&chunk, stream).await?;
         at += want as u64;
         left -= want;
@@ -95,7 +95,8 @@ async fn copy(region: &FileRegion, stream: &mut Stream) -> io::Result<()> {
     Ok(())
 }
 
-/// Has the disk read what is not in memory, so that whoever shares this thread does not wait for it.
+/// Reads what is not in the page cache on a blocking thread, so that other connections of this thread do not
+/// wait for the disk.
 async fn warm(file: &Arc<File>, position: u64, length: usize) -> io::Result<()> {
     if is_cached(file, position)? && is_cached(file, position + length as u64 - 1)? {
         return Ok(());
@@ -116,7 +117,7 @@ fn is_cached(file: &File, position: u64) -> io::Result<bool> {
     match preadv2(file, buffer, position, ReadWriteFlags::NOWAIT) {
         Ok(_) => Ok(true),
         Err(Errno::AGAIN) => Ok(false),
-        // A file system that cannot tell is asked the ordinary way.
+        // On file systems that do not support this, an ordinary read.
         Err(Errno::OPNOTSUPP | Errno::INTR) => Ok(true),
         Err(error) => Err(error.into()),
     }

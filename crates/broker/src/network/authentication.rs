@@ -1,24 +1,20 @@
-//! The first words of a connection whose listener wants to know who it is.
+//! Authentication of connections at SASL listeners.
 
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
 
-use crate::{
-    counters,
-    network::{
-        listener::{ConnectionError, read_frame, write},
-        stream::Stream,
-    },
-    protocol::{AuthenticationError, Authenticator, Context, Session, Step},
-    security::error::SaslError,
-    spec::security::SaslSpec,
-};
+use crate::counters;
+use crate::network::listener::{ConnectionError, read_frame, write};
+use crate::network::stream::Stream;
+use crate::protocol::{AuthenticationError, Authenticator, Context, Session, Step};
+use crate::security::error::SaslError;
+use crate::spec::security::SaslSpec;
 
-/// Largest frame before somebody has authenticated (Kafka's `sasl.server.max.receive.size`).
+/// Largest frame before authentication (Kafka's `sasl.server.max.receive.size`).
 const FRAME_BYTES_MAX: usize = 512 << 10;
-/// Who has not authenticated within this time is disconnected.
+/// A client that has not authenticated within this time is disconnected.
 const TIME_MAX: Duration = Duration::from_secs(60);
 /// A refusal takes this long, whatever it was that was wrong (Kafka's
 /// `connection.failed.authentication.delay.ms`). It also hides how long the check took.
@@ -30,7 +26,7 @@ pub(crate) struct Renewal<'a> {
     pub frame: Bytes,
 }
 
-/// Lets the client authenticate, and sets the user of the connection. `None`: it has gone.
+/// Authenticates the client and sets the user of the connection. `None`: the client disconnected.
 pub(crate) async fn authenticate(
     context: &mut Context,
     stream: &mut Stream,

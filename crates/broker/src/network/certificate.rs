@@ -1,20 +1,20 @@
 //! The host's own certificate authority, and the certificates that it makes for listeners.
 
-use std::{
-    fs::Permissions,
-    io,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-};
+use std::fs::Permissions;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose,
 };
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use time::OffsetDateTime;
 
-use crate::{error::HostError, log::disk::Disk};
+use crate::error::HostError;
+use crate::log::disk::Disk;
 
 /// The authority's certificate, for clients to trust.
 pub(crate) const CA_FILE: &str = "ca.pem";
@@ -23,7 +23,7 @@ const CA_KEY_FILE: &str = "ca.key";
 /// The certificate is for everybody.
 const CA_MODE: u32 = 0o644;
 const DAY_MS: i64 = 86_400_000;
-/// Clients have to be told when it changes, so it lasts.
+/// Clients have to install it anew when it changes, so it is valid for long.
 const CA_LIFETIME_MS: i64 = 3_650 * DAY_MS;
 /// Of a listener's certificate.
 pub(crate) const LIFETIME_MS: i64 = 90 * DAY_MS;
@@ -37,7 +37,7 @@ pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
 }
 
-/// A certificate, those that vouch for it, and its key.
+/// A certificate chain and its key.
 pub(crate) struct Identity {
     pub chain: Vec<CertificateDer<'static>>,
     pub key: PrivateKeyDer<'static>,

@@ -1,14 +1,14 @@
-//! Connections from inside the process: whoever runs the host administers a cluster in Kafka's own protocol.
+//! Connections from inside the process, for the program that runs the host to administer a cluster with
+//! Kafka's own protocol.
 
 use std::sync::Arc;
 
 use tokio::io::DuplexStream;
 
-use crate::{
-    cluster::Cluster,
-    network::{listener, stream::Stream},
-    protocol::Context,
-};
+use crate::cluster::Cluster;
+use crate::network::listener;
+use crate::network::stream::Stream;
+use crate::protocol::Context;
 
 /// Bytes that one end of a connection writes before the other has to read.
 const BUFFER_BYTES: usize = 64 << 10;

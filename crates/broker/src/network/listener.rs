@@ -1,33 +1,30 @@
 //! Listeners and connections.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesOrdered};
-use tokio::{
-    io::AsyncReadExt,
-    net::{TcpListener, TcpStream},
-    time::Instant,
-};
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesOrdered;
+use futures_util::{FutureExt, StreamExt};
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    cluster::{Cluster, Endpoint},
-    counters,
-    error::HostError,
-    network::{
-        answer,
-        authentication::{Renewal, authenticate},
-        shared_port::{Registration, SharedPort},
-        stream::Stream,
-        tls::{self, Names, Tls, TlsError},
-    },
-    protocol::{self, AuthenticationError, Context, ProtocolError, Reply},
-    spec::{
-        Bind, ListenerSpec,
-        security::{SaslSpec, SecurityProtocol},
-    },
-};
+use crate::cluster::{Cluster, Endpoint};
+use crate::counters;
+use crate::error::HostError;
+use crate::network::answer;
+use crate::network::authentication::{Renewal, authenticate};
+use crate::network::shared_port::{Registration, SharedPort};
+use crate::network::stream::Stream;
+use crate::network::tls::{self, Names, Tls, TlsError};
+use crate::protocol::{self, AuthenticationError, Context, ProtocolError, Reply, Session};
+use crate::spec::security::{SaslSpec, SecurityProtocol};
+use crate::spec::{Bind, ListenerSpec};
 
 /// Largest request in bytes (Kafka's `socket.request.max.bytes`).
 const FRAME_BYTES_MAX: usize = 100 << 20;
@@ -46,8 +43,8 @@ const READ_STEP_BYTES: usize = 1 << 20;
 /// A pause after accepting failed for want of descriptors.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// What connections of one listener have in common.
-pub(crate) struct Door {
+/// One listener, as its connections see it.
+pub(crate) struct Listener {
     broker_id: i32,
     name: Arc<str>,
     bind: Bind,
@@ -60,8 +57,8 @@ pub(crate) struct Door {
     stop: CancellationToken,
 }
 
-impl Door {
-    /// What its handshakes are made with.
+impl Listener {
+    /// TLS of the host, for its handshakes.
     pub(crate) fn tls(&self) -> Result<&Arc<Tls>, TlsError> {
         self.tls.as_ref().ok_or(TlsError::Absent)
     }
@@ -72,7 +69,7 @@ impl Door {
     }
 }
 
-/// What connections come from.
+/// Where connections are accepted from.
 #[derive(Clone)]
 enum Socket {
     Own(Arc<TcpListener>),
@@ -86,10 +83,10 @@ pub(crate) struct Ports {
     pub shared_port: Option<Arc<SharedPort>>,
 }
 
-/// A bound listener.
+/// A listener with its socket.
 #[derive(Clone)]
-pub(crate) struct Listening {
-    door: Arc<Door>,
+pub(crate) struct BoundListener {
+    listener: Arc<Listener>,
     socket: Socket,
     advertised_host: Arc<str>,
 }
@@ -109,7 +106,7 @@ fn bind_socket(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     Ok((socket, local_address))
 }
 
-/// Listens; also says where.
+/// Binds; returns the socket and its address.
 pub(crate) fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), HostError> {
     bind_socket(address).map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => HostError::AddressInUse { address },
@@ -117,7 +114,7 @@ pub(crate) fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Hos
     })
 }
 
-impl Listening {
+impl BoundListener {
     /// Binds; nothing is accepted before [`accept`].
     pub(crate) fn bind(
         broker_id: i32,
@@ -154,7 +151,7 @@ impl Listening {
             Bind::Address(address) => Some(address.ip()),
             Bind::SharedPort => None,
         };
-        let door = Door {
+        let listener = Listener {
             broker_id,
             name: spec.name.as_str().into(),
             bind: spec.bind,
@@ -169,92 +166,91 @@ impl Listening {
             stop: CancellationToken::new(),
         };
         Self {
-            door: Arc::new(door),
+            listener: Arc::new(listener),
             socket,
             advertised_host: spec.advertised_host.as_str().into(),
         }
     }
 
-    /// This listener if it is as specified, or one that takes over its socket; `None` if it listens
-    /// elsewhere.
+    /// This listener if it is as specified, or a new one with its socket; `None` if it listens elsewhere.
     pub(crate) fn adapt(&self, broker_id: i32, spec: &ListenerSpec) -> Option<Self> {
-        let door = &self.door;
-        let is_named = door.broker_id == broker_id && *door.name == *spec.name;
+        let listener = &self.listener;
+        let is_named = listener.broker_id == broker_id && *listener.name == *spec.name;
         let is_here = match spec.bind {
             Bind::Address(address) => address.port() != 0 || is_named,
             Bind::SharedPort => self
                 .advertised_host
                 .eq_ignore_ascii_case(&spec.advertised_host),
         };
-        if door.bind != spec.bind || !is_here {
+        if listener.bind != spec.bind || !is_here {
             return None;
         }
-        let (socket, tls) = (self.socket.clone(), door.tls.clone());
-        let next = Self::new(broker_id, spec, socket, door.local_address, tls);
+        let (socket, tls) = (self.socket.clone(), listener.tls.clone());
+        let next = Self::new(broker_id, spec, socket, listener.local_address, tls);
         let is_unchanged = is_named
-            && door.security == spec.security
-            && door.sasl == spec.sasl
-            && door.names == next.door.names;
+            && listener.security == spec.security
+            && listener.sasl == spec.sasl
+            && listener.names == next.listener.names;
         Some(if is_unchanged { self.clone() } else { next })
     }
 
     pub(crate) fn endpoint(&self, spec: &ListenerSpec) -> Endpoint {
         let port = match (&self.socket, spec.advertised_port) {
-            (Socket::Own(_), 0) => self.door.local_address.port(),
+            (Socket::Own(_), 0) => self.listener.local_address.port(),
             (Socket::Shared(registration), 0) => registration.port().advertised_port,
             (_, port) => port,
         };
         Endpoint {
-            broker_id: self.door.broker_id,
-            listener: self.door.name.clone(),
+            broker_id: self.listener.broker_id,
+            listener: self.listener.name.clone(),
             host: spec.advertised_host.clone(),
             port,
-            local_address: self.door.local_address,
+            local_address: self.listener.local_address,
         }
     }
 
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.door, &other.door)
+        Arc::ptr_eq(&self.listener, &other.listener)
     }
 
     /// Stops accepting and closes the connections that came through it.
     pub(crate) fn close(&self) {
-        self.door.stop.cancel();
+        self.listener.stop.cancel();
     }
 }
 
-/// Starts taking connections.
-pub(super) fn accept(cluster: &Arc<Cluster>, listening: &Listening) {
-    let socket = match &listening.socket {
+/// Starts accepting connections.
+pub(super) fn accept(cluster: &Arc<Cluster>, bound: &BoundListener) {
+    let socket = match &bound.socket {
         Socket::Own(socket) => socket.clone(),
-        Socket::Shared(registration) => return registration.lead_to(cluster, &listening.door),
+        Socket::Shared(registration) => return registration.route_to(cluster, &bound.listener),
     };
-    let door = listening.door.clone();
+    let listener = bound.listener.clone();
     let guard = cluster.process().vital.guard("a listener of a cluster");
-    let leads_to = Arc::downgrade(cluster);
-    // Not a function of its own: its arguments would be kept twice for each listener at rest.
+    let weak_cluster = Arc::downgrade(cluster);
+    // Not a function of its own: its arguments would be stored twice for each idle listener.
     let accepting = async move {
         let _guard = &guard;
         loop {
             let accepted = tokio::select! {
                 // First, so that nothing is taken from a listener that took over the socket.
                 biased;
-                () = door.stop.cancelled() => return,
+                () = listener.stop.cancelled() => return,
                 accepted = socket.accept() => accepted,
             };
             let (stream, peer) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    tracing::warn!(%error, address = %door.local_address, "cannot accept");
+                    tracing::warn!(%error, address = %listener.local_address, "cannot accept");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             };
-            let Some(cluster) = leads_to.upgrade() else {
+            let Some(cluster) = weak_cluster.upgrade() else {
                 return;
             };
-            admit(cluster, door.clone(), peer, |cluster, door| {
-                open(cluster, door, stream)
+            admit(cluster, listener.clone(), peer, |cluster, listener| {
+                open(cluster, listener, stream)
             });
         }
     };
@@ -264,25 +260,25 @@ pub(super) fn accept(cluster: &Arc<Cluster>, listening: &Listening) {
 
 async fn open(
     cluster: Arc<Cluster>,
-    door: Arc<Door>,
+    listener: Arc<Listener>,
     stream: TcpStream,
 ) -> Result<Stream, TlsError> {
     stream.set_nodelay(true).map_err(TlsError::Handshake)?;
-    if !door.security.has_tls() {
+    if !listener.security.has_tls() {
         return Ok(Stream::Plain(stream));
     }
     let now_ms = cluster.now_ms();
     // On the heap, so that connections without TLS need no room for it.
-    let accepting = Box::pin(door.tls()?.accept(stream, &door.names, now_ms));
+    let accepting = Box::pin(listener.tls()?.accept(stream, &listener.names, now_ms));
     Ok(Stream::Tls(Box::new(accepting.await?)))
 }
 
 /// Serves a connection that came through this listener, if there is room for it, once it is open.
 pub(crate) fn admit<F>(
     cluster: Arc<Cluster>,
-    door: Arc<Door>,
+    listener: Arc<Listener>,
     peer: SocketAddr,
-    open: impl FnOnce(Arc<Cluster>, Arc<Door>) -> F + Send + 'static,
+    open: impl FnOnce(Arc<Cluster>, Arc<Listener>) -> F + Send + 'static,
 ) where
     F: Future<Output = Result<Stream, TlsError>> + Send,
 {
@@ -291,14 +287,19 @@ pub(crate) fn admit<F>(
     }
     let tasks = cluster.tasks().clone();
     tasks.spawn(async move {
-        let place = Place(cluster);
-        let counters = place.0.counters();
+        let slot = ConnectionSlot(cluster);
+        let counters = slot.0.counters();
         let connection = async {
-            let opened = open(place.0.clone(), door.clone()).await;
+            let opened = open(slot.0.clone(), listener.clone()).await;
             let mut stream =
                 opened.inspect_err(|_| counters::add(&counters.handshakes_failed, 1))?;
-            let context = Context::new(place.0.clone(), door.broker_id, door.name.clone(), peer);
-            let sasl = door.security.has_sasl().then_some(&door.sasl);
+            let context = Context::new(
+                slot.0.clone(),
+                listener.broker_id,
+                listener.name.clone(),
+                peer,
+            );
+            let sasl = listener.security.has_sasl().then_some(&listener.sasl);
             let served = serve(context, sasl, &mut stream).await;
             if let Err(ConnectionError::FrameSize(_)) = served {
                 counters::add(&counters.connections_malformed, 1);
@@ -306,17 +307,17 @@ pub(crate) fn admit<F>(
             stream.close().await;
             served
         };
-        if let Some(Err(error)) = door.stop.run_until_cancelled(connection).await {
+        if let Some(Err(error)) = listener.stop.run_until_cancelled(connection).await {
             let error = tls::error_text(&error);
             tracing::debug!(error, %peer, "connection closed");
         }
     });
 }
 
-/// A counted connection; counted out when dropped.
-struct Place(Arc<Cluster>);
+/// A counted connection: the count goes down when this is dropped.
+struct ConnectionSlot(Arc<Cluster>);
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.0.give_connection_back();
     }
@@ -355,9 +356,7 @@ pub(crate) async fn serve(
     let mut pending = Pending::new();
     let mut session = None;
     if let Some(sasl) = sasl {
-        let authenticating = authenticate(&mut context, stream, &mut buffer, sasl, None);
-        // On the heap, so that connections do not keep room for it.
-        session = Box::pin(authenticating).await?;
+        session = authenticate_boxed(&mut context, stream, &mut buffer, sasl, None).await?;
         if session.is_none() {
             return Ok(());
         }
@@ -372,27 +371,23 @@ pub(crate) async fn serve(
             frame = read_frame(stream, &mut buffer, FRAME_BYTES_MAX), if pending.len() < PENDING_MAX => frame?,
         };
         let Some(frame) = frame else { return Ok(()) };
-        cluster.note_use();
+        cluster.mark_used();
         if let (Some(old), Some(sasl)) = (&session, sasl) {
             let now = Instant::now();
             if protocol::is_handshake(&frame) && old.may_renew(now) {
                 drain(stream, &mut pending).await?;
-                let renewal = Renewal {
+                let renewal = Some(Renewal {
                     session: old,
                     frame,
-                };
-                let renewal = Some(renewal);
-                let renewing = authenticate(&mut context, stream, &mut buffer, sasl, renewal);
-                session = Box::pin(renewing).await?;
+                });
+                session =
+                    authenticate_boxed(&mut context, stream, &mut buffer, sasl, renewal).await?;
                 if session.is_none() {
                     return Ok(());
                 }
                 continue;
             }
-            if old.is_expired(now) {
-                counters::add(&cluster.counters().sessions_expired, 1);
-                return Err(ConnectionError::Expired);
-            }
+            refuse_expired(&cluster, old, now)?;
         }
         if !protocol::is_produce(&frame) {
             drain(stream, &mut pending).await?;
@@ -400,12 +395,10 @@ pub(crate) async fn serve(
         let reply = tokio::select! {
             biased;
             reply = protocol::handle(&mut context, frame) => reply,
-            // Looked at whatever the request has used up of what tasks may do at a time.
+            // Polled even if the request has used up the task's budget.
             () = tokio::task::unconstrained(stream.closed(&mut buffer)) => return Ok(()),
         };
-        let reply = reply.inspect_err(|_| {
-            context.count_malformed();
-        })?;
+        let reply = reply.inspect_err(|_| context.count_malformed())?;
         context.count_request();
         match reply {
             Reply::Now(answer) if pending.is_empty() => write(stream, answer).await?,
@@ -415,13 +408,36 @@ pub(crate) async fn serve(
             Reply::Parts(answer) => answer::write(&answer, stream).await?,
             Reply::Close => return drain(stream, &mut pending).await,
         }
-        // KIP-219: the client was told; until then the channel is mute.
+        // KIP-219: the channel is muted for the throttle time of the answer.
         let throttle = std::mem::take(&mut context.throttle);
         if !throttle.is_zero() {
             drain(stream, &mut pending).await?;
             tokio::time::sleep(throttle).await;
         }
     }
+}
+
+/// Authenticates on the heap, so that connections do not keep room for it.
+fn authenticate_boxed<'a>(
+    context: &'a mut Context,
+    stream: &'a mut Stream,
+    buffer: &'a mut BytesMut,
+    sasl: &'a SaslSpec,
+    renewal: Option<Renewal<'a>>,
+) -> BoxFuture<'a, Result<Option<Session>, ConnectionError>> {
+    authenticate(context, stream, buffer, sasl, renewal).boxed()
+}
+
+fn refuse_expired(
+    cluster: &Cluster,
+    session: &Session,
+    now: Instant,
+) -> Result<(), ConnectionError> {
+    if !session.is_expired(now) {
+        return Ok(());
+    }
+    counters::add(&cluster.counters().sessions_expired, 1);
+    Err(ConnectionError::Expired)
 }
 
 async fn drain(stream: &mut Stream, pending: &mut Pending) -> Result<(), ConnectionError> {
@@ -475,8 +491,8 @@ pub(crate) async fn read_frame(
     Ok(Some(buffer.split_to(end).freeze().slice(LENGTH_BYTES..)))
 }
 
-/// Reads what has come. A connection at rest holds no memory; one whose requests follow each other uses
-/// that of the last request again.
+/// Reads what has arrived. An idle connection holds no memory; a busy one reuses the buffer of the last
+/// request.
 async fn read_more(stream: &mut Stream, buffer: &mut BytesMut) -> io::Result<usize> {
     if buffer.is_empty() && stream.readable().now_or_never().is_none() {
         *buffer = BytesMut::new();

@@ -1,28 +1,27 @@
 //! The listeners of one cluster, as its specification wants them.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::{
-    cluster::Cluster,
-    error::HostError,
-    network::listener::{Listening, Ports, accept},
-    spec::ClusterSpec,
-};
+use crate::cluster::Cluster;
+use crate::error::HostError;
+use crate::network::listener::{BoundListener, Ports, accept};
+use crate::spec::ClusterSpec;
 
 /// A cluster that clients can reach.
 pub(crate) struct Listeners {
     cluster: Arc<Cluster>,
     ports: Arc<Ports>,
-    open: Mutex<Vec<Listening>>,
+    open: Mutex<Vec<BoundListener>>,
 }
 
 impl Listeners {
     /// Listens for a cluster.
     ///
     /// # Errors
-    /// If somebody else listens at one of its addresses; nobody listens for it then.
+    /// If one of its addresses is in use; then it has no listener.
     pub(crate) fn open(cluster: Arc<Cluster>, ports: Arc<Ports>) -> Result<Self, HostError> {
         let listeners = Self {
             cluster,
@@ -40,32 +39,32 @@ impl Listeners {
     /// Starts listening at the addresses of the specification that it does not listen at yet, and stops
     /// at those that are no longer in it or whose broker is stopped. All or nothing.
     fn listen(&self) -> Result<(), HostError> {
-        let mut listening = self.open.lock();
+        let mut bound = self.open.lock();
         let mut next = Vec::new();
         let mut endpoints = Vec::new();
         for (broker_id, wanted) in &self.cluster.wanted_listeners() {
-            let known = listening
+            let known = bound
                 .iter()
                 .find_map(|known| known.adapt(*broker_id, wanted));
             let open = match known {
                 Some(known) => known,
-                None => Listening::bind(*broker_id, wanted, &self.ports)?,
+                None => BoundListener::bind(*broker_id, wanted, &self.ports)?,
             };
             endpoints.push(open.endpoint(wanted));
             next.push(open);
         }
         self.cluster.set_endpoints(endpoints);
-        for old in listening.iter() {
+        for old in bound.iter() {
             if !next.iter().any(|open| open.is_same(old)) {
                 old.close();
             }
         }
         for open in &next {
-            if !listening.iter().any(|old| open.is_same(old)) {
+            if !bound.iter().any(|old| open.is_same(old)) {
                 accept(&self.cluster, open);
             }
         }
-        *listening = next;
+        *bound = next;
         Ok(())
     }
 
@@ -86,19 +85,19 @@ impl Listeners {
         self.cluster.adapt(&old)
     }
 
-    /// Takes a broker away, then closes its listeners and connections. May be repeated.
+    /// Fences a broker, then closes its listeners and connections. May be repeated.
     ///
     /// # Errors
-    /// If there is no such broker or the journal cannot be written.
+    /// If there is no such broker or the metadata log cannot be written.
     pub(crate) async fn stop_broker(&self, broker_id: i32) -> Result<(), HostError> {
         self.cluster.stop_broker(broker_id).await?;
         self.listen()
     }
 
-    /// Brings a broker back: it listens, and its replicas are in sync at once. May be repeated.
+    /// Unfences a broker: it listens, and its replicas are in sync at once. May be repeated.
     ///
     /// # Errors
-    /// If there is no such broker, somebody else listens at its address, or the journal cannot be written.
+    /// If there is no such broker, its address is in use, or the metadata log cannot be written.
     pub(crate) async fn start_broker(&self, broker_id: i32) -> Result<(), HostError> {
         let was: Arc<BTreeSet<i32>> = self.cluster.admit_broker(broker_id)?;
         if let Err(error) = self.listen() {

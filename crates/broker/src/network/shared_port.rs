@@ -1,43 +1,33 @@
-//! One TLS port for the listeners of many clusters, told apart by the server name that clients ask for
+//! One TLS port for the listeners of many clusters, distinguished by the server name that clients ask for
 //! (SNI, RFC 6066).
 
-use std::{
-    collections::HashMap,
-    io,
-    net::SocketAddr,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::RwLock;
 use rustls::server::Acceptor;
-use tokio::{
-    io::AsyncWriteExt,
-    net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::JoinSet,
-    time::Instant,
-};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
-use crate::{
-    cluster::Cluster,
-    error::HostError,
-    network::{
-        listener::{self, ACCEPT_PAUSE, Door},
-        stream::Stream,
-        tls::{HANDSHAKE_TIME_MAX, TlsError},
-    },
-};
+use crate::cluster::Cluster;
+use crate::error::HostError;
+use crate::network::listener::{self, ACCEPT_PAUSE, Listener};
+use crate::network::stream::Stream;
+use crate::network::tls::{HANDSHAKE_TIME_MAX, TlsError};
 
 /// Clients that may be shaking hands at a time; others wait to be accepted.
 const HANDSHAKES_MAX: usize = 1_024;
 
-/// A listener that was closed less than this ago may come back, as that of a broker that was stopped: its
-/// clients are only disconnected, which they take for a reason to try again. Most take an alert for the end.
+/// A listener that was closed less than this ago may come back, as that of a fenced broker: its clients are
+/// disconnected without an alert, so that they try again. Most give up after an alert.
 const RETURN_TIME_MAX: Duration = Duration::from_secs(86_400);
 /// Names of closed listeners that are remembered; beyond it all are forgotten.
 const CLOSED_MAX: usize = 10_000;
@@ -47,7 +37,7 @@ const CLOSED_MAX: usize = 10_000;
 pub struct SharedPortSpec {
     /// Address to listen at. Port 0: the system chooses.
     pub bind: SocketAddr,
-    /// Port told to clients. 0: the port listened at.
+    /// Advertised port. 0: the port listened at.
     pub advertised_port: u16,
 }
 
@@ -56,7 +46,7 @@ pub struct SharedPortSpec {
 pub struct SharedPortObservation {
     /// Where it really listens.
     pub local_address: SocketAddr,
-    /// Port told to clients.
+    /// Advertised port.
     pub advertised_port: u16,
     /// Listeners that are reached through it.
     pub listeners: usize,
@@ -68,12 +58,12 @@ pub struct SharedPortObservation {
 #[derive(Clone)]
 struct Route {
     cluster: Weak<Cluster>,
-    door: Arc<Door>,
+    listener: Arc<Listener>,
 }
 
 /// What is known of a name.
 enum Name {
-    /// Taken; nobody is let in before the cluster listens.
+    /// Registered; clients are accepted once the cluster listens.
     Taken,
     Open(Route),
     /// Its listener was closed at this time.
@@ -108,13 +98,13 @@ pub(crate) struct SharedPort {
     pub local_address: SocketAddr,
     pub advertised_port: u16,
     names: RwLock<Names>,
-    /// Until then clusters are being started, and an unknown name may be that of the next one.
+    /// Until then clusters are being started, and an unknown name may belong to one of them.
     settled: Instant,
     refused: AtomicU64,
     handshakes: Arc<Semaphore>,
 }
 
-/// A name that was taken; given back when dropped.
+/// A registered name; free again when this is dropped.
 pub(crate) struct Registration {
     port: Arc<SharedPort>,
     name: String,
@@ -128,11 +118,11 @@ impl Drop for Registration {
 }
 
 impl Registration {
-    /// Sends clients that ask for the name to this listener from now on.
-    pub(crate) fn lead_to(&self, cluster: &Arc<Cluster>, door: &Arc<Door>) {
+    /// Routes clients that ask for the name to this listener from now on.
+    pub(crate) fn route_to(&self, cluster: &Arc<Cluster>, listener: &Arc<Listener>) {
         let route = Route {
             cluster: Arc::downgrade(cluster),
-            door: door.clone(),
+            listener: listener.clone(),
         };
         let mut names = self.port.names.write();
         names.insert(self.name.clone(), Name::Open(route));
@@ -171,7 +161,7 @@ impl SharedPort {
         Ok((port, socket))
     }
 
-    /// Takes a name, if nobody else has it.
+    /// Registers a name, if it is free.
     pub(crate) fn register(self: &Arc<Self>, name: &str) -> Result<Registration, HostError> {
         let name = name.to_ascii_lowercase();
         let mut names = self.names.write();
@@ -199,16 +189,16 @@ impl SharedPort {
 
     /// Takes connections until the task is dropped.
     pub(crate) async fn run(self: Arc<Self>, socket: TcpListener) {
-        let mut welcomes = JoinSet::new();
+        let mut tasks = JoinSet::new();
         loop {
             let Ok(turn) = self.handshakes.clone().acquire_owned().await else {
                 return;
             };
-            while welcomes.try_join_next().is_some() {}
+            while tasks.try_join_next().is_some() {}
             match socket.accept().await {
                 Ok((stream, peer)) => {
                     let port = self.clone();
-                    welcomes.spawn(async move { port.welcome(stream, peer, turn).await });
+                    tasks.spawn(async move { port.dispatch(stream, peer, turn).await });
                 }
                 Err(error) => {
                     tracing::warn!(%error, address = %self.local_address, "cannot accept");
@@ -218,8 +208,8 @@ impl SharedPort {
         }
     }
 
-    /// Finds the listener that the client wants, and hands the connection over to it.
-    async fn welcome(&self, stream: TcpStream, peer: SocketAddr, turn: OwnedSemaphorePermit) {
+    /// Finds the listener by the client's server name, and passes the connection to it.
+    async fn dispatch(&self, stream: TcpStream, peer: SocketAddr, turn: OwnedSemaphorePermit) {
         let deadline = Instant::now() + HANDSHAKE_TIME_MAX;
         let found = tokio::time::timeout_at(deadline, self.find(stream)).await;
         let (start, route) = match found.unwrap_or(Err(TlsError::Late)) {
@@ -234,16 +224,19 @@ impl SharedPort {
         let Some(cluster) = route.cluster.upgrade() else {
             return;
         };
-        let finish = move |cluster: Arc<Cluster>, door: Arc<Door>| async move {
+        let finish = move |cluster: Arc<Cluster>, listener: Arc<Listener>| async move {
             let _turn = turn;
             start.io.set_nodelay(true).map_err(TlsError::Handshake)?;
-            let config = door.tls()?.config(door.names(), cluster.now_ms()).await?;
+            let config = listener
+                .tls()?
+                .config(listener.names(), cluster.now_ms())
+                .await?;
             let accepted = tokio::time::timeout_at(deadline, start.into_stream(config)).await;
             let stream = accepted.map_err(|_| TlsError::Late)?;
             let stream = stream.map_err(TlsError::Handshake)?;
             Ok(Stream::Tls(Box::new(stream)))
         };
-        listener::admit(cluster, route.door, peer, finish);
+        listener::admit(cluster, route.listener, peer, finish);
     }
 
     async fn find(
@@ -272,7 +265,7 @@ impl SharedPort {
         }
     }
 
-    /// Where a name leads. `Some(None)`: nowhere now, but perhaps later.
+    /// The listener of a name. `Some(None)`: none now, but perhaps later.
     fn route(&self, name: &str, now: Instant) -> Option<Option<Route>> {
         match self.names.read().known.get(name) {
             Some(Name::Open(route)) => Some(Some(route.clone())),
@@ -283,7 +276,7 @@ impl SharedPort {
     }
 }
 
-/// Tells the client why, before anything is encrypted.
+/// Sends a TLS alert before anything is encrypted.
 async fn refuse(mut stream: TcpStream, alert: Alert) -> io::Result<()> {
     const ALERT: u8 = 21;
     const TLS_1_2: [u8; 2] = [3, 3];

@@ -1,28 +1,26 @@
 //! The bytes of a connection: as they are, or through TLS.
 
-use std::{
-    io,
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_util::FutureExt;
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, Interest, ReadBuf},
-    net::TcpStream,
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, Interest, ReadBuf,
 };
+use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 /// Bytes that are read ahead through TLS to learn whether the client is still there.
 const READ_AHEAD_BYTES: usize = 2 << 10;
 /// Bytes that are asked of a socket at a time: several requests of a producer in one call.
 const SOCKET_READ_BYTES: usize = 128 << 10;
-/// How often it is looked whether a client that sends ahead is still there while a request is served.
+/// How often a connection with pipelined requests is checked for its end while a request is served.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A client that does not take the good-bye for this long gets none.
+/// Longest time for the closing alert of TLS.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Both ends of a connection.
@@ -53,8 +51,8 @@ impl Stream {
         }
     }
 
-    /// Returns when the client has gone: nobody waits for the answer any more, be it a long poll or a
-    /// join. What has to be read to find that out is left in `buffer`.
+    /// Returns when the client has gone: the answer is no longer awaited, be it a long poll or a join. What
+    /// has to be read to find that out is left in `buffer`.
     pub(crate) async fn closed(&mut self, buffer: &mut BytesMut) {
         let seen = match self {
             Self::Plain(stream) => stream.peek(&mut [0]).await,
@@ -90,7 +88,7 @@ impl Stream {
 }
 
 impl Stream {
-    /// Says good-bye where the client would otherwise take the end for an attack (TLS `close_notify`).
+    /// Sends `close_notify` on TLS connections: without it the client takes the end for a truncation attack.
     pub(crate) async fn close(&mut self) {
         if let Self::Tls(stream) = self {
             // It is closed in any case.

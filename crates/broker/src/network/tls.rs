@@ -4,31 +4,27 @@
 //! same names, so ten thousand listeners at one address have one. They are made anew before their
 //! certificate ends; connections that are open keep theirs.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    io,
-    net::IpAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
-use rustls::{
-    ServerConfig,
-    crypto::CryptoProvider,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    server::{NoServerSessionStorage, ProducesTickets},
-};
+use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{NoServerSessionStorage, ProducesTickets};
 use tokio::net::TcpStream;
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
-use crate::{
-    error::HostError,
-    log::disk::Disk,
-    network::certificate::{
-        Authority, CA_FILE, CLOCK_SKEW_MS, CertificateError, Identity, LIFETIME_MS, RENEWAL_MS,
-    },
+use crate::error::HostError;
+use crate::log::disk::Disk;
+use crate::network::certificate::{
+    Authority, CA_FILE, CLOCK_SKEW_MS, CertificateError, Identity, LIFETIME_MS, RENEWAL_MS,
 };
 
 /// A client that has not finished its handshake within this time is disconnected.
@@ -42,7 +38,7 @@ const FILES_INTERVAL_MS: i64 = 60_000;
 /// that it can be replaced without a restart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// PEM: the certificate and those that vouch for it.
+    /// PEM: the certificate chain.
     pub certificate_chain: PathBuf,
     /// PEM: its key.
     pub private_key: PathBuf,
@@ -160,7 +156,7 @@ impl Tls {
             making: tokio::sync::Mutex::default(),
         });
         if let Source::Files(_) = &tls.source {
-            // Whoever gives files wants to know now whether they are of use.
+            // Fails early if the given files cannot be used.
             let made = tls.make(&tls.key_of(&Names::default()), now_ms);
             made.map_err(|error| invalid(error_text(&error)))?;
         }
@@ -215,7 +211,7 @@ impl Tls {
         Ok(config)
     }
 
-    /// What to answer clients with that come to these names.
+    /// The configuration for clients of these names.
     pub(crate) async fn config(
         self: &Arc<Self>,
         names: &Names,
@@ -254,7 +250,7 @@ impl Tls {
         Some(ready.config.clone())
     }
 
-    /// Shakes hands with a client that came to these names.
+    /// Performs the handshake with a client of these names.
     pub(crate) async fn accept(
         self: &Arc<Self>,
         stream: TcpStream,

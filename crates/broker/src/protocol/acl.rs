@@ -2,25 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use kafka_protocol::{
-    messages::{
-        CreateAclsRequest, CreateAclsResponse, DeleteAclsRequest, DeleteAclsResponse,
-        DescribeAclsRequest, DescribeAclsResponse,
-        create_acls_request::AclCreation,
-        create_acls_response::AclCreationResult,
-        delete_acls_request::DeleteAclsFilter,
-        delete_acls_response::{DeleteAclsFilterResult, DeleteAclsMatchingAcl},
-        describe_acls_response::{AclDescription, DescribeAclsResource},
-    },
-    protocol::StrBytes,
+use kafka_protocol::messages::create_acls_request::AclCreation;
+use kafka_protocol::messages::create_acls_response::AclCreationResult;
+use kafka_protocol::messages::delete_acls_request::DeleteAclsFilter;
+use kafka_protocol::messages::delete_acls_response::{
+    DeleteAclsFilterResult, DeleteAclsMatchingAcl,
 };
+use kafka_protocol::messages::describe_acls_response::{AclDescription, DescribeAclsResource};
+use kafka_protocol::messages::{
+    CreateAclsRequest, CreateAclsResponse, DeleteAclsRequest, DeleteAclsResponse,
+    DescribeAclsRequest, DescribeAclsResponse,
+};
+use kafka_protocol::protocol::StrBytes;
 
 use super::Context;
-use crate::{
-    error::{ErrorCode, TopicError},
-    metadata::acl::{
-        Acl, AclFilter, AclOperation, AclPermission, PatternFilter, PatternType, ResourceType,
-    },
+use crate::error::{ErrorCode, TopicError};
+use crate::metadata::acl::{
+    Acl, AclFilter, AclOperation, AclPermission, PatternFilter, PatternType, ResourceType,
 };
 
 /// Fits everything, in each of the enumerations.

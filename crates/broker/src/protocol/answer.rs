@@ -1,15 +1,15 @@
-//! Answers as they go out: bytes that were made for them, and places in files that the kernel sends.
+//! Answers as they are sent: encoded bytes, and slices of files that the kernel sends.
 
 use bytes::Bytes;
 
-use crate::log::region::FileRegion;
+use crate::log::file_records::FileRecords;
 
 /// One part of an answer.
 #[derive(Debug)]
 pub(crate) enum Part {
     Bytes(Bytes),
     /// Records, sent from the file if nothing has to be done to them on the way.
-    Region(FileRegion),
+    Records(FileRecords),
 }
 
 /// A whole answer with its length.
@@ -34,13 +34,13 @@ impl Answer {
     }
 
     /// Everything in one piece.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "trace"))]
     pub(crate) fn joined(&self) -> std::io::Result<Bytes> {
         let mut out = bytes::BytesMut::new();
         for part in &self.0 {
             match part {
                 Part::Bytes(bytes) => out.extend_from_slice(bytes),
-                Part::Region(region) => region.read_into(&mut out)?,
+                Part::Records(records) => records.read_into(&mut out)?,
             }
         }
         Ok(out.freeze())

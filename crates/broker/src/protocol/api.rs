@@ -11,7 +11,7 @@ use super::{
     Context,
     produce::Finished,
     retired,
-    version::{self, Told},
+    version::{self, AdvertisedVersions},
 };
 use crate::{protocol::answer::Answer, turn::Turns};
 
@@ -47,8 +47,8 @@ pub(crate) enum ProtocolError {
     RefusedUnanswered,
 }
 
-/// One row: the request, the versions told to clients, and the lowest one that is really served. Clients are
-/// told what their cluster's release has of it (`version.rs`).
+/// One row: the request, the versions that are advertised, and the lowest one that is really served.
+/// ApiVersions advertises those that the cluster's release has (`version.rs`).
 pub(super) struct Served {
     pub key: ApiKey,
     pub min: i16,
@@ -58,7 +58,7 @@ pub(super) struct Served {
     pub by_hand_below: i16,
 }
 
-/// What becomes of a request. An answer of `None`: the client wants none (acks=0).
+/// How a request is answered. An answer of `None`: the client wants none (acks=0).
 pub(crate) enum Reply {
     Now(Option<Bytes>),
     /// The answer waits for the disk; the connection may go on with other requests to produce.
@@ -81,7 +81,7 @@ pub(crate) fn is_produce(frame: &[u8]) -> bool {
     frame.starts_with(&(ApiKey::Produce as i16).to_be_bytes())
 }
 
-/// What a request is, and how it is answered.
+/// Start of a request's header: key, version and correlation id.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct At {
     key: i16,
@@ -100,7 +100,7 @@ impl At {
         })
     }
 
-    fn served(&self, context: &Context) -> Result<&'static Told, ProtocolError> {
+    fn served(&self, context: &Context) -> Result<&'static AdvertisedVersions, ProtocolError> {
         let (key, version) = (self.key, self.version);
         version::find(context.release, key).ok_or(ProtocolError::Unsupported { key, version })
     }
@@ -109,7 +109,7 @@ impl At {
     fn open(
         &self,
         context: &mut Context,
-        served: &Told,
+        served: &AdvertisedVersions,
         frame: Bytes,
     ) -> Result<Body, ProtocolError> {
         let (key, version) = (self.key, self.version);
@@ -269,7 +269,7 @@ pub(crate) async fn handle(context: &mut Context, frame: Bytes) -> Result<Reply,
     }
     let body = at.open(context, served, frame)?;
     context.refresh_access();
-    context.refresh_usage();
+    context.refresh_counted_user();
     dispatch(context, served.key, body, at).await
 }
 
@@ -306,7 +306,7 @@ macro_rules! apis {
             $body: Body,
             $at: At,
         ) -> Result<Reply, ProtocolError> {
-            // The request is taken out of its frame here: whatever waits does not hold the frame.
+            // The request is decoded here, so that nothing that waits keeps the frame in memory.
             match key {
                 $(ApiKey::$special => $serve,)*
                 $(ApiKey::$key => {
@@ -331,7 +331,8 @@ macro_rules! apis {
     };
 }
 
-// Produce is told from 0 although it is served from 3: librdkafka turns compression off otherwise (KAFKA-18659).
+// Produce is advertised from 0 although it is served from 3: librdkafka turns compression off otherwise
+// (KAFKA-18659).
 apis! {
     |context, body, at|
     Produce 0..=13 from 3 => {

@@ -1,12 +1,10 @@
 //! What the user of a connection may do, in the words of the protocol.
 
 use super::Context;
-use crate::{
-    error::{ErrorCode, TopicError},
-    metadata::acl::{AclOperation, CLUSTER_NAME, ResourceType},
-};
+use crate::error::{ErrorCode, TopicError};
+use crate::metadata::acl::{AclOperation, CLUSTER_NAME, ResourceType};
 
-/// Told to clients that did not ask for authorized operations (KIP-430).
+/// In answers to clients that did not ask for authorized operations (KIP-430).
 pub(super) const OPERATIONS_UNKNOWN: i32 = i32::MIN;
 
 /// The operations that exist on resources of a type.

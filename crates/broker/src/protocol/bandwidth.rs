@@ -1,4 +1,4 @@
-//! What requests use of the bandwidth, and how long their clients have to be silent (KIP-219).
+//! Throttling by bandwidth and client quotas (KIP-219; Kafka's `ClientQuotaManager`).
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ const FETCH_BYTES_MAX: usize = 55 << 20;
 /// Traffic of one request.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Traffic {
-    /// Record bytes.
+    /// Record bytes, as client quotas count them.
     bytes: u64,
-    /// The same as the bandwidth that was bought counts it.
+    /// Record bytes as the bought bandwidth counts them: times the replicas, if the plan says so.
     charged: u64,
 }
 
@@ -39,8 +39,8 @@ impl Context {
         }
     }
 
-    /// Takes traffic from the bandwidth of the cluster and from the client's own quota. Returns how long the
-    /// client is told to wait, and has the connection be silent for as long after the answer.
+    /// Takes traffic from the bandwidth of the cluster and from the client's own quota. Returns the throttle
+    /// time of the answer; the connection is muted for as long after it.
     pub(super) fn charge(&mut self, direction: Direction, traffic: Traffic) -> Duration {
         if self.is_internal {
             return Duration::ZERO;
@@ -52,21 +52,21 @@ impl Context {
             Direction::Fetch => cluster.egress(),
         };
         let own = cluster.client_quotas().charge(
-            cluster.journal(),
+            cluster.metadata_log(),
             direction,
             self.client(),
             traffic.bytes,
             now,
         );
         let throttle = bucket.charge(traffic.charged, now).max(own);
-        // What is told is in whole milliseconds, and so is what is kept.
+        // Whole milliseconds, as in the answer.
         let throttle = Duration::from_millis(throttle.as_millis() as u64);
         self.note_throttle(throttle);
         throttle
     }
 
-    /// How much one answer to a fetch may hold: what the client asks, but little enough that bandwidth is used
-    /// evenly. A batch that is larger is given whole.
+    /// Largest size of one answer to a fetch: what the client asks, but little enough that bandwidth is used
+    /// evenly. A larger batch is sent whole.
     pub(super) fn fetch_bytes_max(&self, asked: i32) -> usize {
         let cluster = &self.cluster;
         let asked = usize::try_from(asked).unwrap_or(0).min(FETCH_BYTES_MAX);
@@ -74,7 +74,7 @@ impl Context {
             return asked;
         }
         let own = cluster.client_quotas().portion_bytes(
-            cluster.journal(),
+            cluster.metadata_log(),
             Direction::Fetch,
             self.client(),
         );

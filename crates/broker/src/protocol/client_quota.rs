@@ -1,29 +1,26 @@
 //! DescribeClientQuotas and AlterClientQuotas (KIP-546).
 
-use std::collections::{HashMap, HashSet, hash_map::Entry};
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
-use kafka_protocol::{
-    messages::{
-        AlterClientQuotasRequest, AlterClientQuotasResponse, DescribeClientQuotasRequest,
-        DescribeClientQuotasResponse,
-        alter_client_quotas_request::EntryData as Alteration,
-        alter_client_quotas_response::{EntityData as AlteredEntity, EntryData as Altered},
-        describe_client_quotas_request::ComponentData,
-        describe_client_quotas_response::{EntityData, EntryData, ValueData},
-    },
-    protocol::StrBytes,
+use kafka_protocol::messages::alter_client_quotas_request::EntryData as Alteration;
+use kafka_protocol::messages::alter_client_quotas_response::{
+    EntityData as AlteredEntity, EntryData as Altered,
 };
+use kafka_protocol::messages::describe_client_quotas_request::ComponentData;
+use kafka_protocol::messages::describe_client_quotas_response::{EntityData, EntryData, ValueData};
+use kafka_protocol::messages::{
+    AlterClientQuotasRequest, AlterClientQuotasResponse, DescribeClientQuotasRequest,
+    DescribeClientQuotasResponse,
+};
+use kafka_protocol::protocol::StrBytes;
 
 use super::Context;
-use crate::{
-    error::{ErrorCode, TopicError},
-    metadata::{
-        acl::AclOperation,
-        state::{QuotaEntity, Record},
-    },
-    quota::client::{CLIENT_ID, USER},
-    turn::Pace,
-};
+use crate::error::{ErrorCode, TopicError};
+use crate::metadata::acl::AclOperation;
+use crate::metadata::state::{MetadataRecord, QuotaEntity};
+use crate::quota::client::{CLIENT_ID, USER};
+use crate::turn::Pace;
 
 /// Quotas on bytes are kept; those on request time, mutations and connections per address are not.
 const KEYS: [&str; 2] = ["producer_byte_rate", "consumer_byte_rate"];
@@ -66,7 +63,7 @@ pub(crate) async fn describe_client_quotas(
             .with_error_message(Some(message.into()))
             .with_entries(None);
     }
-    let entries = context.cluster.journal().read(|state| {
+    let entries = context.cluster.metadata_log().read(|state| {
         let wanted = state
             .quotas
             .iter()
@@ -135,7 +132,7 @@ pub(crate) async fn alter_client_quotas(
     context
         .cluster
         .client_quotas()
-        .note_change(context.cluster.journal());
+        .note_change(context.cluster.metadata_log());
     AlterClientQuotasResponse::default().with_entries(answers)
 }
 
@@ -209,7 +206,7 @@ async fn alter(
     if validate_only {
         return Ok(());
     }
-    let committed = context.cluster.journal().commit(|state| {
+    let committed = context.cluster.metadata_log().commit(|state| {
         let mut values = state.quotas.get(&entity).cloned().unwrap_or_default();
         if values.is_empty() && state.quotas.len() >= ENTITIES_MAX {
             let message = format!("there are quotas for {ENTITIES_MAX} entities already");
@@ -221,7 +218,7 @@ async fn alter(
                 false => values.insert(op.key.to_string(), op.value),
             };
         }
-        Ok((vec![Record::Quota { entity, values }], ()))
+        Ok((vec![MetadataRecord::Quota { entity, values }], ()))
     });
     Ok(committed.await?)
 }

@@ -1,13 +1,16 @@
 //! DescribeCluster and FindCoordinator.
 
+use kafka_protocol::messages::describe_cluster_response::DescribeClusterBroker;
+use kafka_protocol::messages::find_coordinator_response::Coordinator;
 use kafka_protocol::messages::{
     BrokerId, DescribeClusterRequest, DescribeClusterResponse, FindCoordinatorRequest,
-    FindCoordinatorResponse, describe_cluster_response::DescribeClusterBroker,
-    find_coordinator_response::Coordinator,
+    FindCoordinatorResponse,
 };
 
 use super::{Context, OPERATIONS_UNKNOWN, distinct};
-use crate::{error::ErrorCode, metadata::acl::AclOperation, turn::Pace};
+use crate::error::ErrorCode;
+use crate::metadata::acl::AclOperation;
+use crate::turn::Pace;
 
 /// The brokers of the cluster (KIP-700); endpoint type 2 asks for controllers, which clients cannot reach.
 pub(crate) async fn describe_cluster(
@@ -48,7 +51,7 @@ pub(crate) async fn describe_cluster(
         })
 }
 
-/// Brokers that were taken away, which Kafka calls fenced (KIP-1073).
+/// Fenced brokers (KIP-1073).
 fn stopped_brokers(context: &Context) -> Vec<DescribeClusterBroker> {
     let stopped = context.cluster.stopped_brokers();
     let spec = context.cluster.spec();

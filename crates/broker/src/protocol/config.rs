@@ -2,31 +2,26 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use kafka_protocol::{
-    messages::{
-        AlterConfigsRequest, AlterConfigsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
-        IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
-        alter_configs_response::AlterConfigsResourceResponse,
-        describe_configs_request::DescribeConfigsResource,
-        describe_configs_response::{
-            DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
-        },
-        incremental_alter_configs_request::AlterableConfig,
-        incremental_alter_configs_response::AlterConfigsResourceResponse as IncrementalResourceResponse,
-    },
-    protocol::StrBytes,
+use kafka_protocol::messages::alter_configs_response::AlterConfigsResourceResponse;
+use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use kafka_protocol::messages::describe_configs_response::{
+    DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
 };
+use kafka_protocol::messages::incremental_alter_configs_request::AlterableConfig;
+use kafka_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse as IncrementalResourceResponse;
+use kafka_protocol::messages::{
+    AlterConfigsRequest, AlterConfigsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
+    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
+};
+use kafka_protocol::protocol::StrBytes;
 
-use super::{Context, authorization::refused, distinct, super_user};
-use crate::{
-    error::{ErrorCode, TopicError},
-    metadata::{
-        acl::AclOperation,
-        topic_config::{self, ConfigDefinition, ConfigKind},
-    },
-    spec::ClusterSpec,
-    turn::Pace,
-};
+use super::authorization::refused;
+use super::{Context, distinct, super_user};
+use crate::error::{ErrorCode, TopicError};
+use crate::metadata::acl::AclOperation;
+use crate::metadata::topic_config::{self, ConfigDefinition, ConfigKind};
+use crate::spec::ClusterSpec;
+use crate::turn::Pace;
 
 const RESOURCE_TOPIC: i8 = 2;
 const RESOURCE_BROKER: i8 = 4;
@@ -52,7 +47,7 @@ pub(super) struct Row {
     pub value: String,
     pub source: i8,
     kind: ConfigKind,
-    /// What would hold without the topic's own value, under the name that it has there.
+    /// The value without the topic's override, under the broker-level name.
     beneath: (&'static str, String, i8),
 }
 
@@ -78,7 +73,7 @@ pub(super) fn topic_rows(context: &Context, overrides: &BTreeMap<String, String>
     topic_config::definitions(spec.release()).map(row).collect()
 }
 
-/// What holds where a topic does not say otherwise, and where that comes from.
+/// The default of a setting, and its source.
 fn default_of(definition: &ConfigDefinition, spec: &ClusterSpec) -> (String, i8) {
     let (value, is_from_cluster) = topic_config::default_value(definition, spec);
     let source = match is_from_cluster {
@@ -140,7 +135,7 @@ fn identity_settings(context: &Context, spec: &ClusterSpec, broker_id: i32) -> V
         .to_vec()
 }
 
-/// Who was made a super user, as a setting of all brokers.
+/// The super users, as a dynamic setting of all brokers.
 fn super_users_row(context: &Context) -> Row {
     let (name, value) = (super_user::SUPER_USERS, super_user::value(context));
     Row {
@@ -236,8 +231,7 @@ pub(crate) async fn describe_configs(
     DescribeConfigsResponse::default().with_results(results)
 }
 
-/// Settings of topics belong to the topic, all others to the cluster. Kinds that are not served are
-/// refused where they are looked at.
+/// Settings of topics belong to the topic, all others to the cluster. Other kinds are refused later.
 fn check_resource(
     context: &Context,
     operation: AclOperation,
@@ -261,13 +255,14 @@ fn rows(
         RESOURCE_TOPIC => {
             let configs = context
                 .cluster
-                .journal()
+                .metadata_log()
                 .read(|state| state.topics.get(name).map(|topic| topic.configs.clone()));
             let configs =
                 configs.ok_or_else(|| TopicError::from(ErrorCode::UnknownTopicOrPartition))?;
             Ok((topic_rows(context, &configs), false))
         }
-        // The empty name asks for the dynamic settings of all brokers: the one that there is, is the host's.
+        // The empty name means the dynamic defaults of all brokers; only internal connections may change the
+        // one that exists.
         RESOURCE_BROKER if name.is_empty() && context.is_internal => {
             Ok((vec![super_users_row(context)], false))
         }

@@ -1,49 +1,42 @@
 //! The consumer group protocol (KIP-848): ConsumerGroupHeartbeat and ConsumerGroupDescribe.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
 
-use kafka_protocol::{
-    messages::{
-        ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatRequest,
-        ConsumerGroupHeartbeatResponse, GroupId, TopicName,
-        consumer_group_describe_response::{
-            Assignment as DescribedAssignment, DescribedGroup, Member,
-            TopicPartitions as DescribedPartitions,
-        },
-        consumer_group_heartbeat_response::{Assignment, TopicPartitions},
-    },
-    protocol::StrBytes,
+use kafka_protocol::messages::consumer_group_describe_response::{
+    Assignment as DescribedAssignment, DescribedGroup, Member,
+    TopicPartitions as DescribedPartitions,
 };
+use kafka_protocol::messages::consumer_group_heartbeat_response::{Assignment, TopicPartitions};
+use kafka_protocol::messages::{
+    ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatRequest,
+    ConsumerGroupHeartbeatResponse, GroupId, TopicName,
+};
+use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
-use super::{Context, OPERATIONS_UNKNOWN, authorization::refused, distinct};
-use crate::{
-    coordinator::group::{
-        Group,
-        assignor::Assignor,
-        classic::Phase,
-        consumer::{Assigned, Beat, Beaten, HEARTBEAT_INTERVAL},
-        pattern::{self, Found},
-    },
-    error::ErrorCode,
-    metadata::{
-        acl::{AclOperation, ResourceType},
-        topic::TopicSizes,
-    },
-    turn::Pace,
+use super::authorization::refused;
+use super::{Context, OPERATIONS_UNKNOWN, distinct};
+use crate::coordinator::group::Group;
+use crate::coordinator::group::assignor::Assignor;
+use crate::coordinator::group::classic::Phase;
+use crate::coordinator::group::consumer::{
+    Assigned, HEARTBEAT_INTERVAL, HeartbeatRequest, HeartbeatResponse,
 };
+use crate::coordinator::group::pattern::{self, Found};
+use crate::error::ErrorCode;
+use crate::metadata::acl::{AclOperation, ResourceType};
+use crate::metadata::topic::TopicSizes;
+use crate::turn::Pace;
 
-/// Told instead of a group whose members read what the client may not describe.
+/// Answered for a group whose members subscribe to topics that the client may not describe.
 const HIDDEN_TOPICS_TEXT: &str =
     "The group has described topic(s) that the client is not authorized to describe.";
-/// `member_type` of a member that speaks the consumer protocol.
+/// `member_type` of a member of the consumer protocol.
 const MEMBER_TYPE_CONSUMER: i8 = 1;
 
-/// Before 4.0 the protocol was a preview that clusters did not have unless told to.
+/// Before 4.0 the protocol was a preview that was off by default.
 fn check_release(context: &Context) -> Result<(), ErrorCode> {
     match context.release.is_at_least(4, 0) {
         true => Ok(()),
@@ -66,7 +59,7 @@ pub(crate) async fn consumer_group_heartbeat(
     let interval = HEARTBEAT_INTERVAL.as_millis() as i32;
     let answer = ConsumerGroupHeartbeatResponse::default().with_heartbeat_interval_ms(interval);
     let group = request.group_id.to_string();
-    let beaten = beat(context, request).await;
+    let beaten = heartbeat(context, request).await;
     let saved = context.cluster.groups().saved(&group).await;
     match beaten.and_then(|beaten| saved.map(|()| beaten)) {
         Ok(beaten) => {
@@ -89,10 +82,10 @@ pub(crate) async fn consumer_group_heartbeat(
     }
 }
 
-async fn beat(
+async fn heartbeat(
     context: &Context,
     request: ConsumerGroupHeartbeatRequest,
-) -> Result<Beaten, ErrorCode> {
+) -> Result<HeartbeatResponse, ErrorCode> {
     check_release(context)?;
     let id = request.group_id.to_string();
     context.check_group(AclOperation::Read, &id)?;
@@ -101,11 +94,11 @@ async fn beat(
         pace.step().await;
         context.check_topic(AclOperation::Describe, topic)?;
     }
-    let mut beat = read_beat(context, request)?;
+    let mut heartbeat = read_heartbeat(context, request)?;
     context.check_coordinator(&id)?;
     let topics = context.cluster.topics().sizes();
-    let is_join = beat.member_epoch == 0;
-    let found = find_topics(context, &id, &mut beat, &topics).await?;
+    let is_join = heartbeat.member_epoch == 0;
+    let found = find_topics(context, &id, &mut heartbeat, &topics).await?;
     let groups = context.cluster.groups();
     let work = |group: &mut Group, now| {
         if !group.is_consumer {
@@ -114,7 +107,7 @@ async fn beat(
             }
             group.is_consumer = true;
         }
-        group.consumer.heartbeat(beat, &topics, found, now)
+        group.consumer.heartbeat(heartbeat, &topics, found, now)
     };
     if is_join {
         return groups.create_and(&id, work)?;
@@ -124,32 +117,32 @@ async fn beat(
         .unwrap_or(Err(ErrorCode::UnknownMemberId))
 }
 
-/// Looks for the topics of the group's patterns, as far as that is not known, before the group is locked.
+/// Evaluates the group's patterns, unless that is done already, before the group is locked.
 ///
 /// # Errors
 /// INVALID_REGULAR_EXPRESSION if the pattern that the member comes with is not one, or too large.
 async fn find_topics(
     context: &Context,
     group: &str,
-    beat: &mut Beat,
+    heartbeat: &mut HeartbeatRequest,
     topics: &Arc<TopicSizes>,
 ) -> Result<BTreeMap<String, Found>, ErrorCode> {
-    let new = beat.pattern.as_deref().filter(|text| !text.is_empty());
+    let new = heartbeat.pattern.as_deref().filter(|text| !text.is_empty());
     let groups = context.cluster.groups();
     let known = groups.find_group_and(group, |group, _| {
         let group = &group.consumer;
         (
-            group.unsought(new, topics),
-            group.has_pattern(&beat.member_id),
+            group.unevaluated_patterns(new, topics),
+            group.has_pattern(&heartbeat.member_id),
         )
     });
-    let (unsought, has_pattern) =
+    let (unevaluated_patterns, has_pattern) =
         known.unwrap_or_else(|| (new.map(str::to_owned).into_iter().collect(), false));
     let mut found = BTreeMap::new();
-    for text in unsought {
+    for text in unevaluated_patterns {
         let is_new = new == Some(text.as_str());
         let all = match pattern::find(context.cluster.turns(), &text, topics).await {
-            // One that a version took which had other bounds.
+            // A pattern that an earlier version with other bounds has accepted.
             Err(ErrorCode::InvalidRegularExpression) if !is_new => Found::nothing(topics),
             all => all?,
         };
@@ -160,7 +153,7 @@ async fn find_topics(
         for name in topics.keys() {
             pace.step().await;
             if !context.may_see_topic(name) {
-                beat.hidden_topics.insert(name.clone());
+                heartbeat.hidden_topics.insert(name.clone());
             }
         }
     }
@@ -168,7 +161,10 @@ async fn find_topics(
 }
 
 /// Kafka's checks of a heartbeat, before the group is looked at.
-fn read_beat(context: &Context, request: ConsumerGroupHeartbeatRequest) -> Result<Beat, ErrorCode> {
+fn read_heartbeat(
+    context: &Context,
+    request: ConsumerGroupHeartbeatRequest,
+) -> Result<HeartbeatRequest, ErrorCode> {
     let is_join = request.member_epoch == 0;
     if request.group_id.is_empty() || request.member_epoch < -2 {
         return Err(ErrorCode::InvalidRequest);
@@ -209,7 +205,7 @@ fn read_beat(context: &Context, request: ConsumerGroupHeartbeatRequest) -> Resul
             .map(|name| name.to_string())
             .collect::<BTreeSet<_>>()
     };
-    Ok(Beat {
+    Ok(HeartbeatRequest {
         member_id,
         member_epoch: request.member_epoch,
         instance_id: request.instance_id.map(|id| id.to_string()),
@@ -297,7 +293,7 @@ fn describe_one(context: &Context, id: GroupId, with_operations: bool) -> Descri
     }
 }
 
-/// The topics that the members of a described group have, or shall have.
+/// The topics of the current and target assignments of a described group.
 fn described_topics(group: &DescribedGroup) -> impl Iterator<Item = &DescribedPartitions> {
     group.members.iter().flat_map(|member| {
         let assigned = member.assignment.topic_partitions.iter();

@@ -1,13 +1,12 @@
-//! What a request names more than once, once.
+//! Entries that a request names more than once.
 //!
 //! Apache Kafka reads the names of a request into maps and sets: of what is named twice the last mention
-//! counts, at the place of the first (`LinkedHashMap`), and it is worked on and answered once. Requests where
-//! Kafka refuses what is named twice are told what that is.
+//! counts, at the place of the first (`LinkedHashMap`), and it is worked on and answered once. For requests
+//! where Kafka refuses duplicates, the duplicates are listed here.
 
-use std::{
-    collections::{HashMap, HashSet, hash_map::Entry},
-    hash::Hash,
-};
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 
 use kafka_protocol::messages::TopicName;
 
@@ -112,18 +111,30 @@ macro_rules! topical {
 }
 
 mod of {
-    pub(super) use kafka_protocol::messages::{
-        add_partitions_to_txn_request::AddPartitionsToTxnTopic,
-        delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic},
-        describe_log_dirs_request::DescribableLogDirTopic,
-        describe_producers_request::TopicRequest,
-        elect_leaders_request::TopicPartitions,
-        list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic},
-        offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic},
-        offset_delete_request::{OffsetDeleteRequestPartition, OffsetDeleteRequestTopic},
-        offset_fetch_request::{OffsetFetchRequestTopic, OffsetFetchRequestTopics},
-        offset_for_leader_epoch_request::{OffsetForLeaderPartition, OffsetForLeaderTopic},
-        txn_offset_commit_request::{TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic},
+    pub(super) use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
+    pub(super) use kafka_protocol::messages::delete_records_request::{
+        DeleteRecordsPartition, DeleteRecordsTopic,
+    };
+    pub(super) use kafka_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
+    pub(super) use kafka_protocol::messages::describe_producers_request::TopicRequest;
+    pub(super) use kafka_protocol::messages::elect_leaders_request::TopicPartitions;
+    pub(super) use kafka_protocol::messages::list_offsets_request::{
+        ListOffsetsPartition, ListOffsetsTopic,
+    };
+    pub(super) use kafka_protocol::messages::offset_commit_request::{
+        OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+    };
+    pub(super) use kafka_protocol::messages::offset_delete_request::{
+        OffsetDeleteRequestPartition, OffsetDeleteRequestTopic,
+    };
+    pub(super) use kafka_protocol::messages::offset_fetch_request::{
+        OffsetFetchRequestTopic, OffsetFetchRequestTopics,
+    };
+    pub(super) use kafka_protocol::messages::offset_for_leader_epoch_request::{
+        OffsetForLeaderPartition, OffsetForLeaderTopic,
+    };
+    pub(super) use kafka_protocol::messages::txn_offset_commit_request::{
+        TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
     };
 }
 

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use kafka_protocol::messages::{
-    ElectLeadersRequest, ElectLeadersResponse, TopicName,
-    elect_leaders_response::{PartitionResult, ReplicaElectionResult},
-};
+use kafka_protocol::messages::elect_leaders_response::{PartitionResult, ReplicaElectionResult};
+use kafka_protocol::messages::{ElectLeadersRequest, ElectLeadersResponse, TopicName};
 
 use super::{Context, code_of, distinct};
-use crate::{cluster::broker::Election, error::ErrorCode, metadata::acl::AclOperation, turn::Pace};
+use crate::cluster::broker::Election;
+use crate::error::ErrorCode;
+use crate::metadata::acl::AclOperation;
+use crate::turn::Pace;
 
 const PREFERRED: i8 = 0;
 const UNCLEAN: i8 = 1;

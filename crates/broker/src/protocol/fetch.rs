@@ -1,33 +1,29 @@
 //! Fetch: long polls over many partitions, in sessions or without.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
-use kafka_protocol::messages::{
-    FetchRequest, FetchResponse, TopicName,
-    fetch_response::{
-        AbortedTransaction, EpochEndOffset, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
-    },
+use kafka_protocol::messages::fetch_response::{
+    AbortedTransaction, EpochEndOffset, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
 };
-use tokio::{sync::Notify, time::Instant};
+use kafka_protocol::messages::{FetchRequest, FetchResponse, TopicName};
+use tokio::sync::Notify;
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{
-    Context,
-    bandwidth::Traffic,
-    distinct,
-    fetch_answer::{FetchAnswer, PartitionAnswer, TopicAnswer, without_records},
-    throttle_ms,
+use super::bandwidth::Traffic;
+use super::fetch_answer::{FetchAnswer, PartitionAnswer, TopicAnswer, without_records};
+use super::{Context, distinct, throttle_ms};
+use crate::cluster::fetch_session::{
+    FetchContext, PartitionKey, Position, Seen, SessionRequest, TopicKey, Wanted,
 };
-use crate::{
-    cluster::fetch_session::{
-        FetchContext, PartitionKey, Position, Seen, SessionRequest, TopicKey, Wanted,
-    },
-    error::ErrorCode,
-    log::partition::{FetchRange, Partition},
-    metadata::{acl::AclOperation, leadership::NO_LEADER, topic::Topic},
-    quota::client::Direction,
-    turn::Pace,
-};
+use crate::error::ErrorCode;
+use crate::log::partition::{FetchRange, Partition};
+use crate::metadata::acl::AclOperation;
+use crate::metadata::leadership::NO_LEADER;
+use crate::metadata::topic::Topic;
+use crate::quota::client::Direction;
+use crate::turn::Pace;
 
 /// The first version whose clients read zstd (KIP-110).
 const ZSTD_VERSION_MIN: i16 = 10;
@@ -141,7 +137,7 @@ async fn begin(
         .begin(request, now_ms, name_of)
 }
 
-/// The topic that is meant.
+/// The topic of a request's entry.
 ///
 /// # Errors
 /// UNKNOWN_TOPIC_OR_PARTITION; by id UNKNOWN_TOPIC_ID, and INCONSISTENT_TOPIC_ID if a session's topic was
@@ -217,7 +213,7 @@ impl Read {
 struct Resolved<'a>(Option<(&'a Wanted, Arc<Topic>)>);
 
 impl<'a> Resolved<'a> {
-    /// As [`readable_topic`]. What was refused is asked for again: each refusal is counted.
+    /// As [`readable_topic`]; refusals are not cached, so that each is counted.
     fn topic(&mut self, context: &Context, wanted: &'a Wanted) -> Result<Arc<Topic>, ErrorCode> {
         if let Some((known, topic)) = &self.0
             && known.key.topic == wanted.key.topic
@@ -231,8 +227,8 @@ impl<'a> Resolved<'a> {
     }
 }
 
-/// Reads what there is of everything. Whoever waits is registered with each partition before it is read, so that
-/// nothing comes in between.
+/// Reads all partitions. A waiting fetch is registered with each partition before it is read, so that no
+/// append is missed.
 async fn read_all(
     context: &Context,
     wanted: &[Wanted],
@@ -278,7 +274,7 @@ async fn read_all(
 #[derive(Debug, Clone, Copy)]
 struct Rest {
     max_bytes: usize,
-    /// The first batch of an answer is given whole, however large it is.
+    /// The first batch of an answer is sent whole, whatever its size.
     is_first: bool,
 }
 
@@ -358,7 +354,7 @@ fn read_one(
     }
 }
 
-/// Where the log parts from what the client fetched before, if it does (KIP-595).
+/// Where the log diverges from what the client fetched before, if it does (KIP-595).
 fn diverging(
     partition: &Partition,
     position: Position,

@@ -1,20 +1,17 @@
 //! The answer to a fetch, written so that records need not be in memory.
 //!
 //! Everything but the frame around the partitions is left to the message types; the records are the last
-//! field of a partition, so that a place in a file can take their place.
+//! field of a partition, so that a slice of a file can replace them.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use kafka_protocol::{
-    messages::{ApiKey, FetchResponse, ResponseHeader, TopicName, fetch_response::PartitionData},
-    protocol::{Encodable, HeaderVersion},
-};
+use kafka_protocol::messages::fetch_response::PartitionData;
+use kafka_protocol::messages::{ApiKey, FetchResponse, ResponseHeader, TopicName};
+use kafka_protocol::protocol::{Encodable, HeaderVersion};
 use uuid::Uuid;
 
 use super::ProtocolError;
-use crate::{
-    log::region::FileRegion,
-    protocol::answer::{Answer, Part},
-};
+use crate::log::file_records::FileRecords;
+use crate::protocol::answer::{Answer, Part};
 
 /// Fewer bytes than these are copied: that costs less than one more call to the kernel.
 const COPIED_BYTES_MAX: usize = 8 << 10;
@@ -32,12 +29,12 @@ const PARTITION_BYTES: usize = 96;
 pub(super) struct PartitionAnswer {
     /// Everything but the records.
     pub data: PartitionData,
-    pub records: Option<FileRegion>,
+    pub records: Option<FileRecords>,
 }
 
 impl PartitionAnswer {
     pub(super) fn records_bytes(&self) -> usize {
-        self.records.as_ref().map_or(0, |region| region.length)
+        self.records.as_ref().map_or(0, |records| records.length)
     }
 }
 
@@ -160,28 +157,28 @@ impl Writer {
             .data
             .encode(&mut self.tail, self.version)
             .map_err(|error| failed(&error))?;
-        let Some(region) = &partition.records else {
+        let Some(records) = &partition.records else {
             return Ok(());
         };
         // What was written ends with empty records, and an empty list of tagged fields in versions that
         // have them: only partitions without records have any.
         if self.version >= FLEXIBLE {
             self.tail.truncate(self.tail.len() - 2);
-            self.put_varint(region.length + 1)?;
+            self.put_varint(records.length + 1)?;
         } else {
-            let length = i32::try_from(region.length).map_err(|error| failed(&error))?;
+            let length = i32::try_from(records.length).map_err(|error| failed(&error))?;
             self.tail.truncate(self.tail.len() - 4);
             self.tail.put_i32(length);
         }
-        if region.length <= COPIED_BYTES_MAX {
-            region
+        if records.length <= COPIED_BYTES_MAX {
+            records
                 .read_into(&mut self.tail)
                 .map_err(|error| unwritable(self.version, error))?;
         } else {
             let before = self.tail.split().freeze();
-            self.length += before.len() + region.length;
+            self.length += before.len() + records.length;
             self.parts.push(Part::Bytes(before));
-            self.parts.push(Part::Region(region.clone()));
+            self.parts.push(Part::Records(records.clone()));
         }
         if self.version >= FLEXIBLE {
             self.tail.put_u8(0);
@@ -209,5 +206,4 @@ pub(super) fn without_records() -> PartitionData {
 }
 
 #[cfg(test)]
-#[path = "fetch_answer_tests.rs"]
 mod tests;

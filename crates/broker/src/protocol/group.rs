@@ -1,36 +1,31 @@
-//! Membership: JoinGroup, SyncGroup, Heartbeat, LeaveGroup, and what administrators ask of groups.
+//! JoinGroup, SyncGroup, Heartbeat, LeaveGroup, and the admin requests about groups.
 
-use std::{collections::HashSet, time::Duration};
+use std::collections::HashSet;
+use std::time::Duration;
 
 use bytes::Bytes;
-use kafka_protocol::{
-    messages::{
-        DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
-        GroupId, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse,
-        LeaveGroupRequest, LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse,
-        SyncGroupRequest, SyncGroupResponse,
-        delete_groups_response::DeletableGroupResult,
-        describe_groups_response::{DescribedGroup, DescribedGroupMember},
-        join_group_request::JoinGroupRequestProtocol,
-        join_group_response::JoinGroupResponseMember,
-        leave_group_response::MemberResponse,
-        list_groups_response::ListedGroup,
-    },
-    protocol::StrBytes,
+use kafka_protocol::messages::delete_groups_response::DeletableGroupResult;
+use kafka_protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
+use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
+use kafka_protocol::messages::join_group_response::JoinGroupResponseMember;
+use kafka_protocol::messages::leave_group_response::MemberResponse;
+use kafka_protocol::messages::list_groups_response::ListedGroup;
+use kafka_protocol::messages::{
+    DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
+    GroupId, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse,
+    LeaveGroupRequest, LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse, SyncGroupRequest,
+    SyncGroupResponse,
 };
+use kafka_protocol::protocol::StrBytes;
 
 use super::{Context, OPERATIONS_UNKNOWN, code_of, distinct};
-use crate::{
-    coordinator::group::{
-        self, GROUP_BYTES_MAX, Group, MEMBER_BYTES_MAX,
-        classic::{
-            ClassicGroup, Join, JoinAnswer, JoinRefusal, Phase, Speaker, Step, SyncAnswer, Synced,
-        },
-    },
-    error::ErrorCode,
-    metadata::acl::{AclOperation, CLUSTER_NAME, ResourceType},
-    turn::Pace,
+use crate::coordinator::group::classic::{
+    ClassicGroup, Join, JoinAnswer, JoinRefusal, MemberIdentity, Phase, Step, SyncAnswer, Synced,
 };
+use crate::coordinator::group::{self, GROUP_BYTES_MAX, Group, MEMBER_BYTES_MAX};
+use crate::error::ErrorCode;
+use crate::metadata::acl::{AclOperation, CLUSTER_NAME, ResourceType};
+use crate::turn::Pace;
 
 /// Protocols that a member may offer; clients know a handful.
 const PROTOCOLS_MAX: usize = 32;
@@ -104,8 +99,8 @@ pub(crate) async fn join_group(
     }
 }
 
-/// The protocols of a member, each once, taken out of the request: what is kept of it must not keep all of
-/// it.
+/// The protocols of a member, each once, taken out of the request: what the group keeps must not hold the
+/// whole request in memory.
 fn kept(protocols: &[JoinGroupRequestProtocol]) -> Vec<(String, Bytes)> {
     let mut names = HashSet::new();
     let each = protocols
@@ -178,7 +173,7 @@ pub(crate) async fn sync_group(
         Ok(Step::Ready(answer)) => answer,
         Ok(Step::Wait(receiver)) => receiver.await.unwrap_or(Err(ErrorCode::UnknownMemberId)),
     };
-    // Nobody acts on an assignment that a restart would forget.
+    // No member gets an assignment that a restart would lose.
     let saved = context.cluster.groups().saved(&group).await;
     match answer.and_then(|synced| saved.map(|()| synced)) {
         Ok(Synced {
@@ -210,7 +205,7 @@ fn sync_step(context: &Context, request: SyncGroupRequest) -> Result<Step<SyncAn
         })
         .collect();
     let instance_id = optional(&request.group_instance_id);
-    let speaker = Speaker {
+    let identity = MemberIdentity {
         member_id: &request.member_id,
         instance_id: instance_id.as_deref(),
     };
@@ -222,7 +217,7 @@ fn sync_step(context: &Context, request: SyncGroupRequest) -> Result<Step<SyncAn
         .cluster
         .groups()
         .find_and(&request.group_id, |group, now| {
-            group.sync(speaker, request.generation_id, protocol, assignments, now)
+            group.sync(identity, request.generation_id, protocol, assignments, now)
         })
         .ok_or(ErrorCode::UnknownMemberId)
 }
@@ -232,7 +227,7 @@ pub(crate) async fn heartbeat(
     request: HeartbeatRequest,
 ) -> HeartbeatResponse {
     let instance_id = optional(&request.group_instance_id);
-    let speaker = Speaker {
+    let identity = MemberIdentity {
         member_id: &request.member_id,
         instance_id: instance_id.as_deref(),
     };
@@ -241,7 +236,7 @@ pub(crate) async fn heartbeat(
             .cluster
             .groups()
             .find_and(&request.group_id, |group, now| {
-                group.heartbeat(speaker, request.generation_id, now)
+                group.heartbeat(identity, request.generation_id, now)
             })
             .unwrap_or(Err(ErrorCode::UnknownMemberId))
     });
@@ -261,7 +256,7 @@ pub(crate) async fn leave_group(
             .groups()
             .find_and(&request.group_id, |group, now| {
                 group.leave(
-                    Speaker {
+                    MemberIdentity {
                         member_id,
                         instance_id,
                     },
@@ -359,7 +354,7 @@ fn describe(answer: DescribedGroup, group: &ClassicGroup) -> DescribedGroup {
 fn describe_offline(context: &Context, id: &str, answer: DescribedGroup) -> DescribedGroup {
     let is_known = context
         .cluster
-        .journal()
+        .metadata_log()
         .read(|state| state.offsets.contains_key(id));
     if is_known {
         return answer.with_group_state(StrBytes::from_static_str(Phase::Empty.name()));

@@ -2,21 +2,23 @@
 
 use std::sync::Arc;
 
+use kafka_protocol::messages::list_offsets_request::ListOffsetsPartition;
+use kafka_protocol::messages::list_offsets_response::{
+    ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
+};
+use kafka_protocol::messages::offset_for_leader_epoch_response::{
+    EpochEndOffset, OffsetForLeaderTopicResult,
+};
 use kafka_protocol::messages::{
     ListOffsetsRequest, ListOffsetsResponse, OffsetForLeaderEpochRequest,
     OffsetForLeaderEpochResponse,
-    list_offsets_request::ListOffsetsPartition,
-    list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse},
-    offset_for_leader_epoch_response::{EpochEndOffset, OffsetForLeaderTopicResult},
 };
 
 use super::{Context, distinct};
-use crate::{
-    error::ErrorCode,
-    log::partition::Partition,
-    metadata::acl::{AclOperation, CLUSTER_NAME, ResourceType},
-    turn::Pace,
-};
+use crate::error::ErrorCode;
+use crate::log::partition::Partition;
+use crate::metadata::acl::{AclOperation, CLUSTER_NAME, ResourceType};
+use crate::turn::Pace;
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
@@ -99,8 +101,7 @@ pub(crate) async fn list_offsets(
     ListOffsetsResponse::default().with_topics(topics)
 }
 
-/// What is looked for by time may have to be unpacked: that is done on a blocking thread, one partition in
-/// a turn.
+/// Finding a timestamp may decompress batches: that is done on a blocking thread, one partition a turn.
 async fn find_in_turn(
     context: &Context,
     log: Arc<Partition>,
@@ -159,7 +160,7 @@ pub(crate) async fn offset_for_leader_epoch(
     context: &mut Context,
     request: OffsetForLeaderEpochRequest,
 ) -> OffsetForLeaderEpochResponse {
-    // Brokers ask this of each other, and so do programs that act as one.
+    // Also sent by brokers and by programs that act as one.
     let may_all = context.may(
         AclOperation::ClusterAction,
         ResourceType::Cluster,

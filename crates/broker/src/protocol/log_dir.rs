@@ -2,18 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 
-use kafka_protocol::messages::{
-    DescribeLogDirsRequest, DescribeLogDirsResponse, TopicName,
-    describe_log_dirs_request::DescribableLogDirTopic,
-    describe_log_dirs_response::{
-        DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
-    },
+use kafka_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
+use kafka_protocol::messages::describe_log_dirs_response::{
+    DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
 };
+use kafka_protocol::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse, TopicName};
 
 use super::{Context, distinct};
-use crate::{metadata::acl::AclOperation, turn::Pace};
+use crate::metadata::acl::AclOperation;
+use crate::turn::Pace;
 
-/// The directory that is told to clients; where the data really lies is nobody's business.
+/// The directory in answers; the real one is not disclosed.
 const LOG_DIR: &str = "/kafka-logs";
 
 /// The partitions that have a replica on this broker. There is one physical copy, shown at each of them.

@@ -2,33 +2,31 @@
 
 use std::sync::Arc;
 
+use kafka_protocol::messages::describe_topic_partitions_response::{
+    Cursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
+};
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::metadata_response::{
+    MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
 use kafka_protocol::messages::{
     BrokerId, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, MetadataRequest,
     MetadataResponse, TopicName,
-    describe_topic_partitions_response::{
-        Cursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
-    },
-    metadata_request::MetadataRequestTopic,
-    metadata_response::{MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic},
 };
 
 use super::{Context, OPERATIONS_UNKNOWN, distinct};
-use crate::{
-    error::ErrorCode,
-    log::partition::Partition,
-    metadata::{
-        acl::{AclOperation, ResourceType},
-        leadership::NO_LEADER,
-        topic::{Topic, check_topic_name},
-    },
-    spec::TopicSpec,
-    turn::Pace,
-};
+use crate::error::ErrorCode;
+use crate::log::partition::Partition;
+use crate::metadata::acl::{AclOperation, ResourceType};
+use crate::metadata::leadership::NO_LEADER;
+use crate::metadata::topic::{Topic, check_topic_name};
+use crate::spec::TopicSpec;
+use crate::turn::Pace;
 
 /// Partitions in one DescribeTopicPartitions answer (Kafka's `max.request.partition.size.limit`).
 const PARTITIONS_PER_ANSWER_MAX: usize = 2_000;
 
-/// What the client may connect to, and who leads what.
+/// Brokers that clients can connect to, topics and leaders.
 pub(crate) async fn metadata(context: &mut Context, request: MetadataRequest) -> MetadataResponse {
     let cluster = context.cluster.clone();
     let brokers = cluster
@@ -111,7 +109,7 @@ async fn find(
             None => failed(ErrorCode::UnknownTopicId),
         };
     };
-    // Whether the topic is there is not told to those who may not describe it.
+    // Clients that may not describe the topic do not learn whether it exists.
     if let Err(code) = context.check_topic(AclOperation::Describe, name) {
         return failed(code);
     }
@@ -134,10 +132,10 @@ async fn find(
         configs: Default::default(),
     };
     match cluster.create_topic(spec, Vec::new()).await {
-        // As a Kafka does that has only begun to make it: the client asks again. Who deletes a topic and
-        // looks whether it is gone is told that it is.
+        // As Kafka answers while it creates the topic: the client asks again. A client that checks whether a
+        // topic is deleted gets the answer that it expects.
         Ok(_) => failed(ErrorCode::UnknownTopicOrPartition),
-        // Somebody else may have been faster.
+        // Another request may have created it first.
         Err(error) => match cluster.topics().get(name) {
             Some(topic) => describe(context, &topic),
             None => failed(
@@ -179,7 +177,7 @@ fn describe_partition(
     let (leader_id, leader_epoch) = partition.leader();
     let mut replicas = cluster.replicas(partition);
     let mut in_sync = cluster.in_sync_replicas(topic, partition);
-    let offline: Vec<i32> = cluster.with_live(|live| {
+    let offline: Vec<i32> = cluster.with_live_brokers(|live| {
         let offline = replicas.iter().copied().filter(|id| !live.has(*id));
         offline.collect()
     });

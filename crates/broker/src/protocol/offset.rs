@@ -1,33 +1,33 @@
 //! Committed offsets: OffsetCommit, OffsetFetch, OffsetDelete.
 
-use std::{collections::BTreeSet, convert::Infallible};
+use std::collections::BTreeSet;
+use std::convert::Infallible;
 
-use kafka_protocol::{
-    messages::{
-        OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse,
-        OffsetFetchRequest, OffsetFetchResponse, TopicName,
-        offset_commit_request::OffsetCommitRequestPartition,
-        offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic},
-        offset_delete_response::{OffsetDeleteResponsePartition, OffsetDeleteResponseTopic},
-        offset_fetch_request::OffsetFetchRequestGroup,
-        offset_fetch_response::{
-            OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
-            OffsetFetchResponseTopic, OffsetFetchResponseTopics,
-        },
-    },
-    protocol::StrBytes,
+use kafka_protocol::messages::offset_commit_request::OffsetCommitRequestPartition;
+use kafka_protocol::messages::offset_commit_response::{
+    OffsetCommitResponsePartition, OffsetCommitResponseTopic,
 };
+use kafka_protocol::messages::offset_delete_response::{
+    OffsetDeleteResponsePartition, OffsetDeleteResponseTopic,
+};
+use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use kafka_protocol::messages::offset_fetch_response::{
+    OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
+    OffsetFetchResponseTopic, OffsetFetchResponseTopics,
+};
+use kafka_protocol::messages::{
+    OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse,
+    OffsetFetchRequest, OffsetFetchResponse, TopicName,
+};
+use kafka_protocol::protocol::StrBytes;
 
 use super::{Context, code_of, distinct};
-use crate::{
-    coordinator::group::{Group, classic::Speaker},
-    error::{ErrorCode, Unwritten},
-    metadata::{
-        acl::AclOperation,
-        state::{ClusterState, CommittedOffset, Record, TopicPartition},
-    },
-    turn::Pace,
-};
+use crate::coordinator::group::Group;
+use crate::coordinator::group::classic::MemberIdentity;
+use crate::error::{ErrorCode, Unwritten};
+use crate::metadata::acl::AclOperation;
+use crate::metadata::state::{ClusterState, CommittedOffset, MetadataRecord, TopicPartition};
+use crate::turn::Pace;
 
 /// Longest metadata of a committed offset in characters of Java, which are UTF-16 units. Kafka's
 /// `offset.metadata.max.bytes` is compared with `String.length`.
@@ -41,14 +41,14 @@ pub(crate) async fn offset_commit(
 ) -> OffsetCommitResponse {
     let group = request.group_id.to_string();
     let instance_id = request.group_instance_id.as_ref().map(|id| id.to_string());
-    let speaker = Speaker {
+    let identity = MemberIdentity {
         member_id: &request.member_id,
         instance_id: instance_id.as_deref(),
     };
     let allowed = context.check_coordinator(&group).and_then(|()| {
         let generation = request.generation_id_or_member_epoch;
         let groups = context.cluster.groups();
-        groups.check_commit(&group, speaker, generation, false)
+        groups.check_commit(&group, identity, generation, false)
     });
     let may_commit = context.check_group(AclOperation::Read, &group);
     let asked = distinct::partitions(request.topics).await;
@@ -78,7 +78,7 @@ pub(crate) async fn offset_commit(
                 .with_partitions(partitions),
         );
     }
-    let records = Record::offsets(&group, offsets);
+    let records = MetadataRecord::offsets(&group, offsets);
     if !records.is_empty() && write(context, records).await.is_err() {
         let failed = topics
             .iter_mut()
@@ -90,9 +90,12 @@ pub(crate) async fn offset_commit(
     OffsetCommitResponse::default().with_topics(topics)
 }
 
-pub(super) async fn write(context: &Context, records: Vec<Record>) -> Result<(), Unwritten> {
-    let position = context.cluster.journal().append(records)?;
-    context.cluster.journal().flush(position).await
+pub(super) async fn write(
+    context: &Context,
+    records: Vec<MetadataRecord>,
+) -> Result<(), Unwritten> {
+    let position = context.cluster.metadata_log().append(records)?;
+    context.cluster.metadata_log().flush(position).await
 }
 
 fn committed(
@@ -291,15 +294,15 @@ async fn fetch_group(context: &Context, wanted: Wanted<'_>) -> Result<Vec<Found>
         check_member(context, wanted.group, member, epoch)?;
     }
     let is_all = wanted.topics.is_none();
-    let journal = context.cluster.journal();
+    let metadata_log = context.cluster.metadata_log();
     let (group, require_stable) = (wanted.group, wanted.require_stable);
-    let asked = journal.read(|state| wanted_partitions(state, group, wanted.topics));
+    let asked = metadata_log.read(|state| wanted_partitions(state, group, wanted.topics));
     let mut found = Vec::with_capacity(asked.len());
     for some in asked.chunks(LOOK_UPS_AT_ONCE) {
         if !found.is_empty() {
             tokio::task::yield_now().await;
         }
-        found.extend(journal.read(|state| look_up(state, group, some, require_stable)));
+        found.extend(metadata_log.read(|state| look_up(state, group, some, require_stable)));
     }
     if is_all {
         found.retain(|found| context.may_see_topic(&found.topic));
@@ -377,7 +380,7 @@ pub(crate) async fn offset_delete(
     let group = request.group_id.to_string();
     let is_known = context
         .cluster
-        .journal()
+        .metadata_log()
         .read(|state| state.offsets.contains_key(&group));
     let subscribed = context.cluster.groups().subscribed_topics(&group);
     let allowed = context
@@ -435,10 +438,10 @@ async fn delete_offsets(
     group: &str,
     mut gone: Vec<TopicPartition>,
 ) -> Result<(), Unwritten> {
-    let committed = context.cluster.journal().commit(|state| {
+    let committed = context.cluster.metadata_log().commit(|state| {
         let known = state.offsets.get(group).map(|offsets| &offsets.committed);
         gone.retain(|partition| known.is_some_and(|known| known.contains_key(partition)));
-        Ok::<_, Infallible>((Record::offsets_gone(group, gone), ()))
+        Ok::<_, Infallible>((MetadataRecord::offsets_gone(group, gone), ()))
     });
     Ok(committed.await?)
 }

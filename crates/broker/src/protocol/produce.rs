@@ -17,7 +17,7 @@ use kafka_protocol::{
 
 use super::{Context, bandwidth::Traffic, throttle_ms};
 use crate::{
-    coordinator::transaction::{Claim, Producer},
+    coordinator::transaction::{ProducerIdAndEpoch, TransactionalProducer},
     counters,
     error::ErrorCode,
     log::{
@@ -83,21 +83,21 @@ impl Produced {
     }
 }
 
-/// What the producer is told.
+/// The answer to the producer.
 pub(crate) enum Finished {
     Answer(ProduceResponse),
     /// Nothing: acks=0, and all went well.
     Unanswered,
-    /// Nothing, but something was refused: that its connection is closed is the only sign that a producer with
-    /// acks=0 gets, upon which it looks for the leaders anew (`KafkaApis.handleProduceRequest`).
+    /// Nothing, but something was refused: closing the connection is the only sign for a producer with
+    /// acks=0, which then refreshes its metadata (`KafkaApis.handleProduceRequest`).
     Refused,
 }
 
-/// Faulty records of one request that are told to the producer; of a batch with more the first.
+/// Most faulty records that one answer reports.
 const RECORD_FAULTS_MAX: usize = 10_000;
-/// A batch of more records is looked through beside the threads that serve …
+/// A batch of more records is validated on a blocking thread …
 const RECORDS_AT_ONCE_MAX: i32 = 10_000;
-/// … as is one that unpacks to more.
+/// … as is one that decompresses to more.
 const UNPACKED_AT_ONCE_BYTES_MAX: u64 = 128 << 10;
 
 /// Appends in the order of arrival. Durability is waited for in [`Produced::finish`], so that requests of
@@ -120,11 +120,8 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
         let mut partitions = Vec::with_capacity(data.partition_data.len());
         for partition in data.partition_data {
             let bytes = partition.records.as_ref().map_or(0, Bytes::len);
-            traffic.add(
-                context,
-                bytes,
-                topic.as_ref().map_or(1, |topic| topic.replication_factor),
-            );
+            let replicas = topic.as_ref().map_or(1, |topic| topic.replication_factor);
+            traffic.add(context, bytes, replicas);
             let index = partition.index;
             let header = headers.next().flatten();
             let appended = match find_target(context, &topic, index, acks) {
@@ -157,12 +154,8 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
                     });
                 }
             }
-            partitions.push(answer_partition(
-                context,
-                &topic,
-                index,
-                appended.map(|(log, info)| (info, log)),
-            ));
+            let appended = appended.map(|(log, info)| (info, log));
+            partitions.push(answer_partition(context, &topic, index, appended));
         }
         answers.push(
             TopicProduceResponse::default()
@@ -171,6 +164,20 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
                 .with_partition_responses(partitions),
         );
     }
+    let answer = answer(context, answers, traffic);
+    Produced {
+        answer,
+        flushes,
+        wants_answer: acks != 0,
+    }
+}
+
+/// The answer for all topics: charges the traffic, and names the leaders of partitions that are led elsewhere.
+fn answer(
+    context: &mut Context,
+    answers: Vec<TopicProduceResponse>,
+    traffic: Traffic,
+) -> ProduceResponse {
     let throttle = context.charge(Direction::Produce, traffic);
     let moved = answers
         .iter()
@@ -183,15 +190,10 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
             .with_host(found.host.into())
             .with_port(i32::from(found.port))
     });
-    let answer = ProduceResponse::default()
+    ProduceResponse::default()
         .with_responses(answers)
         .with_throttle_time_ms(throttle_ms(throttle))
-        .with_node_endpoints(endpoints);
-    Produced {
-        answer,
-        flushes,
-        wants_answer: acks != 0,
-    }
+        .with_node_endpoints(endpoints)
 }
 
 fn find_topic(context: &Context, data: &TopicProduceData) -> Result<Arc<Topic>, ErrorCode> {
@@ -218,7 +220,7 @@ fn read_headers(request: &ProduceRequest) -> Vec<Option<BatchHeader>> {
         .collect()
 }
 
-/// What can be believed of a transaction's batch.
+/// The header of a transactional batch, if it is plausible.
 fn transactional(header: Option<&BatchHeader>) -> Option<&BatchHeader> {
     header.filter(|header| header.has_sound_offsets() && header.is_transactional())
 }
@@ -289,14 +291,14 @@ async fn join_transaction(context: &Context, target: &Target<'_>, producing: &Pr
     if context.version < 12 || target.log.is_in_transaction(id, epoch) {
         return;
     }
-    let claim = Claim {
+    let requester = TransactionalProducer {
         transactional_id,
-        producer: Producer { id, epoch },
+        producer: ProducerIdAndEpoch { id, epoch },
         fenced: ErrorCode::InvalidProducerEpoch,
     };
     let key = (target.topic.name.clone(), target.log.index);
-    let added = context.cluster.transactions().add_partitions(claim, [key]);
-    if let Err(code) = added.await {
+    let transactions = context.cluster.transactions();
+    if let Err(code) = transactions.add_partitions(requester, [key]).await {
         tracing::debug!(%code, transactional_id, "partition does not become part of the transaction");
     }
 }
@@ -386,7 +388,7 @@ async fn append(
     Ok(log.append(&batch, &options, now_ms, verify)?)
 }
 
-/// Checks a batch and looks at its records: at once if they are few, otherwise beside the threads that serve.
+/// Validates a batch: inline if it is small, otherwise on a blocking thread.
 async fn open_batch(
     context: &Context,
     records: &Bytes,

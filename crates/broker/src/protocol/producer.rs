@@ -1,15 +1,18 @@
 //! InitProducerId and DescribeProducers.
 
+use kafka_protocol::messages::describe_producers_response::{
+    PartitionResponse, ProducerState, TopicResponse,
+};
 use kafka_protocol::messages::{
     DescribeProducersRequest, DescribeProducersResponse, InitProducerIdRequest,
     InitProducerIdResponse,
-    describe_producers_response::{PartitionResponse, ProducerState, TopicResponse},
 };
 
 use super::{Context, distinct};
-use crate::{
-    coordinator::transaction::Producer, error::ErrorCode, metadata::acl::AclOperation, turn::Pace,
-};
+use crate::coordinator::transaction::ProducerIdAndEpoch;
+use crate::error::ErrorCode;
+use crate::metadata::acl::AclOperation;
+use crate::turn::Pace;
 
 pub(crate) async fn init_producer_id(
     context: &mut Context,
@@ -23,12 +26,12 @@ pub(crate) async fn init_producer_id(
                 .transactions()
                 .next_producer_id()
                 .await
-                .map(|id| Producer { id, epoch: 0 }),
+                .map(|id| ProducerIdAndEpoch { id, epoch: 0 }),
             Err(code) => Err(code),
         },
     };
     match given {
-        Ok(Producer { id, epoch }) => InitProducerIdResponse::default()
+        Ok(ProducerIdAndEpoch { id, epoch }) => InitProducerIdResponse::default()
             .with_producer_id(id.into())
             .with_producer_epoch(epoch),
         Err(code) => InitProducerIdResponse::default()
@@ -42,10 +45,10 @@ async fn init_transactional(
     context: &Context,
     id: &str,
     request: &InitProducerIdRequest,
-) -> Result<Producer, ErrorCode> {
+) -> Result<ProducerIdAndEpoch, ErrorCode> {
     context.check_transactional_id(AclOperation::Write, id)?;
     context.check_coordinator(id)?;
-    let former = (request.producer_id.0 >= 0).then_some(Producer {
+    let former = (request.producer_id.0 >= 0).then_some(ProducerIdAndEpoch {
         id: request.producer_id.0,
         epoch: request.producer_epoch,
     });
@@ -91,7 +94,7 @@ pub(crate) async fn describe_producers(
     DescribeProducersResponse::default().with_topics(topics)
 }
 
-fn producers(log: &crate::log::Log) -> Vec<ProducerState> {
+fn producers(log: &crate::log::UnifiedLog) -> Vec<ProducerState> {
     let state = |(id, entry): (i64, &crate::log::producer_state::ProducerEntry)| {
         ProducerState::default()
             .with_producer_id(id.into())

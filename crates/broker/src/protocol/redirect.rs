@@ -1,4 +1,4 @@
-//! Where a client goes that asked the wrong broker (KIP-951).
+//! The current leaders in answers to clients that asked the wrong broker (KIP-951).
 
 use super::Context;
 use crate::cluster::Endpoint;

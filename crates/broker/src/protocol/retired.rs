@@ -1,5 +1,5 @@
-//! Versions of requests that Apache Kafka 4.0 retired and `kafka-protocol` does not know, read and written
-//! by hand (the rows of `api.rs` say which): what administrators' clients of Kafka 1.0 speak, and simple clients to this day.
+//! Versions of requests that Apache Kafka 4.0 retired and `kafka-protocol` does not know, read and written by
+//! hand (the rows of `api.rs` say which): what admin clients of Kafka 1.0 send, and simple clients to this day.
 //!
 //! All of them are older than compact encodings. The fields are those of Kafka's message definitions before
 //! 4.0 (KIP-896 names what went).
@@ -72,8 +72,7 @@ impl Body {
         self.optional_text()?.ok_or(Short)
     }
 
-    /// Room is made as elements come, not for as many as are announced, and only for as many as a request
-    /// may have.
+    /// The array grows with its elements, not with the announced count, and is bounded.
     fn optional_array<T>(
         &mut self,
         mut element: impl FnMut(&mut Self) -> Result<T, Short>,
@@ -207,7 +206,7 @@ pub(super) fn read_describe_configs(mut body: Body) -> Result<DescribeConfigsReq
     Ok(DescribeConfigsRequest::default().with_resources(resources))
 }
 
-/// Where a value comes from was told only as whether it is Kafka's default.
+/// The source of a value was only whether it is Kafka's default.
 pub(super) fn write_describe_configs(answer: &mut Answer, described: &DescribeConfigsResponse) {
     let setting = |answer: &mut Answer, setting: &DescribeConfigsResourceResult| {
         answer.text(&setting.name);

@@ -1,6 +1,8 @@
 //! SaslHandshake and SaslAuthenticate (KIP-43, KIP-152, KIP-368): how a connection gets its user.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::{
@@ -10,14 +12,10 @@ use kafka_protocol::messages::{
 use tokio::time::Instant;
 
 use super::{Context, ProtocolError, Reply, api};
-use crate::{
-    error::ErrorCode,
-    security::{
-        error::SaslError,
-        sasl::{Exchange, Progress},
-    },
-    spec::security::{SaslMechanism, SaslSpec},
-};
+use crate::error::ErrorCode;
+use crate::security::error::SaslError;
+use crate::security::sasl::{Exchange, Progress};
+use crate::spec::security::{SaslMechanism, SaslSpec};
 
 /// Time between two renewals of a session (KIP-368).
 const RENEWAL_INTERVAL_MIN: Duration = Duration::from_secs(1);
@@ -47,7 +45,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Whether a SaslHandshake that comes now renews the session. Otherwise it is a request out of place.
+    /// Whether a SaslHandshake that comes now renews the session. Otherwise it is unexpected.
     pub(crate) fn may_renew(&self, now: Instant) -> bool {
         let is_soon = |renewed| now.saturating_duration_since(renewed) < RENEWAL_INTERVAL_MIN;
         self.expires.is_some() && !self.renewed.is_some_and(is_soon)
@@ -66,14 +64,14 @@ pub(crate) enum Step {
     Answer(Bytes),
     /// Sent to the client; it is in.
     Done(Bytes, Session),
-    /// Sent to the client, if anything; it is out.
+    /// Sent to the client, if anything; authentication failed.
     Refuse(Option<Bytes>, AuthenticationError),
 }
 
 enum State {
     /// ApiVersions or SaslHandshake may come.
     Start,
-    /// ApiVersions was there: SaslHandshake has to come.
+    /// ApiVersions was answered: SaslHandshake has to follow.
     Versions,
     /// Tokens come, in requests or without.
     Tokens {
@@ -288,7 +286,7 @@ impl<'a> Authenticator<'a> {
         Ok((token, Some(session)))
     }
 
-    /// What the client is told.
+    /// The error message for the client.
     fn public(&self, error: &AuthenticationError) -> String {
         let text = match error {
             AuthenticationError::Sasl(error) => error.public().map(str::to_owned),
@@ -315,7 +313,7 @@ impl<'a> Authenticator<'a> {
     }
 }
 
-/// A request that came in place of a token. Those that speak of authentication are told so.
+/// A request in place of a token. A second SaslHandshake is answered with an error, others are not answered.
 fn refuse_request(context: &mut Context, frame: Bytes, key: i16) -> Result<Step, ProtocolError> {
     let error = AuthenticationError::NoToken { key };
     if key != ApiKey::SaslHandshake as i16 {
@@ -327,7 +325,7 @@ fn refuse_request(context: &mut Context, frame: Bytes, key: i16) -> Result<Step,
     Ok(Step::Refuse(Some(at.encode(&answer)?), error))
 }
 
-/// SaslHandshake where nobody has to authenticate any more, or at all.
+/// SaslHandshake on a connection that is authenticated already, or at a listener without authentication.
 pub(crate) async fn sasl_handshake(
     _context: &mut Context,
     _request: SaslHandshakeRequest,

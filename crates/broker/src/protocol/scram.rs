@@ -1,27 +1,28 @@
 //! DescribeUserScramCredentials and AlterUserScramCredentials (KIP-554).
 
-use std::{collections::BTreeMap, convert::Infallible};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
 
+use kafka_protocol::messages::alter_user_scram_credentials_request::{
+    ScramCredentialDeletion, ScramCredentialUpsertion,
+};
+use kafka_protocol::messages::alter_user_scram_credentials_response::AlterUserScramCredentialsResult;
+use kafka_protocol::messages::describe_user_scram_credentials_response::{
+    CredentialInfo, DescribeUserScramCredentialsResult,
+};
 use kafka_protocol::messages::{
     AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse,
     DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse,
-    alter_user_scram_credentials_request::{ScramCredentialDeletion, ScramCredentialUpsertion},
-    alter_user_scram_credentials_response::AlterUserScramCredentialsResult,
-    describe_user_scram_credentials_response::{
-        CredentialInfo, DescribeUserScramCredentialsResult,
-    },
 };
 
 use super::Context;
-use crate::{
-    error::{ErrorCode, TopicError, Unwritten},
-    metadata::{
-        acl::AclOperation,
-        credential::{ITERATIONS_MAX, ITERATIONS_MIN, ScramCredential, ScramMechanism},
-        state::{ClusterState, Record},
-    },
-    security::user::{NAME_BYTES_MAX, RESERVED_NAME, RESERVED_NAMES, USERS_MAX},
+use crate::error::{ErrorCode, TopicError, Unwritten};
+use crate::metadata::acl::AclOperation;
+use crate::metadata::credential::{
+    ITERATIONS_MAX, ITERATIONS_MIN, ScramCredential, ScramMechanism,
 };
+use crate::metadata::state::{ClusterState, MetadataRecord};
+use crate::security::user::{NAME_BYTES_MAX, RESERVED_NAME, RESERVED_NAMES, USERS_MAX};
 
 /// Longest salt that is kept.
 const SALT_BYTES_MAX: usize = 1 << 10;
@@ -37,7 +38,7 @@ pub(crate) async fn describe_user_scram_credentials(
             .with_error_message(Some(error.message.into()));
     }
     let asked = request.users.unwrap_or_default();
-    let results = context.cluster.journal().read(|state| {
+    let results = context.cluster.metadata_log().read(|state| {
         // How often each user was asked for.
         let mut users = BTreeMap::<&str, usize>::new();
         match asked.is_empty() {
@@ -83,7 +84,7 @@ fn describe(state: &ClusterState, user: &str, times: usize) -> DescribeUserScram
 }
 
 /// What becomes of one user: a record to be written, or a refusal.
-type Alterations = BTreeMap<String, Result<Record, TopicError>>;
+type Alterations = BTreeMap<String, Result<MetadataRecord, TopicError>>;
 
 /// Sets and deletes passwords, which arrive salted and hashed.
 pub(crate) async fn alter_user_scram_credentials(
@@ -119,22 +120,22 @@ async fn alter(
     context: &Context,
     request: &AlterUserScramCredentialsRequest,
 ) -> Result<Alterations, Unwritten> {
-    let journal = context.cluster.journal();
-    let (alterations, position) = journal.change(|state| {
+    let metadata_log = context.cluster.metadata_log();
+    let (alterations, position) = metadata_log.change(|state| {
         let alterations = decide(state, request);
         let records = alterations.values().flatten().cloned().collect();
         Ok::<_, Infallible>((records, alterations))
     })?;
     // A super user whose last password is deleted is one no more.
     context.cluster.security().note_change();
-    journal.flush(position).await?;
+    metadata_log.flush(position).await?;
     Ok(alterations)
 }
 
 /// Deletions first, then what is set; a user named twice is refused as a whole.
 fn decide(state: &ClusterState, request: &AlterUserScramCredentialsRequest) -> Alterations {
     let mut out = Alterations::new();
-    let mut note = |name: &str, altered: &dyn Fn() -> Result<Record, TopicError>| {
+    let mut note = |name: &str, altered: &dyn Fn() -> Result<MetadataRecord, TopicError>| {
         let altered = match out.get(name) {
             None => altered(),
             Some(Ok(_)) => Err(TopicError::new(
@@ -153,7 +154,8 @@ fn decide(state: &ClusterState, request: &AlterUserScramCredentialsRequest) -> A
     }
     let mut room = USERS_MAX.saturating_sub(state.users.len());
     for (name, altered) in &mut out {
-        let is_new = matches!(altered, Ok(Record::Scram { .. })) && !state.users.contains_key(name);
+        let is_new =
+            matches!(altered, Ok(MetadataRecord::Scram { .. })) && !state.users.contains_key(name);
         if is_new && room == 0 {
             let message = format!("there are {USERS_MAX} users already");
             *altered = Err(TopicError::new(ErrorCode::PolicyViolation, message));
@@ -180,7 +182,10 @@ fn check(name: &str, mechanism: i8) -> Result<ScramMechanism, TopicError> {
     })
 }
 
-fn delete(state: &ClusterState, deletion: &ScramCredentialDeletion) -> Result<Record, TopicError> {
+fn delete(
+    state: &ClusterState,
+    deletion: &ScramCredentialDeletion,
+) -> Result<MetadataRecord, TopicError> {
     let mechanism = check(&deletion.name, deletion.mechanism)?;
     let credentials = state.users.get(deletion.name.as_str());
     if !credentials.is_some_and(|known| known.contains_key(&mechanism)) {
@@ -189,13 +194,13 @@ fn delete(state: &ClusterState, deletion: &ScramCredentialDeletion) -> Result<Re
             "Attempt to delete a user credential that does not exist",
         ));
     }
-    Ok(Record::ScramGone {
+    Ok(MetadataRecord::ScramGone {
         user: deletion.name.to_string(),
         mechanism,
     })
 }
 
-fn upsert(upsertion: &ScramCredentialUpsertion) -> Result<Record, TopicError> {
+fn upsert(upsertion: &ScramCredentialUpsertion) -> Result<MetadataRecord, TopicError> {
     let mechanism = check(&upsertion.name, upsertion.mechanism)?;
     let unacceptable = |message| Err(TopicError::new(ErrorCode::UnacceptableCredential, message));
     if RESERVED_NAMES.contains(&upsertion.name.as_str()) {
@@ -209,7 +214,7 @@ fn upsert(upsertion: &ScramCredentialUpsertion) -> Result<Record, TopicError> {
     if upsertion.salt.len() > SALT_BYTES_MAX {
         return unacceptable("The salt is too long");
     }
-    Ok(Record::Scram {
+    Ok(MetadataRecord::Scram {
         user: upsertion.name.to_string(),
         mechanism,
         credential: ScramCredential::from_salted_password(

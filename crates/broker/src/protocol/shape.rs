@@ -1,9 +1,9 @@
 //! The shape of each request, to be walked before it is decoded.
 //!
-//! The decoder makes room for as many elements as an array says that it has, before reading the first, and
-//! an element of four bytes may take a hundred in memory. A walk over the bytes proves first that they are
-//! there, that what they become is small, and that no text is longer than Kafka allows. The bytes of records
-//! and texts are stepped over, not read.
+//! The decoder allocates an array by its length field before it reads the first element, and an element of
+//! four bytes may take a hundred in memory. Walking over the bytes first proves that the elements are there,
+//! that they are small when decoded, and that no text is longer than Kafka allows. The bytes of records and
+//! texts are stepped over, not read.
 
 #[cfg(test)]
 pub(super) mod sample;
@@ -372,10 +372,9 @@ mod tests {
 
     #[test]
     fn what_a_request_takes_is_at_least_what_its_elements_take() {
-        use kafka_protocol::messages::{
-            describe_configs_request::DescribeConfigsResource,
-            list_offsets_request::ListOffsetsPartition, metadata_request::MetadataRequestTopic,
-        };
+        use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+        use kafka_protocol::messages::list_offsets_request::ListOffsetsPartition;
+        use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
         fn check<T>(key: ApiKey, version: i16, body: &[u8], elements: usize) {
             let counted = super::check(key, version, body).unwrap();
             let taken = elements * size_of::<T>();

@@ -1,15 +1,13 @@
-//! Kafka's `super.users`, which no request of Kafka's changes: a setting of all brokers together, shown to and changed by
-//! internal connections only.
+//! Kafka's `super.users`, which no request of Kafka's changes: a setting of all brokers together, shown to
+//! and changed by internal connections only.
 //!
 //! Principals are separated by semicolons, as in Kafka's `StandardAuthorizer`. Kafka knows no names with a semicolon;
 //! here one is written `\;`, and a backslash `\\`.
 
 use kafka_protocol::messages::incremental_alter_configs_request::AlterableConfig;
 
-use super::{
-    Context,
-    config::{OPERATION_APPEND, OPERATION_SUBTRACT},
-};
+use super::Context;
+use super::config::{OPERATION_APPEND, OPERATION_SUBTRACT};
 use crate::error::{ErrorCode, HostError, TopicError};
 
 /// The setting.
@@ -25,7 +23,7 @@ pub(super) fn value(context: &Context) -> String {
     };
     let names = context
         .cluster
-        .journal()
+        .metadata_log()
         .read(|state| state.super_users.clone());
     let principals: Vec<String> = names.iter().map(escape).collect();
     principals.join(";")
@@ -46,7 +44,7 @@ fn users(value: &str) -> Option<Vec<String>> {
     principals.into_iter().map(user).collect()
 }
 
-/// Makes users super users (APPEND) or takes that away (SUBTRACT); one who is not there is RESOURCE_NOT_FOUND.
+/// Adds (APPEND) or removes (SUBTRACT) super users; one who is not there is RESOURCE_NOT_FOUND.
 pub(super) async fn alter(
     context: &Context,
     changes: &[AlterableConfig],

@@ -2,32 +2,31 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use kafka_protocol::{
-    messages::{
-        CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
-        CreateTopicsResponse, DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest,
-        DeleteTopicsResponse, TopicName,
-        create_partitions_response::CreatePartitionsTopicResult,
-        create_topics_request::CreatableTopic,
-        create_topics_response::{CreatableTopicConfigs, CreatableTopicResult},
-        delete_records_response::{DeleteRecordsPartitionResult, DeleteRecordsTopicResult},
-        delete_topics_request::DeleteTopicState,
-        delete_topics_response::DeletableTopicResult,
-    },
-    protocol::StrBytes,
+use kafka_protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
+use kafka_protocol::messages::create_topics_request::CreatableTopic;
+use kafka_protocol::messages::create_topics_response::{
+    CreatableTopicConfigs, CreatableTopicResult,
 };
+use kafka_protocol::messages::delete_records_response::{
+    DeleteRecordsPartitionResult, DeleteRecordsTopicResult,
+};
+use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
+use kafka_protocol::messages::delete_topics_response::DeletableTopicResult;
+use kafka_protocol::messages::{
+    CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse,
+    DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+    TopicName,
+};
+use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
-use super::{Context, authorization::refused, config, distinct};
-use crate::{
-    error::{ErrorCode, TopicError},
-    metadata::{
-        acl::{AclOperation, CLUSTER_NAME, ResourceType},
-        state::Record,
-    },
-    spec::TopicSpec,
-    turn::Pace,
-};
+use super::authorization::refused;
+use super::{Context, config, distinct};
+use crate::error::{ErrorCode, TopicError};
+use crate::metadata::acl::{AclOperation, CLUSTER_NAME, ResourceType};
+use crate::metadata::state::MetadataRecord;
+use crate::spec::TopicSpec;
+use crate::turn::Pace;
 
 pub(crate) async fn create_topics(
     context: &mut Context,
@@ -153,7 +152,7 @@ async fn create(
         .with_topic_id(id);
     let describe = AclOperation::DescribeConfigs;
     if !context.may(describe, ResourceType::Topic, &spec.name) {
-        // The topic is made all the same; how is not told (KIP-525).
+        // The topic is created all the same; the answer leaves its settings out (KIP-525).
         return Ok(answer
             .with_topic_config_error_code(ErrorCode::TopicAuthorizationFailed.code())
             .with_num_partitions(-1)
@@ -174,8 +173,8 @@ async fn create(
         .with_configs(Some(shown.collect())))
 }
 
-/// Topics are deleted by those who may delete anything in the cluster, or may delete that one. To those
-/// who may not even describe it nothing is told.
+/// Topics are deleted by those who may delete anything in the cluster, or may delete that one. Clients that
+/// may not even describe it do not learn whether it exists.
 fn check_delete(context: &Context, name: &str) -> Result<(), ErrorCode> {
     let delete = AclOperation::Delete;
     if context.may(delete, ResourceType::Cluster, CLUSTER_NAME) {
@@ -305,7 +304,7 @@ pub(crate) async fn delete_records(
             let deleted = allowed
                 .and_then(|()| context.led_partition(topic.as_ref(), index, None))
                 .and_then(|log| match &topic {
-                    // What compaction keeps is the last of each key: nothing else takes it away.
+                    // Records of compacted topics are removed by compaction only.
                     Some(topic) if !topic.settings().is_deleted_by_retention => {
                         Err(ErrorCode::PolicyViolation)
                     }
@@ -314,7 +313,7 @@ pub(crate) async fn delete_records(
             match deleted {
                 Ok(start) => {
                     if let Some(topic) = &topic {
-                        records.push(Record::LogStart {
+                        records.push(MetadataRecord::LogStart {
                             topic: topic.id,
                             partition: index,
                             offset: start,

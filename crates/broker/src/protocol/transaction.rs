@@ -1,44 +1,36 @@
-//! Transactions: AddPartitionsToTxn, AddOffsetsToTxn, TxnOffsetCommit, EndTxn, and looking at them.
+//! Transactions: AddPartitionsToTxn, AddOffsetsToTxn, TxnOffsetCommit, EndTxn, and describing them.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    ops::Bound,
-};
+use std::collections::{BTreeMap, HashSet};
+use std::ops::Bound;
 
-use kafka_protocol::{
-    messages::{
-        AddOffsetsToTxnRequest, AddOffsetsToTxnResponse, AddPartitionsToTxnRequest,
-        AddPartitionsToTxnResponse, DescribeTransactionsRequest, DescribeTransactionsResponse,
-        EndTxnRequest, EndTxnResponse, ListTransactionsRequest, ListTransactionsResponse,
-        TopicName, TransactionalId, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
-        add_partitions_to_txn_request::AddPartitionsToTxnTopic,
-        add_partitions_to_txn_response::{
-            AddPartitionsToTxnPartitionResult, AddPartitionsToTxnResult,
-            AddPartitionsToTxnTopicResult,
-        },
-        describe_transactions_response::{TopicData, TransactionState},
-        list_transactions_response::TransactionState as ListedTransaction,
-        txn_offset_commit_response::{
-            TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic,
-        },
-    },
-    protocol::StrBytes,
+use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
+use kafka_protocol::messages::add_partitions_to_txn_response::{
+    AddPartitionsToTxnPartitionResult, AddPartitionsToTxnResult, AddPartitionsToTxnTopicResult,
 };
+use kafka_protocol::messages::describe_transactions_response::{TopicData, TransactionState};
+use kafka_protocol::messages::list_transactions_response::TransactionState as ListedTransaction;
+use kafka_protocol::messages::txn_offset_commit_response::{
+    TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic,
+};
+use kafka_protocol::messages::{
+    AddOffsetsToTxnRequest, AddOffsetsToTxnResponse, AddPartitionsToTxnRequest,
+    AddPartitionsToTxnResponse, DescribeTransactionsRequest, DescribeTransactionsResponse,
+    EndTxnRequest, EndTxnResponse, ListTransactionsRequest, ListTransactionsResponse, TopicName,
+    TransactionalId, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
+};
+use kafka_protocol::protocol::StrBytes;
 
-use super::{Context, code_of, distinct, offset::check_offset};
-use crate::{
-    coordinator::{
-        group::classic::Speaker,
-        transaction::{Claim, Producer},
-    },
-    error::ErrorCode,
-    log::batch::Marker,
-    metadata::{
-        acl::{AclOperation, ResourceType},
-        state::{CommittedOffset, TopicPartition, TransactionRecord, TransactionStatus},
-    },
-    turn::Pace,
+use super::offset::check_offset;
+use super::{Context, code_of, distinct};
+use crate::coordinator::group::classic::MemberIdentity;
+use crate::coordinator::transaction::{ProducerIdAndEpoch, TransactionalProducer};
+use crate::error::ErrorCode;
+use crate::log::batch::Marker;
+use crate::metadata::acl::{AclOperation, ResourceType};
+use crate::metadata::state::{
+    CommittedOffset, TopicPartition, TransactionRecord, TransactionStatus,
 };
+use crate::turn::Pace;
 
 /// Transactional ids that are looked at before others may ask or change what the cluster knows.
 const IDS_AT_ONCE: usize = 500;
@@ -57,7 +49,7 @@ pub(crate) async fn add_partitions_to_txn(
     request: AddPartitionsToTxnRequest,
 ) -> AddPartitionsToTxnResponse {
     if context.version < 4 {
-        let producer = Producer {
+        let producer = ProducerIdAndEpoch {
             id: request.v3_and_below_producer_id.0,
             epoch: request.v3_and_below_producer_epoch,
         };
@@ -67,7 +59,7 @@ pub(crate) async fn add_partitions_to_txn(
     }
     let mut results = Vec::with_capacity(request.transactions.len());
     for transaction in request.transactions {
-        let producer = Producer {
+        let producer = ProducerIdAndEpoch {
             id: transaction.producer_id.0,
             epoch: transaction.producer_epoch,
         };
@@ -100,7 +92,7 @@ fn check_partition(context: &Context, topic: &str, partition: i32) -> Result<(),
 async fn add_topics(
     context: &Context,
     id: &str,
-    producer: Producer,
+    producer: ProducerIdAndEpoch,
     topics: Vec<AddPartitionsToTxnTopic>,
 ) -> Vec<AddPartitionsToTxnTopicResult> {
     let topics = distinct::partitions(topics).await;
@@ -111,7 +103,7 @@ async fn add_topics(
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for partition in topic.partitions {
             pace.step().await;
-            // Where one partition fails all do; which one is told.
+            // If one partition fails, all do; the answer says which.
             let result = match added {
                 Err(ErrorCode::OperationNotAttempted) => {
                     check_partition(context, &topic.name, partition).and(added)
@@ -137,7 +129,7 @@ async fn add_topics(
 async fn add_partitions(
     context: &Context,
     id: &str,
-    producer: Producer,
+    producer: ProducerIdAndEpoch,
     topics: &[AddPartitionsToTxnTopic],
 ) -> Result<(), ErrorCode> {
     let mut wanted: Vec<TopicPartition> = Vec::new();
@@ -156,13 +148,13 @@ async fn add_partitions(
         return Err(ErrorCode::OperationNotAttempted);
     }
     context.check_coordinator(id)?;
-    let claim = Claim {
+    let requester = TransactionalProducer {
         transactional_id: id,
         producer,
         fenced: fenced(context.version, 2),
     };
     let transactions = context.cluster.transactions();
-    transactions.add_partitions(claim, wanted).await
+    transactions.add_partitions(requester, wanted).await
 }
 
 pub(crate) async fn add_offsets_to_txn(
@@ -170,11 +162,11 @@ pub(crate) async fn add_offsets_to_txn(
     request: AddOffsetsToTxnRequest,
 ) -> AddOffsetsToTxnResponse {
     let id = request.transactional_id.to_string();
-    let producer = Producer {
+    let producer = ProducerIdAndEpoch {
         id: request.producer_id.0,
         epoch: request.producer_epoch,
     };
-    let claim = Claim {
+    let requester = TransactionalProducer {
         transactional_id: &id,
         producer,
         fenced: fenced(context.version, 2),
@@ -188,7 +180,7 @@ pub(crate) async fn add_offsets_to_txn(
             context
                 .cluster
                 .transactions()
-                .add_group(claim, &request.group_id)
+                .add_group(requester, &request.group_id)
                 .await
         }
         Err(code) => Err(code),
@@ -203,11 +195,11 @@ pub(crate) async fn txn_offset_commit(
     let asked = distinct::partitions(std::mem::take(&mut request.topics)).await;
     let group = request.group_id.to_string();
     let id = request.transactional_id.to_string();
-    let producer = Producer {
+    let producer = ProducerIdAndEpoch {
         id: request.producer_id.0,
         epoch: request.producer_epoch,
     };
-    let claim = Claim {
+    let requester = TransactionalProducer {
         transactional_id: &id,
         producer,
         fenced: ErrorCode::InvalidProducerEpoch,
@@ -256,7 +248,7 @@ pub(crate) async fn txn_offset_commit(
     if offsets.is_empty() {
         return TxnOffsetCommitResponse::default().with_topics(topics);
     }
-    if let Err(code) = commit_offsets(context, &request, &group, claim, offsets).await {
+    if let Err(code) = commit_offsets(context, &request, &group, requester, offsets).await {
         let partitions = topics
             .iter_mut()
             .flat_map(|topic| topic.partitions.iter_mut());
@@ -271,36 +263,36 @@ async fn commit_offsets(
     context: &Context,
     request: &TxnOffsetCommitRequest,
     group: &str,
-    claim: Claim<'_>,
+    requester: TransactionalProducer<'_>,
     offsets: Vec<(TopicPartition, CommittedOffset)>,
 ) -> Result<(), ErrorCode> {
     context.check_coordinator(group)?;
     let cluster = &context.cluster;
     let instance_id = request.group_instance_id.as_ref().map(|id| id.to_string());
-    let speaker = Speaker {
+    let identity = MemberIdentity {
         member_id: &request.member_id,
         instance_id: instance_id.as_deref(),
     };
     cluster
         .groups()
-        .check_commit(group, speaker, request.generation_id, true)?;
+        .check_commit(group, identity, request.generation_id, true)?;
     if context.version >= 5 {
         // KIP-890: committing offsets makes the group part of the transaction.
-        cluster.transactions().add_group(claim, group).await?;
+        cluster.transactions().add_group(requester, group).await?;
     }
     cluster
         .transactions()
-        .commit_offsets(claim, group, offsets)
+        .commit_offsets(requester, group, offsets)
         .await
 }
 
 pub(crate) async fn end_txn(context: &mut Context, request: EndTxnRequest) -> EndTxnResponse {
     let id = request.transactional_id.to_string();
-    let producer = Producer {
+    let producer = ProducerIdAndEpoch {
         id: request.producer_id.0,
         epoch: request.producer_epoch,
     };
-    let claim = Claim {
+    let requester = TransactionalProducer {
         transactional_id: &id,
         producer,
         fenced: fenced(context.version, 2),
@@ -319,7 +311,7 @@ pub(crate) async fn end_txn(context: &mut Context, request: EndTxnRequest) -> En
             context
                 .cluster
                 .transactions()
-                .end(claim, marker, bumps_epoch)
+                .end(requester, marker, bumps_epoch)
                 .await
         }
         Err(code) => Err(code),
@@ -347,8 +339,8 @@ pub(crate) async fn describe_transactions(
             .check_transactional_id(AclOperation::Describe, &id)
             .and_then(|()| context.check_coordinator(&id))
             .and_then(|()| {
-                let journal = context.cluster.journal();
-                let found = journal.read(|state| state.transactions.get(id.as_str()).cloned());
+                let metadata_log = context.cluster.metadata_log();
+                let found = metadata_log.read(|state| state.transactions.get(id.as_str()).cloned());
                 found.ok_or(ErrorCode::TransactionalIdNotFound)
             });
         states.push(match found {
@@ -425,7 +417,7 @@ pub(crate) async fn list_transactions(
     let mut last: Option<String> = None;
     loop {
         let from = last.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let next = context.cluster.journal().read(|state| {
+        let next = context.cluster.metadata_log().read(|state| {
             let some = state.transactions.range::<str, _>((from, Bound::Unbounded));
             let mut next = None;
             for (id, record) in some.take(IDS_AT_ONCE) {

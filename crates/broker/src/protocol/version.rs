@@ -1,5 +1,5 @@
-//! Which versions of which requests a cluster tells its clients: those of the release that it is, as far as
-//! they are served.
+//! The versions that ApiVersions advertises: those of the release that the cluster behaves as, as far as they
+//! are served.
 
 use std::sync::LazyLock;
 
@@ -14,9 +14,9 @@ use crate::{
     release::{Api, Release},
 };
 
-/// One request as the clients of a release are told it.
+/// One request, with the versions that a release advertises.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct AdvertisedVersions {
     pub key: ApiKey,
     min: i16,
     max: i16,
@@ -25,7 +25,7 @@ pub(super) struct Told {
     by_hand_below: i16,
 }
 
-impl Told {
+impl AdvertisedVersions {
     /// Whether a version is read and written by hand.
     pub(super) fn is_by_hand(&self, version: i16) -> bool {
         version < self.by_hand_below
@@ -36,20 +36,20 @@ impl Told {
     }
 }
 
-/// What is told, by the position of the release; each ordered by key.
-static TOLD: LazyLock<Vec<Vec<Told>>> =
+/// By the index of the release; each ordered by key.
+static ADVERTISED: LazyLock<Vec<Vec<AdvertisedVersions>>> =
     LazyLock::new(|| Release::all().iter().map(intersect).collect());
 
-fn intersect(release: &Release) -> Vec<Told> {
-    let told = |(key, api): (&i16, &Api)| {
+fn intersect(release: &Release) -> Vec<AdvertisedVersions> {
+    let advertised = |(key, api): (&i16, &Api)| {
         let served = SERVED.iter().find(|served| served.key as i16 == *key)?;
         let served_min = served.served_min.max(*api.versions.start());
         let max = served.max.min(*api.versions.end());
-        // What is told without being served (see `SERVED`) is so for every release.
-        let is_told_lower = served.min < served.served_min;
-        (served_min <= max).then_some(Told {
+        // Versions that are advertised without being served (see `SERVED`) are so for every release.
+        let is_advertised_lower = served.min < served.served_min;
+        (served_min <= max).then_some(AdvertisedVersions {
             key: served.key,
-            min: if is_told_lower {
+            min: if is_advertised_lower {
                 served.min
             } else {
                 served_min
@@ -59,19 +59,19 @@ fn intersect(release: &Release) -> Vec<Told> {
             by_hand_below: served.by_hand_below,
         })
     };
-    release.apis().iter().filter_map(told).collect()
+    release.apis().iter().filter_map(advertised).collect()
 }
 
-/// What clients of a release are told, ordered by key.
-pub(super) fn told(release: &Release) -> &'static [Told] {
-    &TOLD[release.index]
+/// What a release advertises, ordered by key.
+pub(super) fn advertised(release: &Release) -> &'static [AdvertisedVersions] {
+    &ADVERTISED[release.index]
 }
 
-/// One request, if clients of the release are told it.
-pub(super) fn find(release: &Release, key: i16) -> Option<&'static Told> {
-    let told = told(release);
-    let at = told.binary_search_by_key(&key, |told| told.key as i16);
-    at.ok().map(|at| &told[at])
+/// One request, if the release advertises it.
+pub(super) fn find(release: &Release, key: i16) -> Option<&'static AdvertisedVersions> {
+    let advertised = advertised(release);
+    let at = advertised.binary_search_by_key(&key, |advertised| advertised.key as i16);
+    at.ok().map(|at| &advertised[at])
 }
 
 /// A feature of a cluster (KIP-584): what its brokers support, and the level that holds. 0: not in use.
@@ -92,7 +92,7 @@ const fn feature(name: &'static str, min: i16, max: i16, finalized: i16) -> Feat
 }
 
 /// What a freshly formatted cluster of Apache Kafka 4.0 has. Clients look at the first two: whether the
-/// consumer protocol is there (KIP-848), and which transaction protocol to speak (KIP-890).
+/// consumer protocol is there (KIP-848), and which transaction protocol is used (KIP-890).
 const FEATURES_4_0: &[Feature] = &[
     feature("group.version", 0, 1, 1),
     feature("transaction.version", 0, 2, 2),
@@ -162,14 +162,14 @@ pub(super) fn api_versions(context: &Context, request: &ApiVersionsRequest) -> A
             .with_max_version_level(feature.finalized)
     });
     ApiVersionsResponse::default()
-        .with_api_keys(told(context.release).iter().map(row).collect())
+        .with_api_keys(advertised(context.release).iter().map(row).collect())
         .with_supported_features(supported.collect())
         .with_finalized_features(finalized.collect())
         .with_finalized_features_epoch(if features.is_empty() { NO_EPOCH } else { 0 })
 }
 
 /// The answer to versions of ApiVersions that are not served, in its first version, which every client can
-/// read. From 2.4 on it tells which ones are (KIP-511).
+/// read. From 2.4 on the answer lists the supported versions (KIP-511).
 pub(super) fn unsupported_api_versions(context: &Context) -> ApiVersionsResponse {
     let own = find(context.release, ApiKey::ApiVersions as i16);
     let own = own.filter(|_| context.release.is_at_least(2, 4));
@@ -178,11 +178,11 @@ pub(super) fn unsupported_api_versions(context: &Context) -> ApiVersionsResponse
         .with_api_keys(own.map(row).into_iter().collect())
 }
 
-fn row(told: &Told) -> ApiVersion {
+fn row(advertised: &AdvertisedVersions) -> ApiVersion {
     ApiVersion::default()
-        .with_api_key(told.key as i16)
-        .with_min_version(told.min)
-        .with_max_version(told.max)
+        .with_api_key(advertised.key as i16)
+        .with_min_version(advertised.min)
+        .with_max_version(advertised.max)
 }
 
 #[cfg(test)]
@@ -201,8 +201,9 @@ mod tests {
 
     /// The versions of a request that a release has and this broker does not serve.
     fn unserved(release: &Release, key: i16, api: &Api) -> Vec<i16> {
-        let told = find(release, key);
-        let is_served = |version: &i16| told.is_some_and(|told| told.is_served(*version));
+        let advertised = find(release, key);
+        let is_served =
+            |version: &i16| advertised.is_some_and(|advertised| advertised.is_served(*version));
         let versions = api.versions.clone();
         versions.filter(|version| !is_served(version)).collect()
     }
@@ -262,15 +263,21 @@ mod tests {
     #[test]
     fn nothing_is_told_that_the_release_does_not_have() {
         for release in Release::all() {
-            for told in told(release) {
-                let api = &release.apis()[&(told.key as i16)];
-                let is_produce = told.key == ApiKey::Produce;
+            for advertised in advertised(release) {
+                let api = &release.apis()[&(advertised.key as i16)];
+                let is_produce = advertised.key == ApiKey::Produce;
                 assert!(
-                    is_produce && told.min == 0 || api.versions.contains(&told.min),
-                    "{release} {told:?}"
+                    is_produce && advertised.min == 0 || api.versions.contains(&advertised.min),
+                    "{release} {advertised:?}"
                 );
-                assert!(api.versions.contains(&told.max), "{release} {told:?}");
-                assert!(told.min <= told.served_min && told.served_min <= told.max);
+                assert!(
+                    api.versions.contains(&advertised.max),
+                    "{release} {advertised:?}"
+                );
+                assert!(
+                    advertised.min <= advertised.served_min
+                        && advertised.served_min <= advertised.max
+                );
             }
         }
     }
@@ -279,9 +286,9 @@ mod tests {
     fn every_request_that_is_served_belongs_to_a_release() {
         let newest = Release::all().last().unwrap();
         for served in SERVED {
-            let told = find(newest, served.key as i16);
-            let told = told.unwrap_or_else(|| panic!("{:?}", served.key));
-            assert_eq!(told.max, served.max, "{:?}", served.key);
+            let advertised = find(newest, served.key as i16);
+            let advertised = advertised.unwrap_or_else(|| panic!("{:?}", served.key));
+            assert_eq!(advertised.max, served.max, "{:?}", served.key);
         }
     }
 

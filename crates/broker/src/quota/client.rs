@@ -1,29 +1,22 @@
-//! Quotas of single users and clients (KIP-13, KIP-546), beside the bandwidth of the whole cluster.
+//! Quotas of single users and clients (KIP-13, KIP-546; Kafka's `ClientQuotaManager`), besides the bandwidth
+//! of the whole cluster.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::{
-    metadata::{
-        journal::Journal,
-        state::{ClusterState, QuotaEntity},
-    },
-    quota::token_bucket::TokenBucket,
-};
+use crate::metadata::metadata_log::MetadataLog;
+use crate::metadata::state::{ClusterState, QuotaEntity};
+use crate::quota::token_bucket::TokenBucket;
 
 /// Entity types.
 pub(crate) const USER: &str = "user";
 pub(crate) const CLIENT_ID: &str = "client-id";
-/// Clients with a bucket of their own; beyond it all start anew.
+/// Most clients with a bucket of their own; beyond it all buckets are dropped.
 const BUCKETS_MAX: usize = 10_000;
 
 /// Which way bytes go.
@@ -97,22 +90,22 @@ fn find(
 
 impl ClientQuotas {
     /// To be called when quotas may have changed.
-    pub(crate) fn note_change(&self, journal: &Journal<ClusterState>) {
-        let is_used = journal.read(|state| !state.quotas.is_empty());
+    pub(crate) fn note_change(&self, metadata_log: &MetadataLog<ClusterState>) {
+        let is_used = metadata_log.read(|state| !state.quotas.is_empty());
         self.is_used.store(is_used, Ordering::Relaxed);
     }
 
     /// The bucket of a client; `None` if no quota applies.
     fn bucket(
         &self,
-        journal: &Journal<ClusterState>,
+        metadata_log: &MetadataLog<ClusterState>,
         direction: Direction,
         client: Client<'_>,
     ) -> Option<Arc<TokenBucket>> {
         if !self.is_used.load(Ordering::Relaxed) {
             return None;
         }
-        let (entity, rate) = journal.read(|state| find(&state.quotas, direction, client))?;
+        let (entity, rate) = metadata_log.read(|state| find(&state.quotas, direction, client))?;
         let part = |kind: &str, name: &str| entity.contains_key(kind).then(|| name.to_owned());
         let owner = (
             direction,
@@ -134,27 +127,27 @@ impl ClientQuotas {
         Some(bucket)
     }
 
-    /// Takes `bytes` from the client's bucket and says how long it has to be silent.
+    /// Takes `bytes` from the client's bucket and returns its throttle time.
     pub(crate) fn charge(
         &self,
-        journal: &Journal<ClusterState>,
+        metadata_log: &MetadataLog<ClusterState>,
         direction: Direction,
         client: Client<'_>,
         bytes: u64,
         now: Instant,
     ) -> Duration {
-        let bucket = self.bucket(journal, direction, client);
+        let bucket = self.bucket(metadata_log, direction, client);
         bucket.map_or(Duration::ZERO, |bucket| bucket.charge(bytes, now))
     }
 
     /// The most that one answer to the client should hold: see [`TokenBucket::portion_bytes`].
     pub(crate) fn portion_bytes(
         &self,
-        journal: &Journal<ClusterState>,
+        metadata_log: &MetadataLog<ClusterState>,
         direction: Direction,
         client: Client<'_>,
     ) -> usize {
-        let bucket = self.bucket(journal, direction, client);
+        let bucket = self.bucket(metadata_log, direction, client);
         bucket.map_or(usize::MAX, |bucket| bucket.portion_bytes())
     }
 }

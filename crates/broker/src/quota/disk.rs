@@ -1,6 +1,7 @@
 //! The disk that was bought: at which marks something happens as it fills.
 
-use crate::{log::stored_bytes::StoredBytes, spec::ClusterLimits};
+use crate::log::stored_bytes::StoredBytes;
+use crate::spec::ClusterLimits;
 
 /// A segment is at most this part of the disk that was bought, so that removing the oldest frees little at
 /// a time.

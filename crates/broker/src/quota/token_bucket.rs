@@ -10,7 +10,7 @@ const BURST: Duration = Duration::from_millis(250);
 /// What one answer to a fetch may take from the bucket at most, as a share of a second: several clients
 /// that take turns are served evenly, and none goes far beyond the rate.
 const PORTION: Duration = Duration::from_millis(50);
-/// Longest time that one answer tells a client to wait (Kafka's quota window).
+/// Longest throttle time of one answer (Kafka's quota window).
 const THROTTLE_MAX: Duration = Duration::from_secs(30);
 
 /// One direction of one cluster.
@@ -55,7 +55,7 @@ impl TokenBucket {
         rate.map_or(usize::MAX, |rate| portion(rate).max(1))
     }
 
-    /// Takes `bytes` and says how long the sender has to be silent. Who takes nothing waits for nobody.
+    /// Takes `bytes` and returns how long the connection has to be muted. Taking nothing never waits.
     pub(crate) fn charge(&self, bytes: u64, now: Instant) -> Duration {
         if bytes == 0 {
             return Duration::ZERO;

@@ -1,14 +1,12 @@
 //! How often passwords may be tried from one address.
 //!
 //! Each attempt takes a token before the password is looked at, and gives it back when it was right. So
-//! clients that know their password are never slowed down by their own number, and somebody who guesses
+//! clients that know their password are never slowed down by their own number, and a client that guesses
 //! learns nothing faster by asking over many connections.
 
-use std::{
-    collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
-    time::Duration,
-};
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;

@@ -1,30 +1,23 @@
 //! Who may do what in a cluster: its ACLs together with what its specification says of access.
 
-use std::{
-    collections::BTreeSet,
-    net::IpAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 
-use crate::{
-    error::{ErrorCode, TopicError},
-    metadata::{
-        acl::{Acl, AclFilter, AclOperation, AclSet, Asker, CLUSTER_NAME, ResourceType, Verdict},
-        journal::Journal,
-        state::{ClusterState, Record},
-    },
-    security::{
-        Security,
-        user::{ANONYMOUS, INTERNAL_USER},
-    },
-    spec::{Authorization, ClusterSpec},
-    turn::Turns,
+use crate::error::{ErrorCode, TopicError};
+use crate::metadata::acl::{
+    Acl, AclFilter, AclOperation, AclSet, AuthorizationResult, CLUSTER_NAME, Requester,
+    ResourceType,
 };
+use crate::metadata::metadata_log::MetadataLog;
+use crate::metadata::state::{ClusterState, MetadataRecord};
+use crate::security::Security;
+use crate::security::user::{ANONYMOUS, INTERNAL_USER};
+use crate::spec::{Authorization, ClusterSpec};
+use crate::turn::Turns;
 
 /// ACLs of one cluster; above: POLICY_VIOLATION.
 const ACLS_MAX: usize = 10_000;
@@ -54,9 +47,9 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    fn new(journal: &Journal<ClusterState>, spec: &ClusterSpec) -> Self {
+    fn new(metadata_log: &MetadataLog<ClusterState>, spec: &ClusterSpec) -> Self {
         let (acls, super_users) =
-            journal.read(|state| (state.acls.clone(), state.super_users.clone()));
+            metadata_log.read(|state| (state.acls.clone(), state.super_users.clone()));
         Self {
             acls,
             super_users,
@@ -65,7 +58,7 @@ impl Policy {
         }
     }
 
-    /// Whether nobody is ever refused.
+    /// Whether nothing is ever refused.
     fn is_open(&self) -> bool {
         !self.is_guarded
             && self.acls.is_empty()
@@ -79,22 +72,25 @@ impl Policy {
             || self.authorization.super_users.contains(principal)
     }
 
-    /// Whether something may be done by super users who have authenticated, and by nobody else.
+    /// Whether only authenticated super users may do something.
     fn is_reserved(&self, operation: AclOperation, resource_type: ResourceType) -> bool {
         self.is_guarded && resource_type == ResourceType::Cluster && is_administrative(operation)
     }
 
     fn allows(
         &self,
-        asker: Asker<'_>,
+        requester: Requester<'_>,
         operation: AclOperation,
         resource_type: ResourceType,
         name: &str,
     ) -> bool {
-        match self.acls.verdict(asker, operation, resource_type, name) {
-            Verdict::Allowed => true,
-            Verdict::Denied => false,
-            Verdict::NoAcls => self.authorization.allow_everyone_if_no_acl_found,
+        match self
+            .acls
+            .authorization(requester, operation, resource_type, name)
+        {
+            AuthorizationResult::Allowed => true,
+            AuthorizationResult::Denied => false,
+            AuthorizationResult::NoAcls => self.authorization.allow_everyone_if_no_acl_found,
         }
     }
 }
@@ -108,19 +104,19 @@ pub(crate) struct Authorizer {
 }
 
 impl Authorizer {
-    pub(crate) fn new(journal: &Journal<ClusterState>, spec: &ClusterSpec) -> Self {
+    pub(crate) fn new(metadata_log: &MetadataLog<ClusterState>, spec: &ClusterSpec) -> Self {
         Self {
             generation: AtomicU64::new(1),
-            policy: RwLock::new(Arc::new(Policy::new(journal, spec))),
+            policy: RwLock::new(Arc::new(Policy::new(metadata_log, spec))),
         }
     }
 
     /// To be called when ACLs or super users may have changed.
-    pub(crate) fn note_change(&self, journal: &Journal<ClusterState>) {
+    pub(crate) fn note_change(&self, metadata_log: &MetadataLog<ClusterState>) {
         let mut policy = self.policy.write();
         // Read under the lock: the last to write here has seen the newest.
         let (acls, super_users) =
-            journal.read(|state| (state.acls.clone(), state.super_users.clone()));
+            metadata_log.read(|state| (state.acls.clone(), state.super_users.clone()));
         if Arc::ptr_eq(&acls, &policy.acls) && Arc::ptr_eq(&super_users, &policy.super_users) {
             return;
         }
@@ -134,9 +130,9 @@ impl Authorizer {
     }
 
     /// To be called when the specification may say something else of access.
-    pub(crate) fn set_spec(&self, journal: &Journal<ClusterState>, spec: &ClusterSpec) {
+    pub(crate) fn set_spec(&self, metadata_log: &MetadataLog<ClusterState>, spec: &ClusterSpec) {
         let mut policy = self.policy.write();
-        *policy = Arc::new(Policy::new(journal, spec));
+        *policy = Arc::new(Policy::new(metadata_log, spec));
         self.generation.fetch_add(1, Ordering::Release);
     }
 }
@@ -181,8 +177,8 @@ impl Access {
         }
     }
 
-    fn asker(&self) -> Asker<'_> {
-        Asker {
+    fn requester(&self) -> Requester<'_> {
+        Requester {
             principal: &self.principal,
             host: &self.host,
         }
@@ -199,22 +195,22 @@ impl Access {
             None => true,
             Some(policy) if policy.is_reserved(operation, resource_type) => false,
             Some(_) if self.is_super => true,
-            Some(policy) => policy.allows(self.asker(), operation, resource_type, name),
+            Some(policy) => policy.allows(self.requester(), operation, resource_type, name),
         }
     }
 
     /// Whether the operation is permitted on some resource of the type (KIP-679).
     pub(crate) fn allows_any(&self, operation: AclOperation, resource_type: ResourceType) -> bool {
-        // Kafka asks for a name that nobody uses to find out whether everything is permitted.
+        // Kafka checks an unused name to find out whether everything is permitted.
         const UNUSED_NAME: &str = "hardcode";
         match &self.policy {
             None => true,
             Some(_) if self.is_super => true,
             Some(policy) => {
-                policy.allows(self.asker(), operation, resource_type, UNUSED_NAME)
+                policy.allows(self.requester(), operation, resource_type, UNUSED_NAME)
                     || policy
                         .acls
-                        .allows_any(self.asker(), operation, resource_type)
+                        .allows_any(self.requester(), operation, resource_type)
             }
         }
     }
@@ -255,31 +251,31 @@ fn check_new(acl: &Acl) -> Result<(), TopicError> {
 }
 
 impl Security {
-    /// Makes ACLs; one answer for each. Those that are there already are fine. Durable when this returns.
+    /// Makes ACLs; one answer for each. Existing ones are accepted. Durable when this returns.
     pub(crate) async fn create_acls(
         &self,
         acls: Vec<Acl>,
     ) -> Result<Vec<Result<(), TopicError>>, TopicError> {
-        let (answers, position) = self.journal.change(|state| {
+        let (answers, position) = self.metadata_log.change(|state| {
             let mut records = Vec::new();
             let mut create = |acl: Acl| {
                 check_new(&acl)?;
                 if state.acls.contains(&acl) {
                     return Ok(());
                 }
-                // One that stands twice in the request counts twice here; that errs on the safe side.
+                // A duplicate in the request counts twice here, which is safe.
                 if state.acls.len() + records.len() >= ACLS_MAX {
                     let message = format!("The cluster has room for {ACLS_MAX} ACLs.");
                     return Err(TopicError::new(ErrorCode::PolicyViolation, message));
                 }
-                records.push(Record::Acl(acl));
+                records.push(MetadataRecord::Acl(acl));
                 Ok(())
             };
             let answers: Vec<_> = acls.into_iter().map(&mut create).collect();
             Ok::<_, TopicError>((records, answers))
         })?;
         self.note_change();
-        self.journal.flush(position).await?;
+        self.metadata_log.flush(position).await?;
         Ok(answers)
     }
 
@@ -290,15 +286,19 @@ impl Security {
         filters: Vec<AclFilter>,
     ) -> Result<Vec<Vec<Acl>>, TopicError> {
         let mut deleted = self.choose_acls(turns, filters).await?;
-        let ((), position) = self.journal.change(|state| {
+        let ((), position) = self.metadata_log.change(|state| {
             // Others may have been faster.
             let chosen = deleted.iter_mut();
             chosen.for_each(|acls| acls.retain(|acl| state.acls.contains(acl)));
-            let gone = deleted.iter().flatten().cloned().map(Record::AclGone);
+            let gone = deleted
+                .iter()
+                .flatten()
+                .cloned()
+                .map(MetadataRecord::AclGone);
             Ok::<_, TopicError>((gone.collect(), ()))
         })?;
         self.note_change();
-        self.journal.flush(position).await?;
+        self.metadata_log.flush(position).await?;
         Ok(deleted)
     }
 
@@ -309,7 +309,7 @@ impl Security {
         turns: &Turns,
         filters: Vec<AclFilter>,
     ) -> Result<Vec<Vec<Acl>>, TopicError> {
-        let acls = self.journal.read(|state| state.acls.clone());
+        let acls = self.metadata_log.read(|state| state.acls.clone());
         let mut left: Vec<Acl> = acls.iter().collect();
         let mut chosen = Vec::with_capacity(filters.len());
         let mut filters = filters.into_iter();
@@ -334,7 +334,7 @@ impl Security {
 
     /// The ACLs that a filter chooses, in order.
     pub(crate) fn list_acls(&self, filter: &AclFilter) -> Vec<Acl> {
-        let acls = self.journal.read(|state| state.acls.clone());
+        let acls = self.metadata_log.read(|state| state.acls.clone());
         let mut chosen: Vec<Acl> = acls.iter().filter(|acl| filter.fits(acl)).collect();
         chosen.sort();
         chosen

@@ -1,6 +1,6 @@
-//! Why somebody is not let in.
+//! Why authentication failed.
 
-/// Why somebody is not let in. What a client is told is [`SaslError::public`].
+/// Why authentication failed. The message for the client is [`SaslError::public`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SaslError {
     #[error("{0} cannot be read")]
@@ -16,7 +16,7 @@ pub(crate) enum SaslError {
 }
 
 impl SaslError {
-    /// Kafka's texts; where there is none of its own, nothing is told that would help to guess.
+    /// Kafka's messages; where Kafka has none, nothing that would help to guess.
     pub(crate) fn public(self) -> Option<&'static str> {
         match self {
             Self::Malformed(_) | Self::Credentials | Self::Limited => None,

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use crate::{
-    metadata::credential::ScramMechanism,
-    security::{Security, error::SaslError, scram::Challenge},
-    spec::security::SaslMechanism,
-};
+use crate::metadata::credential::ScramMechanism;
+use crate::security::Security;
+use crate::security::error::SaslError;
+use crate::security::scram::Challenge;
+use crate::spec::security::SaslMechanism;
 
 /// What a token leads to.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Exchange {
         }
     }
 
-    /// Takes the client's next token. Passwords are looked at only as often as the address may try.
+    /// Takes the client's next token. Passwords are checked only as often as the address may try.
     pub(crate) async fn evaluate(
         &mut self,
         security: &Security,

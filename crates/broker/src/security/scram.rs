@@ -1,14 +1,13 @@
-//! SCRAM (RFC 5802, RFC 7677): the proof that somebody knows a password.
+//! SCRAM (RFC 5802, RFC 7677): the proof that a client knows a password.
 //!
-//! Nothing here does I/O or draws chance.
+//! Nothing here does I/O or uses randomness.
 
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use subtle::ConstantTimeEq;
 
-use crate::{
-    metadata::credential::{ScramCredential, ScramMechanism},
-    security::error::SaslError,
-};
+use crate::metadata::credential::{ScramCredential, ScramMechanism};
+use crate::security::error::SaslError;
 
 /// The server's side between the client's first and final message.
 pub(crate) struct Challenge {
@@ -95,7 +94,7 @@ impl Challenge {
             .and_then(ClientFirst::parse);
         let first = first.ok_or(SaslError::Malformed("the client's first message"))?;
         if first.wants_token {
-            // There are no delegation tokens here (KIP-48), so nobody can have one.
+            // There are no delegation tokens here (KIP-48), so no client can have one.
             return Err(SaslError::Credentials);
         }
         if !first.authorization_id.is_empty() && first.authorization_id != first.user {

@@ -1,17 +1,14 @@
-//! Users of a cluster: what is known of their passwords, and who may make them.
+//! Users of a cluster and their credentials.
 
-use std::{collections::BTreeMap, convert::Infallible};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{
-    error::Unwritten,
-    metadata::{
-        credential::{ScramCredential, ScramMechanism, SecretBytes},
-        state::{ClusterState, Record},
-    },
-    security::Security,
-};
+use crate::error::Unwritten;
+use crate::metadata::credential::{ScramCredential, ScramMechanism, SecretBytes};
+use crate::metadata::state::{ClusterState, MetadataRecord};
+use crate::security::Security;
 
 /// The user on listeners without authentication.
 pub(crate) const ANONYMOUS: &str = "ANONYMOUS";
@@ -19,16 +16,16 @@ pub(crate) const ANONYMOUS: &str = "ANONYMOUS";
 pub(crate) const USERS_MAX: usize = 10_000;
 /// Longest user name; the longest that every client has to be able to send (RFC 4616).
 pub(crate) const NAME_BYTES_MAX: usize = 255;
-/// Who the host itself is: a super user that nobody can make or authenticate as.
+/// The user of internal connections: a super user that cannot be created or authenticated as.
 pub(crate) const INTERNAL_USER: &str = "__internal";
 /// Names that no user can have: the host's own, and that of those who have none.
 pub(crate) const RESERVED_NAMES: [&str; 2] = [INTERNAL_USER, ANONYMOUS];
-/// What is told of such a name.
+/// The error message for such a name.
 pub(crate) const RESERVED_NAME: &str = "the name is reserved";
 /// Key from which the salts of users who do not exist are derived.
 const IMAGINARY_SECRET_BYTES: usize = 32;
 
-/// What is kept of a user's passwords. A reserved name has none, whatever an older journal says.
+/// What is kept of a user's passwords. A reserved name has none, whatever an older metadata log says.
 fn known<'s>(
     state: &'s ClusterState,
     user: &str,
@@ -38,26 +35,29 @@ fn known<'s>(
 }
 
 impl Security {
-    /// What is kept of a user's password; for a user without one, something that no password fits.
+    /// The credential of a user; for an unknown user, one that no password matches.
     pub(crate) fn credential(&self, mechanism: ScramMechanism, user: &str) -> ScramCredential {
         let find = |state: &ClusterState| known(state, user)?.get(&mechanism).cloned();
-        let found = self.journal.read(find);
+        let found = self.metadata_log.read(find);
         found.unwrap_or_else(|| {
             ScramCredential::imaginary(mechanism, &self.imaginary_secret().0, user)
         })
     }
 
-    /// Made when it is needed first and kept, so that a restart does not tell which salts are real.
+    /// Created when first needed and kept, so that a restart does not reveal which salts are real.
     fn imaginary_secret(&self) -> SecretBytes {
-        if let Some(secret) = self.journal.read(|state| state.imaginary_secret.clone()) {
+        if let Some(secret) = self
+            .metadata_log
+            .read(|state| state.imaginary_secret.clone())
+        {
             return secret;
         }
         let made = SecretBytes(self.process.secret(IMAGINARY_SECRET_BYTES));
-        let kept = self.journal.change(|state| {
+        let kept = self.metadata_log.change(|state| {
             let (records, secret) = match &state.imaginary_secret {
                 Some(secret) => (Vec::new(), secret.clone()),
                 None => (
-                    vec![Record::ImaginarySecret {
+                    vec![MetadataRecord::ImaginarySecret {
                         secret: made.clone(),
                     }],
                     made.clone(),
@@ -81,7 +81,7 @@ impl Security {
             let (mechanism, credential) = known(state, user)?.first_key_value()?;
             Some((*mechanism, credential.clone()))
         };
-        let found = self.journal.read(first);
+        let found = self.metadata_log.read(first);
         let (mechanism, credential) = found.unwrap_or_else(|| {
             let mechanism = ScramMechanism::Sha256;
             (mechanism, self.credential(mechanism, user))
@@ -92,26 +92,26 @@ impl Security {
             .unwrap_or(false)
     }
 
-    /// Makes a user a super user, or takes that away. Returns whether there is such a user.
+    /// Makes a user a super user, or an ordinary one. Returns whether there is such a user.
     ///
     /// # Errors
-    /// If the journal cannot be written.
+    /// If the metadata log cannot be written.
     pub(crate) async fn set_super_user(
         &self,
         name: &str,
         is_super: bool,
     ) -> Result<bool, Unwritten> {
-        let (is_there, position) = self.journal.change(|state| {
+        let (is_there, position) = self.metadata_log.change(|state| {
             let is_there = name == ANONYMOUS || state.users.contains_key(name);
             let is_changed = is_there && state.super_users.contains(name) != is_super;
-            let record = is_changed.then(|| Record::SuperUser {
+            let record = is_changed.then(|| MetadataRecord::SuperUser {
                 user: name.to_owned(),
                 is_super,
             });
             Ok::<_, Infallible>((Vec::from_iter(record), is_there))
         })?;
         self.note_change();
-        self.journal.flush(position).await?;
+        self.metadata_log.flush(position).await?;
         Ok(is_there)
     }
 }

@@ -1,6 +1,7 @@
-//! How a listener protects its connections and who may come in.
+//! Security of listeners.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
 /// What lies between the socket and the Kafka protocol, by Kafka's names (`security.protocol`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

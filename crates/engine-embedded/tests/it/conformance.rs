@@ -136,11 +136,11 @@ async fn a_damaged_cluster_is_named_and_does_not_hold_up_others() {
         }
     }
     engine.shutdown().await;
-    let journal = dir.path().join("damaged-1/cluster.journal");
-    let mut bytes = std::fs::read(&journal).unwrap();
+    let metadata_log = dir.path().join("damaged-1/cluster.journal");
+    let mut bytes = std::fs::read(&metadata_log).unwrap();
     let second = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 20;
     bytes[second] ^= 1;
-    std::fs::write(&journal, &bytes).unwrap();
+    std::fs::write(&metadata_log, &bytes).unwrap();
     let engine = open(&dir);
     let damaged = spec("damaged-1", &free_ports(1));
     for _ in 0..2 {
@@ -152,7 +152,7 @@ async fn a_damaged_cluster_is_named_and_does_not_hold_up_others() {
     }
     let seen = engine.observe_cluster(&damaged.id).await.unwrap();
     assert!(!seen.unwrap().running, "its data is there");
-    assert_eq!(std::fs::read(&journal).unwrap(), bytes);
+    assert_eq!(std::fs::read(&metadata_log).unwrap(), bytes);
     let sound = spec("sound-1", &free_ports(1));
     engine.ensure_cluster(&sound).await.unwrap();
     engine.drop_cluster(&damaged.id).await.unwrap();

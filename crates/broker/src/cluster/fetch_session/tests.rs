@@ -52,7 +52,8 @@ struct Bench {
 }
 
 impl Bench {
-    /// Asks, and answers every partition with what `state` says of it. Returns session and partitions told.
+    /// Fetches, with every partition in the state that `state` says. Returns the session and the partitions
+    /// of the answer.
     fn fetch(
         &self,
         request: SessionRequest,
@@ -234,7 +235,7 @@ fn step() -> impl Strategy<Value = Step> {
         })
 }
 
-/// The session as a list: partition, high watermark and start of the log that the consumer was told.
+/// The session as a list: partition, high watermark and start of the log that the consumer was last sent.
 #[derive(Default)]
 struct Model(Vec<(i32, i64, i64)>);
 
@@ -249,7 +250,7 @@ impl Model {
             .retain(|(partition, ..)| !step.forgotten.contains(partition));
     }
 
-    fn tell(&mut self, state: &[Seen]) -> Vec<i32> {
+    fn update(&mut self, state: &[Seen]) -> Vec<i32> {
         let (mut told, mut quiet, mut served) = (Vec::new(), Vec::new(), Vec::new());
         for (partition, high_watermark, log_start) in self.0.drain(..) {
             let seen = state[partition as usize];
@@ -312,7 +313,7 @@ proptest! {
                 (id, epoch) = (NO_SESSION, EPOCH_INITIAL);
                 continue;
             }
-            prop_assert_eq!(answer, (id, model.tell(&state)));
+            prop_assert_eq!(answer, (id, model.update(&state)));
             epoch = next_epoch(epoch);
         }
     }

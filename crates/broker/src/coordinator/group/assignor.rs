@@ -1,4 +1,4 @@
-//! Who gets which partitions in a KIP-848 group: the two assignors that Kafka's brokers bring along.
+//! Assignment of partitions in a KIP-848 group: the two assignors of Kafka's brokers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,7 +30,7 @@ impl Assignor {
     }
 }
 
-/// What a member wants and what it was given last.
+/// Subscription and last assignment of a member.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Subscription {
     /// Topics with their numbers of partitions.
@@ -49,8 +49,8 @@ pub(crate) fn assign(
     }
 }
 
-/// Numbers differ by at most one among members with equal subscriptions, and what a member has stays
-/// with it as far as that allows.
+/// Members with equal subscriptions get numbers that differ by at most one, and keep their partitions as far
+/// as that allows.
 fn uniform(members: &BTreeMap<String, Subscription>) -> BTreeMap<String, Assigned> {
     let mut out: BTreeMap<String, Assigned> = members
         .keys()
@@ -61,7 +61,8 @@ fn uniform(members: &BTreeMap<String, Subscription>) -> BTreeMap<String, Assigne
         .flat_map(|member| member.topics.iter())
         .flat_map(|(topic, count)| (0..*count).map(|index| (*topic, index)))
         .collect();
-    // What is held stays, if it is still wanted; the surplus is taken away below.
+    // Members keep the partitions that they own, if they still subscribe to them; the surplus is removed
+    // below.
     for (id, member) in members {
         let wants = |topic: &Uuid| member.topics.iter().any(|(wanted, _)| wanted == topic);
         for partition in &member.current {
@@ -92,7 +93,7 @@ fn subscribers<'a>(
         .map(|(id, _)| id)
 }
 
-/// Moves partitions from members that have two more than somebody who could take them.
+/// Moves partitions from members that have at least two more than another member that could own them.
 fn balance(members: &BTreeMap<String, Subscription>, out: &mut BTreeMap<String, Assigned>) {
     loop {
         let mut by_size: Vec<(&String, usize)> =
@@ -100,7 +101,7 @@ fn balance(members: &BTreeMap<String, Subscription>, out: &mut BTreeMap<String, 
         by_size.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
         let mut found = None;
         'search: for (giver, size) in &by_size {
-            // Last given first: what was held longest stays.
+            // The partition assigned last is moved first.
             for partition in out[*giver].iter().rev() {
                 let taker = subscribers(members, &partition.0).min_by_key(|id| out[*id].len());
                 if let Some(taker) = taker.filter(|taker| out[*taker].len() + 1 < *size) {

@@ -1,21 +1,18 @@
-//! The classic group protocol: members join, one of them assigns, all of them beat.
+//! The classic group protocol: members join, one of them assigns, all of them send heartbeats.
 //!
 //! A pure state machine: time comes in as an argument, answers go out through one-shot channels.
 //! Rules are those of Apache Kafka's group coordinator, with KIP-62 (rebalance time-out), KIP-345
 //! (static members), KIP-394 (member id required) and KIP-814 (static leader skips assigning).
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::{sync::oneshot, time::Instant};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 
-use crate::{
-    error::ErrorCode,
-    metadata::group::{GroupRecord, MemberRecord, Opaque},
-};
+use crate::error::ErrorCode;
+use crate::metadata::group::{GroupRecord, MemberRecord, Opaque};
 
 mod protocols;
 mod size;
@@ -33,7 +30,7 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    /// The name that DescribeGroups tells.
+    /// The name in answers to DescribeGroups.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Empty => "Empty",
@@ -55,7 +52,7 @@ pub(crate) struct Join {
     pub rebalance_timeout: Duration,
     pub protocol_type: String,
     pub protocols: Vec<(String, Bytes)>,
-    /// Whether a new dynamic member has to come back with the id that it is given (KIP-394).
+    /// Whether a new dynamic member has to join again with the id that it got (KIP-394).
     pub needs_member_id: bool,
     /// Id for a member that has none.
     pub fresh_member_id: String,
@@ -95,16 +92,16 @@ pub(crate) struct Synced {
 
 pub(crate) type SyncAnswer = Result<Synced, ErrorCode>;
 
-/// An answer that is there, or that will come.
+/// An answer, or the receiver of a later one.
 #[derive(Debug)]
 pub(crate) enum Step<T> {
     Ready(T),
     Wait(oneshot::Receiver<T>),
 }
 
-/// Who speaks for a member: its id and, for a static one, its instance id.
+/// How a request names a member: its id and, for a static one, its instance id.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Speaker<'a> {
+pub(crate) struct MemberIdentity<'a> {
     pub member_id: &'a str,
     pub instance_id: Option<&'a str>,
 }
@@ -121,7 +118,7 @@ pub(crate) struct Member {
     join: Option<oneshot::Sender<JoinAnswer>>,
     sync: Option<oneshot::Sender<SyncAnswer>>,
     deadline: Instant,
-    /// Place in the order of joining; the first becomes leader.
+    /// Position in the order of joining; the first becomes leader.
     rank: u64,
 }
 
@@ -144,12 +141,12 @@ pub(crate) struct ClassicGroup {
     pub leader: Option<String>,
     pub members: BTreeMap<String, Member>,
     statics: HashMap<String, String>,
-    /// Ids given out that have not come back, with the time until they are forgotten.
+    /// Ids that were given to new members that have not joined yet, with their expiration.
     pending: HashMap<String, Instant>,
-    /// When a rebalance goes on without those who are missing.
+    /// When a rebalance continues without missing members.
     rebalance_deadline: Option<Instant>,
     next_rank: u64,
-    /// Whether something has to be written down since [`ClassicGroup::take_record`] was asked.
+    /// Whether something has to be written since [`ClassicGroup::take_record`] was asked.
     is_changed: bool,
 }
 
@@ -172,7 +169,8 @@ impl Default for ClassicGroup {
 }
 
 impl ClassicGroup {
-    /// The group as it was before a restart: its members have a whole session time-out to speak again.
+    /// The group as it was before a restart: its members have a whole session time-out for their next
+    /// heartbeat.
     pub(crate) fn restore(record: &GroupRecord, now: Instant) -> Self {
         let mut group = Self {
             generation: record.generation,
@@ -213,8 +211,8 @@ impl ClassicGroup {
         self.is_changed
     }
 
-    /// What has to be written down, if anything has changed: a rebalance is complete, a static member came
-    /// back under another id, or the last member went.
+    /// The record to be written, if anything has changed: a rebalance is complete, a static member came back
+    /// under another id, or the last member went.
     pub(crate) fn take_record(&mut self) -> Option<GroupRecord> {
         if !std::mem::take(&mut self.is_changed) {
             return None;
@@ -298,7 +296,7 @@ impl ClassicGroup {
         self.add_and_rebalance(id, join, now)
     }
 
-    /// A static member came back under the same instance id: it takes the place of its former self.
+    /// A static member came back under the same instance id: it replaces its previous member id.
     fn replace_static(&mut self, old: &str, join: Join, now: Instant) -> Step<JoinAnswer> {
         let id = join.fresh_member_id.clone();
         let Some(mut member) = self.members.remove(old) else {
@@ -346,7 +344,7 @@ impl ClassicGroup {
     fn rejoined(&self, id: &str, was_leader: bool, old: &str, can_skip: bool) -> Joined {
         let mut joined = self.joined(id, was_leader && can_skip);
         if was_leader && !can_skip {
-            // An older client must not assign again: it is told of a leader that is not itself.
+            // An older client must not assign again: the answer names another leader than itself.
             joined.leader = old.to_owned();
             joined.members = Vec::new();
         }
@@ -395,7 +393,7 @@ impl ClassicGroup {
         let is_repeated = match self.phase {
             // The answer may have been lost.
             Phase::CompletingRebalance => is_unchanged,
-            // The leader asks for a rebalance by joining; others do when they changed.
+            // The leader asks for a rebalance by joining; others do when their metadata changed.
             Phase::Stable => is_unchanged && !is_leader,
             Phase::Empty | Phase::PreparingRebalance => false,
         };
@@ -517,17 +515,21 @@ impl ClassicGroup {
     }
 
     /// Checks that a request comes from a member of this generation.
-    pub(crate) fn check(&self, speaker: Speaker<'_>, generation: i32) -> Result<(), ErrorCode> {
-        if let Some(instance) = speaker.instance_id {
+    pub(crate) fn check(
+        &self,
+        identity: MemberIdentity<'_>,
+        generation: i32,
+    ) -> Result<(), ErrorCode> {
+        if let Some(instance) = identity.instance_id {
             match self.statics.get(instance) {
-                Some(owner) if owner != speaker.member_id => {
+                Some(owner) if owner != identity.member_id => {
                     return Err(ErrorCode::FencedInstanceId);
                 }
                 None => return Err(ErrorCode::UnknownMemberId),
                 Some(_) => {}
             }
         }
-        if !self.members.contains_key(speaker.member_id) {
+        if !self.members.contains_key(identity.member_id) {
             return Err(ErrorCode::UnknownMemberId);
         }
         if generation != self.generation {
@@ -539,13 +541,13 @@ impl ClassicGroup {
     /// SyncGroup.
     pub(crate) fn sync(
         &mut self,
-        speaker: Speaker<'_>,
+        identity: MemberIdentity<'_>,
         generation: i32,
         protocol: (Option<&str>, Option<&str>),
         assignments: Vec<(String, Bytes)>,
         now: Instant,
     ) -> Step<SyncAnswer> {
-        if let Err(code) = self.check(speaker, generation) {
+        if let Err(code) = self.check(identity, generation) {
             return Step::Ready(Err(code));
         }
         let differs = |said: Option<&str>, known: &Option<String>| {
@@ -554,21 +556,21 @@ impl ClassicGroup {
         if differs(protocol.0, &self.protocol_type) || differs(protocol.1, &self.protocol) {
             return Step::Ready(Err(ErrorCode::InconsistentGroupProtocol));
         }
-        let is_leader = self.leader.as_deref() == Some(speaker.member_id);
+        let is_leader = self.leader.as_deref() == Some(identity.member_id);
         if is_leader && self.is_too_large(&assignments) {
-            // Told by a Kafka that cannot write the record of the group.
+            // As Kafka answers if it cannot write the record of the group.
             return Step::Ready(Err(ErrorCode::UnknownServerError));
         }
         match self.phase {
             Phase::Empty => Step::Ready(Err(ErrorCode::UnknownMemberId)),
             Phase::PreparingRebalance => Step::Ready(Err(ErrorCode::RebalanceInProgress)),
             Phase::Stable => {
-                self.touch(speaker.member_id, now);
-                Step::Ready(Ok(self.synced(speaker.member_id)))
+                self.touch(identity.member_id, now);
+                Step::Ready(Ok(self.synced(identity.member_id)))
             }
             Phase::CompletingRebalance => {
                 let (sender, receiver) = oneshot::channel();
-                if let Some(member) = self.members.get_mut(speaker.member_id) {
+                if let Some(member) = self.members.get_mut(identity.member_id) {
                     member.sync = Some(sender);
                 }
                 if is_leader {
@@ -628,12 +630,12 @@ impl ClassicGroup {
     /// Heartbeat.
     pub(crate) fn heartbeat(
         &mut self,
-        speaker: Speaker<'_>,
+        identity: MemberIdentity<'_>,
         generation: i32,
         now: Instant,
     ) -> Result<(), ErrorCode> {
-        self.check(speaker, generation)?;
-        self.touch(speaker.member_id, now);
+        self.check(identity, generation)?;
+        self.touch(identity.member_id, now);
         match self.phase {
             Phase::PreparingRebalance => Err(ErrorCode::RebalanceInProgress),
             Phase::Empty | Phase::CompletingRebalance | Phase::Stable => Ok(()),
@@ -646,16 +648,20 @@ impl ClassicGroup {
     }
 
     /// LeaveGroup for one member.
-    pub(crate) fn leave(&mut self, speaker: Speaker<'_>, now: Instant) -> Result<(), ErrorCode> {
-        let id = match speaker.instance_id {
+    pub(crate) fn leave(
+        &mut self,
+        identity: MemberIdentity<'_>,
+        now: Instant,
+    ) -> Result<(), ErrorCode> {
+        let id = match identity.instance_id {
             Some(instance) => match self.statics.get(instance) {
                 None => return Err(ErrorCode::UnknownMemberId),
-                Some(owner) if !speaker.member_id.is_empty() && owner != speaker.member_id => {
+                Some(owner) if !identity.member_id.is_empty() && owner != identity.member_id => {
                     return Err(ErrorCode::FencedInstanceId);
                 }
                 Some(owner) => owner.clone(),
             },
-            None => speaker.member_id.to_owned(),
+            None => identity.member_id.to_owned(),
         };
         if self.pending.remove(&id).is_some() {
             self.complete_if_all_joined(now);
@@ -698,7 +704,7 @@ impl ClassicGroup {
         }
     }
 
-    /// When something will have to be done if nobody speaks.
+    /// The next deadline of the group.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let sessions = self
             .members
@@ -745,7 +751,7 @@ impl ClassicGroup {
                 if anyone_joined || self.members.is_empty() {
                     self.complete_rebalance(now);
                 } else {
-                    // Static members keep their place until their session ends.
+                    // Static members stay until their session times out.
                     self.prepare_rebalance(now);
                 }
             }
@@ -774,5 +780,4 @@ fn metadata_of(protocols: &[(String, Bytes)], protocol: &str) -> Bytes {
 }
 
 #[cfg(test)]
-#[path = "classic_tests.rs"]
 mod tests;

@@ -1,32 +1,25 @@
-//! The consumer group protocol (KIP-848): the broker assigns, members are brought there one by one.
+//! The consumer group protocol (KIP-848): the broker computes a target assignment, and members reconcile with
+//! it one by one.
 //!
-//! A pure state machine. Each change of members, subscriptions or topics raises the group epoch and makes
-//! a new target; each heartbeat brings its member nearer to the target: first it gives up what is not in
-//! it, then it gets what nobody else holds any more.
+//! A pure state machine. Each change of members, subscriptions or topics raises the group epoch and makes a
+//! new target; each heartbeat brings its member nearer to the target: first it revokes partitions that are
+//! not in it, then it gets those that no other member owns any more.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{
-    GROUP_BYTES_MAX, MEMBER_BYTES_MAX,
-    assignor::{self, Assignor},
-    pattern::Found,
-};
-use crate::{
-    error::ErrorCode,
-    metadata::{
-        group::{ConsumerGroupRecord, ConsumerGroupState, ConsumerMemberRecord},
-        topic::TopicSizes,
-    },
-};
+use super::assignor::{self, Assignor};
+use super::pattern::Found;
+use super::{GROUP_BYTES_MAX, MEMBER_BYTES_MAX};
+use crate::error::ErrorCode;
+use crate::metadata::group::{ConsumerGroupRecord, ConsumerGroupState, ConsumerMemberRecord};
+use crate::metadata::topic::TopicSizes;
 
-/// Told to members (Kafka's `group.consumer.heartbeat.interval.ms`).
+/// Heartbeat interval of members (Kafka's `group.consumer.heartbeat.interval.ms`).
 pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 /// A member that is silent this long is removed (Kafka's `group.consumer.session.timeout.ms`).
 const SESSION_TIMEOUT: Duration = Duration::from_secs(45);
@@ -44,9 +37,9 @@ const EPOCH_LEAVE_STATIC: i32 = -2;
 /// A partition by topic id.
 pub(crate) type Assigned = BTreeSet<(Uuid, i32)>;
 
-/// What a member says in a heartbeat; `None`: unchanged since the last.
+/// A heartbeat of a member; `None`: unchanged since the last.
 #[derive(Debug, Clone)]
-pub(crate) struct Beat {
+pub(crate) struct HeartbeatRequest {
     pub member_id: String,
     pub member_epoch: i32,
     pub instance_id: Option<String>,
@@ -63,8 +56,8 @@ pub(crate) struct Beat {
     pub hidden_topics: BTreeSet<String>,
 }
 
-impl Beat {
-    /// What is kept of it.
+impl HeartbeatRequest {
+    /// Bytes that the group keeps of it.
     fn bytes(&self) -> usize {
         let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let topics = self.topics.iter().flatten();
@@ -82,10 +75,10 @@ impl Beat {
 
 /// Answer to a heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Beaten {
+pub(crate) struct HeartbeatResponse {
     pub member_id: String,
     pub member_epoch: i32,
-    /// What the member may hold; `None`: as told before.
+    /// Partitions that the member may own; `None`: unchanged.
     pub assignment: Option<Assigned>,
 }
 
@@ -103,15 +96,15 @@ pub(crate) struct ConsumerMember {
     hidden_topics: BTreeSet<String>,
     assignor: Option<Assignor>,
     pub assigned: Assigned,
-    /// What the member still holds but has to give up.
+    /// Partitions that the member still owns but has to revoke.
     revoking: Assigned,
     pub target: Assigned,
     rebalance_timeout: Duration,
     session_deadline: Instant,
     revoke_deadline: Option<Instant>,
-    /// A static member that left for a while.
+    /// A static member that left and may come back (epoch -2).
     is_away: bool,
-    /// What is kept of what the member said.
+    /// Bytes that the group keeps of its heartbeats.
     bytes: usize,
 }
 
@@ -146,7 +139,7 @@ impl ConsumerMember {
             epoch: record.epoch,
             previous_epoch: record.previous_epoch,
             topics: record.topics.clone(),
-            // Counted when the member speaks.
+            // Counted at the next heartbeat.
             bytes: 0,
             pattern: record.pattern.clone(),
             hidden_topics: record.hidden_topics.clone(),
@@ -177,7 +170,7 @@ pub(crate) enum ConsumerPhase {
 }
 
 impl ConsumerPhase {
-    /// The name that ConsumerGroupDescribe tells.
+    /// The name in answers to ConsumerGroupDescribe.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Empty => "Empty",
@@ -198,16 +191,18 @@ pub(crate) struct ConsumerGroup {
     statics: HashMap<String, String>,
     /// The topics that the target was made for.
     sizes: TopicSizes,
-    /// Those that there were when the target was made.
+    /// All topics when the target was made.
     seen: Weak<TopicSizes>,
-    /// What the patterns of members find. One that is not in here is looked for when a member speaks.
+    /// Topics that match the patterns of members. A pattern that is not in here is evaluated at the next
+    /// heartbeat.
     found: BTreeMap<String, Found>,
     /// Members that may have changed, or gone, since [`ConsumerGroup::take_touched`] was asked.
     touched: BTreeSet<String>,
 }
 
 impl ConsumerGroup {
-    /// The group as it was before a restart: its members have a whole session time-out to speak again.
+    /// The group as it was before a restart: its members have a whole session time-out for their next
+    /// heartbeat.
     pub(crate) fn restore(state: &ConsumerGroupState, now: Instant) -> Self {
         let static_id = |(id, member): (&String, &ConsumerMemberRecord)| {
             Some((member.instance_id.clone()?, id.clone()))
@@ -240,7 +235,7 @@ impl ConsumerGroup {
             .collect()
     }
 
-    /// What has to be known of the group besides its members.
+    /// The record of the group without its members.
     pub(crate) fn record(&self) -> ConsumerGroupRecord {
         ConsumerGroupRecord {
             epoch: self.epoch,
@@ -264,7 +259,7 @@ impl ConsumerGroup {
         }
     }
 
-    /// The assignor that most members want; `uniform` if nobody says.
+    /// The assignor that most members want; `uniform` if none says.
     pub(crate) fn assignor(&self) -> Assignor {
         let wants_range = self
             .members
@@ -278,14 +273,18 @@ impl ConsumerGroup {
         }
     }
 
-    /// Whether the member subscribes by a pattern without saying so again.
+    /// Whether the member subscribes by a pattern from an earlier heartbeat.
     pub(crate) fn has_pattern(&self, member_id: &str) -> bool {
         let known = self.members.get(member_id);
         known.is_some_and(|member| !member.pattern.is_empty())
     }
 
-    /// Patterns, also one that a member comes with, that have not been looked for among these topics.
-    pub(crate) fn unsought(&self, new: Option<&str>, topics: &Arc<TopicSizes>) -> Vec<String> {
+    /// Patterns, with a new one of a heartbeat, that were not yet evaluated for these topics.
+    pub(crate) fn unevaluated_patterns(
+        &self,
+        new: Option<&str>,
+        topics: &Arc<TopicSizes>,
+    ) -> Vec<String> {
         let is_sought = |text: &str| {
             let found = self.found.get(text);
             found.is_some_and(|found| found.is_among(topics))
@@ -293,12 +292,15 @@ impl ConsumerGroup {
         let known = self.members.values().map(|member| member.pattern.as_str());
         let known: BTreeSet<&str> = known.filter(|text| new != Some(*text)).collect();
         let all = new.into_iter().chain(known);
-        let unsought = all.filter(|text| !text.is_empty() && !is_sought(text));
-        unsought.take(PATTERNS_MAX).map(str::to_owned).collect()
+        let unevaluated_patterns = all.filter(|text| !text.is_empty() && !is_sought(text));
+        unevaluated_patterns
+            .take(PATTERNS_MAX)
+            .map(str::to_owned)
+            .collect()
     }
 
-    /// Takes up what was found, of patterns that members have.
-    fn note_found(&mut self, found: BTreeMap<String, Found>) {
+    /// Stores the topics that match patterns of members; drops patterns that no member has.
+    fn store_matches(&mut self, found: BTreeMap<String, Found>) {
         self.found.extend(found);
         let used: BTreeSet<&str> = self
             .members
@@ -308,18 +310,24 @@ impl ConsumerGroup {
         self.found.retain(|text, _| used.contains(text.as_str()));
     }
 
-    /// Refuses what would make the group too large.
-    fn check_room(&self, beat: &Beat) -> Result<(), ErrorCode> {
-        if beat.topics.is_none() && beat.pattern.is_none() && beat.member_epoch != EPOCH_JOIN {
+    /// Refuses a heartbeat that would make the group too large.
+    fn check_room(&self, heartbeat: &HeartbeatRequest) -> Result<(), ErrorCode> {
+        if heartbeat.topics.is_none()
+            && heartbeat.pattern.is_none()
+            && heartbeat.member_epoch != EPOCH_JOIN
+        {
             return Ok(());
         }
-        let bytes = beat.bytes();
+        let bytes = heartbeat.bytes();
         if bytes > MEMBER_BYTES_MAX {
             return Err(ErrorCode::InvalidRequest);
         }
-        let others = self.members.iter().filter(|(id, _)| **id != beat.member_id);
+        let others = self
+            .members
+            .iter()
+            .filter(|(id, _)| **id != heartbeat.member_id);
         let others_bytes: usize = others.map(|(_, member)| member.bytes).sum();
-        let is_new_pattern = beat
+        let is_new_pattern = heartbeat
             .pattern
             .as_ref()
             .is_some_and(|text| !text.is_empty() && !self.found.contains_key(text));
@@ -331,51 +339,53 @@ impl ConsumerGroup {
         }
     }
 
-    /// ConsumerGroupHeartbeat. `found` is what [`ConsumerGroup::unsought`] asked for.
+    /// ConsumerGroupHeartbeat. `found` is what [`ConsumerGroup::unevaluated_patterns`] asked for.
     pub(crate) fn heartbeat(
         &mut self,
-        beat: Beat,
+        heartbeat: HeartbeatRequest,
         topics: &Arc<TopicSizes>,
         found: BTreeMap<String, Found>,
         now: Instant,
-    ) -> Result<Beaten, ErrorCode> {
-        match beat.member_epoch {
-            EPOCH_LEAVE | EPOCH_LEAVE_STATIC => return self.leave(&beat),
+    ) -> Result<HeartbeatResponse, ErrorCode> {
+        match heartbeat.member_epoch {
+            EPOCH_LEAVE | EPOCH_LEAVE_STATIC => return self.leave(&heartbeat),
             EPOCH_JOIN => {}
-            _ => self.check_beat(&beat)?,
+            _ => self.check_heartbeat(&heartbeat)?,
         }
-        self.check_room(&beat)?;
-        let is_new = beat.member_epoch == EPOCH_JOIN && self.join(&beat, now)?;
-        let id = beat.member_id.clone();
-        let is_join = beat.member_epoch == EPOCH_JOIN;
+        self.check_room(&heartbeat)?;
+        let is_new = heartbeat.member_epoch == EPOCH_JOIN && self.join(&heartbeat, now)?;
+        let id = heartbeat.member_id.clone();
+        let is_join = heartbeat.member_epoch == EPOCH_JOIN;
         let is_full = is_join
-            || (beat.rebalance_timeout.is_some() && beat.topics.is_some() && beat.owned.is_some());
-        self.update(&id, &beat, is_new, now);
-        self.note_found(found);
+            || (heartbeat.rebalance_timeout.is_some()
+                && heartbeat.topics.is_some()
+                && heartbeat.owned.is_some());
+        self.update(&id, &heartbeat, is_new, now);
+        self.store_matches(found);
         self.touched.insert(id.clone());
         self.retarget(topics);
         let owned = if is_join {
             Some(Assigned::new())
         } else {
-            beat.owned
+            heartbeat.owned
         };
         let is_changed = self.reconcile(&id, owned.as_ref(), now);
         let member = self.members.get(&id).ok_or(ErrorCode::UnknownMemberId)?;
-        Ok(Beaten {
+        Ok(HeartbeatResponse {
             member_epoch: member.epoch,
             assignment: (is_full || is_changed).then(|| member.assigned.clone()),
             member_id: id,
         })
     }
 
-    /// Takes a member in, or back. Returns whether it is new.
-    fn join(&mut self, beat: &Beat, now: Instant) -> Result<bool, ErrorCode> {
-        let former = beat
+    /// Adds a member, or a static member that is back. Returns whether it is new.
+    fn join(&mut self, heartbeat: &HeartbeatRequest, now: Instant) -> Result<bool, ErrorCode> {
+        let former = heartbeat
             .instance_id
             .as_ref()
             .and_then(|instance| self.statics.get(instance))
             .cloned();
-        if let Some(former) = former.filter(|former| *former != beat.member_id) {
+        if let Some(former) = former.filter(|former| *former != heartbeat.member_id) {
             let is_away = self
                 .members
                 .get(&former)
@@ -383,22 +393,22 @@ impl ConsumerGroup {
             if !is_away {
                 return Err(ErrorCode::UnreleasedInstanceId);
             }
-            // The static member is back under a new id: it takes over what it had.
+            // The static member is back under a new id and keeps its assignment.
             self.touched.insert(former.clone());
             if let Some(mut member) = self.members.remove(&former) {
                 member.is_away = false;
                 member.epoch = 0;
                 member.previous_epoch = 0;
                 member.revoking = Assigned::new();
-                self.members.insert(beat.member_id.clone(), member);
+                self.members.insert(heartbeat.member_id.clone(), member);
             }
         }
-        if let Some(instance) = &beat.instance_id {
+        if let Some(instance) = &heartbeat.instance_id {
             self.statics
-                .insert(instance.clone(), beat.member_id.clone());
+                .insert(instance.clone(), heartbeat.member_id.clone());
         }
-        if let Some(member) = self.members.get_mut(&beat.member_id) {
-            // A member that lost its state holds nothing.
+        if let Some(member) = self.members.get_mut(&heartbeat.member_id) {
+            // A member that lost its state owns nothing.
             member.epoch = 0;
             member.previous_epoch = 0;
             member.revoking = Assigned::new();
@@ -409,10 +419,10 @@ impl ConsumerGroup {
             return Err(ErrorCode::GroupMaxSizeReached);
         }
         let member = ConsumerMember {
-            instance_id: beat.instance_id.clone(),
-            rack_id: beat.rack_id.clone(),
-            client_id: beat.client_id.clone(),
-            client_host: beat.client_host.clone(),
+            instance_id: heartbeat.instance_id.clone(),
+            rack_id: heartbeat.rack_id.clone(),
+            client_id: heartbeat.client_id.clone(),
+            client_host: heartbeat.client_host.clone(),
             epoch: 0,
             previous_epoch: 0,
             topics: BTreeSet::new(),
@@ -428,61 +438,63 @@ impl ConsumerGroup {
             is_away: false,
             bytes: 0,
         };
-        self.members.insert(beat.member_id.clone(), member);
+        self.members.insert(heartbeat.member_id.clone(), member);
         Ok(true)
     }
 
-    fn check_beat(&self, beat: &Beat) -> Result<(), ErrorCode> {
-        if let Some(instance) = &beat.instance_id {
+    fn check_heartbeat(&self, heartbeat: &HeartbeatRequest) -> Result<(), ErrorCode> {
+        if let Some(instance) = &heartbeat.instance_id {
             match self.statics.get(instance) {
                 None => return Err(ErrorCode::UnknownMemberId),
-                Some(owner) if *owner != beat.member_id => return Err(ErrorCode::FencedInstanceId),
+                Some(owner) if *owner != heartbeat.member_id => {
+                    return Err(ErrorCode::FencedInstanceId);
+                }
                 Some(_) => {}
             }
         }
         let member = self
             .members
-            .get(&beat.member_id)
+            .get(&heartbeat.member_id)
             .ok_or(ErrorCode::UnknownMemberId)?;
-        // The answer that raised the epoch may have been lost: then the member still holds a part of what
-        // it was told to.
-        let is_behind = beat.member_epoch == member.previous_epoch
-            && beat
+        // The answer that raised the epoch may have been lost: then the member still owns a part of what it
+        // was assigned.
+        let is_behind = heartbeat.member_epoch == member.previous_epoch
+            && heartbeat
                 .owned
                 .as_ref()
                 .is_none_or(|owned| owned.is_subset(&member.assigned));
-        if beat.member_epoch == member.epoch || is_behind {
+        if heartbeat.member_epoch == member.epoch || is_behind {
             Ok(())
         } else {
             Err(ErrorCode::FencedMemberEpoch)
         }
     }
 
-    fn leave(&mut self, beat: &Beat) -> Result<Beaten, ErrorCode> {
-        let id = match &beat.instance_id {
+    fn leave(&mut self, heartbeat: &HeartbeatRequest) -> Result<HeartbeatResponse, ErrorCode> {
+        let id = match &heartbeat.instance_id {
             Some(instance) => self
                 .statics
                 .get(instance)
                 .cloned()
                 .ok_or(ErrorCode::UnknownMemberId)?,
-            None => beat.member_id.clone(),
+            None => heartbeat.member_id.clone(),
         };
-        if id != beat.member_id {
+        if id != heartbeat.member_id {
             return Err(ErrorCode::FencedInstanceId);
         }
         let member = self
             .members
             .get_mut(&id)
             .ok_or(ErrorCode::UnknownMemberId)?;
-        if beat.member_epoch == EPOCH_LEAVE_STATIC && beat.instance_id.is_some() {
+        if heartbeat.member_epoch == EPOCH_LEAVE_STATIC && heartbeat.instance_id.is_some() {
             member.is_away = true;
             self.touched.insert(id.clone());
         } else {
             self.remove(&id);
         }
-        Ok(Beaten {
+        Ok(HeartbeatResponse {
             member_id: id,
-            member_epoch: beat.member_epoch,
+            member_epoch: heartbeat.member_epoch,
             assignment: None,
         })
     }
@@ -497,34 +509,34 @@ impl ConsumerGroup {
         }
     }
 
-    fn update(&mut self, id: &str, beat: &Beat, is_new: bool, now: Instant) {
+    fn update(&mut self, id: &str, heartbeat: &HeartbeatRequest, is_new: bool, now: Instant) {
         let Some(member) = self.members.get_mut(id) else {
             return;
         };
         member.session_deadline = now + SESSION_TIMEOUT;
-        member.client_id.clone_from(&beat.client_id);
-        member.client_host.clone_from(&beat.client_host);
-        if let Some(timeout) = beat.rebalance_timeout {
+        member.client_id.clone_from(&heartbeat.client_id);
+        member.client_host.clone_from(&heartbeat.client_host);
+        if let Some(timeout) = heartbeat.rebalance_timeout {
             member.rebalance_timeout = timeout;
         }
-        if beat.rack_id.is_some() {
-            member.rack_id.clone_from(&beat.rack_id);
+        if heartbeat.rack_id.is_some() {
+            member.rack_id.clone_from(&heartbeat.rack_id);
         }
         let mut is_changed = is_new;
-        if let Some(topics) = &beat.topics {
+        if let Some(topics) = &heartbeat.topics {
             is_changed |= member.topics != *topics;
             member.topics.clone_from(topics);
         }
-        if let Some(text) = &beat.pattern {
+        if let Some(text) = &heartbeat.pattern {
             is_changed |= member.pattern != *text;
             member.pattern.clone_from(text);
         }
-        member.bytes = member.bytes.max(beat.bytes());
-        is_changed |= member.hidden_topics != beat.hidden_topics;
-        member.hidden_topics.clone_from(&beat.hidden_topics);
-        if beat.assignor.is_some() {
-            is_changed |= member.assignor != beat.assignor;
-            member.assignor = beat.assignor;
+        member.bytes = member.bytes.max(heartbeat.bytes());
+        is_changed |= member.hidden_topics != heartbeat.hidden_topics;
+        member.hidden_topics.clone_from(&heartbeat.hidden_topics);
+        if heartbeat.assignor.is_some() {
+            is_changed |= member.assignor != heartbeat.assignor;
+            member.assignor = heartbeat.assignor;
         }
         if is_changed {
             self.epoch += 1;
@@ -587,7 +599,7 @@ impl ConsumerGroup {
         self.assignment_epoch = self.epoch;
     }
 
-    /// Brings one member nearer to its target. Returns whether what it may hold has changed.
+    /// Brings one member nearer to its target. Returns whether its assignment has changed.
     fn reconcile(&mut self, id: &str, owned: Option<&Assigned>, now: Instant) -> bool {
         let held_by_others: Assigned = self
             .members
@@ -612,7 +624,7 @@ impl ConsumerGroup {
                 .retain(|partition| owned.contains(partition));
         }
         if member.epoch == 0 {
-            // A new member holds nothing that it would have to give up.
+            // A new member owns nothing that it would have to revoke.
             member
                 .assigned
                 .retain(|partition| member.target.contains(partition));
@@ -687,5 +699,4 @@ impl ConsumerGroup {
 }
 
 #[cfg(test)]
-#[path = "consumer_tests.rs"]
 mod tests;

@@ -1,32 +1,22 @@
-//! The groups that have members, their timers, and who may commit offsets.
+//! The groups with members, their timers, and checks of offset commits.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    convert::Infallible,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicU32, Ordering},
-    },
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::{
-    classic::{ClassicGroup, Phase, Speaker},
-    consumer::ConsumerGroup,
-};
-use crate::{
-    counters::{self, Counters},
-    error::{ErrorCode, Unwritten},
-    metadata::{
-        journal::{Journal, Position},
-        state::{ClusterState, Record},
-    },
-    process::Process,
-};
+use super::classic::{ClassicGroup, MemberIdentity, Phase};
+use super::consumer::ConsumerGroup;
+use crate::counters::{self, Counters};
+use crate::error::{ErrorCode, Unwritten};
+use crate::metadata::metadata_log::{MetadataLog, Position};
+use crate::metadata::state::{ClusterState, MetadataRecord};
+use crate::process::Process;
 
-/// What the ids of a cluster's groups may take together.
+/// Most bytes of all group ids of a cluster.
 const GROUP_IDS_BYTES_MAX: usize = 16 << 20;
 
 /// One group with the alarm that is set for it.
@@ -34,13 +24,13 @@ const GROUP_IDS_BYTES_MAX: usize = 16 << 20;
 pub(crate) struct Group {
     pub classic: ClassicGroup,
     pub consumer: ConsumerGroup,
-    /// Which of the two protocols its members speak; it can change while there are none.
+    /// The protocol of its members; it can change while there are none.
     pub is_consumer: bool,
     /// The earliest alarm that is set; later ones are not needed.
     alarm: Option<Instant>,
-    /// Set when the group was deleted while somebody still held it.
+    /// Set when the group was deleted while a request still held it.
     is_gone: bool,
-    /// Where its last change was written down; an error if it was not.
+    /// Position of its last change in the metadata log; an error if it could not be written.
     written: Option<Result<Position, ErrorCode>>,
 }
 
@@ -57,7 +47,7 @@ pub(crate) struct ListedGroup {
 }
 
 impl Group {
-    /// The group as the journal knows it.
+    /// The group as the metadata log knows it.
     fn restore(state: &ClusterState, id: &str, now: Instant) -> Self {
         let classic = state.groups.get(id);
         let consumer = state.consumer_groups.get(id);
@@ -74,12 +64,12 @@ impl Group {
         }
     }
 
-    /// What has changed in a way that has to be written down.
-    fn take_records(&mut self, id: &str, state: &ClusterState) -> Vec<Record> {
+    /// Records of what has changed since the last call.
+    fn take_records(&mut self, id: &str, state: &ClusterState) -> Vec<MetadataRecord> {
         let group = || id.to_owned();
         let mut records = Vec::new();
         if let Some(at) = self.classic.take_record() {
-            records.push(Record::Group { group: group(), at });
+            records.push(MetadataRecord::Group { group: group(), at });
         }
         let touched = self.consumer.take_touched();
         if touched.is_empty() {
@@ -88,11 +78,11 @@ impl Group {
         let known = state.consumer_groups.get(id);
         let at = self.consumer.record();
         if known.is_none_or(|known| known.at != at) {
-            records.push(Record::ConsumerGroup { group: group(), at });
+            records.push(MetadataRecord::ConsumerGroup { group: group(), at });
         }
         for (member, at) in touched {
             if known.and_then(|known| known.members.get(&member)) != at.as_ref() {
-                records.push(Record::ConsumerMember {
+                records.push(MetadataRecord::ConsumerMember {
                     group: group(),
                     member,
                     at: at.map(Box::new),
@@ -139,7 +129,7 @@ impl Group {
 /// All groups of a cluster.
 pub(crate) struct Groups {
     me: Weak<Self>,
-    journal: Arc<Journal<ClusterState>>,
+    metadata_log: Arc<MetadataLog<ClusterState>>,
     process: Arc<Process>,
     counters: Arc<Counters>,
     /// Groups that there may be.
@@ -148,16 +138,16 @@ pub(crate) struct Groups {
 }
 
 impl Groups {
-    /// Takes up the groups that had members before a restart.
+    /// Restores the groups that had members before a restart.
     pub(crate) fn new(
-        journal: Arc<Journal<ClusterState>>,
+        metadata_log: Arc<MetadataLog<ClusterState>>,
         process: Arc<Process>,
         counters: Arc<Counters>,
         count_max: u32,
     ) -> Arc<Self> {
         let groups = Arc::new_cyclic(|me| Self {
             me: me.clone(),
-            journal,
+            metadata_log,
             process,
             counters,
             count_max: AtomicU32::new(count_max),
@@ -174,7 +164,7 @@ impl Groups {
 
     fn restore(&self) {
         let now = Instant::now();
-        let groups: Vec<(String, Group)> = self.journal.read(|state| {
+        let groups: Vec<(String, Group)> = self.metadata_log.read(|state| {
             let classic = state
                 .groups
                 .iter()
@@ -201,7 +191,7 @@ impl Groups {
         if !group.classic.is_changed() && !group.consumer.is_touched() {
             return;
         }
-        let written = self.journal.change(|state| {
+        let written = self.metadata_log.change(|state| {
             let records = group.take_records(id, state);
             let count = records.len();
             Ok::<_, Infallible>((records, count))
@@ -216,17 +206,19 @@ impl Groups {
         }
     }
 
-    /// Returns when what members of the group were told is as durable as the host promises.
+    /// Returns when the state that members of the group were answered with is as durable as the host
+    /// promises.
     ///
     /// # Errors
     /// COORDINATOR_NOT_AVAILABLE if it cannot be made so.
     pub(crate) async fn saved(&self, id: &str) -> Result<(), ErrorCode> {
-        // Who was told has to wait until whoever told it has written it down: both hold the group.
+        // The request that changed the group appends its record before it unlocks the group, so that locking
+        // the group here waits for it.
         let written = self.get(id).and_then(|group| group.lock().written);
         let Some(position) = written.transpose()? else {
             return Ok(());
         };
-        let flushed = self.journal.flush(position).await;
+        let flushed = self.metadata_log.flush(position).await;
         flushed.map_err(|_| ErrorCode::CoordinatorNotAvailable)
     }
 
@@ -242,7 +234,9 @@ impl Groups {
         }
         self.check_room(&map, id)?;
         let now = Instant::now();
-        let group = self.journal.read(|state| Group::restore(state, id, now));
+        let group = self
+            .metadata_log
+            .read(|state| Group::restore(state, id, now));
         let group = Arc::new(Mutex::new(group));
         map.insert(id.to_owned(), group.clone());
         Ok(group)
@@ -254,7 +248,7 @@ impl Groups {
         id: &str,
     ) -> Result<(), ErrorCode> {
         let limit = self.count_max.load(Ordering::Relaxed) as usize;
-        let is_full = self.journal.read(|state| {
+        let is_full = self.metadata_log.read(|state| {
             if state.offsets.contains_key(id) {
                 return false;
             }
@@ -274,7 +268,7 @@ impl Groups {
     /// Number of groups with members or offsets.
     pub(crate) fn count(&self) -> usize {
         let map = self.map.lock();
-        self.journal.read(|state| {
+        self.metadata_log.read(|state| {
             state.offsets.len()
                 + map
                     .keys()
@@ -283,7 +277,7 @@ impl Groups {
         })
     }
 
-    /// Does something with a group and sets its alarm anew.
+    /// Calls `work` with a group and updates its alarm.
     fn with<T>(
         &self,
         id: &str,
@@ -358,8 +352,8 @@ impl Groups {
         self.find_group_and(id, |group, now| work(&mut group.classic, now))
     }
 
-    /// Whether somebody is in the group. Asked with the journal locked: a group that is busy counts as one
-    /// with members, since waiting for it could wait for ever.
+    /// Whether the group has members. Called with the metadata log locked: a locked group counts as one with
+    /// members, since waiting for it could deadlock.
     pub(crate) fn has_members(&self, id: &str) -> bool {
         match self.map.try_lock() {
             None => true,
@@ -369,8 +363,8 @@ impl Groups {
         }
     }
 
-    /// Forgets groups that have neither members nor offsets.
-    pub(crate) fn keep_house(&self) {
+    /// Removes groups that have neither members nor offsets.
+    pub(crate) fn remove_empty(&self) {
         let mut gone = Vec::new();
         self.map.lock().retain(|id, group| {
             let Some(mut group) = group.try_lock() else {
@@ -378,15 +372,17 @@ impl Groups {
             };
             let is_kept = !group.is_empty()
                 || group.next_deadline().is_some()
-                || self.journal.read(|state| state.offsets.contains_key(id));
+                || self
+                    .metadata_log
+                    .read(|state| state.offsets.contains_key(id));
             group.is_gone = !is_kept;
-            if !is_kept && self.journal.read(|state| state.knows_group(id)) {
-                gone.push(Record::GroupGone { group: id.clone() });
+            if !is_kept && self.metadata_log.read(|state| state.knows_group(id)) {
+                gone.push(MetadataRecord::GroupGone { group: id.clone() });
             }
             is_kept
         });
         if !gone.is_empty()
-            && let Err(error) = self.journal.append(gone)
+            && let Err(error) = self.metadata_log.append(gone)
         {
             error.log();
         }
@@ -397,20 +393,20 @@ impl Groups {
     pub(crate) fn check_commit(
         &self,
         id: &str,
-        speaker: Speaker<'_>,
+        identity: MemberIdentity<'_>,
         generation: i32,
         is_transactional: bool,
     ) -> Result<(), ErrorCode> {
         let is_anonymous =
-            generation < 0 && speaker.member_id.is_empty() && speaker.instance_id.is_none();
+            generation < 0 && identity.member_id.is_empty() && identity.instance_id.is_none();
         let checked = self.find_group_and(id, |group, now| {
-            // Somebody who assigns partitions by hand, or an administrator.
+            // A consumer with manual assignment, or an admin client.
             let is_outsider = generation < 0 && group.is_empty();
             if is_outsider || (is_transactional && is_anonymous) {
                 return Ok(());
             }
             if group.is_consumer && !group.consumer.members.is_empty() {
-                let checked = group.consumer.check(speaker.member_id, generation);
+                let checked = group.consumer.check(identity.member_id, generation);
                 return match checked {
                     Err(ErrorCode::StaleMemberEpoch) if is_transactional => {
                         Err(ErrorCode::IllegalGeneration)
@@ -422,8 +418,8 @@ impl Groups {
                 return Err(ErrorCode::UnknownMemberId);
             }
             let group = &mut group.classic;
-            group.check(speaker, generation)?;
-            group.note_commit(speaker.member_id, now);
+            group.check(identity, generation)?;
+            group.note_commit(identity.member_id, now);
             match group.phase {
                 Phase::CompletingRebalance if !is_transactional => {
                     Err(ErrorCode::RebalanceInProgress)
@@ -449,7 +445,7 @@ impl Groups {
             .iter()
             .map(|(id, group)| (id.clone(), group.clone()))
             .collect();
-        let mut out: BTreeMap<String, ListedGroup> = self.journal.read(|state| {
+        let mut out: BTreeMap<String, ListedGroup> = self.metadata_log.read(|state| {
             let offline = |id: &String| Group::default().listed(id.clone());
             state
                 .offsets
@@ -467,7 +463,9 @@ impl Groups {
     /// Deletes a group that has no members, with its offsets.
     pub(crate) async fn delete(&self, id: &str) -> Result<(), ErrorCode> {
         let running = self.get(id);
-        let is_known = self.journal.read(|state| state.offsets.contains_key(id));
+        let is_known = self
+            .metadata_log
+            .read(|state| state.offsets.contains_key(id));
         if running.is_none() && !is_known {
             return Err(ErrorCode::GroupIdNotFound);
         }
@@ -479,14 +477,14 @@ impl Groups {
             group.is_gone = true;
             self.map.lock().remove(id);
         }
-        let gone = Record::GroupGone {
+        let gone = MetadataRecord::GroupGone {
             group: id.to_owned(),
         };
-        let position = self.journal.append(vec![gone])?;
-        Ok(self.journal.flush(position).await?)
+        let position = self.metadata_log.append(vec![gone])?;
+        Ok(self.metadata_log.flush(position).await?)
     }
 
-    /// Topics that members of a stable consumer group read, so that their offsets are not deleted.
+    /// Topics that members of a stable group subscribe to: their offsets must not be deleted.
     pub(crate) fn subscribed_topics(&self, id: &str) -> Option<BTreeSet<String>> {
         self.find_group_and(id, |group, _| {
             if group.is_consumer {

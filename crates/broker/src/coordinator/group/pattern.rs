@@ -1,18 +1,18 @@
-//! Subscriptions by pattern (KIP-848): which topics a pattern finds.
+//! Subscriptions by pattern (KIP-848): which topics a pattern matches.
 //!
 //! Matching takes time in proportion to the length of a name and the size of the compiled pattern, so both
-//! are bounded. It is done away from the threads that serve requests and without the group's lock, once for
-//! each pattern of a group until the topics change.
+//! are bounded. It is done on blocking threads and without the group's lock, once for each pattern of a group
+//! until the topics change.
 
-use std::{
-    ops::Bound,
-    sync::{Arc, Weak},
-};
+use std::ops::Bound;
+use std::sync::{Arc, Weak};
 
 use regex_lite::{Regex, RegexBuilder};
 use uuid::Uuid;
 
-use crate::{error::ErrorCode, metadata::topic::TopicSizes, turn::Turns};
+use crate::error::ErrorCode;
+use crate::metadata::topic::TopicSizes;
+use crate::turn::Turns;
 
 /// Longest pattern in bytes.
 const PATTERN_BYTES_MAX: usize = 1 << 10;
@@ -41,7 +41,7 @@ impl Pattern {
         if text.len() > PATTERN_BYTES_MAX {
             return Err(ErrorCode::InvalidRegularExpression);
         }
-        // By itself first: what surrounds it must not make it whole.
+        // Compiled alone first: the anchors around it must not make an invalid pattern valid.
         compile(text)?;
         compile(&format!("^(?:{text})$")).map(Self)
     }
@@ -60,17 +60,17 @@ pub(crate) fn check(text: &str) -> Result<(), ErrorCode> {
     Pattern::new(text).map(drop)
 }
 
-/// What a pattern found among the topics that there were.
+/// The topics that a pattern matched.
 #[derive(Debug, Clone)]
 pub(crate) struct Found {
-    /// Names these topics without keeping them.
+    /// The topics that it was evaluated for.
     topics: Weak<TopicSizes>,
     /// In order.
     ids: Arc<[Uuid]>,
 }
 
 impl Found {
-    /// What a pattern finds that would not be accepted any more.
+    /// The result for a pattern that is no longer accepted.
     pub(crate) fn nothing(topics: &Arc<TopicSizes>) -> Self {
         Self {
             topics: Arc::downgrade(topics),
@@ -78,7 +78,7 @@ impl Found {
         }
     }
 
-    /// Whether these are the topics that there are.
+    /// Whether it was evaluated for these topics.
     pub(crate) fn is_among(&self, topics: &Arc<TopicSizes>) -> bool {
         std::ptr::eq(self.topics.as_ptr(), Arc::as_ptr(topics))
     }
@@ -121,8 +121,8 @@ pub(crate) async fn find(
     })
 }
 
-/// Tries the topics behind one, as many as a turn allows. Also returns the last that was tried, if there may
-/// be more.
+/// Matches topics after `after`, as many as a turn allows. Also returns the last one tried, if there may be
+/// more.
 fn try_some(
     pattern: &Pattern,
     topics: &TopicSizes,

@@ -1,35 +1,29 @@
-//! The transactions of a cluster: decisions are written down and acted on.
+//! The transactions of a cluster: writes decisions to the metadata log and acts on them.
 //!
 //! Markers are written by the coordinator itself, since all partitions are in this process.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use super::{
-    decision::{self, Claim, Decision, Ending, Producer, ending, initialized, opened},
-    producer_ids::ProducerIds,
+use super::decision::{
+    self, Decision, Ending, ProducerIdAndEpoch, TransactionalProducer, ending, initialized, opened,
 };
-use crate::{
-    error::ErrorCode,
-    log::batch::{self, BatchHeader, Marker},
-    metadata::{
-        journal::Journal,
-        state::{
-            ClusterState, CommittedOffset, Record, TopicPartition, TransactionRecord,
-            TransactionStatus,
-        },
-        topic::Topics,
-    },
-    process::Process,
-    vital::Guard,
+use super::producer_ids::ProducerIds;
+use crate::error::ErrorCode;
+use crate::log::batch::{self, BatchHeader, Marker};
+use crate::metadata::metadata_log::MetadataLog;
+use crate::metadata::state::{
+    ClusterState, CommittedOffset, MetadataRecord, TopicPartition, TransactionRecord,
+    TransactionStatus,
 };
+use crate::metadata::topic::Topics;
+use crate::process::Process;
+use crate::vital::Guard;
 
 /// Longest time-out that a producer may ask for (Kafka's `transaction.max.timeout.ms`).
 const TIMEOUT_MS_MAX: i32 = 900_000;
@@ -39,7 +33,7 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// Transactional ids of one cluster.
 pub(crate) struct Transactions {
     me: Weak<Self>,
-    journal: Arc<Journal<ClusterState>>,
+    metadata_log: Arc<MetadataLog<ClusterState>>,
     topics: Arc<Topics>,
     process: Arc<Process>,
     tasks: TaskTracker,
@@ -57,14 +51,14 @@ struct Watched {
 
 impl Transactions {
     pub(crate) fn new(
-        journal: Arc<Journal<ClusterState>>,
+        metadata_log: Arc<MetadataLog<ClusterState>>,
         topics: Arc<Topics>,
         process: Arc<Process>,
         tasks: TaskTracker,
     ) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
-            journal,
+            metadata_log,
             topics,
             process,
             tasks,
@@ -76,9 +70,9 @@ impl Transactions {
     /// A producer id that was never given before.
     ///
     /// # Errors
-    /// KAFKA_STORAGE_ERROR if the journal cannot be written.
+    /// KAFKA_STORAGE_ERROR if the metadata log cannot be written.
     pub(crate) async fn next_producer_id(&self) -> Result<i64, ErrorCode> {
-        self.producer_ids.next(&self.journal).await
+        self.producer_ids.next(&self.metadata_log).await
     }
 
     /// Writes the record that `decide` makes (if any) and waits until it is durable.
@@ -87,7 +81,7 @@ impl Transactions {
         id: &str,
         decide: impl FnOnce(&ClusterState) -> Decision<T>,
     ) -> Result<T, ErrorCode> {
-        let ((answer, alarm), position) = self.journal.change(|state| {
+        let ((answer, alarm), position) = self.metadata_log.change(|state| {
             let (record, answer) = decide(state)?;
             let alarm = record
                 .as_ref()
@@ -99,7 +93,7 @@ impl Transactions {
                         record.partitions.len() + record.groups.len() == 1,
                     )
                 });
-            let records = record.map(|at| Record::Transaction {
+            let records = record.map(|at| MetadataRecord::Transaction {
                 id: id.to_owned(),
                 at,
             });
@@ -108,18 +102,18 @@ impl Transactions {
         if let Some((started_ms, timeout_ms, true)) = alarm {
             self.watch(id, started_ms, timeout_ms);
         }
-        self.journal.flush(position).await?;
+        self.metadata_log.flush(position).await?;
         Ok(answer)
     }
 
-    /// InitProducerId with a transactional id. What the former producer left open is aborted.
+    /// InitProducerId with a transactional id. The transaction of the previous producer is aborted.
     pub(crate) async fn init_producer(
         &self,
         id: &str,
         timeout_ms: i32,
-        former: Option<Producer>,
+        former: Option<ProducerIdAndEpoch>,
         fenced: ErrorCode,
-    ) -> Result<Producer, ErrorCode> {
+    ) -> Result<ProducerIdAndEpoch, ErrorCode> {
         if id.is_empty() {
             return Err(ErrorCode::InvalidRequest);
         }
@@ -127,9 +121,9 @@ impl Transactions {
             return Err(ErrorCode::InvalidTransactionTimeout);
         }
         let status = self
-            .journal
+            .metadata_log
             .read(|state| state.transactions.get(id).map(|record| record.status));
-        // Whoever takes this producer's place while its transaction is being aborted fences it.
+        // A producer that initializes while the transaction is being aborted fences this one.
         let expected = match status {
             Some(TransactionStatus::Ongoing) => self.abort_former(id, former, fenced).await?,
             _ => former,
@@ -143,7 +137,7 @@ impl Transactions {
                 updated_ms: now_ms,
                 ..record
             };
-            let producer = Producer {
+            let producer = ProducerIdAndEpoch {
                 id: record.producer_id,
                 epoch: record.producer_epoch,
             };
@@ -152,13 +146,13 @@ impl Transactions {
         .await
     }
 
-    /// Aborts what is open; returns what a producer that named itself is from then on.
+    /// Aborts the ongoing transaction; returns the producer id and epoch that the request is checked against.
     async fn abort_former(
         &self,
         id: &str,
-        former: Option<Producer>,
+        former: Option<ProducerIdAndEpoch>,
         fenced: ErrorCode,
-    ) -> Result<Option<Producer>, ErrorCode> {
+    ) -> Result<Option<ProducerIdAndEpoch>, ErrorCode> {
         let decide = |state: &ClusterState| decision::abort_former(state, id, former, fenced);
         let expected = self.change(id, decide).await?;
         self.completed(id).await?;
@@ -168,12 +162,12 @@ impl Transactions {
     /// AddPartitionsToTxn.
     pub(crate) async fn add_partitions(
         &self,
-        claim: Claim<'_>,
+        requester: TransactionalProducer<'_>,
         partitions: impl IntoIterator<Item = TopicPartition>,
     ) -> Result<(), ErrorCode> {
         let now_ms = self.process.now_ms();
-        self.change(claim.transactional_id, |state| {
-            let record = opened(state, claim, now_ms, |record| {
+        self.change(requester.transactional_id, |state| {
+            let record = opened(state, requester, now_ms, |record| {
                 record.partitions.extend(partitions)
             })?;
             Ok((record, ()))
@@ -182,14 +176,18 @@ impl Transactions {
     }
 
     /// AddOffsetsToTxn.
-    pub(crate) async fn add_group(&self, claim: Claim<'_>, group: &str) -> Result<(), ErrorCode> {
+    pub(crate) async fn add_group(
+        &self,
+        requester: TransactionalProducer<'_>,
+        group: &str,
+    ) -> Result<(), ErrorCode> {
         let now_ms = self.process.now_ms();
-        let decide = |state: &ClusterState| decision::add_group(state, claim, group, now_ms);
-        self.change(claim.transactional_id, decide).await
+        let decide = |state: &ClusterState| decision::add_group(state, requester, group, now_ms);
+        self.change(requester.transactional_id, decide).await
     }
 
-    /// Whether a batch of this producer may be the first of its transaction in a partition. Asked under
-    /// the partition's lock: a marker cannot come between the answer and the append.
+    /// Whether a batch of this producer may be the first of its transaction in a partition. Called under the
+    /// partition's lock: no marker can be written between the answer and the append.
     pub(crate) fn verify(
         &self,
         transactional_id: Option<&str>,
@@ -197,40 +195,40 @@ impl Transactions {
         partition: &TopicPartition,
     ) -> Result<(), ErrorCode> {
         let transactional_id = transactional_id.ok_or(ErrorCode::InvalidTxnState)?;
-        self.journal
+        self.metadata_log
             .read(|state| decision::verify(state, transactional_id, header, partition))
     }
 
     /// TxnOffsetCommit: offsets that count when the transaction is committed.
     pub(crate) async fn commit_offsets(
         &self,
-        claim: Claim<'_>,
+        requester: TransactionalProducer<'_>,
         group: &str,
         offsets: Vec<(TopicPartition, CommittedOffset)>,
     ) -> Result<(), ErrorCode> {
-        let committed = self.journal.commit(|state| {
-            decision::check_offsets(state, claim, group)?;
-            let pending = Record::pending_offsets(group, claim.producer.id, offsets);
+        let committed = self.metadata_log.commit(|state| {
+            decision::check_offsets(state, requester, group)?;
+            let pending = MetadataRecord::pending_offsets(group, requester.producer.id, offsets);
             Ok::<_, ErrorCode>((pending, ()))
         });
         Ok(committed.await?)
     }
 
-    /// EndTxn. With `bumps_epoch` (KIP-890, version 5) the producer goes on with the epoch returned.
+    /// EndTxn. With `bumps_epoch` (KIP-890, version 5) the producer continues with the returned epoch.
     pub(crate) async fn end(
         &self,
-        claim: Claim<'_>,
+        requester: TransactionalProducer<'_>,
         marker: Marker,
         bumps_epoch: bool,
-    ) -> Result<Producer, ErrorCode> {
-        let fresh_id = if decision::needs_fresh_id(claim.producer, bumps_epoch) {
+    ) -> Result<ProducerIdAndEpoch, ErrorCode> {
+        let fresh_id = if decision::needs_fresh_id(requester.producer, bumps_epoch) {
             Some(self.next_producer_id().await?)
         } else {
             None
         };
         let ending = self
-            .change(claim.transactional_id, |state| {
-                let ending = ending(state, claim, marker, bumps_epoch)?;
+            .change(requester.transactional_id, |state| {
+                let ending = ending(state, requester, marker, bumps_epoch)?;
                 let record = match &ending {
                     Ending::Prepared(record) => Some(record.clone()),
                     Ending::Done(_) => None,
@@ -242,14 +240,14 @@ impl Transactions {
             Ending::Done(producer) => return Ok(producer),
             Ending::Prepared(record) => record,
         };
-        let completed = self.completed(claim.transactional_id).await;
+        let completed = self.completed(requester.transactional_id).await;
         match fresh_id {
             Some(id) => {
                 completed?;
-                self.renew(claim.transactional_id, id).await
+                self.renew(requester.transactional_id, id).await
             }
-            // The decision is durable, and what follows from it is tried until it is done.
-            None => Ok(Producer {
+            // The decision is durable, and completion is retried until it succeeds.
+            None => Ok(ProducerIdAndEpoch {
                 id: record.producer_id,
                 epoch: record.producer_epoch,
             }),
@@ -257,12 +255,12 @@ impl Transactions {
     }
 
     /// Gives the producer a new id after its epochs were used up.
-    async fn renew(&self, id: &str, producer_id: i64) -> Result<Producer, ErrorCode> {
+    async fn renew(&self, id: &str, producer_id: i64) -> Result<ProducerIdAndEpoch, ErrorCode> {
         self.change(id, |state| decision::renewed(state, id, producer_id))
             .await
     }
 
-    /// Has a prepared transaction completed by a task of its own: who waits for it may go away.
+    /// Completes a prepared transaction in a task of its own, which continues if the client disconnects.
     async fn completed(&self, id: &str) -> Result<(), ErrorCode> {
         let me = self
             .me
@@ -274,7 +272,7 @@ impl Transactions {
             .unwrap_or(Err(ErrorCode::CoordinatorNotAvailable))
     }
 
-    /// Completes a prepared transaction; if the disk refuses, it is tried again until it is done.
+    /// Completes a prepared transaction; retried until the disk accepts it.
     async fn complete(&self, id: &str) -> Result<(), ErrorCode> {
         let done = self.complete_once(id).await;
         if done.is_err() {
@@ -294,8 +292,8 @@ impl Transactions {
             });
     }
 
-    /// Has the transaction that began at `started_ms` aborted when its time is over. One alarm is set for
-    /// each transactional id, however many transactions it makes.
+    /// Sets the alarm that aborts the transaction that began at `started_ms` at its time-out. There is one
+    /// alarm for each transactional id.
     fn watch(&self, id: &str, started_ms: i64, timeout_ms: i32) {
         let left_ms = (started_ms + i64::from(timeout_ms) - self.process.now_ms()).max(0);
         let at = Instant::now() + Duration::from_millis(left_ms as u64);
@@ -320,7 +318,7 @@ impl Transactions {
         let Some(Watched { started_ms, at }) = watched.get(&id).copied() else {
             return;
         };
-        let is_open = self.journal.read(|state| {
+        let is_open = self.metadata_log.read(|state| {
             state.transactions.get(&id).is_some_and(|record| {
                 record.status == TransactionStatus::Ongoing && record.started_ms == started_ms
             })
@@ -349,9 +347,9 @@ impl Transactions {
         }
     }
 
-    /// Goes on with what a restart interrupted.
+    /// Completes transactions that a restart interrupted.
     pub(crate) fn resume(&self) {
-        let open: Vec<(String, TransactionRecord)> = self.journal.read(|state| {
+        let open: Vec<(String, TransactionRecord)> = self.metadata_log.read(|state| {
             state
                 .transactions
                 .iter()
@@ -380,7 +378,7 @@ impl Transactions {
         });
     }
 
-    /// Does work that nobody waits for.
+    /// Runs work in the background.
     fn spawn<F>(&self, name: &'static str, work: impl FnOnce(Arc<Self>, Guard) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -393,7 +391,7 @@ impl Transactions {
     /// Writes the markers of a prepared transaction, then that it is complete. May be repeated.
     async fn complete_once(&self, id: &str) -> Result<(), ErrorCode> {
         let known = self
-            .journal
+            .metadata_log
             .read(|state| state.transactions.get(id).cloned());
         let Some(record) = known else { return Ok(()) };
         let Some(marker) = decision::marker_of(&record) else {
@@ -401,8 +399,8 @@ impl Transactions {
         };
         self.write_markers(&record, marker).await?;
         let records = decision::completion(id, record, marker, self.process.now_ms());
-        let position = self.journal.append(records)?;
-        Ok(self.journal.flush(position).await?)
+        let position = self.metadata_log.append(records)?;
+        Ok(self.metadata_log.flush(position).await?)
     }
 
     async fn write_markers(

@@ -1,14 +1,12 @@
-//! What becomes of a transaction when somebody asks: decisions on the state, without I/O.
+//! Decisions of the transaction coordinator: state and request in, records and answer out, without I/O.
 
 use std::collections::BTreeSet;
 
-use crate::{
-    error::ErrorCode,
-    log::batch::{BatchHeader, Marker},
-    metadata::state::{
-        ClusterState, NO_PRODUCER_EPOCH, Record, TopicPartition, TransactionRecord,
-        TransactionStatus,
-    },
+use crate::error::ErrorCode;
+use crate::log::batch::{BatchHeader, Marker};
+use crate::metadata::state::{
+    ClusterState, MetadataRecord, NO_PRODUCER_EPOCH, TopicPartition, TransactionRecord,
+    TransactionStatus,
 };
 
 /// Transactional ids remembered per cluster.
@@ -17,62 +15,63 @@ const TRANSACTIONAL_IDS_MAX: usize = 100_000;
 const TRANSACTIONAL_IDS_BYTES_MAX: usize = 16 << 20;
 /// What the ids of the groups in one transaction may take together.
 const GROUP_IDS_BYTES_MAX: usize = 64 << 10;
-/// A transactional id that was silent this long is forgotten (Kafka's `transactional.id.expiration.ms`).
+/// A transactional id that is unused this long is removed (Kafka's `transactional.id.expiration.ms`).
 pub(crate) const EXPIRATION_MS: i64 = 604_800_000;
-/// Epochs above are not given out: the producer gets a new id instead.
+/// The last epoch: after it, the producer gets a new id.
 const EPOCH_MAX: i16 = i16::MAX - 1;
 
-/// A producer as it names itself.
+/// A producer id with its epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Producer {
+pub(crate) struct ProducerIdAndEpoch {
     pub id: i64,
     pub epoch: i16,
 }
 
-/// Who asks the coordinator, and which code tells it that it was replaced (older clients know another).
+/// The producer of a request to the coordinator, and the error code if it was fenced (older clients know
+/// another one).
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Claim<'a> {
+pub(crate) struct TransactionalProducer<'a> {
     pub transactional_id: &'a str,
-    pub producer: Producer,
+    pub producer: ProducerIdAndEpoch,
     pub fenced: ErrorCode,
 }
 
 /// The record to be written, if anything changes, and what is answered.
 pub(super) type Decision<T> = Result<(Option<TransactionRecord>, T), ErrorCode>;
 
-/// What ending a transaction comes to.
+/// Result of EndTxn.
 pub(super) enum Ending {
-    /// It was ended the same way before; the producer goes on as this.
-    Done(Producer),
+    /// It was ended the same way before; the producer goes on with this id and epoch.
+    Done(ProducerIdAndEpoch),
     Prepared(TransactionRecord),
 }
 
-/// The record of a claim, if the claim holds.
-pub(super) fn claimed<'a>(
+/// The record of the transactional id, if the producer is the current one.
+pub(super) fn record_of<'a>(
     state: &'a ClusterState,
-    claim: Claim<'_>,
+    requester: TransactionalProducer<'_>,
 ) -> Result<&'a TransactionRecord, ErrorCode> {
     let record = state
         .transactions
-        .get(claim.transactional_id)
+        .get(requester.transactional_id)
         .ok_or(ErrorCode::InvalidProducerIdMapping)?;
-    if record.producer_id != claim.producer.id {
+    if record.producer_id != requester.producer.id {
         return Err(ErrorCode::InvalidProducerIdMapping);
     }
-    if record.producer_epoch != claim.producer.epoch {
-        return Err(claim.fenced);
+    if record.producer_epoch != requester.producer.epoch {
+        return Err(requester.fenced);
     }
     Ok(record)
 }
 
-/// The record with one thing more in it: the transaction is open from here on.
+/// The record with one more partition or group; the transaction is ongoing from then on.
 pub(super) fn opened(
     state: &ClusterState,
-    claim: Claim<'_>,
+    requester: TransactionalProducer<'_>,
     now_ms: i64,
     add: impl FnOnce(&mut TransactionRecord),
 ) -> Result<Option<TransactionRecord>, ErrorCode> {
-    let known = claimed(state, claim)?;
+    let known = record_of(state, requester)?;
     let mut record = known.clone();
     match record.status {
         TransactionStatus::PrepareCommit | TransactionStatus::PrepareAbort => {
@@ -99,25 +98,25 @@ pub(super) fn bumped(epoch: i16) -> Option<i16> {
     (epoch < EPOCH_MAX).then(|| epoch + 1)
 }
 
-/// A transaction is ended for its producer with the next epoch, if there is one.
-pub(super) fn needs_fresh_id(producer: Producer, bumps_epoch: bool) -> bool {
+/// Whether the producer needs a new id, because its epochs are used up.
+pub(super) fn needs_fresh_id(producer: ProducerIdAndEpoch, bumps_epoch: bool) -> bool {
     bumps_epoch && producer.epoch >= EPOCH_MAX
 }
 
-/// InitProducerId, for what the former producer left open: what is open is aborted; who named itself is this from then
-/// on.
+/// InitProducerId: aborts the transaction that the previous producer left ongoing. The answer is the producer
+/// id and epoch that the request is checked against from then on.
 pub(super) fn abort_former(
     state: &ClusterState,
     id: &str,
-    former: Option<Producer>,
+    former: Option<ProducerIdAndEpoch>,
     fenced: ErrorCode,
-) -> Decision<Option<Producer>> {
+) -> Decision<Option<ProducerIdAndEpoch>> {
     let Some(known) = state.transactions.get(id) else {
         return Ok((None, former));
     };
     check_former(known, former, fenced)?;
     let aborted = prepared_abort(known);
-    let expected = former.map(|former| Producer {
+    let expected = former.map(|former| ProducerIdAndEpoch {
         epoch: aborted
             .as_ref()
             .map_or(former.epoch, |aborted| aborted.producer_epoch),
@@ -129,11 +128,11 @@ pub(super) fn abort_former(
 /// AddOffsetsToTxn.
 pub(super) fn add_group(
     state: &ClusterState,
-    claim: Claim<'_>,
+    requester: TransactionalProducer<'_>,
     group: &str,
     now_ms: i64,
 ) -> Decision<()> {
-    let record = opened(state, claim, now_ms, |record| {
+    let record = opened(state, requester, now_ms, |record| {
         record.groups.insert(group.to_owned());
     })?;
     let groups = record.iter().flat_map(|record| &record.groups);
@@ -150,15 +149,15 @@ pub(super) fn verify(
     header: &BatchHeader,
     partition: &TopicPartition,
 ) -> Result<(), ErrorCode> {
-    let claim = Claim {
+    let requester = TransactionalProducer {
         transactional_id,
-        producer: Producer {
+        producer: ProducerIdAndEpoch {
             id: header.producer_id,
             epoch: header.producer_epoch,
         },
         fenced: ErrorCode::InvalidProducerEpoch,
     };
-    let record = claimed(state, claim)?;
+    let record = record_of(state, requester)?;
     let is_part =
         record.status == TransactionStatus::Ongoing && record.partitions.contains(partition);
     match is_part {
@@ -170,10 +169,10 @@ pub(super) fn verify(
 /// Whether offsets may be committed for a group within the transaction.
 pub(super) fn check_offsets(
     state: &ClusterState,
-    claim: Claim<'_>,
+    requester: TransactionalProducer<'_>,
     group: &str,
 ) -> Result<(), ErrorCode> {
-    let record = claimed(state, claim)?;
+    let record = record_of(state, requester)?;
     match record.status == TransactionStatus::Ongoing && record.groups.contains(group) {
         true => Ok(()),
         false => Err(ErrorCode::InvalidTxnState),
@@ -181,7 +180,11 @@ pub(super) fn check_offsets(
 }
 
 /// Gives the producer a new id after its epochs were used up.
-pub(super) fn renewed(state: &ClusterState, id: &str, producer_id: i64) -> Decision<Producer> {
+pub(super) fn renewed(
+    state: &ClusterState,
+    id: &str,
+    producer_id: i64,
+) -> Decision<ProducerIdAndEpoch> {
     let known = state
         .transactions
         .get(id)
@@ -192,14 +195,15 @@ pub(super) fn renewed(state: &ClusterState, id: &str, producer_id: i64) -> Decis
         last_producer_epoch: NO_PRODUCER_EPOCH,
         ..known.clone()
     };
-    let producer = Producer {
+    let producer = ProducerIdAndEpoch {
         id: producer_id,
         epoch: 0,
     };
     Ok((Some(record), producer))
 }
 
-/// Aborts the transaction that began at `started_ms` if it is still open, and fences its producer. Says whether it was.
+/// Aborts the transaction that began at `started_ms` if it is still open, and fences its producer. Returns
+/// whether it was.
 pub(super) fn timed_out(state: &ClusterState, id: &str, started_ms: i64) -> Decision<bool> {
     let late = state.transactions.get(id).filter(|record| {
         record.status == TransactionStatus::Ongoing && record.started_ms == started_ms
@@ -219,18 +223,19 @@ pub(super) fn marker_of(record: &TransactionRecord) -> Option<Marker> {
     }
 }
 
-/// What is written when all markers are: pending offsets count or go, and the transaction is complete.
+/// The records that complete a transaction after all markers are written: pending offsets are committed or
+/// dropped.
 pub(super) fn completion(
     id: &str,
     record: TransactionRecord,
     marker: Marker,
     now_ms: i64,
-) -> Vec<Record> {
+) -> Vec<MetadataRecord> {
     let is_committed = marker == Marker::Commit;
-    let mut records: Vec<Record> = record
+    let mut records: Vec<MetadataRecord> = record
         .groups
         .iter()
-        .map(|group| Record::PendingEnd {
+        .map(|group| MetadataRecord::PendingEnd {
             group: group.clone(),
             producer_id: record.producer_id,
             is_committed,
@@ -246,17 +251,17 @@ pub(super) fn completion(
         groups: BTreeSet::new(),
         ..record
     };
-    records.push(Record::Transaction {
+    records.push(MetadataRecord::Transaction {
         id: id.to_owned(),
         at,
     });
     records
 }
 
-/// KIP-360: a producer that names its former self must be the current one.
+/// KIP-360: a producer that names its previous id and epoch must be the current one.
 pub(super) fn check_former(
     known: &TransactionRecord,
-    former: Option<Producer>,
+    former: Option<ProducerIdAndEpoch>,
     fenced: ErrorCode,
 ) -> Result<(), ErrorCode> {
     match former {
@@ -280,7 +285,7 @@ pub(super) fn prepared_abort(known: &TransactionRecord) -> Option<TransactionRec
 pub(super) fn initialized(
     state: &ClusterState,
     id: &str,
-    former: Option<Producer>,
+    former: Option<ProducerIdAndEpoch>,
     fenced: ErrorCode,
     fresh_id: i64,
 ) -> Result<TransactionRecord, ErrorCode> {
@@ -334,13 +339,13 @@ pub(super) fn initialized(
 
 pub(super) fn ending(
     state: &ClusterState,
-    claim: Claim<'_>,
+    requester: TransactionalProducer<'_>,
     marker: Marker,
     bumps_epoch: bool,
 ) -> Result<Ending, ErrorCode> {
     let known = state
         .transactions
-        .get(claim.transactional_id)
+        .get(requester.transactional_id)
         .ok_or(ErrorCode::InvalidProducerIdMapping)?;
     let (complete, prepared) = match marker {
         Marker::Commit => (
@@ -353,15 +358,15 @@ pub(super) fn ending(
         ),
     };
     let is_retry = bumps_epoch
-        && known.producer_id == claim.producer.id
-        && bumped(claim.producer.epoch) == Some(known.producer_epoch);
+        && known.producer_id == requester.producer.id
+        && bumped(requester.producer.epoch) == Some(known.producer_epoch);
     if is_retry && known.status == complete {
-        return Ok(Ending::Done(Producer {
+        return Ok(Ending::Done(ProducerIdAndEpoch {
             id: known.producer_id,
             epoch: known.producer_epoch,
         }));
     }
-    let known = match claimed(state, claim) {
+    let known = match record_of(state, requester) {
         Err(_) if is_retry && known.status == prepared => {
             return Err(ErrorCode::ConcurrentTransactions);
         }
@@ -380,7 +385,7 @@ pub(super) fn ending(
         TransactionStatus::PrepareCommit | TransactionStatus::PrepareAbort => {
             Err(ErrorCode::InvalidTxnState)
         }
-        status if status == complete && !bumps_epoch => Ok(Ending::Done(claim.producer)),
+        status if status == complete && !bumps_epoch => Ok(Ending::Done(requester.producer)),
         TransactionStatus::Ongoing => Ok(Ending::Prepared(prepare(known, prepared, bumps_epoch))),
         _ if is_empty_abort => Ok(Ending::Prepared(prepare(known, prepared, bumps_epoch))),
         _ => Err(ErrorCode::InvalidTxnState),

@@ -7,11 +7,11 @@ use super::*;
 /// What Kafka's rules say when every ACL is looked at.
 fn naive_verdict(
     acls: &[Acl],
-    asker: Asker<'_>,
+    requester: Requester<'_>,
     operation: AclOperation,
     resource_type: ResourceType,
     name: &str,
-) -> Verdict {
+) -> AuthorizationResult {
     let of_resource: Vec<&Acl> = acls
         .iter()
         .filter(|acl| {
@@ -23,11 +23,11 @@ fn naive_verdict(
         })
         .collect();
     if of_resource.is_empty() {
-        return Verdict::NoAcls;
+        return AuthorizationResult::NoAcls;
     }
     let concerns = |acl: &&&Acl| {
-        (acl.principal == asker.principal || acl.principal == "User:*")
-            && (acl.host == asker.host || acl.host == "*")
+        (acl.principal == requester.principal || acl.principal == "User:*")
+            && (acl.host == requester.host || acl.host == "*")
     };
     let is_denied = of_resource.iter().filter(concerns).any(|acl| {
         acl.permission == AclPermission::Deny
@@ -50,24 +50,24 @@ fn naive_verdict(
                 || implying.contains(&acl.operation))
     });
     if is_allowed && !is_denied {
-        Verdict::Allowed
+        AuthorizationResult::Allowed
     } else {
-        Verdict::Denied
+        AuthorizationResult::Denied
     }
 }
 
 /// Kafka's `authorizeByResourceType`, without its shortcut for those who may do everything.
 fn naive_allows_any(
     acls: &[Acl],
-    asker: Asker<'_>,
+    requester: Requester<'_>,
     operation: AclOperation,
     resource_type: ResourceType,
 ) -> bool {
     let of = |permission: AclPermission, kind: PatternType| -> BTreeSet<&str> {
         acls.iter()
             .filter(|acl| acl.resource_type == resource_type)
-            .filter(|acl| acl.host == asker.host || acl.host == "*")
-            .filter(|acl| acl.principal == asker.principal || acl.principal == "User:*")
+            .filter(|acl| acl.host == requester.host || acl.host == "*")
+            .filter(|acl| acl.principal == requester.principal || acl.principal == "User:*")
             .filter(|acl| acl.operation == operation || acl.operation == AclOperation::All)
             .filter(|acl| acl.permission == permission && acl.pattern_type == kind)
             .map(|acl| acl.resource_name.as_str())
@@ -186,14 +186,14 @@ proptest! {
         prop_assert_eq!(&anew, &set);
         let all: Vec<Acl> = all.into_iter().collect();
         for (principal, host) in [("User:u", "10.0.0.1"), ("User:v", "10.0.0.2"), ("User:w", "10.0.0.3")] {
-            let asker = Asker { principal, host };
+            let requester = Requester { principal, host };
             prop_assert_eq!(
-                set.verdict(asker, operation, resource_type, &name),
-                naive_verdict(&all, asker, operation, resource_type, &name)
+                set.authorization(requester, operation, resource_type, &name),
+                naive_verdict(&all, requester, operation, resource_type, &name)
             );
             prop_assert_eq!(
-                set.allows_any(asker, operation, resource_type),
-                naive_allows_any(&all, asker, operation, resource_type)
+                set.allows_any(requester, operation, resource_type),
+                naive_allows_any(&all, requester, operation, resource_type)
             );
         }
     }

@@ -85,7 +85,8 @@ async fn files_that_were_given_are_for_all_names_and_are_read_again() {
         Err(HostError::Certificate { .. })
     ));
     let pem = |label: &str, der: &[u8]| {
-        use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+        use base64::Engine;
+        use base64::engine::general_purpose::STANDARD as BASE64;
         let text = BASE64.encode(der);
         format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
     };

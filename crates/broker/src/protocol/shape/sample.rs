@@ -2,9 +2,11 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::ApiKey;
-use rand::{Rng, rngs::StdRng};
+use rand::Rng;
+use rand::rngs::StdRng;
 
-use super::{Field, Kind, table::SHAPES};
+use super::table::SHAPES;
+use super::{Field, Kind};
 
 /// Texts that mean something to a cluster that was used a little.
 const TEXTS: &[&str] = &[

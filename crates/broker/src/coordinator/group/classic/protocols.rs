@@ -1,11 +1,11 @@
-//! Which protocol the members of a group speak.
+//! The assignment protocols that the members of a group support.
 
 use std::collections::{BTreeMap, HashSet};
 
 use super::{ClassicGroup, Join, Member};
 
 impl ClassicGroup {
-    /// Whether the group can take someone with these protocols.
+    /// Whether a member with these protocols can join the group.
     pub(super) fn supports(&self, join: &Join) -> bool {
         if self.members.is_empty() {
             return !join.protocol_type.is_empty() && !join.protocols.is_empty();

@@ -1,4 +1,4 @@
-//! What a group keeps in memory and in the journal, which is bounded.
+//! What a group keeps in memory and in the metadata log, which is bounded.
 
 use bytes::Bytes;
 
@@ -37,7 +37,7 @@ impl ClassicGroup {
         members + pending
     }
 
-    /// Whether there is room for what a member says.
+    /// Whether there is room for the description of a member.
     pub(super) fn has_room(&self, join: &Join) -> bool {
         self.bytes_without(&join.member_id) + join.bytes() <= GROUP_BYTES_MAX
     }

@@ -1,0 +1,4 @@
+//! Requests that no usual client sends.
+
+mod fuzz;
+mod turns;
