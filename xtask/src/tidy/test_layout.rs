@@ -5,16 +5,11 @@ use super::Source;
 
 /// Lines of a `mod tests` that is written out at the end of its module.
 const INLINE_LINES_MAX: usize = 150;
-/// The broker's tests move with its wings.
-const NOT_YET: &str = "crates/broker/";
 /// What unit tests and examples may share with a crate's binary of tests.
 const SHARED: &str = "tests/it/support";
 
 /// Finds tests that stand elsewhere.
 pub(super) fn test_layout(source: &Source, found: &mut Vec<(usize, String)>) {
-    if source.path.starts_with(NOT_YET) {
-        return;
-    }
     if let Some(binary) = other_binary(source) {
         found.push((0, format!("{binary}: tests of a crate are one, tests/it")));
     }
