@@ -70,7 +70,7 @@ pub fn newest_first_moment(key: &str) -> Option<Moment> {
     Some(Moment::from_micros(NEWEST_FIRST_BEGIN - number))
 }
 
-/// Classes that the counters of a list tell apart.
+/// Classes that the counters of a list distinguish.
 pub const LIST_CLASSES: usize = 8;
 
 /// What lists of orders are filtered by. Orders of one class pass the same filters.

@@ -44,7 +44,7 @@ pub struct NewTopic {
 pub struct Topic {
     /// Its name.
     pub name: String,
-    /// What tells it from a topic of that name before or after it (KIP-516); nil where the cluster has none.
+    /// What distinguishes it from a topic of that name before or after it (KIP-516); nil where the cluster has none.
     pub id: Uuid,
     /// Its partitions, by number.
     pub partitions: Vec<Partition>,

@@ -57,7 +57,7 @@ const CLASSES: &str = "SELECT id, class FROM orders ORDER BY id";
 const COUNTERS: &str = "SELECT first || ':' || COALESCE(until, ''), class_0 * 1000 + class_1 * 100 + class_3 * 10 + class_5 \
                         FROM list_block WHERE kind = 'order' ORDER BY first";
 
-/// Orders of some classes, in a block that does not tell them apart.
+/// Orders of some classes, in a block that does not distinguish them.
 fn ordered() -> String {
     let prepaid = r#"{"mode":"prepaid","months":1,"renew_months":null}"#;
     let postpaid = r#"{"mode":"postpaid"}"#;
