@@ -11,6 +11,7 @@ use brokerage_testkit::{Answer, HOST, Plane};
 use brokerage_wire::WireRequest;
 use brokerage_wire::client::{ClientCall, Refusal};
 use brokerage_wire::fault::CallError;
+use brokerage_wire::operation::Table;
 use brokerage_wire::params::Param;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -80,6 +81,19 @@ pub fn signed_by(
 pub fn code(operation: Operation, answer: &Answer) -> String {
     let refusal = (operation.cloud.client.refusal)(&answer.json);
     refusal.map_or_else(String::new, |Refusal { code, .. }| code)
+}
+
+/// How a dialect says that what was named is not there.
+pub fn not_there(table: &Table) -> &'static [&'static str] {
+    match table.dialect {
+        "alikafka" => &["AUTH_RESOURCE_OWNER_ERROR"],
+        "aliyun-vpc" => &["InvalidVSwitchId.NotFound"],
+        "bss" => &["InvalidOrderId"],
+        "ckafka" => &["InvalidParameterValue.InstanceNotExist", "ResourceNotFound"],
+        "ckafka-tag" => &["ResourceNotFound"],
+        "jdkafka" | "jdvpc" => &["NOT_FOUND"],
+        other => panic!("say how {other} has nothing"),
+    }
 }
 
 /// Whether a caller was told that it may not.
