@@ -61,6 +61,12 @@ pub const BENCHMARKS: &[Benchmark] = &[
         ],
     },
     Benchmark {
+        name: "calls",
+        measured: Measured::Product,
+        peer: Peer::Nothing,
+        figures: &["calls", "slowest_ratio"],
+    },
+    Benchmark {
         name: "density",
         measured: Measured::Example("instances"),
         peer: Peer::Nothing,
@@ -223,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_result_tells_every_figure() {
-        let limits: &Benchmark = &BENCHMARKS[3];
+        let limits: &Benchmark = &BENCHMARKS[4];
         let whole = "result: ingress_ratio=1.000 egress_ratio=0.99 neighbour_p99_ratio=2";
         let cases = [
             (whole.to_owned(), true),

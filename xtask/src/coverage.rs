@@ -1,77 +1,93 @@
-//! How much of each vendor's interface is served: the models against the dialects' own lists.
+//! How much of each vendor's interface is served: what the files of its calls say.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use serde_json::Value;
+use toml::Table;
 
 use crate::workspace::Workspace;
 
-/// The lists that a dialect keeps of what it does not do; they may only shrink.
-const LISTS: &[&str] = &[
-    "unimplemented",
-    "ignored-parameters",
-    "absent-response-keys",
-];
+/// What the files of a dialect say.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Coverage {
+    operations: usize,
+    served: usize,
+    ignored: usize,
+    absent: usize,
+}
 
-/// Prints one row a dialect: operations in its model, served, and the length of each list.
+/// Prints one row a dialect: its operations, those that are served, and how much of them is not.
 ///
 /// # Errors
-/// If a model cannot be read.
+/// If a file of calls cannot be read.
 pub fn coverage_print(workspace: &Workspace) -> Result<()> {
     println!(
         "{:<10} {:>10} {:>7} {:>19} {:>21}",
         "dialect", "operations", "served", "ignored parameters", "absent response keys"
     );
     for cloud in workspace.clouds()? {
-        let mut dialects: Vec<_> = fs::read_dir(cloud.join("coverage"))?
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect::<std::io::Result<_>>()?;
-        dialects.sort();
-        for lists in dialects {
-            let dialect = lists.file_name().unwrap_or_default().to_string_lossy();
-            // A companion service's model stands in that of what is sold.
-            let path = workspace.path(&format!("models/{dialect}.json"));
-            if path.is_file() {
-                dialect_print(&dialect, &path, &lists)?;
+        for dialect in entries(&cloud.join("calls"))? {
+            let mut coverage = Coverage::default();
+            for file in entries(&dialect)? {
+                let text = fs::read_to_string(&file)?;
+                let file = text.parse().with_context(|| file.display().to_string())?;
+                coverage.add(&file);
             }
+            let name = dialect.file_name().unwrap_or_default().to_string_lossy();
+            let Coverage {
+                operations,
+                served,
+                ignored,
+                absent,
+            } = coverage;
+            println!("{name:<10} {operations:>10} {served:>7} {ignored:>19} {absent:>21}");
         }
     }
     Ok(())
 }
 
-fn dialect_print(dialect: &str, model: &Path, lists: &Path) -> Result<()> {
-    let text = fs::read_to_string(model).with_context(|| format!("reading {}", model.display()))?;
-    let model: Value = serde_json::from_str(&text)?;
-    let operations = model["operations"]
-        .as_object()
-        .map_or(0, serde_json::Map::len);
-    let [unimplemented, ignored, absent] = [0, 1, 2].map(|list| {
-        let list = lists.join(format!("{}.txt", LISTS[list]));
-        entries(&fs::read_to_string(list).unwrap_or_default())
-    });
-    let served = operations.saturating_sub(unimplemented);
-    println!("{dialect:<10} {operations:>10} {served:>7} {ignored:>19} {absent:>21}");
-    Ok(())
+/// What lies in a folder, in order.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let listed = fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
+    let paths = listed.map(|entry| Ok(entry?.path()));
+    let mut paths = paths.collect::<std::io::Result<Vec<_>>>()?;
+    paths.sort();
+    Ok(paths)
 }
 
-/// Lines that are neither empty nor comments.
-fn entries(list: &str) -> usize {
-    list.lines()
-        .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
-        .count()
+impl Coverage {
+    fn add(&mut self, file: &Table) {
+        let length = |list: &str| {
+            let list = file.get(list).and_then(|list| list.as_table());
+            list.map_or(0, |list| list.len())
+        };
+        self.operations += 1;
+        self.served += usize::from(!file.contains_key("unserved"));
+        self.ignored += length("ignored");
+        self.absent += length("absent");
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::entries;
+    use super::Coverage;
 
     #[test]
-    fn comments_and_empty_lines_are_no_entries() {
-        assert_eq!(
-            entries("# why\n\nStopInstance\nReopenInstance  no engine support\n"),
-            2
-        );
+    fn what_is_not_served_and_each_line_of_a_list_count() {
+        let mut coverage = Coverage::default();
+        for file in [
+            "unserved = \"later: why\"",
+            "[[call]]\n[ignored]\nA = \"never: why\"\n\"A.B\" = \"never: why\"\n[absent]\nC = \"later: why\"",
+        ] {
+            coverage.add(&file.parse().expect("it is TOML"));
+        }
+        let expected = Coverage {
+            operations: 2,
+            served: 1,
+            ignored: 2,
+            absent: 1,
+        };
+        assert_eq!(coverage, expected);
     }
 }

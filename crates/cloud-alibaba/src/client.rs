@@ -17,9 +17,13 @@ use super::signing::ACS3;
 pub const CLIENT: Client = Client {
     scheme: &ACS3,
     request,
-    refusal: |answer| match answer["Success"].as_bool() {
-        Some(true) => None,
-        _ => Some(Refusal::of(&answer["Code"], &answer["Message"])),
+    answer: "",
+    refusal: |answer| match (&answer["Success"], &answer["Code"]) {
+        (Value::Bool(true), _) => None,
+        // One operation says it otherwise, and some services answer neither.
+        (_, code) if *code == 200 => None,
+        (Value::Null, Value::Null) if answer.is_object() => None,
+        (_, code) => Some(Refusal::of(code, &answer["Message"])),
     },
     throttled: "Throttling",
 };

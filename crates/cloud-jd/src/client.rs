@@ -18,6 +18,7 @@ use super::signing::JDCLOUD2;
 pub const CLIENT: Client = Client {
     scheme: &JDCLOUD2,
     request,
+    answer: "/result",
     refusal: |answer| match &answer["error"] {
         Value::Null => None,
         error => Some(Refusal::of(&error["status"], &error["message"])),

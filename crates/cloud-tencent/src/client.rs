@@ -16,6 +16,7 @@ use super::signing::TC3;
 pub const CLIENT: Client = Client {
     scheme: &TC3,
     request,
+    answer: "/Response",
     refusal: |answer| match &answer["Response"]["Error"] {
         Value::Null => None,
         error => Some(Refusal::of(&error["Code"], &error["Message"])),

@@ -5,13 +5,19 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::{env, fs, io};
 
+use crate::unserved;
+
 /// Writes the list of operations of every service of the crate that is built, and tells cargo to run the build script
 /// again when a file comes or goes. What is wrong is an error of the build.
 #[must_use]
 pub fn write() -> ExitCode {
     let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("OUT_DIR is not set"));
     // Build scripts run in the folder of their crate.
-    let written = out.and_then(|out| write_lists(Path::new("src"), Path::new(&out)));
+    let written = out.and_then(|out| {
+        let out = Path::new(&out);
+        write_lists(Path::new("src"), out)?;
+        unserved::write(Path::new("calls"), out)
+    });
     match written {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -64,7 +70,7 @@ fn list(ops: &Path) -> io::Result<String> {
 }
 
 /// What lies in a folder, in order.
-fn names(folder: &Path) -> io::Result<Vec<String>> {
+pub(crate) fn names(folder: &Path) -> io::Result<Vec<String>> {
     let entries = fs::read_dir(folder)?;
     let name =
         |entry: io::Result<fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());

@@ -1,26 +1,24 @@
-//! A dialect's table held against the machine-readable model of the vendor's API.
+//! A service held against the machine-readable model of the vendor's API, and against its calls ([`crate::calls`]).
 //!
-//! What the table does not serve, ignores or leaves out of answers stands in committed lists
-//! (`coverage/<dialect>/` of the cloud's crate). The lists have to match exactly, so that they are the honest coverage and
-//! can only shrink: [`assert_listed`] fails on a missing line and on a stale one.
-//!
-//! | list | holds | one line |
-//! | --- | --- | --- |
-//! | `unimplemented.txt` | operations of the model without a row: [`Conformance::unimplemented`] | `Operation: later: reason` |
-//! | `ignored-parameters.txt` | parameters without effect: [`Conformance::ignored`] | `Operation.Param: never: reason` |
-//! | `absent-response-keys.txt` | keys of the model that no answer carried: [`Answers::absent`] | `Operation.Key.Key: never: reason` |
+//! [`Service::check`] plays every file of the service and finds what the service leaves out of the model: operations,
+//! parameters without effect, keys that no answer carries. The files name all of it, each with a reason, and have to
+//! match exactly: a line that is missing and a line that is stale both fail. So the files are the honest coverage, and
+//! what they leave out can only shrink.
 
 mod model;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use brokerage_domain::cluster_settings::SettingName;
+use brokerage_wire::Cloud;
 use brokerage_wire::operation::{Row, Table};
 use brokerage_wire::params::{Param, ParamError};
 use serde_json::Value;
 
 pub use model::{Field, Model, ModelOperation, Shape};
+
+use crate::Plane;
+use crate::calls::{Operation, OperationFile, PlayFault, Player, files};
 
 /// Most lines that a failing comparison prints.
 const SHOWN_MAX: usize = 100;
@@ -36,41 +34,176 @@ pub fn settings_without_effect(
     without.map(|(name, _)| (*name).to_owned()).collect()
 }
 
-/// A table and the model of the same API.
-pub struct Conformance {
+/// What is found: `Param` or `Key.Key`, by operation.
+type Found = BTreeMap<String, BTreeSet<String>>;
+
+/// One of the lists of a file.
+type ListOf = fn(&OperationFile) -> &BTreeMap<String, String>;
+
+/// A service, the model of its API, and its calls.
+pub struct Service {
+    /// Whose it is.
+    pub cloud: &'static Cloud,
     /// What is served.
     pub table: &'static Table,
-    /// What the vendor has.
-    pub model: Model,
+    /// What the vendor has; none where no model is kept.
+    pub model: Option<Model>,
+    /// Parameters, as `Operation.Param`, whose types do not say that they are without effect.
+    pub without_effect: BTreeSet<String>,
 }
 
-impl Conformance {
-    /// Operations of the model that the table does not serve.
-    ///
-    /// # Panics
-    /// Where the table serves one that the model does not have.
-    pub fn unimplemented(&self) -> BTreeSet<String> {
-        for row in self.table.rows {
-            assert!(
-                self.model.operation(row.name).is_some(),
-                "the model has no operation {}",
-                row.name
-            );
+impl Service {
+    /// A service with its model.
+    pub fn new(cloud: &'static Cloud, table: &'static Table) -> Self {
+        Self {
+            cloud,
+            table,
+            model: Model::of(cloud, table),
+            without_effect: BTreeSet::new(),
         }
-        let names = self.model.operations.keys();
-        names
-            .filter(|name| self.table.row(name).is_none())
-            .cloned()
-            .collect()
     }
 
-    /// Parameters that are accepted without effect, as `Operation.Param`: each row is given a request with every
-    /// parameter of the model, and what its request type does not read, or reads as ignored, is found.
+    /// With parameters, as `Operation.Param`, whose types do not say that they are without effect.
+    #[must_use]
+    pub fn without_effect(mut self, found: impl IntoIterator<Item = String>) -> Self {
+        self.without_effect.extend(found);
+        self
+    }
+
+    /// Asserts that the files of the service are true: every call of theirs goes as they say, from a fresh sandbox for
+    /// each operation, and what they leave out is what is left out.
+    ///
+    /// # Panics
+    /// With everything that is not so, and the lines to add and to remove.
+    pub async fn check(&self) {
+        let mut faults = self.unserved_faults();
+        let mut answers = Answers::default();
+        for operation in Operation::of_service(self.cloud, self.table) {
+            if let Err(fault) = self.play(operation, &mut answers).await {
+                faults.push(chain(&fault));
+            }
+        }
+        if faults.is_empty() {
+            let lists: [(&str, Found, ListOf); 3] = [
+                ("absent", self.absent(&answers), |file| &file.absent),
+                ("ignored", self.ignored(), |file| &file.ignored),
+                ("optional", self.optional(), |file| &file.optional),
+            ];
+            for (list, found, of) in lists {
+                faults.extend(self.list_faults(list, &found, of));
+            }
+        }
+        // What many need fails for each of them.
+        faults.dedup();
+        let shown = faults
+            .iter()
+            .take(SHOWN_MAX)
+            .map(|fault| format!("\n{fault}"));
+        assert!(faults.is_empty(), "{}", shown.collect::<String>());
+    }
+
+    async fn play(&self, operation: Operation, answers: &mut Answers) -> Result<(), PlayFault> {
+        let plane = Plane::sandbox().await;
+        let mut player = Player::new(&plane);
+        player.prepare(operation).await?;
+        for example in &operation.file().calls {
+            let answer = player.play(operation, example).await?;
+            if let Some((model, answer)) = self.model.as_ref().zip(answer) {
+                answers.record(model, operation.row.name, &answer);
+            }
+        }
+        plane.assert_ledger().await;
+        Ok(())
+    }
+
+    /// What is wrong with the files of operations that are not served.
+    fn unserved_faults(&self) -> Vec<String> {
+        let dialect = self.table.dialect;
+        let files = files(dialect);
+        let rows = self.table.rows.iter().map(|row| row.name);
+        let of_model = self.model.iter().flat_map(|model| model.operations.keys());
+        let known: BTreeSet<&str> = rows.chain(of_model.map(String::as_str)).collect();
+        let mut faults = Vec::new();
+        for name in &known {
+            match files.get(*name).map(|file| (file, self.table.row(name))) {
+                None => faults.push(format!("{dialect}/{name} has no file")),
+                Some((
+                    OperationFile {
+                        unserved: Some(_), ..
+                    },
+                    Some(_),
+                )) => {
+                    faults.push(format!("{dialect}/{name} is served now"));
+                }
+                Some((
+                    OperationFile {
+                        unserved: Some(reason),
+                        ..
+                    },
+                    None,
+                )) if is_reason(reason) => {}
+                Some((_, None)) => faults.push(format!(
+                    "{dialect}/{name} needs `unserved = \"never: \"` or `\"later: \"` and a reason"
+                )),
+                Some((_, Some(_))) => {}
+            }
+            if self
+                .model
+                .as_ref()
+                .is_some_and(|model| model.operation(name).is_none())
+            {
+                faults.push(format!("the model has no operation {dialect}/{name}"));
+            }
+        }
+        let stray = files.keys().filter(|name| !known.contains(name.as_str()));
+        faults.extend(stray.map(|name| format!("{dialect}/{name} is no operation")));
+        let unserved = files.iter().filter(|(_, file)| file.unserved.is_some());
+        let unserved: Vec<&str> = unserved.map(|(name, _)| name.as_str()).collect();
+        if self.table.unserved.unwrap_or_default() != unserved {
+            faults.push(format!(
+                "the table of {dialect} lists other operations than its files"
+            ));
+        }
+        faults
+    }
+
+    /// What one list of the files has too much, too little, or without a reason.
+    fn list_faults(&self, list: &str, found: &Found, of: ListOf) -> Vec<String> {
+        let mut faults = Vec::new();
+        for operation in Operation::of_service(self.cloud, self.table) {
+            let listed = of(operation.file());
+            let none = BTreeSet::new();
+            let found = found.get(operation.row.name).unwrap_or(&none);
+            let missing = found.iter().filter(|name| !listed.contains_key(*name));
+            faults
+                .extend(missing.map(|name| format!("{operation} [{list}] add \"{name}\" = \"\"")));
+            for (name, reason) in listed {
+                if !found.contains(name) {
+                    faults.push(format!("{operation} [{list}] remove \"{name}\""));
+                } else if list != "optional" && !is_reason(reason) {
+                    faults.push(format!(
+                        "{operation} [{list}] \"{name}\" needs `never: ` or `later: ` and a reason"
+                    ));
+                }
+            }
+        }
+        faults
+    }
+
+    /// Parameters that are accepted without effect: each row is given a request with every parameter of the model,
+    /// and what its request type does not read, or reads as ignored, is found.
     ///
     /// # Panics
     /// Where such a request is refused, or where a dialect that refuses unknown parameters does not know one.
-    pub fn ignored(&self) -> BTreeSet<String> {
-        let mut found = BTreeSet::new();
+    fn ignored(&self) -> Found {
+        let mut found = Found::new();
+        for name in &self.without_effect {
+            let (operation, name) = name.split_once('.').expect("it is Operation.Param");
+            found
+                .entry(operation.to_owned())
+                .or_default()
+                .insert(name.to_owned());
+        }
         for (row, operation) in self.rows() {
             let request = operation.request_sample();
             let prepared = match (row.prepare)(&request, self.table.index_base) {
@@ -91,24 +224,21 @@ impl Conformance {
                 let parts = name
                     .split('.')
                     .filter(|part| !part.bytes().all(|byte| byte.is_ascii_digit()));
-                found.insert(format!(
-                    "{}.{}",
-                    row.name,
-                    parts.collect::<Vec<_>>().join(".")
-                ));
+                let name = parts.collect::<Vec<_>>().join(".");
+                found.entry(row.name.to_owned()).or_default().insert(name);
             }
         }
         found
     }
 
-    /// Asserts that a request without one of the model's required parameters is refused while it is read, by an
-    /// error that names the parameter. `elsewhere` holds those, as `Operation.Param`, that are checked later (a path
-    /// without them leads nowhere, or the vendor has a code of its own): the caller tests them through the gateway.
+    /// Parameters that the model requires, and without which a request is not refused, while it is read, by an error
+    /// that names the parameter: they are checked later (a path without them leads nowhere, or the vendor has a code
+    /// of its own).
     ///
     /// # Panics
-    /// Where it is not, and where a line of `elsewhere` is stale.
-    pub fn assert_required(&self, elsewhere: &[&str]) {
-        let mut tolerated = BTreeSet::new();
+    /// Where it is refused for something else.
+    fn optional(&self) -> Found {
+        let mut found = Found::new();
         for (row, operation) in self.rows() {
             for path in operation.required_paths() {
                 let mut request = operation.request_sample();
@@ -119,22 +249,43 @@ impl Conformance {
                     Err(ParamError::Missing { name }) if name.rsplit('.').next() == Some(last) => {}
                     Err(other) => panic!("{} without {path:?}: {other}", row.name),
                     Ok(()) => {
-                        tolerated.insert(format!("{}.{}", row.name, path.join(".")));
+                        let names = found.entry(row.name.to_owned()).or_default();
+                        names.insert(path.join("."));
                     }
                 }
             }
         }
-        let expected: BTreeSet<String> = elsewhere.iter().map(|name| (*name).to_owned()).collect();
-        assert_eq!(
-            tolerated, expected,
-            "parameters that the model requires and the request type does not"
-        );
+        found
+    }
+
+    /// Keys of the model that no recorded answer carried.
+    fn absent(&self, answers: &Answers) -> Found {
+        let rows = self.rows();
+        rows.map(|(row, operation)| (row.name.to_owned(), answers.absent(row.name, operation)))
+            .collect()
     }
 
     fn rows(&self) -> impl Iterator<Item = (&'static Row, &ModelOperation)> {
         let rows = self.table.rows.iter();
-        rows.filter_map(|row| Some((row, self.model.operation(row.name)?)))
+        rows.filter_map(|row| Some((row, self.model.as_ref()?.operation(row.name)?)))
     }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+/// Whether a line says if what it names is meant to be served, and why it is not.
+fn is_reason(text: &str) -> bool {
+    let why = text
+        .strip_prefix("never: ")
+        .or_else(|| text.strip_prefix("later: "));
+    why.is_some_and(|why| !why.trim().is_empty())
 }
 
 /// Takes a member out of a request; of lists, out of the first item.
@@ -178,20 +329,15 @@ impl Answers {
         walk(operation, &of_model.response, answer, seen);
     }
 
-    /// Keys of the model that no recorded answer carried with a value other than null, for each row of the table. Of
-    /// an absent object only the object is named.
-    ///
-    /// # Panics
-    /// Where a row was never answered: the test has to make each call once.
-    pub fn absent(&self, conformance: &Conformance) -> BTreeSet<String> {
+    /// Keys of the model that no recorded answer of an operation carried with a value other than null. Of an absent
+    /// object only the object is named.
+    fn absent(&self, name: &str, operation: &ModelOperation) -> BTreeSet<String> {
         let mut absent = BTreeSet::new();
-        for (row, operation) in conformance.rows() {
-            let Some(seen) = self.seen.get(row.name) else {
-                panic!("no answer of {} was recorded", row.name)
-            };
-            missing(row.name, &operation.response, seen, &mut absent);
+        if let Some(seen) = self.seen.get(name) {
+            missing(name, &operation.response, seen, &mut absent);
         }
-        absent
+        let key = |path: &String| path.split_once('.').map(|(_, key)| key.to_owned());
+        absent.iter().filter_map(key).collect()
     }
 }
 
@@ -241,91 +387,6 @@ fn missing(path: &str, shape: &Shape, seen: &BTreeSet<String>, absent: &mut BTre
     }
 }
 
-/// Asserts that what was found is what the committed list holds. Empty lines and lines that begin with `#` do not
-/// count; what follows `: ` is a reason. With `BROKERAGE_WRITE_COVERAGE=1` in the environment the list is written
-/// anew instead, known reasons kept.
-///
-/// # Panics
-/// On a missing line, a stale line, a line given twice, or a line without its reason.
-pub fn assert_listed(list: &Path, found: &BTreeSet<String>) {
-    let text = std::fs::read_to_string(list).unwrap_or_default();
-    let mut listed = BTreeMap::new();
-    for line in text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-    {
-        let (name, reason) = line.split_once(": ").unwrap_or((line, ""));
-        assert!(
-            listed.insert(name.to_owned(), reason.to_owned()).is_none(),
-            "{}: {name} is there twice",
-            list.display()
-        );
-    }
-    if std::env::var_os("BROKERAGE_WRITE_COVERAGE").is_some() {
-        write(list, &text, &listed, found);
-        return;
-    }
-    let show = |names: Vec<&String>| {
-        names
-            .iter()
-            .take(SHOWN_MAX)
-            .map(|name| format!("\n  {name}"))
-            .collect::<String>()
-    };
-    let unlisted = show(
-        found
-            .iter()
-            .filter(|name| !listed.contains_key(*name))
-            .collect(),
-    );
-    let stale = show(
-        listed
-            .keys()
-            .filter(|name| !found.contains(*name))
-            .collect(),
-    );
-    assert!(
-        unlisted.is_empty() && stale.is_empty(),
-        "{}: add these lines, or better serve them:{unlisted}\nremove these lines, they are served now:{stale}",
-        list.display()
-    );
-    let bare = show(
-        listed
-            .iter()
-            .filter(|(_, reason)| !is_reason(reason))
-            .map(|(name, _)| name)
-            .collect(),
-    );
-    assert!(
-        bare.is_empty(),
-        "{}: these lines need `never: ` or `later: ` and a reason:{bare}",
-        list.display()
-    );
-}
-
-/// Whether a line says if what it names is meant to be served, and why it is not.
-fn is_reason(text: &str) -> bool {
-    let why = text
-        .strip_prefix("never: ")
-        .or_else(|| text.strip_prefix("later: "));
-    why.is_some_and(|why| !why.trim().is_empty())
-}
-
-/// The comments at the head of the list stay; the lines are those that were found.
-fn write(list: &Path, text: &str, listed: &BTreeMap<String, String>, found: &BTreeSet<String>) {
-    let head = text.lines().take_while(|line| line.starts_with('#'));
-    let line = |name: &String| match listed.get(name).map(String::as_str) {
-        None | Some("") => name.clone(),
-        Some(reason) => format!("{name}: {reason}"),
-    };
-    let lines: Vec<String> = head
-        .map(str::to_owned)
-        .chain(found.iter().map(line))
-        .collect();
-    std::fs::write(list, lines.join("\n") + "\n").expect("the list is written");
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -349,13 +410,7 @@ mod tests {
         let model = model();
         let mut answers = Answers::default();
         answers.record(&model, "Op", &answer);
-        let mut absent = BTreeSet::new();
-        missing(
-            "Op",
-            &model.operations["Op"].response,
-            &answers.seen["Op"],
-            &mut absent,
-        );
+        let absent = answers.absent("Op", &model.operations["Op"]);
         assert_eq!(absent.into_iter().collect::<Vec<_>>(), expected, "{answer}");
     }
 
@@ -367,9 +422,9 @@ mod tests {
         );
         check(
             json!({ "Result": { "A": null, "List": [{ "X": 1 }] } }),
-            &["Op.Result.A", "Op.Result.List.Y"],
+            &["Result.A", "Result.List.Y"],
         );
-        check(json!({}), &["Op.Result"]);
+        check(json!({}), &["Result"]);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! # });
 //! ```
 
+pub mod calls;
 mod clouds;
 pub mod conformance;
 pub mod golden;

@@ -30,6 +30,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::CLOUDS;
+use crate::calls::Door;
 
 /// When test time begins: 2026-11-23T04:00:00Z.
 const BEGINNING: Moment = Moment::from_seconds(1_795_406_400);
@@ -246,15 +247,8 @@ impl Plane {
         region: &str,
         service: &str,
     ) -> WireRequest {
-        let credentials = Credentials {
-            access_key_id: id.to_owned(),
-            secret: SecretString::from(secret),
-            session_token: None,
-        };
-        let moment = SigningMoment {
-            epoch_s: self.control.real_now().seconds(),
-            nonce: format!("test-nonce-{}", self.nonces.fetch_add(1, Ordering::Relaxed)),
-        };
+        let credentials = credentials(id, secret);
+        let moment = self.moment();
         let scope = SigningScope {
             region: region.to_owned(),
             service: service.to_owned(),
@@ -349,6 +343,45 @@ impl Plane {
             .await
             .expect("the ledger is read");
         assert_eq!(report.findings, [], "of {} transfers", report.transfers);
+    }
+}
+
+impl Door for Plane {
+    const LOOKS_MAX: usize = LOOKS_MAX;
+
+    fn host(&self) -> &str {
+        HOST
+    }
+
+    fn credentials(&self) -> Credentials {
+        credentials(self.key_id, SANDBOX_SECRET)
+    }
+
+    fn moment(&self) -> SigningMoment {
+        SigningMoment {
+            epoch_s: self.control.real_now().seconds(),
+            nonce: format!("test-nonce-{}", self.nonces.fetch_add(1, Ordering::Relaxed)),
+        }
+    }
+
+    async fn send(&self, request: &WireRequest) -> Result<Value, String> {
+        let answer = Self::send(self, request).await;
+        match answer.json {
+            Value::Null => Err(answer.body),
+            json => Ok(json),
+        }
+    }
+
+    async fn pause(&self) {
+        tokio::task::yield_now().await;
+    }
+}
+
+fn credentials(id: &str, secret: &str) -> Credentials {
+    Credentials {
+        access_key_id: id.to_owned(),
+        secret: SecretString::from(secret),
+        session_token: None,
     }
 }
 

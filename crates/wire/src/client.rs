@@ -63,6 +63,8 @@ pub struct Client {
     pub scheme: &'static Scheme,
     /// The request of a call, as the vendor's current clients send it, not yet signed.
     pub request: fn(&ClientCall<'_>) -> Result<WireRequest, ClientFault>,
+    /// Where an answer has what the vendor's model knows as the operation's: a JSON pointer.
+    pub answer: &'static str,
     /// What an answer that is a refusal says.
     pub refusal: fn(&Value) -> Option<Refusal>,
     /// How the codes begin that say that calls come too fast. Such a call was not carried out.

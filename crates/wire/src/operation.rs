@@ -244,21 +244,13 @@ pub struct Table {
     pub unknown: UnknownParams,
     /// The operations.
     pub rows: &'static [Row],
-    /// The committed list of the operations of the vendor's model that are not served; empty where no model is kept.
-    pub unimplemented: &'static str,
+    /// The operations of the vendor's model that are not served; none where only what Kafka's callers need is looked at.
+    pub unserved: Option<&'static [&'static str]>,
     /// Turns what went wrong into the vendor's words.
     pub fault: fn(&CallError) -> Fault,
 }
 
 impl Table {
-    /// Names of the operations of the vendor's model that are not served.
-    pub fn unimplemented_names(&self) -> impl Iterator<Item = &'static str> + use<> {
-        let lines = self.unimplemented.lines().map(str::trim);
-        let named = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
-        // Behind the name stands why.
-        named.map(|line| line.split_once(": ").map_or(line, |(name, _)| name))
-    }
-
     /// The region that a call is about, of what its caller named: empty for all of them.
     ///
     /// The one place that decides it for every operation of every cloud; what is in another region is then not there,

@@ -300,13 +300,13 @@ fn catalog_check(dir: Option<&Path>) -> anyhow::Result<ExitCode> {
 fn operations() {
     for table in CLOUDS.services() {
         let served = table.rows.len();
-        let missing: Vec<&str> = table.unimplemented_names().collect();
+        let missing = table.unserved.unwrap_or_default();
         let all = served + missing.len();
         let (dialect, version) = (table.dialect, table.version);
-        // Without a list there is no model: a companion service, of which only what Kafka's callers need is served.
-        let of = match table.unimplemented {
-            "" => "for Kafka's callers".to_owned(),
-            _ => format!("of {all}"),
+        // Without a list it is a companion service, of which only what Kafka's callers need is served.
+        let of = match table.unserved {
+            None => "for Kafka's callers".to_owned(),
+            Some(_) => format!("of {all}"),
         };
         print::line(format!("{dialect} {version}: {served} {of}"));
         for row in table.rows {

@@ -33,7 +33,7 @@ pub static TABLE: Table = Table {
     index_base: IndexBase::One,
     unknown: UnknownParams::ReadOver,
     rows: ops::ROWS,
-    unimplemented: include_str!("../../coverage/alikafka/unimplemented.txt"),
+    unserved: Some(include!(concat!(env!("OUT_DIR"), "/unserved-alikafka.rs"))),
     fault: fault::fault,
 };
 

@@ -32,7 +32,7 @@ pub static TABLE: Table = Table {
     index_base: IndexBase::One,
     unknown: UnknownParams::ReadOver,
     rows: ops::ROWS,
-    unimplemented: include_str!("../../coverage/bss/unimplemented.txt"),
+    unserved: Some(include!(concat!(env!("OUT_DIR"), "/unserved-bss.rs"))),
     fault: fault::fault,
 };
 

@@ -22,7 +22,7 @@ pub static TABLE: Table = Table {
     index_base: IndexBase::One,
     unknown: UnknownParams::ReadOver,
     rows: ops::ROWS,
-    unimplemented: "",
+    unserved: None,
     fault: fault::fault,
 };
 

@@ -26,6 +26,6 @@ pub static TABLE: Table = Table {
     index_base: IndexBase::One,
     unknown: UnknownParams::RefusedInside,
     rows: ops::ROWS,
-    unimplemented: include_str!("../../coverage/jdkafka/unimplemented.txt"),
+    unserved: Some(include!(concat!(env!("OUT_DIR"), "/unserved-jdkafka.rs"))),
     fault: crate::fault::fault,
 };

@@ -24,6 +24,6 @@ pub static TABLE: Table = Table {
     index_base: IndexBase::One,
     unknown: UnknownParams::RefusedInside,
     rows: ops::ROWS,
-    unimplemented: include_str!("../../coverage/jdvpc/unimplemented.txt"),
+    unserved: Some(include!(concat!(env!("OUT_DIR"), "/unserved-jdvpc.rs"))),
     fault: super::fault::fault,
 };

@@ -220,18 +220,3 @@ async fn a_prepaid_instance_can_be_deleted_only_after_its_term() {
     assert_eq!(delete(&plane, &id).await.status, 200);
     plane.wait_for("jdkafka", &id, Phase::Gone).await;
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_instance_is_found_in_its_own_region_only() {
-    use brokerage_cloud_jd::signing::JDCLOUD3;
-    let plane = Plane::sandbox().await;
-    let id = running(&plane, &example()).await;
-    for method in [http::Method::GET, http::Method::DELETE] {
-        let target = format!("/v1/regions/cn-east-2/instances/{id}");
-        let request = Plane::request(method, &target, &[("content-type", "application/json")], "");
-        let answer = plane
-            .send(&plane.signed(request, &JDCLOUD3, "cn-east-2", "kafka"))
-            .await;
-        check_refused(&answer, 404, "NOT_FOUND", &id);
-    }
-}

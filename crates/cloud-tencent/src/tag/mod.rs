@@ -26,6 +26,6 @@ pub static TABLE: Table = Table {
     index_base: IndexBase::Zero,
     unknown: UnknownParams::RefusedInside,
     rows: ops::ROWS,
-    unimplemented: "",
+    unserved: None,
     fault: fault::companion_fault,
 };

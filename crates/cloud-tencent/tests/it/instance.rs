@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use brokerage_control::instance::{AfterRelease, Edit, Resize};
 use brokerage_domain::Error;
-use brokerage_domain::access::Policy;
 use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::id::{InstanceId, OrderId};
 use brokerage_domain::instance::{Phase, PrepaidRelease, ReleaseDenial, ReleaseTerms, TAGS_MAX};
@@ -12,9 +11,7 @@ use brokerage_domain::order::Payment;
 use brokerage_testkit::Plane;
 use serde_json::{Value, json};
 
-use crate::calls::{
-    bought, call, call_as, check_refused, code, detail, example, result, running, stranger, with,
-};
+use crate::calls::{bought, call, check_refused, code, detail, example, result, running, with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_attributes_of_a_new_instance_are_what_terraform_reads() {
@@ -235,52 +232,6 @@ async fn an_instance_that_is_given_up_disappears_and_its_task_ends() {
     )
     .await;
     plane.assert_ledger().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn another_accounts_instance_is_not_there() {
-    let plane = Plane::sandbox().await;
-    let id = running(&plane).await;
-    let flow = brokerage_cloud_tencent::ckafka::ids::flow_id(
-        &brokerage_domain::id::InstanceId::new(id.as_str()),
-    );
-    let other = stranger(&plane, "other", Policy::allow_all()).await;
-    for (action, request, expected) in [
-        (
-            "DescribeInstanceAttributes",
-            json!({ "InstanceId": id }),
-            "InvalidParameterValue.InstanceNotExist",
-        ),
-        (
-            "ModifyInstanceAttributes",
-            json!({ "InstanceId": id }),
-            "InvalidParameterValue.InstanceNotExist",
-        ),
-        (
-            "DeleteInstancePost",
-            json!({ "InstanceId": id }),
-            "InvalidParameterValue.InstanceNotExist",
-        ),
-        (
-            "DescribeTopic",
-            json!({ "InstanceId": id }),
-            "InvalidParameterValue.InstanceNotExist",
-        ),
-        (
-            "DescribeTaskStatus",
-            json!({ "FlowId": flow }),
-            "ResourceNotFound",
-        ),
-    ] {
-        let answer = call_as(&plane, &other, action, request).await;
-        assert_eq!(code(&answer), expected, "{action}: {}", answer.body);
-    }
-    let listed = call_as(&plane, &other, "DescribeInstancesDetail", json!({})).await;
-    assert_eq!(
-        listed.json["Response"]["Result"],
-        json!({ "TotalCount": 0, "InstanceList": [] })
-    );
-    assert_eq!(detail(&plane, &id).await["Status"], 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -734,53 +685,4 @@ async fn of_a_standard_edition_only_the_disk_grows() {
         vec![(wider, "InvalidParameterValue")],
     )
     .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_policy_can_name_one_instance() {
-    let plane = Plane::sandbox().await;
-    let (mine, other) = (running(&plane).await, running(&plane).await);
-    let account = plane.context("ckafka", "").await.principal.account_id;
-    let policy: Policy = serde_json::from_value(json!({ "statements": [{
-        "effect": "allow",
-        "actions": ["ckafka:*", "tag:*"],
-        "resources": [format!("qcs::ckafka:*:*:ckafkaId/{mine}")],
-    }] }))
-    .unwrap();
-    let key = (String::from("AKIDone"), String::from("secret-of-one"));
-    let new = brokerage_control::access_key::NewKey {
-        id: Some(brokerage_domain::id::AccessKeyId::new(key.0.as_str())),
-        secret: Some(key.1.as_str().into()),
-        session_token: None,
-        policy,
-    };
-    plane
-        .control
-        .access_key_create(&account, new)
-        .await
-        .unwrap();
-    for (action, request) in [
-        ("DescribeInstanceAttributes", json!({})),
-        ("ModifyInstanceAttributes", json!({ "InstanceName": "x" })),
-        (
-            "CreateTopic",
-            json!({ "TopicName": "t", "PartitionNum": 1, "ReplicaNum": 1 }),
-        ),
-        ("DescribeTopicDetail", json!({})),
-        ("DeleteTopic", json!({ "TopicName": "t" })),
-        (
-            "InstanceScalingDown",
-            json!({ "UpgradeStrategy": 1, "DiskSize": 300 }),
-        ),
-        ("DeleteInstancePost", json!({})),
-    ] {
-        for (id, expected) in [(&other, "UnauthorizedOperation"), (&mine, "")] {
-            let request = crate::calls::changed(request.clone(), &json!({ "InstanceId": id }));
-            let answer = call_as(&plane, &key, action, request).await;
-            assert_eq!(code(&answer), expected, "{action} {id}: {}", answer.body);
-            if action == "InstanceScalingDown" {
-                plane.wait_for("ckafka", id, Phase::Running).await;
-            }
-        }
-    }
 }

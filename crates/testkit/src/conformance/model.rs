@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use brokerage_wire::Cloud;
+use brokerage_wire::operation::Table;
 use brokerage_wire::params::Param;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Deepest nesting of named shapes that is followed; JD Cloud's networks and subnets name each other.
 const SHAPE_DEPTH_MAX: usize = 8;
@@ -153,6 +155,31 @@ impl Model {
     /// One operation.
     pub fn operation(&self, name: &str) -> Option<&ModelOperation> {
         self.operations.get(name)
+    }
+
+    /// The committed model of a service: a file of its own, or a part of that of what its cloud sells.
+    ///
+    /// # Panics
+    /// Where a model cannot be read.
+    pub fn of(cloud: &Cloud, table: &Table) -> Option<Self> {
+        let text = |dialect: &str| {
+            let path = format!("{}/../../models/{dialect}.json", env!("CARGO_MANIFEST_DIR"));
+            std::fs::read_to_string(path).ok()
+        };
+        if let Some(own) = text(table.dialect) {
+            return Some(Self::read(&own));
+        }
+        cloud.services.iter().find_map(|sold| {
+            let sold: Value = serde_json::from_str(&text(sold.dialect)?).expect("it is JSON");
+            let companion = sold["companion_services"].get(table.service)?;
+            // Some of its shapes are those of what is sold.
+            let mut shapes = sold["shapes"].clone();
+            for (name, shape) in members(&companion["shapes"]) {
+                shapes[name] = shape.clone();
+            }
+            let model = json!({ "operations": companion["operations"], "shapes": shapes });
+            Some(Self::read(&model.to_string()))
+        })
     }
 
     /// A committed model, in whichever of the three forms it is.

@@ -1,5 +1,5 @@
-//! Every operation of every dialect refuses the unsigned, the wrong key, the wrong secret, a replay of a stranger's
-//! clock, and a key whose policy does not permit it.
+//! Every operation of every dialect refuses the unsigned, the wrong key, the wrong secret, another account, and a key
+//! whose policy does not permit exactly this; and takes the one that does.
 
 use brokerage_cloud_alibaba as alibaba;
 use brokerage_cloud_alibaba::signing::{ACS3, RPC_V1};
@@ -9,45 +9,24 @@ use brokerage_control::Settings;
 use brokerage_control::access_key::NewKey;
 use brokerage_control::sandbox::{SANDBOX_KEY_ID, SANDBOX_SECRET};
 use brokerage_domain::Error;
-use brokerage_domain::access::{Effect, Policy, Statement};
+use brokerage_domain::access::Policy;
 use brokerage_domain::id::AccessKeyId;
 use brokerage_store::Store;
-use brokerage_testkit::{Answer, CLOUDS, HOST, Plane, PlaneOptions};
-use brokerage_wire::client::{ClientCall, Refusal, texts};
+use brokerage_testkit::calls::Operation;
+use brokerage_testkit::{Answer, Plane, PlaneOptions};
+use brokerage_wire::client::{Refusal, texts};
 use brokerage_wire::fault::CallError;
-use brokerage_wire::operation::{Row, Table};
+use brokerage_wire::operation::{Mode, Table};
 use brokerage_wire::params::Param;
 use brokerage_wire::signing::{Scheme, SignatureFault};
 use brokerage_wire::{Cloud, WireRequest};
 use http::Method;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
+use serde_json::json;
 
-/// A request for an operation, not signed, with the scheme that its cloud's clients use.
-struct Unsigned {
-    cloud: &'static Cloud,
-    table: &'static Table,
-    row: &'static Row,
-    request: WireRequest,
-    region: &'static str,
-}
-
-impl Unsigned {
-    fn signed(&self, plane: &Plane, (id, secret): (&str, &str)) -> WireRequest {
-        let (scheme, service) = (self.cloud.client.scheme, self.table.service);
-        plane.signed_by(
-            id,
-            secret,
-            self.request.clone(),
-            scheme,
-            self.region,
-            service,
-        )
-    }
-
-    fn outcome(&self, answer: &Answer) -> Outcome {
-        outcome(self.cloud, self.table, answer)
-    }
-}
+use crate::stage::{
+    SECRET, bought, code, key, names_saved, not_there, prepared, request, signed_by, tells,
+};
 
 /// How its cloud says that a call ended.
 fn outcome(cloud: &Cloud, table: &Table, answer: &Answer) -> Outcome {
@@ -86,73 +65,132 @@ enum Outcome {
     NotAuthorized,
 }
 
-/// Values for the parameters that stand in paths.
-fn path_params() -> Param {
-    texts([("instanceId", "none"), ("subnetId", "none")])
-}
-
-fn unsigned(cloud: &'static Cloud, table: &'static Table, row: &'static Row) -> Unsigned {
-    let (none, in_path) = (texts([]), path_params());
-    let region = cloud.purchases[0].region;
-    let params = if row.path.contains('{') {
-        &in_path
-    } else {
-        &none
-    };
-    let call = ClientCall {
-        table,
-        row,
-        host: HOST,
-        region,
-        params,
-    };
-    Unsigned {
-        cloud,
-        table,
-        row,
-        request: (cloud.client.request)(&call).expect("a request"),
-        region,
+/// A request with no parameters but those that stand in the path.
+fn bare(operation: Operation) -> WireRequest {
+    let mut params = texts([]);
+    let in_path = operation.row.path.split('{').skip(1);
+    for name in in_path.filter_map(|part| Some(part.split_once('}')?.0)) {
+        if name != "regionId" {
+            params.set(name, Param::Text("none".to_owned()));
+        }
     }
-}
-
-/// Every operation of every cloud.
-fn operations() -> impl Iterator<Item = Unsigned> {
-    CLOUDS.all().flat_map(|cloud| {
-        let tables = cloud.services.iter();
-        let rows = tables.flat_map(|table| table.rows.iter().map(move |row| (*table, row)));
-        rows.map(move |(table, row)| unsigned(cloud, table, row))
-    })
+    request(operation, &params, operation.region())
 }
 
 async fn check(plane: &Plane, key: (&str, &str), expected: Outcome) {
-    for call in operations() {
-        let answer = plane.send(&call.signed(plane, key)).await;
-        let (dialect, name) = (call.table.dialect, call.row.name);
-        assert_eq!(
-            call.outcome(&answer),
-            expected,
-            "{dialect} {name}: {}",
-            answer.body
-        );
+    for operation in Operation::all() {
+        let answer = plane
+            .send(&signed_by(plane, operation, bare(operation), key))
+            .await;
+        let found = outcome(operation.cloud, operation.table, &answer);
+        assert_eq!(found, expected, "{operation}: {}", answer.body);
     }
 }
 
+/// Makes the key of another account, which may do everything with what is its own.
+async fn stranger(plane: &Plane) {
+    let account = plane.control.account_create("stranger").await;
+    let new = NewKey {
+        id: Some(AccessKeyId::new("STRANGER")),
+        secret: Some(SecretString::from(SECRET)),
+        session_token: None,
+        policy: Policy::allow_all(),
+    };
+    let account = account.expect("the account is made");
+    let made = plane.control.access_key_create(&account.id, new).await;
+    made.expect("the key is made");
+}
+
+/// The resources that a sample is about, by their whole names, and their neighbours'.
+async fn resources(
+    plane: &Plane,
+    Operation { cloud, table, row }: Operation,
+    params: &Param,
+) -> (Vec<String>, Vec<String>) {
+    let region = cloud.purchases[0].region;
+    let parameter = cloud.wire.region_parameter();
+    let meant = table.region_meant(&plane.control, row, parameter, region);
+    let meant = meant.expect("it is sold there");
+    let cx = plane.context(table.profile, &meant).await;
+    // Some read it as a parameter.
+    let mut params = params.clone();
+    params.set(parameter, Param::Text(region.to_owned()));
+    let prepared = (row.prepare)(&params, table.index_base).expect("a sample can be read");
+    let own = table.resource_names(&cx, prepared.resources());
+    let neighbour = |name: &String| match name.strip_suffix('*') {
+        Some(kind) => format!("{kind}neighbour"),
+        None => format!("{name}x"),
+    };
+    let neighbours = own.iter().map(neighbour).collect();
+    (own, neighbours)
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn every_operation_is_open_to_its_account_only() {
-    let plane = Plane::sandbox().await;
-    check(&plane, (SANDBOX_KEY_ID, SANDBOX_SECRET), Outcome::Through).await;
-    check(
-        &plane,
-        (SANDBOX_KEY_ID, "another secret"),
-        Outcome::NotAuthenticated,
-    )
-    .await;
-    check(
-        &plane,
-        ("NOBODY", SANDBOX_SECRET),
-        Outcome::NotAuthenticated,
-    )
-    .await;
+async fn every_operation_is_open_to_who_is_permitted_it_and_to_nobody_else() {
+    for operation in Operation::all() {
+        let plane = Plane::sandbox().await;
+        let player = prepared(&plane, operation).await;
+        let params = player.params(operation.sample()).expect("parameters");
+        let unsigned = request(operation, &params, operation.region());
+        let (own, neighbours) = resources(&plane, operation, &params).await;
+        let action = operation.table.action(operation.row);
+        for (id, action, resources) in [
+            ("OTHERS", "other:*", &vec!["*".to_owned()]),
+            ("NEIGHBOURS", action.as_str(), &neighbours),
+            ("OWN", action.as_str(), &own),
+        ] {
+            let allow = json!({ "effect": "allow", "actions": [action], "resources": resources });
+            let made = key(&plane, id, json!({ "statements": [allow] })).await;
+            made.unwrap_or_else(|error| panic!("{operation} {resources:?}: {error}"));
+        }
+        let answer = plane.send(&unsigned).await;
+        let found = outcome(operation.cloud, operation.table, &answer);
+        assert_eq!(
+            found,
+            Outcome::NotAuthenticated,
+            "{operation}: {}",
+            answer.body
+        );
+        let by = |key| signed_by(&plane, operation, unsigned.clone(), key);
+        for (key, expected) in [
+            (
+                (SANDBOX_KEY_ID, "another secret"),
+                Outcome::NotAuthenticated,
+            ),
+            (("NOBODY", SANDBOX_SECRET), Outcome::NotAuthenticated),
+            (("OTHERS", SECRET), Outcome::NotAuthorized),
+            (("NEIGHBOURS", SECRET), Outcome::NotAuthorized),
+        ] {
+            let answer = plane.send(&by(key)).await;
+            let found = outcome(operation.cloud, operation.table, &answer);
+            assert_eq!(found, expected, "{operation} {key:?}: {}", answer.body);
+        }
+        stranger(&plane).await;
+        let bought = bought(&player);
+        let tells_own = match operation.row.mode {
+            Mode::Read => {
+                let own = plane.send(&by((SANDBOX_KEY_ID, SANDBOX_SECRET))).await;
+                tells(&own, &bought)
+            }
+            Mode::Write => false,
+        };
+        let answer = plane.send(&by(("STRANGER", SECRET))).await;
+        let found = code(operation, &answer);
+        let is_told = tells(&answer, &bought);
+        // Who names what is another's is refused, or shown a list without it.
+        let is_right = match names_saved(operation.sample(), &bought) {
+            true => not_there(operation.table).contains(&found.as_str()) || (tells_own && !is_told),
+            false => !is_told,
+        };
+        assert!(is_right, "{operation}: {}", answer.body);
+        let answer = plane.send(&by(("OWN", SECRET))).await;
+        assert_eq!(
+            code(operation, &answer),
+            "",
+            "{operation} {own:?}: {}",
+            answer.body
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -177,76 +215,21 @@ async fn the_sandboxs_key_is_nobodys_without_sandbox_mode() {
     let outside = start(false).await;
     check(&outside, well_known, Outcome::NotAuthenticated).await;
     // Told as any other key that nobody has.
-    for call in operations() {
+    for operation in Operation::all() {
         let mut told = Vec::new();
         for id in [SANDBOX_KEY_ID, "ABCDEFGHIJKLMNOP"] {
-            let signed = call.signed(&outside, (id, SANDBOX_SECRET));
+            let request = bare(operation);
+            let signed = signed_by(&outside, operation, request, (id, SANDBOX_SECRET));
             let answer = outside.send(&signed).await;
-            let code = answer.json["Code"].as_str().map(str::to_owned);
-            let error = answer.json["Response"]["Error"]["Code"].clone();
-            told.push((
-                answer.status,
-                code,
-                error,
-                answer.json["error"]["status"].clone(),
-            ));
+            told.push((answer.status, code(operation, &answer)));
         }
-        assert_eq!(told[0], told[1], "{}", call.table.dialect);
+        assert_eq!(told[0], told[1], "{operation}");
     }
     check(&start(true).await, well_known, Outcome::Through).await;
     let by_hand = start(true).await;
     let switched = by_hand.control.access_key_set_active(SANDBOX_KEY_ID, false);
     switched.await.unwrap();
     check(&start(true).await, well_known, Outcome::NotAuthenticated).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn no_operation_is_open_to_the_unsigned() {
-    let plane = Plane::sandbox().await;
-    for call in operations() {
-        let answer = plane.send(&call.request).await;
-        let (dialect, name) = (call.table.dialect, call.row.name);
-        assert_eq!(
-            call.outcome(&answer),
-            Outcome::NotAuthenticated,
-            "{dialect} {name}: {}",
-            answer.body
-        );
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn no_operation_is_open_to_a_policy_that_names_others() {
-    let plane = Plane::sandbox().await;
-    let account = plane.control.account_view("sandbox").await.unwrap();
-    let others = Statement {
-        effect: Effect::Allow,
-        actions: vec!["other:*".into()],
-        resources: vec!["*".into()],
-        conditions: Default::default(),
-    };
-    let new = NewKey {
-        id: Some(AccessKeyId::new("LIMITED")),
-        secret: Some(SecretString::from("limited-secret")),
-        session_token: None,
-        policy: Policy {
-            statements: vec![others],
-        },
-    };
-    let (id, secret) = plane
-        .control
-        .access_key_create(&account.id, new)
-        .await
-        .unwrap();
-    // Parameters are read before policies are asked, because policies name resources: a call with none of them may
-    // be refused for that. It must never succeed.
-    for call in operations() {
-        let signed = call.signed(&plane, (id.as_str(), secret.expose_secret()));
-        let answer = plane.send(&signed).await;
-        let refused = (call.cloud.client.refusal)(&answer.json).is_some();
-        let (dialect, name) = (call.table.dialect, call.row.name);
-        assert!(refused, "{dialect} {name}: {}", answer.body);
-    }
 }
 
 /// What a key that may do nothing is told, and when its calls are counted: before their nonces are kept.

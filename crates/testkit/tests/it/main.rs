@@ -5,5 +5,7 @@ mod bounds;
 mod catalog;
 mod golden;
 mod policy;
+mod purchases;
 mod region;
 mod signing;
+mod stage;

@@ -2,358 +2,17 @@
 //! and a policy that means nothing here is not kept.
 #![expect(clippy::unwrap_used, reason = "a test that panics shows the line")]
 
-use brokerage_cloud_alibaba::signing::RPC_V1;
-use brokerage_cloud_jd::signing::JDCLOUD2;
-use brokerage_cloud_tencent::ckafka::ids::flow_id;
-use brokerage_cloud_tencent::signing::TC3;
-use brokerage_control::access_key::NewKey;
 use brokerage_control::sandbox::{SANDBOX_KEY_ID, SANDBOX_SECRET};
 use brokerage_domain::Error;
-use brokerage_domain::access::Policy;
-use brokerage_domain::id::{AccessKeyId, InstanceId};
-use brokerage_testkit::{Answer, CLOUDS, Plane};
-use brokerage_wire::operation::Table;
-use brokerage_wire::signing::encode_component;
-use http::Method;
-use secrecy::SecretString;
+use brokerage_testkit::calls::{Example, Operation, Player};
+use brokerage_testkit::{Answer, Plane};
+use brokerage_wire::operation::Mode;
 use serde_json::{Value, json};
 
-/// How a row reaches an instance.
-enum Reach {
-    /// By its name, or a name that leads to it alone: refused.
-    Named(Ask),
-    /// With others: it is left out.
-    Listed(Ask),
-    /// Not at all.
-    No,
-}
-
-/// What is sent for a row.
-enum Ask {
-    /// Parameters of a query.
-    Query(Vec<(&'static str, String)>),
-    /// A JSON body.
-    Body(Value),
-    /// Method, path behind the region, body.
-    Rest(Method, String, Value),
-}
-
-use Ask::{Body, Query, Rest};
-use Reach::{Listed, Named, No};
-
-/// An instance that is denied, and another that is not.
-struct Pair {
-    denied: String,
-    other: String,
-    /// The order of the denied one.
-    order: String,
-}
-
-struct Fixture {
-    plane: Plane,
-    alikafka: Pair,
-    ckafka: Pair,
-    jdkafka: Pair,
-}
-
-fn text(answer: &Answer, pointer: &str) -> String {
-    let found = answer.json.pointer(pointer).and_then(Value::as_str);
-    found
-        .unwrap_or_else(|| panic!("{pointer}: {}", answer.body))
-        .to_owned()
-}
-
-impl Fixture {
-    async fn new() -> Self {
-        let plane = Plane::sandbox().await;
-        let alikafka = Self::pair(async || {
-            let params = [
-                ("RegionId", "cn-hangzhou"),
-                ("TopicQuota", "50"),
-                ("DiskType", "1"),
-                ("DiskSize", "900"),
-                ("DeployType", "5"),
-                ("IoMax", "20"),
-                ("SpecType", "normal"),
-                ("IoMaxSpec", "alikafka.hw.2xlarge"),
-            ];
-            let bought = plane
-                .aliyun("CreatePostPayOrder", "2019-09-16", &params)
-                .await;
-            let order = text(&bought, "/OrderId");
-            let of_order = [("RegionId", "cn-hangzhou"), ("OrderId", order.as_str())];
-            let listed = plane
-                .aliyun("GetInstanceList", "2019-09-16", &of_order)
-                .await;
-            let id = text(&listed, "/InstanceList/InstanceVO/0/InstanceId");
-            // A tag, so that lists of tags have something to leave out.
-            let tag = [
-                ("RegionId", "cn-hangzhou"),
-                ("ResourceType", "INSTANCE"),
-                ("ResourceId.1", id.as_str()),
-                ("Tag.1.Key", "a"),
-            ];
-            let tagged = plane.aliyun("TagResources", "2019-09-16", &tag).await;
-            assert_eq!(tagged.status, 200, "{}", tagged.body);
-            (id, order)
-        })
-        .await;
-        let ckafka = Self::pair(async || {
-            let body = json!({
-                "InstanceName": "x", "VpcId": "vpc-1", "SubnetId": "subnet-1", "ZoneId": 450001, "InstanceType": 1,
-                "KafkaVersion": "2.4.2", "SpecificationsType": "profession", "DiskSize": 200, "BandWidth": 20,
-                "Partition": 400, "DiskType": "CLOUD_BASIC", "PublicNetworkMonthly": 0,
-            })
-            .to_string();
-            let bought = plane.tencent("CreatePostPaidInstance", "2019-08-19", &body).await;
-            (text(&bought, "/Response/Result/Data/InstanceId"), String::new())
-        })
-        .await;
-        let jdkafka = Self::pair(async || {
-            let body = json!({ "instance": {
-                "vpcId": "vpc-1", "subnetId": "subnet-1", "instanceVersion": "1.0.2", "instanceName": "x",
-                "azId": ["cn-north-1a"],
-                "instanceClassSpec": [{ "role": "broker", "nodeClassCode": "kafka.broker.n1.xsmall", "nodeCount": 3,
-                    "nodeDiskType": "ssd.io1", "nodeDiskGB": 100 }],
-            } })
-            .to_string();
-            let bought = plane.jd("kafka", Method::POST, "/instances", &body).await;
-            (text(&bought, "/result/instanceId"), String::new())
-        })
-        .await;
-        Self {
-            plane,
-            alikafka,
-            ckafka,
-            jdkafka,
-        }
-    }
-
-    async fn pair(buy: impl AsyncFn() -> (String, String)) -> Pair {
-        let ((denied, order), (other, _)) = (buy().await, buy().await);
-        Pair {
-            denied,
-            other,
-            order,
-        }
-    }
-
-    fn pair_of(&self, table: &Table) -> &Pair {
-        match table.dialect {
-            dialect if dialect.starts_with("ckafka") => &self.ckafka,
-            dialect if dialect.starts_with("jd") => &self.jdkafka,
-            _ => &self.alikafka,
-        }
-    }
-
-    async fn send(&self, table: &Table, operation: &str, ask: &Ask, key: (&str, &str)) -> Answer {
-        let (request, scheme) = match ask {
-            Query(params) => {
-                let common = [
-                    ("Action", operation.to_owned()),
-                    ("Version", table.version.to_owned()),
-                    ("Format", "JSON".to_owned()),
-                ];
-                let pairs: Vec<String> = common
-                    .iter()
-                    .chain(params)
-                    .map(|(name, value)| format!("{name}={}", encode_component(value)))
-                    .collect();
-                let target = format!("/?{}", pairs.join("&"));
-                (Plane::request(Method::POST, &target, &[], ""), &RPC_V1)
-            }
-            Body(body) => {
-                let headers = [
-                    ("content-type", "application/json"),
-                    ("x-tc-action", operation),
-                    ("x-tc-version", table.version),
-                    ("x-tc-region", "ap-guangzhou"),
-                ];
-                let body = body.to_string();
-                (Plane::request(Method::POST, "/", &headers, &body), &TC3)
-            }
-            Rest(method, path, body) => {
-                let target = format!("/v1/regions/cn-north-1/{path}");
-                let body = if body.is_null() {
-                    String::new()
-                } else {
-                    body.to_string()
-                };
-                let headers = [("content-type", "application/json")];
-                let request = Plane::request(method.clone(), &target, &headers, &body);
-                (request, &JDCLOUD2)
-            }
-        };
-        let signed = self
-            .plane
-            .signed_by(key.0, key.1, request, scheme, "cn-north-1", "kafka");
-        self.plane.send(&signed).await
-    }
-}
-
-/// How every row of every dialect reaches the denied instance. A row that is new needs a line.
-fn reach(table: &Table, operation: &str, pair: &Pair) -> Reach {
-    let id = || pair.denied.clone();
-    let region = ("RegionId", "cn-hangzhou".to_owned());
-    let query = |more: &[(&'static str, &str)]| {
-        let more = more
-            .iter()
-            .map(|(name, value)| (*name, (*value).to_owned()));
-        Query([region.clone()].into_iter().chain(more).collect())
-    };
-    let of = |more: &[(&'static str, &str)]| {
-        let named = [("InstanceId", pair.denied.as_str())];
-        Named(query(&[&named[..], more].concat()))
-    };
-    let tagged = |more: &[(&'static str, &str)]| {
-        let named = [("ResourceType", "INSTANCE"), ("ResourceId.1", &pair.denied)];
-        Named(query(&[&named[..], more].concat()))
-    };
-    let body = |more: Value| {
-        let mut body = json!({ "InstanceId": pair.denied });
-        let more = more.as_object().unwrap().clone();
-        body.as_object_mut().unwrap().extend(more);
-        Named(Body(body))
-    };
-    match (table.dialect, operation) {
-        ("alikafka", "ChangeResourceGroup") => Named(query(&[
-            ("ResourceId", &pair.denied),
-            ("NewResourceGroupId", "rg-1"),
-        ])),
-        ("alikafka", "CreateTopic") => of(&[("Topic", "t"), ("Remark", "r")]),
-        ("alikafka", "DeleteTopic" | "ModifyTopicRemark") => of(&[("Topic", "t")]),
-        ("alikafka", "GetInstanceList") => Listed(query(&[])),
-        ("alikafka", "GetAllInstanceIdList") => Listed(query(&[])),
-        ("alikafka", "ListTagResources") => Listed(query(&[("ResourceType", "INSTANCE")])),
-        ("alikafka", "ModifyInstanceName") => of(&[("InstanceName", "n")]),
-        ("alikafka", "StartInstance") => of(&[("VpcId", "vpc-1"), ("VSwitchId", "vsw-1")]),
-        ("alikafka", "TagResources") => tagged(&[("Tag.1.Key", "b")]),
-        ("alikafka", "UntagResources") => tagged(&[("All", "true")]),
-        ("alikafka", "UpdateInstanceConfig") => of(&[("Config", "{}")]),
-        (
-            "alikafka",
-            "DeleteInstance"
-            | "DowngradePostPayOrder"
-            | "GetQuotaTip"
-            | "GetTopicList"
-            | "ReleaseInstance"
-            | "UpgradePostPayOrder"
-            | "UpgradePrePayOrder",
-        ) => of(&[]),
-        ("bss", "GetOrderDetail") => Named(query(&[("OrderId", &pair.order)])),
-        ("bss", "QueryAvailableInstances") => Listed(query(&[("ProductCode", "alikafka")])),
-        ("ckafka", "CreateTopic") => {
-            body(json!({ "TopicName": "t", "PartitionNum": 1, "ReplicaNum": 1 }))
-        }
-        ("ckafka", "CreateTopicIpWhiteList" | "DeleteTopicIpWhiteList") => {
-            body(json!({ "TopicName": "t", "IpWhiteList": ["1.1.1.1"] }))
-        }
-        ("ckafka", "DeleteTopic" | "DescribeTopicAttributes") => body(json!({ "TopicName": "t" })),
-        ("ckafka", "DescribeInstances" | "DescribeInstancesDetail" | "DescribeTypeInstances") => {
-            Listed(Body(json!({})))
-        }
-        ("ckafka", "DescribeTaskStatus") => {
-            Named(Body(json!({ "FlowId": flow_id(&InstanceId::new(id())) })))
-        }
-        ("ckafka", "InquireCkafkaPrice") => {
-            body(json!({ "InstanceType": "profession", "CategoryAction": "renew" }))
-        }
-        ("ckafka", "InstanceScalingDown") => body(json!({ "UpgradeStrategy": 1 })),
-        (
-            "ckafka",
-            "DeleteInstancePost"
-            | "DescribeCkafkaVersion"
-            | "DescribeInstanceAttributes"
-            | "DescribeTopic"
-            | "DescribeTopicDetail"
-            | "ModifyInstanceAttributes",
-        ) => body(json!({})),
-        ("ckafka-tag", "ModifyResourceTags") => Named(Body(json!({
-            "Resource": format!("qcs::ckafka:ap-guangzhou:uin/:ckafkaId/{}", id()),
-            "ReplaceTags": [{ "TagKey": "a", "TagValue": "b" }],
-        }))),
-        ("ckafka-tag", "DescribeResourceTagsByResourceIds") => Named(Body(json!({
-            "ServiceType": "ckafka", "ResourcePrefix": "ckafkaId", "ResourceIds": [pair.other, id()],
-        }))),
-        ("jdkafka", "describeInstances") => {
-            Listed(Rest(Method::GET, "instances".into(), Value::Null))
-        }
-        ("jdkafka", "describeInstance") => Named(Rest(
-            Method::GET,
-            format!("instances/{}", id()),
-            Value::Null,
-        )),
-        ("jdkafka", "deleteInstance") => Named(Rest(
-            Method::DELETE,
-            format!("instances/{}", id()),
-            Value::Null,
-        )),
-        ("jdkafka", "modifyInstanceSpec") => Named(Rest(
-            Method::POST,
-            format!("instances/{}:modifyInstanceSpec", id()),
-            json!({ "instanceClassSpec": [] }),
-        )),
-        (
-            "alikafka",
-            "CreatePostPayInstance"
-            | "CreatePostPayOrder"
-            | "CreatePrePayInstance"
-            | "CreatePrePayOrder",
-        )
-        | (
-            "bss",
-            "CreateInstance"
-            | "DescribePricingModule"
-            | "GetPayAsYouGoPrice"
-            | "GetSubscriptionPrice"
-            | "QueryAccountBalance"
-            | "QueryOrders"
-            | "QueryProductList",
-        )
-        | (
-            "ckafka",
-            "CreateInstancePost"
-            | "CreatePostPaidInstance"
-            | "DescribeCkafkaZone"
-            | "DescribeRegion",
-        )
-        | ("jdkafka", "createInstance") => No,
-        (vpc, _) if vpc.ends_with("vpc") => No,
-        other => panic!("{other:?} needs a line here"),
-    }
-}
-
-/// Other ways in which a list names the denied instance: it is refused then.
-fn named_in_lists(table: &Table, operation: &str, pair: &Pair) -> Vec<Ask> {
-    let query = |more: &[(&'static str, &str)]| {
-        let region = [("RegionId", "cn-hangzhou")];
-        let all = region.iter().chain(more);
-        Query(
-            all.map(|(name, value)| (*name, (*value).to_owned()))
-                .collect(),
-        )
-    };
-    let Pair {
-        denied,
-        other,
-        order,
-    } = pair;
-    match (table.dialect, operation) {
-        ("alikafka", "GetInstanceList") => vec![
-            query(&[("InstanceId.1", denied)]),
-            query(&[("InstanceId.1", other), ("InstanceId.2", denied)]),
-            query(&[("OrderId", order)]),
-        ],
-        ("alikafka", "ListTagResources") => {
-            let topic = format!("Kafka_{denied}_t");
-            vec![
-                query(&[("ResourceType", "INSTANCE"), ("ResourceId.1", denied)]),
-                query(&[("ResourceType", "TOPIC"), ("ResourceId.1", &topic)]),
-            ]
-        }
-        _ => Vec::new(),
-    }
-}
+use crate::stage::{
+    SECRET, accepted, bought, is_forbidden, key, names_saved, prepared, request, signed_by,
+    statement,
+};
 
 /// Every way in which a statement can name one instance.
 fn names(id: &str) -> Vec<String> {
@@ -375,118 +34,143 @@ fn names(id: &str) -> Vec<String> {
         .collect()
 }
 
-async fn key(plane: &Plane, id: &str, policy: Value) -> Result<(), Error> {
-    let account = plane.control.account_view("sandbox").await.unwrap();
-    let policy: Policy = serde_json::from_value(policy).unwrap();
-    let new = NewKey {
-        id: Some(AccessKeyId::new(id)),
-        secret: Some(SecretString::from("secret")),
-        session_token: None,
-        policy,
+/// The instance that a player has bought, where it has.
+fn instance(player: &Player<'_, Plane>) -> Option<String> {
+    let saved = player.saved().get("instance")?;
+    Some(saved.as_str()?.to_owned())
+}
+
+/// An operation by its dialect and name.
+fn operation(name: &str) -> Operation {
+    let mut all = Operation::all();
+    all.find(|operation| operation.to_string() == name).unwrap()
+}
+
+/// Makes a call by a key, with what a player has saved.
+async fn send(
+    plane: &Plane,
+    operation: Operation,
+    player: &Player<'_, Plane>,
+    example: &Example,
+    key: &str,
+) -> Answer {
+    let params = player.params(example).unwrap();
+    let request = request(operation, &params, operation.region());
+    let secret = match key {
+        SANDBOX_KEY_ID => SANDBOX_SECRET,
+        _ => SECRET,
     };
     plane
-        .control
-        .access_key_create(&account.id, new)
+        .send(&signed_by(plane, operation, request, (key, secret)))
         .await
-        .map(drop)
 }
 
-fn is_forbidden(answer: &Answer) -> bool {
-    [
-        "UnauthorizedOperation",
-        "NoPermission",
-        "Forbidden.RAM",
-        "PERMISSION_DENIED",
-    ]
-    .iter()
-    .any(|code| answer.body.contains(code))
+/// Everything is allowed but what is named.
+fn all_but(denied: String) -> Value {
+    json!({ "statements": [statement("allow", &["*".into()]), statement("deny", &[denied])] })
 }
 
-fn statement(effect: &str, resources: &[String]) -> Value {
-    json!({ "effect": effect, "actions": ["*"], "resources": resources })
+async fn check(operation: Operation) {
+    let plane = Plane::sandbox().await;
+    let player = prepared(&plane, operation).await;
+    let Some(denied) = instance(&player) else {
+        return;
+    };
+    // Another one, which is not denied.
+    let other = instance(&prepared(&plane, operation).await).unwrap();
+    let keys: Vec<(String, String)> = names(&denied)
+        .into_iter()
+        .enumerate()
+        .map(|(way, name)| (format!("DENIED{way}"), name))
+        .collect();
+    for (id, name) in &keys {
+        key(&plane, id, all_but(name.clone())).await.unwrap();
+    }
+    // What a call saves is not there for the next: none of them is let through.
+    let calls = accepted(operation).filter(|call| player.params(call).is_ok());
+    for example in calls {
+        let names = names_saved(example, &bought(&player));
+        let own = match operation.row.mode {
+            Mode::Read => {
+                send(&plane, operation, &player, example, SANDBOX_KEY_ID)
+                    .await
+                    .body
+            }
+            Mode::Write => String::new(),
+        };
+        for (id, name) in &keys {
+            let answer = send(&plane, operation, &player, example, id).await;
+            let what = format!("{operation} {} by {name}: {}", example.title, answer.body);
+            let is_left_out = own.contains(&denied) && !answer.body.contains(&denied);
+            match names {
+                true => assert!(is_forbidden(operation, &answer) || is_left_out, "{what}"),
+                false => assert!(!answer.body.contains(&denied), "{what}"),
+            }
+            if !names && own.contains(&denied) {
+                assert!(answer.body.contains(&other), "{what}");
+            }
+        }
+    }
+    plane.assert_ledger().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deny_of_an_instance_bites_in_every_operation() {
-    let fixture = Fixture::new().await;
-    let pairs = [&fixture.alikafka, &fixture.ckafka, &fixture.jdkafka];
-    let ways = names("").len();
-    for way in 0..ways {
-        let denied: Vec<String> = pairs
-            .iter()
-            .map(|pair| names(&pair.denied).remove(way))
-            .collect();
-        let statements = [
-            statement("allow", &["*".into()]),
-            statement("deny", &denied),
-        ];
-        let id = format!("DENIED{way}");
-        key(&fixture.plane, &id, json!({ "statements": statements }))
-            .await
-            .unwrap();
-        for table in CLOUDS.services() {
-            for row in table.rows {
-                let pair = fixture.pair_of(table);
-                let what = format!("{} {} by {}", table.dialect, row.name, denied.join(" "));
-                match reach(table, row.name, pair) {
-                    Named(ask) => {
-                        let answer = fixture.send(table, row.name, &ask, (&id, "secret")).await;
-                        assert!(is_forbidden(&answer), "{what}: {}", answer.body);
-                    }
-                    Listed(ask) => {
-                        let all = (SANDBOX_KEY_ID, SANDBOX_SECRET);
-                        for (key, expected) in [(all, true), ((&id, "secret"), false)] {
-                            let answer = fixture.send(table, row.name, &ask, key).await;
-                            let has = |id: &str| answer.body.contains(id);
-                            assert!(has(&pair.other), "{what}: {}", answer.body);
-                            assert_eq!(has(&pair.denied), expected, "{what}: {}", answer.body);
-                        }
-                    }
-                    No => {}
-                }
-                for ask in named_in_lists(table, row.name, pair) {
-                    let answer = fixture.send(table, row.name, &ask, (&id, "secret")).await;
-                    assert!(is_forbidden(&answer), "{what}: {}", answer.body);
-                }
-            }
-        }
+    for operation in Operation::all() {
+        check(operation).await;
     }
-    fixture.plane.assert_ledger().await;
+}
+
+/// A list that names an instance is refused; it is not made without it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_names_what_is_denied_is_refused() {
+    for name in ["alikafka/GetInstanceList", "alikafka/ListTagResources"] {
+        let operation = operation(name);
+        let plane = Plane::sandbox().await;
+        let player = prepared(&plane, operation).await;
+        let denied = instance(&player).unwrap();
+        key(&plane, "DENIED", all_but(denied)).await.unwrap();
+        let naming = accepted(operation).filter(|call| names_saved(call, player.saved()));
+        let mut count = 0;
+        for example in naming {
+            let answer = send(&plane, operation, &player, example, "DENIED").await;
+            assert!(is_forbidden(operation, &answer), "{name}: {}", answer.body);
+            count += 1;
+        }
+        assert!(count >= 2, "{name} has calls by more than one name");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn several_instances_are_changed_all_or_none() {
-    let fixture = Fixture::new().await;
-    let Pair { denied, other, .. } = &fixture.alikafka;
-    let statements = [
-        statement("allow", &["*".into()]),
-        statement("deny", std::slice::from_ref(denied)),
-    ];
-    key(
-        &fixture.plane,
-        "DENIED",
-        json!({ "statements": statements }),
-    )
-    .await
-    .unwrap();
-    let table = &brokerage_cloud_alibaba::alikafka::TABLE;
-    let both = [
-        ("RegionId", "cn-hangzhou".to_owned()),
-        ("ResourceType", "INSTANCE".to_owned()),
-        ("ResourceId.1", other.clone()),
-        ("ResourceId.2", denied.clone()),
-        ("Tag.1.Key", "new".to_owned()),
-    ];
-    let by = ("DENIED", "secret");
-    let answer = fixture
-        .send(table, "TagResources", &Query(both.to_vec()), by)
-        .await;
-    assert!(is_forbidden(&answer), "{}", answer.body);
-    let listed = fixture
-        .send(table, "ListTagResources", &Query(both[..2].to_vec()), by)
-        .await;
+    let plane = Plane::sandbox().await;
+    let tag = operation("alikafka/TagResources");
+    let (player, others) = (prepared(&plane, tag).await, prepared(&plane, tag).await);
+    let (denied, other) = (instance(&player).unwrap(), instance(&others).unwrap());
+    key(&plane, "DENIED", all_but(denied.clone()))
+        .await
+        .unwrap();
+    let of_both = json!({ "ResourceType": "INSTANCE", "ResourceId": [other, denied] });
+    let mut example = Example {
+        send: of_both.as_object().unwrap().clone(),
+        ..Example::default()
+    };
+    let list = operation("alikafka/ListTagResources");
+    example.send.insert("Tag".into(), json!([{ "Key": "new" }]));
+    let answer = send(&plane, tag, &player, &example, "DENIED").await;
+    assert!(is_forbidden(tag, &answer), "{}", answer.body);
+    let of_other = json!({ "ResourceType": "INSTANCE", "ResourceId": [other] });
+    example.send = of_other.as_object().unwrap().clone();
+    let listed = send(&plane, list, &player, &example, "DENIED").await;
+    assert!(!listed.body.contains("new"), "{}", listed.body);
+    // The same tag where nothing is denied.
+    example.send.insert("Tag".into(), json!([{ "Key": "new" }]));
+    let answer = send(&plane, tag, &player, &example, "DENIED").await;
+    assert!(!is_forbidden(tag, &answer), "{}", answer.body);
+    example.send.remove("Tag");
+    let listed = send(&plane, list, &player, &example, "DENIED").await;
     assert!(
-        listed.body.contains(other.as_str()) && !listed.body.contains("new"),
+        listed.body.contains(&other) && listed.body.contains("new"),
         "{}",
         listed.body
     );
@@ -494,42 +178,27 @@ async fn several_instances_are_changed_all_or_none() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_allow_of_one_instance_is_for_what_names_it() {
-    let fixture = Fixture::new().await;
-    for (at, table) in [
-        &brokerage_cloud_alibaba::alikafka::TABLE,
-        &brokerage_cloud_tencent::ckafka::TABLE,
-        &brokerage_cloud_jd::kafka::TABLE,
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let pair = fixture.pair_of(table);
-        for (way, name) in names(&pair.denied).into_iter().enumerate() {
+    for name in [
+        "alikafka/GetQuotaTip",
+        "ckafka/DescribeInstanceAttributes",
+        "jdkafka/describeInstance",
+    ] {
+        let operation = operation(name);
+        let plane = Plane::sandbox().await;
+        let player = prepared(&plane, operation).await;
+        let others = prepared(&plane, operation).await;
+        let sample = operation.sample();
+        for (way, name) in names(&instance(&player).unwrap()).into_iter().enumerate() {
             // The last names another region and account.
             let expected = way < 3;
-            let id = format!("ALLOWED{at}{way}");
+            let id = format!("ALLOWED{way}");
             let policy = json!({ "statements": [statement("allow", std::slice::from_ref(&name))] });
-            key(&fixture.plane, &id, policy).await.unwrap();
-            let operation = [
-                "GetQuotaTip",
-                "DescribeInstanceAttributes",
-                "describeInstance",
-            ][at];
-            let Named(ask) = reach(table, operation, pair) else {
-                panic!("it names one");
-            };
-            let answer = fixture.send(table, operation, &ask, (&id, "secret")).await;
-            assert_eq!(!is_forbidden(&answer), expected, "{name}: {}", answer.body);
-            let others = Pair {
-                denied: pair.other.clone(),
-                other: String::new(),
-                order: String::new(),
-            };
-            let Named(ask) = reach(table, operation, &others) else {
-                panic!("it names one");
-            };
-            let answer = fixture.send(table, operation, &ask, (&id, "secret")).await;
-            assert!(is_forbidden(&answer), "{name}: {}", answer.body);
+            key(&plane, &id, policy).await.unwrap();
+            let answer = send(&plane, operation, &player, sample, &id).await;
+            let is_permitted = !is_forbidden(operation, &answer);
+            assert_eq!(is_permitted, expected, "{name}: {}", answer.body);
+            let answer = send(&plane, operation, &others, sample, &id).await;
+            assert!(is_forbidden(operation, &answer), "{name}: {}", answer.body);
         }
     }
 }

@@ -39,7 +39,18 @@ impl Caller {
         })
     }
 
-    fn moment(&self) -> SigningMoment {
+    /// Host and port of the endpoint.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Who asks.
+    pub(crate) fn credentials(&self) -> Credentials {
+        self.credentials.clone()
+    }
+
+    /// Now, with a nonce of its own.
+    pub(crate) fn moment(&self) -> SigningMoment {
         let number = self.nonces.fetch_add(1, Ordering::Relaxed);
         SigningMoment {
             epoch_s: SystemClock.now().seconds(),
@@ -264,7 +275,7 @@ fn object<const N: usize>(fields: [(&str, Param); N]) -> Param {
 }
 
 /// The request as it stands on the wire.
-fn bytes_of(request: &WireRequest) -> Bytes {
+pub(crate) fn bytes_of(request: &WireRequest) -> Bytes {
     let mut head = format!("{} {} HTTP/1.1\r\n", request.method(), request.target());
     for (name, value) in request.headers() {
         let value = String::from_utf8_lossy(value.as_bytes());

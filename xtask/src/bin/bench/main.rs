@@ -8,6 +8,7 @@ mod broker;
 mod calls;
 mod cpu;
 mod density;
+mod each_call;
 mod first_message;
 mod form;
 mod http;
@@ -31,6 +32,8 @@ use xtask::{Workspace, end_children_on_signal};
 enum Bench {
     /// Throughput, latency, CPU and memory of the embedded broker, beside one Apache Kafka node.
     Broker(broker::Settings),
+    /// What each operation costs, beside another build or the cheapest look of its service.
+    Calls(each_call::Settings),
     /// What idle instances cost in memory, CPU, time to start and latency of a busy one.
     Density(density::Settings),
     /// How exactly bought bandwidth is held under hungry clients, and whether a neighbour notices.
@@ -50,6 +53,7 @@ fn main() -> Result<()> {
     let workspace = Workspace::here();
     let result = match Bench::parse() {
         Bench::Broker(settings) => broker::run(&workspace, &settings)?,
+        Bench::Calls(settings) => each_call::run(&workspace, &settings)?,
         Bench::Density(settings) => density::run(&workspace, &settings)?,
         Bench::Limits(settings) => limits::run(&workspace, &settings)?,
         Bench::Lists(settings) => lists::run(&workspace, &settings)?,

@@ -377,32 +377,6 @@ async fn a_key_whose_policy_does_not_name_the_operation_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_account_sees_nothing_of_an_instance() {
-    let plane = Plane::sandbox().await;
-    let (_, id) = bought(&plane, &EXAMPLE).await;
-    account_with(&plane, "OTHER", "s", Policy::allow_all()).await;
-    for (action, status, expected) in [
-        ("ReleaseInstance", 404, "AUTH_RESOURCE_OWNER_ERROR"),
-        ("DeleteInstance", 404, "AUTH_RESOURCE_OWNER_ERROR"),
-        ("GetQuotaTip", 404, "AUTH_RESOURCE_OWNER_ERROR"),
-    ] {
-        let target = format!(
-            "/?Action={action}&Version={VERSION}&Format=JSON&RegionId={REGION}&InstanceId={id}"
-        );
-        let request = Plane::request(Method::POST, &target, &[], "");
-        let answer = plane
-            .send(&plane.signed_by("OTHER", "s", request, &RPC_V1, "", ""))
-            .await;
-        assert_eq!(
-            (answer.status, code(&answer)),
-            (status, expected),
-            "{action}: {}",
-            answer.body
-        );
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn each_of_the_four_purchases_answers_in_its_way_and_is_paid_in_its_way() {
     let plane = Plane::sandbox().await;
     let cx = plane.context("alikafka", REGION).await;
