@@ -11,6 +11,8 @@ pub struct DescribeVSwitches;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
+    #[serde(rename = "RegionId")]
+    _region_id: Option<String>,
     vpc_id: Option<String>,
     v_switch_id: Option<String>,
     v_switch_name: Option<String>,

@@ -11,6 +11,8 @@ pub struct DescribeVpcs;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
+    #[serde(rename = "RegionId")]
+    _region_id: Option<String>,
     /// One id, or several joined by commas.
     vpc_id: Option<String>,
     vpc_name: Option<String>,
