@@ -298,7 +298,7 @@ async fn shown(call: &Call, instance: Instance) -> Result<InstanceVo, CallError>
         used_partition_count: seen.partitions,
         used_group_count: seen.groups,
         recommended_partition_count: usable.partitions_max,
-        auto_create_topic_enable: false,
+        auto_create_topic_enable: instance.settings.auto_create_topics.unwrap_or(false),
         auto_create_group_enable: false,
         scheduled_retirement: false,
         instance_id: instance.id.to_string(),
