@@ -1,8 +1,8 @@
 //! The project's own commands, run as `cargo xtask COMMAND`.
 //!
 //! `test` runs everything that has to hold before a change lands, in order, and closes with one line
-//! `N passed, N failed, N skipped`. `bench` and `golden` are programs of their own (features `bench` and
-//! `golden`), so that this one is built in seconds and can report on a workspace that does not build.
+//! `N passed, N failed, N skipped`. `bench`, `golden` and `scaffold` are programs of their own (features `bench`
+//! and `golden`), so that this one is built in seconds and can report on a workspace that does not build.
 //!
 //! This crate knows the product from outside only: its binary, its command line, its wire.
 

@@ -70,6 +70,13 @@ enum Task {
     },
     /// How much of each vendor's interface is served.
     Coverage,
+    /// Writes the first version of an operation and of its calls from the vendor's model.
+    Scaffold {
+        /// A service, as `brokerage operations` names it.
+        service: String,
+        /// One of its operations that is not served, in the vendor's name.
+        operation: String,
+    },
     /// Makes the broker's table of releases anew from each release's client library.
     Releases,
     /// Makes the broker's table of requests anew from the definitions in Kafka's client library.
@@ -126,6 +133,9 @@ fn main() -> Result<ExitCode> {
                     Ok(exit_code(counts.failed == 0))
                 }
             }
+        }
+        Task::Scaffold { service, operation } => {
+            own_program(&workspace, "scaffold", "dev", &[service, operation])
         }
         Task::Golden { files } => own_program(&workspace, "golden", "dev", &files),
         Task::Bench { words } => own_program(&workspace, "bench", "release", &words),

@@ -46,8 +46,8 @@ pub struct Service {
     pub cloud: &'static Cloud,
     /// What is served.
     pub table: &'static Table,
-    /// What the vendor has; none where no model is kept.
-    pub model: Option<Model>,
+    /// What the vendor has, as far as the model goes.
+    pub model: Model,
     /// Parameters, as `Operation.Param`, whose types do not say that they are without effect.
     pub without_effect: BTreeSet<String>,
 }
@@ -108,8 +108,8 @@ impl Service {
         player.prepare(operation).await?;
         for example in &operation.file().calls {
             let answer = player.play(operation, example).await?;
-            if let Some((model, answer)) = self.model.as_ref().zip(answer) {
-                answers.record(model, operation.row.name, &answer);
+            if let Some(answer) = answer {
+                answers.record(&self.model, operation.row.name, &answer);
             }
         }
         plane.assert_ledger().await;
@@ -121,7 +121,7 @@ impl Service {
         let dialect = self.table.dialect;
         let files = files(dialect);
         let rows = self.table.rows.iter().map(|row| row.name);
-        let of_model = self.model.iter().flat_map(|model| model.operations.keys());
+        let of_model = self.model.operations.keys();
         let known: BTreeSet<&str> = rows.chain(of_model.map(String::as_str)).collect();
         let mut faults = Vec::new();
         for name in &known {
@@ -147,11 +147,7 @@ impl Service {
                 )),
                 Some((_, Some(_))) => {}
             }
-            if self
-                .model
-                .as_ref()
-                .is_some_and(|model| model.operation(name).is_none())
-            {
+            if self.model.operation(name).is_none() {
                 faults.push(format!("the model has no operation {dialect}/{name}"));
             }
         }
@@ -159,7 +155,7 @@ impl Service {
         faults.extend(stray.map(|name| format!("{dialect}/{name} is no operation")));
         let unserved = files.iter().filter(|(_, file)| file.unserved.is_some());
         let unserved: Vec<&str> = unserved.map(|(name, _)| name.as_str()).collect();
-        if self.table.unserved.unwrap_or_default() != unserved {
+        if self.table.unserved != unserved {
             faults.push(format!(
                 "the table of {dialect} lists other operations than its files"
             ));
@@ -267,7 +263,7 @@ impl Service {
 
     fn rows(&self) -> impl Iterator<Item = (&'static Row, &ModelOperation)> {
         let rows = self.table.rows.iter();
-        rows.filter_map(|row| Some((row, self.model.as_ref()?.operation(row.name)?)))
+        rows.filter_map(|row| Some((row, self.model.operation(row.name)?)))
     }
 }
 

@@ -71,6 +71,13 @@ pub fn missing(name: impl Into<String>) -> CallError {
     CallError::Param(ParamError::Missing { name: name.into() })
 }
 
+/// Something that is known and not done here, such as an operation that is not written yet.
+pub fn unsupported(what: &str) -> CallError {
+    CallError::Domain(Error::Unsupported {
+        what: what.to_owned(),
+    })
+}
+
 /// A parameter whose value breaks a rule, by its full vendor path.
 pub fn invalid(name: impl Into<String>, reason: impl Into<String>) -> CallError {
     CallError::Param(ParamError::Invalid {

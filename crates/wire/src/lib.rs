@@ -13,6 +13,7 @@
 //! | [`fault`] | refusals in a vendor's words |
 //! | [`message`] | a request and an answer as they are on the wire |
 //! | [`signing`] | what a signature scheme is, and what all of them share |
+//! | [`page`] | a page of a list |
 //! | [`params`] | every transport of parameters as one tree, and its typed reading |
 //! | [`render`] | answers as JSON or XML |
 //! | [`client`] | genuine vendor requests, for our own command line, tests and benchmarks |
@@ -23,6 +24,7 @@ pub mod fault;
 pub mod gateway;
 pub mod message;
 pub mod operation;
+pub mod page;
 pub mod params;
 pub mod render;
 pub mod signing;

@@ -244,8 +244,8 @@ pub struct Table {
     pub unknown: UnknownParams,
     /// The operations.
     pub rows: &'static [Row],
-    /// The operations of the vendor's model that are not served; none where only what Kafka's callers need is looked at.
-    pub unserved: Option<&'static [&'static str]>,
+    /// The operations of the vendor's model that are not served.
+    pub unserved: &'static [&'static str],
     /// Turns what went wrong into the vendor's words.
     pub fault: fn(&CallError) -> Fault,
 }

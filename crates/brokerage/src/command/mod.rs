@@ -300,15 +300,10 @@ fn catalog_check(dir: Option<&Path>) -> anyhow::Result<ExitCode> {
 fn operations() {
     for table in CLOUDS.services() {
         let served = table.rows.len();
-        let missing = table.unserved.unwrap_or_default();
-        let all = served + missing.len();
+        let all = served + table.unserved.len();
         let (dialect, version) = (table.dialect, table.version);
-        // Without a list it is a companion service, of which only what Kafka's callers need is served.
-        let of = match table.unserved {
-            None => "for Kafka's callers".to_owned(),
-            Some(_) => format!("of {all}"),
-        };
-        print::line(format!("{dialect} {version}: {served} {of}"));
+        // Of a companion service the model has only what callers of Kafka know.
+        print::line(format!("{dialect} {version}: {served} of {all}"));
         for row in table.rows {
             let mode = format!("{:?}", row.mode).to_lowercase();
             let name = row.name;
@@ -317,7 +312,7 @@ fn operations() {
                 "  {name:<36} {mode:<5} {per_second:>3}/s  {action}"
             ));
         }
-        for name in missing {
+        for name in table.unserved {
             print::line(format!("  {name:<36} not served"));
         }
     }

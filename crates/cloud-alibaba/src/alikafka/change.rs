@@ -7,10 +7,9 @@ use brokerage_domain::instance::Instance;
 use brokerage_domain::order::Payment;
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::Call;
-use brokerage_wire::params::{Ignored, JsonText};
+use brokerage_wire::params::{Ignored, JsonText, given};
 use serde::Deserialize;
 
-use super::convert::given;
 use super::fault::field;
 use super::ids;
 use super::purchase::ServerlessConfig;
@@ -136,7 +135,7 @@ impl Change {
 
     fn plan_request(&self, before: &Instance) -> PlanRequest {
         let old = before.plan.request(before.charge.is_prepaid());
-        let new_spec = given(self.io_max_spec.clone());
+        let new_spec = given(self.io_max_spec.as_ref()).map(str::to_owned);
         let spec_said = new_spec.is_some() || self.io_max.is_some();
         // Whoever says partitions has left the older model, where topics were bought.
         let topics = match self.partition_num {
@@ -144,7 +143,9 @@ impl Change {
             None => self.topic_quota.or(old.topics),
         };
         PlanRequest {
-            edition: given(self.spec_type.clone()).or(old.edition),
+            edition: given(self.spec_type.as_ref())
+                .map(str::to_owned)
+                .or(old.edition),
             spec: if spec_said { new_spec } else { old.spec },
             bandwidth_mbps: self.io_max,
             topics,

@@ -76,11 +76,6 @@ pub fn tags_from(list: Option<Vec<Tag>>) -> Result<BTreeMap<String, String>, Cal
     Ok(tags)
 }
 
-/// A text that is there and not empty: clients send empty ones for what was not said.
-pub fn given(text: Option<String>) -> Option<String> {
-    text.filter(|text| !text.is_empty())
-}
-
 /// Partitions of a topic for which nobody says a number ("CreateTopic": 12).
 pub const PARTITIONS_DEFAULT: i64 = 12;
 /// Kafka's partitions of such a topic where the cluster has no setting.

@@ -33,7 +33,7 @@ pub static TABLE: Table = Table {
     index_base: IndexBase::One,
     unknown: UnknownParams::ReadOver,
     rows: ops::ROWS,
-    unserved: Some(include!(concat!(env!("OUT_DIR"), "/unserved-alikafka.rs"))),
+    unserved: include!(concat!(env!("OUT_DIR"), "/unserved-alikafka.rs")),
     fault: fault::fault,
 };
 

@@ -6,9 +6,10 @@ use brokerage_domain::notes::Notes;
 use brokerage_domain::order::{Charge, Payment};
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::Call;
+use brokerage_wire::params::given;
 use serde::{Deserialize, Serialize};
 
-use super::convert::{Tag, deploy_type, given, settings_default, tags_from};
+use super::convert::{Tag, deploy_type, settings_default, tags_from};
 use super::fault::{field, needed};
 use super::ids;
 use super::notes::InstanceNotes;
@@ -193,13 +194,13 @@ impl Purchase {
             site: Site::Domestic,
             region: self.region_id.clone(),
             zones: Vec::new(),
-            edition: given(self.spec_type.clone()),
-            spec: given(self.io_max_spec.clone()),
+            edition: given(self.spec_type.as_ref()).map(str::to_owned),
+            spec: given(self.io_max_spec.as_ref()).map(str::to_owned),
             bandwidth_mbps: self.io_max,
             topics: self.topic_quota,
             partitions: self.partition_num,
             disk_gb: self.disk_size,
-            disk_type: given(self.disk_type.clone()),
+            disk_type: given(self.disk_type.as_ref()).map(str::to_owned),
             public_mbit: self.eip_max,
             version: None,
             retention_minutes: None,
@@ -212,7 +213,7 @@ impl Purchase {
     fn notes(&self) -> InstanceNotes {
         let private = self.deploy_type == Some(deploy_type::VPC);
         InstanceNotes {
-            resource_group: given(self.resource_group_id.clone()),
+            resource_group: given(self.resource_group_id.as_ref()).map(str::to_owned),
             eip_unused: self.eip_max.filter(|mbit| *mbit > 0 && private),
             ..InstanceNotes::default()
         }

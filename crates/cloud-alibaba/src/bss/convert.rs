@@ -7,6 +7,7 @@ use brokerage_domain::instance::{Instance, Phase};
 use brokerage_domain::money::{Money, Rounding};
 use brokerage_domain::order::{Charge, Order, OrderKind};
 use brokerage_wire::fault::{CallError, invalid};
+use brokerage_wire::page::Page;
 use serde_json::Number;
 
 use super::fault::invalid_owner;
@@ -111,52 +112,22 @@ pub fn check_owner(cx: &Context, owner_id: Option<i64>) -> Result<(), CallError>
     }
 }
 
-/// A text that is there and not empty: clients send empty ones for what was not said.
-pub fn given(text: &Option<String>) -> Option<&str> {
-    text.as_deref().filter(|text| !text.is_empty())
-}
-
-/// `PageNum` and `PageSize`, checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Page {
-    /// Counted from 1.
-    pub number: i64,
-    /// Items on it.
-    pub size: i64,
-}
-
-impl Page {
-    /// Reads the two.
-    ///
-    /// # Errors
-    /// Outside their ranges.
-    pub fn of(number: Option<i64>, size: Option<i64>) -> Result<Self, CallError> {
-        let (number, size) = (number.unwrap_or(1), size.unwrap_or(PAGE_SIZE_DEFAULT));
-        if !(1..=i64::from(i32::MAX)).contains(&number) {
-            return Err(invalid("PageNum", "not from 1"));
-        }
-        if !(1..=PAGE_SIZE_MAX).contains(&size) {
-            return Err(invalid(
-                "PageSize",
-                format!("not from 1 to {PAGE_SIZE_MAX}"),
-            ));
-        }
-        Ok(Self { number, size })
-    }
-
-    /// Items before it.
-    pub const fn offset(self) -> i64 {
-        (self.number - 1) * self.size
-    }
-
-    /// Its part of a list.
-    pub fn cut<T>(self, list: impl IntoIterator<Item = T>) -> Vec<T> {
-        let (skip, take) = (usize::try_from(self.offset()), usize::try_from(self.size));
-        list.into_iter()
-            .skip(skip.unwrap_or(usize::MAX))
-            .take(take.unwrap_or(0))
-            .collect()
-    }
+/// The page that `PageNum` and `PageSize` name.
+///
+/// # Errors
+/// Outside their ranges.
+pub fn page(number: Option<i64>, size: Option<i64>) -> Result<Page, CallError> {
+    let within = |value: i64, max: i64| {
+        usize::try_from(value)
+            .ok()
+            .filter(|_| (1..=max).contains(&value))
+    };
+    let number = within(number.unwrap_or(1), i32::MAX.into());
+    let size = within(size.unwrap_or(PAGE_SIZE_DEFAULT), PAGE_SIZE_MAX);
+    Ok(Page::numbered(
+        number.ok_or_else(|| invalid("PageNum", "not from 1"))?,
+        size.ok_or_else(|| invalid("PageSize", format!("not from 1 to {PAGE_SIZE_MAX}")))?,
+    ))
 }
 
 /// A span of time named by two parameters; both ends belong to it, and an absent one is open.
@@ -344,7 +315,7 @@ mod tests {
     #[test]
     fn pages_are_cut_from_one() {
         let check = |number, size, expected: &[i32]| {
-            assert_eq!(Page::of(number, size).unwrap().cut(1..=45), expected);
+            assert_eq!(page(number, size).unwrap().cut(1..=45), expected);
         };
         check(Some(3), None, &[41, 42, 43, 44, 45]);
         check(Some(2), Some(2), &[3, 4]);
@@ -355,7 +326,7 @@ mod tests {
             (None, Some(0)),
             (None, Some(301)),
         ] {
-            assert!(Page::of(number, size).is_err(), "{number:?} {size:?}");
+            assert!(page(number, size).is_err(), "{number:?} {size:?}");
         }
     }
 

@@ -32,7 +32,7 @@ pub static TABLE: Table = Table {
     index_base: IndexBase::One,
     unknown: UnknownParams::ReadOver,
     rows: ops::ROWS,
-    unserved: Some(include!(concat!(env!("OUT_DIR"), "/unserved-bss.rs"))),
+    unserved: include!(concat!(env!("OUT_DIR"), "/unserved-bss.rs")),
     fault: fault::fault,
 };
 

@@ -1,6 +1,7 @@
 //! Between VPC's words and the domain's.
 
 use brokerage_domain::network::{Network, Subnet};
+use brokerage_wire::page::Page;
 use serde::Serialize;
 
 /// Pages are counted from 1.
@@ -106,35 +107,15 @@ fn addresses(cidr: &str) -> u32 {
         .saturating_sub(ADDRESSES_RESERVED)
 }
 
-/// Which part of a list is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Page {
-    /// Counted from 1.
-    pub number: usize,
-    /// Items on it.
-    pub size: usize,
-}
-
-impl Page {
-    /// The page that was asked for, within its bounds.
-    pub fn asked(number: Option<i64>, size: Option<i64>) -> Self {
-        let count = |value: Option<i64>, default: usize| {
-            value.map_or(default, |value| usize::try_from(value).unwrap_or(0))
-        };
-        Self {
-            number: count(number, PAGE_FIRST).max(PAGE_FIRST),
-            size: count(size, PAGE_SIZE_DEFAULT).clamp(1, PAGE_SIZE_MAX),
-        }
-    }
-
-    /// The items on it.
-    pub fn of<T>(self, items: Vec<T>) -> Vec<T> {
-        items
-            .into_iter()
-            .skip((self.number - PAGE_FIRST).saturating_mul(self.size))
-            .take(self.size)
-            .collect()
-    }
+/// The page that was asked for, within its bounds.
+pub fn page(number: Option<i64>, size: Option<i64>) -> Page {
+    let count = |value: Option<i64>, default: usize| {
+        value.map_or(default, |value| usize::try_from(value).unwrap_or(0))
+    };
+    Page::numbered(
+        count(number, PAGE_FIRST).max(PAGE_FIRST),
+        count(size, PAGE_SIZE_DEFAULT).clamp(1, PAGE_SIZE_MAX),
+    )
 }
 
 #[cfg(test)]
@@ -144,21 +125,12 @@ mod tests {
     #[test]
     fn a_page_stays_within_its_bounds() {
         let check = |number, size, expected: (usize, usize)| {
-            let page = Page::asked(number, size);
+            let page = page(number, size);
             assert_eq!((page.number, page.size), expected, "{number:?} {size:?}");
         };
         check(None, None, (1, 10));
         check(Some(0), Some(0), (1, 1));
         check(Some(-3), Some(1_000), (1, 50));
-        assert_eq!(Page { number: 2, size: 2 }.of(vec![1, 2, 3]), [3]);
-        assert_eq!(
-            Page {
-                number: usize::MAX,
-                size: 50
-            }
-            .of(vec![1]),
-            [0; 0]
-        );
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub static TABLE: Table = Table {
     index_base: IndexBase::One,
     unknown: UnknownParams::ReadOver,
     rows: ops::ROWS,
-    unserved: None,
+    unserved: include!(concat!(env!("OUT_DIR"), "/unserved-aliyun-vpc.rs")),
     fault: fault::fault,
 };
 

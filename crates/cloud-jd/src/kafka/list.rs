@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use brokerage_wire::fault::{CallError, invalid};
+use brokerage_wire::page::Page;
 
 /// Largest `pageSize`. Ours for Kafka; the pages of VPC say 100.
 pub const PAGE_SIZE_MAX: i64 = 100;
@@ -100,58 +101,25 @@ impl Filter {
     }
 }
 
-/// One page of a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Page {
-    /// Counted from 1.
-    number: usize,
-    size: usize,
-}
-
-impl Page {
-    /// The page that was asked for; the first of `size_default` when nothing was said.
-    ///
-    /// # Errors
-    /// A number below 1, or a size outside 1 to [`PAGE_SIZE_MAX`].
-    pub fn asked(
-        number: Option<i64>,
-        size: Option<i64>,
-        size_default: i64,
-    ) -> Result<Self, CallError> {
-        let number = usize::try_from(number.unwrap_or(1))
-            .ok()
-            .filter(|number| *number > 0);
-        let size = size.unwrap_or(size_default);
-        if !(1..=PAGE_SIZE_MAX).contains(&size) {
-            return Err(invalid(
-                "pageSize",
-                format!("must be from 1 to {PAGE_SIZE_MAX}"),
-            ));
-        }
-        Ok(Self {
-            number: number.ok_or_else(|| invalid("pageNumber", "must be 1 or more"))?,
-            size: usize::try_from(size).unwrap_or(1),
-        })
+/// The page that was asked for; the first of `size_default` when nothing was said.
+///
+/// # Errors
+/// A number below 1, or a size outside 1 to [`PAGE_SIZE_MAX`].
+pub fn page(number: Option<i64>, size: Option<i64>, size_default: i64) -> Result<Page, CallError> {
+    let number = usize::try_from(number.unwrap_or(1))
+        .ok()
+        .filter(|number| *number > 0);
+    let size = size.unwrap_or(size_default);
+    if !(1..=PAGE_SIZE_MAX).contains(&size) {
+        return Err(invalid(
+            "pageSize",
+            format!("must be from 1 to {PAGE_SIZE_MAX}"),
+        ));
     }
-
-    /// The items of this page.
-    pub fn of<T>(self, items: Vec<T>) -> Vec<T> {
-        items
-            .into_iter()
-            .skip(self.offset())
-            .take(self.size)
-            .collect()
-    }
-
-    /// Items before it.
-    pub const fn offset(self) -> usize {
-        (self.number - 1).saturating_mul(self.size)
-    }
-
-    /// Most items on it.
-    pub const fn size(self) -> usize {
-        self.size
-    }
+    Ok(Page::numbered(
+        number.ok_or_else(|| invalid("pageNumber", "must be 1 or more"))?,
+        usize::try_from(size).unwrap_or(1),
+    ))
 }
 
 #[cfg(test)]
@@ -219,22 +187,6 @@ mod tests {
         );
     }
 
-    proptest! {
-        #[test]
-        fn the_pages_of_a_list_are_the_list(count in 0_usize..300, size in 1..=PAGE_SIZE_MAX) {
-            let items: Vec<usize> = (0..count).collect();
-            let mut read = Vec::new();
-            for number in 1.. {
-                let page = Page::asked(Some(number), Some(size), 10).unwrap().of(items.clone());
-                if page.is_empty() {
-                    break;
-                }
-                read.extend(page);
-            }
-            prop_assert_eq!(read, items);
-        }
-    }
-
     #[test]
     fn a_page_that_cannot_be_is_refused() {
         for (number, size) in [
@@ -243,19 +195,8 @@ mod tests {
             (None, Some(0)),
             (None, Some(101)),
         ] {
-            assert!(
-                Page::asked(number, size, 10).is_err(),
-                "{number:?} {size:?}"
-            );
+            assert!(page(number, size, 10).is_err(), "{number:?} {size:?}");
         }
-        assert_eq!(
-            Page::asked(None, None, 10).unwrap(),
-            Page {
-                number: 1,
-                size: 10
-            }
-        );
-        let far = Page::asked(Some(i64::MAX), Some(100), 10).unwrap();
-        assert!(far.of(vec![1]).is_empty());
+        assert_eq!(page(None, None, 10).unwrap(), Page::numbered(1, 10));
     }
 }

@@ -26,6 +26,6 @@ pub static TABLE: Table = Table {
     index_base: IndexBase::One,
     unknown: UnknownParams::RefusedInside,
     rows: ops::ROWS,
-    unserved: Some(include!(concat!(env!("OUT_DIR"), "/unserved-jdkafka.rs"))),
+    unserved: include!(concat!(env!("OUT_DIR"), "/unserved-jdkafka.rs")),
     fault: crate::fault::fault,
 };

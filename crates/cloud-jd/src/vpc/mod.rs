@@ -24,6 +24,6 @@ pub static TABLE: Table = Table {
     index_base: IndexBase::One,
     unknown: UnknownParams::RefusedInside,
     rows: ops::ROWS,
-    unserved: Some(include!(concat!(env!("OUT_DIR"), "/unserved-jdvpc.rs"))),
+    unserved: include!(concat!(env!("OUT_DIR"), "/unserved-jdvpc.rs")),
     fault: super::fault::fault,
 };

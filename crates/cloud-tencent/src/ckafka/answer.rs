@@ -1,5 +1,6 @@
 //! The forms that many of CKafka's answers share.
 
+use brokerage_wire::page::Page;
 use serde::Serialize;
 
 /// An answer whose whole content stands under `Result`.
@@ -53,41 +54,13 @@ impl Operated {
     }
 }
 
-/// Which part of a list is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Page {
-    offset: usize,
-    limit: usize,
-}
-
-impl Page {
-    /// `Offset` and `Limit` of a request. What is below 0 counts as 0, what is above `limit_max` as that.
-    pub fn of(offset: Option<i64>, limit: Option<i64>, limit_default: i64, limit_max: i64) -> Self {
-        let count = |value: i64| usize::try_from(value.max(0)).unwrap_or(usize::MAX);
-        Self {
-            offset: count(offset.unwrap_or(0)),
-            limit: count(limit.unwrap_or(limit_default).min(limit_max)),
-        }
-    }
-
-    /// That part.
-    pub fn cut<T>(self, items: impl IntoIterator<Item = T>) -> Vec<T> {
-        items
-            .into_iter()
-            .skip(self.offset)
-            .take(self.limit)
-            .collect()
-    }
-
-    /// Where it begins.
-    pub const fn offset(self) -> usize {
-        self.offset
-    }
-
-    /// How long it is at most.
-    pub const fn limit(self) -> usize {
-        self.limit
-    }
+/// The page that `Offset` and `Limit` name. What is below 0 counts as 0, what is above `limit_max` as that.
+pub fn page(offset: Option<i64>, limit: Option<i64>, limit_default: i64, limit_max: i64) -> Page {
+    let count = |value: i64| usize::try_from(value.max(0)).unwrap_or(usize::MAX);
+    Page::behind(
+        count(offset.unwrap_or(0)),
+        count(limit.unwrap_or(limit_default).min(limit_max)),
+    )
 }
 
 #[cfg(test)]
@@ -98,7 +71,7 @@ mod tests {
     fn a_page_is_cut_from_any_offset_and_never_longer_than_its_maximum() {
         let check = |offset, limit, expected: &[i32]| {
             assert_eq!(
-                Page::of(offset, limit, 2, 3).cut(0..5),
+                page(offset, limit, 2, 3).cut(0..5),
                 expected,
                 "{offset:?} {limit:?}"
             );

@@ -28,6 +28,6 @@ pub static TABLE: Table = Table {
     index_base: IndexBase::Zero,
     unknown: UnknownParams::Refused,
     rows: ops::ROWS,
-    unserved: Some(include!(concat!(env!("OUT_DIR"), "/unserved-ckafka.rs"))),
+    unserved: include!(concat!(env!("OUT_DIR"), "/unserved-ckafka.rs")),
     fault: crate::fault::fault,
 };

@@ -22,6 +22,6 @@ pub static TABLE: Table = Table {
     index_base: IndexBase::Zero,
     unknown: UnknownParams::RefusedInside,
     rows: ops::ROWS,
-    unserved: None,
+    unserved: include!(concat!(env!("OUT_DIR"), "/unserved-ckafka-vpc.rs")),
     fault: fault::companion_fault,
 };

@@ -24,6 +24,8 @@ pub struct ModelOperation {
     pub request: Vec<Field>,
     /// The answer without its envelope, an object.
     pub response: Shape,
+    /// HTTP method and path, where the vendor's calls are told apart by them.
+    pub place: Option<(String, String)>,
 }
 
 /// A member of an object.
@@ -160,16 +162,16 @@ impl Model {
     /// The committed model of a service: a file of its own, or a part of that of what its cloud sells.
     ///
     /// # Panics
-    /// Where a model cannot be read.
-    pub fn of(cloud: &Cloud, table: &Table) -> Option<Self> {
+    /// Where there is none, or it cannot be read.
+    pub fn of(cloud: &Cloud, table: &Table) -> Self {
         let text = |dialect: &str| {
             let path = format!("{}/../../models/{dialect}.json", env!("CARGO_MANIFEST_DIR"));
             std::fs::read_to_string(path).ok()
         };
         if let Some(own) = text(table.dialect) {
-            return Some(Self::read(&own));
+            return Self::read(&own);
         }
-        cloud.services.iter().find_map(|sold| {
+        let companion = cloud.services.iter().find_map(|sold| {
             let sold: Value = serde_json::from_str(&text(sold.dialect)?).expect("it is JSON");
             let companion = sold["companion_services"].get(table.service)?;
             // Some of its shapes are those of what is sold.
@@ -179,7 +181,8 @@ impl Model {
             }
             let model = json!({ "operations": companion["operations"], "shapes": shapes });
             Some(Self::read(&model.to_string()))
-        })
+        });
+        companion.unwrap_or_else(|| panic!("{} has no model", table.dialect))
     }
 
     /// A committed model, in whichever of the three forms it is.
@@ -220,6 +223,7 @@ impl Model {
         ModelOperation {
             request: members(&operation["request"]).map(field).collect(),
             response: Shape::Object(members(&operation["response"]).map(field).collect()),
+            place: None,
         }
     }
 
@@ -255,6 +259,7 @@ impl Model {
                 })
                 .collect(),
             response: shape(&operation["response"]),
+            place: None,
         }
     }
 
@@ -288,9 +293,11 @@ impl Model {
             };
             members(of).map(field).collect()
         }
+        let text = |name: &str| operation[name].as_str().map(str::to_owned);
         ModelOperation {
             request: fields(&tree["shapes"], &operation["params"], 0),
             response: Shape::Object(fields(&tree["shapes"], &operation["result"], 0)),
+            place: text("method").zip(text("path")),
         }
     }
 }
@@ -330,6 +337,24 @@ mod tests {
             Model::read(include_str!("../../../../models/jdkafka.json")),
             5,
             "createInstance",
+            3,
+        );
+        check(
+            Model::read(include_str!("../../../../models/aliyun-vpc.json")),
+            11,
+            "DescribeVSwitches",
+            18,
+        );
+        check(
+            Model::read(include_str!("../../../../models/ckafka-vpc.json")),
+            9,
+            "DescribeSubnets",
+            4,
+        );
+        check(
+            Model::read(include_str!("../../../../models/ckafka-tag.json")),
+            8,
+            "ModifyResourceTags",
             3,
         );
     }

@@ -9,9 +9,10 @@ use brokerage_domain::notes::Notes;
 use brokerage_domain::topic::Topic;
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
+use brokerage_wire::params::given;
 use serde::Deserialize;
 
-use crate::alikafka::convert::{PARTITIONS_DEFAULT, Tag, given, tags_from};
+use crate::alikafka::convert::{PARTITIONS_DEFAULT, Tag, tags_from};
 use crate::alikafka::fault::field;
 use crate::alikafka::notes::TopicNotes;
 use crate::alikafka::topic_config::{MIN_INSYNC_REPLICAS, REPLICAS_MAX, TopicConfig};
@@ -63,7 +64,10 @@ impl Operation for CreateTopic {
                 "only local storage compacts, which LocalTopic chooses",
             ));
         }
-        let config = TopicConfig::read(given(request.config.clone()), &instance.plan)?;
+        let config = TopicConfig::read(
+            given(request.config.as_ref()).map(str::to_owned),
+            &instance.plan,
+        )?;
         let replication_factor = replicas(&request, &config, &instance)?;
         let configs = configs(&request, &config, replication_factor)?;
         let tags = tags_from(request.tag)?;

@@ -11,11 +11,11 @@ use brokerage_domain::listener::SecurityProtocol;
 use brokerage_domain::network::Placement;
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
-use brokerage_wire::params::Ignored;
+use brokerage_wire::params::{Ignored, given};
 use serde::{Deserialize, Serialize};
 
 use crate::alikafka::config;
-use crate::alikafka::convert::{self, Tag, TagVoList, given};
+use crate::alikafka::convert::{self, Tag, TagVoList};
 use crate::alikafka::fault::field;
 use crate::alikafka::notes::InstanceNotes;
 
@@ -131,7 +131,7 @@ impl Operation for GetInstanceList {
 
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let tags = convert::tags_from(request.tag.clone())?;
-        let group = given(request.resource_group_id.clone());
+        let group = given(request.resource_group_id.as_ref()).map(str::to_owned);
         let wanted = |instance: &Instance| {
             let group_of = InstanceNotes::of(instance).resource_group;
             instance.phase != Phase::Gone
@@ -187,7 +187,7 @@ async fn named(call: &Call, request: &Request) -> Result<Option<Vec<Instance>>, 
     if ids.len() > IDS_MAX {
         return Err(field("InstanceId", format!("more than {IDS_MAX} ids")));
     }
-    let mut found = match given(request.order_id.clone()) {
+    let mut found = match given(request.order_id.as_ref()) {
         Some(order) => match control.order_instances(cx, &OrderId::new(order)).await {
             Err(error) if absent(&error) => Vec::new(),
             other => other?,
@@ -298,7 +298,7 @@ async fn shown(call: &Call, instance: Instance) -> Result<InstanceVo, CallError>
         used_partition_count: seen.partitions,
         used_group_count: seen.groups,
         recommended_partition_count: usable.partitions_max,
-        auto_create_topic_enable: false,
+        auto_create_topic_enable: instance.settings.auto_create_topics.unwrap_or(false),
         auto_create_group_enable: false,
         scheduled_retirement: false,
         instance_id: instance.id.to_string(),

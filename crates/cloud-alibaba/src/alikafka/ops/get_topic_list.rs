@@ -5,9 +5,10 @@ use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::{Instance, Phase};
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation, RegionUse, ResourceId};
+use brokerage_wire::params::given;
 use serde::{Deserialize, Serialize};
 
-use crate::alikafka::convert::{TagVoList, given};
+use crate::alikafka::convert::TagVoList;
 use crate::alikafka::{topic_config, topic_words};
 
 /// `PageSize` where none is given.
@@ -80,7 +81,7 @@ impl Operation for GetTopicList {
             _ => control.topic_list(cx, &id).await?,
         };
         // The filter is exact: Terraform takes the first of what comes back.
-        if let Some(wanted) = given(request.topic) {
+        if let Some(wanted) = given(request.topic.as_ref()) {
             topics.retain(|view| view.topic.name == wanted);
         }
         let count = |value: Option<i64>, default| {

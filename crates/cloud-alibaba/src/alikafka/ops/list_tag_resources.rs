@@ -6,9 +6,10 @@ use brokerage_control::instance::{InstanceWalk, Slices};
 use brokerage_domain::Error;
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::params::given;
 use serde::{Deserialize, Serialize};
 
-use crate::alikafka::convert::{Tag, given, tags_from};
+use crate::alikafka::convert::{Tag, tags_from};
 use crate::alikafka::fault::field;
 use crate::alikafka::tag_resource::{ResourceType, instance_ids, resources, tags_of};
 
@@ -66,7 +67,9 @@ impl Operation for ListTagResources {
         let kind = ResourceType::read(&request.resource_type)?;
         let wanted = tags_from(request.tag)?;
         let ids = request.resource_id.unwrap_or_default();
-        let after = given(request.next_token).unwrap_or_default();
+        let after = given(request.next_token.as_ref())
+            .unwrap_or_default()
+            .to_owned();
         if after.contains(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-') {
             return Err(field("NextToken", "not a token of an answer"));
         }

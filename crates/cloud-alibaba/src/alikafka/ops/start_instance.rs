@@ -8,11 +8,11 @@ use brokerage_domain::instance::Instance;
 use brokerage_domain::notes::Notes;
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
-use brokerage_wire::params::Ignored;
+use brokerage_wire::params::{Ignored, given};
 use serde::Deserialize;
 
 use crate::alikafka::config::Config;
-use crate::alikafka::convert::{given, json_text, zone_named};
+use crate::alikafka::convert::{json_text, zone_named};
 use crate::alikafka::fault::{field, needed};
 use crate::alikafka::notes::InstanceNotes;
 
@@ -80,9 +80,9 @@ impl Operation for StartInstance {
             id => NetworkId::new(id),
         };
         let subnets = subnets(&request)?;
-        let config = match given(request.config.clone()) {
+        let config = match given(request.config.as_ref()) {
             Some(text) => {
-                Config::read(&text, catalog, &instance.plan, instance.charge.is_prepaid())?
+                Config::read(text, catalog, &instance.plan, instance.charge.is_prepaid())?
             }
             None => Config::default(),
         };
@@ -92,7 +92,7 @@ impl Operation for StartInstance {
                 zones: zones(&request, catalog, &instance)?,
                 network_id: network_id.clone(),
             },
-            name: given(request.name.clone()),
+            name: given(request.name.as_ref()).map(str::to_owned),
             version: version(&request, catalog)?,
             notes: Notes::of(&notes(&request, &config, &instance)),
             settings: config.settings,
@@ -137,7 +137,7 @@ fn subnets(request: &Request) -> Result<Vec<String>, CallError> {
         .cloned()
         .collect();
     if list.is_empty() {
-        list.extend(given(request.v_switch_id.clone()));
+        list.extend(given(request.v_switch_id.as_ref()).map(str::to_owned));
     }
     match list.len() {
         0 => Err(needed(
@@ -160,8 +160,8 @@ fn zones(
     instance: &Instance,
 ) -> Result<Vec<String>, CallError> {
     let named = |zone: &String| zone_named(catalog, &instance.region, zone);
-    let lists: Vec<Vec<String>> = match given(request.selected_zones.clone()) {
-        Some(text) => json_text("SelectedZones", text)?,
+    let lists: Vec<Vec<String>> = match given(request.selected_zones.as_ref()) {
+        Some(text) => json_text("SelectedZones", text.to_owned())?,
         None => Vec::new(),
     };
     let selected: Vec<Vec<String>> = lists
@@ -172,8 +172,8 @@ fn zones(
         return Err(field("SelectedZones", "must be two lists of zones"));
     }
     let first_list = selected.first().map_or(&[][..], Vec::as_slice);
-    let primary = given(request.zone_id.clone())
-        .map(|zone| named(&zone))
+    let primary = given(request.zone_id.as_ref())
+        .map(|zone| named(&zone.to_owned()))
         .or_else(|| first_list.first().cloned());
     let Some(primary) = primary else {
         return Ok(Vec::new());
@@ -194,14 +194,14 @@ fn zones(
 
 /// A version other than the ordered one, with the Kafka release that it is.
 fn version(request: &Request, catalog: &Catalog) -> Result<Option<(String, String)>, CallError> {
-    let Some(id) = given(request.service_version.clone()) else {
+    let Some(id) = given(request.service_version.as_ref()) else {
         return Ok(None);
     };
-    match catalog.version_offered(&id) {
+    match catalog.version_offered(id) {
         Some(version) => Ok(Some((version.id.clone(), version.kafka.clone()))),
         None => Err(PlanFault::NotOffered {
             field: Field::Version,
-            value: id,
+            value: id.to_owned(),
         }
         .into()),
     }
@@ -211,10 +211,10 @@ fn notes(request: &Request, config: &Config, instance: &Instance) -> InstanceNot
     let list = request.v_switch_ids.as_ref();
     let list = list.filter(|list| !list.is_empty());
     InstanceNotes {
-        zone: given(request.zone_id.clone()),
+        zone: given(request.zone_id.as_ref()).map(str::to_owned),
         subnets: list.map(|list| list.join(",")),
-        security_group: given(request.security_group.clone()),
-        kms_key: given(request.kms_key_id.clone()),
+        security_group: given(request.security_group.as_ref()).map(str::to_owned),
+        kms_key: given(request.kms_key_id.as_ref()).map(str::to_owned),
         config: (!config.shown.is_empty()).then(|| config.over(instance)),
         ..InstanceNotes::default()
     }

@@ -9,13 +9,13 @@ use brokerage_domain::notes::Notes;
 use brokerage_domain::order::{Charge, Payment};
 use brokerage_wire::fault::{CallError, invalid, missing};
 use brokerage_wire::operation::{Call, Mode, Operation};
-use brokerage_wire::params::Ignored;
+use brokerage_wire::params::{Ignored, given};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::alikafka::convert::settings_default;
 use crate::alikafka::ids;
-use crate::bss::convert::{PRODUCT_CODE, Subscription, check_owner, given, renewal};
+use crate::bss::convert::{PRODUCT_CODE, Subscription, check_owner, renewal};
 use crate::bss::fault::{not_sold, order_check};
 use crate::bss::property::Properties;
 
@@ -86,7 +86,7 @@ impl Operation for CreateInstance {
                     .product_type(),
             )
         };
-        let product_type = given(&request.product_type).or_else(implied);
+        let product_type = given(request.product_type.as_ref()).or_else(implied);
         let keys = [
             (CODE_KEY, Some(request.product_code.as_str())),
             (TYPE_KEY, product_type),
@@ -146,7 +146,9 @@ fn charge(request: &Request, terms: &Terms) -> Result<Charge, CallError> {
         return Err(not_sold().into());
     }
     let subscription = Subscription::parse(&request.subscription_type)?;
-    if given(&request.product_type).is_some_and(|named| named != subscription.product_type()) {
+    if given(request.product_type.as_ref())
+        .is_some_and(|named| named != subscription.product_type())
+    {
         let word = subscription.word();
         return Err(order_check(&format!(
             "ProductType must be {} for {word}",
@@ -235,7 +237,7 @@ fn client_token(
     plan: &PlanRequest,
     charge: &Charge,
 ) -> Result<Option<ClientToken>, CallError> {
-    let Some(token) = given(&request.client_token) else {
+    let Some(token) = given(request.client_token.as_ref()) else {
         return Ok(None);
     };
     if token.len() > ID_BYTES_MAX {

@@ -4,9 +4,10 @@ use brokerage_domain::Error;
 use brokerage_domain::catalog::{Catalog, Site, TermUnit};
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::params::given;
 use serde::{Deserialize, Serialize};
 
-use crate::bss::convert::{Subscription, check_owner, given};
+use crate::bss::convert::{Subscription, check_owner};
 use crate::bss::price::{check_product, configured_by};
 use crate::bss::property::Property;
 
@@ -110,7 +111,7 @@ impl Operation for DescribePricingModule {
         check_product(
             (
                 &request.product_code,
-                given(&request.product_type),
+                given(request.product_type.as_ref()),
                 &request.subscription_type,
             ),
             subscription,

@@ -3,9 +3,10 @@
 use brokerage_domain::catalog::Term;
 use brokerage_wire::fault::{CallError, invalid};
 use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::params::given;
 use serde::{Deserialize, Serialize};
 
-use crate::bss::convert::{Subscription, check_owner, given};
+use crate::bss::convert::{Subscription, check_owner};
 use crate::bss::price::{
     ModuleAsked, ModuleDetails, PromotionDetails, check_product, price_modules,
 };
@@ -62,7 +63,7 @@ impl Operation for GetPayAsYouGoPrice {
         check_product(
             (
                 &request.product_code,
-                given(&request.product_type),
+                given(request.product_type.as_ref()),
                 &request.subscription_type,
             ),
             Subscription::PayAsYouGo,
@@ -87,7 +88,7 @@ impl Operation for GetPayAsYouGoPrice {
                 config: &module.config,
             })
             .collect();
-        let region = given(&request.region);
+        let region = given(request.region.as_ref());
         let priced = price_modules(
             control.catalog(cx.profile)?,
             &modules,

@@ -4,11 +4,11 @@ use brokerage_domain::catalog::{Term, Terms};
 use brokerage_domain::money::Money;
 use brokerage_wire::fault::{CallError, invalid};
 use brokerage_wire::operation::{Call, Mode, Operation};
-use brokerage_wire::params::Ignored;
+use brokerage_wire::params::{Ignored, given};
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
-use crate::bss::convert::{MONTHS_PER_YEAR, Subscription, amount_number, check_owner, given};
+use crate::bss::convert::{MONTHS_PER_YEAR, Subscription, amount_number, check_owner};
 use crate::bss::price::{
     ModuleAsked, ModuleDetails, PromotionDetails, check_product, price_modules,
 };
@@ -82,7 +82,7 @@ impl Operation for GetSubscriptionPrice {
         check_product(
             (
                 &request.product_code,
-                given(&request.product_type),
+                given(request.product_type.as_ref()),
                 &request.subscription_type,
             ),
             Subscription::Subscription,
@@ -111,7 +111,7 @@ impl Operation for GetSubscriptionPrice {
                 config: &module.config,
             })
             .collect();
-        let region = given(&request.region);
+        let region = given(request.region.as_ref());
         let priced = price_modules(
             catalog,
             &modules,

@@ -7,11 +7,11 @@ use brokerage_domain::instance::Instance;
 use brokerage_domain::order::Charge;
 use brokerage_wire::fault::{CallError, invalid};
 use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::params::given;
 use serde::{Deserialize, Serialize};
 
 use crate::bss::convert::{
-    self, MONTHS_PER_YEAR, PRODUCT_CODE, Page, Subscription, check_owner, given, in_span, renewal,
-    span,
+    self, MONTHS_PER_YEAR, PRODUCT_CODE, Subscription, check_owner, in_span, page, renewal, span,
 };
 
 /// Most ids in `InstanceIDs`.
@@ -48,8 +48,8 @@ pub struct Response {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Data {
-    page_num: i64,
-    page_size: i64,
+    page_num: usize,
+    page_size: usize,
     total_count: usize,
     /// A plain list, where other answers of this service have one inside an object.
     instance_list: Vec<Available>,
@@ -83,11 +83,10 @@ impl Operation for QueryAvailableInstances {
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = &call;
         check_owner(cx, request.owner_id)?;
-        let page = Page::of(request.page_num, request.page_size)?;
+        let page = page(request.page_num, request.page_size)?;
         let filter = request.filter()?;
-        let (offset, limit) = (usize::try_from(page.offset()), usize::try_from(page.size));
-        let (offset, limit) = (offset.unwrap_or(usize::MAX), limit.unwrap_or(0));
-        let found = control.instance_page(cx, filter, offset, limit).await?;
+        let found = control.instance_page(cx, filter, page.offset, page.size);
+        let found = found.await?;
         let owner = cx.principal.account_number;
         let shown = found.instances.iter();
         Ok(Response {
@@ -118,9 +117,9 @@ impl Request {
             &self.end_time_start,
             &self.end_time_end,
         ];
-        let is_filtered = texts.iter().any(|text| given(text).is_some())
-            || given(&self.product_code).is_some_and(|code| code != PRODUCT_CODE);
-        let ids = given(&self.instance_ids).map(|ids| {
+        let is_filtered = texts.iter().any(|text| given(text.as_ref()).is_some())
+            || given(self.product_code.as_ref()).is_some_and(|code| code != PRODUCT_CODE);
+        let ids = given(self.instance_ids.as_ref()).map(|ids| {
             ids.split(',')
                 .map(|id| InstanceId::new(id.trim()))
                 .collect()
@@ -134,15 +133,15 @@ impl Request {
 
 /// What the filters let through: all of them have to.
 fn wanted(request: &Request) -> Result<impl Fn(&Instance) -> bool + Send + Sync + '_, CallError> {
-    let subscription = given(&request.subscription_type)
+    let subscription = given(request.subscription_type.as_ref())
         .map(Subscription::parse)
         .transpose()?;
     let (code, product_type, region) = (
-        given(&request.product_code),
-        given(&request.product_type),
-        given(&request.region),
+        given(request.product_code.as_ref()),
+        given(request.product_type.as_ref()),
+        given(request.region.as_ref()),
     );
-    let renew_status = given(&request.renew_status);
+    let renew_status = given(request.renew_status.as_ref());
     if let Some(word) = renew_status
         && ![renewal::AUTO, renewal::MANUAL, renewal::NONE].contains(&word)
     {
@@ -152,17 +151,17 @@ fn wanted(request: &Request) -> Result<impl Fn(&Instance) -> bool + Send + Sync 
         ));
     }
     let ids: Option<Vec<&str>> =
-        given(&request.instance_ids).map(|text| text.split(',').map(str::trim).collect());
+        given(request.instance_ids.as_ref()).map(|text| text.split(',').map(str::trim).collect());
     if ids.as_ref().is_some_and(|ids| ids.len() > IDS_MAX) {
         return Err(invalid("InstanceIDs", format!("more than {IDS_MAX} ids")));
     }
     let created = span(
-        ("CreateTimeStart", given(&request.create_time_start)),
-        ("CreateTimeEnd", given(&request.create_time_end)),
+        ("CreateTimeStart", given(request.create_time_start.as_ref())),
+        ("CreateTimeEnd", given(request.create_time_end.as_ref())),
     )?;
     let ends = span(
-        ("EndTimeStart", given(&request.end_time_start)),
-        ("EndTimeEnd", given(&request.end_time_end)),
+        ("EndTimeStart", given(request.end_time_start.as_ref())),
+        ("EndTimeEnd", given(request.end_time_end.as_ref())),
     )?;
     Ok(move |instance: &Instance| {
         Subscription::of(&instance.charge).is_named(code, product_type, subscription)

@@ -5,9 +5,10 @@ use brokerage_domain::listing::OrderClass;
 use brokerage_domain::order::Order;
 use brokerage_wire::fault::{CallError, invalid};
 use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::params::given;
 use serde::{Deserialize, Serialize};
 
-use crate::bss::convert::{self, PRODUCT_CODE, Page, Subscription, check_owner, given, span};
+use crate::bss::convert::{self, PRODUCT_CODE, Subscription, check_owner, page, span};
 
 /// How far back orders are looked for when no time is given, seconds.
 const DEFAULT_SPAN_SECONDS: i64 = 3_600;
@@ -56,8 +57,8 @@ pub struct Response {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Data {
-    page_num: i64,
-    page_size: i64,
+    page_num: usize,
+    page_size: usize,
     total_count: i64,
     order_list: Orders,
 }
@@ -99,17 +100,13 @@ impl Operation for QueryOrders {
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = &call;
         check_owner(cx, request.owner_id)?;
-        let page = Page::of(request.page_num, request.page_size)?;
+        let page = page(request.page_num, request.page_size)?;
         let filter = Filter::of(&request)?;
         let span = created_in(&request, control.now())?;
+        let offset = i64::try_from(page.offset).unwrap_or(i64::MAX);
         let limit = u32::try_from(page.size).unwrap_or(u32::MAX);
         let (orders, total_count) = control
-            .order_list(
-                cx,
-                span,
-                |class| filter.takes(class),
-                (page.offset(), limit),
-            )
+            .order_list(cx, span, |class| filter.takes(class), (offset, limit))
             .await?;
         Ok(Response {
             data: Data {
@@ -127,8 +124,8 @@ impl Operation for QueryOrders {
 /// The span that is looked through: the last hour, or from or until the one time that is given.
 fn created_in(request: &Request, now: Moment) -> Result<(Moment, Moment), CallError> {
     let named = span(
-        ("CreateTimeStart", given(&request.create_time_start)),
-        ("CreateTimeEnd", given(&request.create_time_end)),
+        ("CreateTimeStart", given(request.create_time_start.as_ref())),
+        ("CreateTimeEnd", given(request.create_time_end.as_ref())),
     )?;
     let after_now = now.plus_seconds(1);
     Ok(match named {
@@ -148,13 +145,13 @@ struct Filter<'a> {
 impl<'a> Filter<'a> {
     fn of(request: &'a Request) -> Result<Self, CallError> {
         let filter = Self {
-            product_code: given(&request.product_code),
-            product_type: given(&request.product_type),
-            subscription: given(&request.subscription_type)
+            product_code: given(request.product_code.as_ref()),
+            product_type: given(request.product_type.as_ref()),
+            subscription: given(request.subscription_type.as_ref())
                 .map(Subscription::parse)
                 .transpose()?,
-            order_type: given(&request.order_type),
-            payment_status: given(&request.payment_status),
+            order_type: given(request.order_type.as_ref()),
+            payment_status: given(request.payment_status.as_ref()),
         };
         if filter
             .order_type

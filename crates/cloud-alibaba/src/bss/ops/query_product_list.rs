@@ -4,7 +4,7 @@ use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
-use crate::bss::convert::{PRODUCT_CODE, Page, Subscription};
+use crate::bss::convert::{PRODUCT_CODE, Subscription, page};
 
 pub struct QueryProductList;
 
@@ -26,8 +26,8 @@ pub struct Response {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Data {
-    page_num: i64,
-    page_size: i64,
+    page_num: usize,
+    page_size: usize,
     total_count: Option<usize>,
     product_list: Products,
 }
@@ -55,7 +55,7 @@ impl Operation for QueryProductList {
     type Response = Response;
 
     async fn call(_call: Call, request: Request) -> Result<Response, CallError> {
-        let page = Page::of(Some(request.page_num), request.page_size)?;
+        let page = page(Some(request.page_num), request.page_size)?;
         let product = |subscription: Subscription| Product {
             product_code: PRODUCT_CODE,
             product_type: subscription.product_type(),

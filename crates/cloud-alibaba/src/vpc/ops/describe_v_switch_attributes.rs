@@ -13,6 +13,8 @@ pub struct DescribeVSwitchAttributes;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
+    #[serde(rename = "RegionId")]
+    _region_id: Option<String>,
     v_switch_id: String,
 }
 

@@ -4,13 +4,15 @@ use brokerage_wire::fault::{CallError, missing};
 use brokerage_wire::operation::{Call, Mode, Operation, RegionUse};
 use serde::{Deserialize, Serialize};
 
-use crate::vpc::convert::{Page, VSwitch, v_switch};
+use crate::vpc::convert::{VSwitch, page, v_switch};
 
 pub struct DescribeVSwitches;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
+    #[serde(rename = "RegionId")]
+    _region_id: Option<String>,
     vpc_id: Option<String>,
     v_switch_id: Option<String>,
     v_switch_name: Option<String>,
@@ -60,11 +62,11 @@ impl Operation for DescribeVSwitches {
                 && wanted(&request.v_switch_name, &subnet.name)
                 && wanted(&request.zone_id, &subnet.zone)
         });
-        let page = Page::asked(request.page_number, request.page_size);
+        let page = page(request.page_number, request.page_size);
         let total_count = found.len();
         let owner = cx.principal.account_number;
         let v_switch = page
-            .of(found)
+            .cut(found)
             .into_iter()
             .map(|subnet| v_switch(subnet, owner))
             .collect();

@@ -4,13 +4,15 @@ use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
-use crate::vpc::convert::{Page, Vpc, vpc};
+use crate::vpc::convert::{Vpc, page, vpc};
 
 pub struct DescribeVpcs;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
+    #[serde(rename = "RegionId")]
+    _region_id: Option<String>,
     /// One id, or several joined by commas.
     vpc_id: Option<String>,
     vpc_name: Option<String>,
@@ -55,11 +57,11 @@ impl Operation for DescribeVpcs {
                 && name.is_none_or(|name| network.name == name)
         });
         let subnets = control.subnet_list(cx).await?;
-        let page = Page::asked(request.page_number, request.page_size);
+        let page = page(request.page_number, request.page_size);
         let total_count = found.len();
         let owner = cx.principal.account_number;
         let vpc = page
-            .of(found)
+            .cut(found)
             .into_iter()
             .map(|network| vpc(network, &subnets, owner))
             .collect();

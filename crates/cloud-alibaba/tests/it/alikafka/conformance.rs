@@ -34,7 +34,7 @@ async fn its_companion_is_what_its_calls_say() {
 
 #[test]
 fn a_region_is_required_where_the_model_requires_it() {
-    let model = Model::of(&CLOUD, &TABLE).expect("it is kept");
+    let model = Model::of(&CLOUD, &TABLE);
     for row in TABLE.rows {
         let operation = model.operation(row.name).expect("the model has it");
         let required = operation

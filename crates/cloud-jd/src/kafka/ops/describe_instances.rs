@@ -9,7 +9,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 
 use crate::kafka::convert::{InstanceView, charge_mode, status};
-use crate::kafka::list::{Filter, FilterField, Page, TagFilter, passes};
+use crate::kafka::list::{Filter, FilterField, TagFilter, page, passes};
 
 /// `pageSize` where none is given.
 const PAGE_SIZE_DEFAULT: i64 = 10;
@@ -96,9 +96,9 @@ impl Operation for DescribeInstances {
 
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = &call;
-        let page = Page::asked(request.page_number, request.page_size, PAGE_SIZE_DEFAULT)?;
+        let page = page(request.page_number, request.page_size, PAGE_SIZE_DEFAULT)?;
         let found = control
-            .instance_page(cx, request.filter()?, page.offset(), page.size())
+            .instance_page(cx, request.filter()?, page.offset, page.size)
             .await?;
         let instances = found
             .instances

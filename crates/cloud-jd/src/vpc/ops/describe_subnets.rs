@@ -6,7 +6,7 @@ use brokerage_wire::operation::{Call, Mode, Operation};
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use crate::kafka::list::{Filter, FilterField, Page, TagFilter, retain};
+use crate::kafka::list::{Filter, FilterField, TagFilter, page, retain};
 use crate::vpc::convert::{PAGE_SIZE_DEFAULT, SUBNET_TYPE, SubnetView, asks_for_absent};
 
 pub struct DescribeSubnets;
@@ -79,7 +79,7 @@ impl Operation for DescribeSubnets {
 
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = &call;
-        let page = Page::asked(request.page_number, request.page_size, PAGE_SIZE_DEFAULT)?;
+        let page = page(request.page_number, request.page_size, PAGE_SIZE_DEFAULT)?;
         let mut found = control.subnet_list(cx).await?;
         retain(
             &mut found,
@@ -93,7 +93,7 @@ impl Operation for DescribeSubnets {
             found.clear();
         }
         let total_count = found.len();
-        let subnets = page.of(found).iter().map(SubnetView::new).collect();
+        let subnets = page.cut(found).iter().map(SubnetView::new).collect();
         Ok(Response {
             subnets,
             total_count,

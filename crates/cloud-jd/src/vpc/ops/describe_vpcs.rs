@@ -6,7 +6,7 @@ use brokerage_wire::operation::{Call, Mode, Operation};
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use crate::kafka::list::{Filter, FilterField, Page, TagFilter, retain};
+use crate::kafka::list::{Filter, FilterField, TagFilter, page, retain};
 use crate::vpc::convert::{PAGE_SIZE_DEFAULT, SUBNET_TYPE, VpcView, asks_for_absent};
 
 pub struct DescribeVpcs;
@@ -71,7 +71,7 @@ impl Operation for DescribeVpcs {
 
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = &call;
-        let page = Page::asked(request.page_number, request.page_size, PAGE_SIZE_DEFAULT)?;
+        let page = page(request.page_number, request.page_size, PAGE_SIZE_DEFAULT)?;
         let subnets = control.subnet_list(cx).await?;
         let networks = control.network_list(cx).await?.into_iter();
         let mut found: Vec<Placed> = networks
@@ -97,7 +97,7 @@ impl Operation for DescribeVpcs {
         }
         let total_count = found.len();
         let vpcs = page
-            .of(found)
+            .cut(found)
             .iter()
             .map(|(network, subnets)| VpcView::new(network, subnets))
             .collect();

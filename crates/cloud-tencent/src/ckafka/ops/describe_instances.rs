@@ -7,7 +7,7 @@ use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
-use crate::ckafka::answer::{Answered, Page};
+use crate::ckafka::answer::{Answered, page};
 use crate::ckafka::check::given;
 use crate::ckafka::convert;
 
@@ -55,9 +55,9 @@ impl Operation for DescribeInstances {
 
     async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
         let Call { control, cx } = &call;
-        let page = Page::of(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX);
+        let page = page(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX);
         let found = control
-            .instance_page(cx, request.filter(), page.offset(), page.limit())
+            .instance_page(cx, request.filter(), page.offset, page.size)
             .await?;
         Ok(Answered::new(Found {
             instance_list: found.instances.into_iter().map(entry).collect(),

@@ -7,7 +7,7 @@ use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
-use crate::ckafka::answer::Page;
+use crate::ckafka::answer::page;
 use crate::ckafka::check::given;
 use crate::ckafka::convert::{self, Tag, VipEntity};
 
@@ -101,9 +101,9 @@ impl Operation for DescribeInstancesDetail {
 
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = &call;
-        let page = Page::of(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX);
+        let page = page(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX);
         let found = control
-            .instance_page(cx, request.filter(), page.offset(), page.limit())
+            .instance_page(cx, request.filter(), page.offset, page.size)
             .await?;
         let mut instance_list = Vec::with_capacity(found.instances.len());
         for instance in found.instances {

@@ -5,7 +5,7 @@ use brokerage_wire::operation::{Call, Mode, Operation, RegionUse};
 use brokerage_wire::params::Ignored;
 use serde::{Deserialize, Serialize};
 
-use crate::ckafka::answer::{Answered, Page};
+use crate::ckafka::answer::{Answered, page};
 
 /// `Limit` where none is given, and the largest: more than there are regions.
 const LIMIT_MAX: i64 = 100;
@@ -49,7 +49,7 @@ impl Operation for DescribeRegion {
     async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
         let Call { control, cx } = &call;
         let catalog = control.catalog(cx.profile)?;
-        let page = Page::of(request.offset, request.limit, LIMIT_MAX, LIMIT_MAX);
+        let page = page(request.offset, request.limit, LIMIT_MAX, LIMIT_MAX);
         let region = |region: &brokerage_domain::catalog::Region| Region {
             region_id: region.number.map_or(0, i64::from),
             region_name: region.name.clone(),

@@ -5,7 +5,7 @@ use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use serde::{Deserialize, Serialize};
 
-use crate::ckafka::answer::{Answered, Page};
+use crate::ckafka::answer::{Answered, page};
 use crate::ckafka::check::given;
 use crate::ckafka::topics;
 
@@ -61,7 +61,7 @@ impl Operation for DescribeTopic {
             !by_rule && word.is_none_or(|word| topics::matches_word(&instance, view, word))
         });
         let total_count = found.len();
-        let page = Page::of(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX);
+        let page = page(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX);
         let entry = |view| Entry {
             topic_id: topics::topic_id(&instance, &view),
             note: topics::note(&view),

@@ -7,7 +7,7 @@ use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use serde::{Deserialize, Serialize};
 
-use crate::ckafka::answer::{Answered, Page};
+use crate::ckafka::answer::{Answered, page};
 use crate::ckafka::check::{self, given};
 use crate::ckafka::convert::Tag;
 use crate::ckafka::topics::{self, Config};
@@ -94,7 +94,7 @@ impl Operation for DescribeTopicDetail {
         found.retain(|view| request.wants(&instance, view));
         request.sort(&instance, &mut found)?;
         let total_count = found.len();
-        let page = Page::of(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX);
+        let page = page(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX);
         let topic_list = page
             .cut(found)
             .into_iter()

@@ -7,7 +7,7 @@ use brokerage_wire::operation::{Call, Mode, Operation};
 use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
 
-use crate::ckafka::answer::Page;
+use crate::ckafka::answer::page;
 use crate::ckafka::check;
 use crate::tag::{RESOURCE_PREFIX, SERVICE};
 
@@ -88,11 +88,11 @@ impl Operation for DescribeResourceTagsByResourceIds {
             found.extend(tags.map(|(key, value)| tag_resource(id, key, value)));
         }
         let total_count = found.len();
-        let page = Page::of(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX);
+        let page = page(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX);
         Ok(Response {
             total_count,
-            offset: page.offset(),
-            limit: page.limit(),
+            offset: page.offset,
+            limit: page.size,
             tags: page.cut(found),
         })
     }

@@ -6,6 +6,7 @@ use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
 use brokerage_wire::fault::{CallError, invalid};
 use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::params::Ignored;
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::check;
@@ -21,8 +22,17 @@ pub struct ModifyResourceTags;
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
     resource: String,
-    replace_tags: Option<Vec<Tag>>,
+    replace_tags: Option<Vec<ReplacedTag>>,
     delete_tags: Option<Vec<TagKey>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ReplacedTag {
+    tag_key: String,
+    tag_value: String,
+    #[expect(dead_code, reason = "every tag is of one category here")]
+    category: Option<Ignored<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -50,8 +60,13 @@ impl Operation for ModifyResourceTags {
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = call;
         let (region, id) = instance_of(&request.resource)?;
+        let replaced = request.replace_tags.into_iter().flatten();
+        let replaced = replaced.map(|tag| Tag {
+            tag_key: tag.tag_key,
+            tag_value: tag.tag_value,
+        });
         let edit = Edit {
-            tags: check::tags("ReplaceTags", request.replace_tags)?,
+            tags: check::tags("ReplaceTags", Some(replaced.collect()))?,
             tags_dropped: request
                 .delete_tags
                 .into_iter()

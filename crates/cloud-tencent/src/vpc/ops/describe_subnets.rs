@@ -6,7 +6,7 @@ use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
-use crate::ckafka::answer::Page;
+use crate::ckafka::answer::page;
 use crate::ckafka::convert;
 use crate::vpc::filter::{Filter, check_filters, passes};
 
@@ -86,7 +86,7 @@ impl Operation for DescribeSubnets {
         let mut found = control.subnet_list(cx).await?;
         found.retain(|subnet| request.wants(catalog, subnet));
         let total_count = found.len();
-        let page = Page::of(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX);
+        let page = page(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX);
         let subnet_set = page
             .cut(found)
             .into_iter()

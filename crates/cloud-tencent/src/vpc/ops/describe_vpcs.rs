@@ -5,7 +5,7 @@ use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
-use crate::ckafka::answer::Page;
+use crate::ckafka::answer::page;
 use crate::ckafka::convert;
 use crate::vpc::filter::{Filter, check_filters, passes};
 
@@ -68,7 +68,7 @@ impl Operation for DescribeVpcs {
         let mut found = control.network_list(cx).await?;
         found.retain(|network| request.wants(network));
         let total_count = found.len();
-        let page = Page::of(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX);
+        let page = page(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX);
         let vpc_set = page.cut(found).into_iter().map(vpc).collect();
         Ok(Response {
             total_count,
