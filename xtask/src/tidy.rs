@@ -426,7 +426,6 @@ const DIRECTIONS: &[(&str, &[&str], &[&str])] = &[
             "http",
             "rusqlite",
             "postgres",
-            "refinery",
         ],
     ),
     ("store", &["domain"], &["hyper", "http", "kafka-protocol"]),
