@@ -32,6 +32,7 @@ const MIGRATIONS: &[Migration] = migrations![
     5 "lists",
     6 "order_classes",
     7 "timer_failures",
+    8 "port_runs",
 ];
 
 /// Which database is migrated.
@@ -240,6 +241,7 @@ mod tests {
 
     /// The version before timers and kept catalogs, and an instance in each phase.
     const BEFORE_TIMERS: i32 = 3;
+    const BEFORE_PORT_RUNS: i32 = 7;
     const PHASES: [&str; 4] = ["awaiting_start", "running", "released", "gone"];
 
     fn filled() -> String {
@@ -353,6 +355,47 @@ mod tests {
             let rows = client.query(sql, &[]).unwrap();
             rows.iter().map(|row| (row.get(0), row.get(1))).collect()
         });
+    }
+
+    /// Ports of two instances, and a free one, one by one.
+    const PORTS_OF_BEFORE: &str = "INSERT INTO broker_port (port, instance_id) \
+        VALUES (1, 'a'), (2, 'a'), (3, 'b'), (4, 'a'), (5, NULL), (6, 'b')";
+    const HELD: &str =
+        "SELECT instance_id, first, last FROM broker_port_held ORDER BY instance_id, first";
+
+    fn check_held(held: &[(String, i64, i64)]) {
+        let held: Vec<_> = held
+            .iter()
+            .map(|(id, first, last)| (id.as_str(), *first, *last))
+            .collect();
+        assert_eq!(held, [("a", 1, 2), ("a", 4, 4), ("b", 3, 3), ("b", 6, 6)]);
+    }
+
+    #[test]
+    fn ports_that_were_held_are_held_in_runs_on_sqlite() {
+        let mut connection = rusqlite::Connection::open_in_memory().unwrap();
+        run_until(&mut connection, Database::Sqlite, BEFORE_PORT_RUNS).unwrap();
+        connection.execute_batch(PORTS_OF_BEFORE).unwrap();
+        run(&mut connection, Database::Sqlite).unwrap();
+        let mut statement = connection.prepare(HELD).unwrap();
+        let rows = statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .unwrap();
+        check_held(&rows.map(Result::unwrap).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn ports_that_were_held_are_held_in_runs_on_postgres() {
+        let Some(server) = super::support::Server::shared() else {
+            return;
+        };
+        let mut client = postgres::Client::connect(&server.database(), postgres::NoTls).unwrap();
+        run_until(&mut client, Database::Postgres, BEFORE_PORT_RUNS).unwrap();
+        client.batch_execute(PORTS_OF_BEFORE).unwrap();
+        run(&mut client, Database::Postgres).unwrap();
+        let rows = client.query(HELD, &[]).unwrap();
+        let held = rows.iter().map(|row| (row.get(0), row.get(1), row.get(2)));
+        check_held(&held.collect::<Vec<_>>());
     }
 
     /// Every version, cut off where it would be written down as done, can be begun again.

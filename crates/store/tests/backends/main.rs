@@ -37,6 +37,7 @@ mod close;
 mod crash;
 mod foundation;
 mod lists;
+mod ports;
 mod timers;
 
 /// A store and what must outlive it.

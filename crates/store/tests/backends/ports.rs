@@ -1,0 +1,129 @@
+//! Ports: the lowest free ones are taken, each by one instance.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use brokerage_domain::id::InstanceId;
+use brokerage_store::broker_port::{
+    broker_port_block, broker_port_free, broker_port_give_back, broker_port_set_range,
+    broker_port_take,
+};
+use brokerage_store::{Store, StoreError, Tx};
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::test_runner::TestRunner;
+
+use crate::write;
+
+on_every_backend!(
+    the_lowest_free_ports_are_taken,
+    a_port_is_taken_once_however_many_ask,
+);
+
+/// What the ports should be.
+#[derive(Default)]
+struct Model {
+    range: (u16, u16),
+    free: BTreeSet<u16>,
+    held: BTreeMap<InstanceId, BTreeSet<u16>>,
+}
+
+impl Model {
+    fn step(&mut self, tx: &mut dyn Tx, step: &Step) -> Result<(), StoreError> {
+        let Step {
+            what,
+            instance,
+            number,
+        } = *step;
+        let id = InstanceId::new(format!("i-{instance}"));
+        let held = self.held.entry(id.clone()).or_default();
+        // One of its own, mostly.
+        let port = held.iter().nth(usize::from(number)).copied();
+        let port = port.unwrap_or(100 + number);
+        match what {
+            0..5 => {
+                let lowest: Vec<u16> = self.free.iter().copied().take(number.into()).collect();
+                assert_eq!(broker_port_take(tx, &id, number.into())?, lowest);
+                self.free.retain(|port| !lowest.contains(port));
+                held.extend(lowest);
+            }
+            5..8 => {
+                broker_port_give_back(tx, &id, port)?;
+                if held.remove(&port) {
+                    self.free.insert(port);
+                }
+            }
+            8 => {
+                broker_port_block(tx, &id, port)?;
+                held.remove(&port);
+            }
+            9 => {
+                broker_port_free(tx, &id)?;
+                self.free.append(held);
+            }
+            _ => {
+                let range = (100 + number, 130 + number);
+                broker_port_set_range(tx, range.0, range.1)?;
+                self.range = range;
+                self.free = (range.0..=range.1).collect();
+                let held = self.held.values().flatten();
+                held.for_each(|port| drop(self.free.remove(port)));
+            }
+        }
+        self.free
+            .retain(|port| (self.range.0..=self.range.1).contains(port));
+        Ok(())
+    }
+}
+
+/// What is done, by which instance, with which port or how many.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    what: u8,
+    instance: u8,
+    number: u16,
+}
+
+async fn the_lowest_free_ports_are_taken(store: Store) {
+    let step = (0..11_u8, 0..6_u8, 0..6_u16).prop_map(|(what, instance, number)| Step {
+        what,
+        instance,
+        number,
+    });
+    let steps = proptest::collection::vec(step, 600)
+        .new_tree(&mut TestRunner::deterministic())
+        .unwrap()
+        .current();
+    let walked = write(&store, move |tx| {
+        let mut model = Model::default();
+        steps.iter().try_for_each(|step| model.step(tx, step))
+    });
+    walked.await.unwrap();
+}
+
+async fn a_port_is_taken_once_however_many_ask(store: Store) {
+    const TAKERS: u16 = 8;
+    const TIMES: u16 = 20;
+    const EACH: u16 = 3;
+    const PORTS: u16 = TAKERS * TIMES * EACH;
+    write(&store, |tx| broker_port_set_range(tx, 1_000, 999 + PORTS))
+        .await
+        .unwrap();
+    let takers = (0..TAKERS).map(|taker| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let mut all = Vec::new();
+            for time in 0..TIMES {
+                let id = InstanceId::new(format!("i-{taker}-{time}"));
+                let taken = write(&store, move |tx| broker_port_take(tx, &id, EACH.into()));
+                all.extend(taken.await.unwrap());
+            }
+            all
+        })
+    });
+    let mut all = BTreeSet::new();
+    for taker in takers.collect::<Vec<_>>() {
+        all.extend(taker.await.unwrap());
+    }
+    assert_eq!(all, (1_000..1_000 + PORTS).collect());
+    let more = write(&store, |tx| broker_port_take(tx, &InstanceId::new("i"), 1));
+    assert_eq!(more.await.unwrap(), []);
+}
