@@ -447,7 +447,6 @@ const DIRECTIONS: &[(&str, &[&str], &[&str])] = &[
             "http",
             "rusqlite",
             "postgres",
-            "refinery",
         ],
     ),
     ("store", &["domain"], &["hyper", "http", "kafka-protocol"]),

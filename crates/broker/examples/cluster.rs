@@ -21,6 +21,9 @@ use brokerage_broker::{
     ListenerSpec, LogIntervals, SaslSpec, SecurityProtocol, TopicDefaults,
 };
 use brokerage_kafka_admin::{Client, ScramCredential, ScramMechanism};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 const CLUSTER: &str = "example";
 const USAGE: &str = "usage: cluster DATA_DIR PORT BROKERS [power] [--release VERSION] \
@@ -165,11 +168,14 @@ async fn make_users(host: &Host, users: &[(String, String)]) -> Result<(), Box<d
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    let levels = std::env::var("RUST_LOG").unwrap_or_else(|_| "error".to_owned());
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_max_level(LevelFilter::TRACE)
         .with_writer(std::io::stderr)
         // It would complain with a macro that panics when nobody reads.
         .log_internal_errors(false)
+        .finish()
+        .with(levels.parse::<Targets>()?)
         .init();
     let words: Vec<String> = std::env::args().skip(1).collect();
     let arguments = Arguments::parse(&words)?;

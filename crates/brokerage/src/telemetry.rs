@@ -6,33 +6,43 @@ use std::panic::PanicHookInfo;
 
 use anyhow::Context as _;
 use tracing::Subscriber;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 /// Starts logging; panics are logged too.
 ///
 /// # Errors
 /// If the filter cannot be read, or logging was started before.
 pub fn start(filter: &str) -> anyhow::Result<()> {
-    let filter =
-        EnvFilter::try_new(filter).with_context(|| format!("log: {filter:?} is not a filter"))?;
-    tracing::subscriber::set_global_default(subscriber(filter, io::stderr))?;
+    let levels = levels(filter).with_context(|| format!("log: {filter:?} is not a filter"))?;
+    tracing::subscriber::set_global_default(subscriber(levels, io::stderr))?;
     std::panic::set_hook(Box::new(log_panic));
     Ok(())
 }
 
+/// What is logged of which module: `info`, or `warn,brokerage_control=debug`. An empty filter leaves errors.
+fn levels(filter: &str) -> anyhow::Result<Targets> {
+    let words: Vec<&str> = filter.split(',').filter(|word| !word.is_empty()).collect();
+    if words.is_empty() {
+        return Ok(Targets::new().with_default(LevelFilter::ERROR));
+    }
+    Ok(words.join(",").parse()?)
+}
+
 /// A subscriber that no log line can stop. (One that reports its own errors does so with `eprintln!`, which panics
 /// when standard error is what fails.)
-fn subscriber<M, W>(filter: EnvFilter, make: M) -> impl Subscriber
+fn subscriber<M, W>(levels: Targets, make: M) -> impl Subscriber
 where
     M: Fn() -> W + Send + Sync + 'static,
     W: Write,
 {
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_max_level(LevelFilter::TRACE)
         .log_internal_errors(false)
         .with_writer(Lossy(make))
         .finish()
+        .with(levels)
 }
 
 /// Writes what can be written: a full disk or a reader that went away costs log lines, and nothing else.
@@ -84,6 +94,8 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use tracing::Level;
+
     use super::*;
 
     /// A full disk, which counts what it refuses.
@@ -104,12 +116,53 @@ mod tests {
     fn a_line_that_cannot_be_written_is_lost_without_a_word() {
         let refused = Arc::new(AtomicUsize::new(0));
         let counter = refused.clone();
-        let subscriber = subscriber(EnvFilter::new("info"), move || Full(counter.clone()));
+        let levels = levels("info").expect("a filter");
+        let subscriber = subscriber(levels, move || Full(counter.clone()));
         tracing::subscriber::with_default(subscriber, || tracing::warn!("full"));
         assert_eq!(refused.load(Ordering::SeqCst), 1);
         // Reporting an error is what panics.
         let mut writer = Lossy(Full(refused));
         assert_eq!(writer.write(b"line").expect("never fails"), 4);
         writer.flush().expect("never fails");
+    }
+
+    /// Levels from the most to the least severe: how many of them a filter lets pass, of two modules.
+    fn check(filter: &str, passing: Option<(usize, usize)>) {
+        let levels = levels(filter).ok();
+        let all = [
+            Level::ERROR,
+            Level::WARN,
+            Level::INFO,
+            Level::DEBUG,
+            Level::TRACE,
+        ];
+        let pass = |levels: &Targets, module: &str| {
+            let passing = all
+                .iter()
+                .filter(|level| levels.would_enable(module, level));
+            passing.count()
+        };
+        let counted = levels.map(|levels| {
+            (
+                pass(&levels, "brokerage_control::order"),
+                pass(&levels, "hyper::proto"),
+            )
+        });
+        assert_eq!(counted, passing, "{filter:?}");
+    }
+
+    #[test]
+    fn a_filter_names_levels_and_modules() {
+        check("", Some((1, 1)));
+        check("off", Some((0, 0)));
+        check("warn", Some((2, 2)));
+        check("INFO", Some((3, 3)));
+        check("4", Some((4, 4)));
+        check("brokerage_control=debug", Some((4, 0)));
+        check("brokerage_control", Some((5, 0)));
+        check("warn,brokerage_control=trace,hyper=off", Some((5, 0)));
+        check("warn,,brokerage_control::order=info", Some((3, 2)));
+        check("brokerage_control=loud", None);
+        check("a=b=c", None);
     }
 }

@@ -28,12 +28,15 @@ macro_rules! counters {
 }
 
 crate::statements! {
-    /// Counts entries in or out in the block of a key.
-    COUNT = concat!("UPDATE list_block SET class_0 = class_0 + $6, class_1 = class_1 + $7, class_2 = class_2 + $8, \
-        class_3 = class_3 + $9, class_4 = class_4 + $10, class_5 = class_5 + $11, class_6 = class_6 + $12, class_7 = class_7 + $13 \
+    /// The block of a key.
+    SELECT_BLOCK = concat!("SELECT first, until, ", counters!(), " FROM list_block \
+        WHERE account_id = $1 AND kind = $2 AND profile = $3 AND list = $4 AND first <= $5 ORDER BY first DESC LIMIT 1");
+    /// Counts entries in or out in a block, if it is still that of their key. (With RETURNING, SQLite would make and drop a
+    /// table for the answer, which costs more than both statements.)
+    COUNT = "UPDATE list_block SET class_0 = class_0 + $7, class_1 = class_1 + $8, class_2 = class_2 + $9, \
+        class_3 = class_3 + $10, class_4 = class_4 + $11, class_5 = class_5 + $12, class_6 = class_6 + $13, class_7 = class_7 + $14 \
         WHERE account_id = $1 AND kind = $2 AND profile = $3 AND list = $4 \
-        AND first = (SELECT first FROM list_block WHERE account_id = $1 AND kind = $2 AND profile = $3 AND list = $4 \
-        AND first <= $5 ORDER BY first DESC LIMIT 1) AND (until IS NULL OR $5 < until) RETURNING first, until, ", counters!());
+        AND first = $5 AND (until IS NULL OR $6 < until)";
     INSERT = concat!("INSERT INTO list_block (account_id, kind, profile, list, first, until, ", counters!(), ") \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING");
     SHORTEN = "UPDATE list_block SET until = $6, class_0 = class_0 - $7, class_1 = class_1 - $8, class_2 = class_2 - $9, \
@@ -176,10 +179,14 @@ pub fn list_add(
     class: usize,
     divide: &mut dyn FnMut(&mut dyn Tx, &Block) -> Result<Division, StoreError>,
 ) -> Result<(), StoreError> {
-    let block = count(tx, list, key, Entries::one(class))?;
-    if block.entries.all() <= BLOCK_ENTRIES_MAX {
+    if count(tx, list, key, Entries::one(class))? <= BLOCK_ENTRIES_MAX {
         return Ok(());
     }
+    let block = block_of(tx, list, key)?;
+    let Some(block) = block.filter(|block| block.entries.all() > BLOCK_ENTRIES_MAX) else {
+        // It has been divided meanwhile.
+        return Ok(());
+    };
     let Some((middle, entries)) = divide(tx, &block)? else {
         // All of one key: such a block stays whole.
         return Ok(());
@@ -203,7 +210,10 @@ pub fn list_remove(
     key: &str,
     class: usize,
 ) -> Result<(), StoreError> {
-    let block = count(tx, list, key, -Entries::one(class))?;
+    count(tx, list, key, -Entries::one(class))?;
+    let Some(block) = block_of(tx, list, key)? else {
+        return Ok(());
+    };
     if block.first.is_empty() || block.entries.all() > MERGED_ENTRIES_MAX {
         return Ok(());
     }
@@ -242,26 +252,32 @@ pub fn list_reclass(
     count(tx, list, key, moved).map(drop)
 }
 
-fn count(
-    tx: &mut dyn Tx,
-    list: List<'_>,
-    key: &str,
-    entries: Entries,
-) -> Result<Block, StoreError> {
-    let mut values = list.values([Value::from(key)]);
-    values.extend(entries.values());
+/// Counts entries in or out in the block of a key, whose row is locked then. Returns how many it has, as far as was seen
+/// before.
+fn count(tx: &mut dyn Tx, list: List<'_>, key: &str, entries: Entries) -> Result<i64, StoreError> {
     for _ in 0..SEARCHES_MAX {
-        if let Some(row) = tx.query_first(&COUNT, &values)? {
-            return Block::read(&row);
+        let Some(block) = block_of(tx, list, key)? else {
+            let mut values = list.values([Value::from(""), Value::Null]);
+            values.extend(Entries::default().values());
+            tx.execute(&INSERT, &values)?;
+            continue;
+        };
+        let mut values = list.values([Value::from(&block.first), Value::from(key)]);
+        values.extend(entries.values());
+        if tx.execute(&COUNT, &values)? == 1 {
+            return Ok(block.entries.all() + entries.all());
         }
-        let mut values = list.values([Value::from(""), Value::Null]);
-        values.extend(Entries::default().values());
-        tx.execute(&INSERT, &values)?;
     }
     Err(StoreError::Contention {
         label: "list_count",
         attempts: SEARCHES_MAX,
     })
+}
+
+/// The block of a key, if the list has begun.
+fn block_of(tx: &mut dyn Tx, list: List<'_>, key: &str) -> Result<Option<Block>, StoreError> {
+    let row = tx.query_first(&SELECT_BLOCK, &list.values([Value::from(key)]))?;
+    row.as_ref().map(Block::read).transpose()
 }
 
 /// The blocks of a list, in order.

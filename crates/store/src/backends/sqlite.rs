@@ -46,8 +46,8 @@ pub const READ_CONNECTIONS: usize = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Pages of the write-ahead log (of 4 KiB) after which the writer moves them into the database: at SQLite's own 1,000
-/// it would do so, with an fsync of its own, every few dozen groups.
-const CHECKPOINT_PAGES: i64 = 8_000;
+/// it would do so, with an fsync of its own, every few dozen groups. As many as [`WAL_BYTES_KEPT`] has room for.
+const CHECKPOINT_PAGES: i64 = 16_000;
 
 /// Memory for pages of the database: the writer's, KiB.
 const WRITE_CACHE_KIB: i64 = 32 << 10;

@@ -34,6 +34,7 @@ mod close;
 mod crash;
 mod foundation;
 mod lists;
+mod slots;
 mod statements;
 mod support;
 mod timers;

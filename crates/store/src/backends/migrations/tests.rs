@@ -2,6 +2,7 @@ use super::*;
 
 /// The version before timers and kept catalogs, and an instance in each phase.
 const BEFORE_TIMERS: i32 = 3;
+const BEFORE_SLOT_RUNS: i32 = 7;
 const PHASES: [&str; 4] = ["awaiting_start", "running", "released", "gone"];
 
 fn filled() -> String {
@@ -21,8 +22,7 @@ const TIMERS: &str = "SELECT kind, subject, due_at_us FROM timer";
 #[test]
 fn a_filled_store_of_the_version_before_gets_its_timers_on_sqlite() {
     let mut connection = rusqlite::Connection::open_in_memory().unwrap();
-    let target = Target::Version(BEFORE_TIMERS);
-    run_until(&mut connection, Database::Sqlite, target).unwrap();
+    run_until(&mut connection, Database::Sqlite, BEFORE_TIMERS).unwrap();
     connection.execute_batch(&filled()).unwrap();
     run(&mut connection, Database::Sqlite).unwrap();
     let mut statement = connection.prepare(TIMERS).unwrap();
@@ -39,8 +39,7 @@ fn a_filled_store_of_the_version_before_gets_its_timers_on_postgres() {
         return;
     };
     let mut client = postgres::Client::connect(&server.database(), postgres::NoTls).unwrap();
-    let target = Target::Version(BEFORE_TIMERS);
-    run_until(&mut client, Database::Postgres, target).unwrap();
+    run_until(&mut client, Database::Postgres, BEFORE_TIMERS).unwrap();
     client.batch_execute(&filled()).unwrap();
     run(&mut client, Database::Postgres).unwrap();
     let rows = client.query(TIMERS, &[]).unwrap();
@@ -57,7 +56,7 @@ const CLASSES: &str = "SELECT id, class FROM orders ORDER BY id";
 const COUNTERS: &str = "SELECT first || ':' || COALESCE(until, ''), class_0 * 1000 + class_1 * 100 + class_3 * 10 + class_5 \
                         FROM list_block WHERE kind = 'order' ORDER BY first";
 
-/// Orders of some classes, in a block that does not distinguish them.
+/// Orders of some classes, in a block that does not tell them apart.
 fn ordered() -> String {
     let prepaid = r#"{"mode":"prepaid","months":1,"renew_months":null}"#;
     let postpaid = r#"{"mode":"postpaid"}"#;
@@ -94,8 +93,7 @@ fn check_classes(query: &mut dyn FnMut(&str) -> Vec<(String, i64)>) {
 #[test]
 fn orders_of_the_version_before_get_their_classes_on_sqlite() {
     let mut connection = rusqlite::Connection::open_in_memory().unwrap();
-    let target = Target::Version(BEFORE_CLASSES);
-    run_until(&mut connection, Database::Sqlite, target).unwrap();
+    run_until(&mut connection, Database::Sqlite, BEFORE_CLASSES).unwrap();
     connection.execute_batch(&ordered()).unwrap();
     run(&mut connection, Database::Sqlite).unwrap();
     check_classes(&mut |sql| {
@@ -111,8 +109,7 @@ fn orders_of_the_version_before_get_their_classes_on_postgres() {
         return;
     };
     let mut client = postgres::Client::connect(&server.database(), postgres::NoTls).unwrap();
-    let target = Target::Version(BEFORE_CLASSES);
-    run_until(&mut client, Database::Postgres, target).unwrap();
+    run_until(&mut client, Database::Postgres, BEFORE_CLASSES).unwrap();
     client.batch_execute(&ordered()).unwrap();
     run(&mut client, Database::Postgres).unwrap();
     check_classes(&mut |sql| {
@@ -121,24 +118,105 @@ fn orders_of_the_version_before_get_their_classes_on_postgres() {
     });
 }
 
+/// Ports of two instances, and a free one, one by one.
+const PORTS_OF_BEFORE: &str = "INSERT INTO broker_port (port, instance_id) \
+    VALUES (1, 'a'), (2, 'a'), (3, 'b'), (4, 'a'), (5, NULL), (6, 'b')";
+const HELD: &str = "SELECT instance_id, first, last FROM slot_held ORDER BY instance_id, first";
+
+fn check_held(held: &[(String, i64, i64)]) {
+    let held: Vec<_> = held
+        .iter()
+        .map(|(id, first, last)| (id.as_str(), *first, *last))
+        .collect();
+    assert_eq!(held, [("a", 1, 2), ("a", 4, 4), ("b", 3, 3), ("b", 6, 6)]);
+}
+
+#[test]
+fn ports_that_were_held_are_held_in_runs_on_sqlite() {
+    let mut connection = rusqlite::Connection::open_in_memory().unwrap();
+    run_until(&mut connection, Database::Sqlite, BEFORE_SLOT_RUNS).unwrap();
+    connection.execute_batch(PORTS_OF_BEFORE).unwrap();
+    run(&mut connection, Database::Sqlite).unwrap();
+    let mut statement = connection.prepare(HELD).unwrap();
+    let rows = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .unwrap();
+    check_held(&rows.map(Result::unwrap).collect::<Vec<_>>());
+}
+
+#[test]
+fn ports_that_were_held_are_held_in_runs_on_postgres() {
+    let Some(server) = super::support::Server::shared() else {
+        return;
+    };
+    let mut client = postgres::Client::connect(&server.database(), postgres::NoTls).unwrap();
+    run_until(&mut client, Database::Postgres, BEFORE_SLOT_RUNS).unwrap();
+    client.batch_execute(PORTS_OF_BEFORE).unwrap();
+    run(&mut client, Database::Postgres).unwrap();
+    let rows = client.query(HELD, &[]).unwrap();
+    let held = rows.iter().map(|row| (row.get(0), row.get(1), row.get(2)));
+    check_held(&held.collect::<Vec<_>>());
+}
+
 /// Every version, cut off where it would be written down as done, can be begun again.
 fn check_cut_off(
-    mut run_to: impl FnMut(Target) -> Result<(), StoreError>,
+    mut run_to: impl FnMut(i32) -> Result<(), StoreError>,
     version: i32,
     (cut, mend): (&mut dyn FnMut(), &mut dyn FnMut()),
 ) {
-    run_to(Target::Version(version - 1)).unwrap();
+    run_to(version - 1).unwrap();
     cut();
-    run_to(Target::Latest).unwrap_err();
+    run_to(i32::MAX).unwrap_err();
     mend();
-    run_to(Target::Latest).unwrap();
+    run_to(i32::MAX).unwrap();
 }
 
 /// Those that can be cut off: before the first there is no table to do it at.
-fn versions() -> Vec<i32> {
-    let runner = embedded::migrations::runner();
-    let migrations = runner.get_migrations().iter().skip(1);
-    migrations.map(refinery::Migration::version).collect()
+fn versions() -> impl Iterator<Item = i32> {
+    MIGRATIONS.iter().skip(1).map(|migration| migration.version)
+}
+
+#[test]
+fn every_file_of_the_folder_is_a_version() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+    let mut files: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    files.sort_unstable();
+    let mut versions: Vec<String> = MIGRATIONS
+        .iter()
+        .map(|Migration { version, name, .. }| format!("V{version}__{name}.sql"))
+        .collect();
+    versions.sort_unstable();
+    assert_eq!(versions, files);
+    assert!(MIGRATIONS.is_sorted_by_key(|migration| migration.version));
+}
+
+/// A store that an earlier program made is one of ours.
+#[test]
+fn checksums_stay_what_they_were() {
+    let checksum = |database| MIGRATIONS[0].applied_to(database).checksum;
+    assert_eq!(checksum(Database::Sqlite), "1331186062508132037");
+    assert_eq!(checksum(Database::Postgres), "827136237277658708");
+}
+
+#[test]
+fn what_another_program_migrated_is_left_alone() {
+    check_left_alone("UPDATE refinery_schema_history SET checksum = '1' WHERE version = 2");
+    check_left_alone("UPDATE refinery_schema_history SET name = 'x' WHERE version = 3");
+    check_left_alone("DELETE FROM refinery_schema_history WHERE version = 2");
+    check_left_alone("INSERT INTO refinery_schema_history VALUES (1000000, 'later', '', '1')");
+}
+
+fn check_left_alone(change: &str) {
+    let mut connection = rusqlite::Connection::open_in_memory().unwrap();
+    run(&mut connection, Database::Sqlite).unwrap();
+    run(&mut connection, Database::Sqlite).unwrap();
+    connection.execute_batch(change).unwrap();
+    let before = connection.applied(SELECT_HISTORY).unwrap();
+    run(&mut connection, Database::Sqlite).unwrap_err();
+    assert_eq!(connection.applied(SELECT_HISTORY).unwrap(), before);
 }
 
 #[test]
@@ -231,7 +309,7 @@ async fn a_filled_store_of_before_reads_the_same() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store");
     let mut connection = rusqlite::Connection::open(&path).unwrap();
-    run_until(&mut connection, Database::Sqlite, Target::Version(2)).unwrap();
+    run_until(&mut connection, Database::Sqlite, 2).unwrap();
     let settings = r#"{"auto.create.topics.enable":"true","log.retention.ms":"60000"}"#;
     let plan = serde_json::to_string(&plan()).unwrap();
     for (id, protection) in [("i-on", "1"), ("i-off", "0")] {
@@ -259,7 +337,7 @@ async fn a_filled_store_of_before_reads_the_same() {
         let row = serde_json::to_string::<Notes>(&instance.notes).unwrap();
         assert!(notes.iter().all(|note| row.contains(note)), "{row}");
         assert_eq!(
-            (instance.revision, instance.slots.as_slice()),
+            (instance.revision, instance.ports.as_slice()),
             (7, &[20_000][..])
         );
     }
