@@ -124,7 +124,6 @@ pub fn page(number: Option<i64>, size: Option<i64>, size_default: i64) -> Result
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
 
     use super::*;
 

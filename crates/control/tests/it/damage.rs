@@ -189,6 +189,7 @@ async fn a_topic_and_a_key_that_cannot_be_read_are_refused_by_their_names() {
     let (damaged, other) = (InstanceId::new("i-damaged"), InstanceId::new("i-other"));
     let record = TopicRecord {
         name: "t-damaged".to_owned(),
+        kafka_id: None,
         remark: String::new(),
         tags: Default::default(),
         allow_list: Default::default(),

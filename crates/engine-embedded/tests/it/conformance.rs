@@ -107,7 +107,10 @@ async fn a_file_in_place_of_a_cluster_is_told_and_dropped() {
     let engine = open(&dir);
     let spec = spec("cluster-1", &free_ports(1));
     std::fs::write(dir.path().join("cluster-1"), "a file").unwrap();
-    assert_eq!(engine.list_clusters().await.unwrap(), [spec.id.clone()]);
+    assert_eq!(
+        engine.list_clusters().await.unwrap(),
+        std::slice::from_ref(&spec.id)
+    );
     let seen = engine.observe_cluster(&spec.id).await.unwrap().unwrap();
     assert!(!seen.running);
     engine.stop_cluster(&spec.id).await.unwrap();

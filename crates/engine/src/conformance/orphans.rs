@@ -41,7 +41,7 @@ pub async fn orphans<E: Engine>(
     let gone = engine.observe_cluster(&orphan.id).await.expect("observe");
     assert_eq!(gone, None, "a command drops it");
     let listed = engine.list_clusters().await.expect("list");
-    assert_eq!(listed, [known.id.clone()], "and nothing else");
+    assert_eq!(listed, std::slice::from_ref(&known.id), "and nothing else");
     assert!(seen(&engine, &known).await.running);
     engine.drop_cluster(&known.id).await.expect("drop");
     engine
@@ -65,7 +65,9 @@ pub async fn kept(engine: &dyn Engine, spec: &ClusterSpec) {
         value: Some("a".into()),
         ..NewRecord::default()
     };
-    let appended = client.records_append("kept", 0, &[record.clone()]).await;
+    let appended = client
+        .records_append("kept", 0, std::slice::from_ref(&record))
+        .await;
     appended.expect("append");
     for _ in 0..2 {
         engine.stop_cluster(&spec.id).await.expect("stop");

@@ -62,7 +62,9 @@ impl Model {
                 self.range = range;
                 self.free = (range.0..=range.1).collect();
                 let held = self.held.values().flatten();
-                held.for_each(|slot| drop(self.free.remove(slot)));
+                for slot in held {
+                    self.free.remove(slot);
+                }
             }
         }
         self.free
@@ -122,5 +124,5 @@ async fn a_slot_is_taken_once_however_many_ask(store: Store) {
     }
     assert_eq!(all, (1_000..1_000 + PORTS).collect());
     let more = write(&store, |tx| slot_take(tx, &InstanceId::new("i"), 1));
-    assert_eq!(more.await.unwrap(), []);
+    assert_eq!(more.await.unwrap(), Vec::<u16>::new());
 }

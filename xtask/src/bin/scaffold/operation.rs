@@ -102,7 +102,7 @@ fn answer(response: &Shape) -> Option<Vec<Field>> {
         return Some(Vec::new());
     };
     let has = |name: &&str| fields.iter().any(|field| field.name == **name);
-    let given = if ENVELOPE.iter().all(|name| has(&name)) {
+    let given = if ENVELOPE.iter().all(has) {
         ENVELOPE
     } else {
         REQUEST_ID

@@ -2,7 +2,7 @@
 
 use brokerage_control::instance::Edit;
 use brokerage_domain::id::InstanceId;
-use brokerage_wire::fault::CallError;
+use brokerage_wire::fault::{CallError, missing};
 use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use serde::Deserialize;
 
@@ -32,19 +32,21 @@ impl Operation for EnableAutoTopicCreation {
     const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.instance_id);
 
     async fn call(call: Call, request: Request) -> Result<(), CallError> {
-        let asked = request.partition_num;
-        let number = asked.filter(|number| (1..=PARTITIONS_MAX).contains(number));
+        let number = request.partition_num;
+        if number.is_some_and(|number| !(1..=PARTITIONS_MAX).contains(&number)) {
+            return Err(field("PartitionNum", "not from 1 to 360"));
+        }
         let mut edit = Edit::default();
         match (request.operate.as_deref(), request.update_partition) {
             (Some("enable"), None | Some(false)) => edit.settings.auto_create_topics = Some(true),
             (Some("disable"), None | Some(false)) => edit.settings.auto_create_topics = Some(false),
-            (Some("updatePartition"), _) | (None, Some(true)) => edit.settings.partitions = number,
+            (Some("updatePartition"), _) | (None, Some(true)) if number.is_some() => {}
+            (Some("updatePartition"), _) | (None, Some(true)) => return Err(missing("PartitionNum")),
             _ => return Err(field("Operate", "not enable, disable, updatePartition")),
         }
-        if edit.settings.chosen().is_empty() {
-            return Err(field("PartitionNum", "not from 1 to 360"));
-        }
+        // An instance that makes no topics has the number for when it does again.
+        edit.settings.partitions = number;
         let id = InstanceId::new(request.instance_id);
-        Ok(call.control.instance_change(call.cx, &id, edit).await?)
+        Ok(call.control.instance_edit(call.cx, &id, edit).await?)
     }
 }

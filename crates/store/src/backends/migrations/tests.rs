@@ -337,7 +337,7 @@ async fn a_filled_store_of_before_reads_the_same() {
         let row = serde_json::to_string::<Notes>(&instance.notes).unwrap();
         assert!(notes.iter().all(|note| row.contains(note)), "{row}");
         assert_eq!(
-            (instance.revision, instance.ports.as_slice()),
+            (instance.revision, instance.slots.as_slice()),
             (7, &[20_000][..])
         );
     }
