@@ -9,8 +9,8 @@ use crate::params::ParamError;
 
 /// Kafka's POLICY_VIOLATION: how a broker says that a bought limit is reached.
 pub const POLICY_VIOLATION: i16 = 44;
-/// Kafka's INVALID_PARTITIONS, INVALID_REPLICATION_FACTOR and INVALID_CONFIG.
-pub const INVALID_TOPIC_CODES: [i16; 3] = [37, 38, 40];
+/// Kafka's INVALID_TOPIC_EXCEPTION, INVALID_PARTITIONS, INVALID_REPLICATION_FACTOR and INVALID_CONFIG.
+pub const INVALID_TOPIC_CODES: [i16; 4] = [17, 37, 38, 40];
 
 /// A refusal as a vendor writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]

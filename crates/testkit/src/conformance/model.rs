@@ -349,7 +349,7 @@ mod tests {
             Model::read(include_str!("../../../../models/ckafka-vpc.json")),
             9,
             "DescribeSubnets",
-            4,
+            6,
         );
         check(
             Model::read(include_str!("../../../../models/ckafka-tag.json")),
