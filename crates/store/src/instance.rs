@@ -300,9 +300,10 @@ pub fn instance_list_page(
     list: &str,
     (offset, limit): (i64, u32),
 ) -> Result<(Vec<Instance>, i64), StoreError> {
-    let blocks = list_blocks(tx, instances_of(account.as_str(), profile, list))?;
-    let total = total(&blocks, Classes::ALL);
-    let Some((block, within)) = find(&blocks, Classes::ALL, offset) else {
+    let of = instances_of(account.as_str(), profile, list);
+    let blocks = list_blocks(tx, of, Classes::ALL)?;
+    let total = total(&blocks);
+    let Some((block, within)) = find(&blocks, offset) else {
         return Ok((Vec::new(), total));
     };
     let limit = limit.min(INSTANCE_PAGE);

@@ -48,8 +48,13 @@ crate::statements! {
         class_3 = class_3 + $11, class_4 = class_4 + $12, class_5 = class_5 + $13, class_6 = class_6 + $14, class_7 = class_7 + $15 \
         WHERE account_id = $1 AND kind = $2 AND profile = $3 AND list = $4 AND first = $5 AND until = $6";
     DELETE = "DELETE FROM list_block WHERE account_id = $1 AND kind = $2 AND profile = $3 AND list = $4 AND first = $5";
-    SELECT_BLOCKS = concat!("SELECT first, until, ", counters!(), " FROM list_block \
-        WHERE account_id = $1 AND kind = $2 AND profile = $3 AND list = $4 ORDER BY first");
+    /// Where each block begins, and how many entries of the chosen classes it has: two columns, because a page reads a row
+    /// of each block.
+    SELECT_BLOCKS = "SELECT first, class_0 * $5 + class_1 * $6 + class_2 * $7 + class_3 * $8 + class_4 * $9 + class_5 * $10 \
+        + class_6 * $11 + class_7 * $12 FROM list_block \
+        WHERE account_id = $1 AND kind = $2 AND profile = $3 AND list = $4 ORDER BY first";
+    SELECT_CLASSES = "SELECT MAX(class_0), MAX(class_1), MAX(class_2), MAX(class_3), MAX(class_4), MAX(class_5), MAX(class_6), \
+        MAX(class_7) FROM list_block WHERE account_id = $1 AND kind = $2 AND profile = $3 AND list = $4";
 }
 
 /// Which list.
@@ -163,6 +168,15 @@ impl Block {
             entries: Entries::read(row, 2)?,
         })
     }
+}
+
+/// A block, and how many entries it has of the classes that are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counted {
+    /// Entries have keys from here to before where the next block begins; empty in the first block.
+    pub first: String,
+    /// How many.
+    pub entries: i64,
 }
 
 /// Where a block is divided: the key that the second half begins with, and the entries from there.
@@ -284,23 +298,53 @@ fn block_of(tx: &mut dyn Tx, list: List<'_>, key: &str) -> Result<Option<Block>,
 ///
 /// # Errors
 /// As [`Tx::query`].
-pub fn list_blocks(tx: &mut dyn Tx, list: List<'_>) -> Result<Vec<Block>, StoreError> {
-    let rows = tx.query(&SELECT_BLOCKS, &list.values([]))?;
-    rows.iter().map(Block::read).collect()
+pub fn list_blocks(
+    tx: &mut dyn Tx,
+    list: List<'_>,
+    classes: Classes,
+) -> Result<Vec<Counted>, StoreError> {
+    let mut values = list.values([]);
+    values.extend(classes.0.map(Value::from));
+    let rows = tx.query(&SELECT_BLOCKS, &values)?;
+    let counted = |row: &Row| {
+        Ok(Counted {
+            first: row.text(0)?.to_owned(),
+            entries: row.int(1)?,
+        })
+    };
+    rows.iter().map(counted).collect()
+}
+
+/// Those of the classes of which the list has entries.
+///
+/// # Errors
+/// As [`Tx::query`].
+pub fn list_classes(
+    tx: &mut dyn Tx,
+    list: List<'_>,
+    classes: Classes,
+) -> Result<Classes, StoreError> {
+    let mut present = classes;
+    for row in tx.query(&SELECT_CLASSES, &list.values([]))? {
+        for (class, is_present) in present.0.iter_mut().enumerate() {
+            *is_present &= row.opt_int(class)?.is_some_and(|most| most > 0);
+        }
+    }
+    Ok(present)
 }
 
 /// Entries of all blocks.
-pub fn total(blocks: &[Block], classes: Classes) -> i64 {
-    blocks.iter().map(|block| block.entries.of(classes)).sum()
+pub fn total(blocks: &[Counted]) -> i64 {
+    blocks.iter().map(|block| block.entries).sum()
 }
 
-/// The block in which the entry `offset` of the classes stands, counted from 0, and how many entries of it come before;
-/// `None` beyond the end.
-pub fn find(blocks: &[Block], classes: Classes, offset: i64) -> Option<(&Block, i64)> {
+/// The block in which the entry `offset` stands, counted from 0, and how many entries of it come before; `None` beyond the
+/// end.
+pub fn find(blocks: &[Counted], offset: i64) -> Option<(&Counted, i64)> {
     let mut before = 0;
     blocks.iter().find_map(|block| {
         let within = offset - before;
-        before += block.entries.of(classes);
+        before += block.entries;
         (offset < before).then_some((block, within))
     })
 }

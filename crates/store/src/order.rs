@@ -7,7 +7,8 @@ use brokerage_domain::order::{LineState, Order, OrderLine};
 
 use crate::error::StoreError;
 use crate::list::{
-    Block, Classes, Division, Entries, List, find, list_add, list_blocks, list_reclass,
+    Block, Classes, Counted, Division, Entries, List, find, list_add, list_blocks, list_classes,
+    list_reclass,
 };
 use crate::params;
 use crate::table::{Record, sql, table};
@@ -43,20 +44,38 @@ macro_rules! arm {
     };
 }
 
+/// A page of some classes, from one end of a span of time or from the other. Its keys are found first, in the index alone:
+/// SQLite would look up each row that an offset skips. Each class that is merged makes skipping dearer.
+macro_rules! page {
+    ($order:literal: $first:literal $(, $class:literal)*) => {
+        sql![
+            Order::SELECT, " WHERE id IN (SELECT id FROM (", arm!($first) $(, " UNION ALL ", arm!($class))*,
+            " ORDER BY ", $order, " LIMIT CAST($5 AS BIGINT) OFFSET CAST($6 AS BIGINT)) AS merged) ORDER BY created_at_us DESC, id"
+        ]
+    };
+}
+
+/// The statement for so many classes, read forward and back.
+static PAGES: [(usize, &crate::Statement, &crate::Statement); 4] = [
+    (1, &PAGE_OF_1, &PAGE_BACK_OF_1),
+    (2, &PAGE_OF_2, &PAGE_BACK_OF_2),
+    (4, &PAGE_OF_4, &PAGE_BACK_OF_4),
+    (LIST_CLASSES, &PAGE_OF_8, &PAGE_BACK_OF_8),
+];
+
 crate::statements! {
     INSERT = Order::INSERT;
     INSERT_LINE = OrderLine::INSERT;
     SELECT = sql![Order::SELECT, " WHERE id = $1"];
     SELECT_LINES = sql![OrderLine::SELECT, " WHERE order_id = $1 ORDER BY line"];
-    // The keys are found first, in the index alone: SQLite would look up each row that an offset skips.
-    SELECT_PAGE = sql![Order::SELECT, " WHERE id IN (SELECT id FROM orders \
-                   WHERE account_id = $1 AND profile = $2 AND class = $7 AND created_at_us <= $3 AND created_at_us >= $4 \
-                   ORDER BY created_at_us DESC, id LIMIT CAST($5 AS BIGINT) OFFSET CAST($6 AS BIGINT)) ORDER BY created_at_us DESC, id"];
-    SELECT_MERGED_PAGE = sql![Order::SELECT, " WHERE id IN (SELECT id FROM (",
-                   arm!(7), " UNION ALL ", arm!(8), " UNION ALL ", arm!(9), " UNION ALL ", arm!(10), " UNION ALL ",
-                   arm!(11), " UNION ALL ", arm!(12), " UNION ALL ", arm!(13), " UNION ALL ", arm!(14),
-                   " ORDER BY created_at_us DESC, id LIMIT CAST($5 AS BIGINT) OFFSET CAST($6 AS BIGINT)) AS merged) \
-                   ORDER BY created_at_us DESC, id"];
+    PAGE_OF_1 = page!("created_at_us DESC, id": 7);
+    PAGE_OF_2 = page!("created_at_us DESC, id": 7, 8);
+    PAGE_OF_4 = page!("created_at_us DESC, id": 7, 8, 9, 10);
+    PAGE_OF_8 = page!("created_at_us DESC, id": 7, 8, 9, 10, 11, 12, 13, 14);
+    PAGE_BACK_OF_1 = page!("created_at_us, id DESC": 7);
+    PAGE_BACK_OF_2 = page!("created_at_us, id DESC": 7, 8);
+    PAGE_BACK_OF_4 = page!("created_at_us, id DESC": 7, 8, 9, 10);
+    PAGE_BACK_OF_8 = page!("created_at_us, id DESC": 7, 8, 9, 10, 11, 12, 13, 14);
     SELECT_MIDDLE = "SELECT created_at_us FROM orders WHERE account_id = $1 AND profile = $2 AND class IN (0, 1, 2, 3, 4, 5, 6, 7) \
                      AND created_at_us <= $3 AND created_at_us > $4 ORDER BY created_at_us DESC LIMIT 1 OFFSET CAST($5 AS BIGINT)";
     COUNT_BETWEEN = "SELECT class, COUNT(*) FROM orders WHERE account_id = $1 AND profile = $2 AND class IN (0, 1, 2, 3, 4, 5, 6, 7) \
@@ -80,14 +99,14 @@ const fn orders_of<'a>(account_id: &'a str, profile: &'a str) -> List<'a> {
     }
 }
 
-/// The latest time of the entries of a block: keys count down.
-fn latest(block: &Block) -> Result<i64, StoreError> {
-    if block.first.is_empty() {
+/// The latest time of entries from a block's first key on: keys count down.
+fn latest(first: &str) -> Result<i64, StoreError> {
+    if first.is_empty() {
         return Ok(i64::MAX);
     }
-    let moment = newest_first_moment(&block.first).ok_or(StoreError::Column {
+    let moment = newest_first_moment(first).ok_or(StoreError::Column {
         statement: "list_block",
-        row: block.first.clone(),
+        row: first.to_owned(),
         column: 0,
         expected: "a key of a moment",
         found: "text",
@@ -95,15 +114,11 @@ fn latest(block: &Block) -> Result<i64, StoreError> {
     Ok(moment.micros())
 }
 
-/// The time that all entries of a block are later than.
-fn earliest(block: &Block) -> i64 {
-    let until = block.until.as_deref().and_then(newest_first_moment);
-    until.map_or(i64::MIN, Moment::micros)
-}
-
 /// The middle of a block of orders.
 fn divide(tx: &mut dyn Tx, of: List<'_>, block: &Block) -> Result<Division, StoreError> {
-    let span = (latest(block)?, earliest(block));
+    // All entries are later than where the next block begins.
+    let earliest = block.until.as_deref().map_or(Ok(i64::MIN), latest)?;
+    let span = (latest(&block.first)?, earliest);
     let half = block.entries.all() / 2;
     let values = params![of.account_id, of.profile, span.0, span.1, half];
     let Some(middle) = tx.query_first(&SELECT_MIDDLE, values)? else {
@@ -137,21 +152,35 @@ fn count_between(
     Ok(entries)
 }
 
-/// How many orders of a list are newer than `at`.
+/// An end of a span of time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    From,
+    Until,
+}
+
+/// How many orders of a list are newer than `at`, an end of a span. What lies beyond the end is counted in the block that it
+/// cuts: mostly nothing does.
 fn newer_than(
     tx: &mut dyn Tx,
     of: List<'_>,
-    (blocks, classes): (&[Block], Classes),
-    at: Moment,
+    (blocks, classes): (&[Counted], Classes),
+    (at, end): (Moment, End),
 ) -> Result<i64, StoreError> {
-    let mut newer = 0;
-    for block in blocks {
-        // Every entry is later than where the next block begins.
-        if earliest(block) < at.micros() {
-            let within = count_between(tx, of, (latest(block)?, at.micros()))?;
-            return Ok(newer + within.of(classes));
+    let (mut newer, at) = (0, at.micros());
+    for (number, block) in (1..).zip(blocks) {
+        let next = blocks.get(number);
+        // All entries are later than where the next block begins.
+        let earliest = next.map_or(Ok(i64::MIN), |next| latest(&next.first))?;
+        if earliest < at {
+            let latest = latest(&block.first)?;
+            let within = match end {
+                End::Until => count_between(tx, of, (latest, at))?.of(classes),
+                End::From => block.entries - count_between(tx, of, (at, earliest))?.of(classes),
+            };
+            return Ok(newer + within);
         }
-        newer += block.entries.of(classes);
+        newer += block.entries;
     }
     Ok(newer)
 }
@@ -208,44 +237,39 @@ pub fn order_page(
     limit: u32,
 ) -> Result<(Vec<Order>, i64), StoreError> {
     let of = orders_of(account.as_str(), profile);
-    let blocks = list_blocks(tx, of)?;
+    let blocks = list_blocks(tx, of, classes)?;
     // Orders later than the span come first, and those earlier than it last.
     let microsecond_before = |at: Moment| Moment::from_micros(at.micros().saturating_sub(1));
     let counted = (blocks.as_slice(), classes);
-    let later = newer_than(tx, of, counted, microsecond_before(until))?;
-    let count = newer_than(tx, of, counted, microsecond_before(from))? - later;
-    let place = find(&blocks, classes, later.saturating_add(offset.max(0)));
+    let later = newer_than(tx, of, counted, (microsecond_before(until), End::Until))?;
+    let count = newer_than(tx, of, counted, (microsecond_before(from), End::From))? - later;
+    let place = find(&blocks, later.saturating_add(offset.max(0)));
     let (Some((block, within)), true) = (place, count > offset) else {
         return Ok((Vec::new(), count.max(0)));
     };
-    // Classes that have no orders are left out: mostly one is there, and nothing is to be merged.
-    let has = |class: usize| blocks.iter().any(|block| block.entries.0[class] > 0);
-    let chosen = (0..LIST_CLASSES).filter(|class| classes.0[*class] && has(*class));
-    let chosen: Vec<i64> = chosen
+    let limit = (count - offset.max(0)).min(limit.min(ORDER_PAGE_MAX).into());
+    // A page in the second half of its block is read from the block's end.
+    let (begin, behind) = (latest(&block.first)?, block.entries - within - limit);
+    let is_back = (0..within).contains(&behind);
+    let next = blocks.iter().find(|next| next.first > block.first);
+    let (end, skipped) = match (is_back, next) {
+        (true, Some(next)) => (latest(&next.first)?.saturating_add(1), behind),
+        (true, None) => (i64::MIN, behind),
+        (false, _) => (from.micros(), within),
+    };
+    let present = list_classes(tx, of, classes)?;
+    let present = (0..LIST_CLASSES).filter(|class| present.0[*class]);
+    let mut present: Vec<i64> = present
         .filter_map(|class| i64::try_from(class).ok())
         .collect();
-    let limit = limit.min(ORDER_PAGE_MAX);
-    let mut values = params![
-        of.account_id,
-        of.profile,
-        latest(block)?,
-        from.micros(),
-        limit,
-        within
-    ]
-    .to_vec();
-    values.extend(chosen.iter().map(|class| Value::from(*class)));
-    let statement = match chosen.len() {
-        1 => &SELECT_PAGE,
-        _ => {
-            values.resize(
-                values.len() + LIST_CLASSES - chosen.len(),
-                Value::from(NO_CLASS),
-            );
-            &SELECT_MERGED_PAGE
-        }
+    let mut statements = PAGES.iter();
+    let Some(&(size, forward, back)) = statements.find(|(size, ..)| *size >= present.len()) else {
+        return Ok((Vec::new(), count));
     };
-    let rows = tx.query(statement, &values)?;
+    present.resize(size, NO_CLASS);
+    let mut values = params![of.account_id, of.profile, begin, end, limit, skipped].to_vec();
+    values.extend(present.into_iter().map(Value::from));
+    let rows = tx.query(if is_back { back } else { forward }, &values)?;
     Ok((read_with_lines(tx, &rows)?, count))
 }
 
