@@ -105,15 +105,7 @@ fn main() -> Result<ExitCode> {
             end_children_on_signal()?;
             Ok(exit_code(steps_run(&workspace, &Choice { only })?))
         }
-        Task::Tidy => {
-            let report = tidy_check(&workspace)?;
-            report
-                .findings
-                .iter()
-                .for_each(|finding| println!("{finding}"));
-            println!("{}", report.counts);
-            Ok(exit_code(report.counts.failed == 0))
-        }
+        Task::Tidy => tidy_print(&workspace),
         Task::Fmt { check } => Ok(exit_code(fmt_run(&workspace, check)?)),
         Task::Kill {
             kills,
@@ -164,6 +156,16 @@ fn main() -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+fn tidy_print(workspace: &Workspace) -> Result<ExitCode> {
+    let report = tidy_check(workspace)?;
+    report
+        .findings
+        .iter()
+        .for_each(|finding| println!("{finding}"));
+    println!("{}", report.counts);
+    Ok(exit_code(report.counts.failed == 0))
 }
 
 fn exit_code(good: bool) -> ExitCode {

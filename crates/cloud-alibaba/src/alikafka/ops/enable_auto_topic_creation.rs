@@ -41,7 +41,9 @@ impl Operation for EnableAutoTopicCreation {
             (Some("enable"), None | Some(false)) => edit.settings.auto_create_topics = Some(true),
             (Some("disable"), None | Some(false)) => edit.settings.auto_create_topics = Some(false),
             (Some("updatePartition"), _) | (None, Some(true)) if number.is_some() => {}
-            (Some("updatePartition"), _) | (None, Some(true)) => return Err(missing("PartitionNum")),
+            (Some("updatePartition"), _) | (None, Some(true)) => {
+                return Err(missing("PartitionNum"));
+            }
             _ => return Err(field("Operate", "not enable, disable, updatePartition")),
         }
         // An instance that makes no topics has the number for when it does again.
