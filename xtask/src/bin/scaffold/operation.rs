@@ -10,6 +10,8 @@ use crate::text::{camel_case, field_name, pascal_case, snake_case};
 const READS: &[&str] = &[
     "check", "describe", "fetch", "get", "inquire", "list", "query",
 ];
+/// In the head of a file whose structures nobody reads or makes yet.
+const UNUSED: &str = "#![expect(dead_code, reason = \"the operation is to be written\")]\n";
 /// What the gateway gives every answer.
 const REQUEST_ID: &[&str] = &["RequestId", "requestId"];
 /// What it gives where answers have all of them.
@@ -59,10 +61,14 @@ pub fn file(name: &str, of_model: &ModelOperation) -> String {
         uses_json_text: false,
     };
     types.object("Request", &of_model.request, Way::In);
-    let response = match answer(&of_model.response) {
+    let answer = answer(&of_model.response);
+    let response = match &answer {
         None => "()".to_owned(),
-        Some(fields) => types.object("Response", &fields, Way::Out),
+        Some(fields) => types.object("Response", fields, Way::Out),
     };
+    let is_read = |field: &Field| is_region(field) || is_instance(field);
+    let is_all_used = of_model.request.iter().all(is_read) && answer.unwrap_or_default().is_empty();
+    let expected = if is_all_used { "" } else { UNUSED };
     let lower = name.to_lowercase();
     let is_read = READS.iter().any(|read| lower.starts_with(read));
     let mode = if is_read { "Read" } else { "Write" };
@@ -77,8 +83,7 @@ pub fn file(name: &str, of_model: &ModelOperation) -> String {
     let declared: String = types.declared.into_iter().map(|(_, text)| text).collect();
     format!(
         "//! {name}: say what it does.
-#![expect(dead_code, reason = \"the operation is to be written\")]
-
+{expected}
 {uses}
 pub struct {operation};
 {declared}
@@ -112,15 +117,25 @@ fn answer(response: &Shape) -> Option<Vec<Field>> {
     (!own.is_empty() || given == REQUEST_ID).then_some(own)
 }
 
+/// Whether it names the region: the gateway has read it, and the table says what it means.
+fn is_region(field: &Field) -> bool {
+    field.name.eq_ignore_ascii_case("RegionId")
+}
+
+/// Whether it names the instance that the call is about.
+fn is_instance(field: &Field) -> bool {
+    let is_id = field.name.eq_ignore_ascii_case("InstanceId");
+    is_id && field.required && matches!(field.shape, Shape::Text)
+}
+
 /// The constant of the instance that a request is about.
 fn resource(request: &[Field]) -> String {
-    let is_instance = |field: &&Field| {
-        let is_id = field.name.eq_ignore_ascii_case("InstanceId");
-        is_id && field.required && matches!(field.shape, Shape::Text)
-    };
-    request.iter().find(is_instance).map_or_else(String::new, |field| {
+    let named = request.iter().find(|field| is_instance(field));
+    named.map_or_else(String::new, |field| {
         let field = snake_case(&field.name);
-        format!("    const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.{field});\n")
+        format!(
+            "    const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.{field});\n"
+        )
     })
 }
 
@@ -174,8 +189,7 @@ impl Types<'_> {
             } else {
                 pascal_case(&snake)
             };
-            // The gateway has read it, and the table says what it means.
-            let is_region = wanted == "Request" && snake == "region_id";
+            let is_region = wanted == "Request" && is_region(field);
             let unread = if is_region { "_" } else { "" };
             if is_region || by_case != field.name {
                 let _ = writeln!(text, "    #[serde(rename = \"{}\")]", field.name);

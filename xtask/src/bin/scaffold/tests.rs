@@ -67,6 +67,19 @@ fn every_operation_of_every_model_has_a_first_version_that_is_code() {
 }
 
 #[test]
+fn unused_code_is_expected_only_where_there_is_some() {
+    let check = |service: &str, operation: &str, expected: bool| {
+        let scaffold = Scaffold::new(service, operation).unwrap();
+        let is_expected = scaffold.operation.contains("#![expect(dead_code");
+        assert_eq!(is_expected, expected, "{}", scaffold.operation);
+    };
+    // Region and instance are all that it takes, and it answers nothing of its own.
+    check("alikafka", "StopInstance", false);
+    check("alikafka", "ConvertPostPayOrder", true);
+    check("ckafka", "DescribeCvmInfo", true);
+}
+
+#[test]
 fn what_cannot_be_scaffolded_is_refused_in_words() {
     let check = |service: &str, operation: &str, expected: &str| {
         let refused = Scaffold::new(service, operation).map(|_| ()).unwrap_err();
