@@ -38,10 +38,11 @@
 //! ```
 //!
 //! `needs` are operations whose first call is played before, with what it needs itself; one whose saved values are
-//! there already is not played again, so that who needs another purchase first names it first. The first call of a
-//! file is the operation's sample: after its needs it succeeds in a sandbox. `{name}` in `send` and `expect` is a
-//! value that was saved; where it is the whole text, with its type. `expect` holds members that have to be answered;
-//! others may be. `until` waits until the saved `instance` is in a phase ([`SeenPhase::word`]).
+//! there already is not played again, so that who needs another purchase first names it first. What a need is answered
+//! is held against its file only where that is played itself. The first call of a file is the operation's sample:
+//! after its needs it succeeds in a sandbox. `{name}` in `send` and `expect` is a value that was saved; where it is
+//! the whole text, with its type. `expect` holds members that have to be answered; others may be. `until` waits until
+//! the saved `instance` is in a phase ([`SeenPhase::word`]).
 //!
 //! [`SeenPhase::word`]: brokerage_wire::client::SeenPhase::word
 

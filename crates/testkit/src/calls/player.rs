@@ -7,7 +7,7 @@ use brokerage_wire::WireRequest;
 use brokerage_wire::client::{ClientCall, ClientFault, Refusal, SeenPhase, Step};
 use brokerage_wire::params::{Param, ParamError, from_json};
 use brokerage_wire::signing::{Credentials, SigningMoment};
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
 use super::{Example, Operation};
 
@@ -121,7 +121,7 @@ impl<'a, D: Door> Player<'a, D> {
             if !is_there {
                 // What it needs it needs in the same way.
                 Box::pin(self.prepare(need)).await?;
-                self.play(need, need.sample()).await?;
+                self.meet(need).await?;
             }
         }
         Ok(())
@@ -137,47 +137,85 @@ impl<'a, D: Door> Player<'a, D> {
         operation: Operation,
         example: &Example,
     ) -> Result<Option<Value>, PlayFault> {
-        let of_call = |source| PlayFault::Call {
-            operation: operation.to_string(),
-            title: example.title.clone(),
-            source: Box::new(source),
+        let played = match self.accepted(operation, example).await {
+            Ok(Some(body)) => match self.hold(example, &body) {
+                Ok(()) => self
+                    .keep(operation, example, &body)
+                    .await
+                    .map(|()| Some(body)),
+                Err(fault) => Err(fault),
+            },
+            other => other,
         };
-        self.played.insert(operation.to_string());
-        let played = self.played(operation, example).await;
-        played.map_err(of_call)
+        played.map_err(|source| of_call(operation, example, source))
     }
 
-    async fn played(
+    /// Plays the sample of what is needed. Whether its answer is what its own file says is asserted where that is
+    /// played: here others may have made more than it lists.
+    async fn meet(&mut self, need: Operation) -> Result<(), PlayFault> {
+        let sample = need.sample();
+        let met = match self.accepted(need, sample).await {
+            Ok(body) => {
+                let body = body.unwrap_or_default();
+                self.keep(need, sample, &body).await
+            }
+            Err(fault) => Err(fault),
+        };
+        met.map_err(|source| of_call(need, sample, source))
+    }
+
+    /// Makes a call that is accepted, or refused as its file says; what it is answered, envelope aside.
+    async fn accepted(
         &mut self,
         operation: Operation,
         example: &Example,
     ) -> Result<Option<Value>, PlayFault> {
+        self.played.insert(operation.to_string());
         let params = self.params(example)?;
         let answer = self.answer(operation, &params).await?;
         let differs = |what, answer| PlayFault::Answer { what, answer };
         let refusal = (operation.cloud.client.refusal)(&answer);
         match (refusal, &example.refused) {
-            (Some(Refusal { code, .. }), Some(expected)) if code == *expected => return Ok(None),
-            (Some(Refusal { code, .. }), _) => return Err(differs(code, answer)),
-            (None, Some(expected)) => return Err(differs(format!("no {expected}"), answer)),
-            (None, None) => {}
+            (Some(Refusal { code, .. }), Some(expected)) if code == *expected => Ok(None),
+            (Some(Refusal { code, .. }), _) => Err(differs(code, answer)),
+            (None, Some(expected)) => Err(differs(format!("no {expected}"), answer)),
+            (None, None) => {
+                let body = answer.pointer(operation.cloud.client.answer);
+                Ok(Some(body.cloned().unwrap_or_else(|| json!({}))))
+            }
         }
-        let body = answer.pointer(operation.cloud.client.answer);
-        let body = body.cloned().unwrap_or_else(|| Value::Object(Map::new()));
+    }
+
+    /// Asserts that an answer has what its file expects.
+    fn hold(&self, example: &Example, body: &Value) -> Result<(), PlayFault> {
         let expected = filled(&Value::Object(example.expect.clone()), &self.saved)?;
-        if let Some(what) = difference(&expected, &body, "") {
-            return Err(differs(what, body));
+        match difference(&expected, body, "") {
+            None => Ok(()),
+            Some(what) => Err(PlayFault::Answer {
+                what,
+                answer: body.clone(),
+            }),
         }
+    }
+
+    /// Keeps what a call saves, and waits for what comes of it.
+    async fn keep(
+        &mut self,
+        operation: Operation,
+        example: &Example,
+        body: &Value,
+    ) -> Result<(), PlayFault> {
         for (name, path) in &example.save {
-            let Some(value) = at(&body, path) else {
-                return Err(differs(format!("no {path}"), body));
-            };
+            let value = at(body, path).ok_or_else(|| PlayFault::Answer {
+                what: format!("no {path}"),
+                answer: body.clone(),
+            })?;
             self.saved.insert(name.clone(), value.clone());
         }
-        if let Some(phase) = &example.until {
-            self.wait(operation, phase).await?;
+        match &example.until {
+            Some(phase) => self.wait(operation, phase).await,
+            None => Ok(()),
         }
-        Ok(Some(body))
     }
 
     /// The parameters of a call, saved values in their places.
@@ -237,6 +275,14 @@ impl<'a, D: Door> Player<'a, D> {
             instance: instance.to_owned(),
             phase: phase.to_owned(),
         })
+    }
+}
+
+fn of_call(operation: Operation, example: &Example, source: PlayFault) -> PlayFault {
+    PlayFault::Call {
+        operation: operation.to_string(),
+        title: example.title.clone(),
+        source: Box::new(source),
     }
 }
 
