@@ -2,31 +2,24 @@
 //!
 //! Logs are opened at first use, and no task or timer belongs to a partition.
 
-use std::{
-    io,
-    path::PathBuf,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
-    },
-};
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
-use super::{
-    AppendInfo, LogOptions, OffsetAndTimestamp, UnifiedLog,
-    batch::Batch,
-    compaction::CompactionRules,
-    file::FileCache,
-    file_records::{FileRecords, ReadPlan},
-    find_timestamp,
-    producer_state::AbortedTransaction,
-    recovery,
-};
-use crate::{
-    counters, error::ErrorCode, log::durability::Durability, log::stored_bytes::StoredBytes,
-};
+use super::batch::Batch;
+use super::compaction::CompactionRules;
+use super::file::FileCache;
+use super::file_records::{FileRecords, ReadPlan};
+use super::producer_state::AbortedTransaction;
+use super::{AppendInfo, LogOptions, OffsetAndTimestamp, UnifiedLog, find_timestamp, recovery};
+use crate::counters;
+use crate::error::ErrorCode;
+use crate::log::durability::Durability;
+use crate::log::stored_bytes::StoredBytes;
 
 /// A partition without appends for so long gets a checkpoint.
 const CHECKPOINT_QUIET_MS: i64 = 1_000;

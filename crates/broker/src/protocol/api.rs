@@ -1,19 +1,16 @@
 //! The table of requests, and the way from a frame to an answer.
 
 use bytes::{Bytes, BytesMut};
-use futures_util::{FutureExt, future::BoxFuture};
-use kafka_protocol::{
-    messages::{ApiKey, RequestHeader, ResponseHeader},
-    protocol::{Decodable, Encodable, HeaderVersion},
-};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use kafka_protocol::messages::{ApiKey, RequestHeader, ResponseHeader};
+use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion};
 
-use super::{
-    Context,
-    produce::Finished,
-    retired,
-    version::{self, AdvertisedVersions},
-};
-use crate::{protocol::answer::Answer, turn::Turns};
+use super::produce::Finished;
+use super::version::{self, AdvertisedVersions};
+use super::{Context, retired};
+use crate::protocol::answer::Answer;
+use crate::turn::Turns;
 
 /// A request that takes more than this when it is decoded is decoded on a blocking thread.
 const DECODED_INLINE_BYTES_MAX: usize = 256 << 10;
