@@ -311,8 +311,8 @@ impl Host {
             })
     }
 
-    /// Ids of the clusters that have data here, running or not. Something else than a directory under such a name is one,
-    /// too: no cluster can be made there until it is dropped.
+    /// Ids of the clusters that have data here, running or not. A file under such a name counts, too: no
+    /// cluster can be created there until it is dropped.
     ///
     /// # Errors
     /// If the data directory cannot be read.

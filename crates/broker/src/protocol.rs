@@ -147,7 +147,7 @@ impl Context {
         Ok(partition)
     }
 
-    /// Refuses what another broker leads.
+    /// Checks that this broker leads the partition and that the client knows its leader epoch or names none.
     fn check_leads(
         &self,
         partition: &Partition,

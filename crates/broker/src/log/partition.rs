@@ -227,7 +227,7 @@ impl Partition {
         Ok(self.watermarks_of(&log))
     }
 
-    /// Whether this producer has a transaction open here in this epoch.
+    /// Whether this producer has an ongoing transaction in this partition, in this epoch.
     pub(crate) fn is_in_transaction(&self, producer_id: i64, epoch: i16) -> bool {
         let log = self.open();
         log.is_ok_and(|log| log.producers().is_open_in(producer_id, epoch))

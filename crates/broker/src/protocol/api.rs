@@ -157,7 +157,7 @@ impl RequestHead {
         decoded.map_err(|error| self.malformed(&error))
     }
 
-    /// Reads a request of a version that `kafka-protocol` does not know.
+    /// Decodes a request of a version that `kafka-protocol` does not know.
     fn read_by_hand<R>(
         &self,
         body: Body,
@@ -167,7 +167,7 @@ impl RequestHead {
         request.map_err(|error| self.malformed(&error))
     }
 
-    /// Its answer as it is sent.
+    /// Encodes the answer to such a request.
     fn write_by_hand<A>(&self, answer: &A, write: fn(&mut retired::Answer, &A)) -> Bytes {
         let mut out = retired::Answer::new(self.correlation_id, self.version);
         write(&mut out, answer);

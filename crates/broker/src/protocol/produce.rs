@@ -281,7 +281,8 @@ async fn join_transaction(context: &Context, target: &Target<'_>, producing: &Pr
         return;
     };
     let (id, epoch) = (header.producer_id, header.producer_epoch);
-    // What has begun here is part of it: its first batch was verified when it was appended.
+    // A transaction that is ongoing here includes the partition: its first batch was verified when it was
+    // appended.
     if context.version < 12 || target.log.is_in_transaction(id, epoch) {
         return;
     }
@@ -302,7 +303,7 @@ struct Refusal {
     code: ErrorCode,
     message: Option<Cow<'static, str>>,
     records: Vec<RecordFault>,
-    /// Id and epoch of the leader, where this broker is not.
+    /// Id and epoch of the leader, if it is another broker.
     leader: Option<(i32, i32)>,
 }
 

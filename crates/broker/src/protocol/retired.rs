@@ -33,7 +33,7 @@ pub(super) struct Short;
 pub(super) struct Body {
     bytes: Bytes,
     version: i16,
-    /// How much its arrays may still take.
+    /// Memory that its arrays may still take.
     room_bytes: usize,
 }
 
