@@ -1,38 +1,35 @@
 //! All clusters of one process: they share the threads, the timer, the file cache and the scheduled tasks.
 
-use std::{
-    collections::HashMap,
-    io,
-    path::{Path, PathBuf},
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use tokio::io::DuplexStream;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use crate::{
-    clock::Clock,
-    cluster::{
-        Cluster,
-        observation::{ClusterObservation, GroupObservation, TopicObservation, UserObservation},
-        shared::Shared,
-    },
-    error::HostError,
-    log::{disk::Disk, durability::Durability, file::FileCache},
-    metadata::topic_config::check_overrides,
-    network::{
-        certificate::CA_FILE,
-        internal,
-        listener::Ports,
-        listeners::Listeners,
-        shared_port::{SharedPort, SharedPortObservation, SharedPortSpec},
-        tls::{Tls, TlsFiles},
-    },
-    process::Process,
-    spec::{ClusterSpec, LogIntervals, check_cluster_id},
+use crate::clock::Clock;
+use crate::cluster::Cluster;
+use crate::cluster::observation::{
+    ClusterObservation, GroupObservation, TopicObservation, UserObservation,
 };
+use crate::cluster::shared::Shared;
+use crate::error::HostError;
+use crate::log::disk::Disk;
+use crate::log::durability::Durability;
+use crate::log::file::FileCache;
+use crate::metadata::topic_config::check_overrides;
+use crate::network::certificate::CA_FILE;
+use crate::network::internal;
+use crate::network::listener::Ports;
+use crate::network::listeners::Listeners;
+use crate::network::shared_port::{SharedPort, SharedPortObservation, SharedPortSpec};
+use crate::network::tls::{Tls, TlsFiles};
+use crate::process::Process;
+use crate::spec::{ClusterSpec, LogIntervals, check_cluster_id};
 
 /// Clusters that are stopped at once when the host shuts down.
 const STOPS_AT_ONCE: usize = 32;
@@ -314,8 +311,8 @@ impl Host {
             })
     }
 
-    /// Ids of the clusters that have data here, running or not. Something else than a directory under such a name is one,
-    /// too: no cluster can be made there until it is dropped.
+    /// Ids of the clusters that have data here, running or not. A file under such a name counts, too: no
+    /// cluster can be created there until it is dropped.
     ///
     /// # Errors
     /// If the data directory cannot be read.

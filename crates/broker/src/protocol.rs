@@ -39,25 +39,20 @@ use counters::CountedUser;
 pub(crate) use api::{ProtocolError, Reply, handle, is_produce};
 pub(crate) use sasl::{AuthenticationError, Authenticator, Session, Step, is_handshake};
 
-use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
 
 use kafka_protocol::messages::RequestHeader;
 
-use crate::{
-    cluster::Cluster,
-    error::ErrorCode,
-    log::partition::Partition,
-    metadata::{leadership::NO_LEADER, topic::Topic},
-    release::Release,
-    security::{
-        authorizer::Access,
-        user::{ANONYMOUS, INTERNAL_USER},
-    },
-};
+use crate::cluster::Cluster;
+use crate::error::ErrorCode;
+use crate::log::partition::Partition;
+use crate::metadata::leadership::NO_LEADER;
+use crate::metadata::topic::Topic;
+use crate::release::Release;
+use crate::security::authorizer::Access;
+use crate::security::user::{ANONYMOUS, INTERNAL_USER};
 
 /// Peer address of internal connections.
 const INTERNAL_PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -152,7 +147,7 @@ impl Context {
         Ok(partition)
     }
 
-    /// Refuses what another broker leads.
+    /// Checks that this broker leads the partition and that the client knows its leader epoch or names none.
     fn check_leads(
         &self,
         partition: &Partition,

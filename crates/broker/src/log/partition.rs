@@ -2,31 +2,24 @@
 //!
 //! Logs are opened at first use, and no task or timer belongs to a partition.
 
-use std::{
-    io,
-    path::PathBuf,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
-    },
-};
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
-use super::{
-    AppendInfo, LogOptions, OffsetAndTimestamp, UnifiedLog,
-    batch::Batch,
-    compaction::CompactionRules,
-    file::FileCache,
-    file_records::{FileRecords, ReadPlan},
-    find_timestamp,
-    producer_state::AbortedTransaction,
-    recovery,
-};
-use crate::{
-    counters, error::ErrorCode, log::durability::Durability, log::stored_bytes::StoredBytes,
-};
+use super::batch::Batch;
+use super::compaction::CompactionRules;
+use super::file::FileCache;
+use super::file_records::{FileRecords, ReadPlan};
+use super::producer_state::AbortedTransaction;
+use super::{AppendInfo, LogOptions, OffsetAndTimestamp, UnifiedLog, find_timestamp, recovery};
+use crate::counters;
+use crate::error::ErrorCode;
+use crate::log::durability::Durability;
+use crate::log::stored_bytes::StoredBytes;
 
 /// A partition without appends for so long gets a checkpoint.
 const CHECKPOINT_QUIET_MS: i64 = 1_000;
@@ -234,7 +227,7 @@ impl Partition {
         Ok(self.watermarks_of(&log))
     }
 
-    /// Whether this producer has a transaction open here in this epoch.
+    /// Whether this producer has an ongoing transaction in this partition, in this epoch.
     pub(crate) fn is_in_transaction(&self, producer_id: i64, epoch: i16) -> bool {
         let log = self.open();
         log.is_ok_and(|log| log.producers().is_open_in(producer_id, epoch))

@@ -190,7 +190,7 @@ impl ProducerStates {
             .is_some_and(|entry| entry.transaction_first_offset.is_some())
     }
 
-    /// The same in this epoch.
+    /// Whether it has one open in this epoch.
     pub(crate) fn is_open_in(&self, producer_id: i64, epoch: i16) -> bool {
         let entry = self.entries.get(&producer_id);
         entry.is_some_and(|entry| entry.transaction_first_offset.is_some() && entry.epoch == epoch)

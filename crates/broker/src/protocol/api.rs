@@ -1,19 +1,16 @@
 //! The table of requests, and the way from a frame to an answer.
 
 use bytes::{Bytes, BytesMut};
-use futures_util::{FutureExt, future::BoxFuture};
-use kafka_protocol::{
-    messages::{ApiKey, RequestHeader, ResponseHeader},
-    protocol::{Decodable, Encodable, HeaderVersion},
-};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use kafka_protocol::messages::{ApiKey, RequestHeader, ResponseHeader};
+use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion};
 
-use super::{
-    Context,
-    produce::Finished,
-    retired,
-    version::{self, AdvertisedVersions},
-};
-use crate::{protocol::answer::Answer, turn::Turns};
+use super::produce::Finished;
+use super::version::{self, AdvertisedVersions};
+use super::{Context, retired};
+use crate::protocol::answer::Answer;
+use crate::turn::Turns;
 
 /// A request that takes more than this when it is decoded is decoded on a blocking thread.
 const DECODED_INLINE_BYTES_MAX: usize = 256 << 10;
@@ -83,13 +80,13 @@ pub(crate) fn is_produce(frame: &[u8]) -> bool {
 
 /// Start of a request's header: key, version and correlation id.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct At {
+pub(super) struct RequestHead {
     key: i16,
     pub(super) version: i16,
     correlation_id: i32,
 }
 
-impl At {
+impl RequestHead {
     fn of(frame: &[u8]) -> Result<Self, ProtocolError> {
         let header: &[u8; HEADER_BYTES] = frame.first_chunk().ok_or(ProtocolError::Header)?;
         let [k0, k1, v0, v1, c0, c1, c2, c3] = *header;
@@ -160,7 +157,7 @@ impl At {
         decoded.map_err(|error| self.malformed(&error))
     }
 
-    /// Reads a request of a version that `kafka-protocol` does not know.
+    /// Decodes a request of a version that `kafka-protocol` does not know.
     fn read_by_hand<R>(
         &self,
         body: Body,
@@ -170,7 +167,7 @@ impl At {
         request.map_err(|error| self.malformed(&error))
     }
 
-    /// Its answer as it is sent.
+    /// Encodes the answer to such a request.
     fn write_by_hand<A>(&self, answer: &A, write: fn(&mut retired::Answer, &A)) -> Bytes {
         let mut out = retired::Answer::new(self.correlation_id, self.version);
         write(&mut out, answer);
@@ -252,32 +249,34 @@ struct Body {
 pub(super) fn read<R: Decodable>(
     context: &mut Context,
     frame: Bytes,
-) -> Result<(R, At), ProtocolError> {
-    let at = At::of(&frame)?;
-    let body = at.open(context, at.served(context)?, frame)?;
-    let request = R::decode(&mut body.bytes.clone(), at.version);
-    Ok((request.map_err(|error| at.malformed(&error))?, at))
+) -> Result<(R, RequestHead), ProtocolError> {
+    let head = RequestHead::of(&frame)?;
+    let body = head.open(context, head.served(context)?, frame)?;
+    let request = R::decode(&mut body.bytes.clone(), head.version);
+    Ok((request.map_err(|error| head.malformed(&error))?, head))
 }
 
 /// Serves one request.
 pub(crate) async fn handle(context: &mut Context, frame: Bytes) -> Result<Reply, ProtocolError> {
-    let at = At::of(&frame)?;
-    let served = at.served(context)?;
-    if served.key == ApiKey::ApiVersions && !served.is_served(at.version) {
+    let head = RequestHead::of(&frame)?;
+    let served = head.served(context)?;
+    if served.key == ApiKey::ApiVersions && !served.is_served(head.version) {
         let answer = version::unsupported_api_versions(context);
-        return At { version: 0, ..at }.encode(&answer).map(Reply::some);
+        return RequestHead { version: 0, ..head }
+            .encode(&answer)
+            .map(Reply::some);
     }
-    let body = at.open(context, served, frame)?;
+    let body = head.open(context, served, frame)?;
     context.refresh_access();
     context.refresh_counted_user();
-    dispatch(context, served.key, body, at).await
+    dispatch(context, served.key, body, head).await
 }
 
 /// Makes what is served and the way to it from one list of rows: the request, its versions, what answers it, and below
 /// which version it is read and written by hand.
 macro_rules! apis {
     (
-        |$context:ident, $body:ident, $at:ident|
+        |$context:ident, $body:ident, $head:ident|
         $($special:ident $special_min:literal..=$special_max:literal from $served_min:literal => $serve:block)*
         ---
         $($key:ident $min:literal..=$max:literal => $handler:path
@@ -304,27 +303,27 @@ macro_rules! apis {
             $context: &mut Context,
             key: ApiKey,
             $body: Body,
-            $at: At,
+            $head: RequestHead,
         ) -> Result<Reply, ProtocolError> {
             // The request is decoded here, so that nothing that waits keeps the frame in memory.
             match key {
                 $(ApiKey::$special => $serve,)*
                 $(ApiKey::$key => {
-                    let request = $(if $at.version < $below {
-                        $at.read_by_hand($body, $read)?
+                    let request = $(if $head.version < $below {
+                        $head.read_by_hand($body, $read)?
                     } else)? {
-                        $at.decode($context.cluster.turns(), $body).await?
+                        $head.decode($context.cluster.turns(), $body).await?
                     };
                     let answer = $handler($context, request).await;
-                    $(if $at.version < $below {
-                        return Ok(Reply::some($at.write_by_hand(&answer, $write)));
+                    $(if $head.version < $below {
+                        return Ok(Reply::some($head.write_by_hand(&answer, $write)));
                     })?
-                    let written = $at.encode_in_turn($context.cluster.turns(), answer);
+                    let written = $head.encode_in_turn($context.cluster.turns(), answer);
                     written.await.map(Reply::some)
                 })*
                 _ => Err(ProtocolError::Unsupported {
                     key: key as i16,
-                    version: $at.version,
+                    version: $head.version,
                 }),
             }
         }
@@ -334,14 +333,14 @@ macro_rules! apis {
 // Produce is advertised from 0 although it is served from 3: librdkafka turns compression off otherwise
 // (KAFKA-18659).
 apis! {
-    |context, body, at|
+    |context, body, head|
     Produce 0..=13 from 3 => {
-        let request = at.decode(context.cluster.turns(), body).await?;
+        let request = head.decode(context.cluster.turns(), body).await?;
         let produced = super::produce::produce(context, request).await;
         let is_pending = produced.is_pending();
         let answer = async move {
             match produced.finish().await {
-                Finished::Answer(answer) => at.encode(&answer).map(Some),
+                Finished::Answer(answer) => head.encode(&answer).map(Some),
                 Finished::Unanswered => Ok(None),
                 Finished::Refused => Err(ProtocolError::RefusedUnanswered),
             }
@@ -355,15 +354,15 @@ apis! {
         }
     }
     Fetch 4..=18 from 4 => {
-        let request = at.decode(context.cluster.turns(), body).await?;
+        let request = head.decode(context.cluster.turns(), body).await?;
         let answer = super::fetch::fetch(context, request).await;
-        let (version, correlation_id) = (at.version, at.correlation_id);
+        let (version, correlation_id) = (head.version, head.correlation_id);
         answer.encode(version, correlation_id).map(Reply::Parts)
     }
     ApiVersions 0..=4 from 0 => {
-        let request = at.decode(context.cluster.turns(), body).await?;
+        let request = head.decode(context.cluster.turns(), body).await?;
         let answer = version::api_versions(context, &request);
-        at.encode(&answer).map(Reply::some)
+        head.encode(&answer).map(Reply::some)
     }
     ---
     ListOffsets 1..=10 => super::list_offsets::list_offsets,

@@ -1,38 +1,32 @@
 //! Produce.
 
-use std::{borrow::Cow, sync::Arc};
+use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use kafka_protocol::{
-    messages::{
-        ProduceRequest, ProduceResponse,
-        produce_request::TopicProduceData,
-        produce_response::{
-            BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse,
-            TopicProduceResponse,
-        },
-    },
-    protocol::StrBytes,
+use kafka_protocol::messages::produce_request::TopicProduceData;
+use kafka_protocol::messages::produce_response::{
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse,
+    TopicProduceResponse,
 };
+use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
+use kafka_protocol::protocol::StrBytes;
 
-use super::{Context, bandwidth::Traffic, throttle_ms};
-use crate::{
-    coordinator::transaction::{ProducerIdAndEpoch, TransactionalProducer},
-    counters,
-    error::ErrorCode,
-    log::{
-        AppendInfo, LogOptions,
-        batch::{
-            self, Batch, BatchHeader, BatchRefusal, BatchRules, COMPRESSION_ZSTD, OpenError,
-            RecordFault,
-        },
-        partition::Partition,
-        record::UNPACKED_BYTES_MAX,
-    },
-    metadata::acl::AclOperation,
-    metadata::topic::Topic,
-    quota::{client::Direction, disk::segment_bytes_max},
+use super::bandwidth::Traffic;
+use super::{Context, throttle_ms};
+use crate::coordinator::transaction::{ProducerIdAndEpoch, TransactionalProducer};
+use crate::counters;
+use crate::error::ErrorCode;
+use crate::log::batch::{
+    self, Batch, BatchHeader, BatchRefusal, BatchRules, COMPRESSION_ZSTD, OpenError, RecordFault,
 };
+use crate::log::partition::Partition;
+use crate::log::record::UNPACKED_BYTES_MAX;
+use crate::log::{AppendInfo, LogOptions};
+use crate::metadata::acl::AclOperation;
+use crate::metadata::topic::Topic;
+use crate::quota::client::Direction;
+use crate::quota::disk::segment_bytes_max;
 
 /// The first version whose clients may compress with zstd (KIP-110).
 const ZSTD_VERSION_MIN: i16 = 7;
@@ -287,7 +281,8 @@ async fn join_transaction(context: &Context, target: &Target<'_>, producing: &Pr
         return;
     };
     let (id, epoch) = (header.producer_id, header.producer_epoch);
-    // What has begun here is part of it: its first batch was verified when it was appended.
+    // A transaction that is ongoing here includes the partition: its first batch was verified when it was
+    // appended.
     if context.version < 12 || target.log.is_in_transaction(id, epoch) {
         return;
     }
@@ -308,7 +303,7 @@ struct Refusal {
     code: ErrorCode,
     message: Option<Cow<'static, str>>,
     records: Vec<RecordFault>,
-    /// Id and epoch of the leader, where this broker is not.
+    /// Id and epoch of the leader, if it is another broker.
     leader: Option<(i32, i32)>,
 }
 

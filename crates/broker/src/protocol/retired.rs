@@ -5,23 +5,24 @@
 //! 4.0 (KIP-896 names what went).
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use kafka_protocol::{
-    messages::{
-        BrokerId, CreateAclsRequest, CreateAclsResponse, CreateTopicsRequest, CreateTopicsResponse,
-        DeleteAclsRequest, DeleteAclsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
-        DescribeAclsRequest, DescribeAclsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
-        DescribeLogDirsRequest, DescribeLogDirsResponse, TopicName,
-        create_acls_request::AclCreation,
-        create_topics_request::{CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig},
-        delete_acls_request::DeleteAclsFilter,
-        describe_configs_request::DescribeConfigsResource,
-        describe_configs_response::DescribeConfigsResourceResult,
-        describe_log_dirs_request::DescribableLogDirTopic,
-    },
-    protocol::StrBytes,
+use kafka_protocol::messages::create_acls_request::AclCreation;
+use kafka_protocol::messages::create_topics_request::{
+    CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
 };
+use kafka_protocol::messages::delete_acls_request::DeleteAclsFilter;
+use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use kafka_protocol::messages::describe_configs_response::DescribeConfigsResourceResult;
+use kafka_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
+use kafka_protocol::messages::{
+    BrokerId, CreateAclsRequest, CreateAclsResponse, CreateTopicsRequest, CreateTopicsResponse,
+    DeleteAclsRequest, DeleteAclsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+    DescribeAclsRequest, DescribeAclsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
+    DescribeLogDirsRequest, DescribeLogDirsResponse, TopicName,
+};
+use kafka_protocol::protocol::StrBytes;
 
-use super::{config, shape::DECODED_BYTES_MAX};
+use super::config;
+use super::shape::DECODED_BYTES_MAX;
 
 /// The request ends too early, or has a string that is none.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,7 +33,7 @@ pub(super) struct Short;
 pub(super) struct Body {
     bytes: Bytes,
     version: i16,
-    /// How much its arrays may still take.
+    /// Memory that its arrays may still take.
     room_bytes: usize,
 }
 

@@ -177,7 +177,7 @@ impl<'a> Authenticator<'a> {
     }
 
     fn handshake(&mut self, context: &mut Context, frame: Bytes) -> Result<Step, ProtocolError> {
-        let (request, at) = api::read::<SaslHandshakeRequest>(context, frame)?;
+        let (request, head) = api::read::<SaslHandshakeRequest>(context, frame)?;
         let enabled = self.sasl.mechanisms.iter();
         let names = enabled.clone().map(|mechanism| mechanism.name().into());
         let answer = SaslHandshakeResponse::default().with_mechanisms(names.collect());
@@ -187,7 +187,7 @@ impl<'a> Authenticator<'a> {
         let Some(mechanism) = mechanism else {
             let answer = answer.with_error_code(ErrorCode::UnsupportedSaslMechanism.code());
             let error = AuthenticationError::Mechanism(request.mechanism.to_string());
-            return Ok(Step::Refuse(Some(at.encode(&answer)?), error));
+            return Ok(Step::Refuse(Some(head.encode(&answer)?), error));
         };
         let is_changed = |previous: &Session| previous.mechanism != mechanism;
         self.state = match self.previous.is_some_and(is_changed) {
@@ -195,10 +195,10 @@ impl<'a> Authenticator<'a> {
             false => State::Tokens {
                 mechanism,
                 exchange: Exchange::new(mechanism),
-                has_headers: at.version >= 1,
+                has_headers: head.version >= 1,
             },
         };
-        Ok(Step::Answer(at.encode(&answer)?))
+        Ok(Step::Answer(head.encode(&answer)?))
     }
 
     async fn token_request(
@@ -210,7 +210,7 @@ impl<'a> Authenticator<'a> {
         if key != ApiKey::SaslAuthenticate as i16 {
             return refuse_request(context, frame, key);
         }
-        let (request, at) = api::read::<SaslAuthenticateRequest>(context, frame)?;
+        let (request, head) = api::read::<SaslAuthenticateRequest>(context, frame)?;
         let address = context.peer.ip();
         let progress = self.evaluate(context, address, &request.auth_bytes).await;
         let answer = SaslAuthenticateResponse::default();
@@ -223,7 +223,7 @@ impl<'a> Authenticator<'a> {
                 let answer = answer
                     .with_auth_bytes(token.into())
                     .with_session_lifetime_ms(i64::try_from(lifetime_ms).unwrap_or(i64::MAX));
-                let answer = at.encode(&answer)?;
+                let answer = head.encode(&answer)?;
                 Ok(match session {
                     Some(session) => Step::Done(answer, session),
                     None => Step::Answer(answer),
@@ -236,7 +236,7 @@ impl<'a> Authenticator<'a> {
                 let answer = answer
                     .with_error_code(ErrorCode::SaslAuthenticationFailed.code())
                     .with_error_message(Some(self.public(&error).into()));
-                Ok(Step::Refuse(Some(at.encode(&answer)?), error))
+                Ok(Step::Refuse(Some(head.encode(&answer)?), error))
             }
         }
     }
@@ -319,10 +319,10 @@ fn refuse_request(context: &mut Context, frame: Bytes, key: i16) -> Result<Step,
     if key != ApiKey::SaslHandshake as i16 {
         return Ok(Step::Refuse(None, error));
     }
-    let (_, at) = api::read::<SaslHandshakeRequest>(context, frame)?;
+    let (_, head) = api::read::<SaslHandshakeRequest>(context, frame)?;
     let answer =
         SaslHandshakeResponse::default().with_error_code(ErrorCode::IllegalSaslState.code());
-    Ok(Step::Refuse(Some(at.encode(&answer)?), error))
+    Ok(Step::Refuse(Some(head.encode(&answer)?), error))
 }
 
 /// SaslHandshake on a connection that is authenticated already, or at a listener without authentication.

@@ -3,16 +3,15 @@
 
 use std::sync::LazyLock;
 
-use kafka_protocol::messages::{
-    ApiKey, ApiVersionsRequest, ApiVersionsResponse,
-    api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey},
+use kafka_protocol::messages::api_versions_response::{
+    ApiVersion, FinalizedFeatureKey, SupportedFeatureKey,
 };
+use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, ApiVersionsResponse};
 
-use super::{Context, api::SERVED};
-use crate::{
-    error::ErrorCode,
-    release::{Api, Release},
-};
+use super::Context;
+use super::api::SERVED;
+use crate::error::ErrorCode;
+use crate::release::{Api, Release};
 
 /// One request, with the versions that a release advertises.
 #[derive(Debug)]

@@ -1,6 +1,9 @@
 //! A host in a temporary directory, a client that says which versions it speaks, and what is made in clusters.
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use brokerage_broker::{
     Authorization, BrokerSpec, Clock, ClusterLimits, ClusterSpec, Durability, Host, HostOptions,
@@ -12,10 +15,8 @@ use brokerage_kafka_admin::{
 };
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::protocol::Request;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// A clock that stands still.
 pub struct FixedClock(pub i64);
