@@ -18,7 +18,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, ffi};
+use rusqlite::{Connection, ErrorCode, OpenFlags, PrepFlags, ToSql, ffi};
 
 use crate::backends::migrations;
 use crate::backends::queue::{AbandonOnExit, Queue};
@@ -431,7 +431,11 @@ impl<'c> Session<'c> {
             if self.prepared.len() >= PREPARED_MAX {
                 self.prepared.clear();
             }
-            let prepared = self.connection.prepare(&sqlite_sql(statement.sql))?;
+            // What stays prepared does not take the quick memory that SQLite has for what comes and goes.
+            let prepared = self.connection.prepare_with_flags(
+                &sqlite_sql(statement.sql),
+                PrepFlags::SQLITE_PREPARE_PERSISTENT,
+            )?;
             self.prepared.insert(key, prepared);
         }
         Ok(self
