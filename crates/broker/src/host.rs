@@ -33,6 +33,8 @@ use crate::spec::{ClusterSpec, LogIntervals, check_cluster_id};
 
 /// Clusters that are stopped at once when the host shuts down.
 const STOPS_AT_ONCE: usize = 32;
+/// How a folder is called that is being removed: a cluster's id, something that only this removal has, and this.
+const GONE: &str = ".gone";
 
 /// How a host is set up.
 #[derive(Clone)]
@@ -118,6 +120,10 @@ impl Host {
                 path: data_dir.clone(),
                 source,
             })?;
+        remove_gone(files.disk(), data_dir).map_err(|source| HostError::Storage {
+            path: data_dir.clone(),
+            source,
+        })?;
         let interval = options.scheduled_tasks_interval;
         let process = Process::new(options.clock.clone(), options.seed);
         let now_ms = process.now_ms();
@@ -292,7 +298,7 @@ impl Host {
         }
         let dir = self.cluster_dir(id);
         let gone = self.0.options.data_dir.join(format!(
-            "{id}.{}.gone",
+            "{id}.{}{GONE}",
             self.0.shared.process.uuid().simple()
         ));
         let disk = self.0.shared.files.disk().clone();
@@ -426,10 +432,29 @@ fn remove_dir(disk: &Disk, dir: &Path, gone: &Path) -> io::Result<()> {
     }
     dir.parent()
         .map_or(Ok(()), |parent| disk.sync_dir(parent))?;
-    match std::fs::symlink_metadata(gone)?.is_dir() {
-        true => disk.remove_dir_all(gone),
-        false => disk.remove_file(gone),
+    remove_whole(disk, gone)
+}
+
+fn remove_whole(disk: &Disk, path: &Path) -> io::Result<()> {
+    match std::fs::symlink_metadata(path)?.is_dir() {
+        true => disk.remove_dir_all(path),
+        false => disk.remove_file(path),
     }
+}
+
+/// Removes what is left of clusters in whose removal the process ended.
+fn remove_gone(disk: &Disk, data_dir: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(data_dir)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let id = name
+            .strip_suffix(GONE)
+            .and_then(|name| name.rsplit_once('.'));
+        if id.is_some_and(|(id, _)| check_cluster_id(id).is_ok()) {
+            remove_whole(disk, &entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Runs the scheduled tasks of all clusters, one cluster after the other, on a blocking thread.

@@ -146,11 +146,20 @@ impl Control {
         let topics = list.await;
         let topics = topics.map_err(|failure| refusal(failure, About::Topics))?;
         let of = instance.id;
+        let listed = of.clone();
         let records = self
-            .read("topic_list", move |tx| Ok(topic_record_list(tx, &of)?))
+            .read("topic_list", move |tx| Ok(topic_record_list(tx, &listed)?))
             .await?;
         let mut records: BTreeMap<String, TopicRecord> =
             records.into_iter().map(|r| (r.name.clone(), r)).collect();
+        let nameless = topics.iter().filter(|listed| {
+            let record = records.get(&listed.topic.name);
+            record.is_some_and(|record| record.kafka_id.is_none())
+        });
+        let seen: BTreeMap<String, String> = nameless
+            .filter_map(|listed| Some((listed.topic.name.clone(), listed.kafka_id.clone()?)))
+            .collect();
+        self.topic_records_identify(of, seen).await?;
         Ok(topics
             .into_iter()
             .map(|Listed { topic, kafka_id }| TopicView {
@@ -161,6 +170,30 @@ impl Control {
                 topic,
             })
             .collect())
+    }
+
+    /// Notes Kafka's ids, by topic, in the records that have none: those of versions that did not know them. From when
+    /// such a topic is first seen, another one of its name is another topic.
+    async fn topic_records_identify(
+        &self,
+        of: InstanceId,
+        seen: BTreeMap<String, String>,
+    ) -> Result<()> {
+        if seen.is_empty() {
+            return Ok(());
+        }
+        self.write("topic_records_identify", move |tx| {
+            for mut record in topic_record_list(tx, &of)? {
+                if record.kafka_id.is_none()
+                    && let Some(kafka_id) = seen.get(&record.name)
+                {
+                    record.kafka_id = Some(kafka_id.clone());
+                    topic_record_put(tx, &of, &record)?;
+                }
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Deletes a topic of an instance of the caller's.

@@ -490,6 +490,22 @@ async fn a_dropped_cluster_leaves_nothing_and_a_deleted_topic_starts_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_that_was_cut_off_is_ended_at_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let of = |name: &str| dir.path().join(name);
+    for name in ["c.0123.gone", "d.gone", ".gone", "gone"] {
+        std::fs::create_dir_all(of(name).join("t-0")).unwrap();
+    }
+    std::fs::write(of("e.4567.gone"), "not a folder").unwrap();
+    host_at(dir.path(), Durability::Process).shutdown().await;
+    let left = [("c.0123.gone", false), ("e.4567.gone", false)];
+    let others = [("d.gone", true), (".gone", true), ("gone", true)];
+    for (name, is_left) in left.into_iter().chain(others) {
+        assert_eq!(of(name).exists(), is_left, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_idle_clusters_open_quickly_and_hold_no_files() {
     let dir = tempfile::tempdir().unwrap();
     let host = host_at(dir.path(), Durability::Process);

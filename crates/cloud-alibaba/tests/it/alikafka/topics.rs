@@ -2,7 +2,9 @@
 
 use brokerage_domain::id::InstanceId;
 use brokerage_kafka_admin::{AlterConfig, ConfigChange, ConfigResource, NewTopic};
-use brokerage_testkit::Plane;
+use brokerage_store::topic::{topic_record_list, topic_record_put};
+use brokerage_store::{Store, StoreError};
+use brokerage_testkit::{Plane, PlaneOptions};
 use serde_json::{Value, json};
 
 use super::{EXAMPLE, bought, call, done, refused, running, shown, started, with};
@@ -585,7 +587,22 @@ async fn what_is_refused_of_a_topic_is_told_in_one_sentence() {
 /// What is noted of a topic goes with it, also when a Kafka client deletes it and makes another of its name.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_made_anew_by_a_kafka_client_shows_nothing_of_the_old_one() {
-    let plane = Plane::sandbox().await;
+    check_made_anew(false).await;
+}
+
+/// Records of versions that did not note Kafka's ids get them when their topics are first seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_without_an_id_is_of_the_topic_that_is_there_when_it_is_first_seen() {
+    check_made_anew(true).await;
+}
+
+async fn check_made_anew(is_of_an_older_version: bool) {
+    let store = Store::open_sqlite_in_memory().expect("a store");
+    let plane = Plane::start(PlaneOptions {
+        store: Some(store.clone()),
+        ..PlaneOptions::default()
+    })
+    .await;
     let id = running(&plane).await;
     let topic = [
         ("InstanceId", id.as_str()),
@@ -595,6 +612,17 @@ async fn a_topic_made_anew_by_a_kafka_client_shows_nothing_of_the_old_one() {
         ("Tag.1.Value", "a"),
     ];
     done(&plane, "CreateTopic", &topic).await;
+    if is_of_an_older_version {
+        let of = InstanceId::new(id.as_str());
+        let forget = store.write("older_version", move |tx| {
+            for mut record in topic_record_list(tx, &of)? {
+                record.kafka_id = None;
+                topic_record_put(tx, &of, &record)?;
+            }
+            Ok::<_, StoreError>(())
+        });
+        forget.await.expect("forgotten");
+    }
     let shown = async || {
         let answer = listed(&plane, &id, &[]).await;
         let topic = &answer["TopicList"]["TopicVO"][0];
@@ -603,8 +631,8 @@ async fn a_topic_made_anew_by_a_kafka_client_shows_nothing_of_the_old_one() {
     let team = json!([{ "Key": "team", "Value": "a" }]);
     assert_eq!(shown().await, (json!("the first"), team));
     let mut kafka = plane.kafka(&id).await;
-    kafka.topic_delete("orders").await.unwrap();
-    kafka.topic_create(&by_kafka("orders")).await.unwrap();
+    kafka.topic_delete("orders").await.expect("deleted");
+    kafka.topic_create(&by_kafka("orders")).await.expect("made");
     assert_eq!(shown().await, (json!(""), json!([])));
     done(
         &plane,
