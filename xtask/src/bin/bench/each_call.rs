@@ -162,31 +162,43 @@ fn service(
             Mode::Read => settings.looks,
             Mode::Write => settings.changes,
         };
-        let mut players = vec![(own, prepared(runtime, own, operation)?)];
-        if let Some(peer) = peer
-            && let Ok(player) = prepared(runtime, peer, operation)
-        {
-            players.push((peer, player));
-        }
-        let mut times = [Vec::with_capacity(count), Vec::with_capacity(count)];
+        let mut player = prepared(runtime, own, operation)?;
+        let mut beside =
+            peer.and_then(|peer| Some((peer, prepared(runtime, peer, operation).ok()?)));
+        let (mut times, mut peer_times) = (Vec::with_capacity(count), Vec::with_capacity(count));
         for number in 0..count {
-            for ((door, player), times) in players.iter_mut().zip(&mut times) {
-                let door = *door;
-                // What changes something cannot be done again to the same.
-                if operation.row.mode == Mode::Write && number > 0 {
-                    *player = prepared(runtime, door, operation)?;
+            times.push(once(runtime, own, &mut player, operation, number)?);
+            if let Some((peer, player)) = &mut beside {
+                let peer = *peer;
+                match once(runtime, peer, player, operation, number) {
+                    Ok(took) => peer_times.push(took),
+                    // It is of a time before the operation.
+                    Err(_) if number == 0 => beside = None,
+                    Err(error) => return Err(error.context("the peer")),
                 }
-                times.push(door.timed(player, operation)?);
             }
         }
-        let [mut own, mut peer] = times;
         all.push(Measured {
             operation,
-            median: median_of(&mut own, Ord::cmp).context("no call")?,
-            peer: median_of(&mut peer, Ord::cmp),
+            median: median_of(&mut times, Ord::cmp).context("no call")?,
+            peer: median_of(&mut peer_times, Ord::cmp),
         });
     }
     Ok(all)
+}
+
+/// Makes the sample's call once more. What changes something cannot be done again to the same.
+fn once<'d>(
+    runtime: &Runtime,
+    door: &'d Behind,
+    player: &mut Player<'d, Behind>,
+    operation: Operation,
+    number: usize,
+) -> Result<Duration> {
+    if operation.row.mode == Mode::Write && number > 0 {
+        *player = prepared(runtime, door, operation)?;
+    }
+    door.timed(player, operation)
 }
 
 fn prepared<'d>(
