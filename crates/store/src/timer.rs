@@ -9,6 +9,8 @@ use crate::tx::Tx;
 
 /// Timers that one call of [`timer_due`] gives at most.
 pub const TIMERS_DUE_MAX: u32 = 200;
+/// Looks of one call: so many rows that cannot be read keep nobody's timer from firing.
+const LOOKS_MAX: u32 = 50;
 
 crate::statements! {
     /// Sets a timer, or moves the one that is there.
@@ -17,7 +19,7 @@ crate::statements! {
     /// Clears a timer.
     pub CLEAR = "DELETE FROM timer WHERE kind = $1 AND subject = $2";
     /// What is due, in order.
-    pub SELECT_DUE = sql![Timer::SELECT, " WHERE due_at_us <= $1 ORDER BY due_at_us, kind, subject LIMIT CAST($2 AS BIGINT)"];
+    pub SELECT_DUE = sql![Timer::SELECT, " WHERE due_at_us <= $1 ORDER BY due_at_us, kind, subject LIMIT CAST($2 AS BIGINT) OFFSET CAST($3 AS BIGINT)"];
     /// Takes a timer that is still due as it was seen.
     pub TAKE = "DELETE FROM timer WHERE kind = $1 AND subject = $2 AND due_at_us = $3 AND failures = $4";
     /// When the next is due.
@@ -87,12 +89,20 @@ pub fn timer_clear(tx: &mut dyn Tx, kind: &str, subject: &str) -> Result<(), Sto
 /// # Errors
 /// As [`Tx::query`].
 pub fn timer_due(tx: &mut dyn Tx, now: Moment) -> Result<Vec<Timer>, StoreError> {
-    let due = tx.query(&SELECT_DUE, params![now.micros(), TIMERS_DUE_MAX])?;
-    let readable = due.iter().filter_map(|row| {
-        let logged = |error: &StoreError| tracing::error!(%error, "a timer cannot be read");
-        Timer::read(row).inspect_err(logged).ok()
-    });
-    Ok(readable.collect())
+    let logged = |error: &StoreError| tracing::error!(%error, "a timer cannot be read");
+    let mut readable: Vec<Timer> = Vec::new();
+    for look in 0..LOOKS_MAX {
+        let values = params![now.micros(), TIMERS_DUE_MAX, look * TIMERS_DUE_MAX];
+        let due = tx.query(&SELECT_DUE, values)?;
+        let timers = due.iter().map(Timer::read);
+        readable.extend(timers.filter_map(|timer| timer.inspect_err(logged).ok()));
+        // Rows that cannot be read stay where they are, before the others.
+        if due.len() < TIMERS_DUE_MAX as usize || readable.len() >= TIMERS_DUE_MAX as usize {
+            break;
+        }
+    }
+    readable.truncate(TIMERS_DUE_MAX as usize);
+    Ok(readable)
 }
 
 /// Takes a timer that is still due as it was seen; `false` when it is not. What it is about is to be done in the same

@@ -17,6 +17,14 @@ pub fn instance_id(serial: u64, prepaid: bool) -> InstanceId {
     ))
 }
 
+/// Whether a text has the form of an instance id, also of one that is not there any more.
+pub fn is_instance_id(text: &str) -> bool {
+    let rest = text.strip_prefix("alikafka_");
+    rest.is_some_and(|rest| {
+        !rest.is_empty() && rest.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+    })
+}
+
 /// The order id of a serial number: digits. BSS answers some of them as integers, and JSON readers keep those exact
 /// up to 2^53, far beyond serial numbers.
 pub fn order_id(serial: u64) -> OrderId {

@@ -32,7 +32,8 @@ mod sql {
         pub ORDER_PAYMENT = "UPDATE orders SET payment = $2 WHERE id = $1";
         pub TOPIC = "UPDATE topic SET attributes = $2 WHERE name = $1";
         pub POLICY = "UPDATE access_key SET policy = $2 WHERE id = $1";
-        pub TIMER_OF_NO_TEXT = "INSERT INTO timer (kind, subject, due_at_us) VALUES ('cancel_unstarted', x'00ff', 0)";
+        pub TIMER_OF_NO_TEXT = "WITH RECURSIVE number (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM number WHERE i < 250) \
+            INSERT INTO timer (kind, subject, due_at_us) SELECT 'cancel_unstarted', CAST('x' || i AS BLOB), 0 FROM number";
     }
 }
 

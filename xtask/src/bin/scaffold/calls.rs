@@ -8,13 +8,16 @@ use serde_json::Value;
 
 /// What the parameter of an instance is called, in any case of its letters.
 const INSTANCE: &str = "InstanceId";
+/// What the parameter of the region is called, likewise.
+const REGION: &str = "RegionId";
 
 /// The first version of an operation's calls: one with the parameters that are required.
 pub fn file(dialect: &str, of_model: &ModelOperation) -> String {
     let required: Vec<&Field> = of_model
         .request
         .iter()
-        .filter(|field| field.required)
+        // The client names the region of a call itself.
+        .filter(|field| field.required && !field.name.eq_ignore_ascii_case(REGION))
         .collect();
     let names_instance = required
         .iter()

@@ -4,6 +4,7 @@ use brokerage_control::instance::Edit;
 use brokerage_domain::id::InstanceId;
 use brokerage_wire::fault::{CallError, missing};
 use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
+use brokerage_wire::params::given;
 use serde::Deserialize;
 
 use crate::alikafka::fault::field;
@@ -37,14 +38,22 @@ impl Operation for EnableAutoTopicCreation {
             return Err(field("PartitionNum", "not from 1 to 360"));
         }
         let mut edit = Edit::default();
-        match (request.operate.as_deref(), request.update_partition) {
-            (Some("enable"), None | Some(false)) => edit.settings.auto_create_topics = Some(true),
-            (Some("disable"), None | Some(false)) => edit.settings.auto_create_topics = Some(false),
-            (Some("updatePartition"), _) | (None, Some(true)) if number.is_some() => {}
-            (Some("updatePartition"), _) | (None, Some(true)) => {
+        let updates = request.update_partition == Some(true);
+        match given(request.operate.as_ref()) {
+            Some("enable" | "disable") if updates => {
+                return Err(field(
+                    "UpdatePartition",
+                    "goes with updatePartition, or with no Operate",
+                ));
+            }
+            Some("enable") => edit.settings.auto_create_topics = Some(true),
+            Some("disable") => edit.settings.auto_create_topics = Some(false),
+            None if !updates => return Err(missing("Operate")),
+            None | Some("updatePartition") if number.is_none() => {
                 return Err(missing("PartitionNum"));
             }
-            _ => return Err(field("Operate", "not enable, disable, updatePartition")),
+            None | Some("updatePartition") => {}
+            Some(_) => return Err(field("Operate", "not enable, disable, updatePartition")),
         }
         // An instance that makes no topics has the number for when it does again.
         edit.settings.partitions = number;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alikafka::convert::{Tag, tags_from};
 use crate::alikafka::fault::field;
+use crate::alikafka::ids::is_instance_id;
 use crate::alikafka::tag_resource::{ResourceType, instance_ids, resources, tags_of};
 
 /// Tags on one page, which ends with the last tag of an instance. The token of the next page is that instance's id.
@@ -70,7 +71,8 @@ impl Operation for ListTagResources {
         let after = given(request.next_token.as_ref())
             .unwrap_or_default()
             .to_owned();
-        if after.contains(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-') {
+        // Anything else would end the list in silence: the token of an answer is an instance's id.
+        if !after.is_empty() && !is_instance_id(&after) {
             return Err(field("NextToken", "not a token of an answer"));
         }
         let carries = |tags: &BTreeMap<String, String>| {

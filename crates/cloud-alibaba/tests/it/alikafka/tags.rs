@@ -250,6 +250,9 @@ async fn a_page_of_tags_begins_behind_its_token() {
     let ones: Vec<String> = ones.map(|(id, _)| id.clone()).collect();
     let tag = [("Tag.1.Key", "k"), ("Tag.1.Value", "1")];
     assert_eq!(listed(&tag).await, ones);
-    let token = [("ResourceType", "INSTANCE"), ("NextToken", "no token")];
-    assert_eq!(refused(&plane, "ListTagResources", &token).await.1, FIELD);
+    for token in ["no token", "garbage", "-1", "1000", "alikafka_"] {
+        let token = [("ResourceType", "INSTANCE"), ("NextToken", token)];
+        let refused = refused(&plane, "ListTagResources", &token).await;
+        assert_eq!(refused.1, FIELD, "{token:?}");
+    }
 }
