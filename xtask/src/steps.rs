@@ -25,6 +25,9 @@ const GOLDEN_LIMIT: Duration = Duration::from_secs(1_200);
 /// a disk that can be watched.
 pub(crate) const TEST_FEATURES: &str = "xtask/bench,xtask/golden,brokerage-broker/trace";
 
+/// The test that needs Apache Kafka, which has a step of its own.
+const APACHE_TEST: &str = "apache_kafka_keeps";
+
 /// What a step works with.
 #[derive(Debug)]
 pub(crate) struct Run {
@@ -318,6 +321,7 @@ fn rust(run: &Run) -> Result<Outcome> {
     let ended = Program::new("cargo", CARGO_LIMIT, run.workspace.log("rust")?)
         .args(["test", "--workspace", "--no-fail-fast"])
         .args(["--features", TEST_FEATURES])
+        .args(["--", "--skip", APACHE_TEST])
         .folder(run.workspace.root())
         .run()?;
     let mut counts = Counts::of_cargo_test(&ended.output);
@@ -346,7 +350,7 @@ fn engine_apache(run: &Run) -> Result<Outcome> {
     // As the workspace is tested: nothing is built anew.
     let ended = Program::new("cargo", CARGO_LIMIT, run.workspace.log("engine-apache")?)
         .args(["test", "--workspace", "--features", TEST_FEATURES])
-        .args(["--test", "it", "--", "--ignored", "apache_kafka_keeps"])
+        .args(["--test", "it", "--", "--ignored", APACHE_TEST])
         .env("KAFKA_LIBS", libs)
         .folder(run.workspace.root())
         .run()?;
