@@ -14,7 +14,7 @@ use crate::list::{
 use crate::params;
 use crate::table::{Record, sql, table};
 use crate::tx::Tx;
-use crate::value::Row;
+use crate::value::{Row, Value};
 
 /// Instances on one page of a scan.
 pub const INSTANCE_PAGE: u32 = 1_000;
@@ -49,8 +49,18 @@ crate::statements! {
                        ORDER BY order_line LIMIT CAST($2 AS BIGINT)"];
     SELECT_TAGGED_PAGE = sql![Instance::SELECT, " WHERE account_id = $1 AND profile = $2 \
                           AND id > $3 AND phase <> 'gone' AND tags <> '{}' ORDER BY id LIMIT CAST($4 AS BIGINT)"];
-    SELECT_LISTED = sql![Instance::SELECT, " WHERE account_id = $1 AND profile = $2 AND list = $3 \
-                     AND listed = 1 AND list_key >= $4 ORDER BY list_key, id LIMIT CAST($5 AS BIGINT) OFFSET CAST($6 AS BIGINT)"];
+    /// Keys are found in the index alone: SQLite would look up each row that an offset skips.
+    SELECT_LISTED = sql![Instance::SELECT, " WHERE id IN (SELECT id FROM instance WHERE account_id = $1 AND profile = $2 \
+                     AND list = $3 AND listed = 1 AND list_key >= $4 ORDER BY list_key, id LIMIT CAST($5 AS BIGINT) \
+                     OFFSET CAST($6 AS BIGINT)) ORDER BY list_key, id"];
+    /// The same, counted from the end of a block.
+    SELECT_LISTED_BACK = sql![Instance::SELECT, " WHERE id IN (SELECT id FROM instance WHERE account_id = $1 AND profile = $2 \
+                          AND list = $3 AND listed = 1 AND list_key < $4 ORDER BY list_key DESC, id DESC \
+                          LIMIT CAST($5 AS BIGINT) OFFSET CAST($6 AS BIGINT)) ORDER BY list_key, id"];
+    /// The same, counted from the end of the list.
+    SELECT_LISTED_LAST = sql![Instance::SELECT, " WHERE id IN (SELECT id FROM instance WHERE account_id = $1 AND profile = $2 \
+                          AND list = $3 AND listed = 1 ORDER BY list_key DESC, id DESC \
+                          LIMIT CAST($4 AS BIGINT) OFFSET CAST($5 AS BIGINT)) ORDER BY list_key, id"];
     SELECT_LISTED_AFTER = sql![Instance::SELECT, " WHERE account_id = $1 AND profile = $2 AND list = $3 \
                            AND listed = 1 AND (list_key, id) > ($4, $5) ORDER BY list_key, id LIMIT CAST($6 AS BIGINT)"];
     UNLIST = "UPDATE instance SET listed = 0 WHERE id = $1 AND listed = 1 AND listing IN ($2, $3, $4) \
@@ -306,9 +316,22 @@ pub fn instance_list_page(
     let Some((block, within)) = find(&blocks, offset) else {
         return Ok((Vec::new(), total));
     };
-    let limit = limit.min(INSTANCE_PAGE);
-    let values = params![account.as_str(), profile, list, &block.first, limit, within];
-    let rows = tx.query(&SELECT_LISTED, values)?;
+    let limit = (total - offset.max(0)).min(limit.min(INSTANCE_PAGE).into());
+    // A page in the second half of its block is read from the block's end.
+    let behind = block.entries - within - limit;
+    let is_back = (0..within).contains(&behind);
+    let skipped = if is_back { behind } else { within };
+    let next = blocks.iter().find(|next| next.first > block.first);
+    let of = [account.as_str(), profile, list].map(Value::from);
+    let (statement, key) = match (is_back, next) {
+        (false, _) => (&SELECT_LISTED, Some(&block.first)),
+        (true, Some(next)) => (&SELECT_LISTED_BACK, Some(&next.first)),
+        (true, None) => (&SELECT_LISTED_LAST, None),
+    };
+    let mut values = of.to_vec();
+    values.extend(key.map(Value::from));
+    values.extend([limit, skipped].map(Value::from));
+    let rows = tx.query(statement, &values)?;
     Ok((Instance::read_all(&rows)?, total))
 }
 

@@ -390,10 +390,10 @@ fn copy(like: &Instance, order: &Order, account: &AccountId, number: u64) -> (In
     const SPREAD: u64 = 1_000_000_007;
     let letters = base36(number.wrapping_mul(SPREAD) % 2_821_109_907_456, 8);
     let owner: String = account.as_str().chars().take(2).collect();
-    let id = format!(
-        "{}{owner}{letters}",
-        &like.id.as_str()[..like.id.as_str().len().min(7)]
-    );
+    // In the form that the vendor gives its ids: all but the last letters of one.
+    let form = like.id.as_str();
+    let begin = form.rfind('-').map_or(0, |dash| dash + 1);
+    let id = format!("{}{owner}{letters}", &form[..begin]);
     let earlier = i64::try_from(number).unwrap_or_default() + 1;
     let created_at: Moment = like.created_at.plus_seconds(-earlier);
     let mut order = order.clone();
