@@ -14,7 +14,7 @@ use crate::tx::Tx;
 use crate::value::{Row, Value};
 
 /// Entries of a block before it is divided.
-pub const BLOCK_ENTRIES_MAX: i64 = 4_096;
+pub const BLOCK_ENTRIES_MAX: i64 = 2_048;
 /// Entries of two neighbours that become one block when entries leave them.
 const MERGED_ENTRIES_MAX: i64 = BLOCK_ENTRIES_MAX / 4;
 /// Searches for the block of a key, before the caller gets an error and tries again.

@@ -33,7 +33,7 @@ on_every_backend!(
 );
 
 /// More than two blocks hold.
-const MANY: u64 = 2_600;
+const MANY: u64 = 5_200;
 const REGION: &str = "ap-guangzhou";
 
 static PLAN: LazyLock<Plan> = LazyLock::new(|| {
@@ -208,12 +208,12 @@ async fn newest_first_and_available_lists_are_kept_as_well(store: Store) {
 }
 
 async fn lists_are_exact_however_many_write(store: Store) {
-    insert(&store, Listing::ById, 0..900).await;
+    insert(&store, Listing::ById, 0..1_900).await;
     let store = Arc::new(store);
     let writers = (0..6_u64).map(|writer| {
         let store = Arc::clone(&store);
         tokio::spawn(async move {
-            let own = 1_000 + writer * 1_000;
+            let own = 2_000 + writer * 1_000;
             for number in own..own + 100 {
                 insert(&store, Listing::ById, number..number + 1).await;
                 if number % 2 == 0 {
@@ -226,10 +226,10 @@ async fn lists_are_exact_however_many_write(store: Store) {
         writer.await.unwrap();
     }
     let stay = (0..6_u64).flat_map(|writer| {
-        let own = 1_000 + writer * 1_000;
+        let own = 2_000 + writer * 1_000;
         (own..own + 100).filter(|number| number % 2 == 1)
     });
-    check(&store, REGION, &by_id((0..900).chain(stay))).await;
+    check(&store, REGION, &by_id((0..1_900).chain(stay))).await;
 }
 
 async fn what_was_listed_otherwise_is_listed_anew(store: Store) {
@@ -447,12 +447,12 @@ async fn filtered_orders_are_those_of_a_sorted_list(store: Store) {
 }
 
 async fn orders_are_counted_by_class_however_many_write(store: Store) {
-    insert_orders(&store, 0..1_000).await;
+    insert_orders(&store, 0..1_900).await;
     let store = Arc::new(store);
     let writers = (0..6).map(|writer| {
         let store = Arc::clone(&store);
         tokio::spawn(async move {
-            for number in (1_000 + writer * 50)..(1_050 + writer * 50) {
+            for number in (1_900 + writer * 50)..(1_950 + writer * 50) {
                 insert_orders(&store, number..number + 1).await;
                 // Both lines at once: one of the two is the last.
                 let ends = [0, 1].map(|line| {
@@ -470,7 +470,7 @@ async fn orders_are_counted_by_class_however_many_write(store: Store) {
     for writer in writers.collect::<Vec<_>>() {
         writer.await.unwrap();
     }
-    let given_back = (1_000..1_300).map(|number| {
+    let given_back = (1_900..2_200).map(|number| {
         let mut order = mixed_order(number);
         let lines = order.lines.iter_mut();
         lines.for_each(|line| line.state = LineState::Failed);
@@ -478,7 +478,7 @@ async fn orders_are_counted_by_class_however_many_write(store: Store) {
     });
     check_orders(
         &store,
-        (0..1_000).map(mixed_order).chain(given_back).collect(),
+        (0..1_900).map(mixed_order).chain(given_back).collect(),
     )
     .await;
 }
