@@ -9,7 +9,8 @@ use thiserror::Error;
 
 use crate::error::StoreError;
 use crate::list::{
-    Block, Classes, Division, Entries, List, find, list_add, list_blocks, list_remove, total,
+    Block, Classes, Division, Entries, List, behind, find, list_add, list_blocks, list_remove,
+    total,
 };
 use crate::params;
 use crate::table::{Record, sql, table};
@@ -317,18 +318,13 @@ pub fn instance_list_page(
         return Ok((Vec::new(), total));
     };
     let limit = (total - offset.max(0)).min(limit.min(INSTANCE_PAGE).into());
-    // A page in the second half of its block is read from the block's end.
-    let behind = block.entries - within - limit;
-    let is_back = (0..within).contains(&behind);
-    let skipped = if is_back { behind } else { within };
     let next = blocks.iter().find(|next| next.first > block.first);
-    let of = [account.as_str(), profile, list].map(Value::from);
-    let (statement, key) = match (is_back, next) {
-        (false, _) => (&SELECT_LISTED, Some(&block.first)),
-        (true, Some(next)) => (&SELECT_LISTED_BACK, Some(&next.first)),
-        (true, None) => (&SELECT_LISTED_LAST, None),
+    let (statement, key, skipped) = match (behind(block, within, limit), next) {
+        (None, _) => (&SELECT_LISTED, Some(&block.first), within),
+        (Some(behind), Some(next)) => (&SELECT_LISTED_BACK, Some(&next.first), behind),
+        (Some(behind), None) => (&SELECT_LISTED_LAST, None, behind),
     };
-    let mut values = of.to_vec();
+    let mut values = params![account.as_str(), profile, list].to_vec();
     values.extend(key.map(Value::from));
     values.extend([limit, skipped].map(Value::from));
     let rows = tx.query(statement, &values)?;

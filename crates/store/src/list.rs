@@ -294,6 +294,14 @@ fn block_of(tx: &mut dyn Tx, list: List<'_>, key: &str) -> Result<Option<Block>,
     row.as_ref().map(Block::read).transpose()
 }
 
+/// How many entries of its block stand behind a page, where the page is in the second half of the block and is read from the
+/// block's end; `within` entries of the block stand before it.
+#[must_use]
+pub(crate) fn behind(block: &Counted, within: i64, limit: i64) -> Option<i64> {
+    let behind = block.entries - within - limit;
+    (0..within).contains(&behind).then_some(behind)
+}
+
 /// The blocks of a list, in order.
 ///
 /// # Errors

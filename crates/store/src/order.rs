@@ -7,8 +7,8 @@ use brokerage_domain::order::{LineState, Order, OrderLine};
 
 use crate::error::StoreError;
 use crate::list::{
-    Block, Classes, Counted, Division, Entries, List, find, list_add, list_blocks, list_classes,
-    list_reclass,
+    Block, Classes, Counted, Division, Entries, List, behind, find, list_add, list_blocks,
+    list_classes, list_reclass,
 };
 use crate::params;
 use crate::table::{Record, sql, table};
@@ -248,14 +248,12 @@ pub fn order_page(
         return Ok((Vec::new(), count.max(0)));
     };
     let limit = (count - offset.max(0)).min(limit.min(ORDER_PAGE_MAX).into());
-    // A page in the second half of its block is read from the block's end.
-    let (begin, behind) = (latest(&block.first)?, block.entries - within - limit);
-    let is_back = (0..within).contains(&behind);
+    let (begin, behind) = (latest(&block.first)?, behind(block, within, limit));
     let next = blocks.iter().find(|next| next.first > block.first);
-    let (end, skipped) = match (is_back, next) {
-        (true, Some(next)) => (latest(&next.first)?.saturating_add(1), behind),
-        (true, None) => (i64::MIN, behind),
-        (false, _) => (from.micros(), within),
+    let (end, skipped) = match (behind, next) {
+        (Some(behind), Some(next)) => (latest(&next.first)?.saturating_add(1), behind),
+        (Some(behind), None) => (i64::MIN, behind),
+        (None, _) => (from.micros(), within),
     };
     let present = list_classes(tx, of, classes)?;
     let present = (0..LIST_CLASSES).filter(|class| present.0[*class]);
@@ -269,7 +267,7 @@ pub fn order_page(
     present.resize(size, NO_CLASS);
     let mut values = params![of.account_id, of.profile, begin, end, limit, skipped].to_vec();
     values.extend(present.into_iter().map(Value::from));
-    let rows = tx.query(if is_back { back } else { forward }, &values)?;
+    let rows = tx.query(behind.map_or(forward, |_| back), &values)?;
     Ok((read_with_lines(tx, &rows)?, count))
 }
 

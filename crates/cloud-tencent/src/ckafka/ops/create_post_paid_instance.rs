@@ -32,7 +32,7 @@ pub struct Request {
     instance_type: Option<i64>,
     msg_retention_time: Option<i64>,
     /// Accepted without effect: there is one cluster of hosts, this one.
-    #[expect(dead_code, reason = "stands in ignored-parameters.txt")]
+    #[expect(dead_code, reason = "stands under [ignored] in its calls")]
     cluster_id: Option<Ignored<i64>>,
     kafka_version: Option<String>,
     specifications_type: Option<String>,
@@ -51,7 +51,7 @@ pub struct Request {
     #[serde(rename = "CustomSSLCertId")]
     custom_ssl_cert_id: Option<String>,
     /// Accepted without effect: storage here grows no further than was bought.
-    #[expect(dead_code, reason = "stands in ignored-parameters.txt")]
+    #[expect(dead_code, reason = "stands under [ignored] in its calls")]
     store_quantity_type: Option<Ignored<i64>>,
 }
 

@@ -27,7 +27,7 @@ pub struct DescribeCkafkaZone;
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
     /// Accepted without effect: there are no dedicated clusters.
-    #[expect(dead_code, reason = "stands in ignored-parameters.txt")]
+    #[expect(dead_code, reason = "stands under [ignored] in its calls")]
     cdc_id: Option<Ignored<String>>,
 }
 

@@ -18,10 +18,10 @@ pub struct Request {
     offset: Option<i64>,
     limit: Option<i64>,
     /// Accepted without effect: one product is sold.
-    #[expect(dead_code, reason = "stands in ignored-parameters.txt")]
+    #[expect(dead_code, reason = "stands under [ignored] in its calls")]
     business: Option<Ignored<String>>,
     /// Accepted without effect: there are no dedicated clusters.
-    #[expect(dead_code, reason = "stands in ignored-parameters.txt")]
+    #[expect(dead_code, reason = "stands under [ignored] in its calls")]
     cdc_id: Option<Ignored<String>>,
 }
 

@@ -35,7 +35,7 @@ pub struct Request {
     zone_ids: Option<Vec<i64>>,
     category_action: Option<String>,
     /// Accepted without effect: the vendor's page calls it unneeded.
-    #[expect(dead_code, reason = "stands in ignored-parameters.txt")]
+    #[expect(dead_code, reason = "stands under [ignored] in its calls")]
     bill_type: Option<Ignored<String>>,
     public_network_param: Option<PublicParam>,
     instance_id: Option<String>,

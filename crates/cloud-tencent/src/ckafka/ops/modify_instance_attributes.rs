@@ -44,14 +44,14 @@ pub struct Request {
     rebalance_time: Option<i64>,
     public_network: Option<i64>,
     /// Accepted without effect: disks here do not grow by themselves.
-    #[expect(dead_code, reason = "stands in ignored-parameters.txt")]
+    #[expect(dead_code, reason = "stands under [ignored] in its calls")]
     dynamic_disk_config: Option<DynamicDisk>,
     max_message_byte: Option<i64>,
     unclean_leader_election_enable: Option<i64>,
     delete_protection_enable: Option<i64>,
     retention_bytes: Option<i64>,
     /// Accepted without effect: it concerns the vendor's console.
-    #[expect(dead_code, reason = "stands in ignored-parameters.txt")]
+    #[expect(dead_code, reason = "stands under [ignored] in its calls")]
     admin_security: Option<Ignored<bool>>,
     transactional_id_expiration_ms: Option<i64>,
 }
@@ -76,7 +76,7 @@ struct DynamicRetention {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-#[expect(dead_code, reason = "stands in ignored-parameters.txt")]
+#[expect(dead_code, reason = "stands under [ignored] in its calls")]
 struct DynamicDisk {
     enable: Option<Ignored<i64>>,
     step_forward_percentage: Option<Ignored<i64>>,
