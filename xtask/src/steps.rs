@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use crate::counts::Counts;
 use crate::fmt::fmt_run;
 use crate::kill::{Kills, kill_run};
-use crate::program::Program;
+use crate::program::{Ended, Program};
 use crate::tools::{Install, kafka_server_libs};
 use crate::workspace::Workspace;
 use crate::{benchmarks, conformance, ecosystem, suites, tidy};
@@ -27,6 +27,10 @@ pub(crate) const TEST_FEATURES: &str = "xtask/bench,xtask/golden,brokerage-broke
 
 /// The test that needs Apache Kafka, which has a step of its own.
 const APACHE_TEST: &str = "apache_kafka_keeps";
+/// The line of a panic, and what it says in the next ones.
+const PANIC_LINES: usize = 3;
+/// Lines that say why a test run failed, at most.
+const REASON_LINES_MAX: usize = 120;
 
 /// What a step works with.
 #[derive(Debug)]
@@ -324,21 +328,30 @@ fn rust(run: &Run) -> Result<Outcome> {
         .args(["--", "--skip", APACHE_TEST])
         .folder(run.workspace.root())
         .run()?;
+    Ok(Outcome::Counted(cargo_test_counts(&ended)))
+}
+
+/// What `cargo test` counted; of one that failed, the lines that say why are printed.
+fn cargo_test_counts(ended: &Ended) -> Counts {
     let mut counts = Counts::of_cargo_test(&ended.output);
-    if !ended.success {
-        let failed = |line: &&str| {
-            line.ends_with("FAILED") || line.contains("panicked at") || line.starts_with("error")
-        };
-        ended
-            .output
-            .lines()
-            .filter(failed)
-            .take(60)
-            .for_each(|line| println!("    {line}"));
-        // It did not build, or died before it counted.
-        counts.failed = counts.failed.max(1);
+    if ended.success {
+        return counts;
     }
-    Ok(Outcome::Counted(counts))
+    let mut of_panic = 0;
+    let is_reason = |line: &&str| {
+        of_panic = match line.contains("panicked at") {
+            true => PANIC_LINES,
+            false => of_panic.saturating_sub(1),
+        };
+        of_panic > 0 || line.ends_with("FAILED") || line.starts_with("error")
+    };
+    let reasons = ended.output.lines().filter(is_reason);
+    reasons
+        .take(REASON_LINES_MAX)
+        .for_each(|line| println!("    {line}"));
+    // It did not build, or died before it counted.
+    counts.failed = counts.failed.max(1);
+    counts
 }
 
 /// The part of the engines' suite that Apache Kafka can keep; it needs Java and the jars.
@@ -354,11 +367,7 @@ fn engine_apache(run: &Run) -> Result<Outcome> {
         .env("KAFKA_LIBS", libs)
         .folder(run.workspace.root())
         .run()?;
-    let mut counts = Counts::of_cargo_test(&ended.output);
-    if !ended.success {
-        counts.failed = counts.failed.max(1);
-    }
-    Ok(Outcome::Counted(counts))
+    Ok(Outcome::Counted(cargo_test_counts(&ended)))
 }
 
 fn golden(run: &Run) -> Result<Outcome> {

@@ -1,7 +1,7 @@
 //! Clusters of nodes as an engine.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use tokio::net::TcpStream;
 
 use crate::node::{Distribution, FEW_THREADS, JAVA, NodeSettings, node_folder_make};
+use crate::port::HeldPort;
 use crate::process::NodeProcess;
 
 /// How long a node may take to serve its listeners.
@@ -40,7 +41,9 @@ struct Cluster {
     /// By broker; those that were taken away have none.
     nodes: BTreeMap<i32, NodeProcess>,
     /// Where the controller of each node listens.
-    controller_ports: Vec<u16>,
+    controller_ports: Vec<HeldPort>,
+    /// Where brokers that were taken away will listen again.
+    _broker_ports: Vec<HeldPort>,
 }
 
 /// Apache Kafka's processes as an engine, under one folder.
@@ -85,6 +88,7 @@ impl ApacheEngine {
         let brokers = brokers_of(spec);
         let mut cluster = Cluster {
             controller_ports: free_ports(brokers.len()).map_err(EngineError::failed)?,
+            _broker_ports: broker_ports(spec, &brokers)?,
             spec: spec.clone(),
             nodes: BTreeMap::new(),
         };
@@ -103,14 +107,6 @@ impl ApacheEngine {
     fn node_start(&self, cluster: &Cluster, broker: i32) -> Result<NodeProcess, EngineError> {
         let folder = self.cluster_folder(&cluster.spec.id);
         let listener = listener_of(&cluster.spec, broker)?;
-        let taken = TcpListener::bind(listener).err();
-        match taken {
-            Some(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                return Err(EngineError::AddressTaken { address: listener });
-            }
-            Some(error) => return Err(EngineError::failed(error)),
-            None => {}
-        }
         let start = || {
             let node = u16::try_from(broker).map_err(io::Error::other)?;
             let data = folder.join(format!("data-{node}"));
@@ -118,9 +114,10 @@ impl ApacheEngine {
                 node_folder_make(&self.template(), &data, node)?;
             }
             let path = folder.join(format!("node-{node}.properties"));
+            let controllers = cluster.controller_ports.iter();
             let settings = NodeSettings {
                 node,
-                controller_ports: &cluster.controller_ports,
+                controller_ports: &controllers.map(HeldPort::port).collect::<Vec<_>>(),
                 listeners: &[(SecurityProtocol::Plaintext.name(), listener.port())],
                 data: &data,
                 more: &format!("{FEW_THREADS}{OPEN_TO_ALL}"),
@@ -419,12 +416,20 @@ fn stopped_brokers_write(folder: &Path, stopped: &BTreeSet<i32>) -> io::Result<(
     fs::write(folder.join(STOPPED_FILE), lines)
 }
 
-/// Ports that the system gave just now.
-fn free_ports(count: usize) -> io::Result<Vec<u16>> {
-    let held = (0..count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
-    let held: Vec<TcpListener> = held.collect::<io::Result<_>>()?;
-    let ports = held.iter().map(|listener| listener.local_addr());
-    ports.map(|address| Ok(address?.port())).collect()
+fn free_ports(count: usize) -> io::Result<Vec<HeldPort>> {
+    (0..count).map(|_| HeldPort::any()).collect()
+}
+
+/// The ports of brokers, unless somebody listens there.
+fn broker_ports(spec: &ClusterSpec, brokers: &BTreeSet<i32>) -> Result<Vec<HeldPort>, EngineError> {
+    let hold = |broker: &i32| {
+        let address = listener_of(spec, *broker)?;
+        HeldPort::at(address.port()).map_err(|error| match error.kind() {
+            io::ErrorKind::AddrInUse => EngineError::AddressTaken { address },
+            _ => EngineError::failed(error),
+        })
+    };
+    brokers.iter().map(hold).collect()
 }
 
 fn version_of(libs: &Path) -> io::Result<String> {

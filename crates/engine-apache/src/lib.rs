@@ -18,6 +18,7 @@
 #[cfg(feature = "engine")]
 mod engine;
 mod node;
+mod port;
 #[cfg(feature = "engine")]
 mod process;
 
@@ -26,3 +27,4 @@ pub use engine::ApacheEngine;
 pub use node::{
     CLUSTER_ID, Distribution, FAST_FLAGS, FEW_THREADS, JAVA, NodeSettings, node_folder_make,
 };
+pub use port::HeldPort;

@@ -13,7 +13,7 @@ use kafka_protocol::{messages::ApiVersionsRequest, protocol::Request};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use crate::{
-    AdminError,
+    AdminError, ErrorCode,
     error::check,
     frame::{read_answer, request_frame},
 };
@@ -22,6 +22,12 @@ use crate::{
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
 /// Largest answer that is read, in bytes (Kafka's `socket.request.max.bytes` is as much for requests).
 const ANSWER_BYTES_MAX: usize = 100 << 20;
+/// How long a connection waits in all for leaders and coordinators that are being found, until one was.
+const LEADER_TIME_MAX: Duration = Duration::from_secs(2);
+/// The first pause before a request is made again, and the longest: each is twice the last (Kafka's `retry.backoff.ms` and
+/// `retry.backoff.max.ms` are 100 and 1,000).
+const PAUSE_MIN: Duration = Duration::from_millis(10);
+const PAUSE_MAX: Duration = Duration::from_millis(160);
 /// Room that is made for an answer before its bytes have come.
 const READ_STEP_BYTES: usize = 64 << 10;
 /// Whom requests are from.
@@ -59,6 +65,8 @@ pub struct Client {
     correlation_id: i32,
     /// A request was begun and its answer not read to the end.
     is_lost: bool,
+    /// What is left of [`LEADER_TIME_MAX`].
+    leader_time_left: Duration,
 }
 
 impl std::fmt::Debug for Client {
@@ -106,6 +114,7 @@ impl Client {
             client_id: CLIENT_ID.to_owned(),
             correlation_id: 0,
             is_lost: false,
+            leader_time_left: LEADER_TIME_MAX,
         }
     }
 
@@ -152,6 +161,64 @@ impl Client {
     ) -> Result<R::Response, AdminError> {
         let version = self.version_up_to::<R>(newest)?;
         self.call_at(request, version).await
+    }
+
+    /// As [`Client::call_up_to`], and reads the answer. A broker learns of the leaders and coordinators after they were
+    /// made: while it refuses for that, the request was not served, and is made again after a pause. What is spent so
+    /// comes back when one is found: a cluster without leaders costs a connection [`LEADER_TIME_MAX`] once.
+    ///
+    /// # Errors
+    /// As [`Client::call`], and those of `read`.
+    pub(crate) async fn ask_up_to<R: Request, T>(
+        &mut self,
+        request: &R,
+        newest: i16,
+        read: impl Fn(R::Response) -> Result<T, AdminError>,
+    ) -> Result<T, AdminError> {
+        let mut pause = Duration::ZERO;
+        loop {
+            match read(self.call_up_to(request, newest).await?) {
+                Err(error) if error.code().is_some_and(is_leader_awaited) => {
+                    if !self.pause(&mut pause).await {
+                        return Err(error);
+                    }
+                }
+                read => {
+                    self.found(pause);
+                    return read;
+                }
+            }
+        }
+    }
+
+    /// The same in the newest version.
+    ///
+    /// # Errors
+    /// As [`Client::ask_up_to`].
+    pub(crate) async fn ask<R: Request, T>(
+        &mut self,
+        request: &R,
+        read: impl Fn(R::Response) -> Result<T, AdminError>,
+    ) -> Result<T, AdminError> {
+        self.ask_up_to(request, i16::MAX, read).await
+    }
+
+    /// Waits twice as long as the last time; whether there was time for it.
+    pub(crate) async fn pause(&mut self, last: &mut Duration) -> bool {
+        *last = (*last * 2).clamp(PAUSE_MIN, PAUSE_MAX);
+        let Some(left) = self.leader_time_left.checked_sub(*last) else {
+            return false;
+        };
+        self.leader_time_left = left;
+        tokio::time::sleep(*last).await;
+        true
+    }
+
+    /// What was waited for came after this last pause.
+    pub(crate) fn found(&mut self, last: Duration) {
+        if !last.is_zero() {
+            self.leader_time_left = LEADER_TIME_MAX;
+        }
     }
 
     /// The newest version of a request that both ends know, and no newer than this.
@@ -249,6 +316,18 @@ impl Client {
         self.is_lost = false;
         Ok(read)
     }
+}
+
+/// Whether a request was refused because who serves it is not found yet.
+fn is_leader_awaited(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::LeaderNotAvailable
+            | ErrorCode::NotLeaderOrFollower
+            | ErrorCode::CoordinatorLoadInProgress
+            | ErrorCode::CoordinatorNotAvailable
+            | ErrorCode::NotCoordinator
+    )
 }
 
 /// The only one of a list of answers.

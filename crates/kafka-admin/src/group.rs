@@ -3,8 +3,9 @@
 use bytes::{Buf, Bytes};
 use kafka_protocol::{
     messages::{
-        ConsumerGroupDescribeRequest, ConsumerProtocolAssignment, DeleteGroupsRequest,
-        DescribeGroupsRequest, GroupId, ListGroupsRequest,
+        ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, ConsumerProtocolAssignment,
+        DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
+        GroupId, ListGroupsRequest, ListGroupsResponse,
         consumer_group_describe_response::DescribedGroup as ConsumerGroup,
         describe_groups_response::DescribedGroup as ClassicGroup,
     },
@@ -122,8 +123,11 @@ impl Client {
     /// # Errors
     /// [`AdminError`].
     pub async fn group_list(&mut self) -> Result<Vec<ListedGroup>, AdminError> {
-        let answer = self.call(&ListGroupsRequest::default()).await?;
-        refused(answer.error_code, None)?;
+        let read = |answer: ListGroupsResponse| {
+            refused(answer.error_code, None)?;
+            Ok(answer.groups)
+        };
+        let listed = self.ask(&ListGroupsRequest::default(), read).await?;
         let group =
             |group: kafka_protocol::messages::list_groups_response::ListedGroup| ListedGroup {
                 id: group.group_id.to_string(),
@@ -131,7 +135,7 @@ impl Client {
                 state: group.group_state.to_string(),
                 kind: group.group_type.to_string(),
             };
-        let mut groups: Vec<ListedGroup> = answer.groups.into_iter().map(group).collect();
+        let mut groups: Vec<ListedGroup> = listed.into_iter().map(group).collect();
         groups.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(groups)
     }
@@ -143,24 +147,24 @@ impl Client {
     /// [`AdminError`].
     pub async fn group_describe(&mut self, id: &str) -> Result<Group, AdminError> {
         let request = ConsumerGroupDescribeRequest::default().with_group_ids(vec![group_id(id)]);
-        match self.call(&request).await {
-            Ok(answer) => {
-                let group = only(ConsumerGroupDescribeRequest::KEY, answer.groups)?;
-                match refused(group.error_code, group.error_message.as_deref()) {
-                    Ok(()) => return Ok(consumer(group)),
-                    // It speaks the classic protocol, or is not there.
-                    Err(error) if error.code() == Some(ErrorCode::GroupIdNotFound) => {}
-                    Err(error) => return Err(error),
-                }
-            }
+        let read = |answer: ConsumerGroupDescribeResponse| {
+            let group = only(ConsumerGroupDescribeRequest::KEY, answer.groups)?;
+            refused(group.error_code, group.error_message.as_deref())?;
+            Ok(consumer(group))
+        };
+        match self.ask(&request, read).await {
             Err(AdminError::Unsupported { .. }) => {}
-            Err(error) => return Err(error),
+            // It speaks the classic protocol, or is not there.
+            Err(error) if error.code() == Some(ErrorCode::GroupIdNotFound) => {}
+            described => return described,
         }
         let request = DescribeGroupsRequest::default().with_groups(vec![group_id(id)]);
-        let answer = self.call(&request).await?;
-        let group = only(DescribeGroupsRequest::KEY, answer.groups)?;
-        refused(group.error_code, group.error_message.as_deref())?;
-        Ok(classic(group))
+        let read = |answer: DescribeGroupsResponse| {
+            let group = only(DescribeGroupsRequest::KEY, answer.groups)?;
+            refused(group.error_code, group.error_message.as_deref())?;
+            Ok(classic(group))
+        };
+        self.ask(&request, read).await
     }
 
     /// Forgets a group and its offsets.
@@ -169,8 +173,10 @@ impl Client {
     /// [`AdminError`]; GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP while it has members.
     pub async fn group_delete(&mut self, id: &str) -> Result<(), AdminError> {
         let request = DeleteGroupsRequest::default().with_groups_names(vec![group_id(id)]);
-        let answer = self.call(&request).await?;
-        let gone = only(DeleteGroupsRequest::KEY, answer.results)?;
-        refused(gone.error_code, None)
+        let read = |answer: DeleteGroupsResponse| {
+            let gone = only(DeleteGroupsRequest::KEY, answer.results)?;
+            refused(gone.error_code, None)
+        };
+        self.ask(&request, read).await
     }
 }

@@ -2,8 +2,9 @@
 
 use kafka_protocol::{
     messages::{
-        BrokerId, DeleteRecordsRequest, ListOffsetsRequest, OffsetCommitRequest,
-        OffsetDeleteRequest, OffsetFetchRequest,
+        BrokerId, DeleteRecordsRequest, DeleteRecordsResponse, ListOffsetsRequest,
+        ListOffsetsResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest,
+        OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse,
         delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic},
         list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic},
         offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic},
@@ -79,11 +80,13 @@ impl Client {
         let request = ListOffsetsRequest::default()
             .with_replica_id(CONSUMER_REPLICA_ID)
             .with_topics(vec![of_topic]);
-        let answer = self.call(&request).await?;
-        let found = only(ListOffsetsRequest::KEY, answer.topics)?;
-        let found = only(ListOffsetsRequest::KEY, found.partitions)?;
-        refused(found.error_code, None)?;
-        Ok((found.offset >= 0).then_some(found.offset))
+        let read = |answer: ListOffsetsResponse| {
+            let found = only(ListOffsetsRequest::KEY, answer.topics)?;
+            let found = only(ListOffsetsRequest::KEY, found.partitions)?;
+            refused(found.error_code, None)?;
+            Ok((found.offset >= 0).then_some(found.offset))
+        };
+        self.ask(&request, read).await
     }
 
     /// Deletes the records of a partition before an offset, and returns the first that is left.
@@ -105,11 +108,13 @@ impl Client {
         let request = DeleteRecordsRequest::default()
             .with_topics(vec![of_topic])
             .with_timeout_ms(TIMEOUT_MS);
-        let answer = self.call(&request).await?;
-        let gone = only(DeleteRecordsRequest::KEY, answer.topics)?;
-        let gone = only(DeleteRecordsRequest::KEY, gone.partitions)?;
-        refused(gone.error_code, None)?;
-        Ok(gone.low_watermark)
+        let read = |answer: DeleteRecordsResponse| {
+            let gone = only(DeleteRecordsRequest::KEY, answer.topics)?;
+            let gone = only(DeleteRecordsRequest::KEY, gone.partitions)?;
+            refused(gone.error_code, None)?;
+            Ok(gone.low_watermark)
+        };
+        self.ask(&request, read).await
     }
 
     /// The offsets that a group committed, by topic and partition.
@@ -125,22 +130,24 @@ impl Client {
         let request = OffsetFetchRequest::default()
             .with_group_id(group_id(group))
             .with_topics(None);
-        let answer = self.call_up_to(&request, ONE_GROUP).await?;
-        refused(answer.error_code, None)?;
-        let mut offsets = Vec::new();
-        for topic in answer.topics {
-            for partition in topic.partitions {
-                refused(partition.error_code, None)?;
-                offsets.push(PartitionOffset {
-                    topic: topic.name.to_string(),
-                    partition: partition.partition_index,
-                    offset: partition.committed_offset,
-                    metadata: partition.metadata.unwrap_or_default().to_string(),
-                });
+        let read = |answer: OffsetFetchResponse| {
+            refused(answer.error_code, None)?;
+            let mut offsets = Vec::new();
+            for topic in answer.topics {
+                for partition in topic.partitions {
+                    refused(partition.error_code, None)?;
+                    offsets.push(PartitionOffset {
+                        topic: topic.name.to_string(),
+                        partition: partition.partition_index,
+                        offset: partition.committed_offset,
+                        metadata: partition.metadata.unwrap_or_default().to_string(),
+                    });
+                }
             }
-        }
-        offsets.sort();
-        Ok(offsets)
+            offsets.sort();
+            Ok(offsets)
+        };
+        self.ask_up_to(&request, ONE_GROUP, read).await
     }
 
     /// Sets offsets of a group that has no members, as an operator; one that is not there is made.
@@ -168,9 +175,11 @@ impl Client {
             .with_group_id(group_id(group))
             .with_generation_id_or_member_epoch(NO_GENERATION)
             .with_topics(topics.collect());
-        let answer = self.call_up_to(&request, BY_NAME).await?;
-        let mut partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
-        partitions.try_for_each(|partition| refused(partition.error_code, None))
+        let read = |answer: OffsetCommitResponse| {
+            let mut partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
+            partitions.try_for_each(|partition| refused(partition.error_code, None))
+        };
+        self.ask_up_to(&request, BY_NAME, read).await
     }
 
     /// Forgets the offset of a group in one partition.
@@ -190,10 +199,12 @@ impl Client {
         let request = OffsetDeleteRequest::default()
             .with_group_id(group_id(group))
             .with_topics(vec![of_topic]);
-        let answer = self.call(&request).await?;
-        refused(answer.error_code, None)?;
-        let gone = only(OffsetDeleteRequest::KEY, answer.topics)?;
-        let gone = only(OffsetDeleteRequest::KEY, gone.partitions)?;
-        refused(gone.error_code, None)
+        let read = |answer: OffsetDeleteResponse| {
+            refused(answer.error_code, None)?;
+            let gone = only(OffsetDeleteRequest::KEY, answer.topics)?;
+            let gone = only(OffsetDeleteRequest::KEY, gone.partitions)?;
+            refused(gone.error_code, None)
+        };
+        self.ask(&request, read).await
     }
 }

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::{
     messages::{
-        BrokerId, FetchRequest, ProduceRequest,
+        BrokerId, FetchRequest, FetchResponse, ProduceRequest, ProduceResponse,
         fetch_request::{FetchPartition, FetchTopic},
         produce_request::{PartitionProduceData, TopicProduceData},
     },
@@ -106,11 +106,13 @@ impl Client {
             .with_acks(ACKS_ALL)
             .with_timeout_ms(TIMEOUT_MS)
             .with_topic_data(vec![of_topic]);
-        let answer = self.call_up_to(&request, BY_NAME).await?;
-        let appended = only(ProduceRequest::KEY, answer.responses)?;
-        let appended = only(ProduceRequest::KEY, appended.partition_responses)?;
-        refused(appended.error_code, appended.error_message.as_deref())?;
-        Ok(appended.base_offset)
+        let read = |answer: ProduceResponse| {
+            let appended = only(ProduceRequest::KEY, answer.responses)?;
+            let appended = only(ProduceRequest::KEY, appended.partition_responses)?;
+            refused(appended.error_code, appended.error_message.as_deref())?;
+            Ok(appended.base_offset)
+        };
+        self.ask_up_to(&request, BY_NAME, read).await
     }
 
     /// The records of a partition from an offset on, at most about `bytes_max` of them (a first batch that is larger is
@@ -142,11 +144,14 @@ impl Client {
             // No session is made (KIP-227).
             .with_session_epoch(-1)
             .with_topics(vec![of_topic]);
-        let answer = self.call_up_to(&request, BY_NAME).await?;
-        refused(answer.error_code, None)?;
-        let read = only(FetchRequest::KEY, answer.responses)?;
-        let read = only(FetchRequest::KEY, read.partitions)?;
-        refused(read.error_code, None)?;
+        let read = |answer: FetchResponse| {
+            refused(answer.error_code, None)?;
+            let read = only(FetchRequest::KEY, answer.responses)?;
+            let read = only(FetchRequest::KEY, read.partitions)?;
+            refused(read.error_code, None)?;
+            Ok(read)
+        };
+        let read = self.ask_up_to(&request, BY_NAME, read).await?;
         let bytes = read.records.unwrap_or_default();
         // A broker gives whole batches from the file: the first may begin before what was asked.
         let unpacking = tokio::task::spawn_blocking(move || records(bytes));

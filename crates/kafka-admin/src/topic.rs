@@ -1,6 +1,6 @@
 //! Topics and their partitions.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use kafka_protocol::{
     messages::{
@@ -153,7 +153,37 @@ impl Client {
         let answer = self.call(&request).await?;
         let made = only(CreateTopicsRequest::KEY, answer.topics)?;
         refused(made.error_code, made.error_message.as_deref())?;
+        self.leaders_wait(&new.name, new.partitions).await?;
         Ok(made.topic_id)
+    }
+
+    /// Waits until the broker knows who leads the partitions of a topic that was just made or grew: whoever asks next finds
+    /// them. One whose leaders stay away is there all the same.
+    async fn leaders_wait(&mut self, name: &str, partitions: i32) -> Result<(), AdminError> {
+        let count = usize::try_from(partitions).unwrap_or(1);
+        let is_led = |topic: Option<Topic>| {
+            topic.is_some_and(|topic| {
+                let led = topic.partitions.iter();
+                led.filter(|partition| partition.leader_id >= 0).count() >= count
+            })
+        };
+        self.topic_wait(name, is_led).await
+    }
+
+    /// Asks for a topic until it is seen so, or there is no time left for it.
+    async fn topic_wait(
+        &mut self,
+        name: &str,
+        is_so: impl Fn(Option<Topic>) -> bool,
+    ) -> Result<(), AdminError> {
+        let mut pause = Duration::ZERO;
+        while !is_so(self.topic_find(name).await?) {
+            if !self.pause(&mut pause).await {
+                return Ok(());
+            }
+        }
+        self.found(pause);
+        Ok(())
     }
 
     /// Deletes a topic and its records.
@@ -168,7 +198,8 @@ impl Client {
             .with_timeout_ms(TIMEOUT_MS);
         let answer = self.call_up_to(&request, BY_NAME).await?;
         let gone = only(DeleteTopicsRequest::KEY, answer.responses)?;
-        refused(gone.error_code, gone.error_message.as_deref())
+        refused(gone.error_code, gone.error_message.as_deref())?;
+        self.topic_wait(name, |topic| topic.is_none()).await
     }
 
     /// Gives a topic more partitions, so that it has `count`.
@@ -185,7 +216,8 @@ impl Client {
             .with_timeout_ms(TIMEOUT_MS);
         let answer = self.call(&request).await?;
         let made = only(CreatePartitionsRequest::KEY, answer.results)?;
-        refused(made.error_code, made.error_message.as_deref())
+        refused(made.error_code, made.error_message.as_deref())?;
+        self.leaders_wait(name, count).await
     }
 }
 

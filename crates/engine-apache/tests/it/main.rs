@@ -2,8 +2,9 @@
 
 #![cfg(feature = "engine")]
 
+use std::cell::RefCell;
 use std::env;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use brokerage_domain::catalog::{Catalogs, PlanRequest};
@@ -11,13 +12,13 @@ use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::listener::SecurityProtocol;
 use brokerage_engine::{ClusterSpec, Engine, Listener, conformance};
-use brokerage_engine_apache::ApacheEngine;
+use brokerage_engine_apache::{ApacheEngine, HeldPort};
 
 /// Names the folder of Apache Kafka's jars.
 const LIBS: &str = "KAFKA_LIBS";
 
 /// A cluster of one broker, which leads and coordinates everything.
-fn spec(id: &str, version: &str) -> ClusterSpec {
+fn spec(id: &str, version: &str, port: &HeldPort) -> ClusterSpec {
     let catalogs = Catalogs::embedded();
     let catalog = catalogs.get("ckafka").expect("the catalog is embedded");
     let region = catalog.regions()[0].id.clone();
@@ -28,7 +29,6 @@ fn spec(id: &str, version: &str) -> ClusterSpec {
         ..PlanRequest::default()
     };
     let plan = catalog.plan(&request).expect("defaults are sold");
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     ClusterSpec {
         id: InstanceId::new(id),
         kafka_version: version.to_owned(),
@@ -37,7 +37,7 @@ fn spec(id: &str, version: &str) -> ClusterSpec {
             security_protocol: SecurityProtocol::Plaintext,
             bind: Some(Ipv4Addr::LOCALHOST.into()),
             advertised_host: "127.0.0.1".into(),
-            port: free.local_addr().expect("it is bound").port(),
+            port: port.port(),
         }],
         limits: plan.usable,
         settings: ClusterSettings::default(),
@@ -55,7 +55,14 @@ async fn apache_kafka_keeps_what_it_can_of_the_suite() {
     };
     let engine = open().await;
     let version = engine.versions().remove(0);
-    let spec = |id: &str| spec(id, &version);
+    // To the end: what a cluster comes back to is not given to others meanwhile.
+    let ports = RefCell::new(Vec::new());
+    let spec = |id: &str| {
+        let port = HeldPort::any().expect("a free port");
+        let spec = spec(id, &version, &port);
+        ports.borrow_mut().push(port);
+        spec
+    };
     conformance::lifecycle(&engine, &spec("suite-life")).await;
     conformance::kept(&engine, &spec("suite-kept")).await;
     let reopen = async |engine: ApacheEngine| {

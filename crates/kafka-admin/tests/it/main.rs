@@ -7,3 +7,4 @@ mod bounds;
 mod internal;
 mod records;
 mod support;
+mod waiting;

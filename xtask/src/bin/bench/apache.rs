@@ -3,7 +3,6 @@
 //! start script, which is how it is run to serve.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -11,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 use brokerage_engine_apache::{
-    Distribution, FAST_FLAGS, FEW_THREADS, JAVA, NodeSettings, node_folder_make,
+    Distribution, FAST_FLAGS, FEW_THREADS, HeldPort, JAVA, NodeSettings, node_folder_make,
 };
 use rustix::process::Signal;
 use xtask::{Group, Install, Program, Workspace, kafka_server_libs};
@@ -118,7 +117,8 @@ impl ApacheKafka {
 
     /// Starts a node on a fresh copy of the template and waits for its first acknowledged record.
     fn start(&self, flags: &[&str], data: &str, more: &str) -> Result<Node> {
-        let ports = free_ports()?;
+        let held = [HeldPort::any()?, HeldPort::any()?];
+        let ports = [held[0].port(), held[1].port()];
         let settings = self.settings(data, ports, more)?;
         let log = File::create(self.folder.join(format!("{data}.log")))?;
         let folder = self.folder.join(data);
@@ -138,6 +138,7 @@ impl ApacheKafka {
             bootstrap: format!("127.0.0.1:{}", ports[0]),
             data: folder,
             acknowledged: Duration::ZERO,
+            _ports: held,
         };
         node.acknowledged = loop {
             match first_acknowledged(&node.bootstrap, "first") {
@@ -160,6 +161,8 @@ pub(crate) struct Node {
     data: PathBuf,
     /// From nothing to the first record that was acknowledged by all.
     acknowledged: Duration,
+    /// Until it listens, and as long as it does.
+    _ports: [HeldPort; 2],
 }
 
 impl Node {
@@ -184,10 +187,4 @@ impl Node {
         ensure!(ended.is_some(), "Apache Kafka did not stop");
         Ok(())
     }
-}
-
-fn free_ports() -> Result<[u16; 2]> {
-    let listeners = [(), ()].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
-    let [first, second] = listeners;
-    Ok([first?.local_addr()?.port(), second?.local_addr()?.port()])
 }

@@ -2,12 +2,13 @@
 //! starts nothing.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
+use brokerage_engine_apache::HeldPort;
 use bytes::Bytes;
 use xtask::{Group, Install, Workspace, python_bench};
 
@@ -19,6 +20,8 @@ pub(crate) struct Moto {
     /// Ends with this value.
     _group: Group,
     address: String,
+    /// Until it listens, and as long as it does.
+    _port: HeldPort,
 }
 
 impl Moto {
@@ -28,9 +31,8 @@ impl Moto {
             Install::Ready(python) => python,
             Install::Missing(reason) => bail!("moto is needed to compare with: {reason}"),
         };
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-            .local_addr()?
-            .port();
+        let held = HeldPort::any()?;
+        let port = held.port();
         let log = File::create(workspace.log("moto")?)?;
         let mut command = Command::new(python.with_file_name("moto_server"));
         command
@@ -41,6 +43,7 @@ impl Moto {
         let moto = Self {
             _group: Group::start(&mut command)?,
             address: format!("127.0.0.1:{port}"),
+            _port: held,
         };
         let deadline = Instant::now() + LIMIT;
         while TcpStream::connect(&moto.address).is_err() {
