@@ -67,6 +67,19 @@ fn every_operation_of_every_model_has_a_first_version_that_is_code() {
 }
 
 #[test]
+fn the_worked_example_of_the_guide_is_as_small_as_it_says() {
+    let root = Workspace::here().root().join("crates/cloud-alibaba");
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+    let operation = ceremony(&read("src/alikafka/ops/delete_instance.rs"));
+    let calls = read("calls/alikafka/DeleteInstance.toml");
+    let is_vendors = |line: &&str| !line.starts_with('[') && !line.starts_with("needs");
+    let calls_own = calls
+        .lines()
+        .filter(|line| !line.is_empty() && !is_vendors(line));
+    assert_eq!((operation, calls_own.count()), (17, 3));
+}
+
+#[test]
 fn unused_code_is_expected_only_where_there_is_some() {
     let check = |service: &str, operation: &str, expected: bool| {
         let scaffold = Scaffold::new(service, operation).unwrap();
