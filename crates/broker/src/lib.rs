@@ -71,6 +71,7 @@ pub use error::HostError;
 pub use host::{Host, HostOptions};
 pub use log::durability::Durability;
 pub use network::shared_port::{SharedPortObservation, SharedPortSpec};
+pub use network::server_tls::ServerTls;
 pub use network::tls::TlsFiles;
 pub use release::{serves_version, versions};
 pub use spec::security::{SaslMechanism, SaslSpec, SecurityProtocol, UnknownName};
