@@ -121,6 +121,11 @@ pub const STEPS: &[Step] = &[
         run: suites::python_jdkafka,
     },
     Step {
+        name: "python-https",
+        about: "the vendors' Python SDKs over TLS",
+        run: suites::python_https,
+    },
+    Step {
         name: "node-vendors",
         about: "the vendors' Node SDKs",
         run: suites::node_vendors,
