@@ -247,7 +247,9 @@ pub async fn answer(control: &Arc<Control>, reached: &Reached, ask: Ask) -> anyh
         Ask::KeyList { account } => key::list(control, account).await,
         Ask::KeyRotate { id } => key::rotate(control, &id).await,
         Ask::KeySetActive { id, active } => key::set_active(control, &id, active).await,
-        Ask::NetworkCreate { account, network } => network::create(control, &account, network).await,
+        Ask::NetworkCreate { account, network } => {
+            network::create(control, &account, network).await
+        }
         Ask::NetworkList { account } => network::list(control, account).await,
         Ask::SubnetCreate {
             account,
@@ -278,9 +280,7 @@ async fn answer_of_instance(control: &Arc<Control>, ask: Ask) -> anyhow::Result<
         Ask::Instances { account } => instance::list(control, account).await,
         Ask::InstanceShow { instance } => instance::show(control, &instance).await,
         Ask::InstanceRelease { instance } => instance::release(control, &instance).await,
-        Ask::InstanceRename { instance, name } => {
-            instance::rename(control, &instance, name).await
-        }
+        Ask::InstanceRename { instance, name } => instance::rename(control, &instance, name).await,
         Ask::TopicCreate { instance, topic } => topic::create(control, &instance, topic).await,
         Ask::TopicList { instance } => topic::list(control, &instance).await,
         Ask::TopicDelete { instance, name } => topic::delete(control, &instance, &name).await,
@@ -381,7 +381,8 @@ pub async fn serve(
             let (control, reached) = (control.clone(), reached.clone());
             of_connections.spawn(async move {
                 let _permit = permit;
-                match tokio::time::timeout(ASK_TIMEOUT, converse(&control, &reached, stream)).await {
+                match tokio::time::timeout(ASK_TIMEOUT, converse(&control, &reached, stream)).await
+                {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => tracing::debug!("an operator's connection ended: {error:#}"),
                     Err(_) => tracing::debug!("an operator's connection took too long"),

@@ -99,7 +99,9 @@ impl Config {
             false,
         )?;
         let listen = addresses("listen", &or(settings.listen, LISTEN_DEFAULT))?;
-        let listen_tls = settings.listen_tls.map(|text| addresses("listen_tls", &text));
+        let listen_tls = settings
+            .listen_tls
+            .map(|text| addresses("listen_tls", &text));
         let listen_tls = listen_tls.transpose()?.unwrap_or_default();
         let broker_bind = bind_address(&or(settings.broker_bind, HOST_DEFAULT))?;
         if sandbox && !everywhere {

@@ -34,11 +34,7 @@ fn lines(is_sandbox: bool, bound: &Bound, data: &Path, is_new: bool) -> Vec<Stri
         let urls = addresses.iter().map(|at| format!("{scheme}://{at}"));
         urls.collect::<Vec<_>>()
     };
-    let urls = [
-        urls("http", &reached.api),
-        urls("https", &reached.api_tls),
-    ]
-    .concat();
+    let urls = [urls("http", &reached.api), urls("https", &reached.api_tls)].concat();
     let mode = match is_sandbox {
         true => format!(" (sandbox: key {SANDBOX_KEY_ID}, secret {SANDBOX_SECRET})"),
         false => String::new(),
@@ -102,7 +98,9 @@ mod tests {
                 reached: Reached::default(),
                 metrics: None,
             };
-            lines(false, &bound, Path::new("/d"), is_new).pop().unwrap_or_default()
+            lines(false, &bound, Path::new("/d"), is_new)
+                .pop()
+                .unwrap_or_default()
         };
         assert!(next(true).ends_with("brokerage account create team-a --balance 1000 --data /d"));
         assert!(next(false).ends_with("brokerage instances --data /d"));

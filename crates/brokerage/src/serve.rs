@@ -25,8 +25,8 @@ use tokio_util::task::TaskTracker;
 use crate::admin::Reached;
 use crate::config::{Config, StoreChoice};
 use crate::data_dir::DataDir;
-use crate::metrics::{self, Metrics};
 use crate::listener::Socket;
+use crate::metrics::{self, Metrics};
 use crate::{admin, listener, ready, telemetry};
 
 /// The clouds that are spoken, in the order in which they are asked.
@@ -323,7 +323,10 @@ fn addresses(listeners: &[TcpListener]) -> anyhow::Result<Vec<SocketAddr>> {
 }
 
 fn names(listeners: &[TcpListener]) -> anyhow::Result<Vec<String>> {
-    Ok(addresses(listeners)?.iter().map(ToString::to_string).collect())
+    Ok(addresses(listeners)?
+        .iter()
+        .map(ToString::to_string)
+        .collect())
 }
 
 /// Every listener is a descriptor, and every instance has several: the process may have as many as the system lets it.

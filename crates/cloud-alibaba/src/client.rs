@@ -109,7 +109,9 @@ const PLACES: Places = Places {
         }]
     },
     read: |answers| {
-        let found = answers.first().map(|answer| &answer["VSwitches"]["VSwitch"]);
+        let found = answers
+            .first()
+            .map(|answer| &answer["VSwitches"]["VSwitch"]);
         let found = found.and_then(Value::as_array).into_iter().flatten();
         found
             .filter_map(|subnet| {
@@ -212,7 +214,8 @@ fn modules(region: &str, set: Pairs) -> Result<Param, ParamError> {
     let (own, modules): (Pairs, Pairs) = set.into_iter().partition(|(name, _)| is_own(name));
     let explicit = own.iter().any(|(name, _)| name.starts_with("Parameter."));
     let mut pairs = over(ORDER, own);
-    let is_subscription = |(name, value): &(String, String)| name == "SubscriptionType" && value == "Subscription";
+    let is_subscription =
+        |(name, value): &(String, String)| name == "SubscriptionType" && value == "Subscription";
     let of_term = |(name, _): &&(String, String)| TERM.contains(&name.as_str());
     if !pairs.iter().any(is_subscription)
         && let Some((name, _)) = pairs.iter().find(of_term)

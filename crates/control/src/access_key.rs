@@ -239,7 +239,9 @@ impl Control {
         loop {
             let after = all.last().map_or("", |last| last.id.as_str()).to_owned();
             let page = self
-                .read("access_key_list", move |tx| Ok(access_key_page(tx, &after)?))
+                .read("access_key_list", move |tx| {
+                    Ok(access_key_page(tx, &after)?)
+                })
                 .await?;
             let is_full = page.len() == ACCESS_KEY_PAGE as usize;
             all.extend(page);
@@ -261,7 +263,9 @@ impl Control {
                 Ok(access_key_by_id(tx, &wanted)?)
             })
             .await?;
-        let old = found.ok_or_else(|| Error::not_found(Kind::AccessKey, id))?.key;
+        let old = found
+            .ok_or_else(|| Error::not_found(Kind::AccessKey, id))?
+            .key;
         let new = NewKey {
             id: None,
             secret: None,

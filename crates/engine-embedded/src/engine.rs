@@ -98,11 +98,7 @@ impl EmbeddedEngine {
     ///
     /// # Errors
     /// [`OpenError`] when the files cannot be used.
-    pub fn server_tls(
-        &self,
-        host: &str,
-        files: Option<&TlsFiles>,
-    ) -> Result<ServerTls, OpenError> {
+    pub fn server_tls(&self, host: &str, files: Option<&TlsFiles>) -> Result<ServerTls, OpenError> {
         Ok(self.host.server_tls(host, files)?)
     }
 

@@ -130,7 +130,10 @@ const TABLE: &[(&str, &str)] = &[
     ("parameter {} is missing", "缺少参数 {1}"),
     ("parameter {} is invalid: {}", "参数 {1} 无效：{2}"),
     ("parameter {} is unknown", "未知参数 {1}"),
-    ("the request is missing the parameter `{}`", "缺少参数 `{1}`"),
+    (
+        "the request is missing the parameter `{}`",
+        "缺少参数 `{1}`",
+    ),
     ("the body cannot be read: {}", "无法解析请求体：{1}"),
     ("not {}", "不是{1}"),
     ("{} is not {}", "{1}不是{2}"),
@@ -145,12 +148,21 @@ const TABLE: &[(&str, &str)] = &[
     // Rules of the domain.
     ("the {} {} does not exist", "{1} {2} 不存在"),
     ("the {} {} exists already", "{1} {2} 已存在"),
-    ("the subnet {} is not in the {} {}", "子网 {1} 不属于{2} {3}"),
-    ("the instance {} cannot be released: {}", "实例 {1} 无法释放：{2}"),
+    (
+        "the subnet {} is not in the {} {}",
+        "子网 {1} 不属于{2} {3}",
+    ),
+    (
+        "the instance {} cannot be released: {}",
+        "实例 {1} 无法释放：{2}",
+    ),
     ("the instance {} is {}", "实例 {1} 当前状态为 {2}"),
     ("it is protected", "已开启删除保护"),
     ("it is prepaid", "包年包月实例"),
-    ("the deletion protection of {} is on", "实例 {1} 已开启删除保护"),
+    (
+        "the deletion protection of {} is on",
+        "实例 {1} 已开启删除保护",
+    ),
     (
         "the account's available balance does not cover {}",
         "账户可用余额不足，需要 {1}",
@@ -164,25 +176,40 @@ const TABLE: &[(&str, &str)] = &[
     ),
     ("the request was received before", "请求重复"),
     ("not authorized to perform {}", "没有执行 {1} 的权限"),
-    ("too many requests: at most {} a second", "请求过于频繁：每秒最多 {1} 次"),
+    (
+        "too many requests: at most {} a second",
+        "请求过于频繁：每秒最多 {1} 次",
+    ),
     ("{} is not supported", "不支持{1}"),
     ("internal error", "内部错误"),
     ("{} is not valid: {}", "{1}无效：{2}"),
     // What a plan may be.
     ("`{}`: {}", "`{1}`：{2}"),
-    ("the {} must be from {} to {}, not {}", "{1}的取值范围为 {2} 至 {3}，不能为 {4}"),
-    ("the {} is sold from {} in steps of {}, not as {}", "{1}从 {2} 起，步长为 {3}，不能为 {4}"),
+    (
+        "the {} must be from {} to {}, not {}",
+        "{1}的取值范围为 {2} 至 {3}，不能为 {4}",
+    ),
+    (
+        "the {} is sold from {} in steps of {}, not as {}",
+        "{1}从 {2} 起，步长为 {3}，不能为 {4}",
+    ),
     ("the {} {} is not offered here", "此处不提供{1} {2}"),
     ("the {} and the {} contradict each other", "{1}与{2}冲突"),
     ("the {} {} is given more than once", "{1} {2} 重复"),
     // Who asks.
     ("the request carries no signature", "请求未签名"),
     ("signature method {} is not supported", "不支持签名方法 {1}"),
-    ("signed at {}, outside the window around {}", "签名时间 {1} 超出允许范围，服务器时间为 {2}"),
+    (
+        "signed at {}, outside the window around {}",
+        "签名时间 {1} 超出允许范围，服务器时间为 {2}",
+    ),
     ("the SecretId is not found", "SecretId 不存在"),
     ("the token is wrong or has expired", "Token 错误或已过期"),
     ("the version {} does not exist", "版本 {1} 不存在"),
-    ("the action {} does not exist or is not supported", "接口 {1} 不存在或不支持"),
+    (
+        "the action {} does not exist or is not supported",
+        "接口 {1} 不存在或不支持",
+    ),
     ("{} is missing", "缺少 {1}"),
     ("the {} is required", "缺少{1}"),
     // Words.
@@ -315,7 +342,10 @@ mod tests {
                 ),
                 "`BandWidth`：带宽的取值范围为 20 至 360，不能为 10。",
             ),
-            ("Nothing that anybody knows.".to_owned(), "Nothing that anybody knows."),
+            (
+                "Nothing that anybody knows.".to_owned(),
+                "Nothing that anybody knows.",
+            ),
         ] {
             assert_eq!(in_language(Language::Chinese, english.clone()), chinese);
             assert_eq!(in_language(Language::English, english.clone()), english);

@@ -10,11 +10,7 @@ use serde_json::{Value, json};
 /// Fewest decimals of an amount that people read.
 pub const DECIMALS: usize = 2;
 
-pub async fn create(
-    control: &Control,
-    name: &str,
-    balance: Option<&str>,
-) -> anyhow::Result<Value> {
+pub async fn create(control: &Control, name: &str, balance: Option<&str>) -> anyhow::Result<Value> {
     // The amount is read and checked first, so that a wrong one makes no account.
     let balance: Option<Money> = balance.map(str::parse).transpose().context("balance")?;
     if let Some(amount) = balance {
@@ -77,7 +73,11 @@ pub async fn show(control: &Control, account: &str) -> anyhow::Result<Value> {
     }
     let keys = control.access_key_list().await?;
     let is_its = |owner: &brokerage_domain::id::AccountId| *owner == account.id;
-    shown["keys"] = keys.iter().filter(|key| is_its(&key.account_id)).count().into();
+    shown["keys"] = keys
+        .iter()
+        .filter(|key| is_its(&key.account_id))
+        .count()
+        .into();
     let instances = control.instance_list_all().await?;
     let instances = instances.iter().flatten();
     shown["instances"] = instances

@@ -103,7 +103,9 @@ async fn value(control: &Control, instance: &Instance, account: &str) -> Value {
         }
         _ => None,
     };
-    let quote = control.price_quote(&instance.plan, &instance.charge, 1).ok();
+    let quote = control
+        .price_quote(&instance.plan, &instance.charge, 1)
+        .ok();
     json!({
         "instance_id": instance.id.as_str(),
         "account_id": instance.account_id.as_str(),
@@ -177,7 +179,10 @@ pub fn size(plan: &Plan) -> String {
         (bought.topics, "topics"),
         (bought.partitions, "partitions"),
         (Some(bought.disk_gb), "GB"),
-        (Some(bought.public_mbit).filter(|mbit| *mbit > 0), "Mbit/s public"),
+        (
+            Some(bought.public_mbit).filter(|mbit| *mbit > 0),
+            "Mbit/s public",
+        ),
     ];
     let figures = figures.into_iter();
     parts.extend(figures.filter_map(|(figure, unit)| Some(format!("{} {unit}", figure?))));

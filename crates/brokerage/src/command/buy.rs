@@ -196,7 +196,11 @@ impl Buyer {
                     .and_then(|of| of.iter().find(|(_, at)| **at == *seen.bootstrap))
                     .map_or("PLAINTEXT", |(protocol, _)| protocol.as_str());
                 lines.extend(user_command(id, protocol, &data_flag));
-                lines.extend(client_commands(&seen.bootstrap, protocol, ca_of(data).as_deref()));
+                lines.extend(client_commands(
+                    &seen.bootstrap,
+                    protocol,
+                    ca_of(data).as_deref(),
+                ));
                 lines
             }
             _ if data.is_some() => vec![format!("brokerage instance show {id}{data_flag}")],
@@ -211,19 +215,15 @@ fn refused_locally(fault: brokerage_wire::params::ParamError) -> anyhow::Error {
 
 /// Where the instance is placed: what the buyer says of network, subnet and zone, and what is missing of it from the
 /// buyer's own subnets in the region.
-fn place(
-    caller: &Caller,
-    purchase: &Purchase,
-    region: &str,
-    set: &Pairs,
-) -> anyhow::Result<Place> {
+fn place(caller: &Caller, purchase: &Purchase, region: &str, set: &Pairs) -> anyhow::Result<Place> {
     let places = &purchase.places;
     let said = places.parameters.map(|parameter| {
         let mut said = set.iter().rev();
         let found = said.find(|(name, _)| !parameter.is_empty() && name == parameter);
         found.map(|(_, value)| value.as_str())
     });
-    let is_complete = |(parameter, said): (&&str, &Option<&str>)| parameter.is_empty() || said.is_some();
+    let is_complete =
+        |(parameter, said): (&&str, &Option<&str>)| parameter.is_empty() || said.is_some();
     if places.parameters.iter().zip(&said).all(is_complete) {
         return Ok(Place {
             region: region.to_owned(),
@@ -318,7 +318,10 @@ fn tell(answer: &Value) {
     }
     let version = text(&answer["instances"][0]["kafka_version"]);
     let size = text(&answer["size"]).zip(version);
-    field("size", size.map(|(size, version)| format!("{size}, Kafka {version}")));
+    field(
+        "size",
+        size.map(|(size, version)| format!("{size}, Kafka {version}")),
+    );
     let each = match answer["instances"].as_array().map_or(0, Vec::len) {
         0 | 1 => "",
         _ => ", each",
@@ -426,7 +429,10 @@ mod tests {
     fn client_commands_say_what_the_listener_asks_for() {
         let check = |protocol, ca, expected: &str| {
             let commands = client_commands("h:1,h:2", protocol, ca);
-            assert_eq!(commands[0], format!("echo hello | kcat -P -b h:1,h:2 -t hello{expected}"));
+            assert_eq!(
+                commands[0],
+                format!("echo hello | kcat -P -b h:1,h:2 -t hello{expected}")
+            );
         };
         check("PLAINTEXT", Some("/ca.pem"), "");
         check(

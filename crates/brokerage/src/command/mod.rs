@@ -457,12 +457,20 @@ fn catalog_check(dir: Option<&Path>, is_json: bool) -> anyhow::Result<()> {
         print::value(&values.into(), true, &[]);
         return Ok(());
     }
-    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let plain = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
     for catalog in &values {
         let head = ["profile", "version", "hash"].map(|key| plain(&catalog[key]));
         print::line(head.join(" "));
         for of in catalog["ours"].as_array().into_iter().flatten() {
-            print::line(format!("  ours: {} = {}", plain(&of["key"]), plain(&of["value"])));
+            print::line(format!(
+                "  ours: {} = {}",
+                plain(&of["key"]),
+                plain(&of["value"])
+            ));
         }
     }
     Ok(())

@@ -119,9 +119,11 @@ fn text(value: &Value) -> String {
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
         Value::Array(items) => listed(items.iter().map(text)),
-        Value::Object(fields) => {
-            listed(fields.iter().map(|(key, value)| format!("{}={}", escaped(key), text(value))))
-        }
+        Value::Object(fields) => listed(
+            fields
+                .iter()
+                .map(|(key, value)| format!("{}={}", escaped(key), text(value))),
+        ),
         Value::Number(number) => number.to_string(),
     }
 }
@@ -254,7 +256,9 @@ fn laid_out(rows: &[Value], columns: &[(&str, &str, Kind)], now: Moment) -> Vec<
         line.trim_end().to_owned()
     };
     let heads = columns.iter().map(|(head, ..)| *head).collect();
-    let body = cells.iter().map(|cells| cells.iter().map(String::as_str).collect());
+    let body = cells
+        .iter()
+        .map(|cells| cells.iter().map(String::as_str).collect());
     std::iter::once(row(heads, true))
         .chain(body.map(|cells| row(cells, false)))
         .collect()
@@ -273,9 +277,8 @@ fn widths(cells: &[Vec<String>], columns: &[(&str, &str, Kind)]) -> Vec<usize> {
             return widths;
         }
         let giving = widths.iter_mut().zip(columns);
-        let giving = giving.filter(|(width, (.., kind))| {
-            *kind == Kind::Giving && **width > GIVING_WIDTH_MIN
-        });
+        let giving = giving
+            .filter(|(width, (.., kind))| *kind == Kind::Giving && **width > GIVING_WIDTH_MIN);
         match giving.max_by_key(|(width, _)| **width) {
             Some((width, _)) => *width -= 1,
             None => return widths,

@@ -128,13 +128,20 @@ fn examples(dir: &Path, words: &str) -> Vec<String> {
             found.extend(examples(dir, format!("{words} {name}").trim()));
         }
     }
-    assert!(has_commands || !found.is_empty(), "{words} shows no example");
+    assert!(
+        has_commands || !found.is_empty(),
+        "{words} shows no example"
+    );
     found
 }
 
 /// Makes what examples name and no example makes.
 fn prepare(dir: &Path) {
-    fs::write(dir.join("brokerage.toml"), "sandbox = true\ndata = 'other'\n").unwrap();
+    fs::write(
+        dir.join("brokerage.toml"),
+        "sandbox = true\ndata = 'other'\n",
+    )
+    .unwrap();
     let policy = OPERATING
         .lines()
         .skip_while(|line| !line.starts_with("    {\"Version\""))
@@ -147,11 +154,22 @@ fn prepare(dir: &Path) {
 /// A consumer group of the instance that examples call `orders`.
 fn make_group(dir: &Path) {
     let shown = json(dir, "brokerage instance show orders");
-    let bootstrap = shown["bootstrap"].as_str().unwrap().split(',').next().unwrap().to_owned();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let bootstrap = shown["bootstrap"]
+        .as_str()
+        .unwrap()
+        .split(',')
+        .next()
+        .unwrap()
+        .to_owned();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let stream = tokio::net::TcpStream::connect(bootstrap).await.unwrap();
-        let mut kafka = brokerage_kafka_admin::Client::connect(stream).await.unwrap();
+        let mut kafka = brokerage_kafka_admin::Client::connect(stream)
+            .await
+            .unwrap();
         let at = brokerage_kafka_admin::PartitionOffset {
             topic: "hello".to_owned(),
             partition: 0,
@@ -178,7 +196,11 @@ fn every_example_of_every_help_runs_as_printed() {
             // Beside the one that runs, in a data directory of its own.
             let line = line.replace(":8443", ":0");
             let other = tempfile::tempdir_in(dir).unwrap();
-            fs::copy(dir.join("brokerage.toml"), other.path().join("brokerage.toml")).unwrap();
+            fs::copy(
+                dir.join("brokerage.toml"),
+                other.path().join("brokerage.toml"),
+            )
+            .unwrap();
             drop(serve(other.path(), &line));
             continue;
         }
@@ -186,7 +208,9 @@ fn every_example_of_every_help_runs_as_printed() {
         let is_table = !["completions", "man", "operations", "catalog"]
             .iter()
             .any(|other| line.starts_with(&format!("brokerage {other}")));
-        let lines = printed.lines().filter(|_| is_table && !line.contains("--json"));
+        let lines = printed
+            .lines()
+            .filter(|_| is_table && !line.contains("--json"));
         for row in lines.filter(|row| !row.contains("kcat") && !row.contains(": ")) {
             assert!(row.chars().count() <= 100, "{line}: {row}");
         }
@@ -198,7 +222,9 @@ fn readme() -> Vec<String> {
     let lines = README.lines().filter_map(|line| line.strip_prefix("    "));
     let lines = lines.map(|line| line.split(" #").next().unwrap().trim());
     let lines = lines.map(|line| line.replace("cargo run --release -- ", "brokerage "));
-    lines.filter(|line| !line.starts_with("cargo xtask")).collect()
+    lines
+        .filter(|line| !line.starts_with("cargo xtask"))
+        .collect()
 }
 
 #[test]
@@ -237,22 +263,47 @@ fn a_purchase_says_what_it_costs_and_what_to_type_next() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     let (_server, told) = serve(dir, "brokerage serve --sandbox");
-    let next = told.split("next, in another terminal: ").nth(1).unwrap().trim();
+    let next = told
+        .split("next, in another terminal: ")
+        .nth(1)
+        .unwrap()
+        .trim();
     let bought = done(dir, next);
-    for expected in ["order ", "instance ", "(orders), running", "bootstrap ", "size ", "MB/s", "CNY for the hour"] {
+    for expected in [
+        "order ",
+        "instance ",
+        "(orders), running",
+        "bootstrap ",
+        "size ",
+        "MB/s",
+        "CNY for the hour",
+    ] {
         assert!(bought.contains(expected), "{expected}: {bought}");
     }
     let lines = bought.split_once("next ").unwrap().1;
     let lines: Vec<&str> = lines.lines().map(str::trim).collect();
-    assert!(lines[0].starts_with("brokerage topic create ckafka-"), "{lines:?}");
+    assert!(
+        lines[0].starts_with("brokerage topic create ckafka-"),
+        "{lines:?}"
+    );
     done(dir, lines[0]);
-    assert!(lines[1].starts_with("echo hello | kcat -P -b 127.0.0.1:"), "{lines:?}");
-    assert!(lines[2].starts_with("kcat -C -e -b 127.0.0.1:"), "{lines:?}");
+    assert!(
+        lines[1].starts_with("echo hello | kcat -P -b 127.0.0.1:"),
+        "{lines:?}"
+    );
+    assert!(
+        lines[2].starts_with("kcat -C -e -b 127.0.0.1:"),
+        "{lines:?}"
+    );
 
     let price = json(dir, "brokerage price --dialect ckafka");
     let order = json(dir, "brokerage order show orders");
     assert_eq!(price["price"], order["total"]);
-    assert!(price["items"].as_array().is_some_and(|items| !items.is_empty()));
+    assert!(
+        price["items"]
+            .as_array()
+            .is_some_and(|items| !items.is_empty())
+    );
 }
 
 #[test]
@@ -273,15 +324,24 @@ fn a_purchase_knows_every_region_and_awaits_every_instance() {
         assert_eq!(bought["phase"], "running", "{line}");
         assert_eq!(bought["instances"][0]["region"], region, "{line}");
     }
-    let batch = json(dir, "brokerage buy --dialect ckafka --set InstanceNum=3 --wait");
+    let batch = json(
+        dir,
+        "brokerage buy --dialect ckafka --set InstanceNum=3 --wait",
+    );
     let instances = batch["instances"].as_array().unwrap();
     assert_eq!(instances.len(), 3);
-    assert!(instances.iter().all(|of| of["phase"] == "running"), "{batch}");
+    assert!(
+        instances.iter().all(|of| of["phase"] == "running"),
+        "{batch}"
+    );
 
     let half = json(dir, "brokerage buy --dialect alikafka");
     assert_eq!(half["phase"], "awaiting_start");
     let next = half["next"][0].as_str().unwrap();
-    assert!(next.contains("StartInstance") && next.contains("--wait"), "{next}");
+    assert!(
+        next.contains("StartInstance") && next.contains("--wait"),
+        "{next}"
+    );
 }
 
 #[test]
@@ -290,20 +350,34 @@ fn what_a_purchase_cannot_mean_is_refused_before_anything_is_bought() {
     let dir = dir.path();
     let _server = serve(dir, "brokerage serve --sandbox");
     for (set, dialect, named) in [
-        ("DiskTyp=1", "alikafka", "DiskTyp: CreatePostPayOrder has no such"),
+        (
+            "DiskTyp=1",
+            "alikafka",
+            "DiskTyp: CreatePostPayOrder has no such",
+        ),
         ("instance.extensoin.x=1", "jdkafka", "instance.extensoin"),
         ("Period=1", "bss", "Period"),
-        ("StartInstance.Nmae=x", "alikafka", "Nmae: StartInstance has no such"),
+        (
+            "StartInstance.Nmae=x",
+            "alikafka",
+            "Nmae: StartInstance has no such",
+        ),
         ("BandWidth=much", "ckafka", "BandWidth"),
         ("BandWidth", "ckafka", "not NAME=VALUE"),
     ] {
-        let told = refused(dir, &format!("brokerage buy --dialect {dialect} --set {set}"));
+        let told = refused(
+            dir,
+            &format!("brokerage buy --dialect {dialect} --set {set}"),
+        );
         assert!(told.contains(named), "{set}: {told}");
         assert_eq!(told.trim().lines().count(), 1, "{told}");
     }
     assert_eq!(json(dir, "brokerage order list"), Value::Array(Vec::new()));
     // A text stays the text that was typed, whatever it looks like.
-    json(dir, "brokerage buy --dialect ckafka --set InstanceName=1e3 --wait");
+    json(
+        dir,
+        "brokerage buy --dialect ckafka --set InstanceName=1e3 --wait",
+    );
     assert_eq!(json(dir, "brokerage instance show 1e3")["name"], "1e3");
 }
 
@@ -317,11 +391,20 @@ fn what_an_operator_mistypes_is_said_and_leaves_nothing_behind() {
         ("account create poor --balance=-5", "balance: 0 to"),
         ("account create poor --balance -5", "balance: 0 to"),
         ("account show poor", "the account poor does not exist"),
-        (&format!("network create {place} --profile kafka vpc-1"), "kafka is none of alikafka, ckafka, jdkafka"),
-        ("instance show nothing", "the instance nothing does not exist"),
+        (
+            &format!("network create {place} --profile kafka vpc-1"),
+            "kafka is none of alikafka, ckafka, jdkafka",
+        ),
+        (
+            "instance show nothing",
+            "the instance nothing does not exist",
+        ),
         ("order show nothing", "the order nothing does not exist"),
         ("key rotate NOTHING1", "does not exist"),
-        ("key create --account sandbox --id a/b", "letters and digits"),
+        (
+            "key create --account sandbox --id a/b",
+            "letters and digits",
+        ),
         ("price --dialect ckafka --region nowhere", "nowhere"),
         ("price --dialect ckafka --set BandWidth=21", "21"),
     ] {
@@ -332,7 +415,10 @@ fn what_an_operator_mistypes_is_said_and_leaves_nothing_behind() {
     done(dir, "brokerage buy --dialect ckafka --name plain --wait");
     let ended = run(dir, "brokerage user put plain anna");
     assert!(ended.status.success());
-    assert!(String::from_utf8_lossy(&ended.stderr).contains("warning: no listener"), "{ended:?}");
+    assert!(
+        String::from_utf8_lossy(&ended.stderr).contains("warning: no listener"),
+        "{ended:?}"
+    );
     done(dir, "brokerage broker stop plain 0");
     let stopped = json(dir, "brokerage instance show plain");
     assert_eq!(stopped["brokers_stopped"], serde_json::json!([0]));

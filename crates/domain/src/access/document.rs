@@ -192,12 +192,18 @@ mod tests {
             (json!({"Version": "9", "Statement": []}), "\"9\""),
             (json!({"Statements": []}), "Statements"),
             (one(json!({"Effect": "Maybe"})), "Effect"),
-            (one(json!({"Effect": "Allow"})), "neither Action nor NotAction"),
+            (
+                one(json!({"Effect": "Allow"})),
+                "neither Action nor NotAction",
+            ),
             (
                 one(json!({"Effect": "Allow", "Action": "*", "NotAction": "*"})),
                 "both Action and NotAction",
             ),
-            (one(json!({"Effect": "Allow", "Action": "*"})), "no Resource"),
+            (
+                one(json!({"Effect": "Allow", "Action": "*"})),
+                "no Resource",
+            ),
             (
                 one(json!({"Effect": "Allow", "Action": 1, "Resource": "*"})),
                 "its Action is neither",
