@@ -372,6 +372,11 @@ fn what_a_purchase_cannot_mean_is_refused_before_anything_is_bought() {
         assert!(told.contains(named), "{set}: {told}");
         assert_eq!(told.trim().lines().count(), 1, "{told}");
     }
+    // Nor does a price buy anything.
+    for dialect in ["alikafka", "bss", "ckafka", "jdkafka"] {
+        let price = json(dir, &format!("brokerage price --dialect {dialect}"));
+        assert_eq!(price["currency"], "CNY", "{price}");
+    }
     assert_eq!(json(dir, "brokerage order list"), Value::Array(Vec::new()));
     // A text stays the text that was typed, whatever it looks like.
     json(
