@@ -117,7 +117,13 @@ impl Buyer {
         let order = (self.purchase.order)(&self.place, self.order.clone());
         self.caller.check(&order.map_err(refused_locally)?)?;
         if let Some(start) = &self.purchase.start {
-            let step = (start.step)("", &self.place, self.start.clone());
+            // Where it will be placed may not be known yet, and is not what is checked.
+            let somewhere = Place {
+                network: "any".to_owned(),
+                subnet: "any".to_owned(),
+                ..Place::default()
+            };
+            let step = (start.step)("any", &somewhere, self.start.clone());
             self.caller.check(&step.map_err(refused_locally)?)?;
         }
         Ok(())
