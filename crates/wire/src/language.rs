@@ -65,30 +65,29 @@ pub fn in_language(language: Language, message: String) -> String {
     }
 }
 
-/// A sentence, with the table's texts beginning in lower case and without a full stop.
+/// A sentence: texts of the table begin in lower case and have no full stop.
 fn sentence(message: &str, depth: usize) -> Option<String> {
     let plain = message.strip_suffix('.').unwrap_or(message);
     let mut letters = plain.chars();
-    let lowered = match letters.next() {
-        Some(first) if !plain.starts_with("JSON") => {
-            format!("{}{}", first.to_lowercase(), letters.as_str())
-        }
-        _ => plain.to_owned(),
-    };
-    let said = [plain, &lowered]
-        .into_iter()
-        .find_map(|text| phrase(text, depth))?;
+    let first = letters.next()?;
+    let lowered = format!("{}{}", first.to_lowercase(), letters.as_str());
+    let said = phrase(plain, &lowered, depth)?;
     Some(match message.ends_with('.') {
         true => format!("{said}。"),
         false => said,
     })
 }
 
-/// A text of the table, whole.
-fn phrase(text: &str, depth: usize) -> Option<String> {
-    let (held, chinese) = TABLE
-        .iter()
-        .find_map(|(english, chinese)| Some((held(english, text)?, chinese)))?;
+/// A text of the table, whole, as it is or beginning in lower case.
+fn phrase(plain: &str, lowered: &str, depth: usize) -> Option<String> {
+    let (held, chinese) = TABLE.iter().find_map(|(english, chinese)| {
+        let found = match english.starts_with("{}") {
+            // It begins with what the caller sent.
+            true => held(english, plain),
+            false => held(english, lowered).or_else(|| held(english, plain)),
+        };
+        Some((found?, chinese))
+    })?;
     let mut said = String::new();
     let mut rest = *chinese;
     while let Some((before, behind)) = rest.split_once('{') {
@@ -136,7 +135,6 @@ const TABLE: &[(&str, &str)] = &[
     ),
     ("the body cannot be read: {}", "无法解析请求体：{1}"),
     ("not {}", "不是{1}"),
-    ("{} is not {}", "{1}不是{2}"),
     ("an integer", "整数"),
     ("a boolean", "布尔值"),
     ("a number", "数字"),
@@ -180,9 +178,7 @@ const TABLE: &[(&str, &str)] = &[
         "too many requests: at most {} a second",
         "请求过于频繁：每秒最多 {1} 次",
     ),
-    ("{} is not supported", "不支持{1}"),
     ("internal error", "内部错误"),
-    ("{} is not valid: {}", "{1}无效：{2}"),
     // What a plan may be.
     ("`{}`: {}", "`{1}`：{2}"),
     (
@@ -203,6 +199,10 @@ const TABLE: &[(&str, &str)] = &[
         "signed at {}, outside the window around {}",
         "签名时间 {1} 超出允许范围，服务器时间为 {2}",
     ),
+    (
+        "AccessKeyId is mandatory for this action",
+        "此操作必须提供 AccessKeyId",
+    ),
     ("the SecretId is not found", "SecretId 不存在"),
     ("the token is wrong or has expired", "Token 错误或已过期"),
     ("the version {} does not exist", "版本 {1} 不存在"),
@@ -210,7 +210,6 @@ const TABLE: &[(&str, &str)] = &[
         "the action {} does not exist or is not supported",
         "接口 {1} 不存在或不支持",
     ),
-    ("{} is missing", "缺少 {1}"),
     ("the {} is required", "缺少{1}"),
     // Words.
     ("account", "账户"),
@@ -251,6 +250,11 @@ const TABLE: &[(&str, &str)] = &[
     ("failed", "创建失败"),
     ("releasing", "释放中"),
     ("released", "已释放"),
+    // Last, because they begin with whatever was sent.
+    ("{} is missing", "缺少 {1}"),
+    ("{} is not supported", "不支持{1}"),
+    ("{} is not valid: {}", "{1}无效：{2}"),
+    ("{} is not {}", "{1}不是{2}"),
 ];
 
 #[cfg(test)]
