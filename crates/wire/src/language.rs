@@ -13,8 +13,6 @@
 //! assert_eq!(in_language(Language::Chinese, told), "主题 orders 不存在。");
 //! ```
 
-use std::fmt::Write;
-
 /// Parts of a text that are translated by themselves stand so deep in it at most.
 const DEPTH_MAX: usize = 3;
 
@@ -93,11 +91,17 @@ fn phrase(plain: &str, lowered: &str, depth: usize) -> Option<String> {
     while let Some((before, behind)) = rest.split_once('{') {
         said.push_str(before);
         let (number, after) = behind.split_once('}')?;
+        let (number, is_ours) = match number.strip_suffix('!') {
+            Some(number) => (number, true),
+            None => (number, false),
+        };
         let at: usize = number.parse().ok()?;
         let part = *held.get(at.checked_sub(1)?)?;
-        match depth.checked_sub(1).and_then(|depth| sentence(part, depth)) {
+        // What a caller chose is said again as it is, also where it is a word of the table.
+        let depth = depth.checked_sub(1).filter(|_| is_ours);
+        match depth.and_then(|depth| sentence(part, depth)) {
             Some(part) => said.push_str(part.trim_end_matches('。')),
-            None => write!(said, "{part}").ok()?,
+            None => said.push_str(part),
         }
         rest = after;
     }
@@ -123,18 +127,18 @@ fn held<'a>(english: &str, text: &'a str) -> Option<Vec<&'a str>> {
 }
 
 /// The texts of our errors, and the words that stand in them. `{}` holds what follows from the call; the second half
-/// says it again by its number.
+/// says it again by its number, translated where that has a `!`.
 const TABLE: &[(&str, &str)] = &[
     // Parameters.
     ("parameter {} is missing", "缺少参数 {1}"),
-    ("parameter {} is invalid: {}", "参数 {1} 无效：{2}"),
+    ("parameter {} is invalid: {}", "参数 {1} 无效：{2!}"),
     ("parameter {} is unknown", "未知参数 {1}"),
     (
         "the request is missing the parameter `{}`",
         "缺少参数 `{1}`",
     ),
-    ("the body cannot be read: {}", "无法解析请求体：{1}"),
-    ("not {}", "不是{1}"),
+    ("the body cannot be read: {}", "无法解析请求体：{1!}"),
+    ("not {}", "不是{1!}"),
     ("an integer", "整数"),
     ("a boolean", "布尔值"),
     ("a number", "数字"),
@@ -144,17 +148,17 @@ const TABLE: &[(&str, &str)] = &[
     ("empty", "为空"),
     ("out of range", "超出范围"),
     // Rules of the domain.
-    ("the {} {} does not exist", "{1} {2} 不存在"),
-    ("the {} {} exists already", "{1} {2} 已存在"),
+    ("the {} {} does not exist", "{1!} {2} 不存在"),
+    ("the {} {} exists already", "{1!} {2} 已存在"),
     (
         "the subnet {} is not in the {} {}",
-        "子网 {1} 不属于{2} {3}",
+        "子网 {1} 不属于{2!} {3}",
     ),
     (
         "the instance {} cannot be released: {}",
-        "实例 {1} 无法释放：{2}",
+        "实例 {1} 无法释放：{2!}",
     ),
-    ("the instance {} is {}", "实例 {1} 当前状态为 {2}"),
+    ("the instance {} is {}", "实例 {1} 当前状态为 {2!}"),
     ("it is protected", "已开启删除保护"),
     ("it is prepaid", "包年包月实例"),
     (
@@ -165,9 +169,9 @@ const TABLE: &[(&str, &str)] = &[
         "the account's available balance does not cover {}",
         "账户可用余额不足，需要 {1}",
     ),
-    ("sold out: no {} left", "资源售罄：{1}不足"),
+    ("sold out: no {} left", "资源售罄：{1!}不足"),
     ("ports for brokers", "端口"),
-    ("the limit of {} {} is reached", "已达到上限：{2}最多 {1}"),
+    ("the limit of {} {} is reached", "已达到上限：{2!}最多 {1}"),
     (
         "the client token was used before with other parameters",
         "ClientToken 已用于其他参数的请求",
@@ -180,28 +184,24 @@ const TABLE: &[(&str, &str)] = &[
     ),
     ("internal error", "内部错误"),
     // What a plan may be.
-    ("`{}`: {}", "`{1}`：{2}"),
+    ("`{}`: {}", "`{1}`：{2!}"),
     (
         "the {} must be from {} to {}, not {}",
-        "{1}的取值范围为 {2} 至 {3}，不能为 {4}",
+        "{1!}的取值范围为 {2} 至 {3}，不能为 {4}",
     ),
     (
         "the {} is sold from {} in steps of {}, not as {}",
-        "{1}从 {2} 起，步长为 {3}，不能为 {4}",
+        "{1!}从 {2} 起，步长为 {3}，不能为 {4}",
     ),
-    ("the {} {} is not offered here", "此处不提供{1} {2}"),
-    ("the {} and the {} contradict each other", "{1}与{2}冲突"),
-    ("the {} {} is given more than once", "{1} {2} 重复"),
+    ("the {} {} is not offered here", "此处不提供{1!} {2}"),
+    ("the {} and the {} contradict each other", "{1!}与{2!}冲突"),
+    ("the {} {} is given more than once", "{1!} {2} 重复"),
     // Who asks.
     ("the request carries no signature", "请求未签名"),
     ("signature method {} is not supported", "不支持签名方法 {1}"),
     (
         "signed at {}, outside the window around {}",
         "签名时间 {1} 超出允许范围，服务器时间为 {2}",
-    ),
-    (
-        "AccessKeyId is mandatory for this action",
-        "此操作必须提供 AccessKeyId",
     ),
     ("the SecretId is not found", "SecretId 不存在"),
     ("the token is wrong or has expired", "Token 错误或已过期"),
@@ -210,7 +210,7 @@ const TABLE: &[(&str, &str)] = &[
         "the action {} does not exist or is not supported",
         "接口 {1} 不存在或不支持",
     ),
-    ("the {} is required", "缺少{1}"),
+    ("the {} is required", "缺少{1!}"),
     // Words.
     ("account", "账户"),
     ("access key", "访问密钥"),
@@ -252,9 +252,10 @@ const TABLE: &[(&str, &str)] = &[
     ("released", "已释放"),
     // Last, because they begin with whatever was sent.
     ("{} is missing", "缺少 {1}"),
+    ("{} is mandatory for this action", "此操作必须提供 {1}"),
     ("{} is not supported", "不支持{1}"),
-    ("{} is not valid: {}", "{1}无效：{2}"),
-    ("{} is not {}", "{1}不是{2}"),
+    ("{} is not valid: {}", "{1!}无效：{2!}"),
+    ("{} is not {}", "{1!}不是{2!}"),
 ];
 
 #[cfg(test)]
@@ -307,6 +308,10 @@ mod tests {
             (
                 fault::sentence(&Error::not_found(Kind::Instance, "i-1")),
                 "实例 i-1 不存在。",
+            ),
+            (
+                fault::sentence(&Error::not_found(Kind::Topic, "order")),
+                "主题 order 不存在。",
             ),
             (
                 fault::sentence(&Error::WrongPhase {
