@@ -66,17 +66,16 @@ def buy(dialect: str) -> None:
 @check
 def alibabas_tea_sdk_trusts_the_authority_in_its_configuration() -> None:
     buy("alikafka")
-    ca = Path(authority()).read_text()
-    client = AlikafkaClient(alibaba_config(ca=ca))
+    client = AlikafkaClient(alibaba_config(ca=authority()))
     answer = client.get_instance_list(alikafka_models.GetInstanceListRequest(region_id="cn-hangzhou"))
     equal("instances", len(answer.body.instance_list.instance_vo), 1)
-    balance = BssClient(alibaba_config(ca=ca)).query_account_balance()
+    balance = BssClient(alibaba_config(ca=authority())).query_account_balance()
     equal("currency", balance.body.data.currency, "CNY")
 
 
 @check
-def alibabas_classic_sdk_trusts_the_bundle_of_the_environment() -> None:
-    client = AcsClient(SANDBOX.key_id, SANDBOX.secret, "cn-hangzhou", auto_retry=False)
+def alibabas_classic_sdk_trusts_what_it_is_told_to_verify_with() -> None:
+    client = AcsClient(SANDBOX.key_id, SANDBOX.secret, "cn-hangzhou", auto_retry=False, verify=authority())
     request = GetInstanceListRequest()
     request.set_endpoint(address())
     request.set_protocol_type("https")

@@ -49,7 +49,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   brokerage price --dialect ckafka
-  brokerage price --dialect bss --set ProductType=alikafka_pre --set SubscriptionType=Subscription")]
+  brokerage price --dialect bss --set SubscriptionType=Subscription --set ProductType=alikafka_pre --set Period=12")]
     Price(PriceFlags),
     /// List the instances of all accounts
     #[command(after_help = "\

@@ -23,13 +23,13 @@ pub fn tell(config: &Config, bound: &Bound, data: &Path, is_new: bool) {
         });
         return telemetry::say(&line.to_string());
     }
-    for line in lines(config.sandbox, bound, data, is_new) {
+    for line in lines(config, bound, data, is_new) {
         telemetry::say(&line);
     }
 }
 
-fn lines(is_sandbox: bool, bound: &Bound, data: &Path, is_new: bool) -> Vec<String> {
-    let reached = &bound.reached;
+fn lines(config: &Config, bound: &Bound, data: &Path, is_new: bool) -> Vec<String> {
+    let (reached, is_sandbox) = (&bound.reached, config.sandbox);
     let urls = |scheme: &str, addresses: &[String]| {
         let urls = addresses.iter().map(|at| format!("{scheme}://{at}"));
         urls.collect::<Vec<_>>()
@@ -50,9 +50,9 @@ fn lines(is_sandbox: bool, bound: &Bound, data: &Path, is_new: bool) -> Vec<Stri
     if let Some(ca) = &reached.ca {
         lines.push(format!("clients of TLS listeners trust {}", ca.display()));
     }
-    let flag = match data == Path::new(DATA_DEFAULT) {
+    let flag = match config.data == Path::new(DATA_DEFAULT) {
         true => String::new(),
-        false => format!(" --data {}", data.display()),
+        false => format!(" --data {}", config.data.display()),
     };
     let next = match (is_sandbox, is_new) {
         (true, _) => format!("brokerage buy --dialect ckafka --name orders --wait{flag}"),
@@ -67,42 +67,41 @@ fn lines(is_sandbox: bool, bound: &Bound, data: &Path, is_new: bool) -> Vec<Stri
 mod tests {
     use super::*;
     use crate::admin::Reached;
+    use crate::settings::ServeSettings;
 
-    fn check(is_sandbox: bool, is_new: bool, data: &str, expected: &[&str]) {
+    fn check(settings: &str, is_new: bool, expected: &[&str]) {
+        let settings: ServeSettings = toml::from_str(settings).expect("settings");
+        let config = Config::of(settings, false).expect("a configuration");
         let bound = Bound {
             reached: Reached {
                 api: vec!["127.0.0.1:1".to_owned()],
                 api_tls: vec!["127.0.0.1:2".to_owned()],
-                ca: Some("/ca.pem".into()),
+                ca: Some("/d/ca.pem".into()),
             },
             metrics: None,
         };
-        assert_eq!(lines(is_sandbox, &bound, Path::new(data), is_new), expected);
+        assert_eq!(lines(&config, &bound, Path::new("/d"), is_new), expected);
     }
 
     #[test]
     fn whoever_starts_a_server_is_told_what_to_type_next() {
+        let plain =
+            "brokerage is ready: API at http://127.0.0.1:1, https://127.0.0.1:2, data in /d";
+        let trust = "clients of TLS listeners trust /d/ca.pem";
         check(
-            true,
+            "sandbox = true",
             false,
-            DATA_DEFAULT,
             &[
                 "brokerage is ready: API at http://127.0.0.1:1, https://127.0.0.1:2 (sandbox: key BROKERAGESANDBOX, \
-                 secret brokerage-sandbox-secret), data in brokerage-data",
-                "clients of TLS listeners trust /ca.pem",
+                 secret brokerage-sandbox-secret), data in /d",
+                trust,
                 "next, in another terminal: brokerage buy --dialect ckafka --name orders --wait",
             ],
         );
-        let next = |is_new| {
-            let bound = Bound {
-                reached: Reached::default(),
-                metrics: None,
-            };
-            lines(false, &bound, Path::new("/d"), is_new)
-                .pop()
-                .unwrap_or_default()
-        };
-        assert!(next(true).ends_with("brokerage account create team-a --balance 1000 --data /d"));
-        assert!(next(false).ends_with("brokerage instances --data /d"));
+        let account =
+            "next, in another terminal: brokerage account create team-a --balance 1000 --data x";
+        check("data = 'x'", true, &[plain, trust, account]);
+        let instances = "next, in another terminal: brokerage instances";
+        check("", false, &[plain, trust, instances]);
     }
 }

@@ -16,6 +16,8 @@ const WIDTH_MAX: usize = 100;
 const GIVING_WIDTH_MIN: usize = 8;
 /// What stands between columns.
 const GAP: &str = "  ";
+/// What stands for a value that is not there.
+const NOTHING: &str = "-";
 /// What stands for the end of a text that gave way.
 const CUT: &str = "…";
 
@@ -113,9 +115,9 @@ fn json_text(value: &Value) -> String {
 
 fn text(value: &Value) -> String {
     match value {
-        Value::String(text) if text.is_empty() => "-".to_owned(),
+        Value::String(text) if text.is_empty() => NOTHING.to_owned(),
         Value::String(text) => escaped(text),
-        Value::Null => "-".to_owned(),
+        Value::Null => NOTHING.to_owned(),
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
         Value::Array(items) => listed(items.iter().map(text)),
@@ -130,7 +132,7 @@ fn text(value: &Value) -> String {
 
 fn listed(texts: impl Iterator<Item = String>) -> String {
     match texts.collect::<Vec<_>>().join(", ").as_str() {
-        "" => "-".to_owned(),
+        "" => NOTHING.to_owned(),
         texts => texts.to_owned(),
     }
 }
@@ -214,8 +216,16 @@ fn print_table(rows: &[Value], columns: &[(&str, &str, Kind)]) {
     if rows.is_empty() {
         return aside("there is none");
     }
+    let is_empty = |(_, key, kind): &(&str, &str, Kind)| {
+        *kind == Kind::Giving && rows.iter().all(|row| text(&row[*key]) == NOTHING)
+    };
+    let columns: Vec<(&str, &str, Kind)> = columns
+        .iter()
+        .copied()
+        .filter(|column| !is_empty(column))
+        .collect();
     let now = SystemClock.now();
-    for (at, row) in laid_out(rows, columns, now).into_iter().enumerate() {
+    for (at, row) in laid_out(rows, &columns, now).into_iter().enumerate() {
         line(match at {
             0 => styled(BOLD, &row),
             _ => row,
