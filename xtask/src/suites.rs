@@ -192,6 +192,10 @@ pub(crate) fn python_https(run: &Run) -> Result<Outcome> {
     serving_suite(run, "python-https", "https.py", false)
 }
 
+pub(crate) fn python_first_hour(run: &Run) -> Result<Outcome> {
+    serving_suite(run, "python-first-hour", "first_hour.py", false)
+}
+
 /// A suite that starts its own servers.
 fn serving_suite(run: &Run, suite: &str, script: &str, failpoints: bool) -> Result<Outcome> {
     let python = match tools::python_suites(&run.workspace) {

@@ -137,6 +137,16 @@ const TABLE: &[(&str, &str)] = &[
         "the request is missing the parameter `{}`",
         "缺少参数 `{1}`",
     ),
+    ("the parameter `{}` is required", "缺少参数 `{1}`"),
+    (
+        "the parameter `{}` must be from {} to {}",
+        "参数 `{1}` 的取值范围为 {2} 至 {3}",
+    ),
+    (
+        "the parameter `{}` has more than {} characters",
+        "参数 `{1}` 超过 {2} 个字符",
+    ),
+    ("the parameter `{}` must be {}", "参数 `{1}` 必须为 {2!}"),
     ("the body cannot be read: {}", "无法解析请求体：{1!}"),
     ("not {}", "不是{1!}"),
     ("an integer", "整数"),
@@ -202,6 +212,10 @@ const TABLE: &[(&str, &str)] = &[
     (
         "signed at {}, outside the window around {}",
         "签名时间 {1} 超出允许范围，服务器时间为 {2}",
+    ),
+    (
+        "the signature does not match; the server signed:\n{}",
+        "签名不匹配，服务器的待签名字符串为：\n{1}",
     ),
     ("the SecretId is not found", "SecretId 不存在"),
     ("the token is wrong or has expired", "Token 错误或已过期"),
