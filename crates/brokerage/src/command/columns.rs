@@ -34,14 +34,12 @@ pub const GROUPS: &[Column] = &[
 pub const ORDERS: &[Column] = &[
     column("order", "order_id", Text),
     column("account", "account", Giving),
-    column("profile", "profile", Text),
-    column("region", "region", Giving),
-    column("kind", "kind", Text),
+    column("profile", "profile", Giving),
     column("state", "state", State),
     column("age", "created_at", Age),
     column("total", "total", Figure),
     column("", "currency", Text),
-    column("instances", "instances", Figure),
+    column("lines", "instances", Figure),
 ];
 
 pub const ACCOUNTS: &[Column] = &[

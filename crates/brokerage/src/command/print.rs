@@ -274,26 +274,26 @@ fn laid_out(rows: &[Value], columns: &[(&str, &str, Kind)], now: Moment) -> Vec<
         .collect()
 }
 
-/// Each column as wide as its widest cell; those that give way narrower, the widest first, until the table fits.
+/// Each column as wide as its widest cell; those that give way narrower, the widest first, until the table fits. When
+/// that is not enough, texts do, too; figures are always whole.
 fn widths(cells: &[Vec<String>], columns: &[(&str, &str, Kind)]) -> Vec<usize> {
     let widest = |at: usize| {
         let widths = cells.iter().map(|row| row[at].width());
         widths.chain([columns[at].0.width()]).max().unwrap_or(0)
     };
     let mut widths: Vec<usize> = (0..columns.len()).map(widest).collect();
-    loop {
-        let gaps = GAP.len() * columns.len().saturating_sub(1);
-        if widths.iter().sum::<usize>() + gaps <= WIDTH_MAX {
-            return widths;
-        }
-        let giving = widths.iter_mut().zip(columns);
-        let giving = giving
-            .filter(|(width, (.., kind))| *kind == Kind::Giving && **width > GIVING_WIDTH_MIN);
-        match giving.max_by_key(|(width, _)| **width) {
-            Some((width, _)) => *width -= 1,
-            None => return widths,
+    let gaps = GAP.len() * columns.len().saturating_sub(1);
+    for kind in [Kind::Giving, Kind::Text] {
+        while widths.iter().sum::<usize>() + gaps > WIDTH_MAX {
+            let giving = widths.iter_mut().zip(columns);
+            let giving = giving
+                .filter(|(width, (.., own))| *own == kind && **width > GIVING_WIDTH_MIN)
+                .max_by_key(|(width, _)| **width);
+            let Some((width, _)) = giving else { break };
+            *width -= 1;
         }
     }
+    widths
 }
 
 /// The beginning of a text that is no wider.
