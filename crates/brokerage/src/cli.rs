@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::serve::CLOUDS;
 use crate::settings::ServeSettings;
@@ -19,6 +19,30 @@ Exit codes:
 Every command that asks or changes something takes --json. Colours are for terminals only; NO_COLOR=1 switches them off.
 INSTANCE is an instance's id, or its name where no other instance has that name.";
 
+/// Examples by command, in the order in which they can be run.
+const EXAMPLES: &str = include_str!("../../../docs/examples.txt");
+
+/// The command line, each command with its examples.
+pub fn command() -> clap::Command {
+    let sections = EXAMPLES.split("\n[").skip(1);
+    let sections = sections.filter_map(|section| section.split_once("]\n"));
+    sections.fold(Cli::command(), |command, (name, lines)| {
+        let lines = lines.lines().filter(|line| !line.is_empty());
+        let lines: String = lines.map(|line| format!("\n  {line}")).collect();
+        let name: Vec<&str> = name.split(' ').collect();
+        with_examples(command, &name, format!("Examples:{lines}"))
+    })
+}
+
+fn with_examples(command: clap::Command, name: &[&str], shown: String) -> clap::Command {
+    match name {
+        [] => command.after_help(shown),
+        [first, rest @ ..] => {
+            command.mut_subcommand(*first, |inner| with_examples(inner, rest, shown))
+        }
+    }
+}
+
 /// Sells Apache Kafka through the clouds' own APIs.
 #[derive(Debug, Parser)]
 #[command(name = "brokerage", version, about, after_help = EXIT_CODES)]
@@ -30,32 +54,12 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve the vendors' APIs and run what is bought
-    #[command(after_help = "\
-Examples:
-  brokerage serve --sandbox
-  brokerage serve --sandbox --broker-security SASL_SSL,PLAINTEXT
-  brokerage serve --sandbox --listen-tls 127.0.0.1:8443
-  brokerage serve --config brokerage.toml")]
     Serve(Box<ServeFlags>),
     /// Buy a cluster with a genuine, signed vendor request
-    #[command(after_help = "\
-Examples:
-  brokerage buy --dialect ckafka --name orders --wait
-  brokerage buy --dialect ckafka --region ap-shanghai --set BandWidth=40 --set InstanceNum=2 --wait
-  brokerage buy --dialect alikafka --name payments --wait
-  brokerage buy --dialect jdkafka --region cn-east-2 --name audit --wait")]
     Buy(BuyFlags),
     /// Say what a purchase would cost, and buy nothing
-    #[command(after_help = "\
-Examples:
-  brokerage price --dialect ckafka
-  brokerage price --dialect bss --set SubscriptionType=Subscription --set ProductType=alikafka_pre --set Period=12")]
     Price(PriceFlags),
     /// List the instances of all accounts
-    #[command(after_help = "\
-Examples:
-  brokerage instances
-  brokerage instances --account sandbox --json")]
     Instances(ListFlags),
     /// One instance: look at it, rename it, release it
     #[command(subcommand)]
@@ -79,9 +83,6 @@ Examples:
     #[command(subcommand)]
     Account(AccountCommand),
     /// Add money to an account
-    #[command(after_help = "\
-Examples:
-  brokerage top-up --account team-a --amount 99.95 --reference invoice-7")]
     TopUp(TopUpFlags),
     /// Access keys
     #[command(subcommand)]
@@ -99,34 +100,18 @@ Examples:
     #[command(subcommand)]
     Catalog(CatalogCommand),
     /// Print what is served: every operation of every dialect
-    #[command(after_help = "\
-Examples:
-  brokerage operations")]
     Operations(JsonFlags),
     /// List recent calls and how they ended
-    #[command(after_help = "\
-Examples:
-  brokerage requests --last 5")]
     Requests(RequestsFlags),
     /// List the background tasks and how they last went
-    #[command(after_help = "\
-Examples:
-  brokerage tasks")]
     Tasks(TargetFlags),
     /// Print completions for a shell
-    #[command(after_help = "\
-Examples:
-  brokerage completions bash")]
     Completions {
         /// The shell
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
     /// Print the manual page, or write one for each command
-    #[command(after_help = "\
-Examples:
-  brokerage man
-  brokerage man --out man")]
     Man {
         /// Write every page into this directory
         #[arg(long, value_name = "DIR")]
@@ -198,9 +183,6 @@ pub struct PriceFlags {
 #[derive(Debug, Subcommand)]
 pub enum InstanceCommand {
     /// Show everything that is known of it
-    #[command(after_help = "\
-Examples:
-  brokerage instance show orders")]
     Show {
         /// The instance
         instance: String,
@@ -208,9 +190,6 @@ Examples:
         target: TargetFlags,
     },
     /// Give it another name
-    #[command(after_help = "\
-Examples:
-  brokerage instance rename audit audit-2026")]
     Rename {
         /// The instance
         instance: String,
@@ -220,9 +199,6 @@ Examples:
         target: TargetFlags,
     },
     /// Take it away with its data, whoever's it is, also when it is prepaid; not when its owner protects it
-    #[command(after_help = "\
-Examples:
-  brokerage instance release payments")]
     Release {
         /// The instance
         instance: String,
@@ -234,10 +210,6 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub enum TopicCommand {
     /// Make a topic
-    #[command(after_help = "\
-Examples:
-  brokerage topic create orders hello
-  brokerage topic create orders audit --partitions 6 --config retention.ms=86400000")]
     Create {
         /// The instance
         instance: String,
@@ -256,9 +228,6 @@ Examples:
         target: TargetFlags,
     },
     /// List the topics
-    #[command(after_help = "\
-Examples:
-  brokerage topic list orders")]
     List {
         /// The instance
         instance: String,
@@ -266,9 +235,6 @@ Examples:
         target: TargetFlags,
     },
     /// Delete a topic with its records
-    #[command(after_help = "\
-Examples:
-  brokerage topic delete orders audit")]
     Delete {
         /// The instance
         instance: String,
@@ -282,9 +248,6 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub enum GroupCommand {
     /// List the consumer groups
-    #[command(after_help = "\
-Examples:
-  brokerage group list orders")]
     List {
         /// The instance
         instance: String,
@@ -292,9 +255,6 @@ Examples:
         target: TargetFlags,
     },
     /// Show a group: its members, how far it has read, and what it has not read yet
-    #[command(after_help = "\
-Examples:
-  brokerage group show orders billing")]
     Show {
         /// The instance
         instance: String,
@@ -308,9 +268,6 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub enum OrderCommand {
     /// List orders, the newest first
-    #[command(after_help = "\
-Examples:
-  brokerage order list --last 10")]
     List {
         /// How many
         #[arg(long, default_value_t = 50)]
@@ -319,9 +276,6 @@ Examples:
         list: ListFlags,
     },
     /// Show an order with its lines
-    #[command(after_help = "\
-Examples:
-  brokerage order show orders")]
     Show {
         /// The order, or an instance: the order that bought it
         order: String,
@@ -374,9 +328,6 @@ pub struct BuyFlags {
 #[derive(Debug, Subcommand)]
 pub enum AccountCommand {
     /// Open an account
-    #[command(after_help = "\
-Examples:
-  brokerage account create team-a --balance 1000")]
     Create {
         /// Its name
         name: String,
@@ -387,14 +338,8 @@ Examples:
         target: TargetFlags,
     },
     /// List accounts with their balances
-    #[command(after_help = "\
-Examples:
-  brokerage account list")]
     List(TargetFlags),
     /// Show an account: its money, what of it is held for orders, and what it has
-    #[command(after_help = "\
-Examples:
-  brokerage account show team-a")]
     Show {
         /// Id or name
         account: String,
@@ -406,15 +351,6 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
     /// Make an access key; its secret is shown once
-    #[command(after_help = "\
-A policy is a document as Alibaba's RAM and Tencent's CAM have it, such as
-  {\"Version\": \"1\", \"Statement\": [
-    {\"Effect\": \"Allow\", \"Action\": \"alikafka:*\", \"Resource\": \"*\"},
-    {\"Effect\": \"Deny\", \"NotAction\": \"alikafka:Get*\", \"Resource\": \"alikafka_post-cn-prod1\"}]}
-
-Examples:
-  brokerage key create --account team-a --id TEAMAFIRSTKEY
-  brokerage key create --account team-a --policy policy.json")]
     Create {
         /// Id or name of its account
         #[arg(long)]
@@ -422,21 +358,16 @@ Examples:
         /// Its id [default: one is drawn]
         #[arg(long, value_name = "ID")]
         id: Option<String>,
-        /// File with the key's policy (JSON); without it everything is allowed
+        /// File with the key's policy, as clouds write them: {"Version": "1", "Statement": [{"Effect": "Allow",
+        /// "Action": "*", "Resource": "*"}]}; without it everything is allowed
         #[arg(long, value_name = "FILE")]
         policy: Option<PathBuf>,
         #[command(flatten)]
         target: TargetFlags,
     },
     /// List keys without their secrets
-    #[command(after_help = "\
-Examples:
-  brokerage key list --account team-a")]
     List(ListFlags),
     /// Make a key that may do the same as another one, which stays on until it is switched off
-    #[command(after_help = "\
-Examples:
-  brokerage key rotate TEAMAFIRSTKEY")]
     Rotate {
         /// The key that is to be replaced
         id: String,
@@ -444,9 +375,6 @@ Examples:
         target: TargetFlags,
     },
     /// Switch a key off
-    #[command(after_help = "\
-Examples:
-  brokerage key disable TEAMAFIRSTKEY")]
     Disable {
         /// The key
         id: String,
@@ -454,9 +382,6 @@ Examples:
         target: TargetFlags,
     },
     /// Switch a key on again
-    #[command(after_help = "\
-Examples:
-  brokerage key enable TEAMAFIRSTKEY")]
     Enable {
         /// The key
         id: String,
@@ -468,9 +393,6 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub enum BrokerCommand {
     /// Take a broker away, as if its host had failed; it stays away until it is started
-    #[command(after_help = "\
-Examples:
-  brokerage broker stop orders 0")]
     Stop {
         /// The instance
         instance: String,
@@ -480,9 +402,6 @@ Examples:
         target: TargetFlags,
     },
     /// Bring a broker back
-    #[command(after_help = "\
-Examples:
-  brokerage broker start orders 0")]
     Start {
         /// The instance
         instance: String,
@@ -496,14 +415,8 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub enum OrphanCommand {
     /// List them: they are stopped, and their data is kept
-    #[command(after_help = "\
-Examples:
-  brokerage orphan list")]
     List(TargetFlags),
     /// Delete one with its data
-    #[command(after_help = "\
-Examples:
-  brokerage orphan delete ckafka-forgotten")]
     Delete {
         /// The cluster
         id: String,
@@ -515,10 +428,6 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub enum UserCommand {
     /// Make a user or give it another password
-    #[command(after_help = "\
-Examples:
-  brokerage user put orders anna
-  brokerage user put orders root --super")]
     Put {
         /// The instance
         instance: String,
@@ -538,9 +447,6 @@ Examples:
         target: TargetFlags,
     },
     /// Take a user away
-    #[command(after_help = "\
-Examples:
-  brokerage user delete orders anna")]
     Delete {
         /// The instance
         instance: String,
@@ -550,9 +456,6 @@ Examples:
         target: TargetFlags,
     },
     /// List the users of an instance
-    #[command(after_help = "\
-Examples:
-  brokerage user list orders")]
     List {
         /// The instance
         instance: String,
@@ -582,14 +485,8 @@ pub struct TopUpFlags {
 #[derive(Debug, Subcommand)]
 pub enum NetworkCommand {
     /// List networks and subnets
-    #[command(after_help = "\
-Examples:
-  brokerage network list --account team-a")]
     List(ListFlags),
     /// Make a network
-    #[command(after_help = "\
-Examples:
-  brokerage network create --account team-a --profile ckafka --region ap-shanghai vpc-team-a")]
     Create {
         #[command(flatten)]
         place: NetworkFlags,
@@ -599,10 +496,6 @@ Examples:
         target: TargetFlags,
     },
     /// Make a subnet of a network
-    #[command(after_help = "\
-Examples:
-  brokerage network create-subnet --account team-a --profile ckafka --region ap-shanghai \\
-      --network vpc-team-a --zone 200002 subnet-team-a")]
     CreateSubnet {
         #[command(flatten)]
         place: NetworkFlags,
@@ -642,18 +535,12 @@ pub struct NetworkFlags {
 #[derive(Debug, Subcommand)]
 pub enum LedgerCommand {
     /// Recompute everything from transfers and tell what is wrong
-    #[command(after_help = "\
-Examples:
-  brokerage ledger check")]
     Check(TargetFlags),
 }
 
 #[derive(Debug, Subcommand)]
 pub enum CatalogCommand {
     /// Read the catalogs and list every value that no source gives
-    #[command(after_help = "\
-Examples:
-  brokerage catalog check")]
     Check {
         /// Directory of catalog files; without it the built-in ones
         #[arg(long, value_name = "DIR")]

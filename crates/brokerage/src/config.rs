@@ -99,23 +99,18 @@ impl Config {
             false,
         )?;
         let listen = addresses("listen", &or(settings.listen, LISTEN_DEFAULT))?;
-        let listen_tls = settings
-            .listen_tls
-            .map(|text| addresses("listen_tls", &text));
-        let listen_tls = listen_tls.transpose()?.unwrap_or_default();
+        let listen_tls = match &settings.listen_tls {
+            Some(text) => addresses("listen_tls", text)?,
+            None => Vec::new(),
+        };
         let broker_bind = bind_address(&or(settings.broker_bind, HOST_DEFAULT))?;
         if sandbox && !everywhere {
-            ensure_loopback(&listen, broker_bind)?;
-            ensure_loopback(&listen_tls, broker_bind)?;
+            ensure_loopback(&[&*listen, &*listen_tls].concat(), broker_bind)?;
         }
         let listeners = listeners(
             &or(settings.broker_addressing, "port"),
             &or(settings.broker_security, "PLAINTEXT"),
         )?;
-        // Instances that were ordered with names keep them, so the port may be wanted without the setting.
-        let broker_shared_port = settings
-            .broker_shared_port
-            .or((listeners.addressing == Addressing::ServerName).then_some(SHARED_PORT_DEFAULT));
         let metrics = settings.metrics.map(|text| address("metrics", &text));
         Ok(Self {
             sandbox,
@@ -126,8 +121,8 @@ impl Config {
             broker_host: or(settings.broker_host, HOST_DEFAULT),
             broker_bind,
             broker_ports: ports(&or(settings.broker_ports, PORTS_DEFAULT))?,
+            broker_shared_port: shared_port(settings.broker_shared_port, &listeners),
             listeners,
-            broker_shared_port,
             broker_tls: tls_files(
                 "broker_tls",
                 settings.broker_tls_certificate,
@@ -153,6 +148,12 @@ impl Config {
             json,
         })
     }
+}
+
+/// Instances that were ordered with names keep them, so the port may be wanted without the setting.
+fn shared_port(said: Option<u16>, listeners: &Listeners) -> Option<u16> {
+    let is_shared = listeners.addressing == Addressing::ServerName;
+    said.or(is_shared.then_some(SHARED_PORT_DEFAULT))
 }
 
 fn bind_address(text: &str) -> anyhow::Result<IpAddr> {

@@ -18,7 +18,7 @@ mod telemetry;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 
 /// A fifth of an order's CPU was the system's allocator: docs/decisions/0002-dependencies.md.
 #[global_allocator]
@@ -27,7 +27,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
     let _scenario = fail::FailScenario::setup();
-    let arguments = cli::Cli::parse();
+    let arguments = cli::Cli::from_arg_matches(&cli::command().get_matches());
+    let arguments = arguments.unwrap_or_else(|error| error.exit());
     match command::run(arguments.command) {
         Ok(code) => code,
         Err(error) => {

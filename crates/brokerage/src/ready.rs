@@ -6,7 +6,7 @@ use brokerage_control::sandbox::{SANDBOX_KEY_ID, SANDBOX_SECRET};
 use serde_json::json;
 
 use crate::config::{Config, DATA_DEFAULT};
-use crate::serve::Bound;
+use crate::serve::{Bound, CLOUDS};
 use crate::telemetry;
 
 /// Says it: one line for programs, or a few for people. `is_new`: nobody has an account yet.
@@ -55,12 +55,21 @@ fn lines(config: &Config, bound: &Bound, data: &Path, is_new: bool) -> Vec<Strin
         false => format!(" --data {}", config.data.display()),
     };
     let next = match (is_sandbox, is_new) {
-        (true, _) => format!("brokerage buy --dialect ckafka --name orders --wait{flag}"),
+        (true, _) => format!(
+            "brokerage buy --dialect {} --name orders --wait{flag}",
+            dialect()
+        ),
         (false, true) => format!("brokerage account create team-a --balance 1000{flag}"),
         (false, false) => format!("brokerage instances{flag}"),
     };
     lines.push(format!("next, in another terminal: {next}"));
     lines
+}
+
+/// The first dialect that buys in one step.
+fn dialect() -> &'static str {
+    let of_one_step = CLOUDS.purchases().filter(|of| of.start.is_none());
+    of_one_step.map(|of| of.dialect).min().unwrap_or_default()
 }
 
 #[cfg(test)]

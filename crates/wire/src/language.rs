@@ -148,7 +148,6 @@ const TABLE: &[(&str, &str)] = &[
     ),
     ("the parameter `{}` must be {}", "参数 `{1}` 必须为 {2!}"),
     ("the body cannot be read: {}", "无法解析请求体：{1!}"),
-    ("not {}", "不是{1!}"),
     ("an integer", "整数"),
     ("a boolean", "布尔值"),
     ("a number", "数字"),
@@ -264,7 +263,8 @@ const TABLE: &[(&str, &str)] = &[
     ("failed", "创建失败"),
     ("releasing", "释放中"),
     ("released", "已释放"),
-    // Last, because they begin with whatever was sent.
+    // Last, because they hold almost anything.
+    ("not {}", "不是{1!}"),
     ("{} is missing", "缺少 {1}"),
     ("{} is mandatory for this action", "此操作必须提供 {1}"),
     ("{} is not supported", "不支持{1}"),

@@ -12,13 +12,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
-use clap::CommandFactory as _;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::admin::{self, Ask, NetworkAsk, Password, PriceAsk, Reached, TopicAsk};
 use crate::cli::{
-    AccountCommand, BrokerCommand, CatalogCommand, Cli, Command, GroupCommand, InstanceCommand,
+    self, AccountCommand, BrokerCommand, CatalogCommand, Command, GroupCommand, InstanceCommand,
     KeyCommand, LedgerCommand, ListFlags, NetworkCommand, NetworkFlags, OrderCommand,
     OrphanCommand, TargetFlags, TopicCommand, UserCommand,
 };
@@ -100,7 +99,7 @@ fn run_alone(command: Command) -> anyhow::Result<ExitCode> {
         Command::Operations(flags) => operations(flags.json),
         Command::Completions { shell } => {
             let mut text = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "brokerage", &mut text);
+            clap_complete::generate(shell, &mut cli::command(), "brokerage", &mut text);
             print::line(String::from_utf8(text)?.trim_end());
         }
         Command::Man { out } => manual(out.as_deref())?,
@@ -118,7 +117,7 @@ fn run_alone(command: Command) -> anyhow::Result<ExitCode> {
 
 /// The manual: the first page, or every command's in a directory.
 fn manual(out: Option<&Path>) -> anyhow::Result<()> {
-    let command = Cli::command();
+    let command = cli::command();
     match out {
         Some(dir) => {
             std::fs::create_dir_all(dir).with_context(|| format!("out: {}", dir.display()))?;

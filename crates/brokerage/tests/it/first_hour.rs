@@ -1,6 +1,6 @@
 //! The first hour: every command that `--help` and README show is run as it is printed.
 //!
-//! A help's examples stand under `Examples:`; README's commands are its indented lines. They run in a shell, in a folder
+//! A help's examples stand under `Examples:`, from `docs/examples.txt`; README's commands are its indented lines. They run in a shell, in a folder
 //! of their own beside a sandbox server on the default data directory. What a person would have to make first (a file, a
 //! group) is made here, and ports that are written out become ports that the system chooses.
 

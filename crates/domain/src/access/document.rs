@@ -7,8 +7,8 @@
 //! let document = serde_json::json!({
 //!     "Version": "1",
 //!     "Statement": [
-//!         { "Effect": "Allow", "Action": "alikafka:*", "Resource": "*" },
-//!         { "Effect": "Deny", "NotAction": ["alikafka:Get*", "alikafka:List*"], "Resource": "alikafka_post-cn-prod*" },
+//!         { "Effect": "Allow", "Action": "kafka:*", "Resource": "*" },
+//!         { "Effect": "Deny", "NotAction": ["kafka:Get*", "kafka:List*"], "Resource": "prod-*" },
 //!     ],
 //! });
 //! assert_eq!(Policy::from_document(&document).unwrap().statements.len(), 2);
