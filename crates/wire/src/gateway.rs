@@ -86,8 +86,7 @@ impl Gateway {
                 fault.message.truncate(end);
                 trace.outcome = Some((fault.code.clone().into_owned(), fault.message.clone()));
                 fault.message = in_language(cloud.wire.language(request), fault.message);
-                let response = cloud.wire.render_fault(&answer, &fault);
-                response
+                cloud.wire.render_fault(&answer, &fault)
             }
         };
         self.log(

@@ -109,6 +109,9 @@ enum Kind {
     Boolean,
 }
 
+/// What a text at a path is read as.
+type Placed = (Vec<Segment>, Kind);
+
 /// The tree with those texts as numbers and booleans that `T` reads so; whatever else it is stays as it is. It is what
 /// a program would send for what a person typed.
 pub fn typed<T: DeserializeOwned>(params: &Param, index_base: IndexBase) -> Param {
@@ -325,7 +328,7 @@ struct Context<'a> {
     unknown: &'a RefCell<Vec<String>>,
     ignored: &'a RefCell<Vec<String>>,
     /// Where it is noted what texts are read as, if anybody wants to know.
-    kinds: Option<&'a RefCell<Vec<(Vec<Segment>, Kind)>>>,
+    kinds: Option<&'a RefCell<Vec<Placed>>>,
 }
 
 /// One value of the tree, at its path.
