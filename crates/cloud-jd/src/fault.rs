@@ -65,7 +65,8 @@ fn domain_code(error: &Error) -> (u16, &'static str) {
             | Kind::Instance
             | Kind::Network
             | Kind::Subnet
-            | Kind::Topic => NOT_FOUND,
+            | Kind::Topic
+            | Kind::User => NOT_FOUND,
         },
         Error::Exists { .. } | Error::TokenReused => ALREADY_EXISTS,
         Error::WrongPhase { .. } | Error::Kafka { .. } => FAILED_PRECONDITION,

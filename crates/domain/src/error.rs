@@ -31,6 +31,8 @@ pub enum Kind {
     Region,
     /// A topic.
     Topic,
+    /// A Kafka user of an instance.
+    User,
 }
 
 impl Kind {
@@ -46,6 +48,7 @@ impl Kind {
             Self::Zone => "zone",
             Self::Region => "region",
             Self::Topic => "topic",
+            Self::User => "user",
         }
     }
 }

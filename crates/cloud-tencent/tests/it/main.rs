@@ -13,3 +13,4 @@ mod tag;
 mod terraform;
 mod topic;
 mod transport;
+mod user;

@@ -12,6 +12,7 @@ use brokerage_store::Tx;
 use brokerage_store::instance::Attention;
 use brokerage_store::ledger::{transfer_by_id, transfer_end_hold, transfer_receive};
 use brokerage_store::order::{order_by_id, order_line_move};
+use brokerage_store::sasl_user::sasl_user_delete_all;
 use brokerage_store::slot::{slot_free, slot_give_back};
 use brokerage_store::topic::topic_record_delete_all;
 
@@ -75,6 +76,7 @@ pub(super) fn record_end(
     undo_resize(tx, instance, line_state, now)?;
     slot_free(tx, &instance.id)?;
     topic_record_delete_all(tx, &instance.id)?;
+    sasl_user_delete_all(tx, &instance.id)?;
     instance.slots.clear();
     instance.phase = phase;
     crash_point("record_end_in_transaction");

@@ -7,6 +7,7 @@ mod purchase;
 mod recorded;
 mod tags;
 mod topics;
+mod users;
 mod vpc;
 mod wire;
 
