@@ -18,15 +18,18 @@ WAIT_SECONDS = 30
 class Server:
     """A server on a data directory; each start makes it the one that suite.ENDPOINT and DATA name."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *flags: str) -> None:
         self.data = data
+        self.flags = flags
+        # What its ready line says.
+        self.ready: dict = {}
         self._process: subprocess.Popen | None = None
 
     def start(self, **environment: str) -> None:
         """Starts it and waits for its ready line."""
         self.data.mkdir(parents=True, exist_ok=True)
         command = [BINARY, "serve", "--sandbox", "--json", "--listen", "127.0.0.1:0", "--broker-host", "127.0.0.1"]
-        command += ["--broker-ports", BROKER_PORTS, "--data", str(self.data)]
+        command += ["--broker-ports", BROKER_PORTS, "--data", str(self.data), *self.flags]
         with open(self.data.with_suffix(".log"), "ab") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env={**os.environ, **environment}
@@ -51,6 +54,7 @@ class Server:
             except ValueError:
                 continue
             if event.get("event") == "ready":
+                self.ready = event
                 suite.ENDPOINT = event["api"][0]
                 os.environ["DATA"] = str(self.data)
                 return

@@ -121,6 +121,16 @@ pub const STEPS: &[Step] = &[
         run: suites::python_jdkafka,
     },
     Step {
+        name: "python-https",
+        about: "the vendors' Python SDKs over TLS",
+        run: suites::python_https,
+    },
+    Step {
+        name: "python-first-hour",
+        about: "what `buy` says to type next, as a Kafka client does it",
+        run: suites::python_first_hour,
+    },
+    Step {
         name: "node-vendors",
         about: "the vendors' Node SDKs",
         run: suites::node_vendors,

@@ -183,20 +183,33 @@ pub(crate) fn go_vendors(run: &Run) -> Result<Outcome> {
     }
 }
 
-/// The crash suite starts its own servers.
+/// The crash suite needs a build that aborts where it is told to.
 pub(crate) fn crash(run: &Run) -> Result<Outcome> {
+    serving_suite(run, "crash", "crash.py", true)
+}
+
+pub(crate) fn python_https(run: &Run) -> Result<Outcome> {
+    serving_suite(run, "python-https", "https.py", false)
+}
+
+pub(crate) fn python_first_hour(run: &Run) -> Result<Outcome> {
+    serving_suite(run, "python-first-hour", "first_hour.py", false)
+}
+
+/// A suite that starts its own servers.
+fn serving_suite(run: &Run, suite: &str, script: &str, failpoints: bool) -> Result<Outcome> {
     let python = match tools::python_suites(&run.workspace) {
         Install::Missing(reason) => return Ok(Outcome::Skipped(reason)),
         Install::Ready(python) => python,
     };
     let ports = crate::broker_ports::broker_ports_find(1_000)?;
-    let ended = Program::new(python, 2 * SUITE_LIMIT, run.workspace.log("crash")?)
-        .args([run.workspace.path("acceptance/python/crash.py")])
-        .env("BROKERAGE", binary(run, true)?)
-        .env("DATA", fresh_data(run, "crash")?)
+    let ended = Program::new(python, 2 * SUITE_LIMIT, run.workspace.log(suite)?)
+        .args([run.workspace.path("acceptance/python").join(script)])
+        .env("BROKERAGE", binary(run, failpoints)?)
+        .env("DATA", fresh_data(run, suite)?)
         .env("BROKER_PORTS", format!("{}-{}", ports.start(), ports.end()))
         .run()?;
-    Ok(outcome_of("crash", &ended))
+    Ok(outcome_of(suite, &ended))
 }
 
 /// A Kafka client, and the dialect through which its cluster is bought.

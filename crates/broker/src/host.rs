@@ -26,6 +26,7 @@ use crate::network::certificate::CA_FILE;
 use crate::network::internal;
 use crate::network::listener::Ports;
 use crate::network::listeners::Listeners;
+use crate::network::server_tls::ServerTls;
 use crate::network::shared_port::{SharedPort, SharedPortObservation, SharedPortSpec};
 use crate::network::tls::{Tls, TlsFiles};
 use crate::process::Process;
@@ -376,6 +377,23 @@ impl Host {
         let options = &self.0.options;
         let is_own = options.tls_files.is_none();
         is_own.then(|| options.data_dir.join(CA_FILE))
+    }
+
+    /// TLS for a listener of the process that is no broker's and is reached by `host`: with these files, or with what
+    /// the brokers show.
+    ///
+    /// # Errors
+    /// [`HostError::Certificate`] when the files cannot be used.
+    pub fn server_tls(&self, host: &str, files: Option<&TlsFiles>) -> Result<ServerTls, HostError> {
+        let process = &self.0.shared.process;
+        let tls = match (files, self.0.ports.tls.clone()) {
+            (None, Some(tls)) => tls,
+            _ => {
+                let (disk, dir) = (self.0.shared.files.disk(), &self.0.options.data_dir);
+                Tls::open(files, dir, disk, process.now_ms())?
+            }
+        };
+        Ok(ServerTls::new(tls, host, process.clone()))
     }
 
     /// Observation of the shared port, if there is one.

@@ -2,23 +2,17 @@
 //! directory's owner can open.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use brokerage_control::Control;
-use brokerage_control::access_key::NewKey;
 use brokerage_control::background::{Task, TaskStatus};
-use brokerage_control::instance::Unreadable;
 use brokerage_control::watch::Watch;
 use brokerage_domain::Error;
-use brokerage_domain::access::Policy;
-use brokerage_domain::account::Account;
-use brokerage_domain::id::{InstanceId, NetworkId, SubnetId};
-use brokerage_domain::instance::Instance;
-use brokerage_domain::money::{Currency, Money};
-use brokerage_domain::network::{Network, Subnet};
+use brokerage_domain::id::InstanceId;
+use brokerage_wire::client::Pairs;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -29,6 +23,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::data_dir;
+
+mod account;
+mod instance;
+mod key;
+mod network;
+mod order;
+mod topic;
+mod user;
 
 /// Longest request line, in bytes.
 const REQUEST_BYTES_MAX: u64 = 256 * 1024;
@@ -42,8 +44,6 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(600);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Longest wait for the request line.
 const LINE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Fewest decimals of an amount that people read.
-const DECIMALS: usize = 2;
 
 /// What an operator may ask of a server.
 #[derive(Debug, Serialize, Deserialize)]
@@ -54,9 +54,20 @@ pub enum Ask {
         balance: Option<String>,
     },
     AccountList,
+    AccountShow {
+        account: String,
+    },
     KeyCreate {
         account: String,
-        policy: Option<Policy>,
+        id: Option<String>,
+        /// A document as the clouds have it.
+        policy: Option<Value>,
+    },
+    KeyList {
+        account: Option<String>,
+    },
+    KeyRotate {
+        id: String,
     },
     KeySetActive {
         id: String,
@@ -72,13 +83,54 @@ pub enum Ask {
         account: String,
         network: NetworkAsk,
     },
+    NetworkList {
+        account: Option<String>,
+    },
     SubnetCreate {
         account: String,
         subnet: NetworkAsk,
         network_id: String,
         zone: String,
     },
-    Instances,
+    Instances {
+        account: Option<String>,
+    },
+    InstanceShow {
+        instance: String,
+    },
+    InstanceRelease {
+        instance: String,
+    },
+    InstanceRename {
+        instance: String,
+        name: String,
+    },
+    TopicCreate {
+        instance: String,
+        topic: TopicAsk,
+    },
+    TopicList {
+        instance: String,
+    },
+    TopicDelete {
+        instance: String,
+        name: String,
+    },
+    GroupList {
+        instance: String,
+    },
+    GroupShow {
+        instance: String,
+        name: String,
+    },
+    OrderList {
+        account: Option<String>,
+        last: u32,
+    },
+    OrderShow {
+        id: String,
+    },
+    Price(PriceAsk),
     UserPut {
         instance: String,
         name: String,
@@ -142,58 +194,72 @@ pub struct NetworkAsk {
     pub name: String,
 }
 
+/// A topic to make; what is not said is Kafka's default for the instance.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct TopicAsk {
+    pub name: String,
+    pub partitions: Option<i32>,
+    pub replication_factor: Option<i16>,
+    pub configs: BTreeMap<String, String>,
+}
+
+/// A purchase whose price is asked for.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PriceAsk {
+    pub dialect: String,
+    pub region: Option<String>,
+    pub set: Pairs,
+}
+
+/// Where a server can be reached.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Reached {
+    /// Addresses of the API.
+    pub api: Vec<String>,
+    /// Addresses of the API that speak TLS.
+    pub api_tls: Vec<String>,
+    /// The certificate of the own authority, which clients of TLS listeners have to trust.
+    pub ca: Option<PathBuf>,
+}
+
 /// Answers one ask.
 ///
 /// # Errors
 /// Whatever control refuses, and amounts, currencies, policies and addresses that cannot be read.
-pub async fn answer(control: &Control, api: &[String], ask: Ask) -> anyhow::Result<Value> {
+pub async fn answer(control: &Arc<Control>, reached: &Reached, ask: Ask) -> anyhow::Result<Value> {
     match ask {
         Ask::AccountCreate { name, balance } => {
-            account_create(control, &name, balance.as_deref()).await
+            account::create(control, &name, balance.as_deref()).await
         }
-        Ask::AccountList => account_list(control).await,
-        Ask::KeyCreate { account, policy } => key_create(control, &account, policy).await,
-        Ask::KeySetActive { id, active } => {
-            control.access_key_set_active(&id, active).await?;
-            Ok(json!({ "access_key_id": id, "active": active }))
-        }
+        Ask::AccountList => account::list(control).await,
+        Ask::AccountShow { account } => account::show(control, &account).await,
         Ask::TopUp {
             account,
             amount,
             currency,
             reference,
-        } => top_up(control, &account, (&amount, &currency), &reference).await,
-        Ask::NetworkCreate { account, network } => network_create(control, &account, network).await,
+        } => account::top_up(control, &account, (&amount, &currency), &reference).await,
+        Ask::KeyCreate {
+            account,
+            id,
+            policy,
+        } => key::create(control, &account, id, policy).await,
+        Ask::KeyList { account } => key::list(control, account).await,
+        Ask::KeyRotate { id } => key::rotate(control, &id).await,
+        Ask::KeySetActive { id, active } => key::set_active(control, &id, active).await,
+        Ask::NetworkCreate { account, network } => {
+            network::create(control, &account, network).await
+        }
+        Ask::NetworkList { account } => network::list(control, account).await,
         Ask::SubnetCreate {
             account,
             subnet,
             network_id,
             zone,
-        } => subnet_create(control, &account, subnet, network_id, zone).await,
-        Ask::Instances => instances(control).await,
-        Ask::UserPut {
-            instance,
-            name,
-            password,
-            is_super,
-        } => user_put(control, instance, name, password, is_super).await,
-        Ask::UserDelete { instance, name } => {
-            control
-                .user_delete(&InstanceId::new(instance), &name)
-                .await?;
-            Ok(json!({ "user": name, "deleted": true }))
-        }
-        Ask::UserList { instance } => user_list(control, instance).await,
-        Ask::BrokerStop { instance, broker } => {
-            let id = InstanceId::new(instance);
-            control.broker_stop(&id, broker).await?;
-            Ok(json!({ "instance_id": id.as_str(), "broker": broker, "running": false }))
-        }
-        Ask::BrokerStart { instance, broker } => {
-            let id = InstanceId::new(instance);
-            control.broker_start(&id, broker).await?;
-            Ok(json!({ "instance_id": id.as_str(), "broker": broker, "running": true }))
-        }
+        } => network::subnet_create(control, &account, subnet, (network_id, zone)).await,
+        Ask::OrderList { account, last } => order::list(control, account, last).await,
+        Ask::OrderShow { id } => order::show(control, &id).await,
+        Ask::Price(price) => order::price(control, price).await,
         Ask::OrphanList => orphan_list(control).await,
         Ask::OrphanDelete { cluster } => {
             let id = InstanceId::new(cluster);
@@ -203,68 +269,43 @@ pub async fn answer(control: &Control, api: &[String], ask: Ask) -> anyhow::Resu
         Ask::LedgerCheck => ledger_check(control).await,
         Ask::Requests { last } => Ok(serde_json::to_value(control.requests().last(last))?),
         Ask::Tasks => Ok(tasks(control)),
-        Ask::Addresses => Ok(json!({ "api": api })),
+        Ask::Addresses => Ok(serde_json::to_value(reached)?),
+        of_instance => answer_of_instance(control, of_instance).await,
     }
 }
 
-async fn key_create(
-    control: &Control,
-    account: &str,
-    policy: Option<Policy>,
-) -> anyhow::Result<Value> {
-    let account = control.account_view(account).await?;
-    let new = NewKey {
-        id: None,
-        secret: None,
-        session_token: None,
-        policy: policy.unwrap_or_else(Policy::allow_all),
-    };
-    let (id, secret) = control.access_key_create(&account.id, new).await?;
-    Ok(json!({ "access_key_id": id.as_str(), "secret": secret.expose_secret() }))
-}
-
-async fn top_up(
-    control: &Control,
-    account: &str,
-    (amount, currency): (&str, &str),
-    reference: &str,
-) -> anyhow::Result<Value> {
-    let account = control.account_view(account).await?;
-    let (amount, currency): (Money, Currency) = (amount.parse()?, currency.parse()?);
-    let added = control
-        .account_top_up(&account.id, amount, currency, reference)
-        .await?;
-    let balance = control.account_balance(&account.id, currency).await?;
-    let available = balance.available().to_decimal(DECIMALS);
-    Ok(json!({ "account_id": account.id.as_str(), "added": added, "available": available }))
-}
-
-async fn user_put(
-    control: &Control,
-    instance: String,
-    name: String,
-    password: Option<Password>,
-    is_super: Option<bool>,
-) -> anyhow::Result<Value> {
-    let (id, chosen) = (InstanceId::new(instance), password.map(|given| given.0));
-    let is_drawn = chosen.is_none();
-    let password = control.user_put(&id, &name, chosen, is_super).await?;
-    let mut shown = json!({ "user": name });
-    if let Some(is_super) = is_super {
-        shown["super"] = json!(is_super);
+/// Answers what is asked of instances and of their Kafka.
+async fn answer_of_instance(control: &Arc<Control>, ask: Ask) -> anyhow::Result<Value> {
+    match ask {
+        Ask::Instances { account } => instance::list(control, account).await,
+        Ask::InstanceShow { instance } => instance::show(control, &instance).await,
+        Ask::InstanceRelease { instance } => instance::release(control, &instance).await,
+        Ask::InstanceRename { instance, name } => instance::rename(control, &instance, name).await,
+        Ask::TopicCreate { instance, topic } => topic::create(control, &instance, topic).await,
+        Ask::TopicList { instance } => topic::list(control, &instance).await,
+        Ask::TopicDelete { instance, name } => topic::delete(control, &instance, &name).await,
+        Ask::GroupList { instance } => topic::group_list(control, &instance).await,
+        Ask::GroupShow { instance, name } => topic::group_show(control, &instance, &name).await,
+        Ask::UserPut {
+            instance,
+            name,
+            password,
+            is_super,
+        } => user::put(control, &instance, (name, password), is_super).await,
+        Ask::UserDelete { instance, name } => user::delete(control, &instance, &name).await,
+        Ask::UserList { instance } => user::list(control, &instance).await,
+        Ask::BrokerStop { instance, broker } => {
+            let id = control.instance_find(&instance).await?.id;
+            control.broker_stop(&id, broker).await?;
+            Ok(json!({ "instance_id": id.as_str(), "broker": broker, "running": false }))
+        }
+        Ask::BrokerStart { instance, broker } => {
+            let id = control.instance_find(&instance).await?.id;
+            control.broker_start(&id, broker).await?;
+            Ok(json!({ "instance_id": id.as_str(), "broker": broker, "running": true }))
+        }
+        other => bail!("{other:?} is not about an instance"),
     }
-    if let Some(password) = password.filter(|_| is_drawn) {
-        shown["password"] = json!(password.expose_secret());
-    }
-    Ok(shown)
-}
-
-async fn user_list(control: &Control, instance: String) -> anyhow::Result<Value> {
-    let users = control.user_list(&InstanceId::new(instance)).await?;
-    let rows = users
-        .iter()
-        .map(|user| json!({ "user": user.name, "super": user.is_super }));
-    Ok(Value::Array(rows.collect()))
 }
 
 async fn orphan_list(control: &Control) -> anyhow::Result<Value> {
@@ -279,165 +320,6 @@ async fn ledger_check(control: &Control) -> anyhow::Result<Value> {
     let report = control.ledger_check().await?;
     let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
     Ok(json!({ "transfers": report.transfers, "lines": report.lines, "findings": findings }))
-}
-
-async fn account_create(
-    control: &Control,
-    name: &str,
-    balance: Option<&str>,
-) -> anyhow::Result<Value> {
-    // The amount is read first, so that a wrong one makes no account.
-    let balance: Option<Money> = balance.map(str::parse).transpose().context("balance")?;
-    let account = control.account_create(name).await?;
-    if let Some(amount) = balance.filter(|amount| !amount.is_zero()) {
-        control
-            .account_top_up(&account.id, amount, Currency::Cny, "opening")
-            .await?;
-    }
-    account_value(control, &account).await
-}
-
-async fn account_list(control: &Control) -> anyhow::Result<Value> {
-    let mut list = Vec::new();
-    let mut after = String::new();
-    loop {
-        let page = control.account_list(&after).await?;
-        let Some(last) = page.last() else {
-            return Ok(Value::Array(list));
-        };
-        after = last.id.as_str().to_owned();
-        for account in &page {
-            list.push(account_value(control, account).await?);
-        }
-    }
-}
-
-async fn account_value(control: &Control, account: &Account) -> anyhow::Result<Value> {
-    let mut value = json!({
-        "account_id": account.id.as_str(),
-        "name": account.name,
-        "number": account.number.to_string(),
-        "created_at": account.created_at.iso(),
-    });
-    for currency in Currency::ALL {
-        let balance = control.account_balance(&account.id, currency).await?;
-        value[format!("available_{}", currency.code().to_ascii_lowercase())] =
-            balance.available().to_decimal(DECIMALS).into();
-    }
-    Ok(value)
-}
-
-async fn network_create(
-    control: &Control,
-    account: &str,
-    ask: NetworkAsk,
-) -> anyhow::Result<Value> {
-    let account = control.account_view(account).await?;
-    let NetworkAsk {
-        id,
-        profile,
-        region,
-        cidr,
-        name,
-    } = ask;
-    known_region(control, &profile, &region)?;
-    let network = Network {
-        id: NetworkId::new(&id),
-        profile,
-        region,
-        name,
-        cidr,
-        created_at: control.now(),
-    };
-    control.network_create(&account.id, network).await?;
-    Ok(json!({ "network_id": id }))
-}
-
-async fn subnet_create(
-    control: &Control,
-    account: &str,
-    ask: NetworkAsk,
-    network_id: String,
-    zone: String,
-) -> anyhow::Result<Value> {
-    let account = control.account_view(account).await?;
-    let NetworkAsk {
-        id,
-        profile,
-        region,
-        cidr,
-        name,
-    } = ask;
-    known_region(control, &profile, &region)?;
-    if !control
-        .catalog(&profile)?
-        .zones(&region)
-        .any(|known| known.id == zone)
-    {
-        bail!("zone: {zone} is not in the catalog's region {region}");
-    }
-    let subnet = Subnet {
-        id: SubnetId::new(&id),
-        network_id: NetworkId::new(network_id),
-        profile,
-        region,
-        zone,
-        name,
-        cidr,
-        created_at: control.now(),
-    };
-    control.subnet_create(&account.id, subnet).await?;
-    Ok(json!({ "subnet_id": id }))
-}
-
-fn known_region(control: &Control, profile: &str, region: &str) -> anyhow::Result<()> {
-    let catalog = control
-        .catalog(profile)
-        .with_context(|| format!("profile: there is no catalog {profile}"))?;
-    match catalog.region(region) {
-        Some(_) => Ok(()),
-        None => bail!("region: {region} is not in the catalog {profile}"),
-    }
-}
-
-async fn instances(control: &Control) -> anyhow::Result<Value> {
-    let value = |instance: &Instance| {
-        let listeners = control.instance_bootstraps(instance);
-        json!({
-            "instance_id": instance.id.as_str(),
-            "account_id": instance.account_id.as_str(),
-            "profile": instance.profile,
-            "name": instance.name,
-            "order_id": instance.order_id.as_str(),
-            "phase": instance.phase.word(),
-            "bootstrap": listeners.first().map_or("", |(_, addresses)| addresses),
-            "listeners": listeners
-                .iter()
-                .map(|(protocol, addresses)| (protocol.name(), addresses))
-                .collect::<BTreeMap<_, _>>(),
-            "failure": instance.failure,
-        })
-    };
-    // The same keys as of the others: the first row's are the heading of the table.
-    let unreadable = |row: &Unreadable| {
-        json!({
-            "instance_id": row.id.as_str(),
-            "account_id": "",
-            "profile": "",
-            "name": "",
-            "order_id": "",
-            "phase": "unreadable",
-            "bootstrap": "",
-            "listeners": {},
-            "failure": row.to_string(),
-        })
-    };
-    let rows = control.instance_list_all().await?;
-    let values = rows.iter().map(|row| match row {
-        Ok(instance) => value(instance),
-        Err(row) => unreadable(row),
-    });
-    Ok(Value::Array(values.collect()))
 }
 
 fn tasks(control: &Control) -> Value {
@@ -462,7 +344,7 @@ fn tasks(control: &Control) -> Value {
 /// If the socket cannot be made or closed to others.
 pub async fn serve(
     control: Arc<Control>,
-    api: Vec<String>,
+    reached: Reached,
     data: &Path,
     stop: CancellationToken,
     watch: &Watch,
@@ -496,10 +378,11 @@ pub async fn serve(
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             };
-            let (control, api) = (control.clone(), api.clone());
+            let (control, reached) = (control.clone(), reached.clone());
             of_connections.spawn(async move {
                 let _permit = permit;
-                match tokio::time::timeout(ASK_TIMEOUT, converse(&control, &api, stream)).await {
+                match tokio::time::timeout(ASK_TIMEOUT, converse(&control, &reached, stream)).await
+                {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => tracing::debug!("an operator's connection ended: {error:#}"),
                     Err(_) => tracing::debug!("an operator's connection took too long"),
@@ -518,13 +401,17 @@ fn owner_only(path: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("{} cannot be closed to others", path.display()))
 }
 
-async fn converse(control: &Control, api: &[String], stream: UnixStream) -> anyhow::Result<()> {
+async fn converse(
+    control: &Arc<Control>,
+    reached: &Reached,
+    stream: UnixStream,
+) -> anyhow::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     let mut reader = BufReader::new(read.take(REQUEST_BYTES_MAX));
     tokio::time::timeout(LINE_TIMEOUT, reader.read_line(&mut line)).await??;
     let answered = match serde_json::from_str(&line) {
-        Ok(ask) => answer(control, api, ask).await,
+        Ok(ask) => answer(control, reached, ask).await,
         Err(error) => Err(error.into()),
     };
     let reply = match answered {

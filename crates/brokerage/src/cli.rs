@@ -8,9 +8,20 @@ use clap::{Args, Parser, Subcommand};
 use crate::serve::CLOUDS;
 use crate::settings::ServeSettings;
 
+/// What every help ends with.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    refused, failed, or something was found (ledger check)
+  2    the command line cannot be read
+  141  whoever read the answer went away
+
+Every command that asks or changes something takes --json. Colours are for terminals only; NO_COLOR=1 switches them off.
+INSTANCE is an instance's id, or its name where no other instance has that name.";
+
 /// Sells Apache Kafka through the clouds' own APIs.
 #[derive(Debug, Parser)]
-#[command(name = "brokerage", version, about)]
+#[command(name = "brokerage", version, about, after_help = EXIT_CODES)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -19,31 +30,68 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve the vendors' APIs and run what is bought
+    #[command(after_help = "\
+Examples:
+  brokerage serve --sandbox
+  brokerage serve --sandbox --broker-security SASL_SSL,PLAINTEXT
+  brokerage serve --sandbox --listen-tls 127.0.0.1:8443
+  brokerage serve --config brokerage.toml")]
     Serve(Box<ServeFlags>),
     /// Buy a cluster with a genuine, signed vendor request
+    #[command(after_help = "\
+Examples:
+  brokerage buy --dialect ckafka --name orders --wait
+  brokerage buy --dialect ckafka --region ap-shanghai --set BandWidth=40 --set InstanceNum=2 --wait
+  brokerage buy --dialect alikafka --name payments --wait
+  brokerage buy --dialect jdkafka --region cn-east-2 --name audit --wait")]
     Buy(BuyFlags),
+    /// Say what a purchase would cost, and buy nothing
+    #[command(after_help = "\
+Examples:
+  brokerage price --dialect ckafka
+  brokerage price --dialect bss --set SubscriptionType=Subscription --set ProductType=alikafka_pre --set Period=12")]
+    Price(PriceFlags),
     /// List the instances of all accounts
-    Instances(TargetFlags),
-    /// Accounts
+    #[command(after_help = "\
+Examples:
+  brokerage instances
+  brokerage instances --account sandbox --json")]
+    Instances(ListFlags),
+    /// One instance: look at it, rename it, release it
     #[command(subcommand)]
-    Account(AccountCommand),
-    /// Access keys
+    Instance(InstanceCommand),
+    /// Topics of an instance
     #[command(subcommand)]
-    Key(KeyCommand),
+    Topic(TopicCommand),
+    /// Consumer groups of an instance
+    #[command(subcommand)]
+    Group(GroupCommand),
     /// Kafka users of an instance, for its SASL listeners
     #[command(subcommand)]
     User(UserCommand),
     /// Brokers of an instance: drills
     #[command(subcommand)]
     Broker(BrokerCommand),
-    /// Clusters that the database does not know
+    /// Orders
     #[command(subcommand)]
-    Orphan(OrphanCommand),
+    Order(OrderCommand),
+    /// Accounts
+    #[command(subcommand)]
+    Account(AccountCommand),
     /// Add money to an account
+    #[command(after_help = "\
+Examples:
+  brokerage top-up --account team-a --amount 99.95 --reference invoice-7")]
     TopUp(TopUpFlags),
+    /// Access keys
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Networks and subnets
     #[command(subcommand)]
     Network(NetworkCommand),
+    /// Clusters that the database does not know
+    #[command(subcommand)]
+    Orphan(OrphanCommand),
     /// The ledger
     #[command(subcommand)]
     Ledger(LedgerCommand),
@@ -51,13 +99,42 @@ pub enum Command {
     #[command(subcommand)]
     Catalog(CatalogCommand),
     /// Print what is served: every operation of every dialect
-    Operations,
+    #[command(after_help = "\
+Examples:
+  brokerage operations")]
+    Operations(JsonFlags),
     /// List recent calls and how they ended
+    #[command(after_help = "\
+Examples:
+  brokerage requests --last 5")]
     Requests(RequestsFlags),
     /// List the background tasks and how they last went
+    #[command(after_help = "\
+Examples:
+  brokerage tasks")]
     Tasks(TargetFlags),
+    /// Print completions for a shell
+    #[command(after_help = "\
+Examples:
+  brokerage completions bash")]
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one for each command
+    #[command(after_help = "\
+Examples:
+  brokerage man
+  brokerage man --out man")]
+    Man {
+        /// Write every page into this directory
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
     /// List the places where a test build may abort (cargo feature `failpoints`)
-    Failpoints,
+    #[command(hide = true)]
+    Failpoints(JsonFlags),
 }
 
 /// Flags of `serve`. Settings may also stand in the file, and in the environment as BROKERAGE_<NAME>.
@@ -84,6 +161,175 @@ pub struct TargetFlags {
     pub json: bool,
 }
 
+/// How a command that asks nobody answers.
+#[derive(Debug, Args)]
+pub struct JsonFlags {
+    /// Answer as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Whose things are listed.
+#[derive(Debug, Args)]
+pub struct ListFlags {
+    /// Id or name of an account: only what is its own
+    #[arg(long, value_name = "ACCOUNT")]
+    pub account: Option<String>,
+    #[command(flatten)]
+    pub target: TargetFlags,
+}
+
+/// A purchase that is only asked about.
+#[derive(Debug, Args)]
+pub struct PriceFlags {
+    /// The cloud whose goods are meant
+    #[arg(long, value_parser = dialects())]
+    pub dialect: String,
+    /// The region
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+    /// A parameter of the order, as for `buy`
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    #[command(flatten)]
+    pub target: TargetFlags,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum InstanceCommand {
+    /// Show everything that is known of it
+    #[command(after_help = "\
+Examples:
+  brokerage instance show orders")]
+    Show {
+        /// The instance
+        instance: String,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
+    /// Give it another name
+    #[command(after_help = "\
+Examples:
+  brokerage instance rename audit audit-2026")]
+    Rename {
+        /// The instance
+        instance: String,
+        /// The name
+        name: String,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
+    /// Take it away with its data, whoever's it is, also when it is prepaid; not when its owner protects it
+    #[command(after_help = "\
+Examples:
+  brokerage instance release payments")]
+    Release {
+        /// The instance
+        instance: String,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TopicCommand {
+    /// Make a topic
+    #[command(after_help = "\
+Examples:
+  brokerage topic create orders hello
+  brokerage topic create orders audit --partitions 6 --config retention.ms=86400000")]
+    Create {
+        /// The instance
+        instance: String,
+        /// The topic
+        name: String,
+        /// How many partitions [default: the instance's]
+        #[arg(long, value_name = "COUNT")]
+        partitions: Option<i32>,
+        /// Copies of each [default: the instance's, or as many as it has brokers, at most 3]
+        #[arg(long, value_name = "COUNT")]
+        replication_factor: Option<i16>,
+        /// A setting in Kafka's name
+        #[arg(long = "config", value_name = "NAME=VALUE")]
+        configs: Vec<String>,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
+    /// List the topics
+    #[command(after_help = "\
+Examples:
+  brokerage topic list orders")]
+    List {
+        /// The instance
+        instance: String,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
+    /// Delete a topic with its records
+    #[command(after_help = "\
+Examples:
+  brokerage topic delete orders audit")]
+    Delete {
+        /// The instance
+        instance: String,
+        /// The topic
+        name: String,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum GroupCommand {
+    /// List the consumer groups
+    #[command(after_help = "\
+Examples:
+  brokerage group list orders")]
+    List {
+        /// The instance
+        instance: String,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
+    /// Show a group: its members, how far it has read, and what it has not read yet
+    #[command(after_help = "\
+Examples:
+  brokerage group show orders billing")]
+    Show {
+        /// The instance
+        instance: String,
+        /// The group
+        group: String,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum OrderCommand {
+    /// List orders, the newest first
+    #[command(after_help = "\
+Examples:
+  brokerage order list --last 10")]
+    List {
+        /// How many
+        #[arg(long, default_value_t = 50)]
+        last: u32,
+        #[command(flatten)]
+        list: ListFlags,
+    },
+    /// Show an order with its lines
+    #[command(after_help = "\
+Examples:
+  brokerage order show orders")]
+    Show {
+        /// The order, or an instance: the order that bought it
+        order: String,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
+}
+
 /// What can be bought through: each purchase of each cloud, by name.
 fn dialects() -> PossibleValuesParser {
     let mut purchases: Vec<_> = CLOUDS.purchases().collect();
@@ -106,6 +352,9 @@ pub struct BuyFlags {
     /// The region that is asked for
     #[arg(long, value_name = "REGION")]
     pub region: Option<String>,
+    /// What the instance is called
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
     /// A parameter of the request, in the vendor's name; lists as NAME.1 or NAME.0, JSON paths with dots
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub set: Vec<String>,
@@ -115,7 +364,7 @@ pub struct BuyFlags {
     /// Longest wait
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     pub wait_seconds: u64,
-    /// Access key id [default: the sandbox key]
+    /// Access key id [default: the sandbox key]; its secret is read from the environment, BROKERAGE_SECRET
     #[arg(long, env = "BROKERAGE_ACCESS_KEY_ID", value_name = "ID")]
     pub access_key_id: Option<String>,
     #[command(flatten)]
@@ -125,33 +374,79 @@ pub struct BuyFlags {
 #[derive(Debug, Subcommand)]
 pub enum AccountCommand {
     /// Open an account
+    #[command(after_help = "\
+Examples:
+  brokerage account create team-a --balance 1000")]
     Create {
         /// Its name
         name: String,
         /// Money to begin with, in CNY
-        #[arg(long, value_name = "AMOUNT")]
+        #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
         balance: Option<String>,
         #[command(flatten)]
         target: TargetFlags,
     },
     /// List accounts with their balances
+    #[command(after_help = "\
+Examples:
+  brokerage account list")]
     List(TargetFlags),
+    /// Show an account: its money, what of it is held for orders, and what it has
+    #[command(after_help = "\
+Examples:
+  brokerage account show team-a")]
+    Show {
+        /// Id or name
+        account: String,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
 }
 
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
     /// Make an access key; its secret is shown once
+    #[command(after_help = "\
+A policy is a document as Alibaba's RAM and Tencent's CAM have it, such as
+  {\"Version\": \"1\", \"Statement\": [
+    {\"Effect\": \"Allow\", \"Action\": \"alikafka:*\", \"Resource\": \"*\"},
+    {\"Effect\": \"Deny\", \"NotAction\": \"alikafka:Get*\", \"Resource\": \"alikafka_post-cn-prod1\"}]}
+
+Examples:
+  brokerage key create --account team-a --id TEAMAFIRSTKEY
+  brokerage key create --account team-a --policy policy.json")]
     Create {
         /// Id or name of its account
         #[arg(long)]
         account: String,
+        /// Its id [default: one is drawn]
+        #[arg(long, value_name = "ID")]
+        id: Option<String>,
         /// File with the key's policy (JSON); without it everything is allowed
         #[arg(long, value_name = "FILE")]
         policy: Option<PathBuf>,
         #[command(flatten)]
         target: TargetFlags,
     },
+    /// List keys without their secrets
+    #[command(after_help = "\
+Examples:
+  brokerage key list --account team-a")]
+    List(ListFlags),
+    /// Make a key that may do the same as another one, which stays on until it is switched off
+    #[command(after_help = "\
+Examples:
+  brokerage key rotate TEAMAFIRSTKEY")]
+    Rotate {
+        /// The key that is to be replaced
+        id: String,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
     /// Switch a key off
+    #[command(after_help = "\
+Examples:
+  brokerage key disable TEAMAFIRSTKEY")]
     Disable {
         /// The key
         id: String,
@@ -159,6 +454,9 @@ pub enum KeyCommand {
         target: TargetFlags,
     },
     /// Switch a key on again
+    #[command(after_help = "\
+Examples:
+  brokerage key enable TEAMAFIRSTKEY")]
     Enable {
         /// The key
         id: String,
@@ -170,6 +468,9 @@ pub enum KeyCommand {
 #[derive(Debug, Subcommand)]
 pub enum BrokerCommand {
     /// Take a broker away, as if its host had failed; it stays away until it is started
+    #[command(after_help = "\
+Examples:
+  brokerage broker stop orders 0")]
     Stop {
         /// The instance
         instance: String,
@@ -179,6 +480,9 @@ pub enum BrokerCommand {
         target: TargetFlags,
     },
     /// Bring a broker back
+    #[command(after_help = "\
+Examples:
+  brokerage broker start orders 0")]
     Start {
         /// The instance
         instance: String,
@@ -192,8 +496,14 @@ pub enum BrokerCommand {
 #[derive(Debug, Subcommand)]
 pub enum OrphanCommand {
     /// List them: they are stopped, and their data is kept
+    #[command(after_help = "\
+Examples:
+  brokerage orphan list")]
     List(TargetFlags),
     /// Delete one with its data
+    #[command(after_help = "\
+Examples:
+  brokerage orphan delete ckafka-forgotten")]
     Delete {
         /// The cluster
         id: String,
@@ -205,6 +515,10 @@ pub enum OrphanCommand {
 #[derive(Debug, Subcommand)]
 pub enum UserCommand {
     /// Make a user or give it another password
+    #[command(after_help = "\
+Examples:
+  brokerage user put orders anna
+  brokerage user put orders root --super")]
     Put {
         /// The instance
         instance: String,
@@ -224,6 +538,9 @@ pub enum UserCommand {
         target: TargetFlags,
     },
     /// Take a user away
+    #[command(after_help = "\
+Examples:
+  brokerage user delete orders anna")]
     Delete {
         /// The instance
         instance: String,
@@ -233,6 +550,9 @@ pub enum UserCommand {
         target: TargetFlags,
     },
     /// List the users of an instance
+    #[command(after_help = "\
+Examples:
+  brokerage user list orders")]
     List {
         /// The instance
         instance: String,
@@ -247,7 +567,7 @@ pub struct TopUpFlags {
     #[arg(long)]
     pub account: String,
     /// How much, such as 100 or 99.95
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub amount: String,
     /// CNY or USD
     #[arg(long, default_value = "CNY")]
@@ -261,7 +581,15 @@ pub struct TopUpFlags {
 
 #[derive(Debug, Subcommand)]
 pub enum NetworkCommand {
+    /// List networks and subnets
+    #[command(after_help = "\
+Examples:
+  brokerage network list --account team-a")]
+    List(ListFlags),
     /// Make a network
+    #[command(after_help = "\
+Examples:
+  brokerage network create --account team-a --profile ckafka --region ap-shanghai vpc-team-a")]
     Create {
         #[command(flatten)]
         place: NetworkFlags,
@@ -271,6 +599,10 @@ pub enum NetworkCommand {
         target: TargetFlags,
     },
     /// Make a subnet of a network
+    #[command(after_help = "\
+Examples:
+  brokerage network create-subnet --account team-a --profile ckafka --region ap-shanghai \\
+      --network vpc-team-a --zone 200002 subnet-team-a")]
     CreateSubnet {
         #[command(flatten)]
         place: NetworkFlags,
@@ -310,16 +642,24 @@ pub struct NetworkFlags {
 #[derive(Debug, Subcommand)]
 pub enum LedgerCommand {
     /// Recompute everything from transfers and tell what is wrong
+    #[command(after_help = "\
+Examples:
+  brokerage ledger check")]
     Check(TargetFlags),
 }
 
 #[derive(Debug, Subcommand)]
 pub enum CatalogCommand {
     /// Read the catalogs and list every value that no source gives
+    #[command(after_help = "\
+Examples:
+  brokerage catalog check")]
     Check {
         /// Directory of catalog files; without it the built-in ones
         #[arg(long, value_name = "DIR")]
         catalog: Option<PathBuf>,
+        #[command(flatten)]
+        json: JsonFlags,
     },
 }
 

@@ -29,6 +29,10 @@ const LISTEN_MAX: usize = 16;
 pub struct Config {
     pub sandbox: bool,
     pub listen: Vec<SocketAddr>,
+    /// Where the API is served over TLS.
+    pub listen_tls: Vec<SocketAddr>,
+    /// The operator's certificate of the API.
+    pub tls: Option<TlsFiles>,
     pub data: PathBuf,
     pub broker_host: String,
     pub broker_bind: IpAddr,
@@ -39,6 +43,8 @@ pub struct Config {
     /// The operator's certificate.
     pub broker_tls: Option<TlsFiles>,
     pub durability: Durability,
+    /// Whether asking for a topic makes it where an order says nothing of it.
+    pub auto_create_topics: bool,
     /// How often brokers look their logs through.
     pub log_intervals: LogIntervals,
     pub rate_limits: bool,
@@ -92,10 +98,15 @@ impl Config {
             settings.sandbox_on_all_interfaces,
             false,
         )?;
-        let listen = addresses(&or(settings.listen, LISTEN_DEFAULT))?;
+        let listen = addresses("listen", &or(settings.listen, LISTEN_DEFAULT))?;
+        let listen_tls = settings
+            .listen_tls
+            .map(|text| addresses("listen_tls", &text));
+        let listen_tls = listen_tls.transpose()?.unwrap_or_default();
         let broker_bind = bind_address(&or(settings.broker_bind, HOST_DEFAULT))?;
         if sandbox && !everywhere {
             ensure_loopback(&listen, broker_bind)?;
+            ensure_loopback(&listen_tls, broker_bind)?;
         }
         let listeners = listeners(
             &or(settings.broker_addressing, "port"),
@@ -109,14 +120,25 @@ impl Config {
         Ok(Self {
             sandbox,
             listen,
+            listen_tls,
+            tls: tls_files("tls", settings.tls_certificate, settings.tls_key)?,
             data: PathBuf::from(or(settings.data, DATA_DEFAULT)),
             broker_host: or(settings.broker_host, HOST_DEFAULT),
             broker_bind,
             broker_ports: ports(&or(settings.broker_ports, PORTS_DEFAULT))?,
             listeners,
             broker_shared_port,
-            broker_tls: tls_files(settings.broker_tls_certificate, settings.broker_tls_key)?,
+            broker_tls: tls_files(
+                "broker_tls",
+                settings.broker_tls_certificate,
+                settings.broker_tls_key,
+            )?,
             durability: durability(settings.durability, sandbox)?,
+            auto_create_topics: is_on(
+                "broker_auto_create_topics",
+                settings.broker_auto_create_topics,
+                false,
+            )?,
             log_intervals: log_intervals(
                 settings.broker_retention_check_interval_ms,
                 settings.broker_producer_expiration_ms,
@@ -196,15 +218,19 @@ fn store_choice(text: &str) -> anyhow::Result<StoreChoice> {
     }
 }
 
-fn tls_files(certificate: Option<String>, key: Option<String>) -> anyhow::Result<Option<TlsFiles>> {
+fn tls_files(
+    of: &str,
+    certificate: Option<String>,
+    key: Option<String>,
+) -> anyhow::Result<Option<TlsFiles>> {
     match (certificate, key) {
         (Some(certificate), Some(key)) => Ok(Some(TlsFiles {
             certificate_chain: certificate.into(),
             private_key: key.into(),
         })),
         (None, None) => Ok(None),
-        (None, Some(_)) => bail!("broker_tls_certificate: a key without its certificate"),
-        (Some(_), None) => bail!("broker_tls_key: a certificate without its key"),
+        (None, Some(_)) => bail!("{of}_certificate: a key without its certificate"),
+        (Some(_), None) => bail!("{of}_key: a certificate without its key"),
     }
 }
 
@@ -222,13 +248,13 @@ fn address(key: &str, text: &str) -> anyhow::Result<SocketAddr> {
         .with_context(|| format!("{key}: {text:?} is not an address with a port"))
 }
 
-fn addresses(text: &str) -> anyhow::Result<Vec<SocketAddr>> {
+fn addresses(key: &str, text: &str) -> anyhow::Result<Vec<SocketAddr>> {
     let list = text
         .split(',')
-        .map(|one| address("listen", one))
+        .map(|one| address(key, one))
         .collect::<anyhow::Result<Vec<_>>>()?;
     if list.len() > LISTEN_MAX {
-        bail!("listen: more than {LISTEN_MAX} addresses");
+        bail!("{key}: more than {LISTEN_MAX} addresses");
     }
     Ok(list)
 }
@@ -320,6 +346,21 @@ mod tests {
         );
         check(
             ServeSettings::default(),
+            "tls_key = 'key.pem'",
+            Err("tls_certificate"),
+        );
+        check(
+            ServeSettings::default(),
+            "listen_tls = 'here'",
+            Err("listen_tls"),
+        );
+        check(
+            ServeSettings::default(),
+            "broker_auto_create_topics = 'maybe'",
+            Err("broker_auto_create_topics"),
+        );
+        check(
+            ServeSettings::default(),
             "durability = 'hope'",
             Err("durability"),
         );
@@ -342,6 +383,11 @@ mod tests {
         check(
             ServeSettings::default(),
             "sandbox = true\nlisten = '0.0.0.0:1'",
+            Err("loopback"),
+        );
+        check(
+            ServeSettings::default(),
+            "sandbox = true\nlisten_tls = '0.0.0.0:1'",
             Err("loopback"),
         );
         check(

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use brokerage_control::watch::Watch;
+use brokerage_engine_embedded::ServerTls;
 use brokerage_wire::WireRequest;
 use brokerage_wire::gateway::Gateway;
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -40,6 +42,23 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Pause after a failed accept (no descriptors left, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// A socket that is served.
+pub struct Socket {
+    /// Where connections come in.
+    pub listener: TcpListener,
+    /// What is shown to those that speak TLS; `None` where they do not.
+    pub tls: Option<ServerTls>,
+}
+
+impl From<TcpListener> for Socket {
+    fn from(listener: TcpListener) -> Self {
+        Self {
+            listener,
+            tls: None,
+        }
+    }
+}
+
 /// Binds every address, in order.
 ///
 /// # Errors
@@ -56,21 +75,21 @@ pub async fn bind(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> 
     Ok(listeners)
 }
 
-/// Serves the gateway on `listeners` until `stop` is cancelled; the tracker ends when the last answer is out.
+/// Serves the gateway on `sockets` until `stop` is cancelled; the tracker ends when the last answer is out.
 pub fn serve(
-    listeners: Vec<TcpListener>,
+    sockets: Vec<Socket>,
     gateway: Gateway,
     stop: CancellationToken,
     watch: &Watch,
 ) -> TaskTracker {
     let gateway = Arc::new(gateway);
     let handler = move |request| answer(gateway.clone(), request);
-    serve_with(listeners, CONNECTIONS_MAX, handler, stop, watch)
+    serve_with(sockets, CONNECTIONS_MAX, handler, stop, watch)
 }
 
 /// The same for whatever answers requests.
 pub fn serve_with<H, F>(
-    listeners: Vec<TcpListener>,
+    sockets: Vec<Socket>,
     connections_max: usize,
     handler: H,
     stop: CancellationToken,
@@ -82,9 +101,9 @@ where
 {
     let tasks = TaskTracker::new();
     let room = Arc::new(Semaphore::new(connections_max));
-    for listener in listeners {
+    for socket in sockets {
         let accepting = accept(
-            listener,
+            socket,
             handler.clone(),
             stop.clone(),
             tasks.clone(),
@@ -97,7 +116,7 @@ where
 }
 
 async fn accept<H, F>(
-    listener: TcpListener,
+    Socket { listener, tls }: Socket,
     handler: H,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -118,7 +137,8 @@ async fn accept<H, F>(
         };
         match accepted {
             Ok((stream, _)) => {
-                tasks.spawn(connection(stream, handler.clone(), stop.clone(), permit));
+                let (tls, handler, stop) = (tls.clone(), handler.clone(), stop.clone());
+                tasks.spawn(connection(stream, tls, handler, stop, permit));
             }
             Err(error) => {
                 tracing::warn!(%error, "a listener does not accept");
@@ -130,6 +150,7 @@ async fn accept<H, F>(
 
 async fn connection<H, F>(
     stream: TcpStream,
+    tls: Option<ServerTls>,
     handler: H,
     stop: CancellationToken,
     _permit: OwnedSemaphorePermit,
@@ -140,6 +161,26 @@ async fn connection<H, F>(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection keeps Nagle's delay");
     }
+    let Some(tls) = tls else {
+        return converse(stream, handler, stop).await;
+    };
+    let secured = tokio::select! {
+        () = stop.cancelled() => return,
+        secured = tls.accept(stream) => secured,
+    };
+    match secured {
+        Ok(stream) => converse(stream, handler, stop).await,
+        Err(error) => tracing::debug!(%error, "a connection was not secured"),
+    }
+}
+
+/// Answers the requests of a connection.
+async fn converse<S, H, F>(stream: S, handler: H, stop: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    H: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Response<Full<Bytes>>>,
+{
     let service = service_fn(move |request| {
         let answer = handler(request);
         async { Ok::<_, Infallible>(answer.await) }
@@ -231,11 +272,12 @@ mod tests {
 
     /// What a peer hears who sends this head and so many bytes, as one chunk when the head does not announce them.
     async fn heard(head: &str, announced: Option<usize>, sent: usize) -> String {
-        let listeners = bind(&[([127, 0, 0, 1], 0).into()]).await.expect("a port");
-        let address = listeners[0].local_addr().expect("an address");
+        let mut listeners = bind(&[([127, 0, 0, 1], 0).into()]).await.expect("a port");
+        let listener = listeners.pop().expect("it is bound");
+        let address = listener.local_addr().expect("an address");
         let stop = CancellationToken::new();
         let watch = Watch::new(stop.clone());
-        let tasks = serve_with(listeners, 1, echo_target, stop.clone(), &watch);
+        let tasks = serve_with(vec![listener.into()], 1, echo_target, stop.clone(), &watch);
         let stream = TcpStream::connect(address).await.expect("a connection");
         let (mut read, mut write) = stream.into_split();
         let (framing, begin, end) = match announced {

@@ -10,6 +10,7 @@ mod config;
 mod data_dir;
 mod listener;
 mod metrics;
+mod ready;
 mod serve;
 mod settings;
 mod telemetry;

@@ -17,16 +17,17 @@ use brokerage_store::Store;
 use brokerage_wire::Clouds;
 use brokerage_wire::gateway::Gateway;
 use rustix::process::{Resource, getrlimit, setrlimit};
-use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::admin::Reached;
 use crate::config::{Config, StoreChoice};
 use crate::data_dir::DataDir;
+use crate::listener::Socket;
 use crate::metrics::{self, Metrics};
-use crate::{admin, listener, telemetry};
+use crate::{admin, listener, ready, telemetry};
 
 /// The clouds that are spoken, in the order in which they are asked.
 pub const CLOUDS: Clouds = Clouds {
@@ -95,6 +96,7 @@ pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
             broker_ports: config.broker_ports,
             broker_shared_port: engine.shared_port().unwrap_or_default(),
             listeners: config.listeners.clone(),
+            auto_create_topics: config.auto_create_topics,
             rate_limits: config.rate_limits,
             ..Settings::default()
         },
@@ -181,6 +183,11 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     raise_descriptor_limit();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    // First, so that an address that is taken leaves no data directory behind.
+    let api = Api {
+        plain: listener::bind(&config.listen).await?,
+        tls: listener::bind(&config.listen_tls).await?,
+    };
     let Plane {
         control,
         engine,
@@ -190,10 +197,10 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         control.sandbox_prepare().await?;
         control.sandbox_networks_prepare().await?;
     }
-    let listeners = listener::bind(&config.listen).await?;
     control.background_start().await?;
-    let doors = Doors::open(listeners, &config, &control, &engine, &data).await?;
-    ready(&config, &doors.bound, &data, &engine);
+    let doors = Doors::open(api, &config, &control, &engine, &data).await?;
+    let is_new = control.account_list("").await?.is_empty();
+    ready::tell(&config, &doors.bound, data.path(), is_new);
     let missed = tokio::select! {
         _ = interrupt.recv() => None,
         _ = terminate.recv() => None,
@@ -222,6 +229,12 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     anyhow::bail!("{task}; the server has stopped{how}. The log says more; it may be started again")
 }
 
+/// The API's sockets.
+struct Api {
+    plain: Vec<TcpListener>,
+    tls: Vec<TcpListener>,
+}
+
 /// The sockets that are served, and where.
 struct Doors {
     bound: Bound,
@@ -232,7 +245,7 @@ struct Doors {
 
 impl Doors {
     async fn open(
-        listeners: Vec<TcpListener>,
+        api: Api,
         config: &Config,
         control: &Arc<Control>,
         engine: &Arc<EmbeddedEngine>,
@@ -240,23 +253,39 @@ impl Doors {
     ) -> anyhow::Result<Self> {
         let stop = CancellationToken::new();
         let watch = Watch::new(stop.clone());
-        let api = addresses(&listeners)?;
-        let names: Vec<String> = api.iter().map(ToString::to_string).collect();
+        let protocols = &config.listeners.security_protocols;
+        let has_tls = protocols.iter().any(|protocol| protocol.has_tls());
+        let shows_own = !api.tls.is_empty() && config.tls.is_none();
+        let reached = Reached {
+            api: names(&api.plain)?,
+            api_tls: names(&api.tls)?,
+            ca: engine.ca_path().filter(|_| has_tls || shows_own),
+        };
         let operators = admin::serve(
             control.clone(),
-            names.clone(),
+            reached.clone(),
             data.path(),
             stop.clone(),
             &watch,
         )
         .await?;
         let gateway = Gateway::new(control.clone(), CLOUDS);
-        let callers = listener::serve(listeners, gateway, stop.clone(), &watch);
+        let mut sockets: Vec<Socket> = api.plain.into_iter().map(Socket::from).collect();
+        if !api.tls.is_empty() {
+            let tls = engine
+                .server_tls(&config.broker_host, config.tls.as_ref())
+                .context("tls_certificate")?;
+            sockets.extend(api.tls.into_iter().map(|listener| Socket {
+                listener,
+                tls: Some(tls.clone()),
+            }));
+        }
+        let callers = listener::serve(sockets, gateway, stop.clone(), &watch);
         let listeners = listener::bind(config.metrics.as_slice()).await?;
         let metrics_address = addresses(&listeners)?.first().copied();
         let metrics = Metrics::new(control.clone(), engine.clone(), config.metrics_details);
         let watchers = listener::serve_with(
-            listeners,
+            listeners.into_iter().map(Socket::from).collect(),
             metrics::CONNECTIONS_MAX,
             move |request| metrics.clone().answer(request),
             stop.clone(),
@@ -264,7 +293,7 @@ impl Doors {
         );
         Ok(Self {
             bound: Bound {
-                api: names,
+                reached,
                 metrics: metrics_address,
             },
             stop,
@@ -293,6 +322,13 @@ fn addresses(listeners: &[TcpListener]) -> anyhow::Result<Vec<SocketAddr>> {
     Ok(addresses.collect::<std::io::Result<_>>()?)
 }
 
+fn names(listeners: &[TcpListener]) -> anyhow::Result<Vec<String>> {
+    Ok(addresses(listeners)?
+        .iter()
+        .map(ToString::to_string)
+        .collect())
+}
+
 /// Every listener is a descriptor, and every instance has several: the process may have as many as the system lets it.
 fn raise_descriptor_limit() {
     let mut limit = getrlimit(Resource::Nofile);
@@ -303,44 +339,11 @@ fn raise_descriptor_limit() {
 }
 
 /// The addresses that were really bound.
-struct Bound {
-    api: Vec<String>,
-    metrics: Option<SocketAddr>,
-}
-
-/// One line that names every address that was really bound.
-fn ready(config: &Config, bound: &Bound, data: &DataDir, engine: &EmbeddedEngine) {
-    let protocols = &config.listeners.security_protocols;
-    let has_tls = protocols.iter().any(|protocol| protocol.has_tls());
-    let ca = engine.ca_path().filter(|_| has_tls);
-    if config.json {
-        let line = json!({
-            "event": "ready",
-            "api": bound.api,
-            "metrics": bound.metrics,
-            "data": data.path(),
-            "sandbox": config.sandbox,
-            "ca": ca,
-        });
-        telemetry::say(&line.to_string());
-    } else {
-        let mode = if config.sandbox {
-            " (sandbox: key BROKERAGESANDBOX, secret brokerage-sandbox-secret)"
-        } else {
-            ""
-        };
-        let metrics = bound.metrics.map_or_else(String::new, |address| {
-            format!(", metrics at http://{address}/metrics")
-        });
-        telemetry::say(&format!(
-            "brokerage is ready: API at http://{}{mode}{metrics}, data in {}",
-            bound.api.join(", http://"),
-            data.path().display()
-        ));
-        if let Some(ca) = ca {
-            telemetry::say(&format!("Kafka clients trust {}", ca.display()));
-        }
-    }
+pub struct Bound {
+    /// Where callers reach the API.
+    pub reached: Reached,
+    /// Where `/metrics` is.
+    pub metrics: Option<SocketAddr>,
 }
 
 #[cfg(test)]

@@ -19,6 +19,15 @@ pub struct ServeSettings {
     /// Addresses of the API, separated by commas; port 0 lets the system choose [default: 127.0.0.1:8080]
     #[arg(long, env = "BROKERAGE_LISTEN", value_name = "ADDRESS")]
     pub listen: Option<String>,
+    /// Addresses of the API over TLS, separated by commas; not served when nothing is said
+    #[arg(long, env = "BROKERAGE_LISTEN_TLS", value_name = "ADDRESS")]
+    pub listen_tls: Option<String>,
+    /// Certificate of the API with those that vouch for it (PEM) [default: what brokers show]
+    #[arg(long, env = "BROKERAGE_TLS_CERTIFICATE", value_name = "FILE")]
+    pub tls_certificate: Option<String>,
+    /// Key of that certificate (PEM)
+    #[arg(long, env = "BROKERAGE_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<String>,
     /// Directory of everything that is kept [default: brokerage-data]
     #[arg(long, env = "BROKERAGE_DATA", value_name = "DIR")]
     pub data: Option<String>,
@@ -49,6 +58,13 @@ pub struct ServeSettings {
     /// When an acknowledged record is safe: `power` or `process` [default: power; sandbox: process]
     #[arg(long, env = "BROKERAGE_DURABILITY", value_name = "KIND")]
     pub durability: Option<String>,
+    /// Whether producing makes a topic on new instances whose order says nothing of it: `on` or `off` [default: off]
+    #[arg(
+        long,
+        env = "BROKERAGE_BROKER_AUTO_CREATE_TOPICS",
+        value_name = "ON|OFF"
+    )]
+    pub broker_auto_create_topics: Option<String>,
     /// How often brokers apply retention, Kafka's `log.retention.check.interval.ms` [default: 300000]
     #[arg(
         long,
@@ -103,6 +119,9 @@ impl ServeSettings {
             sandbox,
             sandbox_on_all_interfaces,
             listen,
+            listen_tls,
+            tls_certificate,
+            tls_key,
             data,
             broker_host,
             broker_bind,
@@ -113,6 +132,7 @@ impl ServeSettings {
             broker_tls_key,
             broker_ports,
             durability,
+            broker_auto_create_topics,
             broker_retention_check_interval_ms,
             broker_producer_expiration_ms,
             broker_producer_expiration_check_interval_ms,

@@ -2,8 +2,8 @@
 
 use brokerage_wire::WireRequest;
 use brokerage_wire::client::{
-    Client, ClientCall, ClientFault, Pairs, Purchase, Refusal, Seen, SeenPhase, Start, Step,
-    headers, over, query_request, texts,
+    Client, ClientCall, ClientFault, Pairs, Place, Places, Purchase, Refusal, Seen, SeenPhase,
+    Start, Step, headers, over, query_request, texts, texts_at,
 };
 use brokerage_wire::operation::RegionUse;
 use brokerage_wire::params::{Param, ParamError, from_dotted};
@@ -33,6 +33,8 @@ pub static ALIKAFKA: Purchase = Purchase {
     dialect: "alikafka",
     about: "Alibaba Cloud AliKafka, CreatePostPayOrder",
     region: REGION,
+    places: PLACES,
+    name: "StartInstance.Name",
     order: |_, set| {
         Ok(Step {
             table: &crate::alikafka::TABLE,
@@ -42,7 +44,7 @@ pub static ALIKAFKA: Purchase = Purchase {
     },
     order_id: "/OrderId",
     find: Some(|order_id| list(texts([("OrderId", order_id)]))),
-    instance_id: "/InstanceList/InstanceVO/0/InstanceId",
+    instance_ids: |answer| texts_at(answer, "/InstanceList/InstanceVO", "/InstanceId"),
     look,
     seen,
     start: Some(START),
@@ -53,16 +55,21 @@ pub static BSS: Purchase = Purchase {
     dialect: "bss",
     about: "Alibaba Cloud BSS, CreateInstance",
     region: REGION,
-    order: |region, set| {
+    places: PLACES,
+    name: "StartInstance.Name",
+    order: |place, set| {
         Ok(Step {
             table: &crate::bss::TABLE,
             operation: "CreateInstance",
-            params: modules(region, set)?,
+            params: modules(&place.region, set)?,
         })
     },
     order_id: "/Data/OrderId",
     find: None,
-    instance_id: "/Data/InstanceId",
+    instance_ids: |answer| {
+        let id = answer["Data"]["InstanceId"].as_str();
+        id.map(str::to_owned).into_iter().collect()
+    },
     look,
     seen,
     start: Some(START),
@@ -90,12 +97,43 @@ const MODULES: &[(&str, &str)] = &[
     ("DiskType", "0"),
     ("DiskSize", "500"),
 ];
-const NETWORK: &[(&str, &str)] = &[("VpcId", "vpc-brokerage"), ("VSwitchId", "vsw-brokerage")];
+
+/// The instance is placed when it is started.
+const PLACES: Places = Places {
+    parameters: ["StartInstance.VpcId", "StartInstance.VSwitchId", ""],
+    steps: || {
+        vec![Step {
+            table: &crate::vpc::TABLE,
+            operation: "DescribeVSwitches",
+            params: texts([]),
+        }]
+    },
+    read: |answers| {
+        let found = answers
+            .first()
+            .map(|answer| &answer["VSwitches"]["VSwitch"]);
+        let found = found.and_then(Value::as_array).into_iter().flatten();
+        found
+            .filter_map(|subnet| {
+                Some(Place {
+                    region: String::new(),
+                    network: subnet["VpcId"].as_str()?.to_owned(),
+                    subnet: subnet["VSwitchId"].as_str()?.to_owned(),
+                    zone: subnet["ZoneId"].as_str()?.to_owned(),
+                })
+            })
+            .collect()
+    },
+};
 
 const START: Start = Start {
     operation: "StartInstance",
-    step: |instance_id, set| {
-        let mut params = from_dotted(over(NETWORK, set))?;
+    step: |instance_id, place, set| {
+        let place = [
+            ("VpcId", place.network.as_str()),
+            ("VSwitchId", place.subnet.as_str()),
+        ];
+        let mut params = from_dotted(over(&place, set))?;
         params.set("InstanceId", Param::Text(instance_id.to_owned()));
         Ok(Step {
             table: &crate::alikafka::TABLE,
@@ -157,7 +195,7 @@ fn seen(answer: &Value) -> Seen {
 }
 
 /// The order system takes what is bought as numbered modules: a setting that is no parameter of the call is the code
-/// of one.
+/// of one. A term is of subscriptions only.
 fn modules(region: &str, set: Pairs) -> Result<Param, ParamError> {
     const OWN: [&str; 10] = [
         "ProductCode",
@@ -171,10 +209,22 @@ fn modules(region: &str, set: Pairs) -> Result<Param, ParamError> {
         "Logistics",
         "OwnerId",
     ];
+    const TERM: [&str; 4] = ["Period", "PricingCycle", "RenewalStatus", "RenewPeriod"];
     let is_own = |name: &str| OWN.contains(&name) || name.starts_with("Parameter.");
     let (own, modules): (Pairs, Pairs) = set.into_iter().partition(|(name, _)| is_own(name));
     let explicit = own.iter().any(|(name, _)| name.starts_with("Parameter."));
     let mut pairs = over(ORDER, own);
+    let is_subscription =
+        |(name, value): &(String, String)| name == "SubscriptionType" && value == "Subscription";
+    let of_term = |(name, _): &&(String, String)| TERM.contains(&name.as_str());
+    if !pairs.iter().any(is_subscription)
+        && let Some((name, _)) = pairs.iter().find(of_term)
+    {
+        return Err(ParamError::Invalid {
+            name: name.clone(),
+            reason: "what is paid by the hour has no term".to_owned(),
+        });
+    }
     if !explicit {
         let modules = over(&[MODULES, &[("RegionId", region)]].concat(), modules);
         for (at, (code, value)) in (1..).zip(modules) {

@@ -2,8 +2,8 @@
 
 use brokerage_wire::WireRequest;
 use brokerage_wire::client::{
-    Client, ClientCall, ClientFault, Purchase, Refusal, Seen, SeenPhase, Step, headers,
-    json_request, over, query_request, texts, typed,
+    Client, ClientCall, ClientFault, Place, Places, Purchase, Refusal, Seen, SeenPhase, Step,
+    headers, json_request, over, query_request, texts,
 };
 use brokerage_wire::params::{Param, from_dotted};
 use brokerage_wire::signing::encode_component;
@@ -31,16 +31,33 @@ pub static JDKAFKA: Purchase = Purchase {
     dialect: "jdkafka",
     about: "JD Cloud Kafka, createInstance",
     region: "cn-north-1",
-    order: |_, set| {
-        Ok(Step {
-            table: &crate::kafka::TABLE,
-            operation: "createInstance",
-            params: typed(from_dotted(over(PLAN, set))?),
-        })
+    places: Places {
+        parameters: ["instance.vpcId", "instance.subnetId", "instance.azId.0"],
+        steps: || {
+            vec![Step {
+                table: &crate::vpc::TABLE,
+                operation: "describeSubnets",
+                params: texts([]),
+            }]
+        },
+        read: places,
+    },
+    name: "instance.instanceName",
+    order: |place, set| {
+        let place = [
+            ("instance.vpcId", place.network.as_str()),
+            ("instance.subnetId", place.subnet.as_str()),
+            ("instance.azId.0", place.zone.as_str()),
+        ];
+        let params = from_dotted(over(&[&place, PLAN].concat(), set))?;
+        Ok(Step::typed(&crate::kafka::TABLE, "createInstance", params))
     },
     order_id: "/result/buyId",
     find: None,
-    instance_id: "/result/instanceId",
+    instance_ids: |answer| {
+        let id = answer["result"]["instanceId"].as_str();
+        id.map(str::to_owned).into_iter().collect()
+    },
     look: |instance_id| Step {
         table: &crate::kafka::TABLE,
         operation: "describeInstance",
@@ -51,11 +68,8 @@ pub static JDKAFKA: Purchase = Purchase {
 };
 
 const PLAN: &[(&str, &str)] = &[
-    ("instance.vpcId", "vpc-brokerage"),
-    ("instance.subnetId", "subnet-brokerage"),
     ("instance.instanceVersion", "1.0.2"),
     ("instance.instanceName", "brokerage"),
-    ("instance.azId.0", "cn-north-1a"),
     ("instance.instanceClassSpec.0.role", "broker"),
     (
         "instance.instanceClassSpec.0.nodeClassCode",
@@ -65,6 +79,21 @@ const PLAN: &[(&str, &str)] = &[
     ("instance.instanceClassSpec.0.nodeDiskType", "ssd.io1"),
     ("instance.instanceClassSpec.0.nodeDiskGB", "100"),
 ];
+
+fn places(answers: &[Value]) -> Vec<Place> {
+    let found = answers.first().map(|answer| &answer["result"]["subnets"]);
+    let found = found.and_then(Value::as_array).into_iter().flatten();
+    found
+        .filter_map(|subnet| {
+            Some(Place {
+                region: String::new(),
+                network: subnet["vpcId"].as_str()?.to_owned(),
+                subnet: subnet["subnetId"].as_str()?.to_owned(),
+                zone: subnet["az"].as_str()?.to_owned(),
+            })
+        })
+        .collect()
+}
 
 /// Parameters of the path stand there; GET and DELETE carry the others in the query, everything else as JSON.
 fn request(call: &ClientCall<'_>) -> Result<WireRequest, ClientFault> {

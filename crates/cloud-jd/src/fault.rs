@@ -66,7 +66,8 @@ fn domain_code(error: &Error) -> (u16, &'static str) {
             | Kind::Network
             | Kind::Subnet
             | Kind::Topic
-            | Kind::User => NOT_FOUND,
+            | Kind::User
+            | Kind::Group => NOT_FOUND,
         },
         Error::Exists { .. } | Error::TokenReused => ALREADY_EXISTS,
         Error::WrongPhase { .. } | Error::Kafka { .. } => FAILED_PRECONDITION,

@@ -2,8 +2,8 @@
 
 use brokerage_wire::WireRequest;
 use brokerage_wire::client::{
-    Client, ClientCall, ClientFault, Purchase, Refusal, Seen, SeenPhase, Step, headers,
-    json_request, over, texts, typed,
+    Client, ClientCall, ClientFault, Place, Places, Purchase, Refusal, Seen, SeenPhase, Step,
+    headers, json_request, over, texts, texts_at,
 };
 use brokerage_wire::params::from_dotted;
 use http::header::{CONTENT_TYPE, HOST};
@@ -29,16 +29,49 @@ pub static CKAFKA: Purchase = Purchase {
     dialect: "ckafka",
     about: "Tencent Cloud CKafka, CreatePostPaidInstance",
     region: "ap-guangzhou",
-    order: |_, set| {
-        Ok(Step {
-            table: &crate::ckafka::TABLE,
-            operation: "CreatePostPaidInstance",
-            params: typed(from_dotted(over(PLAN, set))?),
-        })
+    places: Places {
+        parameters: ["VpcId", "SubnetId", "ZoneId"],
+        steps: || {
+            let step = |table, operation| Step {
+                table,
+                operation,
+                params: texts([]),
+            };
+            vec![
+                step(&crate::ckafka::TABLE, "DescribeCkafkaZone"),
+                step(&crate::vpc::TABLE, "DescribeSubnets"),
+            ]
+        },
+        read: places,
+    },
+    name: "InstanceName",
+    order: |place, set| {
+        let place = [
+            ("VpcId", place.network.as_str()),
+            ("SubnetId", place.subnet.as_str()),
+            ("ZoneId", place.zone.as_str()),
+        ];
+        let params = from_dotted(over(&[&place, PLAN].concat(), set))?;
+        Ok(Step::typed(
+            &crate::ckafka::TABLE,
+            "CreatePostPaidInstance",
+            params,
+        ))
     },
     order_id: "/Response/Result/Data/DealNames/0",
     find: None,
-    instance_id: "/Response/Result/Data/InstanceId",
+    instance_ids: |answer| {
+        let data = &answer["Response"]["Result"]["Data"];
+        let mapped = data["DealNameInstanceIdMapping"].as_array();
+        let mapped = mapped.into_iter().flatten();
+        let mut ids: Vec<String> = mapped
+            .flat_map(|of| texts_at(of, "/InstanceIdList", ""))
+            .collect();
+        if ids.is_empty() {
+            ids.extend(data["InstanceId"].as_str().map(str::to_owned));
+        }
+        ids
+    },
     look: |instance_id| Step {
         table: &crate::ckafka::TABLE,
         operation: "DescribeInstancesDetail",
@@ -50,14 +83,42 @@ pub static CKAFKA: Purchase = Purchase {
 
 const PLAN: &[(&str, &str)] = &[
     ("InstanceName", "brokerage"),
-    ("VpcId", "vpc-brokerage"),
-    ("SubnetId", "subnet-brokerage"),
-    ("ZoneId", "100003"),
     ("SpecificationsType", "profession"),
     ("BandWidth", "20"),
     ("DiskSize", "200"),
     ("Partition", "400"),
 ];
+
+/// Zone ids end in the zone's number in its region, and zones of subnets are named after the region and that number.
+const ZONES_OF_REGION: u64 = 10_000;
+
+/// Subnets with the ids of their zones, which the network service does not know.
+fn places(answers: &[Value]) -> Vec<Place> {
+    let [zones, subnets] = answers else {
+        return Vec::new();
+    };
+    let ids = texts_at(&zones["Response"]["Result"], "/ZoneList", "/ZoneId");
+    let id_of = |name: &str| {
+        let number: u64 = name.rsplit('-').next()?.parse().ok()?;
+        let is_it = |id: &&String| {
+            let id: Option<u64> = id.parse().ok();
+            id.is_some_and(|id| id == number || id % ZONES_OF_REGION == number)
+        };
+        ids.iter().find(is_it).cloned()
+    };
+    let found = subnets["Response"]["SubnetSet"].as_array();
+    let found = found.into_iter().flatten();
+    found
+        .filter_map(|subnet| {
+            Some(Place {
+                region: String::new(),
+                network: subnet["VpcId"].as_str()?.to_owned(),
+                subnet: subnet["SubnetId"].as_str()?.to_owned(),
+                zone: id_of(subnet["Zone"].as_str()?)?,
+            })
+        })
+        .collect()
+}
 
 /// POST, parameters as JSON.
 fn request(call: &ClientCall<'_>) -> Result<WireRequest, ClientFault> {

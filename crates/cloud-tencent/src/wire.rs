@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use brokerage_wire::cloud::{Answer, CloudWire, Route};
 use brokerage_wire::fault::Fault;
+use brokerage_wire::language::Language;
 use brokerage_wire::params::{Param, ParamError, from_dotted, from_json};
 use brokerage_wire::signing::{SignatureFault, decode_pairs};
 use brokerage_wire::{WireRequest, WireResponse};
@@ -138,6 +139,12 @@ impl CloudWire for Tencent {
 
     fn region(&self, request: &WireRequest, _params: &Param) -> String {
         common(request, "x-tc-region", "Region").unwrap_or_default()
+    }
+
+    /// `X-TC-Language`, or `Language` of the first signature: `zh-CN` or `en-US`.
+    fn language(&self, request: &WireRequest) -> Language {
+        let tag = common(request, "x-tc-language", "Language");
+        tag.map_or(Language::English, |tag| Language::of_tag(&tag))
     }
 
     fn signature_fault(&self, fault: &SignatureFault) -> Fault {

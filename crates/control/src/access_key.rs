@@ -9,7 +9,8 @@ use brokerage_domain::error::Kind;
 use brokerage_domain::id::{AccessKeyId, AccountId};
 use brokerage_domain::{Error, Result};
 use brokerage_store::access_key::{
-    StoredKey, access_key_by_id, access_key_insert, access_key_set_active,
+    ACCESS_KEY_PAGE, StoredKey, access_key_by_id, access_key_insert, access_key_page,
+    access_key_set_active,
 };
 use parking_lot::RwLock;
 use secrecy::SecretString;
@@ -227,6 +228,51 @@ impl Control {
                 id: id.as_str().to_owned(),
             }),
         }
+    }
+
+    /// The keys of every account, by id, without their secrets.
+    ///
+    /// # Errors
+    /// [`Error::Internal`].
+    pub async fn access_key_list(&self) -> Result<Vec<AccessKey>> {
+        let mut all: Vec<AccessKey> = Vec::new();
+        loop {
+            let after = all.last().map_or("", |last| last.id.as_str()).to_owned();
+            let page = self
+                .read("access_key_list", move |tx| {
+                    Ok(access_key_page(tx, &after)?)
+                })
+                .await?;
+            let is_full = page.len() == ACCESS_KEY_PAGE as usize;
+            all.extend(page);
+            if !is_full {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Makes a key of the same account and policy as another one, which stays on until it is switched off: programs
+    /// change from one to the other while both are good.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; as [`Control::access_key_create`].
+    pub async fn access_key_rotate(&self, id: &str) -> Result<(AccessKeyId, SecretString)> {
+        let wanted = id.to_owned();
+        let found = self
+            .read("access_key_rotate", move |tx| {
+                Ok(access_key_by_id(tx, &wanted)?)
+            })
+            .await?;
+        let old = found
+            .ok_or_else(|| Error::not_found(Kind::AccessKey, id))?
+            .key;
+        let new = NewKey {
+            id: None,
+            secret: None,
+            session_token: None,
+            policy: old.policy,
+        };
+        self.access_key_create(&old.account_id, new).await
     }
 
     /// Switches a key on or off: in this process at once, in others on the same store within [`KEY_AGE_US_MAX`].

@@ -26,7 +26,9 @@
 //! ```
 
 use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
+use brokerage_domain::catalog::Quote;
 use brokerage_domain::id::{LOWER_ALPHANUMERIC, base36};
 use brokerage_domain::{Error, Result};
 use brokerage_store::Tx;
@@ -42,12 +44,38 @@ pub struct Call {
     cx: Context,
     /// The nonce of a signed call that changes something.
     nonce: Option<String>,
+    /// Where the price goes of a call that only asks for it.
+    inquiry: Option<Inquiry>,
 }
+
+/// What an order would cost that is asked for and not placed.
+pub type Inquiry = Arc<OnceLock<Quote>>;
 
 impl Call {
     /// A call, with the nonce that is remembered in the transaction of its change.
     pub fn new(cx: Context, nonce: Option<String>) -> Self {
-        Self { cx, nonce }
+        Self {
+            cx,
+            nonce,
+            inquiry: None,
+        }
+    }
+
+    /// A call that changes nothing, whatever it asks for: an order leaves its price in `inquiry` and is refused.
+    pub fn inquiring(cx: Context, inquiry: Inquiry) -> Self {
+        Self {
+            cx,
+            nonce: None,
+            inquiry: Some(inquiry),
+        }
+    }
+
+    /// Leaves the price of an order with whoever only asks for it.
+    pub(crate) fn tell_price(&self, quote: &Quote) {
+        if let Some(inquiry) = &self.inquiry {
+            // The first order of a call is what it asks for.
+            drop(inquiry.set(quote.clone()));
+        }
     }
 
     /// The same call about another region; empty for all of them.
@@ -56,6 +84,7 @@ impl Call {
         Self {
             cx: self.cx.in_region(region),
             nonce: self.nonce,
+            inquiry: self.inquiry,
         }
     }
 
@@ -88,6 +117,11 @@ impl Control {
         T: Send + 'static,
         F: FnMut(&mut dyn Tx) -> TxResult<T> + Send + 'static,
     {
+        if call.inquiry.is_some() {
+            return Err(Error::Unsupported {
+                what: "a change by a call that only asks for a price".to_owned(),
+            });
+        }
         let nonce = call.replay_key();
         let seen_at_us = self.real_now().micros();
         let audit = self.audit_entry(&call, resource);
@@ -146,7 +180,11 @@ impl Control {
             action: cx.operation.to_owned(),
             resource: resource.to_owned(),
             decision: "allow".to_owned(),
-            decided_by: "policy".to_owned(),
+            decided_by: match cx.principal.key_id {
+                Some(_) => "policy",
+                None => "operator",
+            }
+            .to_owned(),
         }
     }
 }

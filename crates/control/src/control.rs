@@ -43,6 +43,8 @@ pub struct Settings {
     pub broker_shared_port: u16,
     /// What the brokers of new instances listen with.
     pub listeners: Listeners,
+    /// Whether asking for a topic makes it on new instances whose order says nothing of it.
+    pub auto_create_topics: bool,
     /// Whether the vendors' limits on calls a second apply.
     pub rate_limits: bool,
     /// Instances that are worked on at once.
@@ -60,6 +62,7 @@ impl Default for Settings {
             broker_ports: (20_000, 32_767),
             broker_shared_port: 0,
             listeners: Listeners::default(),
+            auto_create_topics: false,
             rate_limits: true,
             reconcile_parallel: 32,
             steps_taken_twice: false,

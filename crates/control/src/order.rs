@@ -129,6 +129,7 @@ impl Control {
         check_request(&request)?;
         let quantity = u32::try_from(request.instances.len()).map_err(Error::internal)?;
         let quote = self.price_quote(&request.plan, &request.charge, quantity)?;
+        call.tell_price(&quote);
         let admission = Arc::new(self.admission(&call, request, &quote)?);
         let resource = admission.order.id.as_str().to_owned();
         let starts = admission.attention != Attention::Settled;
@@ -209,7 +210,7 @@ impl Control {
             phase,
             want,
             slots: Vec::new(),
-            settings: request.settings.clone(),
+            settings: self.settings_chosen(&request.settings),
             notes: request.notes.clone(),
             tags: request.tags.clone(),
             created_at: now,
@@ -222,6 +223,27 @@ impl Control {
             deletion_protected: false,
             revision: 0,
         }
+    }
+
+    /// The settings that an instance begins with: its order's, and the operator's where that says nothing.
+    fn settings_chosen(&self, ordered: &ClusterSettings) -> ClusterSettings {
+        let by_operator = self.settings.auto_create_topics.then_some(true);
+        ClusterSettings {
+            auto_create_topics: ordered.auto_create_topics.or(by_operator),
+            ..ordered.clone()
+        }
+    }
+
+    /// Any order, for the operator.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn order_find(&self, id: &OrderId) -> Result<Order> {
+        let wanted = id.clone();
+        let found = self
+            .read("order_find", move |tx| Ok(order_by_id(tx, &wanted)?))
+            .await?;
+        found.ok_or_else(|| Error::not_found(Kind::Order, id.as_str()))
     }
 
     /// One order of the caller's.

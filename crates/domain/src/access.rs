@@ -7,8 +7,11 @@
 //! name it whole, or by the id alone. What a deny does not match it does not forbid, so a policy is kept only if every
 //! part of it is understood ([`Policy::check`]), and where a deny could be read in two ways it forbids more.
 
+mod document;
+
 use std::collections::BTreeMap;
 
+pub use document::DocumentFault;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Moment;
@@ -53,6 +56,7 @@ impl Policy {
             statements: vec![Statement {
                 effect: Effect::Allow,
                 actions: vec!["*".into()],
+                not_actions: Vec::new(),
                 resources: vec!["*".into()],
                 conditions: BTreeMap::new(),
             }],
@@ -109,10 +113,14 @@ impl Vocabulary {
         let Statement {
             effect,
             actions,
+            not_actions,
             resources,
             conditions,
         } = statement;
         check_patterns("actions", actions)?;
+        if !not_actions.is_empty() {
+            check_patterns("not actions", not_actions)?;
+        }
         check_patterns("resources", resources)?;
         if conditions.len() > PATTERNS_MAX {
             return Err(format!("more than {PATTERNS_MAX} conditions"));
@@ -127,11 +135,17 @@ impl Vocabulary {
                  may name a known region, and no account"
             ));
         }
-        // An action or a condition that does not exist allows nothing; a deny of it would be believed to forbid.
-        if *effect == Effect::Allow {
-            return Ok(());
-        }
         let is_action = |pattern: &str| self.actions.iter().any(|a| pattern_matches(pattern, a));
+        // An action or a condition that does not exist allows nothing; a deny of it would be believed to forbid, and so
+        // would an exception from what is allowed.
+        if *effect == Effect::Allow {
+            return match not_actions.iter().find(|action| !is_action(action)) {
+                Some(action) => Err(format!(
+                    "no operation has the action {action:?} that is not to be allowed"
+                )),
+                None => Ok(()),
+            };
+        }
         if let Some(action) = actions.iter().find(|action| !is_action(action)) {
             return Err(format!(
                 "no operation has the action {action:?} that is denied"
@@ -222,6 +236,9 @@ pub struct Statement {
     pub effect: Effect,
     /// Patterns over action names; `*` stands for any run of characters, `?` for one.
     pub actions: Vec<String>,
+    /// Patterns over names of actions that it is not about, whatever `actions` says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_actions: Vec<String>,
     /// Patterns over resource names, or over ids.
     pub resources: Vec<String>,
     /// Condition key to accepted values (patterns). A key that the call does not carry does not match.
@@ -268,6 +285,7 @@ pub fn decide(policy: &Policy, attempt: &Attempt<'_>) -> bool {
 fn matches(statement: &Statement, attempt: &Attempt<'_>) -> bool {
     let any = |patterns: &[String], text: &str| patterns.iter().any(|p| pattern_matches(p, text));
     any(&statement.actions, attempt.action)
+        && !any(&statement.not_actions, attempt.action)
         && statement
             .resources
             .iter()

@@ -93,6 +93,12 @@ impl Moment {
         )
     }
 
+    /// The moment of such a text as [`Self::iso`] writes.
+    pub fn from_iso(text: &str) -> Option<Self> {
+        let at: Timestamp = text.parse().ok()?;
+        Some(Self(at.as_microsecond()))
+    }
+
     /// `YYYY-MM-DDTHH:MM:SSZ`.
     pub fn iso(self) -> String {
         let (y, mo, d, h, mi, s) = self.civil();

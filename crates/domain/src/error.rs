@@ -33,6 +33,8 @@ pub enum Kind {
     Topic,
     /// A Kafka user of an instance.
     User,
+    /// A consumer group.
+    Group,
 }
 
 impl Kind {
@@ -49,6 +51,7 @@ impl Kind {
             Self::Region => "region",
             Self::Topic => "topic",
             Self::User => "user",
+            Self::Group => "group",
         }
     }
 }

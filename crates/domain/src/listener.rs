@@ -45,6 +45,11 @@ impl SecurityProtocol {
         }
     }
 
+    /// Whether users show who they are by a password.
+    pub fn has_sasl(self) -> bool {
+        matches!(self, Self::SaslPlaintext | Self::SaslSsl)
+    }
+
     /// Whether TLS is spoken.
     pub fn has_tls(self) -> bool {
         matches!(self, Self::Ssl | Self::SaslSsl)

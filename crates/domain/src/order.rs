@@ -181,6 +181,18 @@ pub enum OrderState {
 }
 
 impl OrderState {
+    /// The word for people.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Placed => "placed",
+            Self::Fulfilled => "fulfilled",
+            Self::PartlyFulfilled => "partly_fulfilled",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::NeedsOperator => "needs_operator",
+        }
+    }
+
     /// Whether nothing was delivered and all money went back.
     pub const fn is_given_back(self) -> bool {
         matches!(self, Self::Failed | Self::Cancelled)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use brokerage_broker::{
-    Durability, Host, HostError, HostOptions, LogIntervals, SharedPortSpec, TlsFiles,
+    Durability, Host, HostError, HostOptions, LogIntervals, ServerTls, SharedPortSpec, TlsFiles,
 };
 use brokerage_domain::clock::Clock;
 use brokerage_domain::cluster_settings::SettingName;
@@ -92,6 +92,14 @@ impl EmbeddedEngine {
     /// The certificate that clients of TLS listeners have to trust; `None` where the operator gave one.
     pub fn ca_path(&self) -> Option<PathBuf> {
         self.host.ca_path()
+    }
+
+    /// TLS for a listener beside the brokers', which is reached by `host`: with these files, or with what brokers show.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the files cannot be used.
+    pub fn server_tls(&self, host: &str, files: Option<&TlsFiles>) -> Result<ServerTls, OpenError> {
+        Ok(self.host.server_tls(host, files)?)
     }
 
     /// The port that listeners share which are distinguished by server name, if there is one.

@@ -6,6 +6,8 @@
 mod cluster;
 mod engine;
 
-pub use brokerage_broker::{Durability, LogIntervals, SharedPortSpec, TlsFiles, serves_version};
+pub use brokerage_broker::{
+    Durability, LogIntervals, ServerTls, SharedPortSpec, TlsFiles, serves_version,
+};
 pub use cluster::SETTINGS;
 pub use engine::{EmbeddedEngine, EmbeddedOptions, OpenError};

@@ -27,11 +27,15 @@ table! {
     and created_at_us
 }
 
+/// Keys on one page of a list.
+pub const ACCESS_KEY_PAGE: u32 = 1_000;
+
 crate::statements! {
     INSERT = sql![KeyRow::INSERT, " ON CONFLICT DO NOTHING"];
     /// A key, then the number of its account.
     SELECT = sql!["SELECT ", KeyRow::COLUMNS, ", number FROM access_key JOIN (SELECT id AS owner_id, number FROM account) AS owner \
               ON owner_id = account_id WHERE id = $1"];
+    SELECT_PAGE = sql![KeyRow::SELECT, " WHERE id > $1 ORDER BY id LIMIT CAST($2 AS BIGINT)"];
     UPDATE_ACTIVE = "UPDATE access_key SET active = $2 WHERE id = $1";
 }
 
@@ -92,28 +96,35 @@ pub fn access_key_by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<StoredKey>, 
     let Some(row) = tx.query_first(&SELECT, params![id])? else {
         return Ok(None);
     };
-    let KeyRow {
-        id,
-        account_id,
-        sealed_secret,
-        active,
-        policy,
-        session_token_hash,
-        expires_at,
-    } = KeyRow::read(&row)?;
-    let key = AccessKey {
-        id,
-        account_id,
-        active,
-        policy,
-        expires_at,
-    };
+    let stored = KeyRow::read(&row)?;
     Ok(Some(StoredKey {
-        key,
         account_number: row.int(KeyRow::COUNT)?,
-        sealed_secret,
-        session_token_hash,
+        sealed_secret: stored.sealed_secret.clone(),
+        session_token_hash: stored.session_token_hash.clone(),
+        key: stored.into(),
     }))
+}
+
+/// Keys of all accounts after the id `after`, by id, at most [`ACCESS_KEY_PAGE`].
+///
+/// # Errors
+/// As [`Tx::query`].
+pub fn access_key_page(tx: &mut dyn Tx, after: &str) -> Result<Vec<AccessKey>, StoreError> {
+    let rows = tx.query(&SELECT_PAGE, params![after, ACCESS_KEY_PAGE])?;
+    let keys = KeyRow::read_all(&rows)?.into_iter();
+    Ok(keys.map(AccessKey::from).collect())
+}
+
+impl From<KeyRow> for AccessKey {
+    fn from(row: KeyRow) -> Self {
+        Self {
+            id: row.id,
+            account_id: row.account_id,
+            active: row.active,
+            policy: row.policy,
+            expires_at: row.expires_at,
+        }
+    }
 }
 
 /// Switches a key on or off; `false` when there is none of that id.

@@ -128,6 +128,29 @@ pub struct Step {
     pub params: Param,
 }
 
+/// Where a cluster is placed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The region.
+    pub region: String,
+    /// The network; empty where the buyer has none there.
+    pub network: String,
+    /// The subnet.
+    pub subnet: String,
+    /// The subnet's zone, as orders name it.
+    pub zone: String,
+}
+
+/// How the buyer's own subnets in a region are found.
+pub struct Places {
+    /// The parameters of an order, or of its start, that say network, subnet and zone; those that say none are empty.
+    pub parameters: [&'static str; 3],
+    /// The calls that are made.
+    pub steps: fn() -> Vec<Step>,
+    /// The subnets in their answers, in the clouds' order. Their region is not filled in.
+    pub read: fn(&[Value]) -> Vec<Place>,
+}
+
 /// How a cluster is bought with one service of a cloud: a small one of its catalog, unless the buyer says otherwise.
 pub struct Purchase {
     /// The service's dialect: what the buyer names.
@@ -136,14 +159,18 @@ pub struct Purchase {
     pub about: &'static str,
     /// Where it is bought unless the buyer says otherwise.
     pub region: &'static str,
-    /// The order, in a region, with what the buyer set.
-    pub order: fn(&str, Pairs) -> Result<Step, ParamError>,
+    /// Where it can be placed.
+    pub places: Places,
+    /// The parameter of the order, or with its operation's name and a point of the start, that names the instance.
+    pub name: &'static str,
+    /// The order, in a place, with what the buyer set.
+    pub order: fn(&Place, Pairs) -> Result<Step, ParamError>,
     /// Where the answer to the order has the id of the order.
     pub order_id: &'static str,
     /// The call that finds the instance of an order, where the answer to the order does not name it.
     pub find: Option<fn(&str) -> Step>,
-    /// Where the answer to the order, or to `find`, has the id of the instance.
-    pub instance_id: &'static str,
+    /// The ids of the instances in the answer to the order, or to `find`.
+    pub instance_ids: fn(&Value) -> Vec<String>,
     /// The call that shows an instance.
     pub look: fn(&str) -> Step,
     /// What its answer shows.
@@ -156,8 +183,8 @@ pub struct Purchase {
 pub struct Start {
     /// The operation: what the buyer sets for it begins with its name and a point.
     pub operation: &'static str,
-    /// The call, for an instance, with what the buyer set.
-    pub step: fn(&str, Pairs) -> Result<Step, ParamError>,
+    /// The call, for an instance in a place, with what the buyer set.
+    pub step: fn(&str, &Place, Pairs) -> Result<Step, ParamError>,
 }
 
 /// An instance as its cloud shows it.
@@ -249,12 +276,12 @@ pub fn json_request(
     Ok(WireRequest::new(method, path, headers, body)?)
 }
 
-/// Defaults with what was set over them. An empty value takes a default away.
+/// Defaults with what was set over them. An empty value takes a default away; an empty default is none.
 #[must_use]
 pub fn over(defaults: &[(&str, &str)], set: Pairs) -> Pairs {
     let kept = defaults
         .iter()
-        .filter(|(name, _)| !set.iter().any(|(over, _)| over == name));
+        .filter(|(name, value)| !value.is_empty() && !set.iter().any(|(over, _)| over == name));
     let mut pairs: Pairs = kept
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
@@ -262,25 +289,31 @@ pub fn over(defaults: &[(&str, &str)], set: Pairs) -> Pairs {
     pairs
 }
 
-/// Numbers and switches of a JSON request in their own type; a value in quotes stays text.
-#[must_use]
-pub fn typed(param: Param) -> Param {
-    match param {
-        Param::Object(fields) => Param::Object(
-            fields
-                .into_iter()
-                .map(|(name, value)| (name, typed(value)))
-                .collect(),
-        ),
-        Param::List(items) => Param::List(items.into_iter().map(typed).collect()),
-        Param::Text(text) => match serde_json::from_str(&text) {
-            Ok(Value::Bool(switch)) => Param::Bool(switch),
-            Ok(Value::Number(number)) => Param::Number(number),
-            Ok(Value::String(quoted)) => Param::Text(quoted),
-            _ => Param::Text(text),
-        },
-        other => other,
+impl Step {
+    /// A call whose parameters have the types that its operation gives them: what a person types is text.
+    #[must_use]
+    pub fn typed(table: &'static Table, operation: &'static str, params: Param) -> Self {
+        let params = match table.row(operation) {
+            Some(row) => (row.typed)(&params, table.index_base),
+            None => params,
+        };
+        Self {
+            table,
+            operation,
+            params,
+        }
     }
+}
+
+/// The texts at a pointer of each member of a list at another one.
+#[must_use]
+pub fn texts_at(answer: &Value, list: &str, member: &str) -> Vec<String> {
+    let members = answer.pointer(list).and_then(Value::as_array);
+    let members = members.into_iter().flatten();
+    members
+        .filter_map(|of| of.pointer(member)?.as_str())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Parameters that are texts.

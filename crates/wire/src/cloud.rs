@@ -6,6 +6,7 @@ use brokerage_domain::listing::Listing;
 
 use crate::client::{Client, Purchase};
 use crate::fault::Fault;
+use crate::language::Language;
 use crate::message::{WireRequest, WireResponse};
 use crate::operation::{Row, Table};
 use crate::params::{Param, ParamError};
@@ -159,6 +160,12 @@ pub trait CloudWire: Sync {
     /// The id of a call, in the vendor's form, from a lower-case UUID.
     fn request_id(&self, uuid: String) -> String {
         uuid
+    }
+
+    /// The language that the caller reads refusals in, as the vendor lets it choose.
+    fn language(&self, request: &WireRequest) -> Language {
+        let header = request.header("accept-language");
+        header.map_or(Language::English, Language::accepted)
     }
 
     /// The vendor's refusal of a signature.

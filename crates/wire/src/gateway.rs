@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use crate::cloud::{Answer, Cloud, Clouds, Route};
 use crate::fault::{CallError, Fault};
+use crate::language::in_language;
 use crate::message::{WireRequest, WireResponse};
 use crate::operation::{Call, Mode};
 use crate::params::ParamError;
@@ -83,8 +84,9 @@ impl Gateway {
             Err(mut fault) => {
                 let end = fault.message.floor_char_boundary(MESSAGE_BYTES_MAX);
                 fault.message.truncate(end);
+                trace.outcome = Some((fault.code.clone().into_owned(), fault.message.clone()));
+                fault.message = in_language(cloud.wire.language(request), fault.message);
                 let response = cloud.wire.render_fault(&answer, &fault);
-                trace.outcome = Some((fault.code.into_owned(), fault.message));
                 response
             }
         };

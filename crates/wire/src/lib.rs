@@ -22,6 +22,7 @@ pub mod client;
 pub mod cloud;
 pub mod fault;
 pub mod gateway;
+pub mod language;
 pub mod message;
 pub mod operation;
 pub mod page;

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::fault::{CallError, Fault, missing};
-use crate::params::{Decoded, IndexBase, Param, ParamError, decode};
+use crate::params::{Decoded, IndexBase, Param, ParamError, decode, typed};
 
 /// A future that is sent between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -107,6 +107,9 @@ pub type ResourceId<Request> = fn(&Request) -> Option<&str>;
 /// Reads the parameters of one operation.
 pub type Prepare = fn(&Param, IndexBase) -> Result<Box<dyn Prepared>, ParamError>;
 
+/// Gives texts the types that one operation's parameters have.
+pub type Typed = fn(&Param, IndexBase) -> Param;
+
 /// One line of a dialect's table.
 pub struct Row {
     /// The vendor's name of the operation.
@@ -127,6 +130,8 @@ pub struct Row {
     pub condition_keys: &'static [&'static str],
     /// Reads the parameters.
     pub prepare: Prepare,
+    /// Gives texts the types of the parameters.
+    pub typed: Typed,
 }
 
 /// A request whose parameters were read.
@@ -196,6 +201,7 @@ where
         region: O::REGION,
         condition_keys: O::CONDITION_KEYS,
         prepare: prepare::<O>,
+        typed: typed::<O::Request>,
     }
 }
 

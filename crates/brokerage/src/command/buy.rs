@@ -1,36 +1,27 @@
 //! `brokerage buy`: a genuine vendor purchase, signed by our own client. It works against the real clouds as well.
 
+use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use brokerage_control::sandbox::{SANDBOX_KEY_ID, SANDBOX_SECRET};
-use brokerage_domain::clock::{Clock, SystemClock};
-use brokerage_domain::id::Chance;
-use brokerage_wire::client::{ClientCall, Pairs, Purchase, Refusal, Seen, SeenPhase, Step};
-use brokerage_wire::signing::{Credentials, SigningMoment};
-use brokerage_wire::{Cloud, WireRequest};
-use secrecy::SecretString;
+use brokerage_domain::listener::SecurityProtocol;
+use brokerage_wire::Cloud;
+use brokerage_wire::client::{Pairs, Place, Purchase, Seen, SeenPhase};
 use serde_json::{Value, json};
 
-use super::print;
+use super::client::{Caller, endpoint_of_server};
+use super::print::{self, escaped};
 use crate::admin::{self, Ask};
 use crate::cli::BuyFlags;
+use crate::config::DATA_DEFAULT;
 use crate::serve::CLOUDS;
 
 /// First and longest pause between two looks at an instance.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(3));
-/// How often a throttled call is sent, and the pause in between.
-const THROTTLED_TRIES_MAX: u32 = 20;
-const THROTTLED_PAUSE: Duration = Duration::from_millis(300);
-/// Longest wait for one answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// What a purchase came to.
-struct Bought {
-    order_id: String,
-    instance_id: String,
-}
+/// The topic of the commands that a buyer is told.
+const TOPIC: &str = "hello";
 
 /// Runs the command.
 ///
@@ -38,35 +29,50 @@ struct Bought {
 /// If no endpoint or key is known, the request cannot be sent, the cloud refuses it, or the cluster does not run in time.
 pub fn run(flags: BuyFlags) -> anyhow::Result<ExitCode> {
     let buyer = Buyer::new(&flags)?;
-    let bought = buyer.purchase()?;
-    let mut seen = buyer.look(&bought)?;
-    if flags.wait {
-        if seen.phase == SeenPhase::AwaitingStart {
-            buyer.start(&bought)?;
-        }
-        seen = buyer.wait(&bought, Duration::from_secs(flags.wait_seconds))?;
+    let order = buyer.order()?;
+    let mut bought = Vec::with_capacity(order.instance_ids.len());
+    for id in &order.instance_ids {
+        bought.push((id.as_str(), buyer.look(id)?));
     }
-    let answer = json!({
-        "instance_id": bought.instance_id,
-        "order_id": bought.order_id,
-        "bootstrap": seen.bootstrap,
-        "phase": seen.phase.word(),
-    });
-    print::value(&answer, flags.target.json);
+    if flags.wait {
+        let deadline = Instant::now() + Duration::from_secs(flags.wait_seconds);
+        let mut progress = Progress::new(flags.target.json);
+        for (id, seen) in &mut bought {
+            if seen.phase == SeenPhase::AwaitingStart {
+                buyer.start(id)?;
+            }
+        }
+        for (id, seen) in &mut bought {
+            *seen = buyer.wait(id, deadline, &mut progress)?;
+        }
+        progress.clear();
+    }
+    // Only a server of ours tells more than its vendor's answers do.
+    let data = flags.endpoint.is_none().then_some(&*flags.target.data);
+    let shown: Vec<Value> = bought
+        .iter()
+        .map(|(id, seen)| shown(id, seen, data))
+        .collect();
+    let answer = answer(&order, &shown, &buyer.next(&bought, &shown, data));
+    match flags.target.json {
+        true => print::value(&answer, true, &[]),
+        false => tell(&answer),
+    }
     Ok(ExitCode::SUCCESS)
 }
 
+/// What a purchase came to.
+struct Ordered {
+    order_id: String,
+    instance_ids: Vec<String>,
+}
+
 struct Buyer {
-    cloud: &'static Cloud,
     purchase: &'static Purchase,
-    scheme: String,
-    host: String,
-    region: String,
+    caller: Caller,
+    place: Place,
     order: Pairs,
     start: Pairs,
-    credentials: Credentials,
-    chance: Chance,
-    agent: ureq::Agent,
 }
 
 impl Buyer {
@@ -75,183 +81,383 @@ impl Buyer {
             Some(endpoint) => endpoint.clone(),
             None => endpoint_of_server(&flags.target.data)?,
         };
-        let (scheme, host) = endpoint.split_once("://").unwrap_or(("http", &endpoint));
         let of_dialect = |purchase: &&&Purchase| purchase.dialect == flags.dialect;
-        let (cloud, purchase) = CLOUDS
+        let (cloud, purchase): (&Cloud, &Purchase) = CLOUDS
             .all()
             .find_map(|cloud| Some((cloud, *cloud.purchases.iter().find(of_dialect)?)))
             .with_context(|| format!("--dialect {}: nothing is sold there", flags.dialect))?;
         let region = flags.region.as_deref().unwrap_or(purchase.region);
-        let (start, order) = settings(flags, purchase)?;
-        let access_key_id = flags.access_key_id.clone();
-        let secret = match (&access_key_id, std::env::var("BROKERAGE_SECRET")) {
-            (_, Ok(secret)) => secret,
-            (None, Err(_)) => SANDBOX_SECRET.to_owned(),
-            (Some(_), Err(_)) => bail!(
-                "the secret of --access-key-id is read from the environment, BROKERAGE_SECRET"
-            ),
+        let caller = Caller::new(cloud, &endpoint, region, flags.access_key_id.clone())?;
+        let mut set = super::pairs("--set", &flags.set)?;
+        if let Some(name) = &flags.name {
+            set.insert(0, (purchase.name.to_owned(), name.clone()));
+        }
+        // Where the instance is placed at its start, a purchase that does not start it needs no place.
+        let place = match flags.wait || purchase.start.is_none() {
+            true => place(&caller, purchase, region, &set)?,
+            false => Place {
+                region: region.to_owned(),
+                ..Place::default()
+            },
         };
-        Ok(Self {
-            cloud,
+        let (start, order) = settings(set, purchase);
+        let buyer = Self {
             purchase,
-            scheme: scheme.to_owned(),
-            host: host.trim_end_matches('/').to_owned(),
-            region: region.to_owned(),
+            caller,
+            place,
             order,
             start,
-            credentials: Credentials {
-                access_key_id: access_key_id.unwrap_or_else(|| SANDBOX_KEY_ID.to_owned()),
-                secret: SecretString::from(secret),
-                session_token: None,
-            },
-            chance: Chance::from_system(),
-            agent: ureq::Agent::new_with_config(
-                ureq::config::Config::builder()
-                    .timeout_global(Some(ANSWER_TIMEOUT))
-                    .http_status_as_error(false)
-                    .build(),
-            ),
-        })
-    }
-
-    fn moment(&self) -> SigningMoment {
-        SigningMoment {
-            epoch_s: SystemClock.now().seconds(),
-            nonce: self.chance.uuid(),
-        }
-    }
-
-    fn purchase(&self) -> anyhow::Result<Bought> {
-        let purchase = self.purchase;
-        let answer = self.call((purchase.order)(&self.region, self.order.clone())?)?;
-        let order_id = text(&answer, purchase.order_id)?;
-        let named = match purchase.find {
-            Some(find) => self.call(find(&order_id))?,
-            None => answer,
         };
-        Ok(Bought {
-            instance_id: text(&named, purchase.instance_id)?,
-            order_id,
-        })
+        buyer.check()?;
+        Ok(buyer)
     }
 
-    /// The second step of a purchase that has one.
-    fn start(&self, bought: &Bought) -> anyhow::Result<()> {
+    /// Refuses what the calls do not have, before anything is bought.
+    fn check(&self) -> anyhow::Result<()> {
+        let order = (self.purchase.order)(&self.place, self.order.clone());
+        self.caller.check(&order.map_err(refused_locally)?)?;
         if let Some(start) = &self.purchase.start {
-            self.call((start.step)(&bought.instance_id, self.start.clone())?)?;
+            // Where it will be placed may not be known yet, and is not what is checked.
+            let somewhere = Place {
+                network: "any".to_owned(),
+                subnet: "any".to_owned(),
+                ..Place::default()
+            };
+            let step = (start.step)("any", &somewhere, self.start.clone());
+            self.caller.check(&step.map_err(refused_locally)?)?;
         }
         Ok(())
     }
 
-    fn wait(&self, bought: &Bought, longest: Duration) -> anyhow::Result<Seen> {
-        let began = Instant::now();
+    fn order(&self) -> anyhow::Result<Ordered> {
+        let purchase = self.purchase;
+        let step = (purchase.order)(&self.place, self.order.clone())?;
+        let answer = self.caller.call(step)?;
+        let order_id = answer.pointer(purchase.order_id).and_then(Value::as_str);
+        let order_id = order_id
+            .with_context(|| format!("the answer has no {}: {answer}", purchase.order_id))?
+            .to_owned();
+        let named = match purchase.find {
+            Some(find) => self.caller.call(find(&order_id))?,
+            None => answer,
+        };
+        let instance_ids = (purchase.instance_ids)(&named);
+        if instance_ids.is_empty() {
+            bail!("the order {order_id} names no instance: {named}");
+        }
+        Ok(Ordered {
+            order_id,
+            instance_ids,
+        })
+    }
+
+    /// The second step of a purchase that has one.
+    fn start(&self, instance_id: &str) -> anyhow::Result<()> {
+        if let Some(start) = &self.purchase.start {
+            let step = (start.step)(instance_id, &self.place, self.start.clone())?;
+            self.caller.call(step)?;
+        }
+        Ok(())
+    }
+
+    fn wait(&self, id: &str, deadline: Instant, progress: &mut Progress) -> anyhow::Result<Seen> {
         let (mut pause, pause_max) = PAUSE;
         loop {
-            let seen = self.look(bought)?;
-            let (id, word) = (&bought.instance_id, seen.phase.word());
+            let seen = self.look(id)?;
+            let word = seen.phase.word();
             match seen.phase {
                 SeenPhase::Running => return Ok(seen),
                 SeenPhase::Failed | SeenPhase::Released => bail!("{id} is {word}"),
-                _ if began.elapsed() > longest => bail!("{id} is still {word}"),
-                _ => std::thread::sleep(pause),
+                _ if Instant::now() > deadline => bail!("{id} is still {word}"),
+                _ => progress.show(id, word),
             }
+            std::thread::sleep(pause);
             pause = pause.mul_f32(1.5).min(pause_max);
         }
     }
 
-    fn look(&self, bought: &Bought) -> anyhow::Result<Seen> {
-        let answer = self.call((self.purchase.look)(&bought.instance_id))?;
+    fn look(&self, instance_id: &str) -> anyhow::Result<Seen> {
+        let answer = self.caller.call((self.purchase.look)(instance_id))?;
         Ok((self.purchase.seen)(&answer))
     }
 
-    /// Makes one call, and refuses what its cloud refuses.
-    fn call(&self, step: Step) -> anyhow::Result<Value> {
-        let row = step
-            .table
-            .row(step.operation)
-            .with_context(|| format!("{} has no {}", step.table.dialect, step.operation))?;
-        let call = ClientCall {
-            table: step.table,
-            row,
-            host: &self.host,
-            region: &self.region,
-            params: &step.params,
+    /// What the buyer may type next.
+    fn next(&self, bought: &[(&str, Seen)], shown: &[Value], data: Option<&Path>) -> Vec<String> {
+        let Some((id, seen)) = bought.first() else {
+            return Vec::new();
         };
-        let answer = self.send_patiently(&call)?;
-        match (self.cloud.client.refusal)(&answer) {
-            None => Ok(answer),
-            Some(Refusal { code, message }) => bail!("{}: {code}: {message}", row.name),
-        }
-    }
-
-    /// Signs and sends; again after a pause while the vendor says that calls come too fast. A throttled call was not
-    /// carried out, so that a purchase is never made twice.
-    fn send_patiently(&self, call: &ClientCall<'_>) -> anyhow::Result<Value> {
-        let client = &self.cloud.client;
-        let signed = || client.signed(call, &self.credentials, &self.moment());
-        for _ in 1..THROTTLED_TRIES_MAX {
-            let answer = self.send(signed()?)?;
-            let refusal = (client.refusal)(&answer);
-            if !refusal.is_some_and(|refusal| refusal.code.starts_with(client.throttled)) {
-                return Ok(answer);
+        let data_flag = match data {
+            Some(data) if data != Path::new(DATA_DEFAULT) => format!(" --data {}", quoted(data)),
+            _ => String::new(),
+        };
+        match (seen.phase, &self.purchase.start) {
+            (SeenPhase::AwaitingStart, Some(start)) => vec![format!(
+                "# {id} waits for {}, which says where it is placed: call it with your SDK, or buy with --wait",
+                start.operation
+            )],
+            (SeenPhase::Running, _) => {
+                let mut lines = vec![format!("brokerage topic create {id} {TOPIC}{data_flag}")];
+                let listeners = shown.first().and_then(|of| of["listeners"].as_object());
+                let protocol = listeners
+                    .and_then(|of| of.iter().find(|(_, at)| **at == *seen.bootstrap))
+                    .map_or("PLAINTEXT", |(protocol, _)| protocol.as_str());
+                lines.extend(user_command(id, protocol, &data_flag));
+                lines.extend(client_commands(
+                    &seen.bootstrap,
+                    protocol,
+                    ca_of(data).as_deref(),
+                ));
+                lines
             }
-            std::thread::sleep(THROTTLED_PAUSE);
+            _ if data.is_some() => vec![format!("brokerage instance show {id}{data_flag}")],
+            _ => Vec::new(),
         }
-        self.send(signed()?)
-    }
-
-    fn send(&self, request: WireRequest) -> anyhow::Result<Value> {
-        let (mut parts, body) = request.into_http()?.into_parts();
-        let target = parts
-            .uri
-            .path_and_query()
-            .map_or("/", |target| target.as_str());
-        parts.uri = format!("{}://{}{target}", self.scheme, self.host).parse()?;
-        let response = self
-            .agent
-            .run(http::Request::from_parts(parts, body.to_vec()))
-            .with_context(|| format!("{}://{} does not answer", self.scheme, self.host))?;
-        let text = response.into_body().read_to_string()?;
-        serde_json::from_str(&text).with_context(|| format!("the answer is no JSON: {text:.200}"))
     }
 }
 
-fn endpoint_of_server(data: &std::path::Path) -> anyhow::Result<String> {
-    let addresses = admin::ask(data, &Ask::Addresses)?;
-    let first = addresses.as_ref().and_then(|a| a["api"][0].as_str());
-    match first {
-        Some(address) => Ok(format!("http://{address}")),
-        None => bail!(
-            "no server runs on {}; start one, or name an --endpoint",
-            data.display()
+fn refused_locally(fault: brokerage_wire::params::ParamError) -> anyhow::Error {
+    anyhow::anyhow!("--set {}: {}", fault.name(), fault.reason())
+}
+
+/// Where the instance is placed: what the buyer says of network, subnet and zone, and what is missing of it from the
+/// buyer's own subnets in the region.
+fn place(caller: &Caller, purchase: &Purchase, region: &str, set: &Pairs) -> anyhow::Result<Place> {
+    let places = &purchase.places;
+    let said = places.parameters.map(|parameter| {
+        let mut said = set.iter().rev();
+        let found = said.find(|(name, _)| !parameter.is_empty() && name == parameter);
+        found.map(|(_, value)| value.as_str())
+    });
+    let is_complete =
+        |(parameter, said): (&&str, &Option<&str>)| parameter.is_empty() || said.is_some();
+    if places.parameters.iter().zip(&said).all(is_complete) {
+        return Ok(Place {
+            region: region.to_owned(),
+            ..Place::default()
+        });
+    }
+    let answers: Vec<Value> = (places.steps)()
+        .into_iter()
+        .map(|step| caller.call(step))
+        .collect::<anyhow::Result<_>>()?;
+    let agrees = |of: &Place| {
+        let own = [&of.network, &of.subnet, &of.zone];
+        let mut pairs = own.into_iter().zip(said);
+        pairs.all(|(own, said)| said.is_none_or(|said| said == own))
+    };
+    let found = (places.read)(&answers).into_iter().find(agrees);
+    // A network or a subnet that is named and not found is for the cloud to refuse, or to make.
+    let found = match (found, said[0].is_some() || said[1].is_some()) {
+        (Some(found), _) => found,
+        (None, true) => Place::default(),
+        (None, false) => bail!(
+            "you have no subnet in {region}: make one (brokerage network create, create-subnet), or say --set {}=… \
+             --set {}=…",
+            places.parameters[0],
+            places.parameters[1],
         ),
-    }
+    };
+    Ok(Place {
+        region: region.to_owned(),
+        ..found
+    })
 }
 
-/// What `--set` says: first for the call that starts, then for the order.
-fn settings(flags: &BuyFlags, purchase: &Purchase) -> anyhow::Result<(Pairs, Pairs)> {
+/// What is set for the call that starts, then for the order.
+fn settings(set: Pairs, purchase: &Purchase) -> (Pairs, Pairs) {
     let of_start = |name: &str| {
         let start = purchase.start.as_ref()?;
         let name = name.strip_prefix(start.operation)?.strip_prefix('.')?;
         Some(name.to_owned())
     };
-    let mut start = Vec::new();
-    let mut order = Vec::new();
-    for setting in &flags.set {
-        let Some((name, value)) = setting.split_once('=') else {
-            bail!("--set {setting}: not NAME=VALUE")
-        };
-        match of_start(name) {
-            Some(name) => start.push((name, value.to_owned())),
-            None => order.push((name.to_owned(), value.to_owned())),
+    let (mut start, mut order) = (Vec::new(), Vec::new());
+    for (name, value) in set {
+        match of_start(&name) {
+            Some(name) => start.push((name, value)),
+            None => order.push((name, value)),
         }
     }
-    Ok((start, order))
+    (start, order)
 }
 
-fn text(answer: &Value, pointer: &str) -> anyhow::Result<String> {
-    let found = answer.pointer(pointer).and_then(Value::as_str);
-    found
-        .map(str::to_owned)
-        .with_context(|| format!("the answer has no {pointer}: {answer}"))
+/// What is known of an instance: all that the server of the data directory tells, or what its vendor's answer does.
+fn shown(id: &str, seen: &Seen, data: Option<&Path>) -> Value {
+    let instance = id.to_owned();
+    let told = data.and_then(|data| admin::ask(data, &Ask::InstanceShow { instance }).ok()?);
+    let mut shown = told.unwrap_or_else(|| json!({ "instance_id": id }));
+    shown["phase"] = seen.phase.word().into();
+    shown["bootstrap"] = seen.bootstrap.clone().into();
+    shown
+}
+
+fn answer(order: &Ordered, shown: &[Value], next: &[String]) -> Value {
+    let first = shown.first().unwrap_or(&Value::Null);
+    json!({
+        "instance_id": first["instance_id"],
+        "order_id": order.order_id,
+        "bootstrap": first["bootstrap"],
+        "phase": first["phase"],
+        "price": first["price"],
+        "currency": first["currency"],
+        "price_for": first["price_for"],
+        "size": first["size"],
+        "instances": shown,
+        "next": next,
+    })
+}
+
+/// Prints the answer for people.
+fn tell(answer: &Value) {
+    let text = |value: &Value| value.as_str().map(escaped).filter(|text| !text.is_empty());
+    let field = |name: &str, shown: Option<String>| {
+        if let Some(shown) = shown {
+            print::line(format!("{name:<11}{shown}"));
+        }
+    };
+    field("order", text(&answer["order_id"]));
+    for instance in answer["instances"].as_array().into_iter().flatten() {
+        let id = text(&instance["instance_id"]).unwrap_or_default();
+        let phase = text(&instance["phase"]).unwrap_or_default();
+        let name = text(&instance["name"]).map_or_else(String::new, |name| format!(" ({name})"));
+        field("instance", Some(format!("{id}{name}, {phase}")));
+        field("bootstrap", text(&instance["bootstrap"]));
+    }
+    let version = text(&answer["instances"][0]["kafka_version"]);
+    let size = text(&answer["size"]).zip(version);
+    field(
+        "size",
+        size.map(|(size, version)| format!("{size}, Kafka {version}")),
+    );
+    let each = match answer["instances"].as_array().map_or(0, Vec::len) {
+        0 | 1 => "",
+        _ => ", each",
+    };
+    let price = text(&answer["price"]).zip(text(&answer["currency"]));
+    let price = price.zip(text(&answer["price_for"]));
+    field(
+        "price",
+        price.map(|((price, currency), term)| format!("{price} {currency} for the {term}{each}")),
+    );
+    let next = answer["next"].as_array().into_iter().flatten();
+    for (at, line) in next.filter_map(Value::as_str).enumerate() {
+        field(if at == 0 { "next" } else { "" }, Some(escaped(line)));
+    }
+}
+
+/// How a user is made for listeners that ask for one.
+fn user_command(id: &str, protocol: &str, data_flag: &str) -> Option<String> {
+    let protocol: SecurityProtocol = protocol.parse().ok()?;
+    let command = || format!("brokerage user put {id} anna{data_flag}");
+    protocol.has_sasl().then(command)
+}
+
+/// How records are written and read.
+fn client_commands(bootstrap: &str, protocol: &str, ca: Option<&str>) -> Vec<String> {
+    let mut options = String::new();
+    let protocol: Option<SecurityProtocol> = protocol.parse().ok();
+    if let Some(protocol) = protocol.filter(|protocol| *protocol != SecurityProtocol::Plaintext) {
+        options.push_str(&format!(" -X security.protocol={}", protocol.name()));
+        if protocol.has_sasl() {
+            options.push_str(
+                " -X sasl.mechanism=SCRAM-SHA-256 -X sasl.username=anna -X sasl.password=PASSWORD",
+            );
+        }
+        if let Some(ca) = ca.filter(|_| protocol.has_tls()) {
+            options.push_str(&format!(" -X ssl.ca.location={ca}"));
+        }
+    }
+    ["echo hello | kcat -P", "kcat -C -e"]
+        .map(|kcat| format!("{kcat} -b {bootstrap} -t {TOPIC}{options}"))
+        .to_vec()
+}
+
+/// The certificate that clients trust, of the server of a data directory.
+fn ca_of(data: Option<&Path>) -> Option<String> {
+    let reached = admin::ask(data?, &Ask::Addresses).ok()??;
+    reached["ca"].as_str().map(|ca| quoted(Path::new(ca)))
+}
+
+/// A path as one word for a shell.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
+    match text.chars().all(is_plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
+}
+
+/// Tells on a terminal what is waited for, on one line that is written again; elsewhere whenever it changes.
+struct Progress {
+    is_quiet: bool,
+    is_terminal: bool,
+    began: Instant,
+    told: String,
+}
+
+impl Progress {
+    fn new(is_quiet: bool) -> Self {
+        Self {
+            is_quiet,
+            is_terminal: std::io::stderr().is_terminal(),
+            began: Instant::now(),
+            told: String::new(),
+        }
+    }
+
+    fn show(&mut self, id: &str, phase: &str) {
+        let told = format!("{id} is {phase}");
+        if self.is_quiet {
+            return;
+        }
+        if self.is_terminal {
+            let seconds = self.began.elapsed().as_secs();
+            drop(write!(std::io::stderr(), "\r\u{1b}[K{told}, {seconds} s"));
+        } else if told != self.told {
+            print::aside(&told);
+        }
+        self.told = told;
+    }
+
+    /// Takes the line away.
+    fn clear(&self) {
+        if self.is_terminal && !self.told.is_empty() {
+            drop(write!(std::io::stderr(), "\r\u{1b}[K"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn client_commands_say_what_the_listener_asks_for() {
+        let check = |protocol, ca, expected: &str| {
+            let commands = client_commands("h:1,h:2", protocol, ca);
+            assert_eq!(
+                commands[0],
+                format!("echo hello | kcat -P -b h:1,h:2 -t hello{expected}")
+            );
+        };
+        check("PLAINTEXT", Some("/ca.pem"), "");
+        check(
+            "SSL",
+            Some("/ca.pem"),
+            " -X security.protocol=SSL -X ssl.ca.location=/ca.pem",
+        );
+        check(
+            "SASL_PLAINTEXT",
+            Some("/ca.pem"),
+            " -X security.protocol=SASL_PLAINTEXT -X sasl.mechanism=SCRAM-SHA-256 -X sasl.username=anna -X \
+             sasl.password=PASSWORD",
+        );
+    }
+
+    #[test]
+    fn paths_are_one_word_for_a_shell() {
+        for (path, expected) in [("/a/b-1.pem", "/a/b-1.pem"), ("/a b/c'd", "'/a b/c'\\''d'")] {
+            assert_eq!(quoted(Path::new(path)), expected);
+        }
+    }
 }

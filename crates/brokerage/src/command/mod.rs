@@ -2,24 +2,30 @@
 //! directory itself.
 
 mod buy;
+mod client;
+mod columns;
 mod print;
 
 use std::io::{BufRead as _, Read as _};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
+use clap::CommandFactory as _;
 use secrecy::SecretString;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::admin::{self, Ask, NetworkAsk, Password};
+use crate::admin::{self, Ask, NetworkAsk, Password, PriceAsk, Reached, TopicAsk};
 use crate::cli::{
-    AccountCommand, BrokerCommand, CatalogCommand, Command, KeyCommand, LedgerCommand,
-    NetworkCommand, NetworkFlags, OrphanCommand, TargetFlags, UserCommand,
+    AccountCommand, BrokerCommand, CatalogCommand, Cli, Command, GroupCommand, InstanceCommand,
+    KeyCommand, LedgerCommand, ListFlags, NetworkCommand, NetworkFlags, OrderCommand,
+    OrphanCommand, TargetFlags, TopicCommand, UserCommand,
 };
 use crate::config::Config;
 use crate::serve::{self, CLOUDS};
 use crate::settings::ServeSettings;
+use print::Column;
 
 /// Longest line that is read as a password, in bytes.
 const PASSWORD_BYTES_MAX: u64 = 4096;
@@ -36,12 +42,28 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Buy(flags) => buy::run(flags),
-        Command::Instances(target) => ask(&target, Ask::Instances),
+        Command::Price(flags) => {
+            let price = PriceAsk {
+                dialect: flags.dialect,
+                region: flags.region,
+                set: pairs("--set", &flags.set)?,
+            };
+            ask(&flags.target, Ask::Price(price))
+        }
+        Command::Instances(ListFlags { account, target }) => {
+            list(&target, Ask::Instances { account }, columns::INSTANCES)
+        }
+        Command::Instance(command) => instance(command),
+        Command::Topic(command) => topic(command),
+        Command::Group(command) => group(command),
+        Command::Order(command) => order(command),
         Command::Account(command) => account(command),
         Command::Key(command) => key(command),
         Command::User(command) => user(command),
         Command::Broker(command) => broker(command),
-        Command::Orphan(OrphanCommand::List(target)) => ask(&target, Ask::OrphanList),
+        Command::Orphan(OrphanCommand::List(target)) => {
+            list(&target, Ask::OrphanList, columns::ORPHANS)
+        }
         Command::Orphan(OrphanCommand::Delete { id, target }) => {
             ask(&target, Ask::OrphanDelete { cluster: id })
         }
@@ -60,18 +82,54 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Network(command) => network(command),
         Command::Ledger(LedgerCommand::Check(target)) => ledger_check(&target),
-        Command::Catalog(CatalogCommand::Check { catalog }) => catalog_check(catalog.as_deref()),
-        Command::Operations => {
-            operations();
-            Ok(ExitCode::SUCCESS)
+        Command::Requests(flags) => {
+            let last = flags.last;
+            list(&flags.target, Ask::Requests { last }, columns::REQUESTS)
         }
-        Command::Requests(flags) => ask(&flags.target, Ask::Requests { last: flags.last }),
-        Command::Tasks(target) => ask(&target, Ask::Tasks),
-        Command::Failpoints => {
-            brokerage_control::failpoints::NAMES
-                .iter()
-                .for_each(print::line);
-            Ok(ExitCode::SUCCESS)
+        Command::Tasks(target) => list(&target, Ask::Tasks, columns::TASKS),
+        alone => run_alone(alone),
+    }
+}
+
+/// Runs a command that needs no server.
+fn run_alone(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Catalog(CatalogCommand::Check { catalog, json }) => {
+            catalog_check(catalog.as_deref(), json.json)?;
+        }
+        Command::Operations(flags) => operations(flags.json),
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "brokerage", &mut text);
+            print::line(String::from_utf8(text)?.trim_end());
+        }
+        Command::Man { out } => manual(out.as_deref())?,
+        Command::Failpoints(flags) => {
+            let names = brokerage_control::failpoints::NAMES;
+            match flags.json {
+                true => print::value(&json!(names), true, &[]),
+                false => names.iter().for_each(print::line),
+            }
+        }
+        other => bail!("{other:?} needs a server"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The manual: the first page, or every command's in a directory.
+fn manual(out: Option<&Path>) -> anyhow::Result<()> {
+    let command = Cli::command();
+    match out {
+        Some(dir) => {
+            std::fs::create_dir_all(dir).with_context(|| format!("out: {}", dir.display()))?;
+            clap_mangen::generate_to(command, dir)
+                .with_context(|| format!("out: {}", dir.display()))
+        }
+        None => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(command).render(&mut page)?;
+            print::line(String::from_utf8(page)?.trim_end());
+            Ok(())
         }
     }
 }
@@ -101,15 +159,97 @@ fn answer(data: &Path, ask: Ask) -> anyhow::Result<Value> {
     let config = Config::of(settings, false)?;
     runtime()?.block_on(async {
         let plane = serve::compose(&config).await?;
-        let answer = admin::answer(&plane.control, &[], ask).await;
+        let answer = admin::answer(&plane.control, &Reached::default(), ask).await;
         plane.control.close().await;
         answer
     })
 }
 
 fn ask(target: &TargetFlags, ask: Ask) -> anyhow::Result<ExitCode> {
-    print::value(&answer(&target.data, ask)?, target.json);
+    list(target, ask, &[])
+}
+
+/// Asks, and shows what is a list with these columns.
+fn list(target: &TargetFlags, ask: Ask, columns: &[Column]) -> anyhow::Result<ExitCode> {
+    print::value(&answer(&target.data, ask)?, target.json, columns);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Names and values that were typed with an equals sign in between.
+fn pairs(flag: &str, typed: &[String]) -> anyhow::Result<Vec<(String, String)>> {
+    let pair = |text: &String| {
+        let (name, value) = text
+            .split_once('=')
+            .with_context(|| format!("{flag} {text}: not NAME=VALUE"))?;
+        Ok((name.to_owned(), value.to_owned()))
+    };
+    typed.iter().map(pair).collect()
+}
+
+fn instance(command: InstanceCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        InstanceCommand::Show { instance, target } => ask(&target, Ask::InstanceShow { instance }),
+        InstanceCommand::Rename {
+            instance,
+            name,
+            target,
+        } => ask(&target, Ask::InstanceRename { instance, name }),
+        InstanceCommand::Release { instance, target } => {
+            ask(&target, Ask::InstanceRelease { instance })
+        }
+    }
+}
+
+fn topic(command: TopicCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        TopicCommand::Create {
+            instance,
+            name,
+            partitions,
+            replication_factor,
+            configs,
+            target,
+        } => {
+            let topic = TopicAsk {
+                name,
+                partitions,
+                replication_factor,
+                configs: pairs("--config", &configs)?.into_iter().collect(),
+            };
+            ask(&target, Ask::TopicCreate { instance, topic })
+        }
+        TopicCommand::List { instance, target } => {
+            list(&target, Ask::TopicList { instance }, columns::TOPICS)
+        }
+        TopicCommand::Delete {
+            instance,
+            name,
+            target,
+        } => ask(&target, Ask::TopicDelete { instance, name }),
+    }
+}
+
+fn group(command: GroupCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        GroupCommand::List { instance, target } => {
+            list(&target, Ask::GroupList { instance }, columns::GROUPS)
+        }
+        GroupCommand::Show {
+            instance,
+            group: name,
+            target,
+        } => ask(&target, Ask::GroupShow { instance, name }),
+    }
+}
+
+fn order(command: OrderCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        OrderCommand::List {
+            last,
+            list: ListFlags { account, target },
+        } => list(&target, Ask::OrderList { account, last }, columns::ORDERS),
+        OrderCommand::Show { order: id, target } => ask(&target, Ask::OrderShow { id }),
+    }
 }
 
 fn account(command: AccountCommand) -> anyhow::Result<ExitCode> {
@@ -119,7 +259,8 @@ fn account(command: AccountCommand) -> anyhow::Result<ExitCode> {
             balance,
             target,
         } => ask(&target, Ask::AccountCreate { name, balance }),
-        AccountCommand::List(target) => ask(&target, Ask::AccountList),
+        AccountCommand::List(target) => list(&target, Ask::AccountList, columns::ACCOUNTS),
+        AccountCommand::Show { account, target } => ask(&target, Ask::AccountShow { account }),
     }
 }
 
@@ -127,6 +268,7 @@ fn key(command: KeyCommand) -> anyhow::Result<ExitCode> {
     match command {
         KeyCommand::Create {
             account,
+            id,
             policy,
             target,
         } => {
@@ -136,8 +278,19 @@ fn key(command: KeyCommand) -> anyhow::Result<ExitCode> {
                 serde_json::from_str(&text).with_context(|| format!("policy: {}", path.display()))
             };
             let policy = policy.as_ref().map(read).transpose()?;
-            ask(&target, Ask::KeyCreate { account, policy })
+            ask(
+                &target,
+                Ask::KeyCreate {
+                    account,
+                    id,
+                    policy,
+                },
+            )
         }
+        KeyCommand::List(ListFlags { account, target }) => {
+            list(&target, Ask::KeyList { account }, columns::KEYS)
+        }
+        KeyCommand::Rotate { id, target } => ask(&target, Ask::KeyRotate { id }),
         KeyCommand::Disable { id, target } => ask(&target, Ask::KeySetActive { id, active: false }),
         KeyCommand::Enable { id, target } => ask(&target, Ask::KeySetActive { id, active: true }),
     }
@@ -188,7 +341,9 @@ fn user(command: UserCommand) -> anyhow::Result<ExitCode> {
             name,
             target,
         } => ask(&target, Ask::UserDelete { instance, name }),
-        UserCommand::List { instance, target } => ask(&target, Ask::UserList { instance }),
+        UserCommand::List { instance, target } => {
+            list(&target, Ask::UserList { instance }, columns::USERS)
+        }
     }
 }
 
@@ -228,6 +383,9 @@ fn network(command: NetworkCommand) -> anyhow::Result<ExitCode> {
         )
     };
     match command {
+        NetworkCommand::List(ListFlags { account, target }) => {
+            list(&target, Ask::NetworkList { account }, columns::NETWORKS)
+        }
         NetworkCommand::Create {
             place: flags,
             id,
@@ -261,7 +419,7 @@ fn ledger_check(target: &TargetFlags) -> anyhow::Result<ExitCode> {
     let report = answer(&target.data, Ask::LedgerCheck)?;
     let findings = report["findings"].as_array().map_or(0, Vec::len);
     if target.json {
-        print::value(&report, true);
+        print::value(&report, true, &[]);
     } else {
         for finding in report["findings"].as_array().into_iter().flatten() {
             print::line(print::escaped(finding.as_str().unwrap_or_default()));
@@ -278,26 +436,67 @@ fn ledger_check(target: &TargetFlags) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn catalog_check(dir: Option<&Path>) -> anyhow::Result<ExitCode> {
+fn catalog_check(dir: Option<&Path>, is_json: bool) -> anyhow::Result<()> {
     // No engine is opened to look at catalogs: this is what the one that `serve` opens answers.
     let offered = brokerage_engine_embedded::serves_version;
     let catalogs = serve::catalogs(dir, &offered)?;
-    for catalog in catalogs.current() {
-        print::line(format!(
-            "{} {} {}",
-            catalog.profile(),
-            catalog.version(),
-            catalog.hash()
-        ));
-        for default in catalog.defaults_report() {
-            print::line(format!("  ours: {} = {}", default.key, default.value));
+    let catalog = |catalog: &Arc<brokerage_domain::catalog::Catalog>| {
+        let ours = catalog.defaults_report().into_iter();
+        let ours: Vec<Value> = ours
+            .map(|of| json!({ "key": of.key, "value": of.value }))
+            .collect();
+        json!({
+            "profile": catalog.profile(),
+            "version": catalog.version(),
+            "hash": catalog.hash(),
+            "ours": ours,
+        })
+    };
+    let values: Vec<Value> = catalogs.current().map(catalog).collect();
+    if is_json {
+        print::value(&values.into(), true, &[]);
+        return Ok(());
+    }
+    let plain = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
+    for catalog in &values {
+        let head = ["profile", "version", "hash"].map(|key| plain(&catalog[key]));
+        print::line(head.join(" "));
+        for of in catalog["ours"].as_array().into_iter().flatten() {
+            print::line(format!(
+                "  ours: {} = {}",
+                plain(&of["key"]),
+                plain(&of["value"])
+            ));
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// The coverage page: what the tables serve, and what of the vendors' models they do not.
-fn operations() {
+fn operations(is_json: bool) {
+    if is_json {
+        let tables = CLOUDS.services().map(|table| {
+            let rows = table.rows.iter().map(|row| {
+                json!({
+                    "operation": row.name,
+                    "mode": format!("{:?}", row.mode).to_lowercase(),
+                    "calls_per_second": table.calls_per_second_of(row),
+                    "action": table.action(row),
+                })
+            });
+            json!({
+                "dialect": table.dialect,
+                "version": table.version,
+                "served": rows.collect::<Vec<_>>(),
+                "unserved": table.unserved,
+            })
+        });
+        return print::value(&tables.collect::<Vec<_>>().into(), true, &[]);
+    }
     for table in CLOUDS.services() {
         let served = table.rows.len();
         let all = served + table.unserved.len();

@@ -558,6 +558,7 @@ async fn a_key_may_do_what_its_policy_says() {
     let plane = Plane::sandbox().await;
     let allow = |action: &str, resource: &str| Statement {
         effect: Effect::Allow,
+        not_actions: Vec::new(),
         actions: vec![action.into()],
         resources: vec![resource.into()],
         conditions: Default::default(),

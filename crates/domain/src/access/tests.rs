@@ -4,6 +4,7 @@ fn statement(effect: Effect, action: &str, resource: &str, keys: &[(&str, &str)]
     Statement {
         effect,
         actions: vec![action.into()],
+        not_actions: Vec::new(),
         resources: vec![resource.into()],
         conditions: keys
             .iter()

@@ -4,6 +4,7 @@ mod access;
 mod bounds;
 mod catalog;
 mod golden;
+mod language;
 mod policy;
 mod purchases;
 mod region;

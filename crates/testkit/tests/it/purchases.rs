@@ -2,7 +2,7 @@
 
 use brokerage_testkit::CLOUDS;
 use brokerage_testkit::calls::files;
-use brokerage_wire::client::{Pairs, Purchase};
+use brokerage_wire::client::{Pairs, Place, Purchase};
 use brokerage_wire::params::from_json;
 use serde_json::Value;
 
@@ -16,10 +16,25 @@ fn purchase(dialect: &str) -> &'static Purchase {
     found.unwrap_or_else(|| panic!("nothing is bought by {dialect}"))
 }
 
+/// Where the calls of the files are placed.
+fn place(purchase: &Purchase) -> Place {
+    let zone = match purchase.dialect {
+        "ckafka" => "100003",
+        "jdkafka" => "cn-north-1a",
+        _ => "",
+    };
+    Place {
+        region: purchase.region.to_owned(),
+        network: "vpc-brokerage".to_owned(),
+        subnet: "subnet-brokerage".to_owned(),
+        zone: zone.to_owned(),
+    }
+}
+
 /// Asserts that the order with what is set is a call of its operation's file.
 fn check(purchase: &Purchase, set: Pairs) {
     let what = format!("{} with {set:?}", purchase.about);
-    let step = (purchase.order)(purchase.region, set).expect("an order");
+    let step = (purchase.order)(&place(purchase), set).expect("an order");
     let file = &files(step.table.dialect)[step.operation];
     let is_it = |send: &serde_json::Map<String, Value>| {
         let text = Value::Object(send.clone()).to_string();

@@ -79,6 +79,7 @@ pub fn decode<T: DeserializeOwned>(
                 index_base,
                 unknown: &unknown,
                 ignored: &ignored,
+                kinds: None,
             },
         };
         match T::deserialize(reader) {
@@ -99,6 +100,50 @@ pub fn decode<T: DeserializeOwned>(
     Err(ParamError::Malformed {
         reason: format!("more than {EMPTY_TEXTS_MAX} empty values"),
     })
+}
+
+/// What a type reads a text as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Number,
+    Boolean,
+}
+
+/// The tree with those texts as numbers and booleans that `T` reads so; whatever else it is stays as it is. It is what
+/// a program would send for what a person typed.
+pub fn typed<T: DeserializeOwned>(params: &Param, index_base: IndexBase) -> Param {
+    let kinds = RefCell::new(Vec::new());
+    let reader = Reader {
+        param: params,
+        path: &Path::Root,
+        context: &Context {
+            index_base,
+            unknown: &RefCell::default(),
+            ignored: &RefCell::default(),
+            kinds: Some(&kinds),
+        },
+    };
+    // What is missing or wrong is for who reads the request to tell.
+    drop(T::deserialize(reader));
+    let mut tree = params.clone();
+    for (path, kind) in kinds.into_inner() {
+        if let Some(leaf) = leaf(&mut tree, &path)
+            && let Param::Text(text) = leaf
+            && let Some(value) = of_kind(text, kind)
+        {
+            *leaf = value;
+        }
+    }
+    tree
+}
+
+fn of_kind(text: &str, kind: Kind) -> Option<Param> {
+    match kind {
+        Kind::Number => text.parse().ok().map(Param::Number),
+        Kind::Boolean if text.eq_ignore_ascii_case("true") => Some(Param::Bool(true)),
+        Kind::Boolean if text.eq_ignore_ascii_case("false") => Some(Param::Bool(false)),
+        Kind::Boolean => None,
+    }
 }
 
 /// A parameter that arrives as one text of JSON, as some vendors send a whole structure; a client that
@@ -166,16 +211,18 @@ fn dotted(segments: &[Segment], index_base: IndexBase) -> String {
     texts.join(".")
 }
 
-/// Replaces the leaf at a path by `null`.
-fn blank(tree: &mut Param, path: &[Segment]) {
-    let leaf = path
-        .iter()
+fn leaf<'a>(tree: &'a mut Param, path: &[Segment]) -> Option<&'a mut Param> {
+    path.iter()
         .try_fold(tree, |param, segment| match (param, segment) {
             (Param::Object(members), Segment::Name(name)) => members.get_mut(name),
             (Param::List(items), Segment::Index(index)) => items.get_mut(*index),
             _ => None,
-        });
-    if let Some(leaf) = leaf {
+        })
+}
+
+/// Replaces the leaf at a path by `null`.
+fn blank(tree: &mut Param, path: &[Segment]) {
+    if let Some(leaf) = leaf(tree, path) {
         *leaf = Param::Null;
     }
 }
@@ -277,6 +324,8 @@ struct Context<'a> {
     index_base: IndexBase,
     unknown: &'a RefCell<Vec<String>>,
     ignored: &'a RefCell<Vec<String>>,
+    /// Where it is noted what texts are read as, if anybody wants to know.
+    kinds: Option<&'a RefCell<Vec<(Vec<Segment>, Kind)>>>,
 }
 
 /// One value of the tree, at its path.
@@ -295,6 +344,12 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn note(&self, kind: Kind) {
+        if let Some(kinds) = self.context.kinds {
+            kinds.borrow_mut().push((self.path.segments(), kind));
+        }
+    }
+
     /// The fault for a value that is not `expected`.
     fn unexpected(&self, expected: &str) -> Fault {
         match self.param {
@@ -308,6 +363,7 @@ impl<'a> Reader<'a> {
     }
 
     fn integer<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.note(Kind::Number);
         let text = match self.param {
             Param::Number(number) => number.to_string(),
             Param::Text(text) => text.clone(),
@@ -327,6 +383,7 @@ impl<'a> Reader<'a> {
     }
 
     fn float<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.note(Kind::Number);
         let value = match self.param {
             Param::Number(number) => number.as_f64(),
             Param::Text(text) => text.parse().ok(),
@@ -337,6 +394,7 @@ impl<'a> Reader<'a> {
     }
 
     fn boolean(self) -> Result<bool, Fault> {
+        self.note(Kind::Boolean);
         let truth = match self.param {
             Param::Bool(value) => Some(*value),
             Param::Number(number) => match number.as_u64() {

@@ -41,7 +41,7 @@ mod ignored;
 mod json;
 mod tree;
 
-pub use decode::{Decoded, IndexBase, JsonText, decode};
+pub use decode::{Decoded, IndexBase, JsonText, decode, typed};
 pub use dotted::{LIST_ITEMS_MAX, PAIRS_MAX, from_dotted, to_dotted};
 pub use error::ParamError;
 pub use given::given;

@@ -559,6 +559,7 @@ async fn policies_decide_by_product_code_and_type() {
     let only = |key: &str, value: &str| Policy {
         statements: vec![Statement {
             effect: Effect::Allow,
+            not_actions: Vec::new(),
             actions: vec!["bss:ModifyInstance".into()],
             resources: vec!["*".into()],
             conditions: [(key.to_owned(), vec![value.to_owned()])].into(),

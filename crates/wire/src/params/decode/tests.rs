@@ -245,3 +245,24 @@ fn parameters_that_the_type_does_not_have_are_listed() {
         }
     );
 }
+
+#[test]
+fn what_a_person_types_gets_the_types_of_its_parameters() {
+    let pairs = [
+        ("RegionId", "1e3"),
+        ("DiskSize", "900"),
+        ("MultiZoneFlag", "True"),
+        ("Remark", "true"),
+        ("Ratio", "0.5"),
+        ("ZoneIds.0", "1"),
+        ("Tag.0.Key", "7"),
+        ("Tag.0.Value", "7"),
+        ("Count", "many"),
+        ("Other", "8"),
+    ];
+    let params = from_dotted(pairs).unwrap();
+    let expected = r#"{"RegionId":"1e3","DiskSize":900,"MultiZoneFlag":true,"Remark":"true","Ratio":0.5,
+        "ZoneIds":[1],"Tag":[{"Key":"7","Value":7}],"Count":"many","Other":"8"}"#;
+    let typed = typed::<Order>(&params, IndexBase::Zero);
+    assert_eq!(typed, from_json(expected.as_bytes()).unwrap());
+}

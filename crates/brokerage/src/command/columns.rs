@@ -1,0 +1,101 @@
+//! What lists show people; programs have every member as JSON.
+
+use super::print::Column;
+use super::print::Kind::{Age, Figure, Giving, State, Text};
+use super::print::column;
+
+pub const INSTANCES: &[Column] = &[
+    column("instance", "instance_id", Text),
+    column("name", "name", Giving),
+    column("account", "account", Giving),
+    column("phase", "phase", State),
+    column("age", "created_at", Age),
+    column("size", "size", Giving),
+    column("price", "price", Figure),
+    column("for", "price_for", Text),
+    column("bootstrap", "bootstrap", Giving),
+    column("failure", "failure", Giving),
+];
+
+pub const TOPICS: &[Column] = &[
+    column("topic", "topic", Text),
+    column("partitions", "partitions", Figure),
+    column("replicas", "replication_factor", Figure),
+    column("settings", "configs", Giving),
+    column("remark", "remark", Giving),
+];
+
+pub const GROUPS: &[Column] = &[
+    column("group", "group", Text),
+    column("state", "state", State),
+    column("protocol", "protocol", Text),
+];
+
+pub const ORDERS: &[Column] = &[
+    column("order", "order_id", Text),
+    column("account", "account", Giving),
+    column("profile", "profile", Text),
+    column("region", "region", Giving),
+    column("kind", "kind", Text),
+    column("state", "state", State),
+    column("age", "created_at", Age),
+    column("total", "total", Figure),
+    column("", "currency", Text),
+    column("instances", "instances", Figure),
+];
+
+pub const ACCOUNTS: &[Column] = &[
+    column("account", "account_id", Text),
+    column("name", "name", Giving),
+    column("age", "created_at", Age),
+    column("CNY", "available_cny", Figure),
+    column("held", "held_cny", Figure),
+    column("USD", "available_usd", Figure),
+    column("held", "held_usd", Figure),
+];
+
+pub const KEYS: &[Column] = &[
+    column("key", "access_key_id", Text),
+    column("account", "account", Giving),
+    column("active", "active", State),
+    column("may", "policy", Giving),
+    column("expires", "expires_at", Text),
+];
+
+pub const USERS: &[Column] = &[column("user", "user", Text), column("super", "super", Text)];
+
+pub const NETWORKS: &[Column] = &[
+    column("account", "account", Giving),
+    column("profile", "profile", Text),
+    column("region", "region", Text),
+    column("network", "network_id", Giving),
+    column("subnet", "subnet_id", Giving),
+    column("zone", "zone", Text),
+    column("range", "cidr", Text),
+];
+
+pub const ORPHANS: &[Column] = &[
+    column("cluster", "cluster", Text),
+    column("running", "running", Text),
+];
+
+pub const REQUESTS: &[Column] = &[
+    column("age", "at", Age),
+    column("dialect", "dialect", Text),
+    column("operation", "operation", Giving),
+    column("key", "access_key_id", Giving),
+    column("status", "status", Figure),
+    column("outcome", "outcome", State),
+    column("took µs", "took_us", Figure),
+    column("message", "message", Giving),
+];
+
+pub const TASKS: &[Column] = &[
+    column("task", "task", Text),
+    column("every ms", "period_ms", Figure),
+    column("runs", "slices", Figure),
+    column("failed", "failures", Figure),
+    column("last", "last_at", Age),
+    column("took µs", "last_took_us", Figure),
+    column("failure", "last_failure", Giving),
+];
