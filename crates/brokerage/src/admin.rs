@@ -410,10 +410,10 @@ async fn instances(control: &Control) -> anyhow::Result<Value> {
             "name": instance.name,
             "order_id": instance.order_id.as_str(),
             "phase": instance.phase.word(),
-            "bootstrap": listeners.first().map_or("", |(_, addresses)| addresses),
+            "bootstrap": listeners.first().map_or("", |first| &first.addresses),
             "listeners": listeners
                 .iter()
-                .map(|(protocol, addresses)| (protocol.name(), addresses))
+                .map(|one| (one.kind.to_string(), &one.addresses))
                 .collect::<BTreeMap<_, _>>(),
             "failure": instance.failure,
         })

@@ -92,6 +92,8 @@ pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
             sandbox: config.sandbox,
             broker_bind: config.broker_bind,
             broker_host: config.broker_host.clone(),
+            broker_public_bind: config.broker_public_bind,
+            broker_public_host: config.broker_public_host.clone(),
             broker_ports: config.broker_ports,
             broker_shared_port: engine.shared_port().unwrap_or_default(),
             listeners: config.listeners.clone(),
@@ -310,8 +312,8 @@ struct Bound {
 
 /// One line that names every address that was really bound.
 fn ready(config: &Config, bound: &Bound, data: &DataDir, engine: &EmbeddedEngine) {
-    let protocols = &config.listeners.security_protocols;
-    let has_tls = protocols.iter().any(|protocol| protocol.has_tls());
+    let mut kinds = config.listeners.kinds();
+    let has_tls = kinds.any(|kind| kind.security_protocol.has_tls());
     let ca = engine.ca_path().filter(|_| has_tls);
     if config.json {
         let line = json!({
@@ -338,7 +340,7 @@ fn ready(config: &Config, bound: &Bound, data: &DataDir, engine: &EmbeddedEngine
             data.path().display()
         ));
         if let Some(ca) = ca {
-            telemetry::say(&format!("Kafka clients trust {}", ca.display()));
+            telemetry::say(&format!("Kafka clients that speak TLS trust {}", ca.display()));
         }
     }
 }

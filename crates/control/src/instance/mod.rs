@@ -12,6 +12,7 @@ mod view;
 pub use brokerage_store::instance::Unreadable;
 pub use edit::Edit;
 pub(crate) use list::row_id;
+pub use listeners::Bootstrap;
 pub use list::{INSTANCES_LISTED_MAX, InstanceFilter, InstancePage, InstanceWalk, Slices};
 pub(crate) use record::{instance_of_caller, instance_put};
 pub use release::AfterRelease;
