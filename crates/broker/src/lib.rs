@@ -76,6 +76,6 @@ pub use network::tls::TlsFiles;
 pub use release::{serves_version, versions};
 pub use spec::security::{SaslMechanism, SaslSpec, SecurityProtocol, UnknownName};
 pub use spec::{
-    Authorization, Bind, BrokerSpec, ClusterLimits, ClusterSpec, DiskMarks, ListenerSpec, PublicLimits,
-    LogIntervals, TopicDefaults,
+    Authorization, Bind, BrokerSpec, ClusterLimits, ClusterSpec, DiskMarks, ListenerSpec,
+    LogIntervals, PublicLimits, TopicDefaults,
 };

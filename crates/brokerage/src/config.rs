@@ -152,7 +152,9 @@ fn bind_address(key: &str, text: &str) -> anyhow::Result<IpAddr> {
 fn ensure_loopback(listen: &[SocketAddr], binds: &[IpAddr]) -> anyhow::Result<()> {
     let listen = listen.iter().map(SocketAddr::ip);
     ensure!(
-        listen.chain(binds.iter().copied()).all(|address| address.is_loopback()),
+        listen
+            .chain(binds.iter().copied())
+            .all(|address| address.is_loopback()),
         "listen: sandbox mode has a public key, so it binds loopback only (or say sandbox_on_all_interfaces)"
     );
     Ok(())

@@ -340,7 +340,10 @@ fn ready(config: &Config, bound: &Bound, data: &DataDir, engine: &EmbeddedEngine
             data.path().display()
         ));
         if let Some(ca) = ca {
-            telemetry::say(&format!("Kafka clients that speak TLS trust {}", ca.display()));
+            telemetry::say(&format!(
+                "Kafka clients that speak TLS trust {}",
+                ca.display()
+            ));
         }
     }
 }

@@ -41,7 +41,11 @@ pub struct ServeSettings {
     #[arg(long, env = "BROKERAGE_BROKER_SECURITY", value_name = "PROTOCOLS")]
     pub broker_security: Option<String>,
     /// Security protocols of public listeners, where public access is bought [default: SASL_SSL]
-    #[arg(long, env = "BROKERAGE_BROKER_PUBLIC_SECURITY", value_name = "PROTOCOLS")]
+    #[arg(
+        long,
+        env = "BROKERAGE_BROKER_PUBLIC_SECURITY",
+        value_name = "PROTOCOLS"
+    )]
     pub broker_public_security: Option<String>,
     /// TLS port that instances share which are told apart by server name [default: 9093 with `server-name`]
     #[arg(long, env = "BROKERAGE_BROKER_SHARED_PORT", value_name = "PORT")]

@@ -307,7 +307,10 @@ async fn public_listeners_have_limits_and_counters_of_their_own() {
     let seen = host.observe("c").unwrap();
     assert_eq!((seen.connections, seen.public_connections), (2, 1));
     let counted = seen.counters;
-    assert_eq!((counted.bytes_in, counted.public_bytes_in), (2 * bytes, bytes));
+    assert_eq!(
+        (counted.bytes_in, counted.public_bytes_in),
+        (2 * bytes, bytes)
+    );
     assert_eq!(counted.public_bytes_out, bytes);
     assert_eq!(
         (

@@ -35,7 +35,11 @@ async fn a_public_route_is_there_while_public_bandwidth_is_bought() {
             result(&plane, "ModifyInstanceAttributes", request).await;
         }
         plane.wait_for("ckafka", &id, Phase::Running).await;
-        let expected = if is_bought { vec![public.clone()] } else { vec![] };
+        let expected = if is_bought {
+            vec![public.clone()]
+        } else {
+            vec![]
+        };
         let told = routes(&plane, &id, false).await;
         assert_eq!(types(&told), expected, "{mbit}");
         let seen = plane.engine.observe_cluster(&InstanceId::new(&*id)).await;

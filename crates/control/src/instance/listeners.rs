@@ -81,7 +81,8 @@ impl Control {
         slots: &[u16],
     ) -> Vec<Listener> {
         let holders = plan.listeners.slot_holders(plan.brokers);
-        let slots: BTreeMap<SlotHolder, u16> = holders.into_iter().zip(slots.iter().copied()).collect();
+        let slots: BTreeMap<SlotHolder, u16> =
+            holders.into_iter().zip(slots.iter().copied()).collect();
         let mut listeners = Vec::new();
         for broker_id in 0..plan.brokers {
             for kind in plan.listeners.kinds() {

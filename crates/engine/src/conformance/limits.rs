@@ -173,7 +173,10 @@ pub(super) async fn public_access(engine: &dyn Engine, spec: &ClusterSpec) {
     ] {
         let records = (RECORDS * RECORD_BYTES) as u64;
         let (public, all) = (counted(public).await, counted(all).await);
-        assert!(public >= records && all >= public + records, "{public} of {all}");
+        assert!(
+            public >= records && all >= public + records,
+            "{public} of {all}"
+        );
     }
     let second = outside(&only).await;
     assert!(try_outside(&only).await.is_none(), "a third is refused");

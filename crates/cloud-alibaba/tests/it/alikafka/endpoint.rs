@@ -24,7 +24,8 @@ async fn endpoints(plane: &Plane, id: &str) -> BTreeMap<String, String> {
     let listeners = seen.unwrap().unwrap().spec.unwrap().listeners;
     let kind_at = |address: &str| {
         let mut listeners = listeners.iter();
-        let found = listeners.find(|one| address == format!("{}:{}", one.advertised_host, one.port));
+        let found =
+            listeners.find(|one| address == format!("{}:{}", one.advertised_host, one.port));
         found.expect("the cluster listens there").kind().to_string()
     };
     let mut fields = BTreeMap::new();
@@ -85,7 +86,11 @@ async fn endpoints_follow_what_was_bought_and_switched_on() {
         (None, Some(SWITCH_OFF), vec![PLAIN]),
         (None, Some(SWITCH_ON), vec![PLAIN, SASL[0], SASL[1]]),
         (Some("3"), None, vec![PLAIN, PUBLIC]),
-        (Some("3"), Some(SWITCH_ON), vec![PLAIN, PUBLIC, SASL[0], SASL[1]]),
+        (
+            Some("3"),
+            Some(SWITCH_ON),
+            vec![PLAIN, PUBLIC, SASL[0], SASL[1]],
+        ),
     ] {
         let (_, id) = bought(&plane, &order(eip_max)).await;
         started(&plane, &id, &[("Config", config)]).await;
@@ -107,13 +112,29 @@ async fn endpoints_change_with_the_instance() {
     plane.engine.script_ensure([Fault::port_taken(20_004)]);
     for ((action, params), expected, bits) in [
         (config(SWITCH_ON), vec![PLAIN, SASL[0], SASL[1]], 0),
-        (public(upgrade, "true", "3"), vec![PLAIN, SASL[0], SASL[1], PUBLIC], 3_000_000),
-        (public(upgrade, "true", "6"), vec![PLAIN, SASL[0], SASL[1], PUBLIC], 6_000_000),
+        (
+            public(upgrade, "true", "3"),
+            vec![PLAIN, SASL[0], SASL[1], PUBLIC],
+            3_000_000,
+        ),
+        (
+            public(upgrade, "true", "6"),
+            vec![PLAIN, SASL[0], SASL[1], PUBLIC],
+            6_000_000,
+        ),
         (config(SWITCH_OFF), vec![PLAIN, PUBLIC], 6_000_000),
-        (public("DowngradePostPayOrder", "true", "3"), vec![PLAIN, PUBLIC], 3_000_000),
+        (
+            public("DowngradePostPayOrder", "true", "3"),
+            vec![PLAIN, PUBLIC],
+            3_000_000,
+        ),
         (public(upgrade, "false", "0"), vec![PLAIN], 0),
         (public(upgrade, "true", "3"), vec![PLAIN, PUBLIC], 3_000_000),
-        (public("DowngradePostPayOrder", "false", "0"), vec![PLAIN], 0),
+        (
+            public("DowngradePostPayOrder", "false", "0"),
+            vec![PLAIN],
+            0,
+        ),
     ] {
         let with_id: Vec<(&str, &str)> = [("InstanceId", id)].into_iter().chain(params).collect();
         done(&plane, action, &with_id).await;

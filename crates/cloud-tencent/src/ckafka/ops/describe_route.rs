@@ -81,7 +81,12 @@ impl Operation for DescribeRoute {
 /// Every route, the one that came with the instance first.
 fn routes(control: &Control, instance: &Instance) -> Vec<Route> {
     let of_kind = |kind| route(instance, kind, convert::vips_of(control, instance, kind));
-    instance.plan.listeners.kinds().filter_map(of_kind).collect()
+    instance
+        .plan
+        .listeners
+        .kinds()
+        .filter_map(of_kind)
+        .collect()
 }
 
 fn route(instance: &Instance, kind: ListenerKind, vips: Vec<VipEntity>) -> Option<Route> {
