@@ -111,6 +111,7 @@ impl Arguments {
                 name: security.name().to_owned(),
                 security: *security,
                 sasl: SaslSpec::default(),
+                is_public: false,
             }
         };
         self.doors.iter().enumerate().map(listener).collect()

@@ -92,6 +92,7 @@ impl Settings {
             name: security.name().to_owned(),
             security: *security,
             sasl: SaslSpec::default(),
+            is_public: false,
         };
         let broker = |id| BrokerSpec {
             id,

@@ -35,6 +35,7 @@ use crate::metadata::state::{ClusterState, MetadataRecord};
 use crate::metadata::topic::Topics;
 use crate::process::Process;
 use crate::quota::client::ClientQuotas;
+use crate::quota::public_access::{self, PublicAccess};
 use crate::quota::token_bucket::TokenBucket;
 use crate::security::Security;
 use crate::spec::{ClusterSpec, ListenerSpec, LogIntervals};
@@ -106,6 +107,7 @@ pub(crate) struct Cluster {
     stored: Arc<StoredBytes>,
     ingress: TokenBucket,
     egress: TokenBucket,
+    public_access: PublicAccess,
     client_quotas: ClientQuotas,
     security: Security,
     fetch_sessions: FetchSessions,
@@ -163,6 +165,7 @@ impl Cluster {
             id: spec.id.clone(),
             ingress: TokenBucket::new(spec.limits.ingress_bytes_per_second_max),
             egress: TokenBucket::new(spec.limits.egress_bytes_per_second_max),
+            public_access: PublicAccess::new(&spec.limits.public),
             groups: Groups::new(
                 metadata_log.clone(),
                 process.clone(),
@@ -245,6 +248,11 @@ impl Cluster {
         &self.egress
     }
 
+    /// What clients of public listeners share.
+    pub(crate) fn public_access(&self) -> &PublicAccess {
+        &self.public_access
+    }
+
     pub(crate) fn client_quotas(&self) -> &ClientQuotas {
         &self.client_quotas
     }
@@ -267,26 +275,39 @@ impl Cluster {
         &self.tasks
     }
 
-    /// Counts a new connection, unless the limit is reached.
-    pub(crate) fn take_connection(&self) -> bool {
-        let limit = self.spec().limits.connections_max;
-        let taken = self
-            .connections
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |open| {
-                (open < limit).then_some(open + 1)
-            })
-            .is_ok();
-        let counter = match taken {
-            true => &self.counters.connections_accepted,
-            false => &self.counters.connections_refused,
+    /// Counts a new connection, unless the limit is reached: that of the cluster, or that of its public listeners.
+    pub(crate) fn take_connection(&self, is_public: bool) -> bool {
+        let (spec, counters) = (self.spec(), self.counters());
+        let limits = &spec.limits;
+        let take = public_access::take_connection;
+        let mut is_taken = take(&self.connections, limits.connections_max);
+        if is_public {
+            let connections_max = limits.public.connections_max;
+            let is_room = is_taken && self.public_access.take_connection(connections_max);
+            if is_taken && !is_room {
+                self.connections.fetch_sub(1, Ordering::AcqRel);
+            }
+            is_taken = is_room;
+            let counter = match is_taken {
+                true => &counters.public_connections_accepted,
+                false => &counters.public_connections_refused,
+            };
+            counters::add(counter, 1);
+        }
+        let counter = match is_taken {
+            true => &counters.connections_accepted,
+            false => &counters.connections_refused,
         };
         counters::add(counter, 1);
-        taken
+        is_taken
     }
 
     /// Counts a closed connection.
-    pub(crate) fn give_connection_back(&self) {
+    pub(crate) fn give_connection_back(&self, is_public: bool) {
         self.connections.fetch_sub(1, Ordering::AcqRel);
+        if is_public {
+            self.public_access.give_connection_back();
+        }
     }
 
     pub(crate) fn spec(&self) -> Arc<ClusterSpec> {
@@ -326,6 +347,7 @@ impl Cluster {
             .set_rate(spec.limits.ingress_bytes_per_second_max);
         self.egress
             .set_rate(spec.limits.egress_bytes_per_second_max);
+        self.public_access.set_limits(&spec.limits.public);
         self.groups.set_count_max(spec.limits.groups_max);
         let configs_of = |name: &str| {
             self.metadata_log.read(|state| {
@@ -384,6 +406,7 @@ impl Cluster {
             stored_bytes: self.stored.physical(),
             disk_used_bytes: self.disk_used_bytes(),
             connections: self.connections.load(Ordering::Relaxed),
+            public_connections: self.public_access.connections(),
             topics,
             partitions,
             stopped_brokers: self.stopped.read().iter().copied().collect(),

@@ -28,6 +28,7 @@
 //!             name: "PLAINTEXT".to_owned(),
 //!             security: SecurityProtocol::Plaintext,
 //!             sasl: SaslSpec::default(),
+//!             is_public: false,
 //!         }],
 //!     }],
 //!     limits: ClusterLimits::default(),
@@ -77,5 +78,5 @@ pub use release::{serves_version, versions};
 pub use spec::security::{SaslMechanism, SaslSpec, SecurityProtocol, UnknownName};
 pub use spec::{
     Authorization, Bind, BrokerSpec, ClusterLimits, ClusterSpec, DiskMarks, ListenerSpec,
-    LogIntervals, TopicDefaults,
+    LogIntervals, PublicLimits, TopicDefaults,
 };

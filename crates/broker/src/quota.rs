@@ -2,4 +2,5 @@
 
 pub(crate) mod client;
 pub(crate) mod disk;
+pub(crate) mod public_access;
 pub(crate) mod token_bucket;

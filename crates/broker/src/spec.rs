@@ -99,6 +99,8 @@ pub struct ListenerSpec {
     pub security: SecurityProtocol,
     /// How users authenticate, where `security` says that they do.
     pub sasl: SaslSpec,
+    /// Whether clients come from the public network: they are bound by [`ClusterLimits::public`], too.
+    pub is_public: bool,
 }
 
 /// What was bought. Refusals use Kafka's own error codes.
@@ -129,6 +131,31 @@ pub struct ClusterLimits {
     pub disk_counts_replicas: bool,
     /// What happens as the disk fills.
     pub disk_marks: DiskMarks,
+    /// What of this may be used through public listeners.
+    pub public: PublicLimits,
+}
+
+/// What clients may use that come through public listeners of all brokers together. It counts against the limits of the
+/// whole cluster, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PublicLimits {
+    /// Connections; above: closed at once.
+    pub connections_max: u32,
+    /// Bytes per second that clients may produce, counted once whatever the replicas; `None`: no limit of their own.
+    pub ingress_bytes_per_second_max: Option<u64>,
+    /// Bytes per second that clients may fetch; `None`: no limit of their own.
+    pub egress_bytes_per_second_max: Option<u64>,
+}
+
+impl Default for PublicLimits {
+    /// Those of the cluster.
+    fn default() -> Self {
+        Self {
+            connections_max: u32::MAX,
+            ingress_bytes_per_second_max: None,
+            egress_bytes_per_second_max: None,
+        }
+    }
 }
 
 /// How full the disk may become, in percent of [`ClusterLimits::disk_bytes_max`].
@@ -169,6 +196,7 @@ impl Default for ClusterLimits {
             disk_bytes_max: None,
             disk_counts_replicas: false,
             disk_marks: DiskMarks::default(),
+            public: PublicLimits::default(),
         }
     }
 }

@@ -249,7 +249,7 @@ pub struct Instance {
     /// What should be.
     pub want: Want,
     /// The slots that its brokers hold, by broker id from 0: numbers out of the host's range, each a TCP port or a
-    /// loopback address ([`Listeners::slots_per_broker`](crate::listener::Listeners::slots_per_broker)).
+    /// loopback address ([`Listeners::slot_holders`](crate::listener::Listeners::slot_holders)).
     pub slots: Vec<u16>,
     /// Cluster settings that its owner chose.
     pub settings: ClusterSettings,

@@ -350,6 +350,7 @@ fn listener_of(spec: &ClusterSpec, broker: i32) -> Result<SocketAddr, EngineErro
     match (own.next(), own.next()) {
         (Some(listener), None)
             if listener.security_protocol == SecurityProtocol::Plaintext
+                && !listener.is_public
                 && listener.bind == Some(Ipv4Addr::LOCALHOST.into()) =>
         {
             Ok((Ipv4Addr::LOCALHOST, listener.port).into())

@@ -5,13 +5,15 @@ use std::net::SocketAddr;
 
 use brokerage_broker::{
     Authorization, Bind, BrokerSpec, ClusterLimits, ClusterSpec as HostSpec, DiskMarks,
-    ListenerSpec, SaslSpec, SecurityProtocol, TopicDefaults,
+    ListenerSpec, PublicLimits, SaslSpec, SecurityProtocol, TopicDefaults,
 };
 use brokerage_domain::catalog::UsableLimits;
 use brokerage_domain::cluster_settings::{ClusterSettings, SettingName};
 use brokerage_domain::listener;
 use brokerage_engine::{ClusterSpec, EngineError, Listener};
 
+/// Bits in one byte of public bandwidth.
+const BITS_PER_BYTE: u64 = 8;
 /// Copies of a topic that does not say how many, when there are brokers for them: what managed clusters give.
 const REPLICATION_FACTOR_DEFAULT: usize = 3;
 /// The settings that are put in force: what this file reads of [`ClusterSpec::settings`]. A test proves each by what a
@@ -69,9 +71,10 @@ fn listener_spec(listener: &Listener) -> Result<ListenerSpec, EngineError> {
         bind,
         advertised_host: listener.advertised_host.clone(),
         advertised_port: listener.port,
-        name: listener.security_protocol.name().to_owned(),
+        name: listener.kind().to_string(),
         security: security(listener.security_protocol),
         sasl: SaslSpec::default(),
+        is_public: listener.is_public,
     })
 }
 
@@ -86,6 +89,7 @@ fn security(protocol: listener::SecurityProtocol) -> SecurityProtocol {
 
 fn limits(limits: &UsableLimits) -> ClusterLimits {
     let narrow = |wide: u64| u32::try_from(wide).unwrap_or(u32::MAX);
+    let public_bytes_per_second_max = Some(limits.public_bits_per_second_max / BITS_PER_BYTE);
     ClusterLimits {
         topics_max: narrow(limits.topics_max),
         partitions_max: narrow(limits.partitions_max),
@@ -102,6 +106,12 @@ fn limits(limits: &UsableLimits) -> ClusterLimits {
             expire_percent: limits.disk_marks.expire_percent,
             trim_percent: Some(limits.disk_marks.trim_percent),
             refuse_percent: limits.disk_marks.refuse_percent,
+        },
+        // Each direction alone, as vendors sell it.
+        public: PublicLimits {
+            connections_max: narrow(limits.public_connections_max),
+            ingress_bytes_per_second_max: public_bytes_per_second_max,
+            egress_bytes_per_second_max: public_bytes_per_second_max,
         },
     }
 }

@@ -47,9 +47,10 @@ impl Context {
         }
         let cluster = &self.cluster;
         let now = Instant::now();
-        let bucket = match direction {
-            Direction::Produce => cluster.ingress(),
-            Direction::Fetch => cluster.egress(),
+        let public = cluster.public_access();
+        let (bucket, public_bucket) = match direction {
+            Direction::Produce => (cluster.ingress(), &public.ingress),
+            Direction::Fetch => (cluster.egress(), &public.egress),
         };
         let own = cluster.client_quotas().charge(
             cluster.metadata_log(),
@@ -58,7 +59,10 @@ impl Context {
             traffic.bytes,
             now,
         );
-        let throttle = bucket.charge(traffic.charged, now).max(own);
+        let mut throttle = bucket.charge(traffic.charged, now).max(own);
+        if self.is_public {
+            throttle = throttle.max(public_bucket.charge(traffic.bytes, now));
+        }
         // Whole milliseconds, as in the answer.
         let throttle = Duration::from_millis(throttle.as_millis() as u64);
         self.note_throttle(throttle);
@@ -78,6 +82,13 @@ impl Context {
             Direction::Fetch,
             self.client(),
         );
-        asked.min(cluster.egress().portion_bytes()).min(own)
+        let public = match self.is_public {
+            true => cluster.public_access().egress.portion_bytes(),
+            false => usize::MAX,
+        };
+        asked
+            .min(cluster.egress().portion_bytes())
+            .min(public)
+            .min(own)
     }
 }

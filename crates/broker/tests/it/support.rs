@@ -45,6 +45,7 @@ pub fn spec(id: &str, brokers: i32) -> ClusterSpec {
             name: "PLAINTEXT".to_owned(),
             security: SecurityProtocol::Plaintext,
             sasl: SaslSpec::default(),
+            is_public: false,
         }],
     };
     ClusterSpec {
@@ -57,6 +58,22 @@ pub fn spec(id: &str, brokers: i32) -> ClusterSpec {
         defaults: TopicDefaults::default(),
     }
 }
+
+/// The same with a listener for the public network beside, on each broker.
+pub fn public_spec(id: &str, brokers: i32) -> ClusterSpec {
+    let mut spec = spec(id, brokers);
+    for broker in &mut spec.brokers {
+        broker.listeners.push(ListenerSpec {
+            name: PUBLIC.to_owned(),
+            is_public: true,
+            ..broker.listeners[0].clone()
+        });
+    }
+    spec
+}
+
+/// The name of its public listeners.
+pub const PUBLIC: &str = "PUBLIC";
 
 pub fn topic(name: &str, partitions: i32) -> NewTopic {
     NewTopic {

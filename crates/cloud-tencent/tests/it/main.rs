@@ -9,6 +9,7 @@ mod network;
 mod price;
 mod purchase;
 mod region;
+mod route;
 mod tag;
 mod terraform;
 mod topic;

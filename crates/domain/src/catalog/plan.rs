@@ -131,6 +131,16 @@ pub struct Plan {
     pub modules: Vec<Module>,
 }
 
+impl Plan {
+    /// Whether clients of the public network are let in: where it is bought with the deployment, that; otherwise when more
+    /// was bought than the free part.
+    pub fn has_public_access(&self) -> bool {
+        let bought = &self.bought;
+        self.usable.public_bits_per_second_max > 0
+            && (bought.deploy_public || bought.public_mbit > 0)
+    }
+}
+
 impl Range {
     /// Whether a value is sold.
     pub fn has(&self, value: i64) -> bool {

@@ -52,6 +52,7 @@ fn spec(id: &str, ports: &[u16]) -> ClusterSpec {
     let listener = |(broker_id, &port): (i32, &u16)| Listener {
         broker_id,
         security_protocol: SecurityProtocol::Plaintext,
+        is_public: false,
         bind: Some(Ipv4Addr::LOCALHOST.into()),
         advertised_host: "127.0.0.1".into(),
         port,
@@ -217,6 +218,7 @@ async fn every_kind_of_listener_opens_and_the_shared_port_needs_tls() {
     let at = |security_protocol, bind, name: &str, port| Listener {
         broker_id: 0,
         security_protocol,
+        is_public: false,
         bind,
         advertised_host: name.into(),
         port,

@@ -38,6 +38,7 @@ pub fn spec(brokers: i32) -> ClusterSpec {
         name: "CLIENTS".to_owned(),
         security: SecurityProtocol::Plaintext,
         sasl: SaslSpec::default(),
+        is_public: false,
     }];
     ClusterSpec {
         id: ID.to_owned(),
