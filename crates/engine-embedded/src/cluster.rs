@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use brokerage_broker::{
     Authorization, Bind, BrokerSpec, ClusterLimits, ClusterSpec as HostSpec, DiskMarks,
-    ListenerSpec, SaslSpec, SecurityProtocol, TopicDefaults,
+    ListenerSpec, SaslSpec, SecurityProtocol, TRANSACTIONAL_ID_EXPIRATION_MS, TopicDefaults,
 };
 use brokerage_domain::catalog::UsableLimits;
 use brokerage_domain::cluster_settings::{ClusterSettings, SettingName};
@@ -20,11 +20,14 @@ pub const SETTINGS: &[SettingName] = &[
     SettingName::AllowEveryoneIfNoAclFound,
     SettingName::AutoCreateTopics,
     SettingName::ReplicationFactor,
+    SettingName::RetentionBytes,
     SettingName::RetentionMs,
     SettingName::MessageBytesMax,
     SettingName::MinInsyncReplicas,
     SettingName::Partitions,
     SettingName::SuperUsers,
+    SettingName::TransactionalIdExpirationMs,
+    SettingName::UncleanLeaderElection,
 ];
 
 /// The broker library's description of a cluster.
@@ -42,6 +45,7 @@ pub(crate) fn host_spec(spec: &ClusterSpec) -> Result<HostSpec, EngineError> {
         if brokers.last().is_none_or(|broker| broker.id != id) {
             brokers.push(BrokerSpec {
                 id,
+                rack: spec.zone(id).map(str::to_owned),
                 listeners: Vec::new(),
             });
         }
@@ -55,6 +59,10 @@ pub(crate) fn host_spec(spec: &ClusterSpec) -> Result<HostSpec, EngineError> {
         limits: limits(&spec.limits),
         auto_create_topics: spec.settings.auto_create_topics.unwrap_or(false),
         defaults: defaults(spec, brokers.len()),
+        transactional_id_expiration_ms: spec
+            .settings
+            .transactional_id_expiration_ms
+            .unwrap_or(TRANSACTIONAL_ID_EXPIRATION_MS),
         authorization: authorization(&spec.settings),
         brokers,
     })
@@ -95,6 +103,7 @@ fn limits(limits: &UsableLimits) -> ClusterLimits {
         message_bytes_max: narrow(limits.message_bytes_max),
         ingress_bytes_per_second_max: limits.ingress_bytes_per_second_max,
         egress_bytes_per_second_max: limits.egress_bytes_per_second_max,
+        elastic_bytes_per_second: limits.elastic_bytes_per_second,
         bandwidth_counts_replicas: limits.bandwidth_counts_replicas,
         disk_bytes_max: Some(limits.disk_bytes_max),
         disk_counts_replicas: limits.disk_counts_replicas,
@@ -113,13 +122,17 @@ fn defaults(spec: &ClusterSpec, brokers: usize) -> TopicDefaults {
     let message_bytes = settings
         .message_bytes_max
         .unwrap_or(spec.limits.message_bytes_default);
+    let unclean = settings.unclean_leader_election.unwrap_or(false);
     TopicDefaults {
         partitions: settings.partitions.unwrap_or(1),
         replication_factor: settings.replication_factor.unwrap_or(replication),
         retention_ms: settings.retention_ms.unwrap_or(bought),
+        retention_bytes: settings.retention_bytes.unwrap_or(-1),
         min_insync_replicas: settings.min_insync_replicas.unwrap_or(1),
-        configs: BTreeMap::from([("max.message.bytes".to_owned(), message_bytes.to_string())]),
-        ..TopicDefaults::default()
+        configs: BTreeMap::from([
+            ("max.message.bytes".to_owned(), message_bytes.to_string()),
+            ("unclean.leader.election.enable".to_owned(), unclean.to_string()),
+        ]),
     }
 }
 

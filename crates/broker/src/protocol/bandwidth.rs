@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Context;
+use crate::counters;
 use crate::quota::client::{Client, Direction};
 
 /// Bytes of records in one answer, whatever the client asks (Kafka's `fetch.max.bytes`).
@@ -47,10 +48,15 @@ impl Context {
         }
         let cluster = &self.cluster;
         let now = Instant::now();
-        let bucket = match direction {
-            Direction::Produce => cluster.ingress(),
-            Direction::Fetch => cluster.egress(),
+        let counters = cluster.counters();
+        let (bandwidth, elastic_bytes) = match direction {
+            Direction::Produce => (cluster.ingress(), &counters.elastic_bytes_in),
+            Direction::Fetch => (cluster.egress(), &counters.elastic_bytes_out),
         };
+        let charged = bandwidth.charge(traffic.charged, now);
+        if charged.elastic_bytes > 0 {
+            counters::add(elastic_bytes, charged.elastic_bytes);
+        }
         let own = cluster.client_quotas().charge(
             cluster.metadata_log(),
             direction,
@@ -58,7 +64,7 @@ impl Context {
             traffic.bytes,
             now,
         );
-        let throttle = bucket.charge(traffic.charged, now).max(own);
+        let throttle = charged.wait.max(own);
         // Whole milliseconds, as in the answer.
         let throttle = Duration::from_millis(throttle.as_millis() as u64);
         self.note_throttle(throttle);

@@ -19,9 +19,6 @@ const ACL: &str = "enable.acl";
 const RETENTION_HOURS: &str = "kafka.log.retention.hours";
 /// Largest message, bytes.
 const MESSAGE_BYTES: &str = "kafka.message.max.bytes";
-/// Members that are checked and shown again and have no effect: how brokers listen is the operator's choice, and access
-/// lists apply as soon as a client makes one.
-pub const SHOWN_ONLY: [&str; 2] = [ACL, VPC_SASL];
 /// The parameters that choose a setting of the cluster, as `Operation.Param`.
 pub const SETTINGS: [(&str, SettingName); 4] = [
     (
