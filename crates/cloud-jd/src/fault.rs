@@ -105,7 +105,8 @@ fn parameter(field: Field) -> &'static str {
         | Field::Bandwidth
         | Field::Topics
         | Field::Partitions
-        | Field::PublicBandwidth => "instanceClassSpec",
+        | Field::PublicBandwidth
+        | Field::ElasticBandwidth => "instanceClassSpec",
     }
 }
 

@@ -3,6 +3,7 @@
 mod change;
 mod conformance;
 mod endpoint;
+mod effect;
 mod lifecycle;
 mod purchase;
 mod recorded;
