@@ -73,9 +73,12 @@ fn domain_code(error: &Error) -> &'static str {
             Kind::Zone => "InvalidParameterValue.ZoneNotSupport",
             Kind::Region => "UnsupportedRegion",
             Kind::Instance => "InvalidParameterValue.InstanceNotExist",
-            Kind::Account | Kind::AccessKey | Kind::Order | Kind::Topic | Kind::User | Kind::Group => {
-                "ResourceNotFound"
-            }
+            Kind::Account
+            | Kind::AccessKey
+            | Kind::Order
+            | Kind::Topic
+            | Kind::User
+            | Kind::Group => "ResourceNotFound",
         },
         Error::Exists {
             kind: Kind::Topic, ..

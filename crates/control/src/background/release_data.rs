@@ -4,6 +4,7 @@ use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::{Instance, Want};
 use brokerage_store::Tx;
 use brokerage_store::instance::{Attention, instance_by_id};
+use brokerage_store::sasl_user::sasl_user_delete_all;
 use brokerage_store::timer::Timer;
 use brokerage_store::topic::topic_record_delete_all;
 
@@ -27,6 +28,7 @@ impl Control {
 /// Data that was kept is kept no longer: the reconciler takes it away.
 pub(crate) fn data_given_up(tx: &mut dyn Tx, instance: &mut Instance) -> TxResult<()> {
     topic_record_delete_all(tx, &instance.id)?;
+    sasl_user_delete_all(tx, &instance.id)?;
     instance.want = Want::Released;
     Ok(())
 }

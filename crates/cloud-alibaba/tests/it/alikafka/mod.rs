@@ -2,8 +2,8 @@
 
 mod change;
 mod conformance;
-mod endpoint;
 mod effect;
+mod endpoint;
 mod lifecycle;
 mod purchase;
 mod recorded;
