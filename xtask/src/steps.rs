@@ -116,6 +116,11 @@ pub const STEPS: &[Step] = &[
         run: suites::python_ckafka,
     },
     Step {
+        name: "python-public-access",
+        about: "public access, bought through three SDKs and measured",
+        run: suites::python_public_access,
+    },
+    Step {
         name: "python-jdkafka",
         about: "JD Cloud's Python SDK",
         run: suites::python_jdkafka,

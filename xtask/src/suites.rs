@@ -152,6 +152,10 @@ pub(crate) fn python_alikafka(run: &Run) -> Result<Outcome> {
     python_suite(run, "python-alikafka", "alikafka.py")
 }
 
+pub(crate) fn python_public_access(run: &Run) -> Result<Outcome> {
+    python_suite(run, "python-public-access", "public_access.py")
+}
+
 pub(crate) fn python_bss(run: &Run) -> Result<Outcome> {
     python_suite(run, "python-bss", "bss.py")
 }

@@ -14,7 +14,8 @@ use std::time::Instant;
 
 use brokerage_broker::{
     Authorization, BrokerSpec, Clock, ClusterLimits, ClusterSpec, Durability, Host, HostError,
-    HostOptions, ListenerSpec, SaslSpec, SecurityProtocol, TopicDefaults,
+    HostOptions, ListenerSpec, SaslSpec, SecurityProtocol, TRANSACTIONAL_ID_EXPIRATION_MS,
+    TopicDefaults,
 };
 use brokerage_kafka_admin::{Client, NewTopic};
 use tokio::task::JoinSet;
@@ -92,9 +93,11 @@ impl Settings {
             name: security.name().to_owned(),
             security: *security,
             sasl: SaslSpec::default(),
+            is_public: false,
         };
         let broker = |id| BrokerSpec {
             id,
+            rack: None,
             listeners: DOORS[..self.doors].iter().map(listener).collect(),
         };
         ClusterSpec {
@@ -112,6 +115,7 @@ impl Settings {
                 ..TopicDefaults::default()
             },
             authorization: Authorization::default(),
+            transactional_id_expiration_ms: TRANSACTIONAL_ID_EXPIRATION_MS,
         }
     }
 }

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::coordinator::group::Groups;
-use crate::coordinator::transaction::{EXPIRATION_MS, Transactions};
+use crate::coordinator::transaction::Transactions;
 use crate::counters::{self, Counters, CountersByUser};
 use crate::error::{HostError, Unwritten};
 use crate::log::durability::Durability;
@@ -34,8 +34,9 @@ use crate::metadata::metadata_log::{DirectoryContents, MetadataLog, MetadataLogE
 use crate::metadata::state::{ClusterState, MetadataRecord};
 use crate::metadata::topic::Topics;
 use crate::process::Process;
+use crate::quota::bandwidth::Bandwidth;
 use crate::quota::client::ClientQuotas;
-use crate::quota::token_bucket::TokenBucket;
+use crate::quota::public_access::{self, PublicAccess};
 use crate::security::Security;
 use crate::spec::{ClusterSpec, ListenerSpec, LogIntervals};
 use crate::turn::Turns;
@@ -104,8 +105,9 @@ pub(crate) struct Cluster {
     counters: Arc<Counters>,
     user_counters: CountersByUser,
     stored: Arc<StoredBytes>,
-    ingress: TokenBucket,
-    egress: TokenBucket,
+    ingress: Bandwidth,
+    egress: Bandwidth,
+    public_access: PublicAccess,
     client_quotas: ClientQuotas,
     security: Security,
     fetch_sessions: FetchSessions,
@@ -155,14 +157,16 @@ impl Cluster {
         let security = Security::new(metadata_log.clone(), process.clone(), derivations, &spec);
         let (counters, tasks) = (Arc::<Counters>::default(), TaskTracker::new());
         let schedule = Schedule::new(&spec.id, process.now_ms(), shared.log_intervals);
+        let (limits, elastic) = (&spec.limits, spec.limits.elastic_bytes_per_second);
         Ok(Arc::new(Self {
             client_quotas,
             security,
             fetch_sessions: FetchSessions::default(),
             turns: shared.turns.share(),
             id: spec.id.clone(),
-            ingress: TokenBucket::new(spec.limits.ingress_bytes_per_second_max),
-            egress: TokenBucket::new(spec.limits.egress_bytes_per_second_max),
+            ingress: Bandwidth::new(limits.ingress_bytes_per_second_max, elastic),
+            egress: Bandwidth::new(limits.egress_bytes_per_second_max, elastic),
+            public_access: PublicAccess::new(&limits.public),
             groups: Groups::new(
                 metadata_log.clone(),
                 process.clone(),
@@ -236,13 +240,18 @@ impl Cluster {
     }
 
     /// The bandwidth that was bought for what clients send.
-    pub(crate) fn ingress(&self) -> &TokenBucket {
+    pub(crate) fn ingress(&self) -> &Bandwidth {
         &self.ingress
     }
 
     /// The bandwidth that was bought for what clients fetch.
-    pub(crate) fn egress(&self) -> &TokenBucket {
+    pub(crate) fn egress(&self) -> &Bandwidth {
         &self.egress
+    }
+
+    /// What clients of public listeners share.
+    pub(crate) fn public_access(&self) -> &PublicAccess {
+        &self.public_access
     }
 
     pub(crate) fn client_quotas(&self) -> &ClientQuotas {
@@ -267,26 +276,39 @@ impl Cluster {
         &self.tasks
     }
 
-    /// Counts a new connection, unless the limit is reached.
-    pub(crate) fn take_connection(&self) -> bool {
-        let limit = self.spec().limits.connections_max;
-        let taken = self
-            .connections
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |open| {
-                (open < limit).then_some(open + 1)
-            })
-            .is_ok();
-        let counter = match taken {
-            true => &self.counters.connections_accepted,
-            false => &self.counters.connections_refused,
+    /// Counts a new connection, unless the limit is reached: that of the cluster, or that of its public listeners.
+    pub(crate) fn take_connection(&self, is_public: bool) -> bool {
+        let (spec, counters) = (self.spec(), self.counters());
+        let limits = &spec.limits;
+        let take = public_access::take_connection;
+        let mut is_taken = take(&self.connections, limits.connections_max);
+        if is_public {
+            let connections_max = limits.public.connections_max;
+            let is_room = is_taken && self.public_access.take_connection(connections_max);
+            if is_taken && !is_room {
+                self.connections.fetch_sub(1, Ordering::AcqRel);
+            }
+            is_taken = is_room;
+            let counter = match is_taken {
+                true => &counters.public_connections_accepted,
+                false => &counters.public_connections_refused,
+            };
+            counters::add(counter, 1);
+        }
+        let counter = match is_taken {
+            true => &counters.connections_accepted,
+            false => &counters.connections_refused,
         };
         counters::add(counter, 1);
-        taken
+        is_taken
     }
 
     /// Counts a closed connection.
-    pub(crate) fn give_connection_back(&self) {
+    pub(crate) fn give_connection_back(&self, is_public: bool) {
         self.connections.fetch_sub(1, Ordering::AcqRel);
+        if is_public {
+            self.public_access.give_connection_back();
+        }
     }
 
     pub(crate) fn spec(&self) -> Arc<ClusterSpec> {
@@ -322,11 +344,13 @@ impl Cluster {
     /// Brings limits, settings of topics and leaders in line with the specification that took the place of `old`.
     pub(crate) fn adapt(&self, old: &ClusterSpec) -> Result<(), HostError> {
         let spec = self.spec();
+        let (limits, elastic) = (&spec.limits, spec.limits.elastic_bytes_per_second);
         self.ingress
-            .set_rate(spec.limits.ingress_bytes_per_second_max);
+            .set_rate(limits.ingress_bytes_per_second_max, elastic);
         self.egress
-            .set_rate(spec.limits.egress_bytes_per_second_max);
-        self.groups.set_count_max(spec.limits.groups_max);
+            .set_rate(limits.egress_bytes_per_second_max, elastic);
+        self.public_access.set_limits(&limits.public);
+        self.groups.set_count_max(limits.groups_max);
         let configs_of = |name: &str| {
             self.metadata_log.read(|state| {
                 state
@@ -337,7 +361,8 @@ impl Cluster {
             })
         };
         self.topics.set_defaults(&spec, configs_of);
-        if old.brokers.len() != spec.brokers.len() {
+        // Unclean election may have been permitted where no replica in sync is left.
+        if old.brokers.len() != spec.brokers.len() || old.defaults != spec.defaults {
             self.elect()?;
         }
         Ok(())
@@ -384,6 +409,7 @@ impl Cluster {
             stored_bytes: self.stored.physical(),
             disk_used_bytes: self.disk_used_bytes(),
             connections: self.connections.load(Ordering::Relaxed),
+            public_connections: self.public_access.connections(),
             topics,
             partitions,
             stopped_brokers: self.stopped.read().iter().copied().collect(),
@@ -503,7 +529,7 @@ impl Cluster {
 
     /// Removes transactional ids and offsets that have expired.
     fn forget_expired(&self, now_ms: i64) {
-        let transactions_before_ms = now_ms - EXPIRATION_MS;
+        let transactions_before_ms = now_ms - self.spec().transactional_id_expiration_ms;
         let offsets_before_ms = now_ms - OFFSETS_RETENTION_MS;
         let written = self.metadata_log.change(|state| {
             let mut records = state.expired_transactions(transactions_before_ms);

@@ -45,6 +45,14 @@ counters! {
         bytes_in,
         /// Record bytes that were fetched.
         bytes_out,
+        /// Record bytes that were appended through public listeners.
+        public_bytes_in,
+        /// Record bytes that were fetched through public listeners.
+        public_bytes_out,
+        /// Bytes that were appended beyond the bought bandwidth, counted as that is.
+        elastic_bytes_in,
+        /// Bytes that were fetched beyond the bought bandwidth, counted as that is.
+        elastic_bytes_out,
         /// Requests answered.
         requests,
         /// Answers that carried an error code for a whole request or a partition.
@@ -57,6 +65,10 @@ counters! {
         connections_accepted,
         /// Connections closed at once because there were too many.
         connections_refused,
+        /// Connections taken at public listeners.
+        public_connections_accepted,
+        /// Connections closed at once because there were too many at public listeners.
+        public_connections_refused,
         /// Connections closed because of what was sent.
         connections_malformed,
         /// TLS handshakes that failed, by plaintext clients among others.

@@ -66,6 +66,8 @@ pub(crate) struct Context {
     pub broker_id: i32,
     pub listener: Arc<str>,
     pub peer: SocketAddr,
+    /// Came through a public listener.
+    pub is_public: bool,
     /// Made by [`Host::connect`](crate::Host::connect): without bandwidth limits and metrics. Requests to any
     /// broker are answered on it.
     pub is_internal: bool,
@@ -94,6 +96,7 @@ impl Context {
             broker_id,
             listener,
             peer,
+            is_public: false,
             is_internal: false,
             user: ANONYMOUS.into(),
             access: Access::default(),

@@ -19,6 +19,8 @@ use crate::settings::ServeSettings;
 pub const DATA_DEFAULT: &str = "brokerage-data";
 const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
 const HOST_DEFAULT: &str = "127.0.0.1";
+/// What clouds have their public endpoints speak.
+const PUBLIC_SECURITY_DEFAULT: &str = "SASL_SSL";
 const PORTS_DEFAULT: &str = "20000-32767";
 /// Kafka's usual port of TLS.
 const SHARED_PORT_DEFAULT: u16 = 9093;
@@ -36,6 +38,8 @@ pub struct Config {
     pub data: PathBuf,
     pub broker_host: String,
     pub broker_bind: IpAddr,
+    pub broker_public_host: String,
+    pub broker_public_bind: IpAddr,
     pub broker_ports: (u16, u16),
     pub listeners: Listeners,
     /// The TLS port that instances share.
@@ -103,13 +107,15 @@ impl Config {
             Some(text) => addresses("listen_tls", text)?,
             None => Vec::new(),
         };
-        let broker_bind = bind_address(&or(settings.broker_bind, HOST_DEFAULT))?;
+        let broker_host = or(settings.broker_host, HOST_DEFAULT);
+        let binds = binds(settings.broker_bind, settings.broker_public_bind)?;
         if sandbox && !everywhere {
-            ensure_loopback(&[&*listen, &*listen_tls].concat(), broker_bind)?;
+            ensure_loopback(&[&*listen, &*listen_tls].concat(), &binds)?;
         }
         let listeners = listeners(
             &or(settings.broker_addressing, "port"),
             &or(settings.broker_security, "PLAINTEXT"),
+            &or(settings.broker_public_security, PUBLIC_SECURITY_DEFAULT),
         )?;
         let metrics = settings.metrics.map(|text| address("metrics", &text));
         Ok(Self {
@@ -118,8 +124,10 @@ impl Config {
             listen_tls,
             tls: tls_files("tls", settings.tls_certificate, settings.tls_key)?,
             data: PathBuf::from(or(settings.data, DATA_DEFAULT)),
-            broker_host: or(settings.broker_host, HOST_DEFAULT),
-            broker_bind,
+            broker_public_host: or(settings.broker_public_host, &broker_host),
+            broker_host,
+            broker_bind: binds[0],
+            broker_public_bind: binds[1],
             broker_ports: ports(&or(settings.broker_ports, PORTS_DEFAULT))?,
             broker_shared_port: shared_port(settings.broker_shared_port, &listeners),
             listeners,
@@ -156,14 +164,27 @@ fn shared_port(said: Option<u16>, listeners: &Listeners) -> Option<u16> {
     said.or(is_shared.then_some(SHARED_PORT_DEFAULT))
 }
 
-fn bind_address(text: &str) -> anyhow::Result<IpAddr> {
-    text.parse()
-        .with_context(|| format!("broker_bind: {text:?} is not an address"))
+/// What brokers bind, and what their public listeners bind: the same unless something else is said.
+fn binds(bind: Option<String>, public: Option<String>) -> anyhow::Result<[IpAddr; 2]> {
+    let bind = bind.unwrap_or_else(|| HOST_DEFAULT.to_owned());
+    let public = public.unwrap_or_else(|| bind.clone());
+    Ok([
+        bind_address("broker_bind", &bind)?,
+        bind_address("broker_public_bind", &public)?,
+    ])
 }
 
-fn ensure_loopback(listen: &[SocketAddr], broker_bind: IpAddr) -> anyhow::Result<()> {
+fn bind_address(key: &str, text: &str) -> anyhow::Result<IpAddr> {
+    text.parse()
+        .with_context(|| format!("{key}: {text:?} is not an address"))
+}
+
+fn ensure_loopback(listen: &[SocketAddr], binds: &[IpAddr]) -> anyhow::Result<()> {
+    let listen = listen.iter().map(SocketAddr::ip);
     ensure!(
-        broker_bind.is_loopback() && listen.iter().all(|a| a.ip().is_loopback()),
+        listen
+            .chain(binds.iter().copied())
+            .all(|address| address.is_loopback()),
         "listen: sandbox mode has a public key, so it binds loopback only (or say sandbox_on_all_interfaces)"
     );
     Ok(())
@@ -260,15 +281,20 @@ fn addresses(key: &str, text: &str) -> anyhow::Result<Vec<SocketAddr>> {
     Ok(list)
 }
 
-fn listeners(addressing: &str, protocols: &str) -> anyhow::Result<Listeners> {
+fn listeners(addressing: &str, private: &str, public: &str) -> anyhow::Result<Listeners> {
     let reason = |reason: String| anyhow!("broker_addressing: {reason}");
     let addressing = addressing.parse().map_err(reason)?;
-    let protocols = protocols
-        .split(',')
-        .map(|one| one.trim().parse::<SecurityProtocol>())
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|reason| anyhow!("broker_security: {reason}"))?;
-    Listeners::new(addressing, protocols).map_err(|reason| anyhow!("broker_security: {reason}"))
+    let protocols = |key: &str, text: &str| {
+        text.split(',')
+            .map(|one| one.trim().parse::<SecurityProtocol>())
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|reason| anyhow!("{key}: {reason}"))
+    };
+    let public = protocols("broker_public_security", public)?;
+    Listeners::new(addressing, protocols("broker_security", private)?)
+        .map_err(|reason| anyhow!("broker_security: {reason}"))?
+        .with_public(public)
+        .map_err(|reason| anyhow!("broker_public_security: {reason}"))
 }
 
 fn ports(text: &str) -> anyhow::Result<(u16, u16)> {
@@ -334,6 +360,12 @@ mod tests {
         for wrong in ["TLS", "SSL,SSL", ""] {
             let file = format!("broker_security = '{wrong}'");
             check(ServeSettings::default(), &file, Err("broker_security"));
+            let file = format!("broker_public_security = '{wrong}'");
+            check(
+                ServeSettings::default(),
+                &file,
+                Err("broker_public_security"),
+            );
         }
         check(
             ServeSettings::default(),
@@ -394,6 +426,11 @@ mod tests {
         check(
             ServeSettings::default(),
             "sandbox = true\nbroker_bind = '0.0.0.0'",
+            Err("loopback"),
+        );
+        check(
+            ServeSettings::default(),
+            "sandbox = true\nbroker_public_bind = '0.0.0.0'",
             Err("loopback"),
         );
         check(

@@ -423,10 +423,12 @@ mod tests {
             listeners: vec![Listener {
                 broker_id: 0,
                 security_protocol: SecurityProtocol::Plaintext,
+                is_public: false,
                 bind: Some([127, 0, 0, 1].into()),
                 advertised_host: "127.0.0.1".into(),
                 port: 0,
             }],
+            zones: plan.zones,
             limits: plan.usable,
             settings: Default::default(),
         }

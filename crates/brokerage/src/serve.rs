@@ -93,6 +93,8 @@ pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
             sandbox: config.sandbox,
             broker_bind: config.broker_bind,
             broker_host: config.broker_host.clone(),
+            broker_public_bind: config.broker_public_bind,
+            broker_public_host: config.broker_public_host.clone(),
             broker_ports: config.broker_ports,
             broker_shared_port: engine.shared_port().unwrap_or_default(),
             listeners: config.listeners.clone(),
@@ -253,8 +255,8 @@ impl Doors {
     ) -> anyhow::Result<Self> {
         let stop = CancellationToken::new();
         let watch = Watch::new(stop.clone());
-        let protocols = &config.listeners.security_protocols;
-        let has_tls = protocols.iter().any(|protocol| protocol.has_tls());
+        let mut kinds = config.listeners.kinds();
+        let has_tls = kinds.any(|kind| kind.security_protocol.has_tls());
         let shows_own = !api.tls.is_empty() && config.tls.is_none();
         let reached = Reached {
             api: names(&api.plain)?,

@@ -37,12 +37,25 @@ pub struct ServeSettings {
     /// Address that brokers bind [default: 127.0.0.1]
     #[arg(long, env = "BROKERAGE_BROKER_BIND", value_name = "ADDRESS")]
     pub broker_bind: Option<String>,
+    /// Host that Kafka clients of the public network are told [default: as broker_host]
+    #[arg(long, env = "BROKERAGE_BROKER_PUBLIC_HOST", value_name = "HOST")]
+    pub broker_public_host: Option<String>,
+    /// Address that listeners for the public network bind [default: as broker_bind]
+    #[arg(long, env = "BROKERAGE_BROKER_PUBLIC_BIND", value_name = "ADDRESS")]
+    pub broker_public_bind: Option<String>,
     /// How listeners are told apart: `port`, `loopback` (own 127.x addresses, Linux) or `server-name` (one TLS port) [default: port]
     #[arg(long, env = "BROKERAGE_BROKER_ADDRESSING", value_name = "KIND")]
     pub broker_addressing: Option<String>,
     /// Security protocols of new instances' listeners, separated by commas [default: PLAINTEXT]
     #[arg(long, env = "BROKERAGE_BROKER_SECURITY", value_name = "PROTOCOLS")]
     pub broker_security: Option<String>,
+    /// Security protocols of public listeners, where public access is bought [default: SASL_SSL]
+    #[arg(
+        long,
+        env = "BROKERAGE_BROKER_PUBLIC_SECURITY",
+        value_name = "PROTOCOLS"
+    )]
+    pub broker_public_security: Option<String>,
     /// TLS port that instances share which are told apart by server name [default: 9093 with `server-name`]
     #[arg(long, env = "BROKERAGE_BROKER_SHARED_PORT", value_name = "PORT")]
     pub broker_shared_port: Option<u16>,
@@ -125,8 +138,11 @@ impl ServeSettings {
             data,
             broker_host,
             broker_bind,
+            broker_public_host,
+            broker_public_bind,
             broker_addressing,
             broker_security,
+            broker_public_security,
             broker_shared_port,
             broker_tls_certificate,
             broker_tls_key,

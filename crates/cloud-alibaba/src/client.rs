@@ -185,9 +185,7 @@ fn seen(answer: &Value) -> Seen {
         Some(10 | 15) => SeenPhase::Released,
         _ => SeenPhase::Provisioning,
     };
-    let bootstrap = ["EndPoint", "SslEndPoint", "SaslEndPoint"]
-        .iter()
-        .find_map(|name| instance[name].as_str());
+    let bootstrap = instance["EndPoint"].as_str();
     Seen {
         phase,
         bootstrap: bootstrap.unwrap_or_default().to_owned(),

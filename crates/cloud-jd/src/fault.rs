@@ -66,6 +66,7 @@ fn domain_code(error: &Error) -> (u16, &'static str) {
             | Kind::Network
             | Kind::Subnet
             | Kind::Topic
+            | Kind::User
             | Kind::Group => NOT_FOUND,
         },
         Error::Exists { .. } | Error::TokenReused => ALREADY_EXISTS,
@@ -104,7 +105,8 @@ fn parameter(field: Field) -> &'static str {
         | Field::Bandwidth
         | Field::Topics
         | Field::Partitions
-        | Field::PublicBandwidth => "instanceClassSpec",
+        | Field::PublicBandwidth
+        | Field::ElasticBandwidth => "instanceClassSpec",
     }
 }
 

@@ -24,6 +24,7 @@ fn parameter(field: Field) -> &'static str {
         Field::Disk => "DiskSize",
         Field::DiskType => "DiskType",
         Field::PublicBandwidth => "PublicNetworkMonthly",
+        Field::ElasticBandwidth => "ElasticBandwidthSwitch",
         Field::Version => "KafkaVersion",
         Field::Retention => "MsgRetentionTime",
         Field::Payment => "InstanceChargeType",
@@ -72,9 +73,12 @@ fn domain_code(error: &Error) -> &'static str {
             Kind::Zone => "InvalidParameterValue.ZoneNotSupport",
             Kind::Region => "UnsupportedRegion",
             Kind::Instance => "InvalidParameterValue.InstanceNotExist",
-            Kind::Account | Kind::AccessKey | Kind::Order | Kind::Topic | Kind::Group => {
-                "ResourceNotFound"
-            }
+            Kind::Account
+            | Kind::AccessKey
+            | Kind::Order
+            | Kind::Topic
+            | Kind::User
+            | Kind::Group => "ResourceNotFound",
         },
         Error::Exists {
             kind: Kind::Topic, ..

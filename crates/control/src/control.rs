@@ -9,7 +9,7 @@ use brokerage_domain::access::Vocabulary;
 use brokerage_domain::catalog::Catalogs;
 use brokerage_domain::clock::{Clocks, Moment};
 use brokerage_domain::id::{Chance, InstanceId};
-use brokerage_domain::listener::Listeners;
+use brokerage_domain::listener::{Listeners, SecurityProtocol};
 use brokerage_domain::listing::Listing;
 use brokerage_domain::{Error, Result};
 use brokerage_engine::Engine;
@@ -35,6 +35,10 @@ pub struct Settings {
     pub sandbox: bool,
     /// Address that brokers bind.
     pub broker_bind: IpAddr,
+    /// Address that public listeners bind.
+    pub broker_public_bind: IpAddr,
+    /// The same as `broker_host` for clients of the public network.
+    pub broker_public_host: String,
     /// Host that brokers advertise to Kafka clients; with a shared port, the domain that server names end in.
     pub broker_host: String,
     /// First and last slot: ports of listeners, or numbers of loopback addresses.
@@ -58,10 +62,15 @@ impl Default for Settings {
         Self {
             sandbox: false,
             broker_bind: Ipv4Addr::LOCALHOST.into(),
+            broker_public_bind: Ipv4Addr::LOCALHOST.into(),
+            broker_public_host: "127.0.0.1".into(),
             broker_host: "127.0.0.1".into(),
             broker_ports: (20_000, 32_767),
             broker_shared_port: 0,
-            listeners: Listeners::default(),
+            listeners: Listeners {
+                public_security_protocols: vec![SecurityProtocol::SaslSsl],
+                ..Listeners::default()
+            },
             auto_create_topics: false,
             rate_limits: true,
             reconcile_parallel: 32,

@@ -30,6 +30,8 @@ pub(crate) enum About<'a> {
     Topics,
     /// A Kafka user.
     User,
+    /// ACLs.
+    Acl,
     /// A broker.
     Broker,
     /// A whole cluster.
@@ -42,6 +44,7 @@ impl About<'_> {
         match self {
             Self::Topic(_) | Self::Topics => "the topic",
             Self::User => "the user",
+            Self::Acl => "the ACL",
             Self::Broker => "the broker",
             Self::Cluster => "the cluster",
         }
@@ -76,7 +79,8 @@ fn kafka_refusal(code: ErrorCode, message: String, about: About<'_>) -> Error {
             | ErrorCode::InvalidRequest
             | ErrorCode::PolicyViolation,
             About::User,
-        ) => Error::invalid(about.what(), message),
+        )
+        | (ErrorCode::InvalidRequest, About::Acl) => Error::invalid(about.what(), message),
         (code, _) => Error::Kafka {
             code: code.code(),
             message,

@@ -6,6 +6,7 @@
 
 pub mod access_key;
 pub mod account;
+pub mod acl;
 pub mod background;
 pub mod broker;
 pub mod call;
@@ -26,6 +27,7 @@ pub mod rate;
 pub mod replay;
 pub mod request_log;
 pub mod sandbox;
+pub mod sasl_user;
 pub mod seal;
 pub mod tag;
 pub mod topic;

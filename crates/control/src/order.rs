@@ -10,6 +10,7 @@ use brokerage_domain::error::Kind;
 use brokerage_domain::id::{InstanceId, OrderId};
 use brokerage_domain::instance::{Instance, Phase, Want, instance_name_check, tags_check};
 use brokerage_domain::ledger::{Transfer, TransferKind, customer_account, revenue_account};
+use brokerage_domain::listener::SlotHolder;
 use brokerage_domain::listing::{Listing, OrderClass};
 use brokerage_domain::money::Money;
 use brokerage_domain::notes::Notes;
@@ -25,7 +26,7 @@ use brokerage_store::instance::{
 use brokerage_store::ledger::{Entered, transfer_hold, transfer_pay};
 use brokerage_store::list::Classes;
 use brokerage_store::order::{order_by_id, order_insert, order_page};
-use brokerage_store::slot::slot_take;
+use brokerage_store::slot::{slot_give_back, slot_take};
 use brokerage_store::timer::timer_set;
 use serde::{Deserialize, Serialize};
 
@@ -201,10 +202,7 @@ impl Control {
             name: new.name.clone(),
             order_id: request.order_id.clone(),
             order_line: line,
-            plan: Plan {
-                listeners: self.settings.listeners.clone(),
-                ..request.plan.clone()
-            },
+            plan: self.plan_with_listeners(&request.plan, &self.settings.listeners),
             charge: request.charge.clone(),
             placement: None,
             phase,
@@ -410,24 +408,37 @@ fn admit(tx: &mut dyn Tx, admission: &Admission) -> TxResult<OrderPlaced> {
     Ok(answer.clone())
 }
 
-/// The slots that a plan's brokers hold: those that the instance has, and new ones for what it lacks.
+/// The slots that a plan's brokers hold: those that the instance has for the same listeners, and new ones for what it
+/// lacks.
 pub(crate) fn slots_take(tx: &mut dyn Tx, instance: &Instance, plan: &Plan) -> TxResult<Vec<u16>> {
-    let wanted = plan
-        .brokers
-        .saturating_mul(plan.listeners.slots_per_broker());
-    let mut slots = instance.slots.clone();
-    slots.truncate(wanted as usize);
-    let held = u32::try_from(slots.len()).map_err(Error::internal)?;
-    if held < wanted {
-        slots.extend(slot_take(tx, &instance.id, wanted - held)?);
+    let holders_of = |plan: &Plan| plan.listeners.slot_holders(plan.brokers);
+    let held: BTreeMap<SlotHolder, u16> = holders_of(&instance.plan)
+        .into_iter()
+        .zip(instance.slots.iter().copied())
+        .collect();
+    let wanted = holders_of(plan);
+    let lacking = wanted.iter().filter(|holder| !held.contains_key(holder));
+    let lacking = u32::try_from(lacking.count()).map_err(Error::internal)?;
+    let mut fresh = slot_take(tx, &instance.id, lacking)?.into_iter();
+    let slot = |holder| held.get(&holder).copied().or_else(|| fresh.next());
+    let slots: Option<Vec<u16>> = wanted.into_iter().map(slot).collect();
+    let sold_out = Error::SoldOut {
+        what: "ports for brokers",
+    };
+    Ok(slots.ok_or(sold_out)?)
+}
+
+/// Frees the slots of `held` that are not among `kept`.
+pub(crate) fn slots_give_back(
+    tx: &mut dyn Tx,
+    instance: &InstanceId,
+    held: &[u16],
+    kept: &[u16],
+) -> TxResult<()> {
+    for slot in held.iter().filter(|slot| !kept.contains(slot)) {
+        slot_give_back(tx, instance, *slot)?;
     }
-    if slots.len() != wanted as usize {
-        return Err(Error::SoldOut {
-            what: "ports for brokers",
-        }
-        .into());
-    }
-    Ok(slots)
+    Ok(())
 }
 
 /// Some plans are sold to each account a few times only.

@@ -66,7 +66,10 @@ impl Control {
     }
 
     /// One for every mechanism.
-    async fn credentials(&self, password: &SecretString) -> Result<Vec<ScramCredential>> {
+    pub(crate) async fn credentials(
+        &self,
+        password: &SecretString,
+    ) -> Result<Vec<ScramCredential>> {
         let salted = ScramMechanism::ALL.map(|mechanism| {
             let mut salt = vec![0; SALT_BYTES];
             self.chance.fill(&mut salt);
@@ -83,7 +86,7 @@ impl Control {
         derived.map_err(Error::internal)
     }
 
-    async fn put_credentials(
+    pub(crate) async fn put_credentials(
         &self,
         id: &InstanceId,
         name: &str,
@@ -113,19 +116,28 @@ impl Control {
     pub async fn user_delete(&self, id: &InstanceId, name: &str) -> Result<()> {
         self.check_running(id).await?;
         let delete = async {
-            let mut kafka = self.kafka(id).await?;
-            let known = kafka.user_list().await?;
+            let known = self.kafka(id).await?.user_list().await?;
             let known = known.into_iter().filter(|user| user.name == name);
             for mechanism in known.flat_map(|user| user.mechanisms) {
-                match kafka.user_delete(name, mechanism).await {
-                    // Somebody else was faster.
-                    Err(error) if error.code() == Some(ErrorCode::ResourceNotFound) => {}
-                    other => other?,
-                }
+                self.mechanism_delete(id, name, mechanism).await?;
             }
             Ok::<_, Failure>(())
         };
         delete.await.map_err(user_error)
+    }
+
+    /// Takes the password of a user for one mechanism away; nothing happens where there is none.
+    pub(crate) async fn mechanism_delete(
+        &self,
+        id: &InstanceId,
+        name: &str,
+        mechanism: ScramMechanism,
+    ) -> std::result::Result<(), Failure> {
+        let mut kafka = self.kafka(id).await?;
+        match kafka.user_delete(name, mechanism).await {
+            Err(error) if error.code() == Some(ErrorCode::ResourceNotFound) => Ok(()),
+            other => Ok(other?),
+        }
     }
 
     /// The users of a running instance, sorted by name.

@@ -31,6 +31,8 @@ pub enum Kind {
     Region,
     /// A topic.
     Topic,
+    /// A Kafka user of an instance.
+    User,
     /// A consumer group.
     Group,
 }
@@ -48,6 +50,7 @@ impl Kind {
             Self::Zone => "zone",
             Self::Region => "region",
             Self::Topic => "topic",
+            Self::User => "user",
             Self::Group => "group",
         }
     }

@@ -99,6 +99,8 @@ pub enum Want {
     Stopped,
     /// Given up: no cluster, no data, money back.
     GivenUp,
+    /// Listed, without a cluster; its data is kept until a timer is due.
+    ReleasedKept,
     /// No cluster and no data, but listed.
     Released,
     /// No cluster, no data, not listed.
@@ -107,11 +109,12 @@ pub enum Want {
 
 impl Want {
     /// All wants, for tables.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Nothing,
         Self::Running,
         Self::Stopped,
         Self::GivenUp,
+        Self::ReleasedKept,
         Self::Released,
         Self::Gone,
     ];
@@ -123,6 +126,7 @@ impl Want {
             Self::Running => "running",
             Self::Stopped => "stopped",
             Self::GivenUp => "undone",
+            Self::ReleasedKept => "released_kept",
             Self::Released => "released",
             Self::Gone => "gone",
         }
@@ -249,7 +253,7 @@ pub struct Instance {
     /// What should be.
     pub want: Want,
     /// The slots that its brokers hold, by broker id from 0: numbers out of the host's range, each a TCP port or a
-    /// loopback address ([`Listeners::slots_per_broker`](crate::listener::Listeners::slots_per_broker)).
+    /// loopback address ([`Listeners::slot_holders`](crate::listener::Listeners::slot_holders)).
     pub slots: Vec<u16>,
     /// Cluster settings that its owner chose.
     pub settings: ClusterSettings,

@@ -112,13 +112,49 @@ impl FromStr for Addressing {
     }
 }
 
-/// The listeners that each broker of an instance has; decided when it is ordered.
+/// The listeners that each broker of an instance has; decided when it is ordered, and again when public access is bought
+/// or given up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listeners {
     /// How they are distinguished.
     pub addressing: Addressing,
     /// One listener for each, the one that is shown first in front.
     pub security_protocols: Vec<SecurityProtocol>,
+    /// Private ones that the owner switched on; they come after these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub switched_security_protocols: Vec<SecurityProtocol>,
+    /// The same for clients of the public network. Those that the operator offers; of an instance, none where public
+    /// access was not bought.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub public_security_protocols: Vec<SecurityProtocol>,
+}
+
+/// Which of its broker's listeners one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ListenerKind {
+    /// Whether clients come from the public network.
+    pub is_public: bool,
+    /// How it is secured.
+    pub security_protocol: SecurityProtocol,
+}
+
+impl fmt::Display for ListenerKind {
+    /// The listener's name, in Kafka's manner.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let network = if self.is_public { "PUBLIC_" } else { "" };
+        write!(f, "{network}{}", self.security_protocol)
+    }
+}
+
+/// What holds one slot: a listener with a port of its own, or all of a broker's listeners at one loopback address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SlotHolder {
+    /// The broker, counted from 0.
+    pub broker_id: u32,
+    /// Whether clients come from the public network.
+    pub is_public: bool,
+    /// Of the one listener; `None` where several share an address.
+    pub security_protocol: Option<SecurityProtocol>,
 }
 
 impl Default for Listeners {
@@ -126,12 +162,14 @@ impl Default for Listeners {
         Self {
             addressing: Addressing::Port,
             security_protocols: vec![SecurityProtocol::Plaintext],
+            switched_security_protocols: Vec::new(),
+            public_security_protocols: Vec::new(),
         }
     }
 }
 
 impl Listeners {
-    /// Puts them together.
+    /// Puts them together, without public ones.
     ///
     /// # Errors
     /// With the reason why they cannot be: none, one twice, or one that does not name its server on a shared port.
@@ -139,37 +177,111 @@ impl Listeners {
         addressing: Addressing,
         security_protocols: Vec<SecurityProtocol>,
     ) -> Result<Self, &'static str> {
-        let mut sorted = security_protocols.clone();
-        sorted.sort_unstable();
-        sorted.dedup();
-        if sorted.is_empty() {
-            return Err("a broker needs a listener");
-        }
-        if sorted.len() != security_protocols.len() {
-            return Err("a broker has one listener for each security protocol");
-        }
-        if addressing == Addressing::ServerName {
-            if sorted.iter().any(|protocol| !protocol.has_tls()) {
-                return Err("without TLS a client does not name its server: use SSL or SASL_SSL");
-            }
-            if sorted.len() > 1 {
-                return Err("one name of a shared port is one listener: use SSL or SASL_SSL");
-            }
-        }
+        check_protocols(addressing, &security_protocols)?;
         Ok(Self {
             addressing,
             security_protocols,
+            switched_security_protocols: Vec::new(),
+            public_security_protocols: Vec::new(),
         })
     }
 
-    /// The slots that each broker holds: ports, or the number of its loopback address.
-    pub fn slots_per_broker(&self) -> u32 {
-        match self.addressing {
-            Addressing::Port => u32::try_from(self.security_protocols.len()).unwrap_or(u32::MAX),
-            Addressing::Loopback => 1,
-            Addressing::ServerName => 0,
+    /// These, with public ones.
+    ///
+    /// # Errors
+    /// As [`Listeners::new`].
+    pub fn with_public(
+        self,
+        public_security_protocols: Vec<SecurityProtocol>,
+    ) -> Result<Self, &'static str> {
+        check_protocols(self.addressing, &public_security_protocols)?;
+        Ok(Self {
+            public_security_protocols,
+            ..self
+        })
+    }
+
+    /// These of an instance that has public access or not, where `offered` are the operator's.
+    #[must_use]
+    pub fn with_public_access(self, is_public: bool, offered: &Self) -> Self {
+        let public_security_protocols = match (is_public, self.public_security_protocols) {
+            (false, _) => Vec::new(),
+            (true, none) if none.is_empty() => offered.public_security_protocols.clone(),
+            (true, some) => some,
+        };
+        Self {
+            public_security_protocols,
+            ..self
         }
     }
+
+    /// The listeners of each broker, the one that is shown first in front and public ones last. What was switched on is
+    /// left out where the operator has it already, and without TLS where a name tells listeners apart.
+    pub fn kinds(&self) -> impl Iterator<Item = ListenerKind> {
+        let kind = |is_public| {
+            move |&security_protocol: &SecurityProtocol| ListenerKind {
+                is_public,
+                security_protocol,
+            }
+        };
+        let is_added = |protocol: &&SecurityProtocol| {
+            !self.security_protocols.contains(protocol)
+                && (self.addressing != Addressing::ServerName || protocol.has_tls())
+        };
+        let switched = self.switched_security_protocols.iter().filter(is_added);
+        let private = self.security_protocols.iter().chain(switched);
+        let public = self.public_security_protocols.iter();
+        private.map(kind(false)).chain(public.map(kind(true)))
+    }
+
+    /// The holder of a listener's slot; `None` where a name tells listeners apart.
+    pub fn slot_holder(&self, broker_id: u32, kind: ListenerKind) -> Option<SlotHolder> {
+        let security_protocol = match self.addressing {
+            Addressing::Port => Some(kind.security_protocol),
+            Addressing::Loopback => None,
+            Addressing::ServerName => return None,
+        };
+        Some(SlotHolder {
+            broker_id,
+            is_public: kind.is_public,
+            security_protocol,
+        })
+    }
+
+    /// What holds the slots of so many brokers, in the order of the slots.
+    pub fn slot_holders(&self, brokers: u32) -> Vec<SlotHolder> {
+        let of_broker = |broker_id| {
+            let holder = move |kind| self.slot_holder(broker_id, kind);
+            self.kinds().filter_map(holder)
+        };
+        let mut holders: Vec<SlotHolder> = (0..brokers).flat_map(of_broker).collect();
+        holders.dedup();
+        holders
+    }
+}
+
+fn check_protocols(
+    addressing: Addressing,
+    security_protocols: &[SecurityProtocol],
+) -> Result<(), &'static str> {
+    let mut sorted = security_protocols.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    if sorted.is_empty() {
+        return Err("a broker needs a listener");
+    }
+    if sorted.len() != security_protocols.len() {
+        return Err("a broker has one listener for each security protocol");
+    }
+    if addressing == Addressing::ServerName {
+        if sorted.iter().any(|protocol| !protocol.has_tls()) {
+            return Err("without TLS a client does not name its server: use SSL or SASL_SSL");
+        }
+        if sorted.len() > 1 {
+            return Err("one name of a shared port is one listener: use SSL or SASL_SSL");
+        }
+    }
+    Ok(())
 }
 
 /// The loopback address of a number.
@@ -193,10 +305,14 @@ mod tests {
 
     #[test]
     fn listeners_say_what_they_need_or_why_they_cannot_be() {
-        let check = |addressing, protocols: &[SecurityProtocol], expected: Result<u32, &str>| {
+        let check = |addressing, protocols: &[SecurityProtocol], expected: Result<usize, &str>| {
             let found = Listeners::new(addressing, protocols.to_vec());
             match (found, expected) {
-                (Ok(listeners), Ok(slots)) => assert_eq!(listeners.slots_per_broker(), slots),
+                (Ok(listeners), Ok(slots)) => {
+                    assert_eq!(listeners.slot_holders(1).len(), slots);
+                    let found = listeners.with_public(protocols.to_vec());
+                    assert_eq!(found.unwrap().slot_holders(3).len(), 3 * 2 * slots);
+                }
                 (Err(reason), Err(part)) => assert!(reason.contains(part), "{reason}"),
                 (found, expected) => panic!("{found:?}, not {expected:?}"),
             }
@@ -213,6 +329,27 @@ mod tests {
         check(Addressing::ServerName, &[Ssl, SaslSsl], Err("one name"));
         check(Addressing::Port, &[], Err("needs a listener"));
         check(Addressing::Port, &[Ssl, Ssl], Err("each security protocol"));
+    }
+
+    #[test]
+    fn public_listeners_come_with_public_access_and_go_with_it() {
+        let offered = Listeners::default().with_public(vec![SaslSsl]).unwrap();
+        let bought = Listeners::default().with_public_access(true, &offered);
+        assert_eq!(bought.public_security_protocols, [SaslSsl]);
+        let names: Vec<String> = bought.kinds().map(|kind| kind.to_string()).collect();
+        assert_eq!(names, ["PLAINTEXT", "PUBLIC_SASL_SSL"]);
+        // What an instance has stays as it was when it came.
+        let other = Listeners::default()
+            .with_public(vec![SaslPlaintext])
+            .unwrap();
+        let kept = bought.clone().with_public_access(true, &other);
+        assert_eq!(kept, bought);
+        let given_up = kept.with_public_access(false, &offered);
+        assert_eq!(given_up, Listeners::default());
+        // Rows of older versions have no word of public listeners.
+        let old = r#"{"addressing":"port","security_protocols":["PLAINTEXT"]}"#;
+        assert_eq!(serde_json::from_str::<Listeners>(old).unwrap(), given_up);
+        assert_eq!(serde_json::to_string(&given_up).unwrap(), old);
     }
 
     #[test]

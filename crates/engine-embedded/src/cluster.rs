@@ -5,13 +5,16 @@ use std::net::SocketAddr;
 
 use brokerage_broker::{
     Authorization, Bind, BrokerSpec, ClusterLimits, ClusterSpec as HostSpec, DiskMarks,
-    ListenerSpec, SaslSpec, SecurityProtocol, TopicDefaults,
+    ListenerSpec, PublicLimits, SaslSpec, SecurityProtocol, TRANSACTIONAL_ID_EXPIRATION_MS,
+    TopicDefaults,
 };
 use brokerage_domain::catalog::UsableLimits;
 use brokerage_domain::cluster_settings::{ClusterSettings, SettingName};
 use brokerage_domain::listener;
 use brokerage_engine::{ClusterSpec, EngineError, Listener};
 
+/// Bits in one byte of public bandwidth.
+const BITS_PER_BYTE: u64 = 8;
 /// Copies of a topic that does not say how many, when there are brokers for them: what managed clusters give.
 const REPLICATION_FACTOR_DEFAULT: usize = 3;
 /// The settings that are put in force: what this file reads of [`ClusterSpec::settings`]. A test proves each by what a
@@ -20,11 +23,14 @@ pub const SETTINGS: &[SettingName] = &[
     SettingName::AllowEveryoneIfNoAclFound,
     SettingName::AutoCreateTopics,
     SettingName::ReplicationFactor,
+    SettingName::RetentionBytes,
     SettingName::RetentionMs,
     SettingName::MessageBytesMax,
     SettingName::MinInsyncReplicas,
     SettingName::Partitions,
     SettingName::SuperUsers,
+    SettingName::TransactionalIdExpirationMs,
+    SettingName::UncleanLeaderElection,
 ];
 
 /// The broker library's description of a cluster.
@@ -42,6 +48,7 @@ pub(crate) fn host_spec(spec: &ClusterSpec) -> Result<HostSpec, EngineError> {
         if brokers.last().is_none_or(|broker| broker.id != id) {
             brokers.push(BrokerSpec {
                 id,
+                rack: spec.zone(id).map(str::to_owned),
                 listeners: Vec::new(),
             });
         }
@@ -55,6 +62,10 @@ pub(crate) fn host_spec(spec: &ClusterSpec) -> Result<HostSpec, EngineError> {
         limits: limits(&spec.limits),
         auto_create_topics: spec.settings.auto_create_topics.unwrap_or(false),
         defaults: defaults(spec, brokers.len()),
+        transactional_id_expiration_ms: spec
+            .settings
+            .transactional_id_expiration_ms
+            .unwrap_or(TRANSACTIONAL_ID_EXPIRATION_MS),
         authorization: authorization(&spec.settings),
         brokers,
     })
@@ -69,9 +80,10 @@ fn listener_spec(listener: &Listener) -> Result<ListenerSpec, EngineError> {
         bind,
         advertised_host: listener.advertised_host.clone(),
         advertised_port: listener.port,
-        name: listener.security_protocol.name().to_owned(),
+        name: listener.kind().to_string(),
         security: security(listener.security_protocol),
         sasl: SaslSpec::default(),
+        is_public: listener.is_public,
     })
 }
 
@@ -86,6 +98,7 @@ fn security(protocol: listener::SecurityProtocol) -> SecurityProtocol {
 
 fn limits(limits: &UsableLimits) -> ClusterLimits {
     let narrow = |wide: u64| u32::try_from(wide).unwrap_or(u32::MAX);
+    let public_bytes_per_second_max = Some(limits.public_bits_per_second_max / BITS_PER_BYTE);
     ClusterLimits {
         topics_max: narrow(limits.topics_max),
         partitions_max: narrow(limits.partitions_max),
@@ -95,6 +108,7 @@ fn limits(limits: &UsableLimits) -> ClusterLimits {
         message_bytes_max: narrow(limits.message_bytes_max),
         ingress_bytes_per_second_max: limits.ingress_bytes_per_second_max,
         egress_bytes_per_second_max: limits.egress_bytes_per_second_max,
+        elastic_bytes_per_second: limits.elastic_bytes_per_second,
         bandwidth_counts_replicas: limits.bandwidth_counts_replicas,
         disk_bytes_max: Some(limits.disk_bytes_max),
         disk_counts_replicas: limits.disk_counts_replicas,
@@ -102,6 +116,12 @@ fn limits(limits: &UsableLimits) -> ClusterLimits {
             expire_percent: limits.disk_marks.expire_percent,
             trim_percent: Some(limits.disk_marks.trim_percent),
             refuse_percent: limits.disk_marks.refuse_percent,
+        },
+        // Each direction alone, as vendors sell it.
+        public: PublicLimits {
+            connections_max: narrow(limits.public_connections_max),
+            ingress_bytes_per_second_max: public_bytes_per_second_max,
+            egress_bytes_per_second_max: public_bytes_per_second_max,
         },
     }
 }
@@ -113,13 +133,20 @@ fn defaults(spec: &ClusterSpec, brokers: usize) -> TopicDefaults {
     let message_bytes = settings
         .message_bytes_max
         .unwrap_or(spec.limits.message_bytes_default);
+    let unclean = settings.unclean_leader_election.unwrap_or(false);
     TopicDefaults {
         partitions: settings.partitions.unwrap_or(1),
         replication_factor: settings.replication_factor.unwrap_or(replication),
         retention_ms: settings.retention_ms.unwrap_or(bought),
+        retention_bytes: settings.retention_bytes.unwrap_or(-1),
         min_insync_replicas: settings.min_insync_replicas.unwrap_or(1),
-        configs: BTreeMap::from([("max.message.bytes".to_owned(), message_bytes.to_string())]),
-        ..TopicDefaults::default()
+        configs: BTreeMap::from([
+            ("max.message.bytes".to_owned(), message_bytes.to_string()),
+            (
+                "unclean.leader.election.enable".to_owned(),
+                unclean.to_string(),
+            ),
+        ]),
     }
 }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use brokerage_domain::catalog::UsableLimits;
 use brokerage_domain::cluster_settings::{ClusterSettings, SettingName};
 use brokerage_domain::id::InstanceId;
-use brokerage_domain::listener::SecurityProtocol;
+use brokerage_domain::listener::{ListenerKind, SecurityProtocol};
 use brokerage_kafka_admin::Stream;
 
 /// Something that runs real Kafka.
@@ -96,12 +96,23 @@ pub struct ClusterSpec {
     pub id: InstanceId,
     /// The Kafka version that was bought: its age decides which protocol versions are offered.
     pub kafka_version: String,
-    /// Those of each broker, by broker id from 0; every broker has the same security protocols.
+    /// Those of each broker, by broker id from 0; every broker has one of each kind.
     pub listeners: Vec<Listener>,
+    /// Zones that brokers stand in, by turns: the first broker in the first. Empty where nothing is known of them.
+    pub zones: Vec<String>,
     /// What was bought, as it is enforced.
     pub limits: UsableLimits,
     /// Cluster settings. Those that are not among [`Engine::settings`] have no effect.
     pub settings: ClusterSettings,
+}
+
+impl ClusterSpec {
+    /// The zone that a broker stands in: its rack (`broker.rack`).
+    pub fn zone(&self, broker_id: i32) -> Option<&str> {
+        let at = usize::try_from(broker_id).ok()?;
+        let at = at.checked_rem(self.zones.len())?;
+        Some(self.zones[at].as_str())
+    }
 }
 
 /// One address that a broker accepts Kafka clients on.
@@ -109,14 +120,27 @@ pub struct ClusterSpec {
 pub struct Listener {
     /// The broker, counted from 0.
     pub broker_id: i32,
-    /// How it is secured; names the listener.
+    /// How it is secured.
     pub security_protocol: SecurityProtocol,
+    /// Whether clients come from the public network: they are bound by the public limits of what was bought, besides
+    /// all others, and counted apart.
+    pub is_public: bool,
     /// Address to bind; `None`: the port that all clusters share, where TLS names `advertised_host`.
     pub bind: Option<IpAddr>,
     /// Host that brokers advertise to clients (`advertised.listeners`).
     pub advertised_host: String,
     /// TCP port, the same inside and outside.
     pub port: u16,
+}
+
+impl Listener {
+    /// Which of its broker's listeners it is.
+    pub fn kind(&self) -> ListenerKind {
+        ListenerKind {
+            is_public: self.is_public,
+            security_protocol: self.security_protocol,
+        }
+    }
 }
 
 /// What is seen of a cluster.

@@ -20,7 +20,7 @@ const ANY: i8 = 1;
 const MATCH: i8 = 2;
 
 macro_rules! codes {
-    ($(#[$doc:meta])* $name:ident { $($(#[$item_doc:meta])* $item:ident = $code:literal,)+ }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$item_doc:meta])* $item:ident = $code:literal $word:literal,)+ }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name { $($(#[$item_doc])* $item = $code,)+ }
@@ -31,14 +31,36 @@ macro_rules! codes {
                 self as i8
             }
 
-            fn read(key: i16, code: i8) -> Result<Self, AdminError> {
+            /// The value of a number in Kafka's protocol.
+            pub fn from_code(code: i8) -> Option<Self> {
                 match code {
-                    $($code => Ok(Self::$item),)+
-                    _ => Err(AdminError::Malformed {
-                        key,
-                        reason: format!(concat!("{} is no ", stringify!($name), " of an ACL"), code),
-                    }),
+                    $($code => Some(Self::$item),)+
+                    _ => None,
                 }
+            }
+
+            /// Kafka's name of it, in capitals.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$item => $word,)+
+                }
+            }
+
+            /// The value of a name, whichever letters are capitals (as Kafka's tools read it), with underscores or
+            /// without.
+            pub fn from_name(name: &str) -> Option<Self> {
+                let letters = |name: &str| name.replace('_', "").to_ascii_uppercase();
+                let named = letters(name);
+                [$((Self::$item, $word),)+]
+                    .into_iter()
+                    .find_map(|(item, word)| (letters(word) == named).then_some(item))
+            }
+
+            fn read(key: i16, code: i8) -> Result<Self, AdminError> {
+                Self::from_code(code).ok_or_else(|| AdminError::Malformed {
+                    key,
+                    reason: format!(concat!("{} is no ", stringify!($name), " of an ACL"), code),
+                })
             }
         }
     };
@@ -48,17 +70,17 @@ codes! {
     /// What an ACL protects.
     ResourceType {
         /// A topic.
-        Topic = 2,
+        Topic = 2 "TOPIC",
         /// A consumer group.
-        Group = 3,
+        Group = 3 "GROUP",
         /// The cluster; its name is always `kafka-cluster`.
-        Cluster = 4,
+        Cluster = 4 "CLUSTER",
         /// A transactional id.
-        TransactionalId = 5,
+        TransactionalId = 5 "TRANSACTIONAL_ID",
         /// A delegation token.
-        DelegationToken = 6,
+        DelegationToken = 6 "DELEGATION_TOKEN",
         /// A user, for delegation tokens.
-        User = 7,
+        User = 7 "USER",
     }
 }
 
@@ -66,9 +88,9 @@ codes! {
     /// How the name in an ACL is compared with the name of a resource.
     PatternType {
         /// Equal, or `*` for every resource.
-        Literal = 3,
+        Literal = 3 "LITERAL",
         /// The resource's name starts with it (KIP-290).
-        Prefixed = 4,
+        Prefixed = 4 "PREFIXED",
     }
 }
 
@@ -76,33 +98,33 @@ codes! {
     /// What is done to a resource.
     AclOperation {
         /// Every operation.
-        All = 2,
+        All = 2 "ALL",
         /// Consume, join a group, commit offsets.
-        Read = 3,
+        Read = 3 "READ",
         /// Produce, use a transactional id.
-        Write = 4,
+        Write = 4 "WRITE",
         /// Create topics.
-        Create = 5,
+        Create = 5 "CREATE",
         /// Delete topics, records, groups.
-        Delete = 6,
+        Delete = 6 "DELETE",
         /// Add partitions; on the cluster: change ACLs and users.
-        Alter = 7,
+        Alter = 7 "ALTER",
         /// See that it exists.
-        Describe = 8,
+        Describe = 8 "DESCRIBE",
         /// What brokers ask of each other.
-        ClusterAction = 9,
+        ClusterAction = 9 "CLUSTER_ACTION",
         /// Read settings.
-        DescribeConfigs = 10,
+        DescribeConfigs = 10 "DESCRIBE_CONFIGS",
         /// Change settings.
-        AlterConfigs = 11,
+        AlterConfigs = 11 "ALTER_CONFIGS",
         /// Produce without duplicates.
-        IdempotentWrite = 12,
+        IdempotentWrite = 12 "IDEMPOTENT_WRITE",
         /// Make delegation tokens.
-        CreateTokens = 13,
+        CreateTokens = 13 "CREATE_TOKENS",
         /// See delegation tokens.
-        DescribeTokens = 14,
+        DescribeTokens = 14 "DESCRIBE_TOKENS",
         /// Prepare transactions for a foreign coordinator (KIP-939).
-        TwoPhaseCommit = 15,
+        TwoPhaseCommit = 15 "TWO_PHASE_COMMIT",
     }
 }
 
@@ -110,9 +132,9 @@ codes! {
     /// Whether an ACL permits or forbids.
     AclPermission {
         /// Forbids; beats every permission.
-        Deny = 2,
+        Deny = 2 "DENY",
         /// Permits.
-        Allow = 3,
+        Allow = 3 "ALLOW",
     }
 }
 

@@ -54,6 +54,21 @@ impl ScramMechanism {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::Sha256, Self::Sha512];
 
+    /// Its name in SASL (`ScramMechanism.mechanismName`).
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sha256 => "SCRAM-SHA-256",
+            Self::Sha512 => "SCRAM-SHA-512",
+        }
+    }
+
+    /// The mechanism of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|mechanism| mechanism.name() == name)
+    }
+
     fn number(self) -> i8 {
         match self {
             Self::Sha256 => 1,
@@ -88,6 +103,11 @@ impl std::fmt::Debug for ScramCredential {
 }
 
 impl ScramCredential {
+    /// What it is for.
+    pub fn mechanism(&self) -> ScramMechanism {
+        self.mechanism
+    }
+
     /// Salts a password (`Hi` of RFC 5802). Takes milliseconds on purpose: not for an asynchronous thread. The salt is
     /// drawn by the caller, anew for each credential.
     pub fn derive(mechanism: ScramMechanism, password: &SecretString, salt: Vec<u8>) -> Self {

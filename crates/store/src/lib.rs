@@ -44,6 +44,7 @@ pub mod list;
 pub mod network;
 pub mod nonce;
 pub mod order;
+pub mod sasl_user;
 pub mod slot;
 pub mod statements;
 mod table;

@@ -36,6 +36,8 @@ pub struct ClusterObservation {
     pub disk_used_bytes: u64,
     /// Connections open now.
     pub connections: u32,
+    /// Of these, those that came through public listeners.
+    pub public_connections: u32,
     /// Brokers that were fenced by [`Host::stop_broker`](crate::Host::stop_broker).
     pub stopped_brokers: Vec<i32>,
     /// Topics.

@@ -51,6 +51,7 @@ pub(crate) struct Listener {
     local_address: SocketAddr,
     security: SecurityProtocol,
     sasl: SaslSpec,
+    is_public: bool,
     names: Names,
     /// `None` where a host has no TLS.
     tls: Option<Arc<Tls>>,
@@ -158,6 +159,7 @@ impl BoundListener {
             local_address,
             security: spec.security,
             sasl: spec.sasl.clone(),
+            is_public: spec.is_public,
             names: match spec.security.has_tls() {
                 true => tls::names(&spec.advertised_host, address),
                 false => Names::default(),
@@ -190,6 +192,7 @@ impl BoundListener {
         let is_unchanged = is_named
             && listener.security == spec.security
             && listener.sasl == spec.sasl
+            && listener.is_public == spec.is_public
             && listener.names == next.listener.names;
         Some(if is_unchanged { self.clone() } else { next })
     }
@@ -282,23 +285,23 @@ pub(crate) fn admit<F>(
 ) where
     F: Future<Output = Result<Stream, TlsError>> + Send,
 {
-    if !cluster.take_connection() {
+    let is_public = listener.is_public;
+    if !cluster.take_connection(is_public) {
         return;
     }
     let tasks = cluster.tasks().clone();
     tasks.spawn(async move {
-        let slot = ConnectionSlot(cluster);
-        let counters = slot.0.counters();
+        let slot = ConnectionSlot { cluster, is_public };
+        let counters = slot.cluster.counters();
         let connection = async {
-            let opened = open(slot.0.clone(), listener.clone()).await;
+            let opened = open(slot.cluster.clone(), listener.clone()).await;
             let mut stream =
                 opened.inspect_err(|_| counters::add(&counters.handshakes_failed, 1))?;
-            let context = Context::new(
-                slot.0.clone(),
-                listener.broker_id,
-                listener.name.clone(),
-                peer,
-            );
+            let (cluster, name) = (slot.cluster.clone(), listener.name.clone());
+            let context = Context {
+                is_public,
+                ..Context::new(cluster, listener.broker_id, name, peer)
+            };
             let sasl = listener.security.has_sasl().then_some(&listener.sasl);
             let served = serve(context, sasl, &mut stream).await;
             if let Err(ConnectionError::FrameSize(_)) = served {
@@ -315,11 +318,14 @@ pub(crate) fn admit<F>(
 }
 
 /// A counted connection: the count goes down when this is dropped.
-struct ConnectionSlot(Arc<Cluster>);
+struct ConnectionSlot {
+    cluster: Arc<Cluster>,
+    is_public: bool,
+}
 
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        self.0.give_connection_back();
+        self.cluster.give_connection_back(self.is_public);
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Context;
+use crate::counters;
 use crate::quota::client::{Client, Direction};
 
 /// Bytes of records in one answer, whatever the client asks (Kafka's `fetch.max.bytes`).
@@ -47,10 +48,24 @@ impl Context {
         }
         let cluster = &self.cluster;
         let now = Instant::now();
-        let bucket = match direction {
-            Direction::Produce => cluster.ingress(),
-            Direction::Fetch => cluster.egress(),
+        let counters = cluster.counters();
+        let public = cluster.public_access();
+        let (bandwidth, elastic_bytes, public_bucket) = match direction {
+            Direction::Produce => (
+                cluster.ingress(),
+                &counters.elastic_bytes_in,
+                &public.ingress,
+            ),
+            Direction::Fetch => (
+                cluster.egress(),
+                &counters.elastic_bytes_out,
+                &public.egress,
+            ),
         };
+        let charged = bandwidth.charge(traffic.charged, now);
+        if charged.elastic_bytes > 0 {
+            counters::add(elastic_bytes, charged.elastic_bytes);
+        }
         let own = cluster.client_quotas().charge(
             cluster.metadata_log(),
             direction,
@@ -58,7 +73,10 @@ impl Context {
             traffic.bytes,
             now,
         );
-        let throttle = bucket.charge(traffic.charged, now).max(own);
+        let mut throttle = charged.wait.max(own);
+        if self.is_public {
+            throttle = throttle.max(public_bucket.charge(traffic.bytes, now));
+        }
         // Whole milliseconds, as in the answer.
         let throttle = Duration::from_millis(throttle.as_millis() as u64);
         self.note_throttle(throttle);
@@ -78,6 +96,13 @@ impl Context {
             Direction::Fetch,
             self.client(),
         );
-        asked.min(cluster.egress().portion_bytes()).min(own)
+        let public = match self.is_public {
+            true => cluster.public_access().egress.portion_bytes(),
+            false => usize::MAX,
+        };
+        asked
+            .min(cluster.egress().portion_bytes())
+            .min(public)
+            .min(own)
     }
 }

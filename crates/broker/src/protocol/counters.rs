@@ -65,6 +65,9 @@ impl Context {
             return;
         };
         counters::add(&all.bytes_in, bytes);
+        if self.is_public {
+            counters::add(&all.public_bytes_in, bytes);
+        }
         counters::add(&of_topic.bytes_in, bytes);
         if let Some(user) = self.user_counters() {
             counters::add(&user.bytes_in, bytes);
@@ -76,6 +79,9 @@ impl Context {
             return;
         };
         counters::add(&all.bytes_out, bytes);
+        if self.is_public {
+            counters::add(&all.public_bytes_out, bytes);
+        }
         counters::add(&of_topic.bytes_out, bytes);
         if let Some(user) = self.user_counters() {
             counters::add(&user.bytes_out, bytes);

@@ -5,10 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::cluster::{fetch, name, produce, produce_request};
-use crate::support::{Administration, Client, FixedClock, NOW_MS, batch, host_at, spec, topic};
-use brokerage_broker::{ClusterLimits, ClusterSpec, DiskMarks, Durability, Host, HostOptions};
+use crate::support::{
+    Administration, Client, FixedClock, NOW_MS, PUBLIC, batch, host_at, public_spec, spec, topic,
+};
+use brokerage_broker::{
+    ClusterLimits, ClusterSpec, DiskMarks, Durability, Host, HostOptions, PublicLimits,
+};
 use brokerage_kafka_admin::NewTopic;
 use kafka_protocol::messages::*;
+use tokio::net::TcpStream;
 
 const NONE: i16 = 0;
 const KAFKA_STORAGE_ERROR: i16 = 56;
@@ -245,4 +250,90 @@ async fn writes_are_refused_at_the_last_mark() {
     }
     assert_eq!(host.observe("c").unwrap().counters.disk_refused, 1);
     assert_eq!(earliest(&mut client, "t").await, 0, "nothing was removed");
+}
+
+/// A connection to the public listener of the one broker.
+async fn public_client(host: &Host) -> Client {
+    let seen = host.observe("c").unwrap();
+    let mut listeners = seen.listeners.into_iter();
+    let public = listeners.find(|listener| listener.name == PUBLIC).unwrap();
+    let stream = TcpStream::connect(public.local_address).await.unwrap();
+    Client::over(stream)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn public_listeners_have_limits_and_counters_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = host_at(dir.path(), Durability::Process);
+    let spec = ClusterSpec {
+        limits: ClusterLimits {
+            ingress_bytes_per_second_max: Some(MIB),
+            egress_bytes_per_second_max: Some(MIB),
+            public: PublicLimits {
+                connections_max: 1,
+                ingress_bytes_per_second_max: Some(100_000),
+                egress_bytes_per_second_max: Some(50_000),
+            },
+            ..ClusterLimits::default()
+        },
+        ..public_spec("c", 1)
+    };
+    host.ensure_cluster(spec.clone()).await.unwrap();
+    host.create_topic("c", topic("t", 1)).await.unwrap();
+    let records = batch(&[&"x".repeat(75_000)]);
+    let bytes = records.len() as u64;
+    let mut private = Client::connect(&host, "c", 0).await;
+    let request = produce_request("t", 0, records.clone());
+    let told_ms = private.call(request.clone(), 9).await.throttle_time_ms;
+    assert_eq!(told_ms, 0, "private traffic is not bound by it");
+    let mut public = public_client(&host).await;
+    let told_ms = public.call(request, 9).await.throttle_time_ms;
+    let near = |told_ms: i32, bytes_per_ms: u64| {
+        // A quarter of a second is free.
+        let expected_ms = (bytes / bytes_per_ms - 250) as i32;
+        assert!(
+            (expected_ms - 20..=expected_ms).contains(&told_ms),
+            "{told_ms} of {expected_ms}"
+        );
+    };
+    near(told_ms, 100);
+    let fetched = fetch(&mut public, "t", 0, 0, 0).await;
+    near(fetched.throttle_time_ms, 50);
+    let fetched = fetch(&mut private, "t", 0, 0, 0).await;
+    assert_eq!(fetched.throttle_time_ms, 0);
+
+    let mut second = public_client(&host).await;
+    assert!(second.receive_raw().await.is_none(), "one was bought");
+    let seen = host.observe("c").unwrap();
+    assert_eq!((seen.connections, seen.public_connections), (2, 1));
+    let counted = seen.counters;
+    assert_eq!(
+        (counted.bytes_in, counted.public_bytes_in),
+        (2 * bytes, bytes)
+    );
+    assert_eq!(counted.public_bytes_out, bytes);
+    assert_eq!(
+        (
+            counted.public_connections_accepted,
+            counted.public_connections_refused,
+            counted.connections_accepted,
+            counted.connections_refused,
+        ),
+        (1, 1, 2, 1)
+    );
+
+    // Without public access its listener is gone with its connections, and nothing else is.
+    let without = ClusterSpec {
+        brokers: crate::support::spec("c", 1).brokers,
+        ..spec.clone()
+    };
+    host.ensure_cluster(without).await.unwrap();
+    assert!(public.receive_raw().await.is_none());
+    assert_eq!(earliest(&mut private, "t").await, 0);
+    until("the connection is given back", || {
+        host.observe("c").unwrap().public_connections == 0
+    })
+    .await;
+    host.ensure_cluster(spec).await.unwrap();
+    assert_eq!(earliest(&mut public_client(&host).await, "t").await, 0);
 }

@@ -123,10 +123,10 @@ async fn value(control: &Control, instance: &Instance, account: &str) -> Value {
         "price": quote.as_ref().map(|quote| quote.instance_total.to_decimal(DECIMALS)),
         "currency": quote.as_ref().map(|quote| quote.currency.code()),
         "price_for": quote.as_ref().map(|quote| for_what(quote.term)),
-        "bootstrap": listeners.first().map_or("", |(_, addresses)| addresses),
+        "bootstrap": listeners.first().map_or("", |first| &first.addresses),
         "listeners": listeners
             .iter()
-            .map(|(protocol, addresses)| (protocol.name(), addresses))
+            .map(|one| (one.kind.to_string(), &one.addresses))
             .collect::<BTreeMap<_, _>>(),
         "failure": instance.failure,
     })

@@ -25,8 +25,8 @@ pub async fn put(
     if let Some(password) = password.filter(|_| is_drawn) {
         shown["password"] = json!(password.expose_secret());
     }
-    let protocols = &instance.plan.listeners.security_protocols;
-    if !protocols.iter().any(|protocol| protocol.has_sasl()) {
+    let mut kinds = instance.plan.listeners.kinds();
+    if !kinds.any(|kind| kind.security_protocol.has_sasl()) {
         shown["warning"] = json!(
             "no listener of this instance asks for a password: it was ordered while serve had no SASL in \
              --broker-security"

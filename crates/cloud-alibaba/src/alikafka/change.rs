@@ -152,13 +152,13 @@ impl Change {
             partitions: self.partition_num.or(old.partitions),
             disk_gb: self.disk_size.or(old.disk_gb),
             public_mbit: self.eip_max.or(old.public_mbit),
-            deploy_public: self.eip_model.unwrap_or(false) || old.deploy_public,
+            deploy_public: self.eip_model.unwrap_or(old.deploy_public),
             ..old
         }
     }
 }
 
-/// "Upgrade" and "downgrade" are meant of every figure; a standard edition becomes a professional one and never the
+/// "Upgrade" and "downgrade" are meant of every figure but public access, which either gives up; a standard edition becomes a professional one and never the
 /// other way round.
 fn check_direction(before: &Plan, after: &Plan, direction: Direction) -> Result<(), CallError> {
     if before.edition != STANDARD && after.edition == STANDARD {
@@ -167,7 +167,13 @@ fn check_direction(before: &Plan, after: &Plan, direction: Direction) -> Result<
             "a professional edition does not become a standard one",
         ));
     }
-    if before == after {
+    let of_before = &before.listeners;
+    let is_same = *before
+        == Plan {
+            listeners: of_before.clone(),
+            ..after.clone()
+        };
+    if is_same {
         return Err(field("InstanceId", "nothing of it would change"));
     }
     let figures = |plan: &Plan| {
@@ -185,8 +191,9 @@ fn check_direction(before: &Plan, after: &Plan, direction: Direction) -> Result<
         ]
     };
     for ((name, old), (_, new)) in figures(before).into_iter().zip(figures(after)) {
+        let is_given_up = !after.bought.deploy_public && name.starts_with("Eip");
         match direction {
-            Direction::Up if new < old => {
+            Direction::Up if new < old && !is_given_up => {
                 return Err(field(name, "an upgrade does not make it less"));
             }
             Direction::Down if new > old => {

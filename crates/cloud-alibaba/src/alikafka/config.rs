@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use brokerage_domain::catalog::{Catalog, Plan};
 use brokerage_domain::cluster_settings::{ClusterSettings, SettingName};
 use brokerage_domain::instance::Instance;
+use brokerage_domain::listener::SecurityProtocol;
 use brokerage_wire::fault::CallError;
 use serde_json::{Map, Value};
 
@@ -19,9 +20,9 @@ const ACL: &str = "enable.acl";
 const RETENTION_HOURS: &str = "kafka.log.retention.hours";
 /// Largest message, bytes.
 const MESSAGE_BYTES: &str = "kafka.message.max.bytes";
-/// Members that are checked and shown again and have no effect: how brokers listen is the operator's choice, and access
-/// lists apply as soon as a client makes one.
-pub const SHOWN_ONLY: [&str; 2] = [ACL, VPC_SASL];
+/// What brokers listen with in the VPC besides, where [`VPC_SASL`] is on.
+const SASL_PROTOCOLS: [SecurityProtocol; 2] =
+    [SecurityProtocol::SaslPlaintext, SecurityProtocol::SaslSsl];
 /// The parameters that choose a setting of the cluster, as `Operation.Param`.
 pub const SETTINGS: [(&str, SettingName); 4] = [
     (
@@ -141,6 +142,15 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// What brokers listen with in the VPC besides from now on; `None`: as before.
+    pub fn listeners(&self) -> Option<Vec<SecurityProtocol>> {
+        let protocols = |value: &String| match value.as_str() {
+            "true" => SASL_PROTOCOLS.to_vec(),
+            _ => Vec::new(),
+        };
+        self.shown.get(VPC_SASL).map(protocols)
     }
 
     /// What `instance` was given, with `self` over it.

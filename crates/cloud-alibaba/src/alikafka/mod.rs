@@ -1,5 +1,6 @@
 //! Alibaba Cloud's ApsaraMQ for Kafka (AliKafka), API version 2019-09-16.
 
+pub mod acl_words;
 pub mod change;
 pub mod config;
 pub mod convert;
@@ -8,6 +9,7 @@ pub mod ids;
 pub mod notes;
 mod ops;
 pub mod purchase;
+pub mod sasl_words;
 pub mod tag_resource;
 pub mod topic_config;
 pub mod topic_words;

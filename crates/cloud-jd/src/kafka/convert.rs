@@ -166,13 +166,13 @@ impl InstanceView {
             Some(_) => control.instance_listeners(instance),
             None => Vec::new(),
         };
-        let first = instance.plan.listeners.security_protocols.first();
+        let first = instance.plan.listeners.kinds().next();
         let address = |host: &str, port: u16| format!("{host}:{port}");
         self.extension = Some(Extension {
             internal_endpoint: InternalEndpoint {
                 broker_endpoint: listeners
                     .iter()
-                    .filter(|listener| Some(&listener.security_protocol) == first)
+                    .filter(|listener| Some(listener.kind()) == first)
                     .map(|listener| address(&listener.advertised_host, listener.port))
                     .collect(),
                 zk_endpoint: Vec::new(),

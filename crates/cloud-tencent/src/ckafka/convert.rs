@@ -7,6 +7,7 @@ use brokerage_domain::catalog::Site;
 use brokerage_domain::clock::Moment;
 use brokerage_domain::cluster_settings::SettingName;
 use brokerage_domain::instance::{Instance, Phase};
+use brokerage_domain::listener::ListenerKind;
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::notes::InstanceNotes;
@@ -155,13 +156,18 @@ pub fn expire_time(instance: &Instance) -> i64 {
     instance.expires_at.map_or(0, |at| at.seconds())
 }
 
-/// The addresses that clients connect to, the first broker's first.
+/// The addresses that clients of the VPC connect to, the first broker's first.
 pub fn vips(control: &Control, instance: &Instance) -> Vec<VipEntity> {
-    let first = instance.plan.listeners.security_protocols.first();
+    let first = instance.plan.listeners.kinds().next();
+    first.map_or_else(Vec::new, |first| vips_of(control, instance, first))
+}
+
+/// The addresses of one kind of listener, the first broker's first.
+pub fn vips_of(control: &Control, instance: &Instance, kind: ListenerKind) -> Vec<VipEntity> {
     control
         .instance_listeners(instance)
         .into_iter()
-        .filter(|listener| Some(&listener.security_protocol) == first)
+        .filter(|listener| listener.kind() == kind)
         .map(|listener| VipEntity {
             vip: listener.advertised_host,
             vport: listener.port.to_string(),
@@ -266,6 +272,11 @@ pub fn figures(instance: &Instance) -> Figures {
         topics_max: bought.topics.unwrap_or_default(),
         partitions_max: bought.partitions.unwrap_or_default(),
     }
+}
+
+/// Bandwidth in the unit of answers, Mbit/s.
+pub fn mbit(bytes_per_second: u64) -> i64 {
+    count(bytes_per_second >> 20) * MBIT_PER_MB
 }
 
 /// A count in an answer.

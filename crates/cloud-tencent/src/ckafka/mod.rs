@@ -1,5 +1,6 @@
 //! Tencent Cloud CKafka, API version 2019-08-19.
 
+pub mod acl_words;
 pub mod answer;
 pub mod change;
 pub mod check;

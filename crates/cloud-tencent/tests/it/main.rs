@@ -4,12 +4,15 @@
 
 mod calls;
 mod conformance;
+mod effect;
 mod instance;
 mod network;
 mod price;
 mod purchase;
 mod region;
+mod route;
 mod tag;
 mod terraform;
 mod topic;
 mod transport;
+mod user;

@@ -2,7 +2,7 @@
 
 use brokerage_domain::Error;
 use brokerage_domain::clock::Moment;
-use brokerage_domain::id::{InstanceId, OrderId};
+use brokerage_domain::id::OrderId;
 use brokerage_domain::instance::{Instance, Phase, Want};
 use brokerage_domain::ledger::{Transfer, TransferKind};
 use brokerage_domain::order::{
@@ -12,11 +12,13 @@ use brokerage_store::Tx;
 use brokerage_store::instance::Attention;
 use brokerage_store::ledger::{transfer_by_id, transfer_end_hold, transfer_receive};
 use brokerage_store::order::{order_by_id, order_line_move};
-use brokerage_store::slot::{slot_free, slot_give_back};
+use brokerage_store::sasl_user::sasl_user_delete_all;
+use brokerage_store::slot::slot_free;
 use brokerage_store::topic::topic_record_delete_all;
 
 use crate::control::TxResult;
 use crate::failpoints::crash_point;
+use crate::order::slots_give_back;
 
 fn order_read(tx: &mut dyn Tx, id: &OrderId) -> TxResult<Order> {
     let missing = || Error::internal(format!("the order {id} is missing"));
@@ -44,7 +46,7 @@ pub(super) fn record_running(
     if let Some(resize) = instance.resize.take() {
         let order = order_read(tx, &resize.order_id)?;
         deliver_line(tx, &order, resize.order_line, now)?;
-        give_back_slots(tx, &instance.id, &instance.slots, &resize.slots)?;
+        slots_give_back(tx, &instance.id, &instance.slots, &resize.slots)?;
         instance.plan = resize.plan;
         instance.slots = resize.slots;
     }
@@ -74,7 +76,11 @@ pub(super) fn record_end(
     undo_line(tx, &order, instance.order_line, line_state, now)?;
     undo_resize(tx, instance, line_state, now)?;
     slot_free(tx, &instance.id)?;
-    topic_record_delete_all(tx, &instance.id)?;
+    // They belong to the data.
+    if instance.want != Want::ReleasedKept {
+        topic_record_delete_all(tx, &instance.id)?;
+        sasl_user_delete_all(tx, &instance.id)?;
+    }
     instance.slots.clear();
     instance.phase = phase;
     crash_point("record_end_in_transaction");
@@ -93,20 +99,7 @@ pub(super) fn undo_resize(
     };
     let order = order_read(tx, &resize.order_id)?;
     undo_line(tx, &order, resize.order_line, line_state, now)?;
-    give_back_slots(tx, &instance.id, &resize.slots, &instance.slots)
-}
-
-/// Frees the slots of `held` that are not among `kept`.
-fn give_back_slots(
-    tx: &mut dyn Tx,
-    instance: &InstanceId,
-    held: &[u16],
-    kept: &[u16],
-) -> TxResult<()> {
-    for slot in held.iter().filter(|slot| !kept.contains(slot)) {
-        slot_give_back(tx, instance, *slot)?;
-    }
-    Ok(())
+    slots_give_back(tx, &instance.id, &resize.slots, &instance.slots)
 }
 
 /// A line is delivered: a hold of its money is posted. `false` when the line was ended before.

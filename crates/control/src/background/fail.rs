@@ -33,6 +33,10 @@ impl Control {
         let reason = tell_failure(&instance.id, &error);
         let (now, real_now) = (self.now(), self.real_now());
         let revision = instance.revision;
+        let is_new = match &error {
+            EngineError::AddressTaken { address } => self.is_unopened(&instance.id, *address).await,
+            _ => false,
+        };
         self.instance_record("step_failed", &instance.id, move |tx, current| {
             // What failed is not what is wanted any more; whoever changed it asked for another look.
             if current.revision != revision {
@@ -41,7 +45,7 @@ impl Control {
             current.attempts = current.attempts.saturating_add(1);
             current.failure = Some(reason.clone());
             if let EngineError::AddressTaken { address } = error
-                && let Some(slot) = slot_to_replace(current, address)
+                && let Some(slot) = slot_to_replace(current, address, is_new)
             {
                 if !replace_slot(tx, current, slot)? {
                     give_up(tx, current, now)?;
@@ -63,6 +67,16 @@ impl Control {
         })
         .await
         .map(|_| ())
+    }
+
+    /// Whether the cluster runs without this address: then it is one of a listener that its owner has just asked for.
+    async fn is_unopened(&self, id: &InstanceId, address: SocketAddr) -> bool {
+        let seen = self.engine.observe_cluster(id).await;
+        let spec = seen.ok().flatten().and_then(|seen| seen.spec);
+        spec.is_some_and(|spec| {
+            let mut listeners = spec.listeners.iter();
+            !listeners.any(|one| one.bind == Some(address.ip()) && one.port == address.port())
+        })
     }
 
     /// Lets those wait whose rows cannot be read, so that they take nobody's turn.
@@ -137,8 +151,9 @@ fn after_back_off(now: Moment, attempts: u32) -> Moment {
     Moment::from_micros(now.micros() + wait_ms * 1_000)
 }
 
-/// The slot behind an address, if no client knows it yet: of an instance that never ran, or of a resize under way.
-fn slot_to_replace(instance: &Instance, address: SocketAddr) -> Option<u16> {
+/// The slot behind an address, if no client knows it yet: of an instance that never ran, of a resize under way, or of a
+/// listener that is new.
+fn slot_to_replace(instance: &Instance, address: SocketAddr, is_new: bool) -> Option<u16> {
     let slot = match (instance.plan_intended().listeners.addressing, address.ip()) {
         (Addressing::Port, _) => address.port(),
         // One program that listens at a usual port everywhere takes it at all addresses: trying has an end.
@@ -149,7 +164,7 @@ fn slot_to_replace(instance: &Instance, address: SocketAddr) -> Option<u16> {
     };
     let is_undelivered = match &instance.resize {
         Some(resize) => resize.slots.contains(&slot) && !instance.slots.contains(&slot),
-        None => instance.running_since.is_none() && instance.slots.contains(&slot),
+        None => (instance.running_since.is_none() || is_new) && instance.slots.contains(&slot),
     };
     is_undelivered.then_some(slot)
 }

@@ -6,6 +6,7 @@ use brokerage_domain::Result;
 use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::{Instance, instance_name_check, tags_check};
+use brokerage_domain::listener::SecurityProtocol;
 use brokerage_domain::notes::Notes;
 use brokerage_store::instance::Attention;
 
@@ -20,6 +21,8 @@ pub struct Edit {
     pub resize: Option<Resize>,
     /// What its owner calls it from now on.
     pub name: Option<String>,
+    /// Private listeners from now on, besides the operator's.
+    pub switched_security_protocols: Option<Vec<SecurityProtocol>>,
     /// Cluster settings, over those that are there.
     pub settings: ClusterSettings,
     /// What the dialect has to show again, over what is there.
@@ -38,7 +41,7 @@ impl Control {
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::WrongPhase`] when it is being taken away, or for a new size unless it runs and is
-    /// still as it was seen; [`Error::LimitReached`] for tags; [`Error::Invalid`] for a name that is too long, or for a
+    /// still as it was seen, and for other listeners while a new size is under way; [`Error::LimitReached`] for tags; [`Error::Invalid`] for a name that is too long, or for a
     /// new size when the prepaid term is over or region or site differ; [`Error::Plan`] when the new plan is too small
     /// for what the cluster uses; [`Error::InsufficientFunds`]; [`Error::SoldOut`] for slots.
     ///
@@ -51,8 +54,14 @@ impl Control {
     /// [`Error::SoldOut`]: brokerage_domain::Error::SoldOut
     pub async fn instance_edit(&self, call: Call, id: &InstanceId, edit: Edit) -> Result<()> {
         let real_now = self.real_now();
-        let order = match &edit.resize {
-            Some(resize) => Some(self.resize_order(&call, resize).await?),
+        let mut edit = edit;
+        let order = match &mut edit.resize {
+            Some(resize) => {
+                // How clients connect stays as it is, but for public access.
+                let listeners = &resize.before.plan.listeners;
+                resize.plan = self.plan_with_listeners(&resize.plan, listeners);
+                Some(self.resize_order(&call, resize).await?)
+            }
             None => None,
         };
         self.instance_write(call, id, move |tx, instance| {
@@ -60,6 +69,9 @@ impl Control {
                 resize_begin(tx, instance, resize, order)?;
             }
             edit_apply(instance, &edit)?;
+            if let Some(protocols) = &edit.switched_security_protocols {
+                Self::listeners_switch(tx, instance, protocols)?;
+            }
             Ok(Attention::From(real_now))
         })
         .await?;

@@ -1,14 +1,67 @@
 //! Where the brokers of an instance listen, and what clients begin with.
 
+use std::collections::BTreeMap;
+
 use brokerage_domain::catalog::Plan;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::{Instance, Phase};
-use brokerage_domain::listener::{Addressing, Listeners, SecurityProtocol, loopback_address};
+use brokerage_domain::listener::{
+    Addressing, ListenerKind, Listeners, SecurityProtocol, SlotHolder, loopback_address,
+};
 use brokerage_engine::Listener;
+use brokerage_store::Tx;
 
-use crate::control::Control;
+use crate::control::{Control, TxResult};
+use crate::order::{slots_give_back, slots_take};
+
+/// Where clients of one kind of listener begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bootstrap {
+    /// Which listeners these are.
+    pub kind: ListenerKind,
+    /// `host:port` of each broker, joined by commas.
+    pub addresses: String,
+}
 
 impl Control {
+    /// A plan with the listeners that its instance has, which come from `base`: with public ones where the plan has
+    /// public access, and without them where it has none.
+    pub(crate) fn plan_with_listeners(&self, plan: &Plan, base: &Listeners) -> Plan {
+        let is_public = plan.has_public_access();
+        let offered = &self.settings.listeners;
+        Plan {
+            listeners: base.clone().with_public_access(is_public, offered),
+            ..plan.clone()
+        }
+    }
+
+    /// Gives an instance these private listeners besides the operator's, with slots for them.
+    pub(super) fn listeners_switch(
+        tx: &mut dyn Tx,
+        instance: &mut Instance,
+        switched_security_protocols: &[SecurityProtocol],
+    ) -> TxResult<()> {
+        let listeners = Listeners {
+            switched_security_protocols: switched_security_protocols.to_vec(),
+            ..instance.plan.listeners.clone()
+        };
+        if listeners == instance.plan.listeners {
+            return Ok(());
+        }
+        if instance.resize.is_some() {
+            return Err(instance.wrong_phase().into());
+        }
+        let plan = Plan {
+            listeners,
+            ..instance.plan.clone()
+        };
+        let slots = slots_take(tx, instance, &plan)?;
+        slots_give_back(tx, &instance.id, &instance.slots, &slots)?;
+        instance.plan = plan;
+        instance.slots = slots;
+        Ok(())
+    }
+
     /// Where the instance's brokers listen; nowhere after its end.
     pub fn instance_listeners(&self, instance: &Instance) -> Vec<Listener> {
         if matches!(
@@ -27,77 +80,78 @@ impl Control {
         plan: &Plan,
         slots: &[u16],
     ) -> Vec<Listener> {
-        let Listeners {
-            addressing,
-            security_protocols,
-        } = &plan.listeners;
-        let listener = |broker_id, security_protocol| Listener {
-            broker_id,
-            security_protocol,
-            bind: None,
-            advertised_host: String::new(),
-            port: 0,
-        };
-        match addressing {
-            Addressing::Port => {
-                let protocols = security_protocols.iter().cycle();
-                let brokers =
-                    (0..).flat_map(|broker| security_protocols.iter().map(move |_| broker));
-                let at = |((broker_id, &protocol), &port)| Listener {
-                    bind: Some(self.settings.broker_bind),
-                    advertised_host: self.settings.broker_host.clone(),
-                    port,
-                    ..listener(broker_id, protocol)
-                };
-                brokers.zip(protocols).zip(slots).map(at).collect()
-            }
-            Addressing::Loopback => (0..)
-                .zip(slots)
-                .flat_map(|(broker_id, &number)| {
-                    let address = loopback_address(number);
-                    security_protocols.iter().map(move |&protocol| Listener {
-                        bind: Some(address.into()),
-                        advertised_host: address.to_string(),
-                        port: protocol.usual_port(),
-                        ..listener(broker_id, protocol)
-                    })
-                })
-                .collect(),
-            Addressing::ServerName => {
-                let brokers = i32::try_from(plan.brokers).unwrap_or(i32::MAX);
-                let domain = &self.settings.broker_host;
-                // Host names have no underscores, and some clients insist.
-                let id = id.as_str().replace('_', "-");
-                let at = |broker_id, &protocol| Listener {
-                    // One label, so that one wildcard certificate and one DNS record cover all.
-                    advertised_host: format!("b{broker_id}-{id}.{domain}"),
-                    port: self.settings.broker_shared_port,
-                    ..listener(broker_id, protocol)
-                };
-                (0..brokers)
-                    .flat_map(|broker_id| {
-                        security_protocols
-                            .iter()
-                            .map(move |protocol| at(broker_id, protocol))
-                    })
-                    .collect()
+        let holders = plan.listeners.slot_holders(plan.brokers);
+        let slots: BTreeMap<SlotHolder, u16> =
+            holders.into_iter().zip(slots.iter().copied()).collect();
+        let mut listeners = Vec::new();
+        for broker_id in 0..plan.brokers {
+            for kind in plan.listeners.kinds() {
+                let holder = plan.listeners.slot_holder(broker_id, kind);
+                let slot = holder.and_then(|holder| slots.get(&holder).copied());
+                listeners.extend(self.listener(id, plan, broker_id, kind, slot));
             }
         }
+        listeners
     }
 
-    /// What clients begin with, for each security protocol of the instance in its order: `host:port` of each broker,
-    /// joined by commas. Empty after its end.
-    pub fn instance_bootstraps(&self, instance: &Instance) -> Vec<(SecurityProtocol, String)> {
+    /// One listener; `None` while it has no slot and needs one.
+    fn listener(
+        &self,
+        id: &InstanceId,
+        plan: &Plan,
+        broker_id: u32,
+        kind: ListenerKind,
+        slot: Option<u16>,
+    ) -> Option<Listener> {
+        let settings = &self.settings;
+        let (own_bind, own_host) = match kind.is_public {
+            true => (settings.broker_public_bind, &settings.broker_public_host),
+            false => (settings.broker_bind, &settings.broker_host),
+        };
+        let (bind, advertised_host, port) = match plan.listeners.addressing {
+            Addressing::Port => (Some(own_bind), own_host.clone(), slot?),
+            Addressing::Loopback => {
+                let address = loopback_address(slot?);
+                let port = kind.security_protocol.usual_port();
+                (Some(address.into()), address.to_string(), port)
+            }
+            Addressing::ServerName => {
+                // Host names have no underscores, and some clients insist.
+                let id = id.as_str().replace('_', "-");
+                let which = match kind.is_public {
+                    true => "public-",
+                    false if plan.listeners.kinds().next() == Some(kind) => "",
+                    false => "sasl-",
+                };
+                // One label, so that one wildcard certificate and one DNS record cover all.
+                let host = format!("b{broker_id}-{which}{id}.{own_host}");
+                (None, host, settings.broker_shared_port)
+            }
+        };
+        Some(Listener {
+            broker_id: i32::try_from(broker_id).ok()?,
+            security_protocol: kind.security_protocol,
+            is_public: kind.is_public,
+            bind,
+            advertised_host,
+            port,
+        })
+    }
+
+    /// What clients begin with, for each kind of listener of the instance in its order. Empty after its end.
+    pub fn instance_bootstraps(&self, instance: &Instance) -> Vec<Bootstrap> {
         let listeners = self.instance_listeners(instance);
-        let of = |protocol: SecurityProtocol| {
+        let of = |kind: ListenerKind| {
             let addresses: Vec<String> = listeners
                 .iter()
-                .filter(|listener| listener.security_protocol == protocol)
+                .filter(|listener| listener.kind() == kind)
                 .map(|listener| format!("{}:{}", listener.advertised_host, listener.port))
                 .collect();
-            (!addresses.is_empty()).then(|| (protocol, addresses.join(",")))
+            (!addresses.is_empty()).then(|| Bootstrap {
+                kind,
+                addresses: addresses.join(","),
+            })
         };
-        let protocols = &instance.plan.listeners.security_protocols;
-        protocols.iter().copied().filter_map(of).collect()
+        instance.plan.listeners.kinds().filter_map(of).collect()
     }
 }

@@ -124,16 +124,11 @@ pub(super) fn resize_begin(
     }
     for line in &order.lines {
         take_money(tx, order, line)?;
-        // A resize is one of size; how clients connect stays as it is.
-        let plan = Plan {
-            listeners: instance.plan.listeners.clone(),
-            ..plan.clone()
-        };
         instance.resize = Some(PendingResize {
             order_id: order.id.clone(),
             order_line: line.line,
-            slots: slots_take(tx, instance, &plan)?,
-            plan,
+            slots: slots_take(tx, instance, plan)?,
+            plan: plan.clone(),
         });
     }
     order_insert(tx, order)?;

@@ -4,6 +4,7 @@ use brokerage_domain::Result;
 use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::{Phase, Want, instance_name_check};
+use brokerage_domain::listener::SecurityProtocol;
 use brokerage_domain::notes::Notes;
 use brokerage_store::instance::Attention;
 use brokerage_store::timer::timer_clear;
@@ -23,6 +24,8 @@ pub struct InstanceStart {
     pub name: Option<String>,
     /// A version other than the ordered one, with the Kafka release that it is.
     pub version: Option<(String, String)>,
+    /// Private listeners besides the operator's.
+    pub switched_security_protocols: Vec<SecurityProtocol>,
     /// Cluster settings, over those of the order.
     pub settings: ClusterSettings,
     /// What the dialect has to show again, over that of the order.
@@ -34,7 +37,7 @@ impl Control {
     ///
     /// # Errors
     /// [`Error::WrongPhase`] when it was started before, [`Error::NotFound`] for instance, network or subnet,
-    /// [`Error::Plan`] for zones that its edition does not take.
+    /// [`Error::Plan`] for zones that its edition does not take, [`Error::SoldOut`] for slots.
     pub async fn instance_start(
         &self,
         call: Call,
@@ -62,6 +65,7 @@ impl Control {
                 instance.plan.version.clone_from(version);
                 instance.plan.kafka_version.clone_from(kafka);
             }
+            Self::listeners_switch(tx, instance, &start.switched_security_protocols)?;
             instance.settings.extend(start.settings.clone());
             instance.notes.extend(start.notes.clone());
             instance.notes.check()?;

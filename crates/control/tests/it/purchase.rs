@@ -25,12 +25,18 @@ pub const ZONE: &str = "100003";
 static SERIAL: AtomicU64 = AtomicU64::new(0);
 
 fn plan(plane: &Plane) -> Plan {
+    plan_public(plane, 0)
+}
+
+/// The same with so much public bandwidth, Mbit/s.
+pub fn plan_public(plane: &Plane, public_mbit: i64) -> Plan {
     let request = PlanRequest {
         region: REGION.into(),
         zones: vec![ZONE.into()],
         bandwidth_mbps: Some(20),
         partitions: Some(400),
         disk_gb: Some(200),
+        public_mbit: Some(public_mbit),
         ..PlanRequest::default()
     };
     plane
@@ -69,6 +75,16 @@ pub async fn buy(plane: &Plane, count: u64) -> Result<OrderPlaced> {
 
 /// Buys `count` small clusters for an account.
 pub async fn buy_as(plane: &Plane, account: &Account, count: u64) -> Result<OrderPlaced> {
+    buy_plan(plane, account, count, plan(plane)).await
+}
+
+/// Buys `count` clusters of a plan for an account.
+pub async fn buy_plan(
+    plane: &Plane,
+    account: &Account,
+    count: u64,
+    plan: Plan,
+) -> Result<OrderPlaced> {
     let mut cx = plane.context("ckafka", REGION).await;
     cx.principal.account_id = account.id.clone();
     let serial = SERIAL.fetch_add(count + 1, Ordering::Relaxed);
@@ -79,7 +95,7 @@ pub async fn buy_as(plane: &Plane, account: &Account, count: u64) -> Result<Orde
     let request = OrderRequest {
         order_id: OrderId::new(format!("order-{serial}")),
         instances: (0..count).map(instance).collect(),
-        plan: plan(plane),
+        plan,
         charge: Charge::Postpaid,
         payment: Payment::OnDelivery,
         placement: Some(PlacementRequest {
@@ -138,6 +154,7 @@ pub async fn order_unstarted(plane: &Plane) -> InstanceId {
 pub async fn start(plane: &Plane, id: &InstanceId) {
     let cx = plane.context("ckafka", REGION).await;
     let start = InstanceStart {
+        switched_security_protocols: Vec::new(),
         placement: PlacementRequest {
             network_id: NetworkId::new("vpc-1"),
             subnet_id: SubnetId::new("subnet-1"),

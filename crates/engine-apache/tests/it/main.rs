@@ -35,10 +35,12 @@ fn spec(id: &str, version: &str, port: &HeldPort) -> ClusterSpec {
         listeners: vec![Listener {
             broker_id: 0,
             security_protocol: SecurityProtocol::Plaintext,
+            is_public: false,
             bind: Some(Ipv4Addr::LOCALHOST.into()),
             advertised_host: "127.0.0.1".into(),
             port: port.port(),
         }],
+        zones: plan.zones,
         limits: plan.usable,
         settings: ClusterSettings::default(),
     }

@@ -15,7 +15,8 @@ use brokerage_engine_embedded::{
     Durability, EmbeddedEngine, EmbeddedOptions, LogIntervals, SETTINGS, SharedPortSpec,
 };
 use brokerage_kafka_admin::{
-    AdminError, Client, ErrorCode, NewRecord, NewTopic, ScramCredential, ScramMechanism,
+    AdminError, Client, ConfigResource, ErrorCode, NewRecord, NewTopic, ScramCredential,
+    ScramMechanism,
 };
 use bytes::Bytes;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
@@ -52,6 +53,7 @@ fn spec(id: &str, ports: &[u16]) -> ClusterSpec {
     let listener = |(broker_id, &port): (i32, &u16)| Listener {
         broker_id,
         security_protocol: SecurityProtocol::Plaintext,
+        is_public: false,
         bind: Some(Ipv4Addr::LOCALHOST.into()),
         advertised_host: "127.0.0.1".into(),
         port,
@@ -60,6 +62,7 @@ fn spec(id: &str, ports: &[u16]) -> ClusterSpec {
         id: InstanceId::new(id),
         kafka_version: plan.kafka_version,
         listeners: (0..).zip(ports).map(listener).collect(),
+        zones: plan.zones,
         limits: plan.usable,
         settings: ClusterSettings::default(),
     }
@@ -217,6 +220,7 @@ async fn every_kind_of_listener_opens_and_the_shared_port_needs_tls() {
     let at = |security_protocol, bind, name: &str, port| Listener {
         broker_id: 0,
         security_protocol,
+        is_public: false,
         bind,
         advertised_host: name.into(),
         port,
@@ -312,9 +316,19 @@ fn proof(name: SettingName) -> Proof {
             with.retention_ms = Some(3_600_000);
             (none, "kept", "gone")
         }
-        SettingName::RetentionBytes
-        | SettingName::TransactionalIdExpirationMs
-        | SettingName::UncleanLeaderElection => panic!("{name:?} has no proof of its effect"),
+        SettingName::RetentionBytes => {
+            with.retention_bytes = Some(0);
+            (none, "kept", "gone")
+        }
+        // What comes of these two is proven by the broker's own tests, which stop brokers and move time.
+        SettingName::TransactionalIdExpirationMs => {
+            with.transactional_id_expiration_ms = Some(3_600_000);
+            (none, "604800000", "3600000")
+        }
+        SettingName::UncleanLeaderElection => {
+            with.unclean_leader_election = Some(true);
+            (none, "false", "true")
+        }
     };
     Proof {
         without,
@@ -378,6 +392,12 @@ async fn met(name: SettingName, client: &mut Client, looks: u32) -> String {
             make_topic(client, -1).await.unwrap();
             let topic = client.topic_find("t").await.unwrap().unwrap();
             format!("{} replicas", topic.replication_factor())
+        }
+        SettingName::TransactionalIdExpirationMs | SettingName::UncleanLeaderElection => {
+            let (resources, names) = ([ConfigResource::broker("0")], [name.kafka_name()]);
+            let told = client.configs_describe(&resources, Some(&names));
+            let entries = told.await.unwrap().remove(0).unwrap();
+            entries[0].value.clone().unwrap()
         }
         SettingName::MessageBytesMax | SettingName::MinInsyncReplicas => {
             make_topic(client, 1).await.unwrap();

@@ -24,6 +24,7 @@ async fn the_fake_engine_lives_as_the_suite_has_it() {
     let listener = |broker_id: i32| Listener {
         broker_id,
         security_protocol: SecurityProtocol::Plaintext,
+        is_public: false,
         bind: Some(Ipv4Addr::LOCALHOST.into()),
         advertised_host: "127.0.0.1".into(),
         port: 20_000,
@@ -32,6 +33,7 @@ async fn the_fake_engine_lives_as_the_suite_has_it() {
         id: InstanceId::new(id),
         kafka_version: plan.kafka_version.clone(),
         listeners: vec![listener(0)],
+        zones: plan.zones.clone(),
         limits: plan.usable.clone(),
         settings: ClusterSettings::default(),
     };

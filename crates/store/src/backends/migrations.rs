@@ -33,6 +33,7 @@ const MIGRATIONS: &[Migration] = migrations![
     6 "order_classes",
     7 "timer_failures",
     8 "slot_runs",
+    9 "sasl_users",
 ];
 
 /// Which database is migrated.

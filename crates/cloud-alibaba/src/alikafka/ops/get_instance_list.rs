@@ -1,13 +1,11 @@
 //! GetInstanceList: the caller's instances, all of them in one answer. Clients find a new one by its order.
 
-use std::collections::BTreeMap;
-
 use brokerage_control::instance::{InstanceWalk, Slices};
 use brokerage_domain::Error;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::{InstanceId, OrderId};
 use brokerage_domain::instance::{Instance, Phase};
-use brokerage_domain::listener::SecurityProtocol;
+use brokerage_domain::listener::{ListenerKind, SecurityProtocol};
 use brokerage_domain::network::Placement;
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
@@ -79,6 +77,8 @@ struct InstanceVo {
     ssl_domain_endpoint: Option<String>,
     sasl_end_point: Option<String>,
     sasl_domain_endpoint: Option<String>,
+    vpc_sasl_end_point: Option<String>,
+    vpc_sasl_domain_endpoint: Option<String>,
     vpc_id: Option<String>,
     v_switch_id: Option<String>,
     v_switch_ids: Option<VSwitchIds>,
@@ -214,15 +214,44 @@ async fn named(call: &Call, request: &Request) -> Result<Option<Vec<Instance>>, 
     Ok(Some(found))
 }
 
-/// Where Kafka clients reach a started instance.
-fn endpoints(call: &Call, instance: &Instance) -> BTreeMap<SecurityProtocol, String> {
-    match instance.placement {
-        Some(_) => call
-            .control
-            .instance_bootstraps(instance)
-            .into_iter()
-            .collect(),
-        None => BTreeMap::new(),
+/// Where Kafka clients reach a started instance; hosts are the same in both spellings of each.
+#[derive(Default)]
+struct Endpoints {
+    /// `EndPoint`, of the listener that the operator has all instances show first: the plain one, where there is one.
+    plain: Option<String>,
+    /// `SslEndPoint`, from the internet.
+    public: Option<String>,
+    /// `SaslEndPoint`, in the VPC.
+    sasl: Option<String>,
+    /// `VpcSaslEndPoint`, in the VPC over TLS.
+    vpc_sasl: Option<String>,
+}
+
+impl Endpoints {
+    fn of(call: &Call, instance: &Instance) -> Self {
+        if instance.placement.is_none() {
+            return Self::default();
+        }
+        let all = call.control.instance_bootstraps(instance);
+        let listeners = &instance.plan.listeners;
+        let find = |found: &dyn Fn(ListenerKind) -> bool| {
+            let mut all = all.iter();
+            Some(all.find(|one| found(one.kind))?.addresses.clone())
+        };
+        let private = |protocol: SecurityProtocol| {
+            find(&|kind| !kind.is_public && kind.security_protocol == protocol)
+        };
+        // Those that are the operator's choice are not the owner's.
+        let switched = |protocol: SecurityProtocol| {
+            let is_on = listeners.switched_security_protocols.contains(&protocol);
+            is_on.then(|| private(protocol)).flatten()
+        };
+        Self {
+            plain: private(SecurityProtocol::Plaintext).or_else(|| find(&|kind| !kind.is_public)),
+            public: find(&|kind| kind.is_public),
+            sasl: switched(SecurityProtocol::SaslPlaintext),
+            vpc_sasl: switched(SecurityProtocol::SaslSsl),
+        }
     }
 }
 
@@ -250,8 +279,7 @@ async fn shown(call: &Call, instance: Instance) -> Result<InstanceVo, CallError>
     };
     let placement = instance.placement.as_ref();
     let zones = placement.map_or(&[][..], |placement| placement.zones.as_slice());
-    let endpoints = endpoints(call, &instance);
-    let endpoint = |protocol| endpoints.get(&protocol).cloned();
+    let endpoints = Endpoints::of(call, &instance);
     let notes = InstanceNotes::of(&instance);
     let (bought, usable) = (&instance.plan.bought, &instance.plan.usable);
     let mbps = |bytes: Option<u64>| bytes.map(|bytes| bytes / BYTES_PER_MB);
@@ -273,12 +301,14 @@ async fn shown(call: &Call, instance: Instance) -> Result<InstanceVo, CallError>
         default_partition_num: convert::partitions_default(&instance),
         msg_retain: config::retention_hours(&instance),
         all_config: config::all(&instance),
-        domain_endpoint: endpoint(SecurityProtocol::Plaintext),
-        end_point: endpoint(SecurityProtocol::Plaintext),
-        ssl_domain_endpoint: endpoint(SecurityProtocol::SaslSsl),
-        ssl_end_point: endpoint(SecurityProtocol::SaslSsl),
-        sasl_domain_endpoint: endpoint(SecurityProtocol::SaslPlaintext),
-        sasl_end_point: endpoint(SecurityProtocol::SaslPlaintext),
+        domain_endpoint: endpoints.plain.clone(),
+        end_point: endpoints.plain,
+        ssl_domain_endpoint: endpoints.public.clone(),
+        ssl_end_point: endpoints.public,
+        sasl_domain_endpoint: endpoints.sasl.clone(),
+        sasl_end_point: endpoints.sasl,
+        vpc_sasl_domain_endpoint: endpoints.vpc_sasl.clone(),
+        vpc_sasl_end_point: endpoints.vpc_sasl,
         vpc_id: placement.map(|placement| placement.network_id.to_string()),
         v_switch_id: placement.map(|placement| placement.subnet_id.to_string()),
         v_switch_ids: placement.map(|placement| subnets(placement, &notes)),

@@ -95,6 +95,7 @@ impl Operation for StartInstance {
             name: given(request.name.as_ref()).map(str::to_owned),
             version: version(&request, catalog)?,
             notes: Notes::of(&notes(&request, &config, &instance)),
+            switched_security_protocols: config.listeners().unwrap_or_default(),
             settings: config.settings,
         };
         for subnet in &subnets[1..] {

@@ -44,6 +44,7 @@ impl Operation for UpdateInstanceConfig {
             ..InstanceNotes::default()
         };
         let edit = Edit {
+            switched_security_protocols: config.listeners(),
             settings: config.settings,
             notes: Notes::of(&notes),
             ..Edit::default()

@@ -2,11 +2,14 @@
 
 mod change;
 mod conformance;
+mod effect;
+mod endpoint;
 mod lifecycle;
 mod purchase;
 mod recorded;
 mod tags;
 mod topics;
+mod users;
 mod vpc;
 mod wire;
 
