@@ -200,7 +200,9 @@ impl Buyer {
                 let listeners = shown.first().and_then(|of| of["listeners"].as_object());
                 let protocol = listeners
                     .and_then(|of| of.iter().find(|(_, at)| **at == *seen.bootstrap))
-                    .map_or("PLAINTEXT", |(protocol, _)| protocol.as_str());
+                    .map_or("PLAINTEXT", |(listener, _)| {
+                        listener.trim_start_matches("PUBLIC_")
+                    });
                 lines.extend(user_command(id, protocol, &data_flag));
                 lines.extend(client_commands(
                     &seen.bootstrap,
