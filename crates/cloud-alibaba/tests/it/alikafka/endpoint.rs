@@ -5,23 +5,41 @@ use std::collections::BTreeMap;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Phase;
 use brokerage_domain::listener::{Addressing, Listeners, SecurityProtocol};
-use brokerage_engine::Engine;
 use brokerage_engine::fake::Fault;
+use brokerage_engine::{Engine, Listener};
 use brokerage_testkit::{Plane, PlaneOptions};
 
 use super::{EXAMPLE, bought, done, shown, started, with};
 
 const SWITCH_ON: &str = r#"{"enable.vpc_sasl_ssl":"true","enable.acl":"true"}"#;
 const SWITCH_OFF: &str = r#"{"enable.vpc_sasl_ssl":"false","enable.acl":"false"}"#;
+/// Looks at a cluster, before the wait for it is over.
+const LOOKS_MAX: usize = 100_000;
 /// Brokers of the example's plan.
 const BROKERS: usize = 3;
+
+/// Where the cluster listens, once it does as it should.
+async fn listeners(plane: &Plane, id: &str) -> Vec<Listener> {
+    let (cx, id) = (plane.context("alikafka", "").await, InstanceId::new(id));
+    for _ in 0..LOOKS_MAX {
+        let instance = plane.control.instance_view(&cx, &id).await;
+        let instance = instance.expect("it is there");
+        let seen = plane.engine.observe_cluster(&id).await;
+        let seen = seen.expect("observe").expect("it is there");
+        let listeners = seen.spec.expect("it runs").listeners;
+        if listeners == plane.control.instance_listeners(&instance) {
+            return listeners;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("the cluster of {id} listens otherwise than it should");
+}
 
 /// The endpoint fields that hold something, each with the names of the cluster's listeners behind it.
 async fn endpoints(plane: &Plane, id: &str) -> BTreeMap<String, String> {
     plane.wait_for("alikafka", id, Phase::Running).await;
+    let listeners = listeners(plane, id).await;
     let shown = shown(plane, id).await;
-    let seen = plane.engine.observe_cluster(&InstanceId::new(id)).await;
-    let listeners = seen.unwrap().unwrap().spec.unwrap().listeners;
     let kind_at = |address: &str| {
         let mut listeners = listeners.iter();
         let found =
@@ -29,7 +47,7 @@ async fn endpoints(plane: &Plane, id: &str) -> BTreeMap<String, String> {
         found.expect("the cluster listens there").kind().to_string()
     };
     let mut fields = BTreeMap::new();
-    let members = shown.as_object().unwrap().iter();
+    let members = shown.as_object().expect("it is listed").iter();
     for (name, value) in members.filter(|(name, _)| name.to_lowercase().ends_with("endpoint")) {
         let Some(addresses) = value.as_str() else {
             assert!(value.is_null(), "{name}: {value}");
