@@ -44,6 +44,7 @@ pub const ALL_MODULES: &[(&str, &[&Statement])] = &[
     ("access_key", crate::access_key::ALL),
     ("account", crate::account::ALL),
     ("audit", crate::audit::ALL),
+    ("sasl_user", crate::sasl_user::ALL),
     ("slot", crate::slot::ALL),
     ("catalog", crate::catalog::ALL),
     ("idempotency", crate::idempotency::ALL),

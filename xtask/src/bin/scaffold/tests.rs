@@ -119,10 +119,10 @@ fn what_cannot_be_scaffolded_is_refused_in_words() {
 #[test]
 fn nothing_is_written_over_an_operation() {
     let root = checkout();
-    let scaffold = Scaffold::new("ckafka", "CreateUser").unwrap();
+    let scaffold = Scaffold::new("ckafka", "CreateDatahubTask").unwrap();
     let [operation, calls] = scaffold.write(root.path()).unwrap();
-    assert!(operation.ends_with("crates/cloud-tencent/src/ckafka/ops/create_user.rs"));
-    assert!(calls.ends_with("crates/cloud-tencent/calls/ckafka/CreateUser.toml"));
+    assert!(operation.ends_with("crates/cloud-tencent/src/ckafka/ops/create_datahub_task.rs"));
+    assert!(calls.ends_with("crates/cloud-tencent/calls/ckafka/CreateDatahubTask.toml"));
     let refused = scaffold.write(root.path()).unwrap_err();
     assert!(
         refused.to_string().contains("is there already"),
