@@ -4,6 +4,7 @@ The law is the vendor page "CreatePostPayOrder"; answer trees are those of the S
 """
 
 import json
+import socket
 import urllib.error
 import urllib.request
 from xml.etree import ElementTree
@@ -275,6 +276,34 @@ def a_released_instance_stays_listed_until_it_is_deleted() -> None:
     start(instance_id)
     ask(classic(), ReleaseInstanceRequest(), InstanceId=instance_id, ForceDeleteInstance=True)
     wait_until("ServiceStatus 15", lambda: (instance(instance_id) or {}).get("ServiceStatus") == RELEASED)
+    ask(classic(), DeleteInstanceRequest(), InstanceId=instance_id)
+    wait_until("no longer listed", lambda: instance(instance_id) is None)
+
+
+@check
+def brokers_stand_in_the_zones_that_the_start_names() -> None:
+    instance_id = instances(OrderId=order(SpecType="professional")["OrderId"])[0]["InstanceId"]
+    zones = json.dumps([["zoneh"], ["zonek"]])
+    ask(classic(), StartInstanceRequest(), InstanceId=instance_id, VpcId=VPC, VSwitchId=VSWITCH, SelectedZones=zones)
+    wait_until("ServiceStatus 5", lambda: (instance(instance_id) or {}).get("ServiceStatus") == RUNNING)
+    racks = records.racks(instance(instance_id)["EndPoint"])
+    equal("racks", sorted(set(racks.values())), ["cn-hangzhou-h", "cn-hangzhou-k"])
+
+
+@check
+def what_is_released_without_force_is_listed_as_released_and_serves_nobody() -> None:
+    instance_id = instances(OrderId=order()["OrderId"])[0]["InstanceId"]
+    start(instance_id)
+    endpoint = instance(instance_id)["EndPoint"]
+    ask(classic(), ReleaseInstanceRequest(), InstanceId=instance_id, ForceDeleteInstance=False)
+    wait_until("ServiceStatus 15", lambda: (instance(instance_id) or {}).get("ServiceStatus") == RELEASED)
+    host, port = endpoint.split(",")[0].rsplit(":", 1)
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError:
+        pass
+    else:
+        raise AssertionError(f"{endpoint} still listens")
     ask(classic(), DeleteInstanceRequest(), InstanceId=instance_id)
     wait_until("no longer listed", lambda: instance(instance_id) is None)
 

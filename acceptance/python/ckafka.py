@@ -228,6 +228,37 @@ def example_3_three_zones() -> None:
 
 
 @check
+def brokers_stand_in_the_bought_zones_and_consumers_read_in_their_own() -> None:
+    row = running(bought_ids(buy(MULTI_ZONE))[0])
+    bootstrap, topic = f"{row['Vip']}:{row['Vport']}", unique("topic")
+    racks = records.racks(bootstrap)
+    equal("racks", sorted(racks.values()), ["450001", "450002", "450003"])
+    call("CreateTopic", {"InstanceId": row["InstanceId"], "TopicName": topic, "PartitionNum": 1, "ReplicaNum": 2})
+    (leader, follower), = records.replicas(bootstrap, topic)
+    written = records.produce(bootstrap, topic, 100)
+    for node in (leader, follower):
+        sent = records.fetches(bootstrap, topic, racks[node], len(written))
+        nearest = max(sent, key=sent.get)
+        equal(f"who is read from in rack {racks[node]}, of {sent}", nearest, node)
+
+
+@check
+def elastic_bandwidth_goes_beyond_what_was_bought() -> None:
+    # What 20 MB/s are for records that each of three replicas counts.
+    bought = 20 * 2**20 / 3
+    for switch, status, least, most in ((0, 1, 0.8, 1.15), (1, 32, 1.2, 1.55)):
+        instance_id = bought_ids(buy(PRO, ElasticBandwidthSwitch=switch))[0]
+        row, topic = running(instance_id), unique("topic")
+        attributes = call("DescribeInstanceAttributes", {"InstanceId": instance_id})["Result"]
+        shown = (attributes["ElasticBandwidthSwitch"], attributes["ElasticBandwidthOpenStatus"])
+        equal("status", shown, (switch, status))
+        call("CreateTopic", {"InstanceId": instance_id, "TopicName": topic, "PartitionNum": 1, "ReplicaNum": 3})
+        rate = records.bytes_per_second(f"{row['Vip']}:{row['Vport']}", topic) / bought
+        if not least <= rate <= most:
+            raise AssertionError(f"{rate:.2f} times what was bought, switch {switch}")
+
+
+@check
 def attributes_tell_the_same_endpoint() -> None:
     instance_id = bought_ids(buy(PRO, Tags=[{"TagKey": "team", "TagValue": "acceptance"}]))[0]
     row = running(instance_id)

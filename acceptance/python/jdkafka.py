@@ -170,6 +170,14 @@ def three_brokers_are_bought_and_keep_ten_thousand_records() -> None:
 
 
 @check
+def brokers_stand_in_the_bought_zones() -> None:
+    zones = [f"{REGION}{letter}" for letter in "abc"]
+    found = running(buy(azId=zones, subnetId="subnet-zones")["instanceId"])
+    brokers = found["extension"]["internalEndpoint"]["brokerEndpoint"]
+    equal("racks", sorted(records.racks(",".join(brokers)).values()), zones)
+
+
+@check
 def a_prepaid_instance_has_an_end() -> None:
     bought = buy(charge=ChargeSpec(chargeMode="prepaid_by_duration", chargeUnit="year", chargeDuration=1))
     charge = running(bought["instanceId"])["charge"]

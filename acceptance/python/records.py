@@ -1,9 +1,10 @@
 """Ten thousand records through librdkafka, with every acknowledgement awaited, read back and compared."""
 
+import json
 import time
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from suite import WAIT_SECONDS, equal, unique
 
@@ -14,6 +15,72 @@ def topic_create(bootstrap: str, topic: str, partitions: int = 3) -> None:
     """Creates a topic through Kafka's own protocol, for clouds whose API has no call for it."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
     admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(WAIT_SECONDS)
+
+
+def racks(bootstrap: str) -> dict[int, str]:
+    """What each broker tells as its rack (`broker.rack`), by id."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    told = {}
+    for broker in sorted(admin.list_topics(timeout=WAIT_SECONDS).brokers):
+        resource = ConfigResource(ConfigResource.Type.BROKER, str(broker))
+        settings = admin.describe_configs([resource])[resource].result(WAIT_SECONDS)
+        told[broker] = settings["broker.rack"].value
+    return told
+
+
+def replicas(bootstrap: str, topic: str) -> list[list[int]]:
+    """The replicas of each partition, the leader first."""
+    partitions = AdminClient({"bootstrap.servers": bootstrap}).list_topics(topic, WAIT_SECONDS).topics[topic].partitions
+    return [sorted(p.replicas, key=lambda replica: replica != p.leader) for _, p in sorted(partitions.items())]
+
+
+def fetches(bootstrap: str, topic: str, rack: str, count: int) -> dict[int, int]:
+    """Reads `count` records of partition 0 as a consumer in a rack; how many fetches each broker was sent, by id."""
+    sent: dict[int, int] = {}
+
+    def on_statistics(text: str) -> None:
+        for broker in json.loads(text)["brokers"].values():
+            sent[broker["nodeid"]] = broker["req"].get("Fetch", 0)
+
+    settings = {"group.id": unique("rack"), "enable.auto.commit": False, "client.rack": rack}
+    settings |= {"statistics.interval.ms": 100, "stats_cb": on_statistics}
+    consumer = Consumer({"bootstrap.servers": bootstrap, **settings})
+    try:
+        consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
+        read, deadline = 0, time.monotonic() + WAIT_SECONDS
+        while read < count and time.monotonic() < deadline:
+            read += sum(not message.error() for message in consumer.consume(count - read, timeout=0.5))
+        equal("records read", read, count)
+        # Until the last of them is told.
+        until = time.monotonic() + 1
+        while time.monotonic() < until:
+            consumer.poll(0.1)
+        return {node: number for node, number in sent.items() if node >= 0}
+    finally:
+        consumer.close()
+
+
+def bytes_per_second(bootstrap: str, topic: str, warm_up_s: float = 2, seconds: float = 6) -> float:
+    """How many bytes of values a producer that never rests gets acknowledged a second, once it is warm."""
+    value, acknowledged = b"x" * 50_000, [0]
+    begin = time.monotonic() + warm_up_s
+    end = begin + seconds
+
+    def on_delivery(error: KafkaError | None, _) -> None:
+        if not error and begin <= time.monotonic() < end:
+            acknowledged[0] += len(value)
+
+    settings = {"linger.ms": 5, "queue.buffering.max.kbytes": 8_192, "message.timeout.ms": 600_000}
+    producer = Producer({"bootstrap.servers": bootstrap, **settings})
+    while time.monotonic() < end:
+        try:
+            producer.produce(topic, value, on_delivery=on_delivery)
+        except BufferError:
+            producer.poll(0.05)
+        producer.poll(0)
+    producer.purge()
+    producer.flush(WAIT_SECONDS)
+    return acknowledged[0] / seconds
 
 
 def _record(index: int) -> tuple[bytes, bytes]:

@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use brokerage_broker::{
     Authorization, BrokerSpec, Clock, ClusterLimits, ClusterSpec, Durability, Host, HostOptions,
-    ListenerSpec, LogIntervals, SaslSpec, SecurityProtocol, TopicDefaults,
+    ListenerSpec, LogIntervals, SaslSpec, SecurityProtocol, TRANSACTIONAL_ID_EXPIRATION_MS, TopicDefaults,
 };
 use brokerage_kafka_admin::{Client, ScramCredential, ScramMechanism};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -120,6 +120,7 @@ impl Arguments {
     fn spec(&self) -> ClusterSpec {
         let broker = |id: u16| BrokerSpec {
             id: i32::from(id),
+            rack: None,
             listeners: self.listeners(id),
         };
         ClusterSpec {
@@ -133,6 +134,7 @@ impl Arguments {
                 ..Authorization::default()
             },
             defaults: TopicDefaults::default(),
+            transactional_id_expiration_ms: TRANSACTIONAL_ID_EXPIRATION_MS,
         }
     }
 }

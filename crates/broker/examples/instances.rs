@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use brokerage_broker::{
     Authorization, BrokerSpec, Clock, ClusterLimits, ClusterSpec, Durability, Host, HostError,
-    HostOptions, ListenerSpec, SaslSpec, SecurityProtocol, TopicDefaults,
+    HostOptions, ListenerSpec, SaslSpec, SecurityProtocol, TRANSACTIONAL_ID_EXPIRATION_MS, TopicDefaults,
 };
 use brokerage_kafka_admin::{Client, NewTopic};
 use tokio::task::JoinSet;
@@ -96,6 +96,7 @@ impl Settings {
         };
         let broker = |id| BrokerSpec {
             id,
+            rack: None,
             listeners: DOORS[..self.doors].iter().map(listener).collect(),
         };
         ClusterSpec {
@@ -113,6 +114,7 @@ impl Settings {
                 ..TopicDefaults::default()
             },
             authorization: Authorization::default(),
+            transactional_id_expiration_ms: TRANSACTIONAL_ID_EXPIRATION_MS,
         }
     }
 }

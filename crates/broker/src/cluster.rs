@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::coordinator::group::Groups;
-use crate::coordinator::transaction::{EXPIRATION_MS, Transactions};
+use crate::coordinator::transaction::Transactions;
 use crate::counters::{self, Counters, CountersByUser};
 use crate::error::{HostError, Unwritten};
 use crate::log::durability::Durability;
@@ -34,9 +34,9 @@ use crate::metadata::metadata_log::{DirectoryContents, MetadataLog, MetadataLogE
 use crate::metadata::state::{ClusterState, MetadataRecord};
 use crate::metadata::topic::Topics;
 use crate::process::Process;
+use crate::quota::bandwidth::Bandwidth;
 use crate::quota::client::ClientQuotas;
 use crate::quota::public_access::{self, PublicAccess};
-use crate::quota::token_bucket::TokenBucket;
 use crate::security::Security;
 use crate::spec::{ClusterSpec, ListenerSpec, LogIntervals};
 use crate::turn::Turns;
@@ -105,8 +105,8 @@ pub(crate) struct Cluster {
     counters: Arc<Counters>,
     user_counters: CountersByUser,
     stored: Arc<StoredBytes>,
-    ingress: TokenBucket,
-    egress: TokenBucket,
+    ingress: Bandwidth,
+    egress: Bandwidth,
     public_access: PublicAccess,
     client_quotas: ClientQuotas,
     security: Security,
@@ -157,15 +157,16 @@ impl Cluster {
         let security = Security::new(metadata_log.clone(), process.clone(), derivations, &spec);
         let (counters, tasks) = (Arc::<Counters>::default(), TaskTracker::new());
         let schedule = Schedule::new(&spec.id, process.now_ms(), shared.log_intervals);
+        let (limits, elastic) = (&spec.limits, spec.limits.elastic_bytes_per_second);
         Ok(Arc::new(Self {
             client_quotas,
             security,
             fetch_sessions: FetchSessions::default(),
             turns: shared.turns.share(),
             id: spec.id.clone(),
-            ingress: TokenBucket::new(spec.limits.ingress_bytes_per_second_max),
-            egress: TokenBucket::new(spec.limits.egress_bytes_per_second_max),
-            public_access: PublicAccess::new(&spec.limits.public),
+            ingress: Bandwidth::new(limits.ingress_bytes_per_second_max, elastic),
+            egress: Bandwidth::new(limits.egress_bytes_per_second_max, elastic),
+            public_access: PublicAccess::new(&limits.public),
             groups: Groups::new(
                 metadata_log.clone(),
                 process.clone(),
@@ -239,12 +240,12 @@ impl Cluster {
     }
 
     /// The bandwidth that was bought for what clients send.
-    pub(crate) fn ingress(&self) -> &TokenBucket {
+    pub(crate) fn ingress(&self) -> &Bandwidth {
         &self.ingress
     }
 
     /// The bandwidth that was bought for what clients fetch.
-    pub(crate) fn egress(&self) -> &TokenBucket {
+    pub(crate) fn egress(&self) -> &Bandwidth {
         &self.egress
     }
 
@@ -343,12 +344,13 @@ impl Cluster {
     /// Brings limits, settings of topics and leaders in line with the specification that took the place of `old`.
     pub(crate) fn adapt(&self, old: &ClusterSpec) -> Result<(), HostError> {
         let spec = self.spec();
+        let (limits, elastic) = (&spec.limits, spec.limits.elastic_bytes_per_second);
         self.ingress
-            .set_rate(spec.limits.ingress_bytes_per_second_max);
+            .set_rate(limits.ingress_bytes_per_second_max, elastic);
         self.egress
-            .set_rate(spec.limits.egress_bytes_per_second_max);
-        self.public_access.set_limits(&spec.limits.public);
-        self.groups.set_count_max(spec.limits.groups_max);
+            .set_rate(limits.egress_bytes_per_second_max, elastic);
+        self.public_access.set_limits(&limits.public);
+        self.groups.set_count_max(limits.groups_max);
         let configs_of = |name: &str| {
             self.metadata_log.read(|state| {
                 state
@@ -359,7 +361,8 @@ impl Cluster {
             })
         };
         self.topics.set_defaults(&spec, configs_of);
-        if old.brokers.len() != spec.brokers.len() {
+        // Unclean election may have been permitted where no replica in sync is left.
+        if old.brokers.len() != spec.brokers.len() || old.defaults != spec.defaults {
             self.elect()?;
         }
         Ok(())
@@ -526,7 +529,7 @@ impl Cluster {
 
     /// Removes transactional ids and offsets that have expired.
     fn forget_expired(&self, now_ms: i64) {
-        let transactions_before_ms = now_ms - EXPIRATION_MS;
+        let transactions_before_ms = now_ms - self.spec().transactional_id_expiration_ms;
         let offsets_before_ms = now_ms - OFFSETS_RETENTION_MS;
         let written = self.metadata_log.change(|state| {
             let mut records = state.expired_transactions(transactions_before_ms);

@@ -21,6 +21,7 @@
 //!     kafka_version: "4.1.0".to_owned(),
 //!     brokers: vec![BrokerSpec {
 //!         id: 0,
+//!         rack: None,
 //!         listeners: vec![ListenerSpec {
 //!             bind: ([127, 0, 0, 1], 9092).into(),
 //!             advertised_host: "127.0.0.1".to_owned(),
@@ -35,6 +36,7 @@
 //!     auto_create_topics: true,
 //!     defaults: TopicDefaults::default(),
 //!     authorization: Authorization::default(),
+//!     transactional_id_expiration_ms: TRANSACTIONAL_ID_EXPIRATION_MS,
 //! })
 //! .await?;
 //! # Ok(())
@@ -77,5 +79,5 @@ pub use release::{serves_version, versions};
 pub use spec::security::{SaslMechanism, SaslSpec, SecurityProtocol, UnknownName};
 pub use spec::{
     Authorization, Bind, BrokerSpec, ClusterLimits, ClusterSpec, DiskMarks, ListenerSpec,
-    LogIntervals, PublicLimits, TopicDefaults,
+    LogIntervals, PublicLimits, TRANSACTIONAL_ID_EXPIRATION_MS, TopicDefaults,
 };

@@ -1,5 +1,6 @@
 //! Limits of bandwidth and disk, and client quotas.
 
+pub(crate) mod bandwidth;
 pub(crate) mod client;
 pub(crate) mod disk;
 pub(crate) mod public_access;

@@ -11,6 +11,8 @@ use crate::error::HostError;
 use crate::release::Release;
 use crate::spec::security::{SaslSpec, SecurityProtocol};
 
+/// Longest name of a rack: what a text of an answer can be (Kafka's `Short.MAX_VALUE`).
+const RACK_BYTES_MAX: usize = i16::MAX as usize;
 /// Longest cluster id.
 const CLUSTER_ID_CHARS_MAX: usize = 128;
 
@@ -31,7 +33,12 @@ pub struct ClusterSpec {
     pub defaults: TopicDefaults,
     /// Who may do what where no ACL says it.
     pub authorization: Authorization,
+    /// How long a transactional id is remembered that nobody uses (Kafka's `transactional.id.expiration.ms`), ms.
+    pub transactional_id_expiration_ms: i64,
 }
+
+/// Kafka's default of [`ClusterSpec::transactional_id_expiration_ms`]: seven days.
+pub const TRANSACTIONAL_ID_EXPIRATION_MS: i64 = 604_800_000;
 
 /// Settings of Kafka's `StandardAuthorizer` besides the ACLs, which clients create.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +66,8 @@ impl Default for Authorization {
 pub struct BrokerSpec {
     /// Counted from 0.
     pub id: i32,
+    /// Where it stands: Kafka's `broker.rack`. Replicas are spread over racks, and consumers read from their own.
+    pub rack: Option<String>,
     /// Where it listens. Clients that came through a listener are shown the listeners of the same name.
     pub listeners: Vec<ListenerSpec>,
 }
@@ -122,6 +131,8 @@ pub struct ClusterLimits {
     pub ingress_bytes_per_second_max: Option<u64>,
     /// Bytes per second that clients may fetch; `None`: no limit.
     pub egress_bytes_per_second_max: Option<u64>,
+    /// Bytes per second that clients may use beyond each of these two; counted apart.
+    pub elastic_bytes_per_second: u64,
     /// Whether each replica's traffic counts against these two: n bytes of a topic with r replicas then use
     /// n × r (some clouds count so).
     pub bandwidth_counts_replicas: bool,
@@ -192,6 +203,7 @@ impl Default for ClusterLimits {
             message_bytes_max: 1_048_588,
             ingress_bytes_per_second_max: None,
             egress_bytes_per_second_max: None,
+            elastic_bytes_per_second: 0,
             bandwidth_counts_replicas: false,
             disk_bytes_max: None,
             disk_counts_replicas: false,
@@ -310,6 +322,12 @@ impl ClusterSpec {
         listeners.any(|listener| listener.security.has_sasl())
     }
 
+    /// The rack of a broker.
+    pub(crate) fn rack(&self, broker_id: i32) -> Option<&str> {
+        let broker = self.brokers.get(usize::try_from(broker_id).ok()?)?;
+        broker.rack.as_deref()
+    }
+
     /// The release that the cluster behaves as.
     pub(crate) fn release(&self) -> &'static Release {
         Release::find(&self.kafka_version).expect("the version was checked")
@@ -345,8 +363,15 @@ impl ClusterSpec {
         {
             return invalid("broker ids count from 0 in order");
         }
+        let is_rack = |rack: &String| (1..=RACK_BYTES_MAX).contains(&rack.len());
+        if !(self.brokers.iter().filter_map(|broker| broker.rack.as_ref())).all(is_rack) {
+            return invalid("a rack has a name of at most 32,767 bytes");
+        }
         for listener in self.brokers.iter().flat_map(|broker| &broker.listeners) {
             listener.check()?;
+        }
+        if self.transactional_id_expiration_ms < 1 {
+            return invalid("transactional ids are remembered for at least a millisecond");
         }
         if self.defaults.partitions < 1 || self.defaults.replication_factor < 1 {
             return invalid("default partitions and replication factor are at least 1");

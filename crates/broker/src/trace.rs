@@ -31,7 +31,7 @@ use crate::metadata::state::{ClusterState, TransactionStatus};
 use crate::process::Process;
 use crate::protocol::{self, Context, Reply};
 use crate::spec::{
-    Authorization, BrokerSpec, ClusterLimits, ClusterSpec, LogIntervals, TopicDefaults,
+    Authorization, BrokerSpec, ClusterLimits, ClusterSpec, LogIntervals, TRANSACTIONAL_ID_EXPIRATION_MS, TopicDefaults,
 };
 
 pub use crate::log::disk::{Change, Watch};
@@ -174,6 +174,7 @@ impl TracedCluster {
             kafka_version: "4.1.0".to_owned(),
             brokers: vec![BrokerSpec {
                 id: 0,
+                rack: None,
                 listeners: Vec::new(),
             }],
             // Small enough for requests that ask for as much as there is.
@@ -186,6 +187,7 @@ impl TracedCluster {
             auto_create_topics: false,
             defaults: TopicDefaults::default(),
             authorization: Authorization::default(),
+            transactional_id_expiration_ms: TRANSACTIONAL_ID_EXPIRATION_MS,
         };
         let cluster = Cluster::open(shared, dir.join(CLUSTER), spec).unwrap();
         Self { cluster, clock }

@@ -428,6 +428,7 @@ mod tests {
                 advertised_host: "127.0.0.1".into(),
                 port: 0,
             }],
+            zones: plan.zones,
             limits: plan.usable,
             settings: Default::default(),
         }

@@ -103,7 +103,8 @@ fn parameter(field: Field) -> &'static str {
         | Field::Bandwidth
         | Field::Topics
         | Field::Partitions
-        | Field::PublicBandwidth => "instanceClassSpec",
+        | Field::PublicBandwidth
+        | Field::ElasticBandwidth => "instanceClassSpec",
     }
 }
 

@@ -24,6 +24,7 @@ fn parameter(field: Field) -> &'static str {
         Field::Disk => "DiskSize",
         Field::DiskType => "DiskType",
         Field::PublicBandwidth => "PublicNetworkMonthly",
+        Field::ElasticBandwidth => "ElasticBandwidthSwitch",
         Field::Version => "KafkaVersion",
         Field::Retention => "MsgRetentionTime",
         Field::Payment => "InstanceChargeType",

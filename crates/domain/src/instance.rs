@@ -99,6 +99,8 @@ pub enum Want {
     Stopped,
     /// Given up: no cluster, no data, money back.
     GivenUp,
+    /// Listed, without a cluster; its data is kept until a timer is due.
+    ReleasedKept,
     /// No cluster and no data, but listed.
     Released,
     /// No cluster, no data, not listed.
@@ -107,11 +109,12 @@ pub enum Want {
 
 impl Want {
     /// All wants, for tables.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Nothing,
         Self::Running,
         Self::Stopped,
         Self::GivenUp,
+        Self::ReleasedKept,
         Self::Released,
         Self::Gone,
     ];
@@ -123,6 +126,7 @@ impl Want {
             Self::Running => "running",
             Self::Stopped => "stopped",
             Self::GivenUp => "undone",
+            Self::ReleasedKept => "released_kept",
             Self::Released => "released",
             Self::Gone => "gone",
         }

@@ -50,7 +50,8 @@ pub enum Step {
     DropCluster,
     /// Record: failed, with the line's money given back and its ports freed, in one transaction.
     RecordFailed,
-    /// Record: released, ports freed, a line that was never delivered cancelled and its hold voided.
+    /// Record: released, ports freed, a line that was never delivered cancelled and its hold voided. Notes of topics
+    /// stay with data that is kept.
     RecordReleased,
     /// Record: gone; otherwise as [`Step::RecordReleased`].
     RecordGone,
@@ -76,6 +77,14 @@ pub fn next_steps(intent: Intent, observed: Observed) -> Vec<Step> {
             }
             if !matches!(observed.phase, Phase::Stopped | Phase::Suspended) {
                 steps.push(Step::RecordStopped);
+            }
+        }
+        Want::ReleasedKept => {
+            if matches!(observed.cluster, ClusterSeen::Running { .. }) {
+                steps.push(Step::StopCluster);
+            }
+            if observed.phase != Phase::Released {
+                steps.push(Step::RecordReleased);
             }
         }
         Want::GivenUp => take_away(
@@ -127,6 +136,16 @@ mod tests {
             expected,
             "{want:?} {cluster:?} {phase:?}"
         );
+    }
+
+    #[test]
+    fn what_is_released_and_kept_is_stopped_and_goes_later() {
+        let kept = Want::ReleasedKept;
+        let stop = [Step::StopCluster, Step::RecordReleased];
+        check(kept, AS_INTENDED, Phase::Releasing, &stop);
+        check(kept, Absent, Phase::Releasing, &[Step::RecordReleased]);
+        check(kept, Stopped, Phase::Released, &[]);
+        check(Want::Released, Stopped, Phase::Released, &[Step::DropCluster]);
     }
 
     #[test]

@@ -155,6 +155,7 @@ mod tests {
             message_bytes_max: 0,
             ingress_bytes_per_second_max: None,
             egress_bytes_per_second_max: None,
+            elastic_bytes_per_second: 0,
             bandwidth_counts_replicas: false,
             disk_bytes_max: 0,
             disk_counts_replicas: false,

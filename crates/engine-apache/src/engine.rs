@@ -27,6 +27,8 @@ const POLL: Duration = Duration::from_millis(20);
 /// Everybody may do everything: who comes in has no name. Topics are made by those who ask for them.
 const OPEN_TO_ALL: &str = "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n\
      super.users=User:ANONYMOUS\nauto.create.topics.enable=false\n";
+/// What sends consumers to replicas in their own rack (KIP-392).
+const RACK_AWARE_SELECTOR: &str = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
 /// The formatted folder that those of nodes are made of; no id of a cluster has a dot.
 const TEMPLATE: &str = "template.d";
 /// Names the brokers of a cluster that were taken away, one a line.
@@ -114,13 +116,17 @@ impl ApacheEngine {
                 node_folder_make(&self.template(), &data, node)?;
             }
             let path = folder.join(format!("node-{node}.properties"));
+            let rack = cluster.spec.zone(broker).map(|zone| {
+                format!("broker.rack={zone}\nreplica.selector.class={RACK_AWARE_SELECTOR}\n")
+            });
+            let rack = rack.unwrap_or_default();
             let controllers = cluster.controller_ports.iter();
             let settings = NodeSettings {
                 node,
                 controller_ports: &controllers.map(HeldPort::port).collect::<Vec<_>>(),
                 listeners: &[(SecurityProtocol::Plaintext.name(), listener.port())],
                 data: &data,
-                more: &format!("{FEW_THREADS}{OPEN_TO_ALL}"),
+                more: &format!("{FEW_THREADS}{OPEN_TO_ALL}{rack}"),
             };
             settings.write(&path)?;
             let log = folder.join(format!("node-{node}.log"));

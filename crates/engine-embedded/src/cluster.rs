@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 
 use brokerage_broker::{
     Authorization, Bind, BrokerSpec, ClusterLimits, ClusterSpec as HostSpec, DiskMarks,
-    ListenerSpec, PublicLimits, SaslSpec, SecurityProtocol, TopicDefaults,
+    ListenerSpec, PublicLimits, SaslSpec, SecurityProtocol, TRANSACTIONAL_ID_EXPIRATION_MS,
+    TopicDefaults,
 };
 use brokerage_domain::catalog::UsableLimits;
 use brokerage_domain::cluster_settings::{ClusterSettings, SettingName};
@@ -22,11 +23,14 @@ pub const SETTINGS: &[SettingName] = &[
     SettingName::AllowEveryoneIfNoAclFound,
     SettingName::AutoCreateTopics,
     SettingName::ReplicationFactor,
+    SettingName::RetentionBytes,
     SettingName::RetentionMs,
     SettingName::MessageBytesMax,
     SettingName::MinInsyncReplicas,
     SettingName::Partitions,
     SettingName::SuperUsers,
+    SettingName::TransactionalIdExpirationMs,
+    SettingName::UncleanLeaderElection,
 ];
 
 /// The broker library's description of a cluster.
@@ -44,6 +48,7 @@ pub(crate) fn host_spec(spec: &ClusterSpec) -> Result<HostSpec, EngineError> {
         if brokers.last().is_none_or(|broker| broker.id != id) {
             brokers.push(BrokerSpec {
                 id,
+                rack: spec.zone(id).map(str::to_owned),
                 listeners: Vec::new(),
             });
         }
@@ -57,6 +62,10 @@ pub(crate) fn host_spec(spec: &ClusterSpec) -> Result<HostSpec, EngineError> {
         limits: limits(&spec.limits),
         auto_create_topics: spec.settings.auto_create_topics.unwrap_or(false),
         defaults: defaults(spec, brokers.len()),
+        transactional_id_expiration_ms: spec
+            .settings
+            .transactional_id_expiration_ms
+            .unwrap_or(TRANSACTIONAL_ID_EXPIRATION_MS),
         authorization: authorization(&spec.settings),
         brokers,
     })
@@ -99,6 +108,7 @@ fn limits(limits: &UsableLimits) -> ClusterLimits {
         message_bytes_max: narrow(limits.message_bytes_max),
         ingress_bytes_per_second_max: limits.ingress_bytes_per_second_max,
         egress_bytes_per_second_max: limits.egress_bytes_per_second_max,
+        elastic_bytes_per_second: limits.elastic_bytes_per_second,
         bandwidth_counts_replicas: limits.bandwidth_counts_replicas,
         disk_bytes_max: Some(limits.disk_bytes_max),
         disk_counts_replicas: limits.disk_counts_replicas,
@@ -123,13 +133,17 @@ fn defaults(spec: &ClusterSpec, brokers: usize) -> TopicDefaults {
     let message_bytes = settings
         .message_bytes_max
         .unwrap_or(spec.limits.message_bytes_default);
+    let unclean = settings.unclean_leader_election.unwrap_or(false);
     TopicDefaults {
         partitions: settings.partitions.unwrap_or(1),
         replication_factor: settings.replication_factor.unwrap_or(replication),
         retention_ms: settings.retention_ms.unwrap_or(bought),
+        retention_bytes: settings.retention_bytes.unwrap_or(-1),
         min_insync_replicas: settings.min_insync_replicas.unwrap_or(1),
-        configs: BTreeMap::from([("max.message.bytes".to_owned(), message_bytes.to_string())]),
-        ..TopicDefaults::default()
+        configs: BTreeMap::from([
+            ("max.message.bytes".to_owned(), message_bytes.to_string()),
+            ("unclean.leader.election.enable".to_owned(), unclean.to_string()),
+        ]),
     }
 }
 

@@ -98,10 +98,21 @@ pub struct ClusterSpec {
     pub kafka_version: String,
     /// Those of each broker, by broker id from 0; every broker has one of each kind.
     pub listeners: Vec<Listener>,
+    /// Zones that brokers stand in, by turns: the first broker in the first. Empty where nothing is known of them.
+    pub zones: Vec<String>,
     /// What was bought, as it is enforced.
     pub limits: UsableLimits,
     /// Cluster settings. Those that are not among [`Engine::settings`] have no effect.
     pub settings: ClusterSettings,
+}
+
+impl ClusterSpec {
+    /// The zone that a broker stands in: its rack (`broker.rack`).
+    pub fn zone(&self, broker_id: i32) -> Option<&str> {
+        let at = usize::try_from(broker_id).ok()?;
+        let at = at.checked_rem(self.zones.len())?;
+        Some(self.zones[at].as_str())
+    }
 }
 
 /// One address that a broker accepts Kafka clients on.

@@ -13,6 +13,7 @@ mod limits;
 mod orphans;
 mod settings;
 mod versions;
+mod zones;
 
 pub use lifecycle::lifecycle;
 pub use orphans::{kept, orphans};
@@ -28,9 +29,11 @@ pub async fn run(engine: &dyn Engine, spec: impl Fn(&str) -> ClusterSpec) {
     orphans::kept(engine, &spec("suite-kept")).await;
     limits::limits(engine, &spec("suite-limits")).await;
     limits::connections(engine, &spec("suite-connections")).await;
+    limits::elastic(engine, &spec("suite-elastic")).await;
     limits::public_access(engine, &spec("suite-public")).await;
     settings::settings(engine, &spec("suite-settings")).await;
     versions::versions(engine, &spec).await;
+    zones::zones(engine, &spec("suite-zones")).await;
 }
 
 async fn seen(engine: &dyn Engine, spec: &ClusterSpec) -> ClusterObservation {

@@ -33,6 +33,9 @@
 //! [ignored]
 //! ParameterWithoutEffect = "never: why"
 //!
+//! [shown]
+//! ParameterThatIsOnlyKept = { by = "DescribeInstance", at = "Result.Key", why = "never: why" }
+//!
 //! [absent]
 //! "Result.Key" = "later: why"
 //! ```
@@ -46,7 +49,7 @@
 //!
 //! [`SeenPhase::word`]: brokerage_wire::client::SeenPhase::word
 
-mod player;
+pub(crate) mod player;
 #[cfg(test)]
 mod tests;
 
@@ -78,8 +81,25 @@ pub struct OperationFile {
     pub optional: BTreeMap<String, String>,
     /// Parameters without effect, with the reason.
     pub ignored: BTreeMap<String, String>,
+    /// Parameters that are kept and shown again, and have no effect.
+    pub shown: BTreeMap<String, Shown>,
     /// Keys of the model that no answer carries, with the reason.
     pub absent: BTreeMap<String, String>,
+}
+
+/// Where a parameter is shown again that has no effect.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shown {
+    /// The operation, by `Operation` or `dialect/Operation`, whose sample shows it.
+    pub by: String,
+    /// The path of its value in that answer. Behind `|`, the path in the JSON that is there as a text.
+    pub at: String,
+    /// What is there, where it is not as it was sent.
+    #[serde(rename = "as")]
+    pub shown_as: Option<String>,
+    /// Why it has no effect.
+    pub why: String,
 }
 
 /// A call, and what it is answered.

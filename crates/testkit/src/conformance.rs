@@ -4,8 +4,13 @@
 //! parameters without effect, keys that no answer carries. The files name all of it, each with a reason, and have to
 //! match exactly: a line that is missing and a line that is stale both fail. So the files are the honest coverage, and
 //! what they leave out can only shrink.
+//!
+//! A parameter of the model that a file names nowhere is **in force**: it changes the cluster, the bill or what is
+//! found. One that is only kept stands under `[shown]` (an answer has it again, which is asserted) or, where no answer
+//! has it, under `[ignored]`.
 
 mod model;
+mod shown;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -79,8 +84,9 @@ impl Service {
         let mut faults = self.unserved_faults();
         let mut answers = Answers::default();
         for operation in Operation::of_service(self.cloud, self.table) {
-            if let Err(fault) = self.play(operation, &mut answers).await {
-                faults.push(chain(&fault));
+            match self.play(operation, &mut answers).await {
+                Ok(found) => faults.extend(found),
+                Err(fault) => faults.push(chain(&fault)),
             }
         }
         if faults.is_empty() {
@@ -102,7 +108,12 @@ impl Service {
         assert!(faults.is_empty(), "{}", shown.collect::<String>());
     }
 
-    async fn play(&self, operation: Operation, answers: &mut Answers) -> Result<(), PlayFault> {
+    /// Plays the calls of a file; what is wrong with the parameters that it says are shown.
+    async fn play(
+        &self,
+        operation: Operation,
+        answers: &mut Answers,
+    ) -> Result<Vec<String>, PlayFault> {
         let plane = Plane::sandbox().await;
         let mut player = Player::new(&plane);
         player.prepare(operation).await?;
@@ -112,8 +123,9 @@ impl Service {
                 answers.record(&self.model, operation.row.name, &answer);
             }
         }
+        let faults = shown::faults(operation, &mut player).await;
         plane.assert_ledger().await;
-        Ok(())
+        Ok(faults)
     }
 
     /// What is wrong with the files of operations that are not served.

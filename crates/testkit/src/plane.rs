@@ -1,5 +1,6 @@
 //! The test control plane.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -20,7 +21,7 @@ use brokerage_domain::topic::Topic;
 use brokerage_engine::Engine;
 use brokerage_engine::fake::FakeEngine;
 use brokerage_engine_embedded::{Durability, EmbeddedEngine, EmbeddedOptions, LogIntervals};
-use brokerage_kafka_admin::Client;
+use brokerage_kafka_admin::{Client, ConfigResource};
 use brokerage_store::Store;
 use brokerage_wire::WireRequest;
 use brokerage_wire::gateway::Gateway;
@@ -292,6 +293,48 @@ impl Plane {
     pub async fn topics(&self, id: &str) -> Vec<Topic> {
         let topics = topics_of(&mut self.kafka(id).await).await;
         topics.expect("its Kafka answers")
+    }
+
+    /// What each broker of an instance tells of a setting; `None` where it has no such.
+    ///
+    /// # Panics
+    /// As [`Plane::kafka`].
+    pub async fn broker_configs(&self, id: &str, name: &str) -> Vec<Option<String>> {
+        let seen = self.engine.observe_cluster(&InstanceId::new(id)).await;
+        let spec = seen.ok().flatten().and_then(|seen| seen.spec);
+        let listeners = spec.expect("the cluster runs").listeners;
+        let brokers: BTreeSet<i32> = listeners.iter().map(|at| at.broker_id).collect();
+        let mut kafka = self.kafka(id).await;
+        let mut told = Vec::new();
+        for broker in brokers {
+            let broker = broker.to_string();
+            let resources = [ConfigResource::broker(&broker)];
+            let configs = kafka.configs_describe(&resources, Some(&[name])).await;
+            let entries = configs.expect("its Kafka answers").remove(0);
+            let entry = entries.expect("a broker has settings").into_iter().next();
+            told.push(entry.and_then(|entry| entry.value));
+        }
+        told
+    }
+
+    /// Waits until the reconciler has nothing to do for an instance of the sandbox account: its cluster runs as its
+    /// record says.
+    ///
+    /// # Panics
+    /// When that does not come.
+    pub async fn come_to_rest(&self, profile: &'static str, id: &str) {
+        let (cx, id) = (self.context(profile, "").await, InstanceId::new(id));
+        for _ in 0..LOOKS_MAX {
+            let wanted = self.control.instance_view(&cx, &id).await;
+            let wanted = wanted.expect("it is there");
+            let seen = self.engine.observe_cluster(&id).await;
+            let spec = seen.ok().flatten().and_then(|seen| seen.spec);
+            if spec.is_some_and(|spec| spec.settings == wanted.settings) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("{id} does not run as its record says");
     }
 
     /// Waits until an instance of the sandbox account is in a phase.

@@ -86,7 +86,8 @@ pub(crate) struct Seen {
     pub high_watermark: i64,
     pub log_start_offset: i64,
     pub is_error: bool,
-    pub is_diverging: bool,
+    /// The consumer has to go on elsewhere: where the logs divide, or at a nearer replica.
+    pub is_redirect: bool,
 }
 
 /// A fetch as it came.
@@ -214,7 +215,7 @@ impl Session {
         };
         let is_told = seen.has_records
             || seen.is_error
-            || seen.is_diverging
+            || seen.is_redirect
             || seen.high_watermark != cached.high_watermark
             || seen.log_start_offset != cached.log_start_offset;
         // After an error the partition is included again in any case.

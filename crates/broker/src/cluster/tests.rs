@@ -1,12 +1,15 @@
 //! What becomes of records and producers with time: by the broker's clock, at Kafka's intervals.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use kafka_protocol::messages::{InitProducerIdRequest, TransactionalId};
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use tempfile::TempDir;
 
 use crate::log::batch::{self, BatchHeader, HEADER_BYTES};
 use crate::log::durability::Durability;
-use crate::spec::TopicSpec;
+use crate::spec::{ClusterSpec, TopicSpec};
 use crate::trace::{Draft, NOW_MS, TracedCluster, build, produce};
 
 const SECOND_MS: i64 = 1_000;
@@ -174,6 +177,49 @@ async fn segments_without_a_time_are_closed_by_the_brokers_clock() {
     bench.running.run_scheduled_tasks(31 * MINUTE_MS).await;
     bench.send(&timeless).await;
     assert_eq!(segments(), 2);
+}
+
+#[tokio::test]
+async fn a_smaller_size_is_kept_where_nobody_asks_for_records_any_more() {
+    let bench = bench(&[("segment.bytes", "100"), ("retention.ms", "-1")]).await;
+    for _ in 0..4 {
+        bench.send(&record("k", Some("v"), NOW_MS, true)).await;
+    }
+    bench.pass(HOUR_MS).await;
+    let partition = bench.running.partition("t", 0).unwrap();
+    assert!(!partition.is_open() && partition.stored_bytes() > 100);
+    let old = bench.running.cluster.spec();
+    let mut spec = ClusterSpec::clone(&old);
+    spec.defaults.retention_bytes = 0;
+    bench.running.cluster.set_spec(Arc::new(spec));
+    bench.running.cluster.adapt(&old).unwrap();
+    bench.pass(HOUR_MS).await;
+    assert_eq!((bench.start(), partition.stored_bytes()), (4, 0));
+}
+
+#[tokio::test]
+async fn transactional_ids_that_nobody_uses_are_forgotten_after_the_clusters_time() {
+    let check = async |expiration_ms: i64| {
+        let bench = bench(&[]).await;
+        let cluster = &bench.running.cluster;
+        let spec = ClusterSpec {
+            transactional_id_expiration_ms: expiration_ms,
+            ..ClusterSpec::clone(&cluster.spec())
+        };
+        cluster.set_spec(Arc::new(spec));
+        let begin = InitProducerIdRequest::default()
+            .with_transactional_id(Some(TransactionalId("x".into())))
+            .with_transaction_timeout_ms(1_000);
+        let begun = bench.running.call(begin, 4).await;
+        assert_eq!(begun.error_code, 0);
+        let is_known = || cluster.metadata_log().read(|state| state.transactions.contains_key("x"));
+        bench.pass(expiration_ms - MINUTE_MS).await;
+        assert!(is_known(), "within {expiration_ms}");
+        bench.pass(10 * MINUTE_MS).await;
+        assert!(!is_known(), "after {expiration_ms}");
+    };
+    check(HOUR_MS).await;
+    check(7 * DAY_MS).await;
 }
 
 #[tokio::test]

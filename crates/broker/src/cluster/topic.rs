@@ -251,26 +251,28 @@ impl Cluster {
     }
 
     /// Assigns replicas to the partitions from `from` on, unless they are assigned manually, and returns the
-    /// records of leaders. While all brokers are live, assignments are round-robin and not stored.
+    /// records of leaders. While all brokers are live, and their racks do not ask for more, assignments are
+    /// round-robin and not stored.
     fn place(
         &self,
         state: &ClusterState,
         record: &mut TopicRecord,
         from: i32,
     ) -> Vec<MetadataRecord> {
+        let spec = self.spec();
         let live = LiveBrokers {
-            brokers: self.spec().brokers.len() as i32,
+            brokers: spec.brokers.len() as i32,
             stopped: &state.stopped_brokers,
         };
+        let before = (0..from).map(|partition| record.replicas(partition));
+        let mut listed: Vec<_> = before.collect();
+        listed.extend(record.assignments.iter().skip(listed.len()).cloned());
+        let open = listed.len() as i32..record.partitions;
+        let (first, factor) = (record.first_leader, record.replication_factor);
+        let placed = spread(first, open.clone(), factor, live, |id| spec.rack(id));
         let is_listed = !record.assignments.is_empty();
-        let is_spread_as_before = live.stopped.is_empty() && record.brokers == live.brokers;
-        if is_listed || !is_spread_as_before {
-            let before = (0..from).map(|partition| record.replicas(partition));
-            let mut listed: Vec<_> = before.collect();
-            listed.extend(record.assignments.drain(..).skip(listed.len()));
-            let open = listed.len() as i32..record.partitions;
-            let factor = record.replication_factor;
-            listed.extend(spread(record.first_leader, open, factor, live));
+        if is_listed || !open.zip(&placed).all(|(at, placed)| record.replicas(at) == *placed) {
+            listed.extend(placed);
             record.assignments = listed;
         }
         let mut records = vec![MetadataRecord::Topic(record.clone())];

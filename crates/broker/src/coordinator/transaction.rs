@@ -8,4 +8,4 @@ mod decision;
 mod producer_ids;
 
 pub(crate) use coordinator::Transactions;
-pub(crate) use decision::{EXPIRATION_MS, ProducerIdAndEpoch, TransactionalProducer};
+pub(crate) use decision::{ProducerIdAndEpoch, TransactionalProducer};

@@ -36,9 +36,7 @@ pub(crate) type Waiter = Arc<Notify>;
 pub(crate) struct FetchedRecords {
     /// Where the records are.
     pub records: Option<FileRecords>,
-    pub high_watermark: i64,
-    pub last_stable_offset: i64,
-    pub log_start_offset: i64,
+    pub watermarks: Watermarks,
     pub aborted: Vec<AbortedTransaction>,
 }
 
@@ -52,7 +50,7 @@ pub(crate) struct FetchRange {
 }
 
 /// Offsets of a partition at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Watermarks {
     pub log_start_offset: i64,
     pub last_stable_offset: i64,
@@ -339,9 +337,7 @@ impl Partition {
             watermarks.high_watermark
         };
         let mut fetched = FetchedRecords {
-            high_watermark: watermarks.high_watermark,
-            last_stable_offset: watermarks.last_stable_offset,
-            log_start_offset: watermarks.log_start_offset,
+            watermarks,
             ..FetchedRecords::default()
         };
         if target >= limit || range.max_bytes == 0 {
@@ -555,10 +551,11 @@ impl Partition {
         false
     }
 
-    /// Opens the log if it is closed and its oldest segment is older than `oldest_ms`, so that retention is
-    /// applied to it.
-    pub(crate) fn open_if_expired(&self, oldest_ms: i64) {
-        if self.closed_oldest_ms.load(Ordering::Relaxed) < oldest_ms && !self.is_open() {
+    /// Opens the log if it is closed, and its oldest segment is older than `oldest_ms` or it has more than
+    /// `most_bytes`, so that retention is applied to it.
+    pub(crate) fn open_if_expired(&self, oldest_ms: i64, most_bytes: u64) {
+        let is_old = self.closed_oldest_ms.load(Ordering::Relaxed) < oldest_ms;
+        if (is_old || self.stored_bytes() > most_bytes) && !self.is_open() {
             // The next request for the partition gets the error.
             let _ = self.open();
         }

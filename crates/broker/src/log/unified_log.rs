@@ -372,9 +372,8 @@ impl UnifiedLog {
                 .get(1)
                 .map_or(self.end_offset, |next| next.base_offset);
             let is_old = oldest_ms.is_some_and(|oldest| first.age_from_ms() < oldest);
-            let is_over = retention_bytes.is_some_and(|keep| {
-                self.segments.len() > 1 && self.size_bytes() - first.size_bytes >= keep
-            });
+            let rest_bytes = self.size_bytes() - first.size_bytes;
+            let is_over = retention_bytes.is_some_and(|keep| rest_bytes >= keep);
             if next > limit_offset || !(is_old || is_over) {
                 break;
             }

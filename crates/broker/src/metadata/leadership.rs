@@ -105,13 +105,14 @@ impl Leadership {
     }
 }
 
-/// Replica assignment, round-robin from `first_leader`. Stopped brokers come last, so that they are preferred
-/// leader only where no other broker is left.
-pub(crate) fn spread(
+/// Replica assignment, round-robin from `first_leader`. The replicas of a partition stand in as many racks as they
+/// can (KIP-36). Stopped brokers come last, so that they are preferred leader only where no other broker is left.
+pub(crate) fn spread<'a>(
     first_leader: i32,
     partitions: Range<i32>,
     replication_factor: i16,
     live: LiveBrokers<'_>,
+    rack_of: impl Fn(i32) -> Option<&'a str>,
 ) -> Vec<Vec<i32>> {
     let (running, stopped): (Vec<i32>, Vec<i32>) = (0..live.brokers).partition(|id| live.has(*id));
     let count = usize::try_from(replication_factor).unwrap_or(1).max(1);
@@ -123,12 +124,32 @@ pub(crate) fn spread(
             let (behind, front) = ids.split_at(first as usize);
             front.iter().chain(behind).copied().collect::<Vec<_>>()
         };
-        let mut replicas = turned(&running);
-        replicas.extend(turned(&stopped));
-        replicas.truncate(count);
+        let mut replicas = Vec::with_capacity(count);
+        for mut turn in [turned(&running), turned(&stopped)] {
+            while replicas.len() < count && !turn.is_empty() {
+                let at = in_least_used_rack(&turn, &replicas, &rack_of);
+                replicas.push(turn.remove(at));
+            }
+        }
         replicas
     };
     partitions.map(place).collect()
+}
+
+/// Where in `turn` the first broker is in whose rack the fewest of the replicas are.
+fn in_least_used_rack<'a>(
+    turn: &[i32],
+    replicas: &[i32],
+    rack_of: &impl Fn(i32) -> Option<&'a str>,
+) -> usize {
+    let used = |id: i32| {
+        let rack = rack_of(id);
+        let beside = replicas.iter().filter(|other| rack_of(**other) == rack);
+        beside.count()
+    };
+    let places = turn.iter().enumerate();
+    let least = places.min_by_key(|(_, id)| used(**id));
+    least.map_or(0, |(at, _)| at)
 }
 
 #[cfg(test)]
@@ -173,13 +194,32 @@ mod tests {
                 brokers: 3,
                 stopped: &stopped,
             };
-            assert_eq!(spread(1, 0..expected.len() as i32, factor, live), expected);
+            assert_eq!(spread(1, 0..expected.len() as i32, factor, live, |_| None), expected);
         };
         check(&[], 2, &[&[1, 2], &[2, 0], &[0, 1], &[1, 2]]);
         check(&[], 1, &[&[1], &[2], &[0]]);
         check(&[1], 3, &[&[2, 0, 1], &[0, 2, 1], &[2, 0, 1]]);
         check(&[1], 1, &[&[2], &[0], &[2]]);
         check(&[0, 1, 2], 1, &[&[1], &[2]]);
+    }
+
+    #[test]
+    fn replicas_stand_in_as_many_racks_as_they_can() {
+        let check = |racks: &[&'static str], stopped: &[i32], factor, expected: &[&[i32]]| {
+            let stopped = stopped.iter().copied().collect();
+            let live = LiveBrokers {
+                brokers: racks.len() as i32,
+                stopped: &stopped,
+            };
+            let rack_of = |id: i32| Some(racks[id as usize]);
+            let spread = spread(0, 0..expected.len() as i32, factor, live, rack_of);
+            assert_eq!(spread, expected, "{racks:?} without {stopped:?}");
+        };
+        check(&["a", "b", "a"], &[], 2, &[&[0, 1], &[1, 2], &[2, 1]]);
+        check(&["a", "a", "b", "b"], &[], 2, &[&[0, 2], &[1, 2], &[2, 0], &[3, 0]]);
+        check(&["a", "a", "b"], &[], 3, &[&[0, 2, 1], &[1, 2, 0], &[2, 0, 1]]);
+        check(&["a", "b", "a"], &[1], 2, &[&[0, 2], &[2, 0]]);
+        check(&["a", "a", "a"], &[], 2, &[&[0, 1], &[1, 2], &[2, 0]]);
     }
 
     proptest! {
@@ -191,7 +231,7 @@ mod tests {
         ) {
             let mut stopped = BTreeSet::new();
             let all = LiveBrokers { brokers: 4, stopped: &BTreeSet::new() };
-            let replicas = &spread(first, 0..1, factor, all)[0];
+            let replicas = &spread(first, 0..1, factor, all, |_| None)[0];
             let mut now = Leadership::initial(replicas, all);
             for (broker, is_start) in switches {
                 if is_start { stopped.remove(&broker); } else { stopped.insert(broker); }

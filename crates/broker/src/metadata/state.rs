@@ -27,8 +27,8 @@ pub(crate) struct TopicRecord {
     /// How many brokers there were when it was made: those it is spread over.
     #[serde(default)]
     pub brokers: i32,
-    /// Replicas of each partition where they do not simply follow each other: placed by hand, or made
-    /// while a broker was stopped.
+    /// Replicas of each partition where they do not simply follow each other: placed by hand, over racks that
+    /// ask for it, or made while a broker was stopped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assignments: Vec<Vec<i32>>,
     pub configs: BTreeMap<String, String>,
@@ -47,7 +47,8 @@ impl TopicRecord {
             stopped: &BTreeSet::new(),
         };
         let range = partition..partition + 1;
-        let mut spread = spread(self.first_leader, range, self.replication_factor, live);
+        let factor = self.replication_factor;
+        let mut spread = spread(self.first_leader, range, factor, live, |_| None);
         spread.pop().unwrap_or_default()
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Context;
+use crate::counters;
 use crate::quota::client::{Client, Direction};
 
 /// Bytes of records in one answer, whatever the client asks (Kafka's `fetch.max.bytes`).
@@ -47,11 +48,19 @@ impl Context {
         }
         let cluster = &self.cluster;
         let now = Instant::now();
-        let public = cluster.public_access();
-        let (bucket, public_bucket) = match direction {
-            Direction::Produce => (cluster.ingress(), &public.ingress),
-            Direction::Fetch => (cluster.egress(), &public.egress),
+        let (counters, public) = (cluster.counters(), cluster.public_access());
+        let (bandwidth, elastic_bytes, public_bucket) = match direction {
+            Direction::Produce => {
+                (cluster.ingress(), &counters.elastic_bytes_in, &public.ingress)
+            }
+            Direction::Fetch => {
+                (cluster.egress(), &counters.elastic_bytes_out, &public.egress)
+            }
         };
+        let charged = bandwidth.charge(traffic.charged, now);
+        if charged.elastic_bytes > 0 {
+            counters::add(elastic_bytes, charged.elastic_bytes);
+        }
         let own = cluster.client_quotas().charge(
             cluster.metadata_log(),
             direction,
@@ -59,7 +68,7 @@ impl Context {
             traffic.bytes,
             now,
         );
-        let mut throttle = bucket.charge(traffic.charged, now).max(own);
+        let mut throttle = charged.wait.max(own);
         if self.is_public {
             throttle = throttle.max(public_bucket.charge(traffic.bytes, now));
         }

@@ -6,10 +6,12 @@ use kafka_protocol::messages::{
     BrokerId, DescribeClusterRequest, DescribeClusterResponse, FindCoordinatorRequest,
     FindCoordinatorResponse,
 };
+use kafka_protocol::protocol::StrBytes;
 
 use super::{Context, OPERATIONS_UNKNOWN, distinct};
 use crate::error::ErrorCode;
 use crate::metadata::acl::AclOperation;
+use crate::spec::ClusterSpec;
 use crate::turn::Pace;
 
 /// The brokers of the cluster (KIP-700); endpoint type 2 asks for controllers, which clients cannot reach.
@@ -28,11 +30,13 @@ pub(crate) async fn describe_cluster(
             .with_endpoint_type(request.endpoint_type);
     }
     let running = context.cluster.endpoints(&context.listener);
+    let spec = context.cluster.spec();
     let mut brokers: Vec<_> = running
         .into_iter()
         .map(|endpoint| {
             DescribeClusterBroker::default()
                 .with_broker_id(endpoint.broker_id.into())
+                .with_rack(rack(&spec, endpoint.broker_id))
                 .with_host(endpoint.host.into())
                 .with_port(i32::from(endpoint.port))
         })
@@ -49,6 +53,10 @@ pub(crate) async fn describe_cluster(
             true => context.cluster_operations(),
             false => OPERATIONS_UNKNOWN,
         })
+}
+
+fn rack(spec: &ClusterSpec, broker_id: i32) -> Option<StrBytes> {
+    spec.rack(broker_id).map(|rack| rack.to_owned().into())
 }
 
 /// Fenced brokers (KIP-1073).
@@ -68,6 +76,7 @@ fn stopped_brokers(context: &Context) -> Vec<DescribeClusterBroker> {
         out.push(
             DescribeClusterBroker::default()
                 .with_broker_id(broker.id.into())
+                .with_rack(rack(&spec, broker.id))
                 .with_host(found.advertised_host.clone().into())
                 .with_port(i32::from(found.advertised_port))
                 .with_is_fenced(true),

@@ -32,6 +32,9 @@ const SOURCE_ALL_BROKERS: i8 = 3;
 const SOURCE_STATIC_BROKER: i8 = 4;
 pub(super) const SOURCE_DEFAULT: i8 = 5;
 
+/// What sends consumers to replicas in their own rack, by the name of Kafka's class.
+const RACK_AWARE_SELECTOR: &str = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+
 /// Resources that are described before others have the thread.
 const RESOURCES_AT_ONCE: usize = 8;
 
@@ -111,7 +114,7 @@ fn identity_settings(context: &Context, spec: &ClusterSpec, broker_id: i32) -> V
         .collect();
     let id = broker_id.to_string();
     let auto_create = spec.auto_create_topics.to_string();
-    let settings = [
+    let mut settings = vec![
         (
             "advertised.listeners",
             ConfigKind::String,
@@ -129,10 +132,22 @@ fn identity_settings(context: &Context, spec: &ClusterSpec, broker_id: i32) -> V
             "true".to_owned(),
         ),
         ("node.id", ConfigKind::Int, id),
+        (
+            "transactional.id.expiration.ms",
+            ConfigKind::Int,
+            spec.transactional_id_expiration_ms.to_string(),
+        ),
     ];
-    settings
-        .map(|(name, kind, value)| (name, kind, value, SOURCE_STATIC_BROKER))
-        .to_vec()
+    if let Some(rack) = spec.rack(broker_id) {
+        settings.push(("broker.rack", ConfigKind::String, rack.to_owned()));
+        // KIP-392.
+        if spec.release().is_at_least(2, 4) {
+            let selector = RACK_AWARE_SELECTOR.to_owned();
+            settings.push(("replica.selector.class", ConfigKind::String, selector));
+        }
+    }
+    let from_spec = |(name, kind, value)| (name, kind, value, SOURCE_STATIC_BROKER);
+    settings.into_iter().map(from_spec).collect()
 }
 
 /// The super users, as a dynamic setting of all brokers.

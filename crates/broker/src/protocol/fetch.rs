@@ -18,7 +18,7 @@ use crate::cluster::fetch_session::{
     FetchContext, PartitionKey, Position, Seen, SessionRequest, TopicKey, Wanted,
 };
 use crate::error::ErrorCode;
-use crate::log::partition::{FetchRange, Partition};
+use crate::log::partition::{FetchRange, Partition, Watermarks};
 use crate::metadata::acl::AclOperation;
 use crate::metadata::leadership::NO_LEADER;
 use crate::metadata::topic::Topic;
@@ -31,23 +31,29 @@ const ZSTD_VERSION_MIN: i16 = 10;
 const WAIT_MAX: Duration = Duration::from_secs(600);
 /// The first version that names topics by id (KIP-516).
 const TOPIC_IDS: i16 = 13;
+/// The first version whose clients read from any replica in sync (KIP-392).
+const ANY_REPLICA: i16 = 11;
 /// The epoch of a request that wants no session.
 const NO_SESSION_EPOCH: i32 = -1;
 
 /// What is asked of the answer as a whole.
 #[derive(Debug, Clone, Copy)]
-struct Bounds {
+struct Bounds<'a> {
     min_bytes: usize,
     /// As the client asks.
     max_bytes: i32,
     is_read_committed: bool,
+    /// Where the client is (`client.rack`); empty where it does not say.
+    rack: &'a str,
 }
 
 /// Answers with records, waiting for `min_bytes` of them up to the client's limit.
 pub(crate) async fn fetch(context: &mut Context, request: FetchRequest) -> FetchAnswer {
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)).min(WAIT_MAX);
     let deadline = Instant::now() + wait;
+    let rack = request.rack_id.clone();
     let bounds = Bounds {
+        rack: &rack,
         min_bytes: usize::try_from(request.min_bytes).unwrap_or(0),
         max_bytes: request.max_bytes,
         is_read_committed: request.isolation_level == 1,
@@ -232,7 +238,7 @@ impl<'a> Resolved<'a> {
 async fn read_all(
     context: &Context,
     wanted: &[Wanted],
-    bounds: Bounds,
+    bounds: Bounds<'_>,
     waiter: Option<&Arc<Notify>>,
 ) -> Read {
     let mut read = Read {
@@ -261,7 +267,7 @@ async fn read_all(
                 let bytes = answer.records_bytes();
                 read.traffic.add(context, bytes, topic.replication_factor);
                 let data = &answer.data;
-                read.is_final |= data.error_code != 0 || data.diverging_epoch.end_offset >= 0;
+                read.is_final |= data.error_code != 0 || is_redirect(data);
                 read.push(Some(topic), answer);
             }
         }
@@ -300,13 +306,12 @@ fn read_one(
     context: &Context,
     topic: &Arc<Topic>,
     wanted: &Wanted,
-    bounds: Bounds,
+    bounds: Bounds<'_>,
     rest: Rest,
     waiter: Option<&Arc<Notify>>,
 ) -> PartitionAnswer {
     let position = wanted.position;
-    let known_epoch = Some(position.leader_epoch);
-    let partition = match context.led_partition(Some(topic), wanted.key.partition, known_epoch) {
+    let partition = match fetchable_partition(context, topic, wanted) {
         Ok(partition) => partition,
         Err(code @ ErrorCode::NotLeaderOrFollower) => {
             return elsewhere(topic, wanted, failed(wanted, code)).into();
@@ -327,6 +332,16 @@ fn read_one(
             Err(code) => return failed(wanted, code).into(),
         }
     }
+    match preferred_replica(context, topic, &partition, position.offset, bounds.rack) {
+        Ok(None) => {}
+        Ok(Some((replica, marks))) => {
+            let answer = found
+                .with_preferred_read_replica(replica.into())
+                .with_aborted_transactions(None);
+            return with_watermarks(answer, marks).into();
+        }
+        Err(code) => return failed(wanted, code).into(),
+    }
     let range = FetchRange {
         offset: position.offset,
         max_bytes: rest
@@ -345,13 +360,70 @@ fn read_one(
             .with_first_offset(aborted.first_offset)
     });
     PartitionAnswer {
-        data: found
-            .with_high_watermark(fetched.high_watermark)
-            .with_last_stable_offset(fetched.last_stable_offset)
-            .with_log_start_offset(fetched.log_start_offset)
+        data: with_watermarks(found, fetched.watermarks)
             .with_aborted_transactions(bounds.is_read_committed.then(|| aborted.collect())),
         records: fetched.records,
     }
+}
+
+/// The partition, if this broker leads it, or has a replica in sync and the client reads from those, too.
+fn fetchable_partition(
+    context: &Context,
+    topic: &Arc<Topic>,
+    wanted: &Wanted,
+) -> Result<Arc<Partition>, ErrorCode> {
+    let (index, known_epoch) = (wanted.key.partition, wanted.position.leader_epoch);
+    let led = context.led_partition(Some(topic), index, Some(known_epoch));
+    let is_elsewhere = matches!(led, Err(ErrorCode::NotLeaderOrFollower));
+    if !is_elsewhere || context.version < ANY_REPLICA {
+        return led;
+    }
+    let partition = topic.partition(index);
+    let partition = partition.ok_or(ErrorCode::UnknownTopicOrPartition)?;
+    let in_sync = context.cluster.in_sync_replicas(topic, &partition);
+    match in_sync.contains(&context.broker_id) && partition.leader().0 != NO_LEADER {
+        true => Ok(partition),
+        false => Err(ErrorCode::NotLeaderOrFollower),
+    }
+}
+
+/// The replica that a client in this rack had better read from than from the leader, which is asked (Kafka's
+/// `RackAwareReplicaSelector`), and what is known of the partition.
+fn preferred_replica(
+    context: &Context,
+    topic: &Topic,
+    partition: &Partition,
+    offset: i64,
+    rack: &str,
+) -> Result<Option<(i32, Watermarks)>, ErrorCode> {
+    let (cluster, leader_id) = (&context.cluster, partition.leader().0);
+    if rack.is_empty() || context.is_internal || leader_id != context.broker_id {
+        return Ok(None);
+    }
+    let spec = cluster.spec();
+    if spec.rack(leader_id) == Some(rack) {
+        return Ok(None);
+    }
+    let in_sync = cluster.in_sync_replicas(topic, partition).into_iter();
+    // All have the same records: Kafka takes the highest id then.
+    let Some(nearest) = in_sync.filter(|id| spec.rack(*id) == Some(rack)).max() else {
+        return Ok(None);
+    };
+    let marks = partition.watermarks()?;
+    let is_there = (marks.log_start_offset..=marks.high_watermark).contains(&offset);
+    Ok(is_there.then_some((nearest, marks)))
+}
+
+fn with_watermarks(answer: PartitionData, marks: Watermarks) -> PartitionData {
+    answer
+        .with_high_watermark(marks.high_watermark)
+        .with_last_stable_offset(marks.last_stable_offset)
+        .with_log_start_offset(marks.log_start_offset)
+}
+
+/// Whether the client has to go on elsewhere.
+fn is_redirect(data: &PartitionData) -> bool {
+    data.diverging_epoch.end_offset >= 0 || data.preferred_read_replica.0 >= 0
 }
 
 /// Where the log diverges from what the client fetched before, if it does (KIP-595).
@@ -391,7 +463,7 @@ fn seen(answer: &PartitionAnswer) -> Seen {
         high_watermark: data.high_watermark,
         log_start_offset: data.log_start_offset,
         is_error: data.error_code != 0,
-        is_diverging: data.diverging_epoch.end_offset >= 0,
+        is_redirect: is_redirect(data),
     }
 }
 

@@ -29,12 +29,15 @@ const PARTITIONS_PER_ANSWER_MAX: usize = 2_000;
 /// Brokers that clients can connect to, topics and leaders.
 pub(crate) async fn metadata(context: &mut Context, request: MetadataRequest) -> MetadataResponse {
     let cluster = context.cluster.clone();
+    let spec = cluster.spec();
+    let rack_of = |id| spec.rack(id).map(|rack| rack.to_owned().into());
     let brokers = cluster
         .endpoints(&context.listener)
         .into_iter()
         .map(|endpoint| {
             MetadataResponseBroker::default()
                 .with_node_id(endpoint.broker_id.into())
+                .with_rack(rack_of(endpoint.broker_id))
                 .with_host(endpoint.host.into())
                 .with_port(i32::from(endpoint.port))
         });

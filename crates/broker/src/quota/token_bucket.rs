@@ -61,18 +61,36 @@ impl TokenBucket {
             return Duration::ZERO;
         }
         let mut state = self.state.lock();
-        let Some(rate) = state.bytes_per_second else {
+        let Some(rate) = state.refill(now) else {
             return Duration::ZERO;
         };
-        let rate = rate.max(1) as f64;
-        let elapsed = now.saturating_duration_since(state.updated).as_secs_f64();
-        state.updated = state.updated.max(now);
-        state.tokens =
-            (state.tokens + elapsed * rate).min(burst(state.bytes_per_second)) - bytes as f64;
+        state.tokens -= bytes as f64;
         if state.tokens >= 0.0 {
             return Duration::ZERO;
         }
         Duration::from_secs_f64((-state.tokens / rate).min(THROTTLE_MAX.as_secs_f64()))
+    }
+
+    /// Takes as many of `bytes` as there are tokens for, and returns how many are left. Nothing is owed for them.
+    pub(crate) fn take(&self, bytes: u64, now: Instant) -> u64 {
+        let mut state = self.state.lock();
+        if state.refill(now).is_none() {
+            return 0;
+        }
+        let taken = bytes.min(state.tokens as u64);
+        state.tokens -= taken as f64;
+        bytes - taken
+    }
+}
+
+impl State {
+    /// Adds the tokens of the time that has passed; returns the rate.
+    fn refill(&mut self, now: Instant) -> Option<f64> {
+        let rate = self.bytes_per_second?.max(1) as f64;
+        let elapsed = now.saturating_duration_since(self.updated).as_secs_f64();
+        self.updated = self.updated.max(now);
+        self.tokens = (self.tokens + elapsed * rate).min(burst(self.bytes_per_second));
+        Some(rate)
     }
 }
 

@@ -325,6 +325,29 @@ async fn the_last_in_sync_replica_alone_may_lead_again_unless_an_unclean_electio
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unclean_election_that_a_cluster_permits_takes_place_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = start(dir.path(), &spec("c", 3)).await;
+    let mut client = Client::connect(&host, "c", 2).await;
+    place(&mut client, "t", &[0, 1], &[]).await;
+    let never = [("unclean.leader.election.enable", "false")];
+    place(&mut client, "u", &[0, 1], &never).await;
+    for broker in [0, 1] {
+        host.stop_broker("c", broker).await.unwrap();
+    }
+    host.start_broker("c", 0).await.unwrap();
+    let gone = || seen(LEADER_NOT_AVAILABLE, -1, 2, [&[0, 1], &[1], &[1]]);
+    assert_eq!(look(&mut client, "t").await, [gone()]);
+    let mut permitted = spec("c", 3);
+    let unclean = ("unclean.leader.election.enable".to_owned(), "true".to_owned());
+    permitted.defaults.configs.extend([unclean]);
+    host.ensure_cluster(permitted).await.unwrap();
+    let taken = seen(NONE, 0, 3, [&[0, 1], &[0], &[1]]);
+    assert_eq!(look(&mut client, "t").await, [taken]);
+    assert_eq!(look(&mut client, "u").await, [gone()], "it says otherwise itself");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replicas_go_where_they_are_asked_to_and_new_ones_where_brokers_run() {
     let dir = tempfile::tempdir().unwrap();
     let host = start(dir.path(), &spec("c", 3)).await;

@@ -16,6 +16,7 @@ mod limits;
 mod metadata;
 mod named_twice;
 mod observation;
+mod racks;
 mod records;
 mod releases;
 mod sasl;

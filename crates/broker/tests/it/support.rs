@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use brokerage_broker::{
     Authorization, BrokerSpec, Clock, ClusterLimits, ClusterSpec, Durability, Host, HostOptions,
-    ListenerSpec, SaslSpec, SecurityProtocol, TopicDefaults,
+    ListenerSpec, SaslSpec, SecurityProtocol, TRANSACTIONAL_ID_EXPIRATION_MS, TopicDefaults,
 };
 use brokerage_kafka_admin::{
     self as admin, Acl, AclFilter, AdminError, Bounds, KafkaError, NewTopic, ScramCredential,
@@ -38,6 +38,7 @@ pub fn host_at(dir: &Path, durability: Durability) -> Host {
 pub fn spec(id: &str, brokers: i32) -> ClusterSpec {
     let broker = |id| BrokerSpec {
         id,
+        rack: None,
         listeners: vec![ListenerSpec {
             bind: ([127, 0, 0, 1], 0).into(),
             advertised_host: "127.0.0.1".to_owned(),
@@ -56,6 +57,7 @@ pub fn spec(id: &str, brokers: i32) -> ClusterSpec {
         auto_create_topics: false,
         authorization: Authorization::default(),
         defaults: TopicDefaults::default(),
+        transactional_id_expiration_ms: TRANSACTIONAL_ID_EXPIRATION_MS,
     }
 }
 

@@ -20,8 +20,6 @@ const ACL: &str = "enable.acl";
 const RETENTION_HOURS: &str = "kafka.log.retention.hours";
 /// Largest message, bytes.
 const MESSAGE_BYTES: &str = "kafka.message.max.bytes";
-/// Members that are checked and shown again and have no effect: access lists apply as soon as a client makes one.
-pub const SHOWN_ONLY: [&str; 1] = [ACL];
 /// What brokers listen with in the VPC besides, where [`VPC_SASL`] is on.
 const SASL_PROTOCOLS: [SecurityProtocol; 2] =
     [SecurityProtocol::SaslPlaintext, SecurityProtocol::SaslSsl];

@@ -29,7 +29,7 @@ const fn parameter(field: Field) -> &'static str {
         Field::Partitions => "PartitionNum",
         Field::Disk => "DiskSize",
         Field::DiskType => "DiskType",
-        Field::PublicBandwidth => "EipMax",
+        Field::PublicBandwidth | Field::ElasticBandwidth => "EipMax",
         Field::Version => "ServiceVersion",
         Field::Retention => "Config",
         Field::Payment => "PaidType",

@@ -7,9 +7,6 @@ use brokerage_domain::instance::Instance;
 use brokerage_domain::notes::{as_json, as_text};
 use serde::{Deserialize, Serialize};
 
-/// Parameters that are kept and shown again and have no effect, as `Operation.Param`.
-pub const SHOWN_ONLY: [&str; 2] = ["StartInstance.KMSKeyId", "StartInstance.SecurityGroup"];
-
 /// Notes of an instance.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]

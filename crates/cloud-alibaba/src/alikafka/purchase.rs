@@ -202,6 +202,7 @@ impl Purchase {
             disk_gb: self.disk_size,
             disk_type: given(self.disk_type.as_ref()).map(str::to_owned),
             public_mbit: self.eip_max,
+            elastic_bandwidth: false,
             version: None,
             retention_minutes: None,
             nodes: Vec::new(),

@@ -20,7 +20,7 @@ use super::notes::TopicNotes;
 pub const SENT: &str = "Config";
 /// Members that are shown again and have no effect: records are written in the format of the release that was bought,
 /// as Kafka does from 3.0 on whatever this says (KIP-724).
-pub const SHOWN_ONLY: [&str; 1] = ["message.format.version"];
+const SHOWN_ONLY: [&str; 1] = ["message.format.version"];
 /// Largest number of replicas ("CreateTopic", `ReplicationFactor`: 1 to 3).
 pub const REPLICAS_MAX: i16 = 3;
 /// Kafka's topic setting for how many replicas have to have a record.

@@ -105,7 +105,7 @@ impl Property {
             Field::Partitions => Self::PartitionNum,
             Field::Disk => Self::DiskSize,
             Field::DiskType => Self::DiskType,
-            Field::PublicBandwidth => Self::EipMax,
+            Field::PublicBandwidth | Field::ElasticBandwidth => Self::EipMax,
             Field::Retention => Self::MsgRetain,
         }
     }

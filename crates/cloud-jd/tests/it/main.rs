@@ -4,6 +4,7 @@
 
 mod change;
 mod conformance;
+mod effect;
 mod golden;
 mod instances;
 mod life;

@@ -274,6 +274,11 @@ pub fn figures(instance: &Instance) -> Figures {
     }
 }
 
+/// Bandwidth in the unit of answers, Mbit/s.
+pub fn mbit(bytes_per_second: u64) -> i64 {
+    count(bytes_per_second >> 20) * MBIT_PER_MB
+}
+
 /// A count in an answer.
 pub fn count(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)

@@ -5,20 +5,6 @@ use brokerage_domain::instance::Instance;
 use brokerage_domain::notes::{as_json, as_text};
 use serde::{Deserialize, Serialize};
 
-/// Parameters that are kept and shown again and have no effect, as `Operation.Param`.
-pub const SHOWN_ONLY: [&str; 10] = [
-    "CreatePostPaidInstance.CustomSSLCertId",
-    "CreatePostPaidInstance.ElasticBandwidthSwitch",
-    "CreateTopic.EnableWhiteList",
-    "CreateTopic.IpWhiteList",
-    "CreateTopicIpWhiteList.IpWhiteList",
-    "ModifyInstanceAttributes.DynamicRetentionConfig.BottomRetention",
-    "ModifyInstanceAttributes.DynamicRetentionConfig.DiskQuotaPercentage",
-    "ModifyInstanceAttributes.DynamicRetentionConfig.Enable",
-    "ModifyInstanceAttributes.DynamicRetentionConfig.StepForwardPercentage",
-    "ModifyInstanceAttributes.RebalanceTime",
-];
-
 /// Notes of an instance.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -26,7 +12,7 @@ pub struct InstanceNotes {
     /// `DiskType`, which has two names for one disk.
     #[serde(rename = "DiskType")]
     pub disk_type: Option<String>,
-    /// `ElasticBandwidthSwitch`.
+    /// `ElasticBandwidthSwitch` of orders of a time when it had no effect; now the plan has it.
     #[serde(rename = "ElasticBandwidthSwitch", with = "as_text")]
     pub elastic_bandwidth: Option<i64>,
     /// `CustomSSLCertId`.

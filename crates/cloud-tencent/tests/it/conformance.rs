@@ -9,10 +9,8 @@ async fn ckafka_is_what_its_calls_say() {
         &ckafka::convert::SETTINGS,
         brokerage_engine_embedded::SETTINGS,
     );
-    let shown_only = ckafka::notes::SHOWN_ONLY.map(str::to_owned);
     Service::new(&CLOUD, &ckafka::TABLE)
         .without_effect(settings)
-        .without_effect(shown_only)
         .check()
         .await;
 }

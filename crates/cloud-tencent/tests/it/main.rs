@@ -4,6 +4,7 @@
 
 mod calls;
 mod conformance;
+mod effect;
 mod instance;
 mod network;
 mod price;

@@ -75,7 +75,10 @@ pub(super) fn record_end(
     undo_line(tx, &order, instance.order_line, line_state, now)?;
     undo_resize(tx, instance, line_state, now)?;
     slot_free(tx, &instance.id)?;
-    topic_record_delete_all(tx, &instance.id)?;
+    // They belong to the data.
+    if instance.want != Want::ReleasedKept {
+        topic_record_delete_all(tx, &instance.id)?;
+    }
     instance.slots.clear();
     instance.phase = phase;
     crash_point("record_end_in_transaction");

@@ -20,10 +20,12 @@ mod fail;
 pub(crate) mod lease;
 mod prune;
 mod reconcile;
+mod release_data;
 mod seal_audit;
 mod timers;
 
 pub use driver::{LastSlice, TaskStatus};
+pub(crate) use release_data::data_given_up;
 
 /// Every background task.
 pub static TASKS: &[Task] = &[
@@ -87,6 +89,8 @@ pub static TASKS: &[Task] = &[
 
 /// Kind of the timer that cancels an order which its owner never started; its subject is the instance.
 pub(crate) const CANCEL_UNSTARTED: &str = "cancel_unstarted";
+/// Kind of the timer that lets kept data of a released instance go; its subject is the instance.
+pub(crate) const RELEASE_DATA: &str = "release_data";
 /// The task that makes every instance what its record says.
 const RECONCILE: &str = "reconcile";
 

@@ -234,7 +234,9 @@ impl Control {
     }
 
     fn cluster_spec(&self, instance: &Instance) -> ClusterSpec {
+        let placement = instance.placement.as_ref();
         ClusterSpec {
+            zones: placement.map_or_else(Vec::new, |placement| placement.zones.clone()),
             id: instance.id.clone(),
             kafka_version: instance.plan_intended().kafka_version.clone(),
             listeners: self.listeners_of(

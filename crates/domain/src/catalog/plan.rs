@@ -35,6 +35,9 @@ pub struct Bought {
     pub disk_type: String,
     /// Public bandwidth beyond the free part, Mbit/s.
     pub public_mbit: i64,
+    /// Whether traffic may go beyond the bandwidth, for money by the byte.
+    #[serde(default)]
+    pub elastic_bandwidth: bool,
     /// Retention where a topic sets none, minutes.
     pub retention_minutes: i64,
     /// Whether the cluster was bought with a public deployment.
@@ -77,6 +80,9 @@ pub struct UsableLimits {
     pub ingress_bytes_per_second_max: Option<u64>,
     /// Traffic out, bytes a second; `None` = not limited by the plan.
     pub egress_bytes_per_second_max: Option<u64>,
+    /// How much more than each of these two clients may use: it is counted apart. Bytes a second.
+    #[serde(default)]
+    pub elastic_bytes_per_second: u64,
     /// Whether each replica's traffic counts against the two limits above.
     pub bandwidth_counts_replicas: bool,
     /// Disk that messages can fill, bytes.
@@ -202,12 +208,23 @@ impl Catalog {
         let edition = self.edition_asked(request)?;
         let zones = self.zones_asked(edition, request)?;
         let version = self.version_asked(request)?;
-        let draft = match edition.model {
+        if request.elastic_bandwidth && edition.elastic_bandwidth_percent == 0 {
+            return Err(PlanFault::Conflict {
+                a: Field::ElasticBandwidth,
+                b: Field::Edition,
+            });
+        }
+        let mut draft = match edition.model {
             Model::Ladder => self.draft_ladder(edition, request)?,
             Model::Package => self.draft_package(edition, request)?,
             Model::Bands => self.draft_bands(edition, request)?,
             Model::Nodes => self.draft_nodes(edition, request, version)?,
         };
+        if edition.model != Model::Nodes {
+            // Each zone that was bought has a broker.
+            let zones = u32::try_from(zones.len()).unwrap_or(u32::MAX);
+            draft.brokers = draft.brokers.max(zones);
+        }
         let retention_minutes = retention_asked(edition, request)?;
         let plan = self.plan_of(edition, request, zones, version, draft, retention_minutes)?;
         self.check_priced(&plan, request.prepaid)?;
@@ -237,7 +254,7 @@ impl Catalog {
             brokers: draft.brokers,
             listeners: Listeners::default(),
             features: edition.features,
-            usable: usable(edition, &draft, retention_minutes)?,
+            usable: usable(edition, request, &draft, retention_minutes)?,
             spec: draft.spec,
             bought: Bought {
                 bandwidth_mbps: draft.bandwidth_mbps,
@@ -246,6 +263,7 @@ impl Catalog {
                 disk_gb: draft.disk_gb,
                 disk_type: draft.disk_type,
                 public_mbit: draft.public_mbit,
+                elastic_bandwidth: request.elastic_bandwidth,
                 retention_minutes,
                 deploy_public: request.deploy_public,
                 nodes: draft.nodes,
@@ -433,6 +451,7 @@ fn retention_asked(edition: &Edition, request: &PlanRequest) -> Result<i64, Plan
 
 fn usable(
     edition: &Edition,
+    request: &PlanRequest,
     draft: &Draft,
     retention_minutes: i64,
 ) -> Result<UsableLimits, PlanFault> {
@@ -459,6 +478,8 @@ fn usable(
             .map(|traffic| times(Field::Bandwidth, pick(traffic), BYTES_PER_MB))
             .transpose()
     };
+    let ingress = bytes(|traffic| traffic.write_mbps)?;
+    let elastic_percent = times(Field::Bandwidth, edition.elastic_bandwidth_percent, 1)?;
     Ok(UsableLimits {
         topics_max: times(Field::Topics, draft.topics_usable, 1)?,
         partitions_max: times(Field::Partitions, draft.partitions_usable, 1)?,
@@ -468,8 +489,12 @@ fn usable(
         public_connections_max: times(Field::Spec, public_connections, 1)?,
         message_bytes_default: times(Field::Edition, edition.message_bytes.default, 1)?,
         message_bytes_max: times(Field::Edition, edition.message_bytes.max, 1)?,
-        ingress_bytes_per_second_max: bytes(|traffic| traffic.write_mbps)?,
+        ingress_bytes_per_second_max: ingress,
         egress_bytes_per_second_max: bytes(|traffic| traffic.read_mbps)?,
+        elastic_bytes_per_second: match (request.elastic_bandwidth, ingress) {
+            (true, Some(bytes)) => bytes.saturating_mul(elastic_percent) / 100,
+            _ => 0,
+        },
         bandwidth_counts_replicas: edition.bandwidth_counts_replicas,
         disk_bytes_max: times(Field::Disk, draft.disk_gb, BYTES_PER_GB)?
             / times(Field::Disk, edition.disk_divisor, 1)?,

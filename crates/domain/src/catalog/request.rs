@@ -63,6 +63,8 @@ pub struct PlanRequest {
     pub disk_type: Option<String>,
     /// Public bandwidth, Mbit/s, beyond what is free.
     pub public_mbit: Option<i64>,
+    /// Whether traffic may go beyond the bandwidth.
+    pub elastic_bandwidth: bool,
     /// Kafka version as the vendor names it.
     pub version: Option<String>,
     /// Message retention, minutes.
@@ -98,6 +100,8 @@ pub enum Field {
     DiskType,
     /// `public_mbit`.
     PublicBandwidth,
+    /// `elastic_bandwidth`.
+    ElasticBandwidth,
     /// `version`.
     Version,
     /// `retention_minutes`.
@@ -128,6 +132,7 @@ impl Field {
             Self::Disk => "disk size",
             Self::DiskType => "disk type",
             Self::PublicBandwidth => "public bandwidth",
+            Self::ElasticBandwidth => "elastic bandwidth",
             Self::Version => "version",
             Self::Retention => "retention",
             Self::Nodes => "nodes",

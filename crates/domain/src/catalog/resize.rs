@@ -34,6 +34,7 @@ impl Plan {
             disk_gb: Some(bought.disk_gb),
             disk_type: Some(bought.disk_type.clone()),
             public_mbit: Some(bought.public_mbit),
+            elastic_bandwidth: bought.elastic_bandwidth,
             version: Some(self.version.clone()),
             retention_minutes: Some(bought.retention_minutes),
             nodes: bought.nodes.clone(),

@@ -405,6 +405,10 @@ pub struct Edition {
     pub(super) partitions_count_replicas: bool,
     /// Whether each replica's traffic counts against the bandwidth bought.
     pub(super) bandwidth_counts_replicas: bool,
+    /// How far traffic may go beyond the bandwidth bought where that is elastic, percent of it; 0 where the edition has
+    /// no elastic bandwidth.
+    #[serde(default)]
+    pub(super) elastic_bandwidth_percent: i64,
     /// Usable topics for each topic bought, while topics (not partitions) are bought.
     #[serde(default = "one")]
     pub(super) topics_factor: i64,

@@ -305,6 +305,11 @@ impl Checker<'_> {
             &at("message_bytes"),
             "needs 0 < default <= max",
         )?;
+        self.rule(
+            edition.elastic_bandwidth_percent >= 0,
+            &at("elastic_bandwidth_percent"),
+            "must not be negative",
+        )?;
         let marks = edition.disk_marks;
         let rising = marks.expire_percent <= marks.trim_percent
             && marks.trim_percent <= marks.refuse_percent;

@@ -40,6 +40,7 @@ fn spec(id: &str, version: &str, port: &HeldPort) -> ClusterSpec {
             advertised_host: "127.0.0.1".into(),
             port: port.port(),
         }],
+        zones: plan.zones,
         limits: plan.usable,
         settings: ClusterSettings::default(),
     }

@@ -15,7 +15,7 @@ use brokerage_engine_embedded::{
     Durability, EmbeddedEngine, EmbeddedOptions, LogIntervals, SETTINGS, SharedPortSpec,
 };
 use brokerage_kafka_admin::{
-    AdminError, Client, ErrorCode, NewRecord, NewTopic, ScramCredential, ScramMechanism,
+    AdminError, Client, ConfigResource, ErrorCode, NewRecord, NewTopic, ScramCredential, ScramMechanism,
 };
 use bytes::Bytes;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
@@ -61,6 +61,7 @@ fn spec(id: &str, ports: &[u16]) -> ClusterSpec {
         id: InstanceId::new(id),
         kafka_version: plan.kafka_version,
         listeners: (0..).zip(ports).map(listener).collect(),
+        zones: plan.zones,
         limits: plan.usable,
         settings: ClusterSettings::default(),
     }
@@ -314,9 +315,19 @@ fn proof(name: SettingName) -> Proof {
             with.retention_ms = Some(3_600_000);
             (none, "kept", "gone")
         }
-        SettingName::RetentionBytes
-        | SettingName::TransactionalIdExpirationMs
-        | SettingName::UncleanLeaderElection => panic!("{name:?} has no proof of its effect"),
+        SettingName::RetentionBytes => {
+            with.retention_bytes = Some(0);
+            (none, "kept", "gone")
+        }
+        // What comes of these two is proven by the broker's own tests, which stop brokers and move time.
+        SettingName::TransactionalIdExpirationMs => {
+            with.transactional_id_expiration_ms = Some(3_600_000);
+            (none, "604800000", "3600000")
+        }
+        SettingName::UncleanLeaderElection => {
+            with.unclean_leader_election = Some(true);
+            (none, "false", "true")
+        }
     };
     Proof {
         without,
@@ -380,6 +391,12 @@ async fn met(name: SettingName, client: &mut Client, looks: u32) -> String {
             make_topic(client, -1).await.unwrap();
             let topic = client.topic_find("t").await.unwrap().unwrap();
             format!("{} replicas", topic.replication_factor())
+        }
+        SettingName::TransactionalIdExpirationMs | SettingName::UncleanLeaderElection => {
+            let (resources, names) = ([ConfigResource::broker("0")], [name.kafka_name()]);
+            let told = client.configs_describe(&resources, Some(&names));
+            let entries = told.await.unwrap().remove(0).unwrap();
+            entries[0].value.clone().unwrap()
         }
         SettingName::MessageBytesMax | SettingName::MinInsyncReplicas => {
             make_topic(client, 1).await.unwrap();

@@ -90,6 +90,42 @@ pub(super) async fn limits(engine: &dyn Engine, spec: &ClusterSpec) {
     engine.drop_cluster(&spec.id).await.expect("drop");
 }
 
+/// Elastic bandwidth: more than what was bought, and what is more is counted.
+pub(super) async fn elastic(engine: &dyn Engine, spec: &ClusterSpec) {
+    let mut spec = spec.clone();
+    spec.limits.ingress_bytes_per_second_max = Some(BANDWIDTH);
+    spec.limits.elastic_bytes_per_second = 3 * BANDWIDTH;
+    spec.limits.bandwidth_counts_replicas = false;
+    engine.ensure_cluster(&spec).await.expect("ensure");
+    let mut client = inside(engine, &spec).await;
+    client
+        .topic_create(&topic("t", 1))
+        .await
+        .expect("create topic");
+    let mut leader = leader_of(&mut client, &spec).await;
+    let began = Instant::now();
+    // Five seconds' worth of what was bought.
+    let bytes = 5 * BANDWIDTH;
+    for _ in 0..bytes as usize / RECORD_BYTES {
+        append(&mut leader, RECORD_BYTES).await.expect("append");
+    }
+    append(&mut leader, 1).await.expect("append");
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(4), "it is elastic: {took:?}");
+    let counters = super::seen(engine, &spec).await.counters;
+    let of = |name: &str| {
+        let mut found = counters.iter().filter(|counter| counter.name == name);
+        found.next().map(|counter| counter.value)
+    };
+    // What the bought bandwidth gave in that time, at most, is no part of it.
+    let bought = BANDWIDTH as f64 * (took.as_secs_f64() + 1.0);
+    let elastic = of("elastic_bytes_in").expect("it is counted");
+    let least = bytes.saturating_sub(bought as u64);
+    assert!((least..bytes).contains(&elastic), "{elastic} of {bytes}");
+    assert_eq!(of("elastic_bytes_out"), Some(0));
+    engine.drop_cluster(&spec.id).await.expect("drop");
+}
+
 /// A connection to the broker that leads the topic.
 async fn leader_of(client: &mut Client, spec: &ClusterSpec) -> Client {
     let found = client.topic_find("t").await.expect("metadata");

@@ -33,6 +33,7 @@ async fn the_fake_engine_lives_as_the_suite_has_it() {
         id: InstanceId::new(id),
         kafka_version: plan.kafka_version.clone(),
         listeners: vec![listener(0)],
+        zones: plan.zones.clone(),
         limits: plan.usable.clone(),
         settings: ClusterSettings::default(),
     };

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use brokerage_broker::{
     Authorization, BrokerSpec, Clock, ClusterLimits, ClusterSpec, Durability, Host, HostOptions,
-    ListenerSpec, SaslSpec, SecurityProtocol, TopicDefaults,
+    ListenerSpec, SaslSpec, SecurityProtocol, TRANSACTIONAL_ID_EXPIRATION_MS, TopicDefaults,
 };
 use brokerage_kafka_admin::{Client, NewTopic};
 use tokio::net::TcpStream;
@@ -46,6 +46,7 @@ pub fn spec(brokers: i32) -> ClusterSpec {
         brokers: (0..brokers)
             .map(|id| BrokerSpec {
                 id,
+                rack: None,
                 listeners: listeners.clone(),
             })
             .collect(),
@@ -53,6 +54,7 @@ pub fn spec(brokers: i32) -> ClusterSpec {
         auto_create_topics: false,
         authorization: Authorization::default(),
         defaults: TopicDefaults::default(),
+        transactional_id_expiration_ms: TRANSACTIONAL_ID_EXPIRATION_MS,
     }
 }
 

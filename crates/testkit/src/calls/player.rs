@@ -150,6 +150,18 @@ impl<'a, D: Door> Player<'a, D> {
         played.map_err(|source| of_call(operation, example, source))
     }
 
+    /// What the sample of an operation is answered now, after what it needs.
+    ///
+    /// # Errors
+    /// [`PlayFault`] where it does not succeed.
+    pub async fn look(&mut self, operation: Operation) -> Result<Value, PlayFault> {
+        self.prepare(operation).await?;
+        let sample = operation.sample();
+        let answer = self.accepted(operation, sample).await;
+        let answer = answer.map_err(|source| of_call(operation, sample, source))?;
+        Ok(answer.unwrap_or_default())
+    }
+
     /// Plays the sample of what is needed. Whether its answer is what its own file says is asserted where that is
     /// played: here others may have made more than it lists.
     async fn meet(&mut self, need: Operation) -> Result<(), PlayFault> {
@@ -341,7 +353,7 @@ fn first_name(text: &str) -> Option<(&str, &str, &str)> {
 }
 
 /// The value at a path of members and, counted from 0, items.
-pub(super) fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
+pub(crate) fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
     path.split('.').try_fold(value, |value, part| match value {
         Value::Array(items) => items.get(part.parse::<usize>().ok()?),
         other => other.get(part),

@@ -41,7 +41,7 @@ const QUIET: Seen = Seen {
     high_watermark: 0,
     log_start_offset: 0,
     is_error: false,
-    is_diverging: false,
+    is_redirect: false,
 };
 
 /// A broker with a clock, and ids that count up.
@@ -220,7 +220,7 @@ fn step() -> impl Strategy<Value = Step> {
             high_watermark: if rare == 0 { -1 } else { high_watermark },
             log_start_offset: if rare == 0 { -1 } else { log_start_offset },
             is_error: rare == 0,
-            is_diverging: rare == 1,
+            is_redirect: rare == 1,
         },
     );
     (
@@ -256,7 +256,7 @@ impl Model {
             let seen = state[partition as usize];
             let has_news = seen.has_records
                 || seen.is_error
-                || seen.is_diverging
+                || seen.is_redirect
                 || (seen.high_watermark, seen.log_start_offset) != (high_watermark, log_start);
             if has_news {
                 told.push(partition);

@@ -15,8 +15,6 @@ const TRANSACTIONAL_IDS_MAX: usize = 100_000;
 const TRANSACTIONAL_IDS_BYTES_MAX: usize = 16 << 20;
 /// What the ids of the groups in one transaction may take together.
 const GROUP_IDS_BYTES_MAX: usize = 64 << 10;
-/// A transactional id that is unused this long is removed (Kafka's `transactional.id.expiration.ms`).
-pub(crate) const EXPIRATION_MS: i64 = 604_800_000;
 /// The last epoch: after it, the producer gets a new id.
 const EPOCH_MAX: i16 = i16::MAX - 1;
 

@@ -10,21 +10,21 @@ use crate::log::partition::Partition;
 use crate::metadata::topic_config::TopicSettings;
 
 impl Topics {
-    /// Opens closed partitions with records older than their retention.
+    /// Opens closed partitions with records older than their retention, and those with so many bytes that a segment
+    /// is over it.
     pub(crate) fn open_expired(&self, now_ms: i64) {
         for topic in self.all() {
             let settings = topic.settings();
-            let Some(retention_ms) = settings
-                .retention_ms
-                .filter(|_| settings.is_deleted_by_retention)
-            else {
+            if !settings.is_deleted_by_retention {
                 continue;
-            };
-            let oldest_ms = now_ms.saturating_sub(retention_ms);
-            topic
-                .partitions()
-                .iter()
-                .for_each(|partition| partition.open_if_expired(oldest_ms));
+            }
+            let oldest_ms = settings.retention_ms.map(|ms| now_ms.saturating_sub(ms));
+            let oldest_ms = oldest_ms.unwrap_or(i64::MIN);
+            let most_bytes = settings.retention_bytes.unwrap_or(u64::MAX);
+            let most_bytes = most_bytes.saturating_add(settings.log.segment_bytes);
+            for partition in topic.partitions().iter() {
+                partition.open_if_expired(oldest_ms, most_bytes);
+            }
         }
     }
 

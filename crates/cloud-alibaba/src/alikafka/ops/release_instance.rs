@@ -8,7 +8,6 @@ use serde::Deserialize;
 
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
-use brokerage_wire::params::Ignored;
 
 pub struct ReleaseInstance;
 
@@ -18,8 +17,8 @@ pub struct Request {
     #[serde(rename = "RegionId")]
     _region_id: String,
     instance_id: String,
-    #[expect(dead_code, reason = "everything is freed at once")]
-    force_delete_instance: Option<Ignored<bool>>,
+    /// Whether the data goes at once; otherwise it is kept for a while.
+    force_delete_instance: Option<bool>,
 }
 
 impl Operation for ReleaseInstance {
@@ -37,10 +36,11 @@ impl Operation for ReleaseInstance {
             prepaid: PrepaidRelease::Denied,
             under_way: true,
         };
-        match control
-            .instance_release(cx, &id, AfterRelease::Listed, terms)
-            .await
-        {
+        let after = match request.force_delete_instance {
+            Some(true) => AfterRelease::Listed,
+            Some(false) | None => AfterRelease::Kept,
+        };
+        match control.instance_release(cx, &id, after, terms).await {
             // Asked for again it is still the one release: a client that was interrupted before DeleteInstance begins
             // anew, and one whose instance somebody else released wants nothing else.
             Ok(())

@@ -2,6 +2,7 @@
 
 mod change;
 mod conformance;
+mod effect;
 mod endpoint;
 mod lifecycle;
 mod purchase;

@@ -193,9 +193,8 @@ fn plan_request(request: &Request, region: &str) -> Result<PlanRequest, CallErro
             format!("has more than {NAME_CHARS_MAX} characters"),
         ));
     }
-    if let Some(elastic) = request.elastic_bandwidth_switch {
-        check::switch("ElasticBandwidthSwitch", elastic)?;
-    }
+    let elastic = request.elastic_bandwidth_switch;
+    let elastic = elastic.map(|number| check::switch("ElasticBandwidthSwitch", number));
     let edition = check::given(request.specifications_type.as_ref());
     let standard = edition == Some(STANDARD);
     let instance_type = request.instance_type.unwrap_or(1);
@@ -218,6 +217,7 @@ fn plan_request(request: &Request, region: &str) -> Result<PlanRequest, CallErro
         disk_gb: request.disk_size,
         disk_type: check::given(request.disk_type.as_ref()).map(str::to_owned),
         public_mbit: request.public_network_monthly,
+        elastic_bandwidth: elastic.transpose()?.unwrap_or(false),
         version: check::given(request.kafka_version.as_ref()).map(str::to_owned),
         retention_minutes: request.msg_retention_time,
         nodes: Vec::new(),
@@ -282,7 +282,6 @@ async fn subnet_zone_first(
 fn notes(request: &Request) -> InstanceNotes {
     InstanceNotes {
         disk_type: check::given(request.disk_type.as_ref()).map(str::to_owned),
-        elastic_bandwidth: request.elastic_bandwidth_switch,
         certificate: check::given(request.custom_ssl_cert_id.as_ref()).map(str::to_owned),
         ..InstanceNotes::default()
     }

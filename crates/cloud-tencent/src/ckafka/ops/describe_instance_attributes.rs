@@ -2,7 +2,7 @@
 
 use brokerage_control::Control;
 use brokerage_domain::id::InstanceId;
-use brokerage_domain::instance::Instance;
+use brokerage_domain::instance::{Instance, Phase};
 use brokerage_domain::topic::TopicUsage;
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
@@ -14,8 +14,9 @@ use crate::ckafka::notes::{ConfigShown, DynamicRetentionShown, InstanceNotes};
 
 /// Kafka's `transactional.id.expiration.ms` where none is set: a week.
 const TRANSACTIONAL_ID_EXPIRATION_MS_DEFAULT: i64 = 604_800_000;
-/// `ElasticBandwidthOpenStatus`: off, and on.
+/// `ElasticBandwidthOpenStatus`: off, being switched on, and on.
 const ELASTIC_OFF: i64 = 1;
+const ELASTIC_OPENING: i64 = 16;
 const ELASTIC_ON: i64 = 32;
 
 pub struct DescribeInstanceAttributes;
@@ -186,20 +187,23 @@ fn attributes(
 
 fn set(instance: &Instance) -> Set {
     let notes = InstanceNotes::of(instance);
-    let elastic = notes.elastic_bandwidth.unwrap_or(0);
+    let is_elastic = instance.plan.bought.elastic_bandwidth;
     Set {
         msg_retention_time: convert::retention_minutes(instance),
         config: notes.config,
         retention_time_config: notes.dynamic_retention.unwrap_or_default(),
         dynamic_disk_config: DynamicDisk::default(),
         max_message_byte: convert::message_bytes(instance),
-        elastic_bandwidth_switch: elastic,
-        elastic_bandwidth_open_status: if elastic == 1 {
-            ELASTIC_ON
-        } else {
-            ELASTIC_OFF
+        elastic_bandwidth_switch: match is_elastic {
+            true => 1,
+            false => notes.elastic_bandwidth.unwrap_or(0),
         },
-        elastic_float_bandwidth: 0,
+        elastic_bandwidth_open_status: match (is_elastic, instance.phase) {
+            (false, _) => ELASTIC_OFF,
+            (true, Phase::Provisioning) => ELASTIC_OPENING,
+            (true, _) => ELASTIC_ON,
+        },
+        elastic_float_bandwidth: convert::mbit(instance.plan.usable.elastic_bytes_per_second),
         custom_cert_id: notes.certificate.unwrap_or_default(),
         unclean_leader_election_enable: i64::from(convert::unclean_leader_election(instance)),
         delete_protection_enable: i64::from(instance.deletion_protected),

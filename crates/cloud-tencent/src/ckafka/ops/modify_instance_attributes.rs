@@ -64,7 +64,7 @@ struct Config {
     default_replication_factor: Option<i64>,
 }
 
-/// Kept and shown; the disk's own clean-up rules (bought with the plan) always apply.
+/// Shown again only; the disk's own clean-up rules (bought with the plan) always apply.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct DynamicRetention {
