@@ -18,7 +18,8 @@ use std::time::Instant;
 
 use brokerage_broker::{
     Authorization, BrokerSpec, Clock, ClusterLimits, ClusterSpec, Durability, Host, HostOptions,
-    ListenerSpec, LogIntervals, SaslSpec, SecurityProtocol, TRANSACTIONAL_ID_EXPIRATION_MS, TopicDefaults,
+    ListenerSpec, LogIntervals, SaslSpec, SecurityProtocol, TRANSACTIONAL_ID_EXPIRATION_MS,
+    TopicDefaults,
 };
 use brokerage_kafka_admin::{Client, ScramCredential, ScramMechanism};
 use tracing_subscriber::filter::{LevelFilter, Targets};

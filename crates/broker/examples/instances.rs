@@ -14,7 +14,8 @@ use std::time::Instant;
 
 use brokerage_broker::{
     Authorization, BrokerSpec, Clock, ClusterLimits, ClusterSpec, Durability, Host, HostError,
-    HostOptions, ListenerSpec, SaslSpec, SecurityProtocol, TRANSACTIONAL_ID_EXPIRATION_MS, TopicDefaults,
+    HostOptions, ListenerSpec, SaslSpec, SecurityProtocol, TRANSACTIONAL_ID_EXPIRATION_MS,
+    TopicDefaults,
 };
 use brokerage_kafka_admin::{Client, NewTopic};
 use tokio::task::JoinSet;

@@ -364,7 +364,12 @@ impl ClusterSpec {
             return invalid("broker ids count from 0 in order");
         }
         let is_rack = |rack: &String| (1..=RACK_BYTES_MAX).contains(&rack.len());
-        if !(self.brokers.iter().filter_map(|broker| broker.rack.as_ref())).all(is_rack) {
+        if !(self
+            .brokers
+            .iter()
+            .filter_map(|broker| broker.rack.as_ref()))
+        .all(is_rack)
+        {
             return invalid("a rack has a name of at most 32,767 bytes");
         }
         for listener in self.brokers.iter().flat_map(|broker| &broker.listeners) {

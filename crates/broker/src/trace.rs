@@ -31,7 +31,8 @@ use crate::metadata::state::{ClusterState, TransactionStatus};
 use crate::process::Process;
 use crate::protocol::{self, Context, Reply};
 use crate::spec::{
-    Authorization, BrokerSpec, ClusterLimits, ClusterSpec, LogIntervals, TRANSACTIONAL_ID_EXPIRATION_MS, TopicDefaults,
+    Authorization, BrokerSpec, ClusterLimits, ClusterSpec, LogIntervals,
+    TRANSACTIONAL_ID_EXPIRATION_MS, TopicDefaults,
 };
 
 pub use crate::log::disk::{Change, Watch};

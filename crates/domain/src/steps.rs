@@ -145,7 +145,12 @@ mod tests {
         check(kept, AS_INTENDED, Phase::Releasing, &stop);
         check(kept, Absent, Phase::Releasing, &[Step::RecordReleased]);
         check(kept, Stopped, Phase::Released, &[]);
-        check(Want::Released, Stopped, Phase::Released, &[Step::DropCluster]);
+        check(
+            Want::Released,
+            Stopped,
+            Phase::Released,
+            &[Step::DropCluster],
+        );
     }
 
     #[test]

@@ -142,7 +142,10 @@ fn defaults(spec: &ClusterSpec, brokers: usize) -> TopicDefaults {
         min_insync_replicas: settings.min_insync_replicas.unwrap_or(1),
         configs: BTreeMap::from([
             ("max.message.bytes".to_owned(), message_bytes.to_string()),
-            ("unclean.leader.election.enable".to_owned(), unclean.to_string()),
+            (
+                "unclean.leader.election.enable".to_owned(),
+                unclean.to_string(),
+            ),
         ]),
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kafka_protocol::messages::{InitProducerIdRequest, TransactionalId};
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
+use kafka_protocol::messages::{InitProducerIdRequest, TransactionalId};
 use tempfile::TempDir;
 
 use crate::log::batch::{self, BatchHeader, HEADER_BYTES};
@@ -212,7 +212,11 @@ async fn transactional_ids_that_nobody_uses_are_forgotten_after_the_clusters_tim
             .with_transaction_timeout_ms(1_000);
         let begun = bench.running.call(begin, 4).await;
         assert_eq!(begun.error_code, 0);
-        let is_known = || cluster.metadata_log().read(|state| state.transactions.contains_key("x"));
+        let is_known = || {
+            cluster
+                .metadata_log()
+                .read(|state| state.transactions.contains_key("x"))
+        };
         bench.pass(expiration_ms - MINUTE_MS).await;
         assert!(is_known(), "within {expiration_ms}");
         bench.pass(10 * MINUTE_MS).await;

@@ -271,7 +271,11 @@ impl Cluster {
         let (first, factor) = (record.first_leader, record.replication_factor);
         let placed = spread(first, open.clone(), factor, live, |id| spec.rack(id));
         let is_listed = !record.assignments.is_empty();
-        if is_listed || !open.zip(&placed).all(|(at, placed)| record.replicas(at) == *placed) {
+        if is_listed
+            || !open
+                .zip(&placed)
+                .all(|(at, placed)| record.replicas(at) == *placed)
+        {
             listed.extend(placed);
             record.assignments = listed;
         }

@@ -194,7 +194,10 @@ mod tests {
                 brokers: 3,
                 stopped: &stopped,
             };
-            assert_eq!(spread(1, 0..expected.len() as i32, factor, live, |_| None), expected);
+            assert_eq!(
+                spread(1, 0..expected.len() as i32, factor, live, |_| None),
+                expected
+            );
         };
         check(&[], 2, &[&[1, 2], &[2, 0], &[0, 1], &[1, 2]]);
         check(&[], 1, &[&[1], &[2], &[0]]);
@@ -216,8 +219,18 @@ mod tests {
             assert_eq!(spread, expected, "{racks:?} without {stopped:?}");
         };
         check(&["a", "b", "a"], &[], 2, &[&[0, 1], &[1, 2], &[2, 1]]);
-        check(&["a", "a", "b", "b"], &[], 2, &[&[0, 2], &[1, 2], &[2, 0], &[3, 0]]);
-        check(&["a", "a", "b"], &[], 3, &[&[0, 2, 1], &[1, 2, 0], &[2, 0, 1]]);
+        check(
+            &["a", "a", "b", "b"],
+            &[],
+            2,
+            &[&[0, 2], &[1, 2], &[2, 0], &[3, 0]],
+        );
+        check(
+            &["a", "a", "b"],
+            &[],
+            3,
+            &[&[0, 2, 1], &[1, 2, 0], &[2, 0, 1]],
+        );
         check(&["a", "b", "a"], &[1], 2, &[&[0, 2], &[2, 0]]);
         check(&["a", "a", "a"], &[], 2, &[&[0, 1], &[1, 2], &[2, 0]]);
     }

@@ -85,7 +85,10 @@ mod tests {
             let bandwidth = Bandwidth::new(Some(rate), elastic);
             let seen = send(&bandwidth, Instant::now());
             let is_near = |seen: f64, wanted: f64| (seen - wanted).abs() < 0.6;
-            assert!(is_near(seen.0, sent_s) && is_near(seen.1, elastic_s), "{seen:?}");
+            assert!(
+                is_near(seen.0, sent_s) && is_near(seen.1, elastic_s),
+                "{seen:?}"
+            );
         };
         check(RATE, 0, 10.0, 0.0);
         check(RATE, 400_000, 14.0, 4.0);

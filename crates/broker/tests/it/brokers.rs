@@ -339,12 +339,19 @@ async fn unclean_election_that_a_cluster_permits_takes_place_at_once() {
     let gone = || seen(LEADER_NOT_AVAILABLE, -1, 2, [&[0, 1], &[1], &[1]]);
     assert_eq!(look(&mut client, "t").await, [gone()]);
     let mut permitted = spec("c", 3);
-    let unclean = ("unclean.leader.election.enable".to_owned(), "true".to_owned());
+    let unclean = (
+        "unclean.leader.election.enable".to_owned(),
+        "true".to_owned(),
+    );
     permitted.defaults.configs.extend([unclean]);
     host.ensure_cluster(permitted).await.unwrap();
     let taken = seen(NONE, 0, 3, [&[0, 1], &[0], &[1]]);
     assert_eq!(look(&mut client, "t").await, [taken]);
-    assert_eq!(look(&mut client, "u").await, [gone()], "it says otherwise itself");
+    assert_eq!(
+        look(&mut client, "u").await,
+        [gone()],
+        "it says otherwise itself"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

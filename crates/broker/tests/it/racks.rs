@@ -76,10 +76,7 @@ async fn fetched(client: &mut Client, rack: &str, offset: i64, version: i16) -> 
 async fn racks(host: &Host, client: &mut Client) -> Vec<(String, String, String)> {
     let metadata = client.call(MetadataRequest::default(), 9).await;
     let described = client
-        .call(
-            DescribeClusterRequest::default().with_endpoint_type(1),
-            1,
-        )
+        .call(DescribeClusterRequest::default().with_endpoint_type(1), 1)
         .await;
     let mut racks = Vec::new();
     for (broker, same) in metadata.brokers.iter().zip(&described.brokers) {
@@ -89,7 +86,8 @@ async fn racks(host: &Host, client: &mut Client) -> Vec<(String, String, String)
         let names = Some(&["broker.rack"][..]);
         let told = admin.configs_describe(&[resource], names).await.unwrap();
         let rack = told[0].as_ref().unwrap()[0].value.clone().unwrap();
-        let text = |rack: &Option<kafka_protocol::protocol::StrBytes>| rack.as_ref().unwrap().to_string();
+        let text =
+            |rack: &Option<kafka_protocol::protocol::StrBytes>| rack.as_ref().unwrap().to_string();
         racks.push((text(&broker.rack), text(&same.rack), rack));
     }
     racks
@@ -124,7 +122,9 @@ async fn replicas_of_a_topic_stand_in_all_racks_after_a_restart_too() {
     let placed = async |host: &Host| -> Vec<Vec<i32>> {
         let topics = host.list_topics("c").await;
         let partitions = topics[0].partitions.iter();
-        partitions.map(|partition| partition.replicas.clone()).collect()
+        partitions
+            .map(|partition| partition.replicas.clone())
+            .collect()
     };
     let host = start(dir.path(), &spec).await;
     host.create_topic("c", topic("t", 2, 2)).await.unwrap();
@@ -147,7 +147,10 @@ async fn a_consumer_is_sent_to_the_replica_in_its_rack_and_reads_there() {
     let mut other = Client::connect(&host, "c", 2).await;
     let records = batch(&["x"]);
     let bytes = records.len();
-    assert_eq!(produce(&mut leader, "t", 0, records.clone()).await, (NONE, 0));
+    assert_eq!(
+        produce(&mut leader, "t", 0, records.clone()).await,
+        (NONE, 0)
+    );
 
     for version in [11, 12] {
         // At the end, too, nobody waits to be told.
@@ -171,7 +174,10 @@ async fn a_consumer_is_sent_to_the_replica_in_its_rack_and_reads_there() {
     let refused = fetched(&mut replica, "", 0, 10).await;
     assert_eq!(refused, (NOT_LEADER_OR_FOLLOWER, NO_REPLICA, 0));
     // Others than consumers go to the leader.
-    assert_eq!(produce(&mut replica, "t", 0, records).await.0, NOT_LEADER_OR_FOLLOWER);
+    assert_eq!(
+        produce(&mut replica, "t", 0, records).await.0,
+        NOT_LEADER_OR_FOLLOWER
+    );
 
     // In a session a partition is told as long as it is to be read elsewhere.
     let answer = leader.call(fetch_request("b", (0, 0), 1), 12).await;

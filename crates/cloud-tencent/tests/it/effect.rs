@@ -19,7 +19,12 @@ async fn brokers_stand_in_the_zones_that_were_bought() {
     let catalog = plane.control.catalog("ckafka").unwrap();
     let zones: Vec<String> = catalog.zones(REGION).map(|zone| zone.id.clone()).collect();
     let number = |zone: &String| zone.parse::<i64>().unwrap();
-    for (count, expected) in [(1, [0, 0, 0].as_slice()), (2, &[0, 1, 0]), (3, &[0, 1, 2]), (4, &[0, 1, 2, 3])] {
+    for (count, expected) in [
+        (1, [0, 0, 0].as_slice()),
+        (2, &[0, 1, 0]),
+        (3, &[0, 1, 2]),
+        (4, &[0, 1, 2, 3]),
+    ] {
         let ids: Vec<i64> = zones.iter().take(count).map(number).collect();
         let request = with(json!({
             "ZoneId": ids[0], "MultiZoneFlag": count > 1, "ZoneIds": ids,
@@ -43,7 +48,12 @@ async fn elastic_bandwidth_is_what_its_status_says() {
             let shown = result(&plane, "DescribeInstanceAttributes", of.clone()).await;
             let of = |key: &str| shown[key].clone();
             let bytes = spec(&plane, &id).await.limits.elastic_bytes_per_second;
-            (of("ElasticBandwidthSwitch"), of("ElasticBandwidthOpenStatus"), of("ElasticFloatBandwidth"), bytes)
+            (
+                of("ElasticBandwidthSwitch"),
+                of("ElasticBandwidthOpenStatus"),
+                of("ElasticFloatBandwidth"),
+                bytes,
+            )
         };
         let expected = (json!(switch), json!(status), json!(float_mbit), bytes);
         assert_eq!(told().await, expected);
@@ -57,7 +67,12 @@ async fn elastic_bandwidth_is_what_its_status_says() {
         "SpecificationsType": "standard", "InstanceType": 1, "BandWidth": null, "Partition": null,
         "DiskSize": null, "DiskType": null, "ElasticBandwidthSwitch": 1,
     }));
-    check_refused(&plane, "CreatePostPaidInstance", vec![(standard, "InvalidParameterValue")]).await;
+    check_refused(
+        &plane,
+        "CreatePostPaidInstance",
+        vec![(standard, "InvalidParameterValue")],
+    )
+    .await;
 }
 
 /// Every switch of ModifyInstanceAttributes that the cluster has, and what each broker tells then.
@@ -69,11 +84,31 @@ async fn settings_are_in_force() {
         "AutoCreateTopicEnable": true, "DefaultNumPartitions": 7, "DefaultReplicationFactor": 2,
     });
     let changes: [(&str, Value, &[(&str, &str)]); 6] = [
-        ("MsgRetentionTime", json!(120), &[("log.retention.ms", "7200000")]),
-        ("MaxMessageByte", json!(2_000_000), &[("message.max.bytes", "2000000")]),
-        ("RetentionBytes", json!(1_073_741_824), &[("log.retention.bytes", "1073741824")]),
-        ("UncleanLeaderElectionEnable", json!(1), &[("unclean.leader.election.enable", "true")]),
-        ("TransactionalIdExpirationMs", json!(3_600_000), &[("transactional.id.expiration.ms", "3600000")]),
+        (
+            "MsgRetentionTime",
+            json!(120),
+            &[("log.retention.ms", "7200000")],
+        ),
+        (
+            "MaxMessageByte",
+            json!(2_000_000),
+            &[("message.max.bytes", "2000000")],
+        ),
+        (
+            "RetentionBytes",
+            json!(1_073_741_824),
+            &[("log.retention.bytes", "1073741824")],
+        ),
+        (
+            "UncleanLeaderElectionEnable",
+            json!(1),
+            &[("unclean.leader.election.enable", "true")],
+        ),
+        (
+            "TransactionalIdExpirationMs",
+            json!(3_600_000),
+            &[("transactional.id.expiration.ms", "3600000")],
+        ),
         (
             "Config",
             config,

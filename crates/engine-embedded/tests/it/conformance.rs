@@ -15,7 +15,8 @@ use brokerage_engine_embedded::{
     Durability, EmbeddedEngine, EmbeddedOptions, LogIntervals, SETTINGS, SharedPortSpec,
 };
 use brokerage_kafka_admin::{
-    AdminError, Client, ConfigResource, ErrorCode, NewRecord, NewTopic, ScramCredential, ScramMechanism,
+    AdminError, Client, ConfigResource, ErrorCode, NewRecord, NewTopic, ScramCredential,
+    ScramMechanism,
 };
 use bytes::Bytes;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;

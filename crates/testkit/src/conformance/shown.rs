@@ -18,7 +18,9 @@ pub(super) async fn faults<D: Door>(
     for (name, shown) in &operation.file().shown {
         let fault = |what: String| format!("{operation} [shown] \"{name}\" {what}");
         if !is_reason(&shown.why) {
-            faults.push(fault("needs `never: ` or `later: ` and a reason".to_owned()));
+            faults.push(fault(
+                "needs `never: ` or `later: ` and a reason".to_owned(),
+            ));
         }
         let Some(sent) = sent(operation, name) else {
             faults.push(fault("is sent by none of its calls".to_owned()));
@@ -31,7 +33,9 @@ pub(super) async fn faults<D: Door>(
         match &answers[shown.by.as_str()] {
             Err(why) => faults.push(fault(format!("is not shown: {why}"))),
             Ok(answer) if !shows(answer, shown, &sent) => {
-                faults.push(fault(format!("was sent as {sent}, and is not so in {answer}")));
+                faults.push(fault(format!(
+                    "was sent as {sent}, and is not so in {answer}"
+                )));
             }
             Ok(_) => {}
         }
@@ -66,9 +70,7 @@ fn sent(operation: Operation, name: &str) -> Option<String> {
 fn member(tree: &Value, path: &str) -> Option<Value> {
     match tree {
         Value::Array(items) => member(items.first()?, path),
-        Value::String(text) if !path.is_empty() => {
-            member(&serde_json::from_str(text).ok()?, path)
-        }
+        Value::String(text) if !path.is_empty() => member(&serde_json::from_str(text).ok()?, path),
         Value::Object(members) if !path.is_empty() => members.iter().find_map(|(name, value)| {
             let rest = path.strip_prefix(name.as_str())?;
             let rest = match rest.is_empty() {

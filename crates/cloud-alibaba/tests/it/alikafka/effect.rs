@@ -40,8 +40,16 @@ async fn settings_are_in_force() {
     let plane = Plane::sandbox().await;
     let id = running(&plane).await;
     for (config, name, value) in [
-        ("{\"kafka.log.retention.hours\":\"33\"}", "log.retention.ms", "118800000"),
-        ("{\"kafka.message.max.bytes\":\"1048600\"}", "message.max.bytes", "1048600"),
+        (
+            "{\"kafka.log.retention.hours\":\"33\"}",
+            "log.retention.ms",
+            "118800000",
+        ),
+        (
+            "{\"kafka.message.max.bytes\":\"1048600\"}",
+            "message.max.bytes",
+            "1048600",
+        ),
     ] {
         let of = [("InstanceId", id.as_str()), ("Config", config)];
         done(&plane, "UpdateInstanceConfig", &of).await;
@@ -98,7 +106,11 @@ async fn data_of_what_is_released_without_force_is_kept_for_a_day() {
         assert!(!seen.unwrap().unwrap().running, "nobody is served");
         pass(&plane, 2).await;
         goes(&plane, &id).await;
-        assert_eq!(shown(&plane, &id).await["ServiceStatus"], 15, "it is listed");
+        assert_eq!(
+            shown(&plane, &id).await["ServiceStatus"],
+            15,
+            "it is listed"
+        );
         done(&plane, "DeleteInstance", &of).await;
         assert_eq!(shown(&plane, &id).await, Value::Null);
     }
@@ -118,7 +130,11 @@ async fn kept_data_goes_when_it_is_given_up_by_force_or_deleted() {
         assert!(is_kept(&plane, &id).await);
         let of = [("InstanceId", id.as_str())];
         let request = with(&of, &[("ForceDeleteInstance", Some("true"))]);
-        let request = if action == "ReleaseInstance" { &request[..] } else { &of };
+        let request = if action == "ReleaseInstance" {
+            &request[..]
+        } else {
+            &of
+        };
         done(&plane, action, request).await;
         goes(&plane, &id).await;
         if action == "DeleteInstance" {
