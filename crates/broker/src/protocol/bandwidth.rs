@@ -50,12 +50,16 @@ impl Context {
         let now = Instant::now();
         let (counters, public) = (cluster.counters(), cluster.public_access());
         let (bandwidth, elastic_bytes, public_bucket) = match direction {
-            Direction::Produce => {
-                (cluster.ingress(), &counters.elastic_bytes_in, &public.ingress)
-            }
-            Direction::Fetch => {
-                (cluster.egress(), &counters.elastic_bytes_out, &public.egress)
-            }
+            Direction::Produce => (
+                cluster.ingress(),
+                &counters.elastic_bytes_in,
+                &public.ingress,
+            ),
+            Direction::Fetch => (
+                cluster.egress(),
+                &counters.elastic_bytes_out,
+                &public.egress,
+            ),
         };
         let charged = bandwidth.charge(traffic.charged, now);
         if charged.elastic_bytes > 0 {
