@@ -291,6 +291,20 @@ def brokers_stand_in_the_zones_that_the_start_names() -> None:
 
 
 @check
+def what_all_config_shows_is_in_force() -> None:
+    instance_id = instances(OrderId=order()["OrderId"])[0]["InstanceId"]
+    start(instance_id)
+    endpoint = instance(instance_id)["EndPoint"]
+    records.expect_settings(endpoint, {"log.retention.ms": "259200000"})
+    config = {"kafka.log.retention.hours": "33", "kafka.message.max.bytes": "1048600"}
+    request = tea.UpdateInstanceConfigRequest(region_id=REGION, instance_id=instance_id, config=json.dumps(config))
+    alikafka_tea().update_instance_config(request)
+    shown = json.loads(instance(instance_id)["AllConfig"])
+    equal("AllConfig", {name: shown[name] for name in config}, config)
+    records.expect_settings(endpoint, {"log.retention.ms": "118800000", "message.max.bytes": "1048600"})
+
+
+@check
 def what_is_released_without_force_is_listed_as_released_and_serves_nobody() -> None:
     instance_id = instances(OrderId=order()["OrderId"])[0]["InstanceId"]
     start(instance_id)

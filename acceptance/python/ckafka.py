@@ -259,6 +259,25 @@ def elastic_bandwidth_goes_beyond_what_was_bought() -> None:
 
 
 @check
+def what_is_set_of_an_instance_is_in_force() -> None:
+    row = running(bought_ids(buy(PRO))[0])
+    bootstrap = f"{row['Vip']}:{row['Vport']}"
+    config = {"AutoCreateTopicEnable": True, "DefaultNumPartitions": 7, "DefaultReplicationFactor": 2}
+    of_config = {"auto.create.topics.enable": "true", "num.partitions": "7", "default.replication.factor": "2"}
+    for changes, wanted in (
+        ({"MsgRetentionTime": 120}, {"log.retention.ms": "7200000"}),
+        ({"MaxMessageByte": 2_000_000}, {"message.max.bytes": "2000000"}),
+        ({"RetentionBytes": 1_073_741_824}, {"log.retention.bytes": "1073741824"}),
+        ({"UncleanLeaderElectionEnable": 1}, {"unclean.leader.election.enable": "true"}),
+        ({"UncleanLeaderElectionEnable": 0}, {"unclean.leader.election.enable": "false"}),
+        ({"TransactionalIdExpirationMs": 3_600_000}, {"transactional.id.expiration.ms": "3600000"}),
+        ({"Config": config}, of_config),
+    ):
+        call("ModifyInstanceAttributes", {"InstanceId": row["InstanceId"], **changes})
+        records.expect_settings(bootstrap, wanted)
+
+
+@check
 def attributes_tell_the_same_endpoint() -> None:
     instance_id = bought_ids(buy(PRO, Tags=[{"TagKey": "team", "TagValue": "acceptance"}]))[0]
     row = running(instance_id)

@@ -178,6 +178,13 @@ def brokers_stand_in_the_bought_zones() -> None:
 
 
 @check
+def the_retention_of_the_extension_is_in_force() -> None:
+    found = running(buy(extension=ReqExtension(30))["instanceId"])
+    brokers = found["extension"]["internalEndpoint"]["brokerEndpoint"]
+    records.expect_settings(",".join(brokers), {"log.retention.ms": "108000000"})
+
+
+@check
 def a_prepaid_instance_has_an_end() -> None:
     bought = buy(charge=ChargeSpec(chargeMode="prepaid_by_duration", chargeUnit="year", chargeDuration=1))
     charge = running(bought["instanceId"])["charge"]

@@ -6,7 +6,7 @@ import time
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
-from suite import WAIT_SECONDS, equal, unique
+from suite import WAIT_SECONDS, equal, unique, wait_until
 
 RECORDS = 10_000
 
@@ -17,15 +17,33 @@ def topic_create(bootstrap: str, topic: str, partitions: int = 3) -> None:
     admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(WAIT_SECONDS)
 
 
-def racks(bootstrap: str) -> dict[int, str]:
-    """What each broker tells as its rack (`broker.rack`), by id."""
+def broker_settings(bootstrap: str) -> dict[int, dict[str, str]]:
+    """What each broker tells of its settings, by id and Kafka's names."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
     told = {}
     for broker in sorted(admin.list_topics(timeout=WAIT_SECONDS).brokers):
         resource = ConfigResource(ConfigResource.Type.BROKER, str(broker))
         settings = admin.describe_configs([resource])[resource].result(WAIT_SECONDS)
-        told[broker] = settings["broker.rack"].value
+        told[broker] = {name: entry.value for name, entry in settings.items()}
     return told
+
+
+def racks(bootstrap: str) -> dict[int, str]:
+    """The rack of each broker (`broker.rack`), by id."""
+    return {broker: settings["broker.rack"] for broker, settings in broker_settings(bootstrap).items()}
+
+
+def expect_settings(bootstrap: str, wanted: dict[str, str]) -> None:
+    """Waits until every broker tells these settings."""
+
+    def told() -> list[dict[str, str]]:
+        brokers = broker_settings(bootstrap).values()
+        return [{name: settings.get(name) for name in wanted} for settings in brokers]
+
+    try:
+        wait_until("in force", lambda: all(settings == wanted for settings in told()), 10)
+    except AssertionError as error:
+        raise AssertionError(f"{told()}, wanted {wanted}") from error
 
 
 def replicas(bootstrap: str, topic: str) -> list[list[int]]:

@@ -45,6 +45,10 @@ counters! {
         bytes_in,
         /// Record bytes that were fetched.
         bytes_out,
+        /// Bytes that were appended beyond the bought bandwidth, counted as that is.
+        elastic_bytes_in,
+        /// Bytes that were fetched beyond the bought bandwidth, counted as that is.
+        elastic_bytes_out,
         /// Record bytes that were appended through public listeners.
         public_bytes_in,
         /// Record bytes that were fetched through public listeners.

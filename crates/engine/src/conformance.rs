@@ -29,6 +29,7 @@ pub async fn run(engine: &dyn Engine, spec: impl Fn(&str) -> ClusterSpec) {
     orphans::kept(engine, &spec("suite-kept")).await;
     limits::limits(engine, &spec("suite-limits")).await;
     limits::connections(engine, &spec("suite-connections")).await;
+    limits::elastic(engine, &spec("suite-elastic")).await;
     limits::public_access(engine, &spec("suite-public")).await;
     limits::elastic(engine, &spec("suite-elastic")).await;
     settings::settings(engine, &spec("suite-settings")).await;

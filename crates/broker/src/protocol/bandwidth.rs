@@ -48,8 +48,7 @@ impl Context {
         }
         let cluster = &self.cluster;
         let now = Instant::now();
-        let counters = cluster.counters();
-        let public = cluster.public_access();
+        let (counters, public) = (cluster.counters(), cluster.public_access());
         let (bandwidth, elastic_bytes, public_bucket) = match direction {
             Direction::Produce => (
                 cluster.ingress(),

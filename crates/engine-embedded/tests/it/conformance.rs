@@ -433,6 +433,8 @@ async fn every_setting_that_is_said_to_be_in_force_is_met_by_clients() {
         let ports = free_ports(brokers);
         let spec = ClusterSpec {
             settings,
+            // Older ones tell settings in a form that the client does not ask in.
+            kafka_version: "2.4.1".into(),
             ..spec(
                 &format!("{}-{id}", name.kafka_name().replace('.', "-")),
                 &ports,
