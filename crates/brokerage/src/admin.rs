@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use brokerage_control::Control;
 use brokerage_control::access_key::NewKey;
+use brokerage_control::account::top_up_check;
 use brokerage_control::background::{Task, TaskStatus};
 use brokerage_control::instance::Unreadable;
 use brokerage_control::watch::Watch;
@@ -286,10 +287,12 @@ async fn account_create(
     name: &str,
     balance: Option<&str>,
 ) -> anyhow::Result<Value> {
-    // The amount is read first, so that a wrong one makes no account.
+    // The amount is read and checked first, so that a wrong one makes no account.
     let balance: Option<Money> = balance.map(str::parse).transpose().context("balance")?;
+    let balance = balance.filter(|amount| !amount.is_zero());
+    balance.map_or(Ok(()), top_up_check).context("balance")?;
     let account = control.account_create(name).await?;
-    if let Some(amount) = balance.filter(|amount| !amount.is_zero()) {
+    if let Some(amount) = balance {
         control
             .account_top_up(&account.id, amount, Currency::Cny, "opening")
             .await?;
