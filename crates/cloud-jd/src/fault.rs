@@ -45,6 +45,9 @@ pub fn fault(error: &CallError) -> Fault {
     match error {
         CallError::Vendor(fault) => fault.clone(),
         CallError::Param(fault) => with(INVALID_ARGUMENT, param_message(fault)),
+        CallError::Plan { parameter, fault } => {
+            with(INVALID_ARGUMENT, format!("{parameter}: {fault}."))
+        }
         CallError::Domain(error) => with(domain_code(error), domain_message(error)),
     }
 }

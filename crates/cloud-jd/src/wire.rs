@@ -6,7 +6,7 @@
 
 use brokerage_wire::cloud::{Answer, CloudWire, Route};
 use brokerage_wire::fault::Fault;
-use brokerage_wire::params::{Param, ParamError, from_dotted, from_json};
+use brokerage_wire::params::{Param, ParamError, Types, from_dotted, from_json};
 use brokerage_wire::signing::{SignatureFault, decode_pairs_with_equals, decode_path};
 use brokerage_wire::{WireRequest, WireResponse};
 use bytes::Bytes;
@@ -29,7 +29,8 @@ impl CloudWire for JdCloud {
         let signed = request
             .header("authorization")
             .is_some_and(|value| value.starts_with("JDCLOUD"));
-        signed || decode_path(request.path()).is_ok_and(|path| path.starts_with(BASE))
+        let marked = request.header("x-jdcloud-date").is_some();
+        signed || marked || decode_path(request.path()).is_ok_and(|path| path.starts_with(BASE))
     }
 
     fn route(&self, request: &WireRequest) -> Result<Route, Fault> {
@@ -57,6 +58,13 @@ impl CloudWire for JdCloud {
             params.set(*name, Param::Text(value.clone()));
         }
         Ok(params)
+    }
+
+    fn types(&self, request: &WireRequest) -> Types {
+        match *request.method() {
+            Method::GET => Types::InText,
+            _ => Types::OfJson,
+        }
     }
 
     fn region_parameter(&self) -> &'static str {

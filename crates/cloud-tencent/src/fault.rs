@@ -40,6 +40,9 @@ pub fn fault(error: &CallError) -> Fault {
     match error {
         CallError::Vendor(fault) => fault.clone(),
         CallError::Param(fault) => Fault::new(param_code(fault), STATUS, sentence(fault)),
+        CallError::Plan { parameter, fault } => {
+            Fault::new(plan_code(fault), STATUS, plan_message(parameter, fault))
+        }
         CallError::Domain(error) => Fault::new(domain_code(error), STATUS, domain_message(error)),
     }
 }
@@ -137,12 +140,16 @@ fn plan_code(fault: &PlanFault) -> &'static str {
     }
 }
 
+fn plan_message(parameter: &str, fault: &PlanFault) -> String {
+    match fault.in_use() {
+        Some(reason) => format!("The parameter `{parameter}` is {reason}."),
+        None => format!("`{parameter}`: {fault}."),
+    }
+}
+
 fn domain_message(error: &Error) -> String {
     match error {
-        Error::Plan(fault) => match fault.in_use() {
-            Some(reason) => format!("The parameter `{}` is {reason}.", parameter(fault.field())),
-            None => format!("`{}`: {fault}.", parameter(fault.field())),
-        },
+        Error::Plan(fault) => plan_message(parameter(fault.field()), fault),
         Error::ReleaseDenied {
             id,
             denial: ReleaseDenial::Protected,
@@ -150,7 +157,7 @@ fn domain_message(error: &Error) -> String {
         Error::ReleaseDenied {
             id,
             denial: ReleaseDenial::Prepaid,
-        } => format!("The instance {id} is prepaid: it is given up by DeleteInstancePre."),
+        } => format!("The instance {id} is prepaid: it ends with its term."),
         other => sentence(other),
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use brokerage_wire::cloud::{Answer, CloudWire, Route};
 use brokerage_wire::fault::Fault;
 use brokerage_wire::language::Language;
-use brokerage_wire::params::{Param, ParamError, from_dotted, from_json};
+use brokerage_wire::params::{Param, ParamError, Types, from_dotted, from_json};
 use brokerage_wire::signing::{SignatureFault, decode_pairs};
 use brokerage_wire::{WireRequest, WireResponse};
 
@@ -35,6 +35,21 @@ const MARKS: [&str; 3] = ["SecretId=", "SignatureMethod=Hmac", "RequestClient="]
 fn bears_mark(text: &str) -> bool {
     let marked = |pair: &str| MARKS.iter().any(|mark| pair.starts_with(mark));
     text.split('&').any(marked)
+}
+
+/// Headers that only this cloud's calls have.
+const HEADERS: [&str; 3] = ["x-tc-action", "x-tc-version", "x-tc-timestamp"];
+
+/// Whether a query or form names a version of one of this cloud's services, and nobody's signature: a call that is not
+/// signed at all is refused in the words of whose call it is.
+fn names_version(text: &str) -> bool {
+    let versions = crate::cloud::SERVICES.iter().map(|table| table.version);
+    let signed = text.split('&').any(|pair| pair.starts_with("AccessKeyId="));
+    let is_one = |pair: &str| {
+        let version = pair.strip_prefix("Version=");
+        version.is_some_and(|version| versions.clone().any(|own| own == version))
+    };
+    !signed && text.split('&').any(is_one)
 }
 
 /// Tencent Cloud.
@@ -77,13 +92,18 @@ fn common(request: &WireRequest, header: &str, name: &str) -> Option<String> {
 
 impl CloudWire for Tencent {
     fn speaks(&self, request: &WireRequest) -> bool {
-        request.header("x-tc-action").is_some()
+        let query = request.raw_query().unwrap_or_default();
+        let form = match request.has_form_body() {
+            true => std::str::from_utf8(request.body()).unwrap_or_default(),
+            false => "",
+        };
+        HEADERS.iter().any(|name| request.header(name).is_some())
             || request
                 .header("authorization")
                 .is_some_and(|value| value.starts_with("TC3-"))
-            || bears_mark(request.raw_query().unwrap_or_default())
-            || (request.has_form_body()
-                && std::str::from_utf8(request.body()).is_ok_and(bears_mark))
+            || [query, form].into_iter().any(bears_mark)
+            || (request.header("authorization").is_none()
+                && [query, form].into_iter().any(names_version))
     }
 
     fn route(&self, request: &WireRequest) -> Result<Route, Fault> {
@@ -131,6 +151,13 @@ impl CloudWire for Tencent {
             .into_iter()
             .filter(|(name, _)| !COMMON.contains(&name.as_str()));
         from_dotted(business)
+    }
+
+    fn types(&self, request: &WireRequest) -> Types {
+        match request.has_json_body() {
+            true => Types::OfJson,
+            false => Types::InText,
+        }
     }
 
     fn region_parameter(&self) -> &'static str {

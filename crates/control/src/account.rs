@@ -38,6 +38,19 @@ impl AccountBalance {
     }
 }
 
+/// Checks an amount that is to be added to an account.
+///
+/// # Errors
+/// [`Error::Invalid`] for nothing, less than that, or more than [`TOP_UP_UNITS_MAX`].
+pub fn top_up_check(amount: Money) -> Result<()> {
+    let max = Money::from_units(TOP_UP_UNITS_MAX).map_err(Error::internal)?;
+    if amount > Money::ZERO && amount <= max {
+        return Ok(());
+    }
+    let reason = format!("more than 0 and at most {TOP_UP_UNITS_MAX}");
+    Err(Error::invalid("amount", reason))
+}
+
 impl Control {
     /// Opens an account with an empty balance in every currency.
     ///
@@ -121,13 +134,7 @@ impl Control {
         currency: Currency,
         reference: &str,
     ) -> Result<bool> {
-        let max = Money::from_units(TOP_UP_UNITS_MAX).map_err(Error::internal)?;
-        if amount <= Money::ZERO || amount > max {
-            return Err(Error::invalid(
-                "amount",
-                format!("more than 0 and at most {TOP_UP_UNITS_MAX}"),
-            ));
-        }
+        top_up_check(amount)?;
         let transfer = Transfer {
             id: TransferId::new(format!("top-up:{account}:{reference}")),
             kind: TransferKind::Posted,

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use brokerage_domain::catalog::{Catalog, Catalogs, Field, Plan, PlanFault};
+use brokerage_domain::catalog::{Catalog, Catalogs, Plan};
 use brokerage_domain::clock::Moment;
 use brokerage_domain::{Error, Result};
 use brokerage_store::Store;
@@ -90,10 +90,6 @@ impl Control {
         if self.catalogs.region_is_known(profile, region) {
             return Ok(());
         }
-        Err(PlanFault::NotOffered {
-            field: Field::Region,
-            value: region.to_owned(),
-        }
-        .into())
+        Err(self.catalog(profile)?.region_not_offered(region).into())
     }
 }

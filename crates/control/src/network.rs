@@ -8,7 +8,7 @@ use brokerage_domain::{Error, Result};
 use brokerage_store::Tx;
 use brokerage_store::network::{
     NETWORKS_MAX, network_by_id, network_count, network_insert, network_list, subnet_by_id,
-    subnet_insert, subnet_list,
+    subnet_insert, subnet_list, subnet_zone_put,
 };
 
 use crate::context::Context;
@@ -18,6 +18,9 @@ use crate::control::{Control, TxResult};
 const ID_BYTES_MAX: usize = 255;
 /// Characters of a longer one that its refusal shows.
 const ID_CHARS_SHOWN: usize = 64;
+
+/// The zone of a subnet that was made because it was looked at, until something is placed in it.
+const ZONE_OPEN: &str = "";
 
 /// Where a buyer wants an instance, as far as it was said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,28 +51,20 @@ pub(crate) fn placement_resolve(
     wanted: &PlacementRequest,
 ) -> TxResult<Placement> {
     let NetworkScope {
-        account,
-        profile,
-        region,
-        ..
+        account, profile, ..
     } = scope;
     let (network, subnet) = (wanted.network_id.as_str(), wanted.subnet_id.as_str());
-    // Nothing so long is there, and none is made.
-    for (kind, id) in [(Kind::Network, network), (Kind::Subnet, subnet)] {
-        if id.len() > ID_BYTES_MAX {
-            let start: String = id.chars().take(ID_CHARS_SHOWN).collect();
-            return Err(Error::not_found(kind, format!("{start}…")).into());
-        }
-    }
-    match network_by_id(tx, account, profile, network)? {
-        Some(found) if found.region == *region => {}
-        Some(_) => return Err(Error::not_found(Kind::Network, network).into()),
-        None if scope.make_unknown => make_network(tx, scope, &wanted.network_id)?,
-        None => return Err(Error::not_found(Kind::Network, network).into()),
-    }
+    network_resolve(tx, scope, wanted)?;
+    let first_zone = || wanted.zones.first().unwrap_or(&scope.zone_default).clone();
     let found = match subnet_by_id(tx, account, profile, subnet)? {
+        // Made because somebody looked at it: it is in the zone in which something is first placed.
+        Some(mut found) if found.zone == ZONE_OPEN => {
+            found.zone = first_zone();
+            subnet_zone_put(tx, account, &found)?;
+            found
+        }
         Some(found) => found,
-        None if scope.make_unknown => make_subnet(tx, scope, wanted)?,
+        None if scope.make_unknown => make_subnet(tx, scope, wanted, first_zone())?,
         None => return Err(Error::not_found(Kind::Subnet, subnet).into()),
     };
     let elsewhere = |kind, place: &str| Error::SubnetElsewhere {
@@ -94,6 +89,44 @@ pub(crate) fn placement_resolve(
         subnet_id: wanted.subnet_id.clone(),
         zones,
     })
+}
+
+/// Finds (or, in sandbox mode, makes) the network that is named beside a subnet.
+fn network_resolve(
+    tx: &mut dyn Tx,
+    scope: &NetworkScope,
+    wanted: &PlacementRequest,
+) -> TxResult<()> {
+    let (network, subnet) = (wanted.network_id.as_str(), wanted.subnet_id.as_str());
+    // Nothing so long is there, and none is made.
+    for (kind, id) in [(Kind::Network, network), (Kind::Subnet, subnet)] {
+        if id.len() > ID_BYTES_MAX {
+            let start: String = id.chars().take(ID_CHARS_SHOWN).collect();
+            return Err(Error::not_found(kind, format!("{start}…")).into());
+        }
+    }
+    match network_by_id(tx, &scope.account, &scope.profile, network)? {
+        Some(found) if found.region == scope.region => Ok(()),
+        None if scope.make_unknown => make_network(tx, scope, &wanted.network_id),
+        _ => Err(Error::not_found(Kind::Network, network).into()),
+    }
+}
+
+/// Makes the subnet that somebody looks at, and its network, unless another call just did.
+fn subnet_make(
+    tx: &mut dyn Tx,
+    scope: &NetworkScope,
+    wanted: &PlacementRequest,
+) -> TxResult<Subnet> {
+    let NetworkScope {
+        account, profile, ..
+    } = scope;
+    let subnet = wanted.subnet_id.as_str();
+    if let Some(found) = subnet_by_id(tx, account, profile, subnet)? {
+        return Ok(found);
+    }
+    network_resolve(tx, scope, wanted)?;
+    make_subnet(tx, scope, wanted, ZONE_OPEN.to_owned())
 }
 
 fn make_network(tx: &mut dyn Tx, scope: &NetworkScope, id: &NetworkId) -> TxResult<()> {
@@ -121,6 +154,7 @@ fn make_subnet(
     tx: &mut dyn Tx,
     scope: &NetworkScope,
     wanted: &PlacementRequest,
+    zone: String,
 ) -> TxResult<Subnet> {
     let (_, subnets) = network_count(tx, &scope.account, &scope.profile)?;
     if subnets >= i64::from(NETWORKS_MAX) {
@@ -135,7 +169,7 @@ fn make_subnet(
         network_id: wanted.network_id.clone(),
         profile: scope.profile.clone(),
         region: scope.region.clone(),
-        zone: wanted.zones.first().unwrap_or(&scope.zone_default).clone(),
+        zone,
         name: wanted.subnet_id.as_str().to_owned(),
         // Ranges do not matter to a broker on this host; each made subnet shows one of its own.
         cidr: format!("10.{}.{}.0/24", subnets / 256 % 256, subnets % 256),
@@ -193,12 +227,23 @@ impl Control {
         Ok(all
             .into_iter()
             .filter(|subnet| cx.covers(&subnet.region))
+            .map(|subnet| self.subnet_shown(cx, subnet))
             .collect())
+    }
+
+    /// A subnet whose zone is open, in the one that it would be in.
+    fn subnet_shown(&self, cx: &Context, mut subnet: Subnet) -> Subnet {
+        if subnet.zone == ZONE_OPEN {
+            let scope = self.network_scope(cx, &subnet.region);
+            subnet.zone = scope.map(|scope| scope.zone_default).unwrap_or_default();
+        }
+        subnet
     }
 
     /// One subnet of the account in the call's region.
     ///
-    /// In sandbox mode an unknown one is made, in a network whose id is derived from the subnet's.
+    /// In sandbox mode an unknown one is made, in a network whose id is derived from the subnet's; which zone it is in is
+    /// decided by what is first placed in it.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -217,7 +262,7 @@ impl Control {
         let missing = || Error::not_found(Kind::Subnet, id);
         if let Some(subnet) = found {
             return match cx.covers(&subnet.region) {
-                true => Ok(subnet),
+                true => Ok(self.subnet_shown(cx, subnet)),
                 false => Err(missing()),
             };
         }
@@ -230,18 +275,10 @@ impl Control {
             subnet_id: SubnetId::new(id),
             zones: Vec::new(),
         };
-        let placed = wanted.clone();
-        self.write("subnet_make", move |tx| {
-            placement_resolve(tx, &scope, &placed)
-        })
-        .await?;
-        let (account, profile, wanted) = (cx.account().clone(), cx.profile, id.to_owned());
         let made = self
-            .read("subnet_view", move |tx| {
-                Ok(subnet_by_id(tx, &account, profile, &wanted)?)
-            })
+            .write("subnet_make", move |tx| subnet_make(tx, &scope, &wanted))
             .await?;
-        made.ok_or_else(missing)
+        Ok(self.subnet_shown(cx, made))
     }
 
     /// Makes a network (the operator's command line).

@@ -1,6 +1,5 @@
 //! Orders: placing them (all or nothing, in one transaction) and looking at them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use brokerage_domain::catalog::{Plan, Quote, Term};
@@ -8,7 +7,7 @@ use brokerage_domain::clock::Moment;
 use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::{InstanceId, OrderId};
-use brokerage_domain::instance::{Instance, Phase, Want, instance_name_check, tags_check};
+use brokerage_domain::instance::{Instance, Phase, Tags, Want, instance_name_check, tags_check};
 use brokerage_domain::ledger::{Transfer, TransferKind, customer_account, revenue_account};
 use brokerage_domain::listener::SlotHolder;
 use brokerage_domain::listing::{Listing, OrderClass};
@@ -80,7 +79,7 @@ pub struct OrderRequest {
     /// What the dialect has to show again.
     pub notes: Notes,
     /// Tags.
-    pub tags: BTreeMap<String, String>,
+    pub tags: Tags,
     /// Makes a repetition safe.
     pub token: Option<ClientToken>,
 }

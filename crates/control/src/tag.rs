@@ -1,9 +1,7 @@
 //! Tags of instances and topics, changed on many of them by one call.
 
-use std::collections::BTreeMap;
-
 use brokerage_domain::id::InstanceId;
-use brokerage_domain::instance::tags_check;
+use brokerage_domain::instance::{Tags, tags_check};
 use brokerage_domain::{Error, Result};
 use brokerage_store::Tx;
 use brokerage_store::instance::Attention;
@@ -28,7 +26,7 @@ pub struct Tagged {
 #[derive(Debug, Clone, Default)]
 pub struct TagEdit {
     /// Tags that are set.
-    pub set: BTreeMap<String, String>,
+    pub set: Tags,
     /// Keys that are taken away; those that are not there are no error.
     pub dropped: Vec<String>,
     /// Whether every tag is taken away.
@@ -42,7 +40,7 @@ impl TagEdit {
     ///
     /// # Errors
     /// [`Error::LimitReached`].
-    pub fn applied(&self, before: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
+    pub fn applied(&self, before: &Tags) -> Result<Tags> {
         let mut after = before.clone();
         after.retain(|key, _| !self.all_dropped && !self.dropped.contains(key));
         after.extend(self.set.clone());

@@ -1,12 +1,12 @@
 //! Topics: made by the engine's Kafka, with what only the control plane knows kept beside.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
-use brokerage_domain::instance::{Instance, Phase, tags_check};
+use brokerage_domain::instance::{Instance, Phase, Tags, tags_check};
 use brokerage_domain::notes::Notes;
-use brokerage_domain::topic::{Topic, TopicUsage, topic_fits, topic_name_is_valid};
+use brokerage_domain::topic::{AllowList, Topic, TopicUsage, topic_fits, topic_name_is_valid};
 use brokerage_domain::{Error, Result};
 use brokerage_kafka_admin::{AdminError, Client, ConfigResource, ConfigSource, ErrorCode};
 use brokerage_store::topic::{
@@ -47,9 +47,9 @@ pub struct NewTopic {
     /// What its owner notes.
     pub remark: String,
     /// Its tags.
-    pub tags: BTreeMap<String, String>,
+    pub tags: Tags,
     /// The addresses that its owner lets use it.
-    pub allow_list: BTreeSet<String>,
+    pub allow_list: AllowList,
     /// What the dialect has to show again.
     pub notes: Notes,
 }

@@ -1,12 +1,11 @@
 //! What an owner may change of a topic without asking Kafka: what it notes beside it.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use brokerage_domain::clock::Moment;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
+use brokerage_domain::instance::Tags;
 use brokerage_domain::notes::Notes;
-use brokerage_domain::topic::allow_list_check;
+use brokerage_domain::topic::{AllowList, allow_list_check};
 use brokerage_domain::{Error, Result};
 use brokerage_store::Tx;
 use brokerage_store::topic::{TopicRecord, topic_record_list, topic_record_put};
@@ -90,8 +89,8 @@ pub(crate) fn topic_record(
     let mut record = found.unwrap_or_else(|| TopicRecord {
         name: name.to_owned(),
         remark: String::new(),
-        tags: BTreeMap::new(),
-        allow_list: BTreeSet::new(),
+        tags: Tags::new(),
+        allow_list: AllowList::new(),
         notes: Notes::default(),
         created_at: now,
         kafka_id: None,

@@ -1,7 +1,6 @@
 //! Instances: one Kafka cluster that somebody bought, and the phases that it goes through.
 
-use std::collections::BTreeMap;
-
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::Plan;
@@ -138,6 +137,9 @@ impl Want {
     }
 }
 
+/// Tags by key, in the order in which they were given: clients compare lists of them with what they sent.
+pub type Tags = IndexMap<String, String>;
+
 /// Checks what an owner calls an instance. Dialects may permit less.
 ///
 /// # Errors
@@ -154,7 +156,7 @@ pub fn instance_name_check(name: &str) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::LimitReached`] for more than [`TAGS_MAX`], [`Error::Invalid`] for more than [`TAG_CHARS_MAX`] characters.
-pub fn tags_check(tags: &BTreeMap<String, String>) -> Result<()> {
+pub fn tags_check(tags: &Tags) -> Result<()> {
     if tags.len() > TAGS_MAX {
         return Err(Error::LimitReached {
             what: "tags",
@@ -259,8 +261,8 @@ pub struct Instance {
     pub settings: ClusterSettings,
     /// What its dialect has to show again as it was given (a disk type's old name, say).
     pub notes: Notes,
-    /// Tags, sorted by key.
-    pub tags: BTreeMap<String, String>,
+    /// Its tags.
+    pub tags: Tags,
     /// Whether its owner keeps it from being given up.
     pub deletion_protected: bool,
     /// When it was ordered.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use indexmap::IndexSet;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::UsableLimits;
@@ -12,6 +13,9 @@ pub const TOPIC_NAME_BYTES_MAX: usize = 249;
 
 /// Most addresses on a topic's allow list; ours, no vendor's page names a number.
 pub const ALLOW_LIST_MAX: usize = 100;
+
+/// Addresses on a topic's allow list, in the order in which they were given.
+pub type AllowList = IndexSet<String>;
 
 /// Checks how many addresses the allow list of a topic has.
 ///

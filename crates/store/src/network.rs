@@ -26,6 +26,7 @@ crate::statements! {
     INSERT_SUBNET = sql![Subnet::INSERT, " ON CONFLICT DO NOTHING"];
     SELECT_NETWORK = sql![Network::SELECT, " WHERE account_id = $1 AND profile = $2 AND id = $3"];
     SELECT_SUBNET = sql![Subnet::SELECT, " WHERE account_id = $1 AND profile = $2 AND id = $3"];
+    ZONE_SUBNET = "UPDATE subnet SET zone = $4 WHERE account_id = $1 AND profile = $2 AND id = $3";
     SELECT_NETWORKS = sql![Network::SELECT, " WHERE account_id = $1 AND profile = $2 \
                        ORDER BY created_at_us, id LIMIT CAST($3 AS BIGINT)"];
     SELECT_SUBNETS = sql![Subnet::SELECT, " WHERE account_id = $1 AND profile = $2 \
@@ -60,6 +61,24 @@ pub fn subnet_insert(
     let mut values = subnet.bind();
     values.push(account.as_str().into());
     Ok(tx.execute(&INSERT_SUBNET, &values)? == 1)
+}
+
+/// Says which zone a subnet is in.
+///
+/// # Errors
+/// As [`Tx::execute`].
+pub fn subnet_zone_put(
+    tx: &mut dyn Tx,
+    account: &AccountId,
+    subnet: &Subnet,
+) -> Result<(), StoreError> {
+    let Subnet {
+        profile, id, zone, ..
+    } = subnet;
+    let (profile, zone) = (profile.as_str(), zone.as_str());
+    let values = params![account.as_str(), profile, id.as_str(), zone];
+    tx.execute(&ZONE_SUBNET, values)?;
+    Ok(())
 }
 
 /// One network.

@@ -4,8 +4,6 @@
 //! How a type stands in a column is said once, too ([`Column`]). Statements with rules stay written out; they take the
 //! names of the columns from the list.
 
-use std::collections::BTreeMap;
-
 use brokerage_domain::access::Policy;
 use brokerage_domain::catalog::Plan;
 use brokerage_domain::clock::Moment;
@@ -13,7 +11,7 @@ use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::id::{
     AccessKeyId, AccountId, InstanceId, NetworkId, OrderId, SubnetId, TransferId,
 };
-use brokerage_domain::instance::{PendingResize, Phase, Want};
+use brokerage_domain::instance::{PendingResize, Phase, Tags, Want};
 use brokerage_domain::ledger::TransferKind;
 use brokerage_domain::money::{Currency, Money};
 use brokerage_domain::network::Placement;
@@ -430,7 +428,7 @@ macro_rules! documents {
 pub(crate) use documents;
 
 documents!(
-    BTreeMap<String, String>,
+    Tags,
     Charge,
     ClusterSettings,
     Notes,

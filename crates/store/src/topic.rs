@@ -1,10 +1,12 @@
 //! What the control plane knows of a topic that Kafka does not: remarks, and when it was made.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use brokerage_domain::clock::Moment;
 use brokerage_domain::id::InstanceId;
+use brokerage_domain::instance::Tags;
 use brokerage_domain::notes::Notes;
+use brokerage_domain::topic::AllowList;
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
@@ -43,10 +45,10 @@ pub struct TopicRecord {
     pub name: String,
     /// What its owner noted.
     pub remark: String,
-    /// Its tags, sorted by key.
-    pub tags: BTreeMap<String, String>,
-    /// The addresses that its owner lets use it.
-    pub allow_list: BTreeSet<String>,
+    /// Its tags.
+    pub tags: Tags,
+    /// The addresses that its owner lets use it, in the order in which they were given.
+    pub allow_list: AllowList,
     /// What its dialect has to show again as it was given.
     pub notes: Notes,
     /// When it was made through the control plane.
@@ -69,8 +71,8 @@ impl TopicRecord {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Stored")]
 struct Document {
-    tags: BTreeMap<String, String>,
-    allow_list: BTreeSet<String>,
+    tags: Tags,
+    allow_list: AllowList,
     notes: Notes,
     #[serde(skip_serializing_if = "Option::is_none")]
     kafka_id: Option<String>,
@@ -85,8 +87,8 @@ enum Stored {
     /// Before tags and allow lists had places of their own: texts by name.
     Flat(BTreeMap<String, String>),
     Typed {
-        tags: BTreeMap<String, String>,
-        allow_list: BTreeSet<String>,
+        tags: Tags,
+        allow_list: AllowList,
         notes: Notes,
         #[serde(default)]
         kafka_id: Option<String>,
@@ -116,7 +118,7 @@ impl From<Stored> for Document {
                 };
             }
         };
-        let (mut tags, mut allow_list) = (BTreeMap::new(), BTreeSet::new());
+        let (mut tags, mut allow_list) = (Tags::new(), AllowList::new());
         let mut notes = BTreeMap::new();
         for (name, value) in flat {
             if let Some(key) = name.strip_prefix(FLAT_TAG) {
@@ -124,8 +126,7 @@ impl From<Stored> for Document {
             } else if let Some(address) = name.strip_prefix(FLAT_ADDRESS) {
                 allow_list.insert(address.to_owned());
             } else if name == FLAT_TAGS {
-                let all: BTreeMap<String, String> =
-                    serde_json::from_str(&value).unwrap_or_default();
+                let all: Tags = serde_json::from_str(&value).unwrap_or_default();
                 tags.extend(all);
             } else {
                 notes.insert(name, value);
@@ -236,7 +237,7 @@ mod tests {
             pairs.iter().map(text).collect::<BTreeMap<_, _>>()
         };
         let expected = Document {
-            tags: map(tags),
+            tags: map(tags).into_iter().collect(),
             allow_list: allow_list
                 .iter()
                 .map(|address| (*address).to_owned())

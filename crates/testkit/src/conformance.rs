@@ -15,9 +15,12 @@ mod shown;
 use std::collections::{BTreeMap, BTreeSet};
 
 use brokerage_domain::cluster_settings::SettingName;
-use brokerage_wire::Cloud;
 use brokerage_wire::operation::{Row, Table};
-use brokerage_wire::params::{Param, ParamError};
+use brokerage_wire::params::{Param, ParamError, Reading};
+use brokerage_wire::{Cloud, WireRequest};
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Method};
 use serde_json::Value;
 
 pub use model::{Field, Model, ModelOperation, Shape};
@@ -214,7 +217,7 @@ impl Service {
         }
         for (row, operation) in self.rows() {
             let request = operation.request_sample();
-            let prepared = match (row.prepare)(&request, self.table.index_base) {
+            let prepared = match (row.prepare)(&request, self.reading()) {
                 Ok(prepared) => prepared,
                 Err(fault) => panic!(
                     "{} with every parameter of the model is refused: {fault}",
@@ -251,7 +254,7 @@ impl Service {
             for path in operation.required_paths() {
                 let mut request = operation.request_sample();
                 remove(&mut request, &path);
-                let refused = (row.prepare)(&request, self.table.index_base).map(|_| ());
+                let refused = (row.prepare)(&request, self.reading()).map(|_| ());
                 let last = path.last().expect("a path has a part");
                 match refused {
                     Err(ParamError::Missing { name }) if name.rsplit('.').next() == Some(last) => {}
@@ -271,6 +274,15 @@ impl Service {
         let rows = self.rows();
         rows.map(|(row, operation)| (row.name.to_owned(), answers.absent(row.name, operation)))
             .collect()
+    }
+
+    /// Samples have the types of the model: where a body of the cloud has types, requests take them as they are.
+    fn reading(&self) -> Reading {
+        let json = HeaderValue::from_static("application/json");
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, json)]);
+        let body = WireRequest::new(Method::POST, "/", headers, Bytes::from_static(b"{}"));
+        let types = self.cloud.wire.types(&body.expect("it has a path"));
+        Reading::of(self.table.index_base, types)
     }
 
     fn rows(&self) -> impl Iterator<Item = (&'static Row, &ModelOperation)> {

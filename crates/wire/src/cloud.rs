@@ -9,7 +9,7 @@ use crate::fault::Fault;
 use crate::language::Language;
 use crate::message::{WireRequest, WireResponse};
 use crate::operation::{Row, Table};
-use crate::params::{Param, ParamError};
+use crate::params::{Param, ParamError, Types};
 use crate::signing::{self, Claim, Scheme, SignatureFault};
 
 /// One cloud. Everything that differs between clouds stands here, or in what stands here.
@@ -150,6 +150,11 @@ pub trait CloudWire: Sync {
     /// # Errors
     /// [`ParamError`] where the request cannot be read.
     fn params(&self, request: &WireRequest, route: &Route) -> Result<Param, ParamError>;
+
+    /// Whether its parameters travelled with types of their own.
+    fn types(&self, _request: &WireRequest) -> Types {
+        Types::InText
+    }
 
     /// What the vendor calls the parameter that names a region.
     fn region_parameter(&self) -> &'static str;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use brokerage_domain::Error;
-use brokerage_domain::catalog::{PlanFault, RateFault};
+use brokerage_domain::catalog::{Field, PlanFault, RateFault};
 
 use crate::params::ParamError;
 
@@ -43,9 +43,57 @@ pub enum CallError {
     /// A parameter that could not be read.
     #[error(transparent)]
     Param(#[from] ParamError),
+    /// A plan that is not sold, in the words and units of the operation that asked for it.
+    #[error("{parameter}: {fault}")]
+    Plan {
+        /// The parameter that it comes from, by its full vendor path.
+        parameter: &'static str,
+        /// Why, in the parameter's unit.
+        fault: PlanFault,
+    },
     /// A rule of the vendor's page that the domain does not know: the code stands there.
     #[error("{}: {}", .0.code, .0.message)]
     Vendor(Fault),
+}
+
+/// The parameter of an operation that a field of a plan comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlanParameter {
+    /// Its full vendor path.
+    pub name: &'static str,
+    /// How many of the plan's units one of its own is.
+    pub size: i64,
+    /// What is counted beside what is bought.
+    pub start: i64,
+}
+
+impl PlanParameter {
+    /// One that counts as the plan does.
+    #[must_use]
+    pub const fn named(name: &'static str) -> Self {
+        Self {
+            name,
+            size: 1,
+            start: 0,
+        }
+    }
+}
+
+impl CallError {
+    /// The same failure in an operation's words, where it is a plan's and the operation has words for its field.
+    #[must_use]
+    pub fn in_words(self, words: impl Fn(Field) -> Option<PlanParameter>) -> Self {
+        match self {
+            Self::Domain(Error::Plan(fault)) => match words(fault.field()) {
+                Some(parameter) => Self::Plan {
+                    parameter: parameter.name,
+                    fault: fault.counted(parameter.size, parameter.start),
+                },
+                None => Self::Domain(Error::Plan(fault)),
+            },
+            other => other,
+        }
+    }
 }
 
 impl From<PlanFault> for CallError {

@@ -22,7 +22,7 @@ use crate::fault::{CallError, Fault};
 use crate::language::in_language;
 use crate::message::{WireRequest, WireResponse};
 use crate::operation::{Call, Mode};
-use crate::params::ParamError;
+use crate::params::{ParamError, Reading};
 use crate::signing::{Claim, SignatureFault, check_clock, verify};
 
 /// Longest message of a refusal, in bytes: it repeats what the caller sent.
@@ -129,19 +129,15 @@ impl Gateway {
             .params(request, route)
             .map_err(|e| refuse(&e.into()))?;
         let region_named = cloud.wire.region(request, &params);
-        let prepared = (row.prepare)(&params, table.index_base).map_err(|e| refuse(&e.into()))?;
+        let reading = Reading::of(table.index_base, cloud.wire.types(request));
+        let prepared = (row.prepare)(&params, reading).map_err(|e| refuse(&e.into()))?;
         if let Some(name) = table.unknown.refused(prepared.unknown()) {
             let unknown = ParamError::Unknown { name: name.clone() };
             return Err(refuse(&unknown.into()));
         }
-        let region = table
-            .region_meant(
-                &self.control,
-                row,
-                cloud.wire.region_parameter(),
-                &region_named,
-            )
-            .map_err(|error| refuse(&error))?;
+        let parameter = cloud.wire.region_parameter();
+        let region = table.region_meant(&self.control, row, parameter, &region_named);
+        let region = region.map_err(|error| refuse(&error))?;
         let conditions = prepared.conditions();
         let action = table.action(row);
         let cx = Context {

@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use brokerage_control::context::resource_name;
 use brokerage_control::{Call as Scope, Context, Control};
+use brokerage_domain::catalog::Field;
 use http::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::fault::{CallError, Fault, missing};
-use crate::params::{Decoded, IndexBase, Param, ParamError, decode, typed};
+use crate::fault::{CallError, Fault, PlanParameter, missing};
+use crate::params::{Decoded, IndexBase, Param, ParamError, Reading, decode_as, typed};
 
 /// A future that is sent between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -74,6 +75,10 @@ pub trait Operation: 'static {
     /// Condition keys that [`Operation::conditions`] may give.
     const CONDITION_KEYS: &'static [&'static str] = &[];
 
+    /// The parameters that a plan's fields come from, where they are called or counted otherwise than in its service's
+    /// purchase: refusals name them so.
+    const PLAN_PARAMETERS: fn(Field) -> Option<PlanParameter> = |_| None;
+
     /// The parameter that is the id of the one resource that the request names, where it names one.
     const RESOURCE: ResourceId<Self::Request> = |_| None;
 
@@ -105,7 +110,7 @@ pub trait Operation: 'static {
 pub type ResourceId<Request> = fn(&Request) -> Option<&str>;
 
 /// Reads the parameters of one operation.
-pub type Prepare = fn(&Param, IndexBase) -> Result<Box<dyn Prepared>, ParamError>;
+pub type Prepare = fn(&Param, Reading) -> Result<Box<dyn Prepared>, ParamError>;
 
 /// Gives texts the types that one operation's parameters have.
 pub type Typed = fn(&Param, IndexBase) -> Param;
@@ -172,18 +177,20 @@ where
 
     fn run(self: Box<Self>, call: Call) -> BoxFuture<'static, Result<Value, CallError>> {
         Box::pin(async move {
-            let response = O::call(call, self.0.value).await?;
+            let response = O::call(call, self.0.value)
+                .await
+                .map_err(|error| error.in_words(O::PLAN_PARAMETERS))?;
             serde_json::to_value(response)
                 .map_err(|error| CallError::Domain(brokerage_domain::Error::internal(error)))
         })
     }
 }
 
-fn prepare<O: Operation>(params: &Param, base: IndexBase) -> Result<Box<dyn Prepared>, ParamError>
+fn prepare<O: Operation>(params: &Param, reading: Reading) -> Result<Box<dyn Prepared>, ParamError>
 where
     O::Request: Sync,
 {
-    Ok(Box::new(Ready::<O>(decode(params, base)?)))
+    Ok(Box::new(Ready::<O>(decode_as(params, reading)?)))
 }
 
 /// The row of an operation.

@@ -200,3 +200,18 @@ fn an_orphan_is_listed_and_deleted_over_the_operators_socket() {
         .collect();
     assert_eq!(told, [("OrphanDelete", "ckafka-stranger", "operator")]);
 }
+
+#[test]
+fn an_opening_balance_that_cannot_be_makes_no_account() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Server::start(data.path(), &["--json"], Stdio::piped(), Stdio::null());
+    server.address();
+    for balance in ["-5", "1e9", "1000000001"] {
+        let balance = format!("--balance={balance}");
+        let refused = run(data.path(), &["account", "create", "team-a", &balance]);
+        assert!(!refused.status.success(), "{balance}: {refused:?}");
+    }
+    let listed = run(data.path(), &["account", "list", "--json"]);
+    assert_eq!(String::from_utf8(listed.stdout).unwrap().trim(), "[]");
+    assert!(server.stop());
+}

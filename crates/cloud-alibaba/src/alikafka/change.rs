@@ -86,11 +86,12 @@ impl From<PostPayRequest> for Change {
 }
 
 impl Change {
-    /// Orders the change of an instance that is paid for as the operation's name says; returns the order's id.
+    /// Orders the change of an instance that is paid for as the operation's name says; returns the order's id. Where
+    /// nothing of it would change there is no order, and that of its purchase is returned.
     ///
     /// # Errors
-    /// An instance that is paid for otherwise, a change that goes the other way or nowhere, what the catalog does not
-    /// sell, and what the control plane refuses.
+    /// An instance that is paid for otherwise, a change that goes the other way, what the catalog does not sell, and
+    /// what the control plane refuses.
     pub async fn place(
         self,
         call: Call,
@@ -109,10 +110,15 @@ impl Change {
             };
             return Err(field("InstanceId", reason));
         }
-        let plan = control
-            .catalog_of(&before.plan)?
-            .plan(&self.plan_request(&before))?;
-        check_direction(&before.plan, &plan, direction)?;
+        let asked = self.plan_request(&before);
+        let plan = control.catalog_of(&before.plan)?.plan(&asked)?;
+        if plan.bought == before.plan.bought && plan.edition == before.plan.edition {
+            // Audited as any change, and answered by the order by which it is so.
+            let (id, order_id) = (before.id.clone(), before.order_id.clone());
+            control.instance_edit(cx, &id, Edit::default()).await?;
+            return Ok(order_id);
+        }
+        check_direction((&before.plan, &plan), prepaid, direction)?;
         let order_id = ids::order_id(control.serial());
         let resize = Resize {
             order_id: order_id.clone(),
@@ -133,26 +139,36 @@ impl Change {
         Ok(order_id)
     }
 
+    /// Terraform says every figure with each change, 0 where its user wrote none, and what is there already: neither
+    /// changes anything.
     fn plan_request(&self, before: &Instance) -> PlanRequest {
         let old = before.plan.request(before.charge.is_prepaid());
+        let said = |figure: Option<i64>| figure.filter(|figure| *figure != 0);
+        let (io_max, partitions) = (said(self.io_max), said(self.partition_num));
         let new_spec = given(self.io_max_spec.as_ref()).map(str::to_owned);
-        let spec_said = new_spec.is_some() || self.io_max.is_some();
+        let spec_said = new_spec.is_some() || io_max.is_some();
         // Whoever says partitions has left the older model, where topics were bought.
-        let topics = match self.partition_num {
-            Some(_) => self.topic_quota,
-            None => self.topic_quota.or(old.topics),
+        let topics = match (partitions, said(self.topic_quota)) {
+            (Some(_), said) => said,
+            (None, said) => said.or(old.topics),
+        };
+        let deploy_public = self.eip_model.unwrap_or(old.deploy_public);
+        // What is reached from the VPC only has no bandwidth to the internet, whatever stands beside it.
+        let public_mbit = match deploy_public {
+            true => said(self.eip_max).or(old.public_mbit),
+            false => None,
         };
         PlanRequest {
             edition: given(self.spec_type.as_ref())
                 .map(str::to_owned)
                 .or(old.edition),
             spec: if spec_said { new_spec } else { old.spec },
-            bandwidth_mbps: self.io_max,
+            bandwidth_mbps: io_max,
             topics,
-            partitions: self.partition_num.or(old.partitions),
-            disk_gb: self.disk_size.or(old.disk_gb),
-            public_mbit: self.eip_max.or(old.public_mbit),
-            deploy_public: self.eip_model.unwrap_or(old.deploy_public),
+            partitions: partitions.or(old.partitions),
+            disk_gb: said(self.disk_size).or(old.disk_gb),
+            public_mbit,
+            deploy_public,
             ..old
         }
     }
@@ -160,21 +176,16 @@ impl Change {
 
 /// "Upgrade" and "downgrade" are meant of every figure but public access, which either gives up; a standard edition becomes a professional one and never the
 /// other way round.
-fn check_direction(before: &Plan, after: &Plan, direction: Direction) -> Result<(), CallError> {
+fn check_direction(
+    (before, after): (&Plan, &Plan),
+    prepaid: bool,
+    direction: Direction,
+) -> Result<(), CallError> {
     if before.edition != STANDARD && after.edition == STANDARD {
         return Err(field(
             "SpecType",
             "a professional edition does not become a standard one",
         ));
-    }
-    let of_before = &before.listeners;
-    let is_same = *before
-        == Plan {
-            listeners: of_before.clone(),
-            ..after.clone()
-        };
-    if is_same {
-        return Err(field("InstanceId", "nothing of it would change"));
     }
     let figures = |plan: &Plan| {
         let count = |value: i64| u64::try_from(value).unwrap_or(0);
@@ -186,12 +197,24 @@ fn check_direction(before: &Plan, after: &Plan, direction: Direction) -> Result<
             ("DiskSize", count(plan.bought.disk_gb)),
             ("PartitionNum", plan.usable.partitions_max),
             ("TopicQuota", plan.usable.topics_max),
-            ("EipModel", u64::from(plan.bought.deploy_public)),
             ("EipMax", count(plan.bought.public_mbit)),
         ]
     };
+    // Terraform has the upgrade alone to say that an instance is public no more; of a subscription, which is paid in
+    // advance, nothing is given back.
+    let public = (before.bought.deploy_public, after.bought.deploy_public);
+    let refused = match (direction, public) {
+        (Direction::Up, (true, false)) if prepaid => Some("a subscription keeps its public access"),
+        (Direction::Down, (false, true)) => Some("a downgrade does not make it public"),
+        _ => None,
+    };
+    if let Some(reason) = refused {
+        return Err(field("EipModel", reason));
+    }
     for ((name, old), (_, new)) in figures(before).into_iter().zip(figures(after)) {
-        let is_given_up = !after.bought.deploy_public && name.starts_with("Eip");
+        if name == "EipMax" && public == (true, false) {
+            continue;
+        }
         match direction {
             Direction::Up if new < old && !is_given_up => {
                 return Err(field(name, "an upgrade does not make it less"));

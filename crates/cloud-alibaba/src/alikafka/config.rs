@@ -23,6 +23,11 @@ const MESSAGE_BYTES: &str = "kafka.message.max.bytes";
 /// What brokers listen with in the VPC besides, where [`VPC_SASL`] is on.
 const SASL_PROTOCOLS: [SecurityProtocol; 2] =
     [SecurityProtocol::SaslPlaintext, SecurityProtocol::SaslSsl];
+/// How long committed offsets are kept, minutes. On none of the vendor's pages; what its instances show has it, and
+/// clients send that back. It is shown only: offsets are kept as Kafka keeps them.
+const OFFSETS_MINUTES: &str = "kafka.offsets.retention.minutes";
+/// Its values, minutes: to a year.
+const OFFSETS_MINUTES_RANGE: std::ops::RangeInclusive<i64> = 1..=525_600;
 /// The parameters that choose a setting of the cluster, as `Operation.Param`.
 pub const SETTINGS: [(&str, SettingName); 4] = [
     (
@@ -58,7 +63,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads a `Config`. All values are JSON texts, also those of numbers and truths.
+    /// Reads a `Config`. All values are JSON texts, also those of numbers and truths; what is not is taken for its text.
     ///
     /// # Errors
     /// A text that is no such object, a name that is not documented, a value outside its range.
@@ -76,8 +81,14 @@ impl Config {
             serde_json::from_str(text).map_err(|_| invalid("not a JSON object".to_owned()))?;
         let mut config = Self::default();
         for (name, value) in members {
-            let Value::String(value) = value else {
-                return Err(invalid(format!("the value of {name} must be a JSON text")));
+            let value = match value {
+                Value::String(text) => text,
+                Value::Number(number) => number.to_string(),
+                Value::Bool(truth) => truth.to_string(),
+                Value::Null | Value::Array(_) | Value::Object(_) => {
+                    let name = shortened(&name);
+                    return Err(invalid(format!("the value of {name} must be a JSON text")));
+                }
             };
             config.take(&name, &value, catalog, plan, prepaid)?;
             config.shown.insert(name, value);
@@ -116,7 +127,11 @@ impl Config {
             RETENTION_HOURS => {
                 let hours: i64 = number(name, value)?;
                 let minutes = hours.saturating_mul(MINUTES_PER_HOUR);
-                catalog.retention_check(&plan.edition, minutes, prepaid)?;
+                let fits = catalog.retention_check(&plan.edition, minutes, prepaid);
+                fits.map_err(|fault| {
+                    let fault = fault.counted(MINUTES_PER_HOUR, 0);
+                    field("Config", format!("{name}: {fault}"))
+                })?;
                 self.settings.retention_ms =
                     Some(hours.saturating_mul(MINUTES_PER_HOUR * MS_PER_MINUTE));
             }
@@ -134,10 +149,26 @@ impl Config {
                 }
                 self.settings.message_bytes_max = Some(bytes);
             }
+            OFFSETS_MINUTES => {
+                let minutes: i64 = number(name, value)?;
+                if !OFFSETS_MINUTES_RANGE.contains(&minutes) {
+                    let (min, max) = (OFFSETS_MINUTES_RANGE.start(), OFFSETS_MINUTES_RANGE.end());
+                    let reason = format!("{name} must be from {min} to {max}");
+                    return Err(field("Config", reason));
+                }
+            }
             _ => {
+                let known = [
+                    RETENTION_HOURS,
+                    MESSAGE_BYTES,
+                    VPC_SASL,
+                    ACL,
+                    OFFSETS_MINUTES,
+                ];
+                let (name, known) = (shortened(name), known.join(", "));
                 return Err(field(
                     "Config",
-                    format!("{} is not a setting", shortened(name)),
+                    format!("{name} is not a setting: it is one of {known}"),
                 ));
             }
         }

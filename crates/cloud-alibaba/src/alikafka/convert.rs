@@ -1,11 +1,9 @@
 //! Between AliKafka's words and the domain's.
 
-use std::collections::BTreeMap;
-
 use brokerage_domain::catalog::{Catalog, Plan};
 use brokerage_domain::clock::Moment;
 use brokerage_domain::cluster_settings::ClusterSettings;
-use brokerage_domain::instance::{Instance, Phase};
+use brokerage_domain::instance::{Instance, Phase, Tags};
 use brokerage_wire::fault::CallError;
 use brokerage_wire::params::{IndexBase, JsonText, Param, decode};
 use serde::de::DeserializeOwned;
@@ -43,12 +41,12 @@ pub struct Tag {
 ///
 /// # Errors
 /// A key that is empty, too long, reserved or given twice; too many tags.
-pub fn tags_from(list: Option<Vec<Tag>>) -> Result<BTreeMap<String, String>, CallError> {
+pub fn tags_from(list: Option<Vec<Tag>>) -> Result<Tags, CallError> {
     let list = list.unwrap_or_default();
     if list.len() > TAGS_MAX {
         return Err(field("Tag", format!("more than {TAGS_MAX} tags")));
     }
-    let mut tags = BTreeMap::new();
+    let mut tags = Tags::new();
     for (number, Tag { key, value }) in (1..).zip(list) {
         let name = format!("Tag.{number}.Key");
         if key.is_empty() {
@@ -104,8 +102,8 @@ pub struct TagVoList {
 }
 
 impl TagVoList {
-    /// Tags sorted by key.
-    pub fn of(tags: &BTreeMap<String, String>) -> Self {
+    /// Tags in their order.
+    pub fn of(tags: &Tags) -> Self {
         let tag = |(key, value): (&String, &String)| Tag {
             key: key.clone(),
             value: value.clone(),

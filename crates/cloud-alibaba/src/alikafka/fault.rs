@@ -43,6 +43,10 @@ pub fn fault(error: &CallError) -> Fault {
     match error {
         CallError::Vendor(fault) => fault.clone(),
         CallError::Param(fault) => param_fault(fault),
+        CallError::Plan { parameter, fault } => {
+            let message = format!("The parameter {parameter} is invalid: {fault}.");
+            Fault::new(FIELD, BAD_REQUEST, message)
+        }
         CallError::Domain(error) => gateway_fault(error)
             .unwrap_or_else(|| Fault::new(code(error), status(error), message(error))),
     }
@@ -134,15 +138,14 @@ fn message(error: &Error) -> String {
                 parameter(*b)
             )
         }
-        Error::Plan(fault @ PlanFault::Missing { field: Field::Spec }) => {
-            format!("One of IoMaxSpec and IoMax is required: {fault}.")
+        Error::Plan(PlanFault::Missing { field: Field::Spec }) => {
+            "One of the parameters IoMaxSpec and IoMax is required.".to_owned()
         }
-        Error::Plan(
-            fault @ PlanFault::Missing {
-                field: Field::Topics,
-            },
-        ) => {
-            format!("One of PartitionNum and TopicQuota is required: {fault}.")
+        Error::Plan(PlanFault::Missing {
+            field: Field::Topics,
+        }) => "One of the parameters PartitionNum and TopicQuota is required.".to_owned(),
+        Error::Plan(fault @ PlanFault::Missing { .. }) => {
+            format!("The parameter {} is required.", parameter(fault.field()))
         }
         Error::Plan(fault) => format!(
             "The parameter {} is invalid: {fault}.",

@@ -1,11 +1,10 @@
 //! What tags are put on: instances, topics and groups, by the vendor's names for them.
 
-use std::collections::BTreeMap;
-
 use brokerage_control::tag::{TagEdit, Tagged};
 use brokerage_domain::Error;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
+use brokerage_domain::instance::Tags;
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::Call;
 
@@ -102,10 +101,7 @@ pub fn instance_ids(kind: &str, list: &[String]) -> Vec<String> {
 ///
 /// # Errors
 /// [`Error::NotFound`] for instance or topic; [`Error::WrongPhase`] for a topic of an instance that does not run.
-pub async fn tags_of(
-    call: &Call,
-    resource: &Resource,
-) -> Result<BTreeMap<String, String>, CallError> {
+pub async fn tags_of(call: &Call, resource: &Resource) -> Result<Tags, CallError> {
     let Call { control, cx } = call;
     let Tagged { instance, topic } = &resource.tagged;
     let Some(name) = topic else {
@@ -114,7 +110,7 @@ pub async fn tags_of(
     let topics = control.topic_list(cx, instance).await?;
     let found = topics.iter().find(|view| view.topic.name == *name);
     let found = found.ok_or_else(|| Error::not_found(Kind::Topic, name))?;
-    Ok(topic_words::tags(found).clone())
+    Ok(topic_words::tags(found))
 }
 
 /// Changes the tags of all resources, or of none.

@@ -1,8 +1,7 @@
 //! What AliKafka says of a topic beside Kafka's own words.
 
-use std::collections::BTreeMap;
-
 use brokerage_control::topic::TopicView;
+use brokerage_domain::instance::Tags;
 use brokerage_wire::fault::CallError;
 
 use super::fault::field;
@@ -16,9 +15,9 @@ pub const COMPACT: &str = "compact";
 const REMARK_CHARS_MAX: usize = 64;
 
 /// The tags of a topic; one that a Kafka client made has none.
-pub fn tags(view: &TopicView) -> &BTreeMap<String, String> {
-    static NONE: BTreeMap<String, String> = BTreeMap::new();
-    view.record.as_ref().map_or(&NONE, |record| &record.tags)
+pub fn tags(view: &TopicView) -> Tags {
+    let record = view.record.as_ref();
+    record.map(|record| record.tags.clone()).unwrap_or_default()
 }
 
 /// Whether a topic is in local storage; one that a Kafka client made is in cloud storage.

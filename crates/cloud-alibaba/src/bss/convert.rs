@@ -245,9 +245,16 @@ pub const fn order_amount(order: &Order) -> Money {
     }
 }
 
+/// The end of an instance's term. Before its user starts it, which begins the term, it is that of one that began with the
+/// order, as order details say.
+pub fn term_end(instance: &Instance) -> Option<Moment> {
+    let from_order = || instance.charge.expires_at(instance.created_at);
+    instance.expires_at.or_else(from_order)
+}
+
 /// The end of what an order bought.
 pub fn usage_end(order: &Order, instance: Option<&Instance>) -> Moment {
-    let expires_at = instance.and_then(|instance| instance.expires_at);
+    let expires_at = instance.and_then(term_end);
     let from_order = || {
         order
             .charge

@@ -14,6 +14,7 @@ pub fn fault(error: &CallError) -> Fault {
     match error {
         CallError::Vendor(fault) => fault.clone(),
         CallError::Param(fault) => param_fault(fault),
+        CallError::Plan { .. } => order_check(error),
         CallError::Domain(error) => gateway_fault(error).unwrap_or_else(|| domain_fault(error)),
     }
 }

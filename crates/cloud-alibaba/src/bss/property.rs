@@ -157,7 +157,13 @@ pub enum PropertyFault {
 }
 
 impl From<PlanFault> for PropertyFault {
+    /// In the unit of the property: retention is said in hours.
     fn from(fault: PlanFault) -> Self {
+        let size = match fault.field() {
+            Field::Retention => MINUTES_PER_HOUR,
+            _ => 1,
+        };
+        let fault = fault.counted(size, 0);
         Self::Plan { fault }
     }
 }

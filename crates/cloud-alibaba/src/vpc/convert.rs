@@ -2,7 +2,8 @@
 
 use brokerage_domain::network::{Network, Subnet};
 use brokerage_wire::page::Page;
-use serde::Serialize;
+use brokerage_wire::params::given;
+use serde::{Deserialize, Serialize};
 
 /// Pages are counted from 1.
 const PAGE_FIRST: usize = 1;
@@ -28,13 +29,107 @@ pub struct Vpc {
     owner_id: i64,
     resource_group_id: &'static str,
     v_switch_ids: VSwitchIds,
+    /// Terraform's data sources want each of these objects, though there is nothing in them.
+    secondary_cidr_blocks: SecondaryCidrBlocks,
+    user_cidrs: UserCidrs,
+    v_router_id: String,
+    router_table_ids: RouterTableIds,
+    tags: Tags,
+}
+
+/// `SecondaryCidrBlocks`: a network has one range.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SecondaryCidrBlocks {
+    secondary_cidr_block: [(); 0],
+}
+
+/// `UserCidrs`: as [`SecondaryCidrBlocks`].
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct UserCidrs {
+    user_cidr: [(); 0],
+}
+
+/// `RouterTableIds`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct RouterTableIds {
+    router_table_ids: [String; 1],
+}
+
+/// `Tags`: networks have none.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Tags {
+    tag: [(); 0],
+}
+
+/// `RouteTable` of a vSwitch: that of its VPC.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct RouteTable {
+    route_table_id: String,
+    route_table_type: &'static str,
+}
+
+/// The kind of the route table that every VPC comes with.
+pub const ROUTE_TABLE_TYPE: &str = "System";
+
+/// The id of the route table that a network comes with.
+pub fn route_table_id(network: &str) -> String {
+    format!("vtb-{}", network.strip_prefix("vpc-").unwrap_or(network))
+}
+
+/// The id of the router that a network comes with.
+pub fn router_id(network: &str) -> String {
+    format!("vrt-{}", network.strip_prefix("vpc-").unwrap_or(network))
+}
+
+/// A tag that a list is narrowed by.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct TagFilter {
+    #[expect(dead_code, reason = "its type is checked; networks have no tags")]
+    key: Option<String>,
+    #[expect(dead_code, reason = "its type is checked; networks have no tags")]
+    value: Option<String>,
+}
+
+/// What lists of networks can be narrowed by that no network here has. Asked for it, none is found: a list of all
+/// would be taken for the answer.
+#[derive(Debug, Default)]
+pub struct Absent<'a> {
+    /// `IsDefault`.
+    pub is_default: Option<bool>,
+    /// `EnableIpv6`.
+    pub enable_ipv6: Option<bool>,
+    /// `Tag.N`.
+    pub tag: Option<&'a [TagFilter]>,
+    /// Ids of what there is not.
+    pub ids: [Option<&'a String>; 2],
+    /// Whose networks, and the caller's own number.
+    pub owner: (Option<i64>, i64),
+}
+
+impl Absent<'_> {
+    /// Whether something is asked for that no network here has.
+    pub fn is_asked_for(&self) -> bool {
+        let (owner, own) = self.owner;
+        self.is_default == Some(true)
+            || self.enable_ipv6 == Some(true)
+            || self.tag.is_some_and(|tags| !tags.is_empty())
+            || self.ids.iter().any(|id| given(*id).is_some())
+            || owner.is_some_and(|owner| owner != own)
+    }
 }
 
 /// Ids of vSwitches, as a wrapped list.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct VSwitchIds {
-    v_switch_id: Vec<String>,
+pub struct VSwitchIds {
+    /// The ids.
+    pub v_switch_id: Vec<String>,
 }
 
 /// A vSwitch of an answer.
@@ -53,6 +148,8 @@ pub struct VSwitch {
     creation_time: String,
     owner_id: i64,
     resource_group_id: &'static str,
+    route_table: RouteTable,
+    tags: Tags,
 }
 
 /// A network with the subnets in it, as its owner's VPC.
@@ -60,7 +157,15 @@ pub fn vpc(network: Network, subnets: &[Subnet], owner_id: i64) -> Vpc {
     let inside = subnets
         .iter()
         .filter(|subnet| subnet.network_id == network.id);
+    let id = network.id.as_str();
     Vpc {
+        secondary_cidr_blocks: SecondaryCidrBlocks::default(),
+        user_cidrs: UserCidrs::default(),
+        v_router_id: router_id(id),
+        router_table_ids: RouterTableIds {
+            router_table_ids: [route_table_id(id)],
+        },
+        tags: Tags::default(),
         v_switch_ids: VSwitchIds {
             v_switch_id: inside.map(|subnet| subnet.id.to_string()).collect(),
         },
@@ -80,6 +185,11 @@ pub fn vpc(network: Network, subnets: &[Subnet], owner_id: i64) -> Vpc {
 /// A subnet as its owner's vSwitch.
 pub fn v_switch(subnet: Subnet, owner_id: i64) -> VSwitch {
     VSwitch {
+        route_table: RouteTable {
+            route_table_id: route_table_id(subnet.network_id.as_str()),
+            route_table_type: ROUTE_TABLE_TYPE,
+        },
+        tags: Tags::default(),
         available_ip_address_count: addresses(&subnet.cidr),
         v_switch_id: subnet.id.to_string(),
         vpc_id: subnet.network_id.to_string(),

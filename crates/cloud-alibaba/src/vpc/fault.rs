@@ -12,6 +12,11 @@ pub fn fault(error: &CallError) -> Fault {
     match error {
         CallError::Vendor(fault) => fault.clone(),
         CallError::Param(fault) => param_fault(fault),
+        CallError::Plan { parameter, fault } => Fault::new(
+            "InvalidParameter",
+            BAD_REQUEST,
+            sentence(&format_args!("{parameter}: {fault}")),
+        ),
         CallError::Domain(error) => gateway_fault(error)
             .unwrap_or_else(|| Fault::new(code(error), BAD_REQUEST, sentence(error))),
     }

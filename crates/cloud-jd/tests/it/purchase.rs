@@ -132,14 +132,14 @@ async fn what_the_page_leaves_open_has_the_catalogs_value() {
     );
 }
 
-/// Go and Python send what was left out as null, numbers may be text, and path parameters come again in the body.
+/// Go and Python send what was left out as null, and path parameters come again in the body.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_vendors_clients_send_beyond_the_page_is_understood() {
     let plane = Plane::sandbox().await;
     let mut body = with(&[
         ("/instance/ipVersion", json!("v4&v6")),
-        ("/instance/extension", json!({ "msgRetain": "48" })),
-        (&node("nodeCount"), json!("4")),
+        ("/instance/extension", json!({ "msgRetain": 48 })),
+        (&node("nodeCount"), json!(4)),
         ("/regionId", json!("cn-south-1")),
         ("/surprise", json!({ "a": 1 })),
     ]);
@@ -154,6 +154,30 @@ async fn what_the_vendors_clients_send_beyond_the_page_is_understood() {
     let instance = &plane.control.instance_list(&cx).await.unwrap()[0];
     assert_eq!(instance.plan.usable.retention_ms, 48 * 3_600_000);
     assert_eq!(instance.settings.retention_ms, Some(172_800_000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn types_are_those_of_json_and_refusals_have_the_pages_words_and_units() {
+    let plane = Plane::sandbox().await;
+    for (place, value, part) in [
+        // A body's types are JSON's.
+        ("/instance/vpcId", json!(7), "instance.vpcId"),
+        (&node("nodeCount"), json!("4"), "nodeCount"),
+        // In the words and the unit of the page.
+        (
+            "/instance/extension",
+            json!({ "msgRetain": 1 }),
+            "instance.extension.msgRetain: the retention must be from",
+        ),
+        (
+            "/instance/instanceVersion",
+            json!("9"),
+            "instance.instanceVersion: the version \"9\" is not offered here: it is one of 1.0.1, 1.0.2",
+        ),
+    ] {
+        let answer = create(&plane, &with(&[(place, value)])).await;
+        check_refused(&answer, 400, "INVALID_ARGUMENT", part);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -388,7 +412,12 @@ async fn zones_may_come_in_any_order_and_hold_the_subnets() {
     })
     .await;
     let answer = create(&plane, &example()).await;
-    check_refused(&answer, 404, "NOT_FOUND", "vpc-1");
+    check_refused(
+        &answer,
+        400,
+        "INVALID_ARGUMENT",
+        "instance.vpcId: the network vpc-1",
+    );
     let cx = plane.context("jdkafka", "cn-north-1").await;
     let created_at = plane.control.now();
     for id in ["vpc-1", "vpc-2"] {
@@ -433,9 +462,9 @@ async fn zones_may_come_in_any_order_and_hold_the_subnets() {
         ),
         (
             ("/instance/subnetId", json!("subnet-9")),
-            404,
-            "NOT_FOUND",
-            "subnet-9",
+            400,
+            "INVALID_ARGUMENT",
+            "instance.subnetId: the subnet subnet-9",
         ),
     ] {
         check_refused(&create(&plane, &with(&[changes])).await, status, name, part);

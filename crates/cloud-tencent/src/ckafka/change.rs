@@ -43,19 +43,28 @@ pub fn resize(call: &Call, before: Instance, plan: Plan) -> Resize {
     }
 }
 
+/// Clients that say every size with each change say 0 for what nobody set, and what is there already: neither changes
+/// anything.
 fn plan_request(instance: &Instance, sizes: Sizes) -> Result<PlanRequest, CallError> {
-    for (name, size) in [
-        ("BandWidth", sizes.bandwidth_mbps),
-        ("Partition", sizes.partitions),
+    let said = |size: Option<i64>| size.filter(|size| *size != 0);
+    let sizes = Sizes {
+        bandwidth_mbps: said(sizes.bandwidth_mbps),
+        partitions: said(sizes.partitions),
+        disk_gb: said(sizes.disk_gb),
+        ..sizes
+    };
+    let before = instance.plan.request(instance.charge.is_prepaid());
+    for (name, size, before) in [
+        ("BandWidth", sizes.bandwidth_mbps, before.bandwidth_mbps),
+        ("Partition", sizes.partitions, before.partitions),
     ] {
-        if instance.plan.edition == STANDARD && size.is_some() {
+        if instance.plan.edition == STANDARD && size.is_some() && size != before {
             return Err(check::value(
                 name,
                 "is fixed by the type of a standard edition",
             ));
         }
     }
-    let before = instance.plan.request(instance.charge.is_prepaid());
     Ok(PlanRequest {
         bandwidth_mbps: sizes.bandwidth_mbps.or(before.bandwidth_mbps),
         partitions: sizes.partitions.or(before.partitions),

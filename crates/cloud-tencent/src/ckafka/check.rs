@@ -1,9 +1,9 @@
 //! Checks of single parameters, with the codes that CKafka's pages name.
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
+use brokerage_domain::instance::Tags;
 use brokerage_wire::fault::{CallError, Fault, invalid};
 
 use crate::ckafka::convert::Tag;
@@ -90,15 +90,40 @@ pub fn word<'a>(name: &str, text: &'a str, words: &[&str]) -> Result<&'a str, Ca
     }
 }
 
+/// Most `Values` of one filter ("at most 10 values").
+const FILTER_VALUES_MAX: usize = 10;
+
+/// Filters, each as its name and its number of values.
+///
+/// # Errors
+/// A name that is not known, which would find nothing in silence; more values than one may have.
+pub fn check_filters<'a>(
+    filters: impl IntoIterator<Item = (&'a str, usize)>,
+    known: &[&str],
+) -> Result<(), CallError> {
+    let refused = |message| Fault::new("InvalidFilter", STATUS, message).into();
+    for (name, values) in filters {
+        if !known.contains(&name) {
+            let known = known.join(", ");
+            return Err(refused(format!(
+                "`Filters` has the name {name:?}: it is one of {known}."
+            )));
+        }
+        if values > FILTER_VALUES_MAX {
+            return Err(refused(format!(
+                "`Filters` has more than {FILTER_VALUES_MAX} values of {name}."
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// A list of tags under the name `list`, each key once.
 ///
 /// # Errors
 /// [`invalid`] for an empty key, by its place in the list, and [`repetition`] for a key that is given twice.
-pub fn tags(
-    list_name: &str,
-    list: Option<Vec<Tag>>,
-) -> Result<BTreeMap<String, String>, CallError> {
-    let mut tags = BTreeMap::new();
+pub fn tags(list_name: &str, list: Option<Vec<Tag>>) -> Result<Tags, CallError> {
+    let mut tags = Tags::new();
     for (at, Tag { tag_key, tag_value }) in list.unwrap_or_default().into_iter().enumerate() {
         if tag_key.is_empty() {
             return Err(invalid(format!("{list_name}.{at}.TagKey"), "is empty"));

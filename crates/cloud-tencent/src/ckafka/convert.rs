@@ -1,12 +1,10 @@
 //! Between CKafka's words and the domain's.
 
-use std::collections::BTreeMap;
-
 use brokerage_control::Control;
 use brokerage_domain::catalog::Site;
 use brokerage_domain::clock::Moment;
 use brokerage_domain::cluster_settings::SettingName;
-use brokerage_domain::instance::{Instance, Phase};
+use brokerage_domain::instance::{Instance, Phase, Tags};
 use brokerage_domain::listener::ListenerKind;
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +92,15 @@ pub fn status(phase: Phase) -> i64 {
     }
 }
 
+/// What an instance is called: its id until somebody gives it a name.
+pub fn name(instance: &Instance) -> &str {
+    if instance.name.is_empty() {
+        instance.id.as_str()
+    } else {
+        &instance.name
+    }
+}
+
 /// `Healthy`: 1 healthy, 2 warning, 3 abnormal.
 pub fn healthy(phase: Phase) -> i64 {
     match phase {
@@ -142,8 +149,8 @@ pub fn cvm(instance: &Instance) -> i64 {
     i64::from(instance.plan.edition != STANDARD)
 }
 
-/// Tags as a list, sorted by key.
-pub fn tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
+/// Tags as a list.
+pub fn tags(tags: &Tags) -> Vec<Tag> {
     let tag = |(key, value): (&String, &String)| Tag {
         tag_key: key.clone(),
         tag_value: value.clone(),

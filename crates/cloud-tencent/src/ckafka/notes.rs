@@ -69,6 +69,9 @@ pub struct TopicNotes {
     /// `TopicId`.
     #[serde(rename = "TopicId")]
     pub topic_id: Option<String>,
+    /// `CleanUpPolicy`, whose lists have several spellings.
+    #[serde(rename = "CleanUpPolicy")]
+    pub clean_up_policy: Option<String>,
     /// `EnableWhiteList`, 0 or 1.
     #[serde(rename = "EnableWhiteList", with = "as_text")]
     pub white_list_enabled: Option<i64>,

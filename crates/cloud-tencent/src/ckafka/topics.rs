@@ -1,6 +1,5 @@
 //! Between CKafka's topic parameters and Kafka's topic configuration.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use brokerage_control::topic::TopicView;
@@ -57,8 +56,9 @@ pub struct Config {
 }
 
 impl Config {
-    /// What applies to a topic with these settings on an instance.
-    pub fn of(settings: &BTreeMap<String, String>, instance: &Instance) -> Self {
+    /// What applies to a topic on an instance.
+    pub fn of(view: &TopicView, instance: &Instance) -> Self {
+        let settings = &view.topic.configs;
         let text = |name: &str, default: &str| {
             settings
                 .get(name)
@@ -74,7 +74,7 @@ impl Config {
         Self {
             retention: number(setting::RETENTION, convert::retention_ms(instance)),
             min_insync_replicas: number(setting::MIN_INSYNC, 1),
-            clean_up_policy: text(setting::CLEANUP, "delete"),
+            clean_up_policy: clean_up_policy(view, text(setting::CLEANUP, "delete")),
             segment_ms: own(setting::SEGMENT_MS),
             unclean_leader_election_enable: i64::from(unclean),
             segment_bytes: number(setting::SEGMENT_BYTES, SEGMENT_BYTES_DEFAULT),
@@ -83,6 +83,13 @@ impl Config {
             log_msg_timestamp_type: text(setting::TIMESTAMP_TYPE, "CreateTime"),
         }
     }
+}
+
+/// `CleanUpPolicy` as it was spelled, while it means what is in force.
+fn clean_up_policy(view: &TopicView, now: String) -> String {
+    let sent = TopicNotes::of(view).clean_up_policy;
+    sent.filter(|sent| sent.replace(", ", ",") == now)
+        .unwrap_or(now)
 }
 
 /// `TopicId`: the one that was answered when it was made, or one from its name.
@@ -99,6 +106,13 @@ pub fn note(view: &TopicView) -> String {
         .unwrap_or_default()
 }
 
+/// When a topic was made, to the microsecond; 0 for one that a Kafka client made.
+pub fn created_at(view: &TopicView) -> i64 {
+    view.record
+        .as_ref()
+        .map_or(0, |record| record.created_at.micros())
+}
+
 /// `CreateTime`, epoch seconds; 0 for a topic that a Kafka client made.
 pub fn create_time(view: &TopicView) -> i64 {
     view.record
@@ -111,7 +125,7 @@ pub fn white_list_enabled(view: &TopicView) -> bool {
     TopicNotes::of(view).white_list_enabled == Some(1)
 }
 
-/// `IpWhiteList`, sorted.
+/// `IpWhiteList`, in the order in which it was given.
 pub fn white_list(view: &TopicView) -> Vec<String> {
     let addresses = view.record.iter().flat_map(|record| &record.allow_list);
     addresses.cloned().collect()

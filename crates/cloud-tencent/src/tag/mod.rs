@@ -24,7 +24,7 @@ pub static TABLE: Table = Table {
     region: RegionUse::Absent,
     resource_form: "qcs::ckafka:{region}:uin/{account}:ckafkaId/{id}",
     index_base: IndexBase::Zero,
-    unknown: UnknownParams::RefusedInside,
+    unknown: UnknownParams::Refused,
     rows: ops::ROWS,
     unserved: include!(concat!(env!("OUT_DIR"), "/unserved-ckafka-tag.rs")),
     fault: fault::companion_fault,

@@ -1,8 +1,11 @@
 //! What narrows a list of networks or subnets.
 
 use brokerage_wire::fault::{CallError, Fault};
+use brokerage_wire::page::Page;
+use brokerage_wire::params::Lenient;
 use serde::Deserialize;
 
+use crate::ckafka::answer::page;
 use crate::ckafka::check;
 
 /// Most `Filters`, and most `Values` of one.
@@ -45,10 +48,32 @@ pub fn check_filters(
     match filters.iter().find(|filter| !is_known(filter)) {
         Some(filter) => Err(check::value(
             "Filters",
-            format!("has the unknown name {:?}", filter.name),
+            format!(
+                "has the unknown name {:?}: it is one of {}, tag:KEY",
+                filter.name,
+                known.join(", ")
+            ),
         )),
         None => Ok(()),
     }
+}
+
+/// The page that `Offset` and `Limit` name, which travel as text from some SDKs and as numbers from others.
+pub fn asked_page(
+    offset: Option<Lenient<i64>>,
+    limit: Option<Lenient<i64>>,
+    limit_default: i64,
+    limit_max: i64,
+) -> Page {
+    let number = |asked: Option<Lenient<i64>>| asked.map(|Lenient(number)| number);
+    page(number(offset), number(limit), limit_default, limit_max)
+}
+
+/// The values of the filters on a name that a part of it is enough for.
+pub fn named_in_part(filters: &[Filter], filter: &str, name: &str) -> Vec<String> {
+    let values = filters.iter().filter(|of| of.name == filter);
+    let values = values.flat_map(|of| of.values.clone());
+    values.filter(|part| name.contains(part)).collect()
 }
 
 /// Whether something passes all filters; `values_of` gives its values for the name of a filter.

@@ -20,7 +20,7 @@ pub static TABLE: Table = Table {
     region: RegionUse::Required,
     resource_form: "qcs::vpc:{region}:uin/{account}:vpc/{id}",
     index_base: IndexBase::Zero,
-    unknown: UnknownParams::RefusedInside,
+    unknown: UnknownParams::Refused,
     rows: ops::ROWS,
     unserved: include!(concat!(env!("OUT_DIR"), "/unserved-ckafka-vpc.rs")),
     fault: fault::companion_fault,

@@ -1,12 +1,12 @@
 //! Instances: listing, reading, changing and giving them up.
 
-use std::collections::BTreeMap;
-
 use brokerage_control::instance::{AfterRelease, Edit, Resize};
 use brokerage_domain::Error;
 use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::id::{InstanceId, OrderId};
-use brokerage_domain::instance::{Phase, PrepaidRelease, ReleaseDenial, ReleaseTerms, TAGS_MAX};
+use brokerage_domain::instance::{
+    Phase, PrepaidRelease, ReleaseDenial, ReleaseTerms, TAGS_MAX, Tags,
+};
 use brokerage_domain::order::Payment;
 use brokerage_testkit::Plane;
 use serde_json::{Value, json};
@@ -75,6 +75,7 @@ async fn lists_are_narrowed_by_each_parameter() {
         plane.wait_for("ckafka", id, Phase::Running).await;
     }
     let none = Vec::<&str>::new();
+    let subnet = "subnet-2";
     for (action, request, expected) in [
         ("DescribeInstances", json!({}), vec![&*first, &*second]),
         (
@@ -150,7 +151,27 @@ async fn lists_are_narrowed_by_each_parameter() {
         ),
         (
             "DescribeInstancesDetail",
-            json!({ "Filters": [{ "Name": "NoSuch", "Values": ["x"] }] }),
+            json!({ "Filters": [{ "Name": "SubNetId", "Values": [subnet] }] }),
+            vec![&*second],
+        ),
+        (
+            "DescribeInstancesDetail",
+            json!({ "SearchWord": "vpc-2" }),
+            vec![&*second],
+        ),
+        (
+            "DescribeInstancesDetail",
+            json!({ "SearchWord": subnet }),
+            vec![&*second],
+        ),
+        (
+            "DescribeInstancesDetail",
+            json!({ "SearchWord": "450001" }),
+            vec![&*first, &*second],
+        ),
+        (
+            "DescribeInstancesDetail",
+            json!({ "SearchWord": "none such" }),
             none.clone(),
         ),
         (
@@ -311,15 +332,15 @@ async fn changes_outside_their_ranges_are_refused_and_change_nothing() {
     .await;
     let mut cases = Vec::new();
     for (name, value, expected) in [
-        ("MsgRetentionTime", json!(0), "InvalidParameterValue"),
+        ("MsgRetentionTime", json!(-1), "InvalidParameterValue"),
         ("MsgRetentionTime", json!(129_601), "InvalidParameterValue"),
         (
             "InstanceName",
             json!("x".repeat(129)),
             "InvalidParameterValue",
         ),
-        ("MaxMessageByte", json!(1024), "InvalidParameterValue"),
-        ("MaxMessageByte", json!(12_582_912), "InvalidParameterValue"),
+        ("MaxMessageByte", json!(1023), "InvalidParameterValue"),
+        ("MaxMessageByte", json!(12_582_913), "InvalidParameterValue"),
         (
             "UncleanLeaderElectionEnable",
             json!(2),
@@ -335,7 +356,7 @@ async fn changes_outside_their_ranges_are_refused_and_change_nothing() {
         ),
         (
             "Config",
-            json!({ "DefaultNumPartitions": 0 }),
+            json!({ "DefaultNumPartitions": -1 }),
             "InvalidParameterValue",
         ),
         (
@@ -349,7 +370,9 @@ async fn changes_outside_their_ranges_are_refused_and_change_nothing() {
             "InvalidParameterValue",
         ),
         ("PublicNetwork", json!(7), "InvalidParameterValue"),
-        ("PublicNetwork", json!(0), "InvalidParameterValue"),
+        ("PublicNetwork", json!(2), "InvalidParameterValue"),
+        ("MsgRetentionTime", json!("60"), "InvalidParameter"),
+        ("InstanceName", json!(7), "InvalidParameter"),
         ("Nonsense", json!(1), "UnknownParameter"),
     ] {
         cases.push((
@@ -502,7 +525,6 @@ async fn sizes_change_both_ways_and_cost_the_difference() {
             (sizes(json!({ "Partition": 300 })), "InvalidParameterValue"),
             (sizes(json!({ "DiskSize": 250 })), "InvalidParameterValue"),
             (sizes(json!({ "BandWidth": 30 })), "InvalidParameterValue"),
-            (sizes(json!({})), "InvalidParameterValue"),
             (
                 sizes(json!({ "UpgradeStrategy": 3, "BandWidth": 40 })),
                 "InvalidParameterValue",
@@ -645,7 +667,7 @@ async fn a_change_of_size_and_of_everything_else_is_one_or_none() {
     assert_eq!((shown().await, money().await), (before, money_before));
     // Of what is accepted everything is there at once.
     let edit = Edit {
-        tags: BTreeMap::new(),
+        tags: Tags::new(),
         ..edit
     };
     plane
@@ -664,7 +686,9 @@ async fn of_a_standard_edition_only_the_disk_grows() {
     let plane = Plane::sandbox().await;
     let id = bought(
         &plane,
-        &with(json!({ "SpecificationsType": "standard", "DiskSize": null })),
+        &with(json!({
+            "SpecificationsType": "standard", "DiskSize": null, "BandWidth": null, "Partition": null,
+        })),
     )
     .await;
     plane.wait_for("ckafka", &id, Phase::Running).await;

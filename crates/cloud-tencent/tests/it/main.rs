@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where it goes wrong")]
 
 mod calls;
+mod change;
 mod conformance;
 mod effect;
 mod instance;

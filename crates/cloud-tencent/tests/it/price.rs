@@ -139,7 +139,9 @@ async fn an_inquiry_equals_what_the_order_takes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_standard_edition_by_the_hour_is_priced_in_dollars() {
     let plane = Plane::sandbox().await;
-    let request = inquiry(json!({ "InstanceType": "standard", "InquiryDiskParam": null }));
+    let request = inquiry(
+        json!({ "InstanceType": "standard", "InquiryDiskParam": null, "Topic": null, "Partition": null }),
+    );
     let prices = result(&plane, "InquireCkafkaPrice", request).await;
     let price = &prices["InstancePrice"];
     assert_eq!(price["Currency"], "USD");
@@ -150,7 +152,7 @@ async fn the_standard_edition_by_the_hour_is_priced_in_dollars() {
     );
     assert_eq!(price["DetailPrices"]["BandwidthPrice"], Value::Null);
     let before = available(&plane, Currency::Usd).await;
-    bought(&plane, &with(json!({ "SpecificationsType": "standard", "InstanceType": 1, "DiskSize": null, "DiskType": null }))).await;
+    bought(&plane, &with(json!({ "SpecificationsType": "standard", "InstanceType": 1, "DiskSize": null, "DiskType": null, "BandWidth": null, "Partition": null }))).await;
     let taken = before
         .checked_sub(available(&plane, Currency::Usd).await)
         .unwrap();

@@ -207,6 +207,23 @@ async fn every_rule_of_the_page_is_refused_with_its_code() {
             json!({ "SpecificationsType": "exclusive" }),
             "InvalidParameterValue",
         ),
+        // What a row of the standard edition does not have.
+        (
+            json!({ "SpecificationsType": "standard", "BandWidth": 40, "DiskSize": null }),
+            "InvalidParameterValue",
+        ),
+        (
+            json!({ "SpecificationsType": "standard", "Partition": 60, "DiskSize": null }),
+            "InvalidParameterValue",
+        ),
+        (
+            json!({ "SpecificationsType": "standard", "Partition": 60, "BandWidth": 40 }),
+            "InvalidParameterValue",
+        ),
+        // A body's types are JSON's.
+        (json!({ "VpcId": 7 }), "InvalidParameter"),
+        (json!({ "BandWidth": "20" }), "InvalidParameter"),
+        (json!({ "MultiZoneFlag": 0 }), "InvalidParameter"),
         (json!({ "BandWidth": 30 }), "InvalidParameterValue"),
         (json!({ "BandWidth": 0 }), "InvalidParameterValue"),
         (json!({ "DiskSize": 250 }), "InvalidParameterValue"),
@@ -262,7 +279,7 @@ async fn what_is_not_said_takes_the_defaults_of_the_page() {
     )
     .await;
     for (key, expected) in [
-        ("InstanceName", json!("")),
+        ("InstanceName", json!(id)),
         ("Bandwidth", json!(320)),
         ("DiskSize", json!(500)),
         ("RemainingPartitions", json!(800)),
@@ -301,8 +318,9 @@ async fn every_parameter_is_shown_again_as_it_was_given() {
         )
         .await,
     );
+    // In the order in which they were given.
     let tags =
-        json!([{ "TagKey": "env", "TagValue": "" }, { "TagKey": "team", "TagValue": "data" }]);
+        json!([{ "TagKey": "team", "TagValue": "data" }, { "TagKey": "env", "TagValue": "" }]);
     for (tree, key, expected) in [
         (&shown, "MsgRetentionTime", json!(43_200)),
         (&shown, "CustomCertId", json!("cert-1")),
@@ -350,7 +368,10 @@ async fn a_standard_edition_takes_its_figures_from_its_row() {
     {
         let id = bought(
             &plane,
-            &with(json!({ "SpecificationsType": "standard", "InstanceType": number })),
+            &with(json!({
+                "SpecificationsType": "standard", "InstanceType": number, "DiskSize": disk, "BandWidth": null,
+                "Partition": partitions,
+            })),
         )
         .await;
         let shown = detail(&plane, &id).await;
@@ -376,7 +397,9 @@ async fn a_standard_edition_takes_its_figures_from_its_row() {
     // Disk alone can be bought beyond the row.
     let id = bought(
         &plane,
-        &with(json!({ "SpecificationsType": "standard", "DiskSize": 500 })),
+        &with(json!({
+            "SpecificationsType": "standard", "DiskSize": 500, "BandWidth": null, "Partition": null,
+        })),
     )
     .await;
     assert_eq!(detail(&plane, &id).await["DiskSize"], 500);

@@ -268,6 +268,7 @@ async fn topic_lists_are_narrowed_sorted_and_paged() {
     let plane = Plane::sandbox().await;
     let id = running(&plane).await;
     for (name, partitions) in [("orders", 2), ("Orders-archive", 9), ("payments", 4)] {
+        plane.clock.set(plane.control.real_now().plus_seconds(1));
         result(
             &plane,
             "CreateTopic",
@@ -327,14 +328,21 @@ async fn topic_lists_are_narrowed_sorted_and_paged() {
         ),
         (
             "DescribeTopicDetail",
-            json!({ "Filters": [{ "Name": "Colour", "Values": ["red"] }] }),
+            json!({ "Filters": [{ "Name": "ReplicaNum", "Values": ["9"] }] }),
             vec![],
             0,
+        ),
+        // The newest first where nothing is said.
+        (
+            "DescribeTopicDetail",
+            json!({}),
+            vec!["payments", "Orders-archive", "orders"],
+            3,
         ),
         (
             "DescribeTopicDetail",
             json!({ "Offset": 2 }),
-            vec!["payments"],
+            vec!["orders"],
             3,
         ),
     ] {
@@ -359,12 +367,51 @@ async fn topic_lists_are_narrowed_sorted_and_paged() {
     check_refused(
         &plane,
         "DescribeTopicDetail",
-        vec![(
-            json!({ "InstanceId": id, "OrderBy": "Colour" }),
-            "InvalidParameterValue",
-        )],
+        vec![
+            (
+                json!({ "InstanceId": id, "OrderBy": "Colour" }),
+                "InvalidParameterValue",
+            ),
+            (
+                json!({ "InstanceId": id, "Filters": [{ "Name": "Colour", "Values": ["red"] }] }),
+                "InvalidFilter",
+            ),
+        ],
     )
     .await;
+}
+
+/// Terraform compares ordered lists, and plans a value that is spelled otherwise again for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_answered_is_what_was_sent_in_its_order() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane).await;
+    let addresses = json!(["9.9.9.9", "1.1.1.1", "5.5.5.5"]);
+    let tags = json!([{ "TagKey": "z", "TagValue": "1" }, { "TagKey": "a", "TagValue": "2" }]);
+    let sent = json!({
+        "EnableWhiteList": 1, "IpWhiteList": addresses, "Tags": tags, "CleanUpPolicy": "compact, delete",
+        // Nobody set these.
+        "RetentionMs": 0, "SegmentMs": 0, "MaxMessageBytes": 0, "RetentionBytes": 0, "MinInsyncReplicas": 0,
+    });
+    result(&plane, "CreateTopic", changed(topic(&id, "t"), &sent)).await;
+    let one = json!({ "InstanceId": id, "TopicName": "t" });
+    let one = result(&plane, "DescribeTopicAttributes", one).await;
+    let listed = result(&plane, "DescribeTopicDetail", json!({ "InstanceId": id })).await;
+    assert_eq!(one["IpWhiteList"], addresses);
+    assert_eq!(listed["TopicList"][0]["Tags"], tags);
+    for config in [&one["Config"], &listed["TopicList"][0]["Config"]] {
+        assert_eq!(config["CleanUpPolicy"], "compact, delete");
+        assert_eq!(
+            (
+                &config["Retention"],
+                &config["SegmentMs"],
+                &config["MinInsyncReplicas"]
+            ),
+            (&json!(86_400_000), &Value::Null, &json!(1))
+        );
+    }
+    let made = &plane.topics(&id).await[0];
+    assert_eq!(made.configs["cleanup.policy"], "compact,delete");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -247,3 +247,41 @@ async fn a_query_that_cannot_be_read_is_refused_whole() {
         );
     }
 }
+
+/// A call that nobody signed is refused in the words of whose call it is, not in those of the cloud that answers the rest.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_signed_is_answered_in_this_clouds_form() {
+    let plane = Plane::sandbox().await;
+    let now = plane.control.real_now().seconds();
+    let common = format!(
+        "Action=DescribeInstances&Version=2019-08-19&Region=ap-guangzhou&Nonce=11&Timestamp={now}"
+    );
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let json = [("content-type", "application/json")];
+    let json = [&json[..], &[("x-tc-version", "2017-03-12")]].concat();
+    for request in [
+        Plane::request(Method::GET, &format!("/?{common}"), &[], ""),
+        Plane::request(Method::POST, "/", &form, &common),
+        Plane::request(Method::POST, "/", &json, "{}"),
+        Plane::request(
+            Method::GET,
+            "/?Action=DescribeVpcs&Version=2017-03-12",
+            &[],
+            "",
+        ),
+    ] {
+        let answer = plane.send(&request).await;
+        assert_eq!(
+            (answer.status, code(&answer)),
+            (200, "MissingParameter"),
+            "{}",
+            answer.body
+        );
+    }
+    // Another cloud's call stays its own, whatever version it names.
+    let theirs = format!("/?{common}&AccessKeyId=a&Signature=b&SignatureMethod=HMAC-SHA1");
+    let answer = plane
+        .send(&Plane::request(Method::GET, &theirs, &[], ""))
+        .await;
+    assert_ne!(answer.status, 200, "{}", answer.body);
+}

@@ -22,7 +22,24 @@ pub(super) const RENEW_PERIOD: Duration = Duration::from_secs(5);
 /// The generation of nobody.
 pub(crate) const NO_LEASE: i64 = 0;
 
+/// Name of the lease whose generation tells the processes of a store apart: each takes it once, and nobody holds it.
+const SERIALS: &str = "serials";
+
 impl Control {
+    /// Takes this process's part of the serial numbers, so that two processes on one store make no id twice.
+    pub(super) async fn serials_take(&self) -> Result<()> {
+        let holder = self.node.clone();
+        let taken = self
+            .write("serials_take", move |tx| {
+                // It is over as it is taken, whatever the clocks of others say.
+                Ok(lease_acquire(tx, SERIALS, &holder, 0, 0)?)
+            })
+            .await?;
+        let process = taken.and_then(|generation| u64::try_from(generation).ok());
+        self.chance().serial_lane(process.unwrap_or_default());
+        Ok(())
+    }
+
     /// Whether this process has the right to reconcile, as far as it knows.
     pub(super) fn lease_held(&self) -> bool {
         self.lease.load(Ordering::SeqCst) != NO_LEASE

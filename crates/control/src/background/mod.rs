@@ -150,6 +150,7 @@ impl Control {
         })
         .await?;
         self.instances_relist().await?;
+        self.serials_take().await?;
         let is_first = self.lease_take().await?;
         // The right is kept while everything is looked at, which may take longer than it lasts.
         let (with_lease, without): (Vec<_>, Vec<_>) =

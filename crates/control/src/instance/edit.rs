@@ -1,11 +1,9 @@
 //! What an owner changes of an instance: its size, its name, its settings, its tags, its protection.
 
-use std::collections::BTreeMap;
-
 use brokerage_domain::Result;
 use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::id::InstanceId;
-use brokerage_domain::instance::{Instance, instance_name_check, tags_check};
+use brokerage_domain::instance::{Instance, Tags, instance_name_check, tags_check};
 use brokerage_domain::listener::SecurityProtocol;
 use brokerage_domain::notes::Notes;
 use brokerage_store::instance::Attention;
@@ -28,7 +26,7 @@ pub struct Edit {
     /// What the dialect has to show again, over what is there.
     pub notes: Notes,
     /// Tags that are set.
-    pub tags: BTreeMap<String, String>,
+    pub tags: Tags,
     /// Keys of tags that are taken away; those that are not there are no error.
     pub tags_dropped: Vec<String>,
     /// Whether its owner keeps it from being given up.

@@ -1,16 +1,16 @@
 //! Connections to the Kafka of instances: one each while it is used, none when idle, replaced when its cluster was
 //! started anew; and what races on them come to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use brokerage_control::tag::{TagEdit, Tagged};
 use brokerage_control::topic::NewTopic;
 use brokerage_control::topic_edit::TopicEdit;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
-use brokerage_domain::instance::Phase;
+use brokerage_domain::instance::{Phase, Tags};
 use brokerage_domain::notes::Notes;
-use brokerage_domain::topic::Topic;
+use brokerage_domain::topic::{AllowList, Topic};
 use brokerage_domain::{Error, Result};
 use brokerage_engine::Engine;
 use brokerage_engine::fake::{Fault, Method};
@@ -47,8 +47,8 @@ async fn create_noted(plane: &Plane, id: &InstanceId, name: &str, remark: &str) 
     let new = NewTopic {
         topic,
         remark: remark.to_owned(),
-        tags: BTreeMap::new(),
-        allow_list: BTreeSet::new(),
+        tags: Tags::new(),
+        allow_list: AllowList::new(),
         notes: Notes::default(),
     };
     plane.control.topic_create(call, id, new).await

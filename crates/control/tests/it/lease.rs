@@ -73,3 +73,20 @@ async fn a_process_that_slept_past_its_lease_records_nothing() {
     );
     other.assert_ledger().await;
 }
+
+/// Ids of orders and instances begin with serial numbers: two processes that give the same one would fail an order.
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_on_one_store_give_no_serial_number_twice() {
+    let store = Store::open_sqlite_in_memory().unwrap();
+    let mut planes = Vec::new();
+    for node in ["first", "second", "third"] {
+        planes.push(plane(&store, node, 1).await);
+    }
+    let serials = planes
+        .iter()
+        .flat_map(|plane| (0..100).map(|_| plane.control.serial()));
+    let mut serials: Vec<u64> = serials.collect();
+    serials.sort_unstable();
+    serials.dedup();
+    assert_eq!(serials.len(), 300);
+}

@@ -1,6 +1,5 @@
 //! Purchases on a test plane, made on the control plane itself.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use brokerage_control::Call;
@@ -11,7 +10,7 @@ use brokerage_domain::account::Account;
 use brokerage_domain::catalog::{Plan, PlanRequest};
 use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::id::{InstanceId, NetworkId, OrderId, SubnetId};
-use brokerage_domain::instance::{Instance, PrepaidRelease, ReleaseTerms};
+use brokerage_domain::instance::{Instance, PrepaidRelease, ReleaseTerms, Tags};
 use brokerage_domain::money::{Currency, Money};
 use brokerage_domain::notes::Notes;
 use brokerage_domain::order::{Charge, Payment};
@@ -106,7 +105,7 @@ pub async fn buy_plan(
         start: true,
         settings: ClusterSettings::default(),
         notes: Notes::default(),
-        tags: BTreeMap::new(),
+        tags: Tags::new(),
         token: None,
     };
     plane
@@ -139,7 +138,7 @@ pub async fn order_unstarted(plane: &Plane) -> InstanceId {
         start: false,
         settings: ClusterSettings::default(),
         notes: Notes::default(),
-        tags: BTreeMap::new(),
+        tags: Tags::new(),
         token: None,
     };
     plane

@@ -2,7 +2,7 @@
 
 use super::load::Catalog;
 use super::rate::Module;
-use super::request::{Field, LIST_LEN_MAX, NodeGroup, PlanFault, PlanRequest};
+use super::request::{Field, LIST_LEN_MAX, NodeGroup, PlanFault, PlanRequest, Site};
 use super::schema::{Edition, NodeClass, Range, Spec, Version};
 
 /// The part of a plan that depends on how the edition is sold.
@@ -46,15 +46,26 @@ impl Catalog {
         if let Some(code) = request.spec.as_deref() {
             return self
                 .spec_sold(&edition.code, code, request.site)
-                .ok_or_else(|| not_offered(Field::Spec, code));
+                .ok_or_else(|| {
+                    let offered = self.specs_sold(edition, request.site);
+                    not_one_of(Field::Spec, code, offered.map(|spec| &spec.code))
+                });
         }
         let asked = request.bandwidth_mbps.or(self.defaults().bandwidth_mbps);
         let mbps = asked.ok_or(PlanFault::Missing { field: Field::Spec })?;
-        self.specs(&edition.code)
-            .find(|spec| {
-                spec.bandwidth_mbps == mbps && spec.site.is_none_or(|only| only == request.site)
+        self.specs_sold(edition, request.site)
+            .find(|spec| spec.bandwidth_mbps == mbps)
+            .ok_or_else(|| {
+                let offered = self.specs_sold(edition, request.site);
+                let offered = offered.map(|spec| spec.bandwidth_mbps);
+                not_one_of(Field::Bandwidth, &mbps.to_string(), offered)
             })
-            .ok_or_else(|| not_offered(Field::Bandwidth, &mbps.to_string()))
+    }
+
+    /// The rows of an edition that a site sells.
+    fn specs_sold(&self, edition: &Edition, site: Site) -> impl Iterator<Item = &Spec> {
+        self.specs(&edition.code)
+            .filter(move |spec| spec.site.is_none_or(|only| only == site))
     }
 
     fn disk_type_asked(&self, edition: &Edition, asked: Option<&str>) -> Result<String, PlanFault> {
@@ -66,7 +77,7 @@ impl Catalog {
         if edition.disk_types.iter().any(|offered| offered == code) {
             Ok(code.to_owned())
         } else {
-            Err(not_offered(Field::DiskType, code))
+            Err(not_one_of(Field::DiskType, code, &edition.disk_types))
         }
     }
 
@@ -140,10 +151,24 @@ impl Catalog {
             .fixed
             .as_ref()
             .ok_or_else(|| not_offered(Field::Spec, &spec.code))?;
+        for (field, asked, fixed) in [
+            (
+                Field::Bandwidth,
+                request.bandwidth_mbps,
+                spec.bandwidth_mbps,
+            ),
+            (Field::Partitions, request.partitions, fixed.partitions),
+            (Field::Topics, request.topics, fixed.topics),
+        ] {
+            as_fixed(field, asked, fixed)?;
+        }
         let disk_type = self.disk_type_asked(edition, request.disk_type.as_deref())?;
         let disk_gb = match request.disk_gb {
             Some(asked) if asked > fixed.disk_gb => {
                 asked_in(Field::Disk, Some(asked), edition.disk_gb)?
+            }
+            Some(asked) if asked < fixed.disk_gb => {
+                return Err(not_one_of(Field::Disk, &asked.to_string(), [fixed.disk_gb]));
             }
             _ => fixed.disk_gb,
         };
@@ -391,9 +416,10 @@ impl Catalog {
                     value: group.role,
                 });
             }
-            let class = self
-                .node_class(&group.class)
-                .ok_or_else(|| not_offered(Field::NodeClass, &group.class))?;
+            let class = self.node_class(&group.class).ok_or_else(|| {
+                let offered = self.node_classes().iter().map(|class| &class.code);
+                not_one_of(Field::NodeClass, &group.class, offered)
+            })?;
             if !class.versions.contains(&version.id) {
                 return Err(PlanFault::Conflict {
                     a: Field::NodeClass,
@@ -428,7 +454,7 @@ impl Catalog {
             (role, _) => role,
         };
         if !edition.roles.iter().any(|offered| offered == role) {
-            return Err(not_offered(Field::NodeRole, role));
+            return Err(not_one_of(Field::NodeRole, role, &edition.roles));
         }
         let class = asked.class.as_ref().or(defaults.node_class.as_ref());
         Ok(FilledGroup {
@@ -471,13 +497,26 @@ impl FilledGroup {
         }
     }
 }
-pub(super) fn not_offered(field: Field, value: &str) -> PlanFault {
+/// The refusal of a value that is none of those that are offered.
+pub(super) fn not_one_of<T: ToString>(
+    field: Field,
+    value: &str,
+    offered: impl IntoIterator<Item = T>,
+) -> PlanFault {
     /// Longest part of a buyer's text that is said back, characters.
     const SHOWN_MAX: usize = 128;
+    let mut offered: Vec<String> = offered.into_iter().map(|one| one.to_string()).collect();
+    offered.dedup();
     PlanFault::NotOffered {
         field,
         value: value.chars().take(SHOWN_MAX).collect(),
+        offered,
     }
+}
+
+/// The same where what is offered is no list.
+pub(super) fn not_offered(field: Field, value: &str) -> PlanFault {
+    not_one_of::<String>(field, value, [])
 }
 
 /// A value that must be there and in its range; where there is no range nothing is sold.
@@ -550,6 +589,14 @@ fn counts_of(edition: &Edition, spec: &Spec, request: &PlanRequest) -> Result<Co
             extra: bought,
         },
     })
+}
+
+/// A figure of a package, which comes with its row: to name another is to expect what nobody gets.
+fn as_fixed(field: Field, asked: Option<i64>, fixed: i64) -> Result<(), PlanFault> {
+    match asked.filter(|asked| *asked != fixed) {
+        Some(other) => Err(not_one_of(field, &other.to_string(), [fixed])),
+        None => Ok(()),
+    }
 }
 
 fn public_asked(

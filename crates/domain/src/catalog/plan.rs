@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::listener::Listeners;
 
-use super::draft::{Draft, Traffic, asked_in, not_offered};
+use super::draft::{Draft, Traffic, asked_in, not_offered, not_one_of};
 use super::load::Catalog;
 use super::rate::{Module, RateFault, Term};
 use super::request::{Field, NodeGroup, PlanFault, PlanRequest, Site};
@@ -202,7 +202,7 @@ impl Catalog {
                 "" => PlanFault::Missing {
                     field: Field::Region,
                 },
-                region => not_offered(Field::Region, region),
+                region => self.region_not_offered(region),
             });
         }
         let edition = self.edition_asked(request)?;
@@ -279,7 +279,7 @@ impl Catalog {
             .unwrap_or(&self.defaults().edition);
         let edition = self
             .edition(code)
-            .ok_or_else(|| not_offered(Field::Edition, code))?;
+            .ok_or_else(|| self.edition_not_offered(request.site, code))?;
         let unit = if request.prepaid {
             TermUnit::Month
         } else {
@@ -294,7 +294,29 @@ impl Catalog {
                 b: Field::Payment,
             });
         }
-        Err(not_offered(Field::Edition, code))
+        Err(self.edition_not_offered(request.site, code))
+    }
+
+    /// The refusal of a region that is not sold in.
+    pub fn region_not_offered(&self, region: &str) -> PlanFault {
+        let offered = self.regions().iter().map(|region| &region.id);
+        not_one_of(Field::Region, region, offered)
+    }
+
+    /// The refusal of a version that is not offered.
+    pub fn version_not_offered(&self, id: &str) -> PlanFault {
+        let offered = self.versions().iter().map(|version| &version.id);
+        not_one_of(Field::Version, id, offered)
+    }
+
+    fn edition_not_offered(&self, site: Site, code: &str) -> PlanFault {
+        let sold = |edition: &&Edition| edition.sold.iter().any(|sold| sold.site == site);
+        let offered = self
+            .editions()
+            .iter()
+            .filter(sold)
+            .map(|edition| &edition.code);
+        not_one_of(Field::Edition, code, offered)
     }
 
     fn zones_asked(
@@ -344,7 +366,8 @@ impl Catalog {
         }
         for (index, zone) in zones.iter().enumerate() {
             if !self.zones(region).any(|offered| offered.id == *zone) {
-                return Err(not_offered(Field::Zone, zone));
+                let offered = self.zones(region).map(|zone| &zone.id);
+                return Err(not_one_of(Field::Zone, zone, offered));
             }
             if zones[..index].contains(zone) {
                 return Err(PlanFault::Duplicate {
@@ -386,7 +409,7 @@ impl Catalog {
             field: Field::Version,
         })?;
         self.version_offered(id)
-            .ok_or_else(|| not_offered(Field::Version, id))
+            .ok_or_else(|| self.version_not_offered(id))
     }
 
     /// Refuses a plan with a part that has no price in its column, naming the field that brought it in.

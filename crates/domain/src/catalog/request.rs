@@ -178,12 +178,14 @@ pub enum PlanFault {
         step: i64,
     },
     /// Not in the catalog, or not together with the rest.
-    #[error("the {} {value:?} is not offered here", field.word())]
+    #[error("the {} {value:?} is not offered here{}", field.word(), offered_words(offered))]
     NotOffered {
         /// The field.
         field: Field,
         /// What was asked.
         value: String,
+        /// What is offered in its place; empty where that is no list.
+        offered: Vec<String>,
     },
     /// Two fields that contradict each other.
     #[error("the {} and the {} contradict each other", a.word(), b.word())]
@@ -211,6 +213,20 @@ pub enum PlanFault {
     },
 }
 
+fn offered_words(offered: &[String]) -> String {
+    /// Most values that a refusal lists.
+    const LISTED_MAX: usize = 40;
+    match offered {
+        [] => String::new(),
+        [one] => format!(", only {one} is"),
+        several if several.len() <= LISTED_MAX => format!(": it is one of {}", several.join(", ")),
+        several => format!(
+            ": it is one of {} and others",
+            several[..LISTED_MAX].join(", ")
+        ),
+    }
+}
+
 fn in_use_words(field: Field, used: u64) -> String {
     match field {
         Field::Disk => "less than what is stored already".to_owned(),
@@ -219,6 +235,40 @@ fn in_use_words(field: Field, used: u64) -> String {
 }
 
 impl PlanFault {
+    /// The same in another unit than the plan's, for a parameter that is counted otherwise: of `size` of the plan's
+    /// units each, and from `start` units on. The ends of a range are the last that lie within it.
+    #[must_use]
+    pub fn counted(self, size: i64, start: i64) -> Self {
+        let size = size.max(1);
+        let down = |number: i64| number.div_euclid(size).saturating_add(start);
+        let up = |number: i64| down(number.saturating_add(size - 1));
+        match self {
+            Self::OutOfRange {
+                field,
+                value,
+                min,
+                max,
+            } => Self::OutOfRange {
+                field,
+                value: down(value),
+                min: up(min),
+                max: down(max),
+            },
+            Self::NotAStep {
+                field,
+                value,
+                min,
+                step,
+            } => Self::NotAStep {
+                field,
+                value: down(value),
+                min: up(min),
+                step: (step / size).max(1),
+            },
+            other => other,
+        }
+    }
+
     /// What is wrong with a field that is less than what is used, for a sentence that names the field itself.
     pub fn in_use(&self) -> Option<String> {
         match self {

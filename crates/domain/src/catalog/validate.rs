@@ -62,6 +62,7 @@ impl Checker<'_> {
             .iter()
             .enumerate()
             .try_for_each(|(index, addon)| self.check_addon(index, addon))?;
+        self.check_versions_sold()?;
         self.check_references()?;
         self.check_documentation(&toml::Value::Table(tables.clone()), "")
     }
@@ -568,6 +569,26 @@ impl Checker<'_> {
                 !hour || self.file.hour_from_month.is_some(),
                 "hour_from_month",
                 "bands sold by the hour need it",
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Where nodes are sold, their class says which versions run on it: one that none of them names cannot be bought.
+    fn check_versions_sold(&self) -> Checked {
+        let classes = &self.file.node_class;
+        for version in self
+            .file
+            .version_offered
+            .iter()
+            .filter(|_| !classes.is_empty())
+        {
+            self.rule(
+                classes
+                    .iter()
+                    .any(|class| class.versions.contains(&version.id)),
+                &format!("version_offered[{}]", version.id),
+                "runs on no node class",
             )?;
         }
         Ok(())

@@ -215,8 +215,7 @@ fn a_package_has_the_figures_of_its_row() {
         zones: vec!["100003".to_owned()],
         edition: text("standard"),
         bandwidth_mbps: Some(100),
-        partitions: Some(800),
-        topics: Some(800),
+        partitions: Some(100),
         ..PlanRequest::default()
     };
     check("ckafka", &domestic, Term::Months(1), 1, "524");
@@ -224,6 +223,7 @@ fn a_package_has_the_figures_of_its_row() {
         site: Site::International,
         spec: text("4"),
         bandwidth_mbps: None,
+        partitions: None,
         ..domestic
     };
     check("ckafka", &foreign, Term::Months(1), 1, "2330");

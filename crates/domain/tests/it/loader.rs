@@ -241,6 +241,12 @@ fn prices_are_there_and_not_negative() {
     );
     check(
         "jdkafka",
+        "[[version_offered]]\nid = \"1.0.1\"",
+        "[[version_offered]]\nid = \"1.0.0\"\nkafka = \"1.0.0\"\nsource = \"S8b\"\n\n[[version_offered]]\nid = \"1.0.1\"",
+        "version_offered[1.0.0]: runs on no node class",
+    );
+    check(
+        "jdkafka",
         r#"{ group = 1, month = "278""#,
         r#"{ group = 7, month = "278""#,
         "price",
@@ -273,7 +279,7 @@ fn every_region_is_in_exactly_one_group() {
 fn names_refer_to_something() {
     check(
         "jdkafka",
-        r#"versions = ["1.0.2", "#,
+        r#"versions = ["1.0.1", "#,
         r#"versions = ["9.9", "#,
         r#"versions: "9.9" is not defined"#,
     );

@@ -300,7 +300,18 @@ impl<'a> Naive<'a> {
         let spec = self.spec(edition)?;
         let disk_type = self.disk_type(edition, self.request.disk_type.as_deref())?;
         let own = number(&spec["fixed"], "disk_gb")?;
-        let asked = self.request.disk_gb.unwrap_or(own).max(own);
+        let asked = self.request.disk_gb.unwrap_or(own);
+        let fixed =
+            |asked: Option<i64>, key: &str| asked.is_none() || asked == number(&spec["fixed"], key);
+        let mbps = spec.get("bandwidth_mbps").and_then(Value::as_integer);
+        (fixed(self.request.partitions, "partitions")
+            && fixed(self.request.topics, "topics")
+            && self
+                .request
+                .bandwidth_mbps
+                .is_none_or(|asked| Some(asked) == mbps)
+            && asked >= own)
+            .then_some(())?;
         (asked == own || fits(edition.get("disk_gb"), asked)).then_some(())?;
         let disk = self.addon("disk", edition, Some(disk_type), asked - own)?;
         Some(self.listed(spec)? + disk + self.public(edition, None)?)

@@ -129,7 +129,8 @@ fn completed(
             vec![zone.to_owned()]
         },
         disk_type: text(disk_type),
-        disk_gb: least("disk_gb"),
+        // Packages have a disk of their own.
+        disk_gb: least("disk_gb").filter(|_| edition["model"].as_str() != Some("package")),
         topics: least("topics"),
         nodes,
         prepaid,

@@ -1,13 +1,12 @@
 //! Lists in blocks: every page and every total is that of a list which is kept sorted as a whole.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use brokerage_domain::catalog::{Catalogs, Plan, PlanRequest};
 use brokerage_domain::clock::Moment;
 use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::id::{AccountId, InstanceId, OrderId};
-use brokerage_domain::instance::{Instance, Phase, Want};
+use brokerage_domain::instance::{Instance, Phase, Tags, Want};
 use brokerage_domain::listing::{Listing, OrderClass};
 use brokerage_domain::money::{Currency, Money};
 use brokerage_domain::notes::Notes;
@@ -71,7 +70,7 @@ fn instance(plan: &Plan, number: u64) -> Instance {
         slots: Vec::new(),
         settings: ClusterSettings::default(),
         notes: Notes::default(),
-        tags: BTreeMap::new(),
+        tags: Tags::new(),
         deletion_protected: false,
         // Three of one time each.
         created_at: Moment::from_micros(i64::try_from(number / 3).unwrap() * 7),

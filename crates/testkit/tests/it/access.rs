@@ -17,7 +17,7 @@ use brokerage_testkit::{Answer, Plane, PlaneOptions};
 use brokerage_wire::client::{Refusal, texts};
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Mode, Table};
-use brokerage_wire::params::Param;
+use brokerage_wire::params::{Param, Reading, Types};
 use brokerage_wire::signing::{Scheme, SignatureFault};
 use brokerage_wire::{Cloud, WireRequest};
 use http::Method;
@@ -115,7 +115,8 @@ async fn resources(
     // Some read it as a parameter.
     let mut params = params.clone();
     params.set(parameter, Param::Text(region.to_owned()));
-    let prepared = (row.prepare)(&params, table.index_base).expect("a sample can be read");
+    let reading = Reading::of(table.index_base, Types::InText);
+    let prepared = (row.prepare)(&params, reading).expect("a sample can be read");
     let own = table.resource_names(&cx, prepared.resources());
     let neighbour = |name: &String| match name.strip_suffix('*') {
         Some(kind) => format!("{kind}neighbour"),

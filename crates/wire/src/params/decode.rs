@@ -12,6 +12,7 @@ use serde::{Deserialize, forward_to_deserialize_any};
 
 use super::ignored::IGNORED;
 use super::json::value_from_json;
+use super::lenient::LENIENT;
 use super::{Param, ParamError};
 
 /// How often empty text may turn out to stand for an absent value in one request.
@@ -24,6 +25,32 @@ pub enum IndexBase {
     Zero,
     /// `Tag.1.Key`.
     One,
+}
+
+/// What the leaves of a tree are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Types {
+    /// Texts that may mean numbers and booleans: a query, a form, JSON inside one text.
+    InText,
+    /// What they are: a JSON body. A text is no number there and a number no text, whatever it looks like.
+    OfJson,
+}
+
+/// How a tree is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// How items are counted in the names of parameters.
+    pub index_base: IndexBase,
+    /// What the leaves are.
+    pub types: Types,
+}
+
+impl Reading {
+    /// Lists counted in this way, leaves of this kind.
+    #[must_use]
+    pub const fn of(index_base: IndexBase, types: Types) -> Self {
+        Self { index_base, types }
+    }
 }
 
 /// A request, and what it had beyond.
@@ -67,6 +94,19 @@ pub fn decode<T: DeserializeOwned>(
     params: &Param,
     index_base: IndexBase,
 ) -> Result<Decoded<T>, ParamError> {
+    decode_as(params, Reading::of(index_base, Types::InText))
+}
+
+/// As [`decode`], of a tree whose leaves may have types: those of JSON are not read as one another, and empty text is
+/// no absent number.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_as<T: DeserializeOwned>(
+    params: &Param,
+    reading: Reading,
+) -> Result<Decoded<T>, ParamError> {
+    let Reading { index_base, types } = reading;
     let mut without_empty = None;
     for _ in 0..=EMPTY_TEXTS_MAX {
         let tree = without_empty.as_ref().unwrap_or(params);
@@ -75,6 +115,7 @@ pub fn decode<T: DeserializeOwned>(
         let reader = Reader {
             param: tree,
             path: &Path::Root,
+            types,
             context: &Context {
                 index_base,
                 unknown: &unknown,
@@ -336,6 +377,7 @@ struct Context<'a> {
 struct Reader<'a> {
     param: &'a Param,
     path: &'a Path<'a>,
+    types: Types,
     context: &'a Context<'a>,
 }
 
@@ -356,7 +398,7 @@ impl<'a> Reader<'a> {
     /// The fault for a value that is not `expected`.
     fn unexpected(&self, expected: &str) -> Fault {
         match self.param {
-            Param::Text(text) if text.is_empty() => Fault {
+            Param::Text(text) if text.is_empty() && self.types == Types::InText => Fault {
                 kind: FaultKind::EmptyText,
                 path: self.path.segments(),
             },
@@ -369,7 +411,7 @@ impl<'a> Reader<'a> {
         self.note(Kind::Number);
         let text = match self.param {
             Param::Number(number) => number.to_string(),
-            Param::Text(text) => text.clone(),
+            Param::Text(text) if self.types == Types::InText => text.clone(),
             _ => return Err(self.unexpected("an integer")),
         };
         // Decimal text with an optional minus; Rust's own parser would also take a plus.
@@ -389,7 +431,7 @@ impl<'a> Reader<'a> {
         self.note(Kind::Number);
         let value = match self.param {
             Param::Number(number) => number.as_f64(),
-            Param::Text(text) => text.parse().ok(),
+            Param::Text(text) if self.types == Types::InText => text.parse().ok(),
             _ => None,
         };
         let finite = value.filter(|value: &f64| value.is_finite());
@@ -400,6 +442,7 @@ impl<'a> Reader<'a> {
         self.note(Kind::Boolean);
         let truth = match self.param {
             Param::Bool(value) => Some(*value),
+            _ if self.types == Types::OfJson => None,
             Param::Number(number) => match number.as_u64() {
                 Some(1) => Some(true),
                 Some(0) => Some(false),
@@ -418,7 +461,12 @@ impl<'a> Reader<'a> {
     }
 
     fn text(self) -> Result<String, Fault> {
-        self.param.as_text().ok_or_else(|| self.unexpected("text"))
+        let text = match (self.param, self.types) {
+            (Param::Text(text), _) => Some(text.clone()),
+            (_, Types::OfJson) => None,
+            (other, Types::InText) => other.as_text(),
+        };
+        text.ok_or_else(|| self.unexpected("text"))
     }
 
     fn list<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -512,12 +560,16 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Fault> {
+        let types = match name {
+            LENIENT => Types::InText,
+            _ => self.types,
+        };
         if name == IGNORED {
             let name = dotted(&self.path.segments(), self.context.index_base);
             self.context.ignored.borrow_mut().push(name);
         }
         visitor
-            .visit_newtype_struct(self)
+            .visit_newtype_struct(Self { types, ..self })
             .map_err(|fault| fault.placed(self.path))
     }
 
@@ -586,6 +638,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
         let reader = Reader {
             param,
             path: &path,
+            types: self.reader.types,
             context: self.reader.context,
         };
         seed.deserialize(reader)
@@ -630,6 +683,7 @@ impl<'de> MapAccess<'de> for Members<'_> {
         let reader = Reader {
             param,
             path: &path,
+            types: self.reader.types,
             context: self.reader.context,
         };
         seed.deserialize(reader)

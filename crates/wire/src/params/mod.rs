@@ -3,8 +3,8 @@
 //! Vendors send parameters in a query, in a form body (`Tag.1.Key`, counted from 1, or `ZoneIds.0`,
 //! counted from 0), or as a JSON body. Each becomes one [`Param`] tree; [`decode`] reads the tree
 //! into a plain serde struct, written by hand per operation. Reading is lenient where the vendors'
-//! clients differ (numbers and booleans as text, `null` for absent) and exact where a caller needs an
-//! answer: a fault names the parameter by its full vendor path.
+//! clients differ (numbers and booleans as text where all is text, `null` for absent) and exact where a
+//! caller needs an answer: what travels as JSON keeps its types, and a fault names the parameter by its full vendor path.
 //!
 //! ```
 //! use brokerage_wire::params::{IndexBase, ParamError, decode, from_dotted};
@@ -39,12 +39,14 @@ mod error;
 mod given;
 mod ignored;
 mod json;
+mod lenient;
 mod tree;
 
-pub use decode::{Decoded, IndexBase, JsonText, decode, typed};
+pub use decode::{Decoded, IndexBase, JsonText, Reading, Types, decode, decode_as, typed};
 pub use dotted::{LIST_ITEMS_MAX, PAIRS_MAX, from_dotted, to_dotted};
 pub use error::ParamError;
 pub use given::given;
 pub use ignored::Ignored;
 pub use json::{NODES_MAX, from_json};
+pub use lenient::Lenient;
 pub use tree::{DEPTH_MAX, Param};

@@ -1,12 +1,12 @@
 //! CreateTopic: makes a topic on a running instance.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use brokerage_control::topic::NewTopic;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Instance;
 use brokerage_domain::notes::Notes;
-use brokerage_domain::topic::Topic;
+use brokerage_domain::topic::{AllowList, Topic};
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use brokerage_wire::params::given;
@@ -85,7 +85,7 @@ impl Operation for CreateTopic {
             topic,
             remark: request.remark,
             tags,
-            allow_list: BTreeSet::new(),
+            allow_list: AllowList::new(),
             notes: Notes::of(&notes),
         };
         Ok(control.topic_create(cx, &id, new).await?)

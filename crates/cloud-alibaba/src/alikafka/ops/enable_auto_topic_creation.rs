@@ -33,7 +33,8 @@ impl Operation for EnableAutoTopicCreation {
     const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.instance_id);
 
     async fn call(call: Call, request: Request) -> Result<(), CallError> {
-        let number = request.partition_num;
+        // Terraform says 0 with changes of other things: it sets no number.
+        let number = request.partition_num.filter(|number| *number != 0);
         if number.is_some_and(|number| !(1..=PARTITIONS_MAX).contains(&number)) {
             return Err(field("PartitionNum", "not from 1 to 360"));
         }
@@ -49,7 +50,7 @@ impl Operation for EnableAutoTopicCreation {
             Some("enable") => edit.settings.auto_create_topics = Some(true),
             Some("disable") => edit.settings.auto_create_topics = Some(false),
             None if !updates => return Err(missing("Operate")),
-            None | Some("updatePartition") if number.is_none() => {
+            None | Some("updatePartition") if request.partition_num.is_none() => {
                 return Err(missing("PartitionNum"));
             }
             None | Some("updatePartition") => {}

@@ -74,15 +74,18 @@ struct Used {
     groups: u64,
 }
 
+/// `TopicQuota` where no partitions are bought. The acceptance tests of Terraform's provider compare the quota with
+/// 1,000 and the bought partitions, also of an instance that was bought by its topics.
+const TOPIC_QUOTA_INCLUDED: u64 = 1_000;
+
 /// Where partitions are bought, as many topics fit as there are partitions (`TopicQuota` = included partitions +
-/// `PartitionNumOfBuy`: Terraform compares both with its configuration). Where topics are bought, the quota is what
-/// was bought, although a professional edition can use twice as many.
+/// `PartitionNumOfBuy`). Where topics are bought, `TopicLeft` counts what can be used.
 fn quota_data(instance: &Instance, used: &Used) -> QuotaData {
     let (bought, usable) = (&instance.plan.bought, &instance.plan.usable);
     let topics_bought = bought.topics.unwrap_or_default();
     let topic_quota = match bought.partitions {
         Some(_) => usable.topics_max,
-        None => u64::try_from(topics_bought).unwrap_or_default(),
+        None => TOPIC_QUOTA_INCLUDED.max(u64::try_from(topics_bought).unwrap_or_default()),
     };
     QuotaData {
         topic_num_of_buy: topics_bought,

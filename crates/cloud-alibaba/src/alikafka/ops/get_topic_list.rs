@@ -111,7 +111,7 @@ fn shown(view: TopicView, instance: &Instance) -> TopicVo {
         .get(topic_words::CLEANUP_POLICY)
         .is_some_and(|policy| policy == topic_words::COMPACT);
     TopicVo {
-        tags: TagVoList::of(topic_words::tags(&view)),
+        tags: TagVoList::of(&topic_words::tags(&view)),
         topic_config: topic_config::shown(&view),
         local_topic: topic_words::is_local(&view),
         compact_topic: compacted,

@@ -1,9 +1,8 @@
 //! ListTagResources: the tags of resources that are named, or the instances that carry tags.
 
-use std::collections::BTreeMap;
-
 use brokerage_control::instance::{InstanceWalk, Slices};
 use brokerage_domain::Error;
+use brokerage_domain::instance::Tags;
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
 use brokerage_wire::params::given;
@@ -75,7 +74,7 @@ impl Operation for ListTagResources {
         if !after.is_empty() && !is_instance_id(&after) {
             return Err(field("NextToken", "not a token of an answer"));
         }
-        let carries = |tags: &BTreeMap<String, String>| {
+        let carries = |tags: &Tags| {
             wanted.iter().all(|(key, value)| {
                 tags.get(key)
                     .is_some_and(|has| value.is_empty() || has == value)
@@ -120,7 +119,7 @@ struct Page {
 }
 
 impl Page {
-    fn add(&mut self, kind: ResourceType, id: &str, tags: BTreeMap<String, String>) {
+    fn add(&mut self, kind: ResourceType, id: &str, tags: Tags) {
         if self.next.is_some() {
             return;
         }
@@ -143,7 +142,7 @@ async fn tagged(
     call: &Call,
     kind: ResourceType,
     ids: &[String],
-) -> Result<Vec<(String, BTreeMap<String, String>)>, CallError> {
+) -> Result<Vec<(String, Tags)>, CallError> {
     if kind == ResourceType::Group {
         return Ok(Vec::new());
     }
@@ -164,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_page_ends_with_an_instance() {
-        let tags = |count| -> BTreeMap<String, String> {
+        let tags = |count| -> Tags {
             let tag = |number| (format!("k{number}"), String::new());
             (0..count).map(tag).collect()
         };

@@ -2,11 +2,11 @@
 
 use brokerage_control::instance::InstanceStart;
 use brokerage_control::network::PlacementRequest;
-use brokerage_domain::catalog::{Catalog, Field, PlanFault};
+use brokerage_domain::catalog::{Catalog, Field};
 use brokerage_domain::id::{InstanceId, NetworkId, SubnetId};
 use brokerage_domain::instance::Instance;
 use brokerage_domain::notes::Notes;
-use brokerage_wire::fault::CallError;
+use brokerage_wire::fault::{CallError, PlanParameter};
 use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use brokerage_wire::params::{Ignored, given};
 use serde::Deserialize;
@@ -109,7 +109,14 @@ impl Operation for StartInstance {
                 ));
             }
         }
-        Ok(control.instance_start(cx, &id, start).await?)
+        let started = control.instance_start(cx, &id, start).await;
+        let of_list = given(request.zone_id.as_ref()).is_none()
+            || given(request.selected_zones.as_ref()).is_some();
+        started.map_err(|error| {
+            let zones = PlanParameter::named("SelectedZones");
+            let words = |field| (field == Field::Zone && of_list).then_some(zones);
+            CallError::from(error).in_words(words)
+        })
     }
 }
 
@@ -200,11 +207,7 @@ fn version(request: &Request, catalog: &Catalog) -> Result<Option<(String, Strin
     };
     match catalog.version_offered(id) {
         Some(version) => Ok(Some((version.id.clone(), version.kafka.clone()))),
-        None => Err(PlanFault::NotOffered {
-            field: Field::Version,
-            value: id.to_owned(),
-        }
-        .into()),
+        None => Err(catalog.version_not_offered(id).into()),
     }
 }
 

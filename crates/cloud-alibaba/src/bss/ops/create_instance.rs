@@ -1,10 +1,9 @@
 //! CreateInstance: orders and pays one instance, to be started by AliKafka's StartInstance.
 
-use std::collections::BTreeMap;
-
 use brokerage_control::order::{ClientToken, NewInstance, OrderRequest};
 use brokerage_domain::catalog::{PlanRequest, Terms};
 use brokerage_domain::id::ID_BYTES_MAX;
+use brokerage_domain::instance::Tags;
 use brokerage_domain::notes::Notes;
 use brokerage_domain::order::{Charge, Payment};
 use brokerage_wire::fault::{CallError, invalid, missing};
@@ -17,7 +16,7 @@ use crate::alikafka::convert::settings_default;
 use crate::alikafka::ids;
 use crate::bss::convert::{PRODUCT_CODE, Subscription, check_owner, renewal};
 use crate::bss::fault::{not_sold, order_check};
-use crate::bss::property::Properties;
+use crate::bss::property::{Properties, PropertyFault};
 
 /// `PricingCycle` that counts in months: the default, and the only one of this product.
 const CYCLE_MONTHS: i64 = 2;
@@ -105,7 +104,8 @@ impl Operation for CreateInstance {
         let token = client_token(&request, &plan_request, &charge)?;
         let plan = catalog
             .plan(&plan_request)
-            .map_err(brokerage_domain::Error::from)?;
+            .map_err(PropertyFault::from)
+            .map_err(|fault| order_check(&fault))?;
         let order = OrderRequest {
             order_id: ids::order_id(control.serial()),
             instances: vec![NewInstance {
@@ -114,7 +114,7 @@ impl Operation for CreateInstance {
             }],
             settings: settings_default(&plan),
             notes: Notes::default(),
-            tags: BTreeMap::new(),
+            tags: Tags::new(),
             payment: if charge.is_prepaid() {
                 Payment::AtOrder
             } else {

@@ -171,7 +171,8 @@ fn wanted(request: &Request) -> Result<impl Fn(&Instance) -> bool + Send + Sync 
                 .is_none_or(|ids| ids.contains(&instance.id.as_str()))
             && renew_status.is_none_or(|word| convert::renew_status(&instance.charge) == Some(word))
             && in_span(instance.created_at, created)
-            && (ends == (None, None) || instance.expires_at.is_some_and(|at| in_span(at, ends)))
+            && (ends == (None, None)
+                || convert::term_end(instance).is_some_and(|at| in_span(at, ends)))
     })
 }
 
@@ -194,7 +195,7 @@ fn available(instance: &Instance, owner_id: i64) -> Option<Available> {
         status: convert::status(instance.phase)?,
         region: instance.region.clone(),
         create_time: instance.created_at.iso(),
-        end_time: instance.expires_at.map(|at| at.iso()),
+        end_time: convert::term_end(instance).map(|at| at.iso()),
         renew_status: convert::renew_status(&instance.charge),
         renewal_duration: renewal.map(|(duration, _)| duration),
         renewal_duration_unit: renewal.map(|(_, unit)| unit),

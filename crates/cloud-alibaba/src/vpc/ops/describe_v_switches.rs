@@ -4,7 +4,7 @@ use brokerage_wire::fault::{CallError, missing};
 use brokerage_wire::operation::{Call, Mode, Operation, RegionUse};
 use serde::{Deserialize, Serialize};
 
-use crate::vpc::convert::{VSwitch, page, v_switch};
+use crate::vpc::convert::{Absent, TagFilter, VSwitch, page, route_table_id, v_switch};
 
 pub struct DescribeVSwitches;
 
@@ -17,6 +17,13 @@ pub struct Request {
     v_switch_id: Option<String>,
     v_switch_name: Option<String>,
     zone_id: Option<String>,
+    is_default: Option<bool>,
+    #[serde(rename = "EnableIpv6")]
+    enable_ipv6: Option<bool>,
+    resource_group_id: Option<String>,
+    route_table_id: Option<String>,
+    tag: Option<Vec<TagFilter>>,
+    v_switch_owner_id: Option<i64>,
     page_number: Option<i64>,
     page_size: Option<i64>,
 }
@@ -61,7 +68,21 @@ impl Operation for DescribeVSwitches {
                 && wanted(&request.v_switch_id, subnet.id.as_str())
                 && wanted(&request.v_switch_name, &subnet.name)
                 && wanted(&request.zone_id, &subnet.zone)
+                && wanted(
+                    &request.route_table_id,
+                    &route_table_id(subnet.network_id.as_str()),
+                )
         });
+        let absent = Absent {
+            is_default: request.is_default,
+            enable_ipv6: request.enable_ipv6,
+            tag: request.tag.as_deref(),
+            ids: [request.resource_group_id.as_ref(), None],
+            owner: (request.v_switch_owner_id, cx.principal.account_number),
+        };
+        if absent.is_asked_for() {
+            found.clear();
+        }
         let page = page(request.page_number, request.page_size);
         let total_count = found.len();
         let owner = cx.principal.account_number;

@@ -4,7 +4,7 @@ use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
-use crate::vpc::convert::{Vpc, page, vpc};
+use crate::vpc::convert::{Absent, TagFilter, Vpc, page, vpc};
 
 pub struct DescribeVpcs;
 
@@ -16,6 +16,13 @@ pub struct Request {
     /// One id, or several joined by commas.
     vpc_id: Option<String>,
     vpc_name: Option<String>,
+    is_default: Option<bool>,
+    #[serde(rename = "EnableIpv6")]
+    enable_ipv6: Option<bool>,
+    dhcp_options_set_id: Option<String>,
+    resource_group_id: Option<String>,
+    tag: Option<Vec<TagFilter>>,
+    vpc_owner_id: Option<i64>,
     page_number: Option<i64>,
     page_size: Option<i64>,
 }
@@ -56,6 +63,19 @@ impl Operation for DescribeVpcs {
             (ids.is_empty() || ids.contains(&network.id.as_str()))
                 && name.is_none_or(|name| network.name == name)
         });
+        let absent = Absent {
+            is_default: request.is_default,
+            enable_ipv6: request.enable_ipv6,
+            tag: request.tag.as_deref(),
+            ids: [
+                request.dhcp_options_set_id.as_ref(),
+                request.resource_group_id.as_ref(),
+            ],
+            owner: (request.vpc_owner_id, cx.principal.account_number),
+        };
+        if absent.is_asked_for() {
+            found.clear();
+        }
         let subnets = control.subnet_list(cx).await?;
         let page = page(request.page_number, request.page_size);
         let total_count = found.len();

@@ -80,7 +80,7 @@ async fn an_upgrade_changes_what_it_names_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_that_goes_the_other_way_or_nowhere_is_refused() {
+async fn a_change_that_goes_the_other_way_is_refused() {
     let plane = Plane::sandbox().await;
     let order = with(
         &EXAMPLE,
@@ -103,8 +103,6 @@ async fn a_change_that_goes_the_other_way_or_nowhere_is_refused() {
     );
     started(&plane, &id, &[]).await;
     for (action, changes) in [
-        (up, vec![]),
-        (up, vec![("DiskSize", "900")]),
         (up, vec![("DiskSize", "800")]),
         (up, vec![("DiskSize", "950")]),
         (up, vec![("IoMaxSpec", "alikafka.hw.2xlarge")]),
@@ -132,6 +130,90 @@ async fn a_change_that_goes_the_other_way_or_nowhere_is_refused() {
     assert_eq!(
         (&after["IoMax"], &after["DiskSize"]),
         (&json!(20), &json!(800))
+    );
+    plane.assert_ledger().await;
+}
+
+/// Terraform says all of these with each change: 0 and false for what its user did not write.
+#[tokio::test(flavor = "multi_thread")]
+async fn zero_and_what_is_there_already_change_nothing() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane).await;
+    let before = shown(&plane, &id).await;
+    let quota =
+        async || done(&plane, "GetQuotaTip", &[("InstanceId", &id)]).await["QuotaData"].clone();
+    let quota_before = quota().await;
+    for changes in [
+        vec![],
+        vec![
+            ("PartitionNum", "0"),
+            ("TopicQuota", "0"),
+            ("DiskSize", "0"),
+            ("IoMax", "0"),
+        ],
+        vec![("EipModel", "false"), ("EipMax", "0")],
+        vec![
+            ("DiskSize", "900"),
+            ("SpecType", "normal"),
+            ("TopicQuota", "50"),
+            ("PartitionNum", "0"),
+        ],
+    ] {
+        for action in ["UpgradePostPayOrder", "DowngradePostPayOrder"] {
+            let mut params = vec![("InstanceId", id.as_str())];
+            params.extend_from_slice(&changes);
+            done(&plane, action, &params).await;
+            assert_eq!(shown(&plane, &id).await, before, "{action} {changes:?}");
+            assert_eq!(quota().await, quota_before, "{action} {changes:?}");
+        }
+    }
+    // Beside a change, too.
+    let larger = [
+        ("InstanceId", id.as_str()),
+        ("DiskSize", "1000"),
+        ("PartitionNum", "0"),
+    ];
+    done(&plane, "UpgradePostPayOrder", &larger).await;
+    plane.wait_for("alikafka", &id, Phase::Running).await;
+    assert_eq!(shown(&plane, &id).await["DiskSize"], 1_000);
+    assert_eq!(quota().await, quota_before);
+    plane.assert_ledger().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_becomes_public_and_private_again() {
+    let plane = Plane::sandbox().await;
+    let id = running(&plane).await;
+    for (eip_model, eip_max, expected) in [
+        ("true", "5", (json!(4), json!(5))),
+        // 0 beside what stays public is no bandwidth that was asked for.
+        ("true", "0", (json!(4), json!(5))),
+        ("false", "5", (json!(5), json!(0))),
+        ("true", "3", (json!(4), json!(3))),
+        ("false", "0", (json!(5), json!(0))),
+    ] {
+        let params = [
+            ("InstanceId", id.as_str()),
+            ("EipModel", eip_model),
+            ("EipMax", eip_max),
+        ];
+        done(&plane, "UpgradePostPayOrder", &params).await;
+        plane.wait_for("alikafka", &id, Phase::Running).await;
+        let after = shown(&plane, &id).await;
+        assert_eq!(
+            (after["DeployType"].clone(), after["EipMax"].clone()),
+            expected,
+            "{eip_model} {eip_max}"
+        );
+    }
+    let public = [
+        ("InstanceId", id.as_str()),
+        ("EipModel", "true"),
+        ("EipMax", "3"),
+    ];
+    assert_eq!(
+        refused(&plane, "DowngradePostPayOrder", &public).await.1,
+        FIELD
     );
     plane.assert_ledger().await;
 }

@@ -258,7 +258,15 @@ async fn a_start_that_breaks_a_rule_is_refused_and_can_be_said_again() {
         (vec![("ServiceVersion", Some("0.10"))], FIELD),
         (vec![("Config", Some("[]"))], FIELD),
         (
-            vec![("Config", Some(r#"{"kafka.log.retention.hours":72}"#))],
+            vec![("Config", Some(r#"{"kafka.log.retention.hours":null}"#))],
+            FIELD,
+        ),
+        (
+            vec![("Config", Some(r#"{"kafka.log.retention.hours":23}"#))],
+            FIELD,
+        ),
+        (
+            vec![("Config", Some(r#"{"kafka.offsets.retention.minutes":"0"}"#))],
             FIELD,
         ),
         (

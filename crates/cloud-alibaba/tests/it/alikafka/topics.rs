@@ -460,7 +460,7 @@ async fn the_quota_repeats_what_was_bought() {
         (
             vec![],
             json!({
-                "TopicNumOfBuy": 50, "TopicQuota": 50, "TopicUsed": 1, "TopicLeft": 49, "IsPartitionBuy": 0,
+                "TopicNumOfBuy": 50, "TopicQuota": 1000, "TopicUsed": 1, "TopicLeft": 49, "IsPartitionBuy": 0,
                 "PartitionNumOfBuy": 0, "PartitionQuota": 400, "PartitionUsed": 12, "PartitionLeft": 388,
                 "GroupUsed": 0, "GroupLeft": 100,
             }),

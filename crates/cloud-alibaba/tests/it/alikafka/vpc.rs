@@ -72,6 +72,48 @@ async fn a_v_switch_that_is_asked_for_can_be_used_at_the_start() {
     }
 }
 
+/// Terraform asks for the VPC of a vSwitch before it starts an instance: that look decides no zone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_v_switch_that_was_looked_at_is_in_the_zone_of_the_first_start() {
+    let plane = Plane::sandbox().await;
+    for (v_switch, zone) in [("vsw-i", "cn-hangzhou-i"), ("vsw-c", "zonec")] {
+        let seen = vpc(
+            &plane,
+            "DescribeVSwitchAttributes",
+            &[("VSwitchId", v_switch)],
+        )
+        .await;
+        let network = seen.json["VpcId"].as_str().unwrap();
+        let (_, id) = bought(&plane, &EXAMPLE).await;
+        let start = [
+            ("VpcId", Some(network)),
+            ("VSwitchId", Some(v_switch)),
+            ("ZoneId", Some(zone)),
+        ];
+        started(&plane, &id, &start).await;
+        let now = vpc(
+            &plane,
+            "DescribeVSwitchAttributes",
+            &[("VSwitchId", v_switch)],
+        )
+        .await;
+        let letter = zone.chars().last().unwrap();
+        assert_eq!(now.json["ZoneId"], format!("cn-hangzhou-{letter}"));
+        // From then on it is there.
+        let (_, id) = bought(&plane, &EXAMPLE).await;
+        let start = [
+            ("InstanceId", id.as_str()),
+            ("VpcId", network),
+            ("VSwitchId", v_switch),
+            ("ZoneId", "cn-hangzhou-b"),
+        ];
+        assert_eq!(
+            super::refused(&plane, "StartInstance", &start).await,
+            (400, "BIZ_FIELD_CHECK_INVALID".to_owned())
+        );
+    }
+}
+
 /// "At least one of RegionId and VpcId."
 #[tokio::test(flavor = "multi_thread")]
 async fn v_switches_are_those_of_a_region_or_of_a_vpc() {

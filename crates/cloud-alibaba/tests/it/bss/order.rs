@@ -1,9 +1,11 @@
 //! QueryOrders and GetOrderDetail.
 
 use brokerage_domain::clock::Moment;
+use brokerage_domain::instance::Phase;
 use brokerage_testkit::Plane;
 use serde_json::{Value, json};
 
+use super::purchase::start;
 use super::{POST, PRE, SMALL, buy, call, code, data, with};
 
 /// When test time begins.
@@ -218,4 +220,54 @@ async fn orders_of_other_clouds_and_unknown_ones_are_not_there() {
         code(&call(&plane, "GetOrderDetail", &[]).await),
         "MissingOrderId"
     );
+}
+
+/// Both say when a subscription ends, before it is started and after.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_has_one_end_in_every_answer() {
+    let plane = Plane::sandbox().await;
+    let order = order(&plane, PRE, SMALL).await;
+    let ends = async || {
+        let listed = data(&plane, "QueryAvailableInstances", &[]).await;
+        let detail = data(&plane, "GetOrderDetail", &[("OrderId", &order)]).await;
+        (
+            listed["InstanceList"][0]["EndTime"].clone(),
+            detail["OrderList"]["Order"][0]["UsageEndTime"].clone(),
+        )
+    };
+    let before = ends().await;
+    assert_eq!(before.0, BEGINNING.plus_months(12).iso());
+    assert_eq!(before.0, before.1);
+    // The term begins when it is started, two days later.
+    plane.clock.set(BEGINNING.plus_seconds(2 * 86_400));
+    let listed = data(&plane, "QueryAvailableInstances", &[]).await;
+    let id = listed["InstanceList"][0]["InstanceID"].as_str().unwrap();
+    start(&plane, id, Phase::Running).await;
+    let after = ends().await;
+    assert_ne!(after.0, before.0);
+    assert_eq!(after.0, after.1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_is_refused_by_the_name_of_its_property() {
+    let plane = Plane::sandbox().await;
+    for (change, expected) in [
+        (
+            ("DiskSize", "10"),
+            "DiskSize: the disk size must be from 500 to 6100, not 10.",
+        ),
+        (
+            ("MsgRetain", "12"),
+            "MsgRetain: the retention must be from 24 to 480, not 12.",
+        ),
+        (
+            ("SpecType", "gold"),
+            "SpecType: the edition \"gold\" is not offered here: it is one of normal, professional",
+        ),
+    ] {
+        let answer = buy(&plane, POST, &with(SMALL, &[change])).await;
+        let message = answer.json["Message"].as_str().unwrap();
+        assert_eq!(code(&answer), "400");
+        assert!(message.contains(expected), "{message}");
+    }
 }

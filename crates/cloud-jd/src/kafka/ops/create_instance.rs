@@ -1,17 +1,16 @@
 //! createInstance: buys a cluster.
 
-use std::collections::BTreeMap;
-
 use brokerage_control::network::PlacementRequest;
 use brokerage_control::order::{NewInstance, OrderRequest};
 use brokerage_domain::Error;
-use brokerage_domain::catalog::{PlanRequest, Site};
+use brokerage_domain::catalog::{Field, PlanRequest, Site};
 use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::{NetworkId, SubnetId};
+use brokerage_domain::instance::Tags;
 use brokerage_domain::notes::Notes;
 use brokerage_domain::order::{Charge, Payment};
-use brokerage_wire::fault::{CallError, invalid};
+use brokerage_wire::fault::{CallError, PlanParameter, invalid};
 use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +69,25 @@ impl Operation for CreateInstance {
     const PATH: &'static str = "/v1/regions/{regionId}/instances";
     type Request = Request;
     type Response = Response;
+    const PLAN_PARAMETERS: fn(Field) -> Option<PlanParameter> = |field| {
+        let named = PlanParameter::named;
+        Some(match field {
+            Field::Zone => named("instance.azId"),
+            Field::Version => named("instance.instanceVersion"),
+            Field::Nodes => named("instance.instanceClassSpec"),
+            Field::NodeRole => named("instance.instanceClassSpec.role"),
+            Field::NodeClass => named("instance.instanceClassSpec.nodeClassCode"),
+            Field::NodeCount => named("instance.instanceClassSpec.nodeCount"),
+            Field::Disk => named("instance.instanceClassSpec.nodeDiskGB"),
+            Field::DiskType => named("instance.instanceClassSpec.nodeDiskType"),
+            Field::Payment => named("charge.chargeMode"),
+            Field::Retention => PlanParameter {
+                size: MINUTES_OF_AN_HOUR,
+                ..named("instance.extension.msgRetain")
+            },
+            _ => return None,
+        })
+    };
 
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = &call;
@@ -100,19 +118,35 @@ impl Operation for CreateInstance {
                 ..ClusterSettings::default()
             },
             notes: Notes::of(&notes),
-            tags: BTreeMap::new(),
+            tags: Tags::new(),
             plan,
             charge,
             payment: Payment::OnDelivery,
             start: true,
             token: None,
         };
-        call.control.order_place(call.cx, order).await?;
+        let placed = call.control.order_place(call.cx, order).await;
+        placed.map_err(placement_refused)?;
         Ok(Response {
             instance_id: id.to_string(),
             buy_id: buy_id.to_string(),
         })
     }
+}
+
+/// The page has one refusal, for a network that is not there as for any other wrong parameter.
+fn placement_refused(error: Error) -> CallError {
+    let parameter = match &error {
+        Error::NotFound {
+            kind: Kind::Network,
+            ..
+        } => "instance.vpcId",
+        Error::NotFound {
+            kind: Kind::Subnet, ..
+        } => "instance.subnetId",
+        _ => return error.into(),
+    };
+    invalid(parameter, error.to_string())
 }
 
 /// Letters, digits, `_` and `-`, a letter first, at most 32 in all.

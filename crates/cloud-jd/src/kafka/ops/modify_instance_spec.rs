@@ -1,10 +1,10 @@
 //! modifyInstanceSpec: more nodes, larger disks, a larger class.
 
 use brokerage_control::instance::{Edit, Resize};
-use brokerage_domain::catalog::{Catalog, NodeGroup, Plan, PlanRequest};
+use brokerage_domain::catalog::{Catalog, Field, NodeGroup, Plan, PlanRequest};
 use brokerage_domain::instance::Instance;
 use brokerage_domain::order::Payment;
-use brokerage_wire::fault::{CallError, invalid};
+use brokerage_wire::fault::{CallError, PlanParameter, invalid};
 use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,17 @@ impl Operation for ModifyInstanceSpec {
     const PATH: &'static str = "/v1/regions/{regionId}/instances/{instanceId}:modifyInstanceSpec";
     type Request = Request;
     type Response = Response;
+    const PLAN_PARAMETERS: fn(Field) -> Option<PlanParameter> = |field| {
+        let named = PlanParameter::named;
+        Some(match field {
+            Field::NodeRole => named("instanceClassSpec.role"),
+            Field::NodeClass => named("instanceClassSpec.nodeClassCode"),
+            Field::NodeCount => named("instanceClassSpec.nodeCount"),
+            Field::Disk => named("instanceClassSpec.nodeDiskGB"),
+            Field::DiskType => named("instanceClassSpec.nodeDiskType"),
+            _ => return None,
+        })
+    };
     const RESOURCE: ResourceId<Self::Request> = |request| Some(&request.instance_id);
 
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {
@@ -47,6 +58,15 @@ impl Operation for ModifyInstanceSpec {
         let Call { control, cx } = call;
         let catalog = control.catalog_of(&instance.plan)?;
         let plan = catalog.plan(&plan_request(&instance, asked)?)?;
+        if plan.bought.nodes == instance.plan.bought.nodes {
+            // Clients that say all of it with each change: audited, and answered by the order by which it is so.
+            let (id, order_id) = (instance.id, instance.order_id);
+            control.instance_edit(cx, &id, Edit::default()).await?;
+            return Ok(Response {
+                instance_id: id.to_string(),
+                buy_id: order_id.to_string(),
+            });
+        }
         check_growth(catalog, &instance.plan.bought.nodes, &plan)?;
         let buy_id = ids::buy_id(control.chance());
         let id = instance.id.clone();
@@ -85,12 +105,14 @@ fn plan_request(instance: &Instance, asked: Vec<NodeGroup>) -> Result<PlanReques
             .find(|before| before.role == group.role)
             .cloned()
             .unwrap_or_default();
+        // A number that nobody set is 0 in clients with typed structs.
+        let said = |number: Option<i64>| number.filter(|number| *number != 0);
         NodeGroup {
             role: group.role,
             class: group.class.or(before.class),
-            count: group.count.or(before.count),
+            count: said(group.count).or(before.count),
             disk_type: group.disk_type.or(before.disk_type),
-            disk_gb: group.disk_gb.or(before.disk_gb),
+            disk_gb: said(group.disk_gb).or(before.disk_gb),
         }
     }));
     Ok(PlanRequest { nodes, ..old })
@@ -107,12 +129,6 @@ fn check_growth(catalog: &Catalog, before: &[NodeGroup], after: &Plan) -> Result
             .and_then(|code| catalog.node_class(code));
         class.map(|class| (class.cpu, class.memory_gb))
     };
-    if before == after.bought.nodes {
-        return Err(invalid(
-            "instanceClassSpec",
-            "is what the instance is already",
-        ));
-    }
     for new in &after.bought.nodes {
         let Some(old) = before.iter().find(|old| old.role == new.role) else {
             continue;

@@ -2,12 +2,12 @@
 
 use brokerage_control::network::PlacementRequest;
 use brokerage_control::order::{NewInstance, OrderPlaced, OrderRequest};
-use brokerage_domain::catalog::PlanRequest;
+use brokerage_domain::catalog::{Field, PlanRequest};
 use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::id::{NetworkId, SubnetId};
 use brokerage_domain::notes::Notes;
 use brokerage_domain::order::{Charge, ORDER_LINES_MAX, Payment};
-use brokerage_wire::fault::CallError;
+use brokerage_wire::fault::{CallError, PlanParameter};
 use brokerage_wire::operation::{Call, Mode, Operation};
 use brokerage_wire::params::Ignored;
 use serde::{Deserialize, Serialize};
@@ -129,7 +129,12 @@ pub(super) async fn place(call: Call, request: Request) -> Result<OrderPlaced, C
     if request.zone_id.is_none() && wanted.zones.len() > 1 {
         subnet_zone_first(&call, &request.subnet_id, &mut wanted.zones).await?;
     }
-    let plan = catalog.plan(&wanted)?;
+    let zones = request.zone_ids.as_ref().is_some_and(|ids| !ids.is_empty());
+    let plan = catalog.plan(&wanted).map_err(|fault| {
+        let of_list = PlanParameter::named("ZoneIds");
+        let words = |field| (field == Field::Zone && zones).then_some(of_list);
+        CallError::from(fault).in_words(words)
+    })?;
     let Call { control, cx } = call;
     let name = request.instance_name.as_deref().unwrap_or_default();
     let order = OrderRequest {

@@ -1,12 +1,12 @@
 //! CreateTopic.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use brokerage_control::topic::NewTopic;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::notes::Notes;
-use brokerage_domain::topic::Topic;
+use brokerage_domain::topic::{AllowList, Topic};
 use brokerage_wire::fault::{CallError, Fault};
 use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use serde::{Deserialize, Serialize};
@@ -130,7 +130,8 @@ fn acl_rule(request: &Request) -> Result<(), CallError> {
 fn configs(request: &Request) -> Result<BTreeMap<String, String>, CallError> {
     let mut configs = BTreeMap::new();
     for (parameter, kafka, value, range) in numbers(request) {
-        if let Some(value) = value {
+        // No number here may be 0: clients with typed structs send it for what nobody set.
+        if let Some(value) = value.filter(|value| *value != 0) {
             let value = check::within(parameter, value, range)?;
             configs.insert(kafka.to_owned(), value.to_string());
         }
@@ -142,7 +143,8 @@ fn configs(request: &Request) -> Result<BTreeMap<String, String>, CallError> {
     for (parameter, kafka, text, known) in words(request) {
         if let Some(text) = check::given(text.as_ref()) {
             let word = check::word(parameter, text, known)?;
-            configs.insert(kafka.to_owned(), word.to_owned());
+            // The page writes lists with a space, Kafka without.
+            configs.insert(kafka.to_owned(), word.replace(", ", ","));
         }
     }
     Ok(configs)
@@ -202,7 +204,14 @@ fn words(request: &Request) -> [Word<'_>; 2] {
             "CleanUpPolicy",
             setting::CLEANUP,
             &request.clean_up_policy,
-            &["delete", "compact", "compact,delete", "delete,compact"],
+            &[
+                "delete",
+                "compact",
+                "compact, delete",
+                "compact,delete",
+                "delete, compact",
+                "delete,compact",
+            ],
         ),
         (
             "LogMsgTimestampType",
@@ -215,14 +224,16 @@ fn words(request: &Request) -> [Word<'_>; 2] {
 
 fn notes(request: &Request, topic_id: String) -> Result<TopicNotes, CallError> {
     let enabled = check::switch("EnableWhiteList", request.enable_white_list.unwrap_or(0))?;
+    let policy = check::given(request.clean_up_policy.as_ref());
     Ok(TopicNotes {
         topic_id: Some(topic_id),
+        clean_up_policy: policy.map(str::to_owned),
         white_list_enabled: Some(i64::from(enabled)),
     })
 }
 
 /// The white list is kept and shown; brokers accept clients by their listeners, not by topic.
-fn allow_list(request: &Request) -> Result<BTreeSet<String>, CallError> {
+fn allow_list(request: &Request) -> Result<AllowList, CallError> {
     let white_list = request.ip_white_list.as_deref().unwrap_or_default();
     topics::check_white_list(white_list)?;
     Ok(white_list.iter().cloned().collect())

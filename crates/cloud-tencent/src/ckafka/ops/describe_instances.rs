@@ -96,7 +96,7 @@ impl Request {
             .map(|placement| placement.network_id.as_str());
         given(self.instance_id.as_ref()).is_none_or(|wanted| wanted == id)
             && given(self.search_word.as_ref())
-                .is_none_or(|word| id.contains(word) || instance.name.contains(word))
+                .is_none_or(|word| id.contains(word) || convert::name(instance).contains(word))
             && (states.is_empty() || states.contains(&convert::status(instance.phase)))
             && given(self.tag_key.as_ref()).is_none_or(|key| instance.tags.contains_key(key))
             && given(self.vpc_id.as_ref()).is_none_or(|wanted| network == Some(wanted))
@@ -107,7 +107,7 @@ fn entry(instance: Instance) -> Entry {
     Entry {
         instance_id: instance.id.to_string(),
         status: convert::status(instance.phase),
-        instance_name: instance.name,
+        instance_name: convert::name(&instance).to_owned(),
         if_community: true,
     }
 }

@@ -1,5 +1,6 @@
 //! DescribeInstancesDetail: the caller's clusters with what was bought and where they answer.
 
+use brokerage_control::Control;
 use brokerage_control::instance::InstanceFilter;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Instance;
@@ -8,7 +9,7 @@ use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::page;
-use crate::ckafka::check::given;
+use crate::ckafka::check::{check_filters, given};
 use crate::ckafka::convert::{self, Tag, VipEntity};
 
 /// `Limit` where none is given.
@@ -16,6 +17,21 @@ const LIMIT_DEFAULT: i64 = 10;
 /// Largest `Limit`. The page says 20; Terraform asks for 100 and takes a shorter page for the last one, so that
 /// cutting it would lose rows.
 const LIMIT_MAX: i64 = 100;
+
+/// Names of filters: those of the vendor's page, and what else lists show.
+const FILTERS: [&str; 11] = [
+    "Ip",
+    "VpcId",
+    "SubNetId",
+    "InstanceType",
+    "InstanceId",
+    "SubnetId",
+    "InstanceName",
+    "Status",
+    "Version",
+    "VersionFilter",
+    "ZoneId",
+];
 
 pub struct DescribeInstancesDetail;
 
@@ -102,8 +118,13 @@ impl Operation for DescribeInstancesDetail {
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let Call { control, cx } = &call;
         let page = page(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX);
+        let filters = request.filters.as_deref().unwrap_or_default();
+        check_filters(
+            filters.iter().map(|f| (f.name.as_str(), f.values.len())),
+            &FILTERS,
+        )?;
         let found = control
-            .instance_page(cx, request.filter(), page.offset, page.size)
+            .instance_page(cx, request.filter(control), page.offset, page.size)
             .await?;
         let mut instance_list = Vec::with_capacity(found.instances.len());
         for instance in found.instances {
@@ -120,7 +141,7 @@ impl Operation for DescribeInstancesDetail {
 
 impl Request {
     /// `None` where everything is asked for.
-    fn filter(&self) -> Option<InstanceFilter<'_>> {
+    fn filter<'a>(&'a self, control: &'a Control) -> Option<InstanceFilter<'a>> {
         let texts = [
             &self.instance_id,
             &self.search_word,
@@ -137,7 +158,7 @@ impl Request {
                 .is_some_and(|list| !list.is_empty());
         is_filtered.then(|| InstanceFilter {
             ids: self.ids(),
-            passes: Box::new(|instance| self.wants(instance)),
+            passes: Box::new(|instance| self.wants(control, instance)),
         })
     }
 
@@ -163,15 +184,14 @@ impl Request {
         named.map(|ids| ids.iter().map(InstanceId::new).collect())
     }
 
-    fn wants(&self, instance: &Instance) -> bool {
+    fn wants(&self, control: &Control, instance: &Instance) -> bool {
         let id = instance.id.as_str();
         let by_id = given(self.instance_id.as_ref()).is_none_or(|wanted| wanted == id);
         let by_ids = given(self.instance_ids.as_ref())
             .is_none_or(|list| list.split(',').any(|wanted| wanted.trim() == id));
         let list = self.instance_id_list.as_deref().unwrap_or_default();
         let by_list = list.is_empty() || list.iter().any(|wanted| wanted == id);
-        let by_word = given(self.search_word.as_ref())
-            .is_none_or(|word| id.contains(word) || instance.name.contains(word));
+        let by_word = given(self.search_word.as_ref()).is_none_or(|word| has_word(instance, word));
         let states = self.status.as_deref().unwrap_or_default();
         let by_status = states.is_empty() || states.contains(&convert::status(instance.phase));
         let by_key = given(self.tag_key.as_ref()).is_none_or(|key| instance.tags.contains_key(key));
@@ -187,13 +207,13 @@ impl Request {
             && by_status
             && by_key
             && by_tags
-            && filters.iter().all(|f| f.wants(instance))
+            && filters.iter().all(|f| f.wants(control, instance))
     }
 }
 
 impl Filter {
-    /// Filters that the vendor does not name match nothing, so that a misspelt one is noticed.
-    fn wants(&self, instance: &Instance) -> bool {
+    /// Of those in [`FILTERS`].
+    fn wants(&self, control: &Control, instance: &Instance) -> bool {
         let has = |text: &str| self.values.iter().any(|value| value == text);
         let placement = instance.placement.as_ref();
         match self.name.as_str() {
@@ -201,9 +221,14 @@ impl Filter {
             "InstanceName" => self
                 .values
                 .iter()
-                .any(|value| instance.name.contains(value)),
+                .any(|value| convert::name(instance).contains(value)),
+            "Ip" => convert::vips(control, instance)
+                .iter()
+                .any(|vip| has(&vip.vip)),
             "VpcId" => placement.is_some_and(|placement| has(placement.network_id.as_str())),
-            "SubnetId" => placement.is_some_and(|placement| has(placement.subnet_id.as_str())),
+            "SubNetId" | "SubnetId" => {
+                placement.is_some_and(|placement| has(placement.subnet_id.as_str()))
+            }
             "InstanceType" => has(convert::instance_type(instance)),
             "Status" => has(&convert::status(instance.phase).to_string()),
             "VersionFilter" | "Version" => has(&instance.plan.version),
@@ -215,6 +240,20 @@ impl Filter {
     }
 }
 
+/// `SearchWord`: a part of the name, the id, a zone, the VPC's id or the subnet's.
+fn has_word(instance: &Instance, word: &str) -> bool {
+    let placement = instance.placement.as_ref();
+    let placed = placement.into_iter().flat_map(|placement| {
+        let ids = [placement.network_id.as_str(), placement.subnet_id.as_str()];
+        ids.into_iter()
+            .chain(placement.zones.iter().map(String::as_str))
+    });
+    [instance.id.as_str(), convert::name(instance)]
+        .into_iter()
+        .chain(placed)
+        .any(|text| text.contains(word))
+}
+
 async fn detail(call: &Call, instance: Instance) -> Result<Detail, CallError> {
     let control = &call.control;
     let used = control.topic_usage(&instance).await?;
@@ -224,7 +263,7 @@ async fn detail(call: &Call, instance: Instance) -> Result<Detail, CallError> {
     let placement = instance.placement.as_ref();
     Ok(Detail {
         instance_id: instance.id.to_string(),
-        instance_name: instance.name.clone(),
+        instance_name: convert::name(&instance).to_owned(),
         vip: vip_list
             .first()
             .map(|vip| vip.vip.clone())

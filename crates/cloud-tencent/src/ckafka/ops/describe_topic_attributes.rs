@@ -87,7 +87,7 @@ impl Operation for DescribeTopicAttributes {
             partition_num: view.topic.partitions,
             enable_white_list: i64::from(topics::white_list_enabled(&view)),
             ip_white_list: topics::white_list(&view),
-            config: Config::of(&view.topic.configs, &instance),
+            config: Config::of(&view, &instance),
             partitions: (0..view.topic.partitions).map(partition).collect(),
             enable_acl_rule: 0,
             acl_rule_list: [],

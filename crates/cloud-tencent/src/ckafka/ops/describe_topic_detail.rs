@@ -8,7 +8,7 @@ use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::{Answered, page};
-use crate::ckafka::check::{self, given};
+use crate::ckafka::check::{self, check_filters, given};
 use crate::ckafka::convert::Tag;
 use crate::ckafka::topics::{self, Config};
 
@@ -16,6 +16,8 @@ use crate::ckafka::topics::{self, Config};
 const LIMIT_DEFAULT: i64 = 20;
 /// Largest `Limit`: what Terraform asks for; it takes a shorter page for the last one.
 const LIMIT_MAX: i64 = 200;
+/// Names of filters: that of the vendor's page, and two of ours.
+const FILTERS: [&str; 3] = ["ReplicaNum", "TopicName", "TopicId"];
 /// `ForwardStatus`: messages are not copied to object storage.
 const NOT_FORWARDED: i64 = 1;
 
@@ -91,6 +93,11 @@ impl Operation for DescribeTopicDetail {
         let id = InstanceId::new(request.instance_id.clone());
         let instance = control.instance_view(cx, &id).await?;
         let mut found = control.topic_list(cx, &id).await?;
+        let filters = request.filters.as_deref().unwrap_or_default();
+        check_filters(
+            filters.iter().map(|f| (f.name.as_str(), f.values.len())),
+            &FILTERS,
+        )?;
         found.retain(|view| request.wants(&instance, view));
         request.sort(&instance, &mut found)?;
         let total_count = found.len();
@@ -130,15 +137,19 @@ impl Request {
                 .all(|filter| filter.wants(instance, view))
     }
 
-    /// `OrderType` 1 is the largest first. By name where nothing is said.
+    /// `OrderType` 1 is the largest first. The newest first where nothing is said, as the vendor's page has it; where two
+    /// are alike, by name.
     fn sort(&self, instance: &Instance, found: &mut [TopicView]) -> Result<(), CallError> {
         let largest_first = check::switch("OrderType", self.order_type.unwrap_or(0))?;
         match given(self.order_by.as_ref()) {
-            None => {}
-            Some("CreateTime") => found.sort_by_key(topics::create_time),
+            None => {
+                found.sort_by_key(|view| std::cmp::Reverse(topics::created_at(view)));
+                return Ok(());
+            }
+            Some("CreateTime") => found.sort_by_key(topics::created_at),
             Some("PartitionNum") => found.sort_by_key(|view| view.topic.partitions),
             Some("MessageRetentionTime") => {
-                found.sort_by_key(|view| Config::of(&view.topic.configs, instance).retention);
+                found.sort_by_key(|view| Config::of(view, instance).retention);
             }
             Some(_) => {
                 return Err(check::value(
@@ -155,9 +166,12 @@ impl Request {
 }
 
 impl Filter {
-    /// Filters that are not known match nothing, so that a misspelt one is noticed.
+    /// Of those in [`FILTERS`].
     fn wants(&self, instance: &Instance, view: &TopicView) -> bool {
         match self.name.as_str() {
+            "ReplicaNum" => self
+                .values
+                .contains(&view.topic.replication_factor.to_string()),
             "TopicName" => self.values.contains(&view.topic.name),
             "TopicId" => self.values.contains(&topics::topic_id(instance, view)),
             _ => false,
@@ -167,7 +181,7 @@ impl Filter {
 
 fn detail(instance: &Instance, view: TopicView) -> Detail {
     const MS_PER_MINUTE: i64 = 60_000;
-    let config = Config::of(&view.topic.configs, instance);
+    let config = Config::of(&view, instance);
     let minutes = config.retention / MS_PER_MINUTE;
     Detail {
         topic_id: topics::topic_id(instance, &view),

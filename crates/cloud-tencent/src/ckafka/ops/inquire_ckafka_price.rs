@@ -1,9 +1,9 @@
 //! InquireCkafkaPrice: what a purchase or a renewal would cost, from the rater that prices orders.
 
-use brokerage_domain::catalog::{Plan, PlanRequest};
+use brokerage_domain::catalog::{Field, Plan, PlanRequest};
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::order::Charge;
-use brokerage_wire::fault::CallError;
+use brokerage_wire::fault::{CallError, PlanParameter};
 use brokerage_wire::operation::{Call, Mode, Operation};
 use brokerage_wire::params::Ignored;
 use serde::{Deserialize, Serialize};
@@ -75,6 +75,25 @@ impl Operation for InquireCkafkaPrice {
     const MODE: Mode = Mode::Read;
     type Request = Request;
     type Response = Answered<Prices>;
+    const PLAN_PARAMETERS: fn(Field) -> Option<PlanParameter> = |field| {
+        let named = PlanParameter::named;
+        Some(match field {
+            Field::Zone => named("ZoneIds"),
+            Field::Edition | Field::Spec => named("InstanceType"),
+            Field::Bandwidth => named("Bandwidth"),
+            Field::Topics => named("Topic"),
+            Field::Partitions => named("Partition"),
+            Field::Disk => named("InquiryDiskParam.DiskSize"),
+            Field::DiskType => named("InquiryDiskParam.DiskType"),
+            Field::PublicBandwidth => named("PublicNetworkParam.PublicNetworkMonthly"),
+            Field::Payment => named("InstanceChargeParam.InstanceChargeType"),
+            Field::Retention => PlanParameter {
+                size: MINUTES_PER_HOUR,
+                ..named("MessageRetention")
+            },
+            _ => return None,
+        })
+    };
 
     async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
         let Call { control, cx } = &call;

@@ -50,15 +50,14 @@ impl Operation for InstanceScalingDown {
             public_mbit: None,
         };
         let plan = plan_changed(&call, &instance, sizes)?;
-        if plan.bought == instance.plan.bought {
-            return Err(check::value("InstanceId", "has these sizes already"));
+        // Where it has these sizes already there is no order, and the answer names that of its purchase.
+        let mut deal_name = instance.order_id.to_string();
+        let mut edit = Edit::default();
+        if plan.bought != instance.plan.bought {
+            let resize = resize(&call, instance, plan);
+            deal_name = resize.order_id.to_string();
+            edit.resize = Some(resize);
         }
-        let resize = resize(&call, instance, plan);
-        let deal_name = resize.order_id.to_string();
-        let edit = Edit {
-            resize: Some(resize),
-            ..Edit::default()
-        };
         call.control.instance_edit(call.cx, &id, edit).await?;
         Ok(Answered::new(Scaling {
             deal_names: vec![deal_name],

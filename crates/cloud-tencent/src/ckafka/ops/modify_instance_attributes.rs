@@ -1,12 +1,12 @@
 //! ModifyInstanceAttributes: name and settings of a cluster, and its public bandwidth, which is bought.
 
 use brokerage_control::instance::Edit;
-use brokerage_domain::catalog::Plan;
+use brokerage_domain::catalog::{Field, Plan};
 use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::Instance;
 use brokerage_domain::notes::Notes;
-use brokerage_wire::fault::CallError;
+use brokerage_wire::fault::{CallError, PlanParameter};
 use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use brokerage_wire::params::Ignored;
 use serde::Deserialize;
@@ -22,8 +22,8 @@ use crate::ckafka::notes::{ConfigShown, DynamicRetentionShown, InstanceNotes};
 const NAME_CHARS_MAX: usize = 128;
 /// Longest `MsgRetentionTime`, minutes: 90 days.
 const RETENTION_MINUTES_MAX: i64 = 129_600;
-/// `MaxMessageByte`: both ends are excluded on the vendor's page.
-const MESSAGE_BYTES: (i64, i64) = (1_025, 12_582_911);
+/// `MaxMessageByte`. The vendor's page excludes both ends; the acceptance tests of Terraform's provider send them.
+const MESSAGE_BYTES: (i64, i64) = (1_024, 12_582_912);
 /// `TransactionalIdExpirationMs`: an hour to a week.
 const TRANSACTIONAL_ID_EXPIRATION_MS: (i64, i64) = (3_600_000, 604_800_000);
 /// `DefaultNumPartitions`, as many as a topic can have.
@@ -112,7 +112,7 @@ fn public_plan(
     mbit: Option<i64>,
 ) -> Result<Option<Plan>, CallError> {
     let free = convert::public_network(instance) - instance.plan.bought.public_mbit;
-    let public_mbit = mbit.map(|mbit| mbit.saturating_sub(free));
+    let public_mbit = said(mbit).map(|mbit| mbit.saturating_sub(free));
     if public_mbit.is_none_or(|mbit| mbit == instance.plan.bought.public_mbit) {
         return Ok(None);
     }
@@ -126,7 +126,21 @@ fn public_plan(
         public_mbit,
         ..Sizes::default()
     };
-    plan_changed(call, instance, sizes).map(Some)
+    // Said with the free part, and so it is refused.
+    let parameter = PlanParameter {
+        start: free,
+        ..PlanParameter::named("PublicNetwork")
+    };
+    plan_changed(call, instance, sizes)
+        .map(Some)
+        .map_err(|error| {
+            error.in_words(|field| (field == Field::PublicBandwidth).then_some(parameter))
+        })
+}
+
+/// A number for which 0 is no value: clients that say every attribute say it for what nobody set.
+fn said(number: Option<i64>) -> Option<i64> {
+    number.filter(|number| *number != 0)
 }
 
 fn edit(request: Request) -> Result<Edit, CallError> {
@@ -147,11 +161,11 @@ fn edit(request: Request) -> Result<Edit, CallError> {
     };
     let mut notes = InstanceNotes::default();
     let settings = &mut edit.settings;
-    if let Some(minutes) = request.msg_retention_time {
+    if let Some(minutes) = said(request.msg_retention_time) {
         let minutes = check::within("MsgRetentionTime", minutes, 1..=RETENTION_MINUTES_MAX)?;
         settings.retention_ms = Some(convert::ms_of_minutes(minutes));
     }
-    if let Some(bytes) = request.max_message_byte {
+    if let Some(bytes) = said(request.max_message_byte) {
         let bytes = check::within("MaxMessageByte", bytes, MESSAGE_BYTES.0..=MESSAGE_BYTES.1)?;
         settings.message_bytes_max = Some(bytes.unsigned_abs());
     }
@@ -170,7 +184,7 @@ fn edit(request: Request) -> Result<Edit, CallError> {
         let at = check::within("RebalanceTime", at, 0..=i64::from(u32::MAX))?;
         notes.rebalance_time = Some(at);
     }
-    if let Some(ms) = request.transactional_id_expiration_ms {
+    if let Some(ms) = said(request.transactional_id_expiration_ms) {
         let (min, max) = TRANSACTIONAL_ID_EXPIRATION_MS;
         let ms = check::within("TransactionalIdExpirationMs", ms, min..=max)?;
         settings.transactional_id_expiration_ms = Some(ms);
@@ -186,12 +200,12 @@ fn set_config(settings: &mut ClusterSettings, config: &Config) -> Result<ConfigS
     let auto_create = config.auto_create_topic_enable.unwrap_or(false);
     let partitions = check::within(
         "Config.DefaultNumPartitions",
-        config.default_num_partitions.unwrap_or(1),
+        said(config.default_num_partitions).unwrap_or(1),
         1..=PARTITIONS_MAX,
     )?;
     let replicas = check::within(
         "Config.DefaultReplicationFactor",
-        config.default_replication_factor.unwrap_or(REPLICAS_MAX),
+        said(config.default_replication_factor).unwrap_or(REPLICAS_MAX),
         1..=REPLICAS_MAX,
     )?;
     settings.auto_create_topics = Some(auto_create);

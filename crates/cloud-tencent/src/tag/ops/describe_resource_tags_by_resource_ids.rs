@@ -18,6 +18,9 @@ const LIMIT_MAX: i64 = 400;
 /// Most `ResourceIds` of one call.
 const RESOURCES_MAX: usize = 50;
 
+/// The category of tags that owners give.
+const CATEGORY: &str = "Custom";
+
 pub struct DescribeResourceTagsByResourceIds;
 
 #[derive(Debug, Deserialize)]
@@ -27,6 +30,7 @@ pub struct Request {
     resource_prefix: String,
     resource_ids: Vec<String>,
     resource_region: Option<String>,
+    category: Option<String>,
     offset: Option<i64>,
     limit: Option<i64>,
 }
@@ -71,7 +75,21 @@ impl Operation for DescribeResourceTagsByResourceIds {
                 format!("has more than {RESOURCES_MAX} entries"),
             ));
         }
-        let ours = request.service_type == SERVICE && request.resource_prefix == RESOURCE_PREFIX;
+        let category = request.category.as_deref().unwrap_or_default();
+        // Every tag is its owner's.
+        let all = match category {
+            "" | CATEGORY | "All" => true,
+            "System" => false,
+            _ => {
+                let words = [CATEGORY, "System", "All"];
+                return Err(check::value(
+                    "Category",
+                    format!("must be one of {}", words.join(", ")),
+                ));
+            }
+        };
+        let ours =
+            all && request.service_type == SERVICE && request.resource_prefix == RESOURCE_PREFIX;
         // Resources name their region beside them.
         let cx = cx.in_region(request.resource_region.unwrap_or_default());
         let mut found = Vec::new();
@@ -107,6 +125,6 @@ fn tag_resource(id: &str, tag_key: String, tag_value: String) -> TagResource {
         tag_value,
         resource_id: id.to_owned(),
         service_type: SERVICE,
-        category: "Custom",
+        category: CATEGORY,
     }
 }

@@ -2,20 +2,22 @@
 
 use brokerage_domain::catalog::Catalog;
 use brokerage_domain::network::Subnet as DomainSubnet;
-use brokerage_wire::fault::CallError;
+use brokerage_wire::fault::{CallError, Fault};
 use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::page::Page;
+use brokerage_wire::params::Lenient;
 use serde::{Deserialize, Serialize};
 
-use crate::ckafka::answer::page;
+use crate::ckafka::check;
 use crate::ckafka::convert;
-use crate::vpc::filter::{Filter, check_filters, passes};
+use crate::vpc::filter::{Filter, asked_page, check_filters, passes};
 
 /// `Limit` where none is given.
 const LIMIT_DEFAULT: i64 = 20;
 /// Largest `Limit`.
 const LIMIT_MAX: i64 = 100;
 /// Names of filters, beside `tag:KEY`.
-const FILTERS: [&str; 7] = [
+const FILTERS: [&str; 11] = [
     "subnet-id",
     "subnet-name",
     "vpc-id",
@@ -23,6 +25,10 @@ const FILTERS: [&str; 7] = [
     "is-default",
     "cidr-block",
     "tag-key",
+    "is-remote-vpc-snat",
+    "cdc-id",
+    "is-cdc-subnet",
+    "ipv6-cidr-block",
 ];
 /// Addresses of a subnet that cannot be given away: network, gateway and broadcast.
 const ADDRESSES_RESERVED: u64 = 3;
@@ -39,8 +45,10 @@ pub struct Request {
     subnet_ids: Vec<String>,
     #[serde(default)]
     filters: Vec<Filter>,
-    offset: Option<i64>,
-    limit: Option<i64>,
+    offset: Option<Lenient<i64>>,
+    limit: Option<Lenient<i64>>,
+    max_results: Option<i64>,
+    next_token: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -48,6 +56,8 @@ pub struct Request {
 pub struct Response {
     total_count: usize,
     subnet_set: Vec<Subnet>,
+    /// Where the next page begins, for who pages by `MaxResults`; empty on the last.
+    next_token: String,
 }
 
 /// `Subnet`; Terraform dereferences most of its members, `CdcId` among them.
@@ -86,7 +96,12 @@ impl Operation for DescribeSubnets {
         let mut found = control.subnet_list(cx).await?;
         found.retain(|subnet| request.wants(catalog, subnet));
         let total_count = found.len();
-        let page = page(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX);
+        let by_token = request.max_results.is_some() || request.next_token.is_some();
+        let page = match by_token {
+            true => request.page_by_token()?,
+            false => asked_page(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX),
+        };
+        let end = page.offset.saturating_add(page.size);
         let subnet_set = page
             .cut(found)
             .into_iter()
@@ -95,11 +110,33 @@ impl Operation for DescribeSubnets {
         Ok(Response {
             total_count,
             subnet_set,
+            next_token: match by_token && end < total_count {
+                true => end.to_string(),
+                false => String::new(),
+            },
         })
     }
 }
 
 impl Request {
+    /// A token is the place at which its page begins.
+    fn page_by_token(&self) -> Result<Page, CallError> {
+        if self.offset.is_some() || self.limit.is_some() {
+            let message = "`MaxResults` and `NextToken` cannot be given with `Offset` and `Limit`.";
+            return Err(Fault::new("InvalidParameter.Coexist", 200, message).into());
+        }
+        let size = self.max_results.unwrap_or(LIMIT_DEFAULT);
+        let size = check::within("MaxResults", size, 1..=LIMIT_MAX)?;
+        let token = check::given(self.next_token.as_ref()).unwrap_or("0");
+        let start: Option<usize> = token.parse().ok();
+        let start =
+            start.ok_or_else(|| check::value("NextToken", "is not one that was answered"))?;
+        Ok(Page::behind(
+            start,
+            usize::try_from(size).unwrap_or_default(),
+        ))
+    }
+
     fn wants(&self, catalog: &Catalog, subnet: &DomainSubnet) -> bool {
         let id = subnet.id.as_str();
         let by_id = self.subnet_ids.is_empty() || self.subnet_ids.iter().any(|wanted| wanted == id);
@@ -109,9 +146,10 @@ impl Request {
                 "subnet-name" => vec![subnet.name.clone()],
                 "vpc-id" => vec![subnet.network_id.to_string()],
                 "zone" => vec![zone_name(catalog, subnet), subnet.zone.clone()],
-                "is-default" => vec!["false".to_owned()],
+                "is-default" | "is-remote-vpc-snat" => vec!["false".to_owned()],
+                "is-cdc-subnet" => vec!["0".to_owned()],
                 "cidr-block" => vec![subnet.cidr.clone()],
-                // Subnets have no tags here.
+                // Subnets have neither tags nor IPv6 here, and stand in no dedicated cluster.
                 _ => Vec::new(),
             })
     }

@@ -3,18 +3,27 @@
 use brokerage_domain::network::Network;
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
+use brokerage_wire::params::Lenient;
 use serde::{Deserialize, Serialize};
 
-use crate::ckafka::answer::page;
 use crate::ckafka::convert;
-use crate::vpc::filter::{Filter, check_filters, passes};
+use crate::vpc::filter::{Filter, asked_page, check_filters, named_in_part, passes};
 
 /// `Limit` where none is given.
 const LIMIT_DEFAULT: i64 = 20;
 /// Largest `Limit`.
 const LIMIT_MAX: i64 = 100;
 /// Names of filters, beside `tag:KEY`.
-const FILTERS: [&str; 5] = ["vpc-id", "vpc-name", "is-default", "cidr-block", "tag-key"];
+const FILTERS: [&str; 8] = [
+    "vpc-id",
+    "vpc-name",
+    "is-default",
+    "cidr-block",
+    "tag-key",
+    "ipv6-cidr-block",
+    "isp-type",
+    "address-type",
+];
 
 pub struct DescribeVpcs;
 
@@ -26,8 +35,8 @@ pub struct Request {
     vpc_ids: Vec<String>,
     #[serde(default)]
     filters: Vec<Filter>,
-    offset: Option<i64>,
-    limit: Option<i64>,
+    offset: Option<Lenient<i64>>,
+    limit: Option<Lenient<i64>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -68,7 +77,7 @@ impl Operation for DescribeVpcs {
         let mut found = control.network_list(cx).await?;
         found.retain(|network| request.wants(network));
         let total_count = found.len();
-        let page = page(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX);
+        let page = asked_page(request.offset, request.limit, LIMIT_DEFAULT, LIMIT_MAX);
         let vpc_set = page.cut(found).into_iter().map(vpc).collect();
         Ok(Response {
             total_count,
@@ -84,10 +93,10 @@ impl Request {
         by_id
             && passes(&self.filters, |name| match name {
                 "vpc-id" => vec![id.to_owned()],
-                "vpc-name" => vec![network.name.clone()],
+                "vpc-name" => named_in_part(&self.filters, name, &network.name),
                 "is-default" => vec!["false".to_owned()],
                 "cidr-block" => vec![network.cidr.clone()],
-                // Networks have no tags here.
+                // Networks have neither tags nor IPv6 here.
                 _ => Vec::new(),
             })
     }

@@ -266,3 +266,36 @@ fn what_a_person_types_gets_the_types_of_its_parameters() {
     let typed = typed::<Order>(&params, IndexBase::Zero);
     assert_eq!(typed, from_json(expected.as_bytes()).unwrap());
 }
+
+/// What travels as JSON has the type that it has; elsewhere all is text.
+#[test]
+fn the_types_of_json_are_kept() {
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    #[expect(dead_code, reason = "only read")]
+    struct Typed {
+        number: Option<i64>,
+        text: Option<String>,
+        truth: Option<bool>,
+        either: Option<crate::params::Lenient<i64>>,
+        list: Option<Vec<String>>,
+        json: Option<JsonText<Serverless>>,
+    }
+    let check = |body: &str, expected: Option<&str>| {
+        let tree = from_json(body.as_bytes()).unwrap();
+        let read = decode_as::<Typed>(&tree, Reading::of(IndexBase::Zero, Types::OfJson));
+        let name = read.as_ref().err().map(ParamError::name);
+        assert_eq!(name, expected, "{body}: {read:?}");
+    };
+    check(r#"{"Number":1,"Text":"1","Truth":true,"Either":1}"#, None);
+    check(r#"{"Either":"1","List":null,"Number":null}"#, None);
+    check(r#"{"Json":"{\"reservedPublishCapacity\":\"60\"}"}"#, None);
+    check(r#"{"Number":"1"}"#, Some("Number"));
+    check(r#"{"Number":""}"#, Some("Number"));
+    check(r#"{"Text":1}"#, Some("Text"));
+    check(r#"{"Text":true}"#, Some("Text"));
+    check(r#"{"Truth":1}"#, Some("Truth"));
+    check(r#"{"Truth":"true"}"#, Some("Truth"));
+    check(r#"{"List":["a",1]}"#, Some("List.1"));
+    check(r#"{"Either":"x"}"#, Some("Either"));
+}
