@@ -53,10 +53,6 @@ counters! {
         public_bytes_in,
         /// Record bytes that were fetched through public listeners.
         public_bytes_out,
-        /// Bytes that were appended beyond the bought bandwidth, counted as that is.
-        elastic_bytes_in,
-        /// Bytes that were fetched beyond the bought bandwidth, counted as that is.
-        elastic_bytes_out,
         /// Requests answered.
         requests,
         /// Answers that carried an error code for a whole request or a partition.

@@ -1,5 +1,6 @@
 //! Orders: placing them (all or nothing, in one transaction) and looking at them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use brokerage_domain::catalog::{Plan, Quote, Term};

@@ -31,7 +31,6 @@ pub async fn run(engine: &dyn Engine, spec: impl Fn(&str) -> ClusterSpec) {
     limits::connections(engine, &spec("suite-connections")).await;
     limits::elastic(engine, &spec("suite-elastic")).await;
     limits::public_access(engine, &spec("suite-public")).await;
-    limits::elastic(engine, &spec("suite-elastic")).await;
     settings::settings(engine, &spec("suite-settings")).await;
     versions::versions(engine, &spec).await;
     zones::zones(engine, &spec("suite-zones")).await;

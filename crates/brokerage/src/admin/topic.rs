@@ -26,7 +26,7 @@ pub async fn create(control: &Control, instance: &str, ask: TopicAsk) -> anyhow:
     let new = NewTopic {
         topic,
         remark: String::new(),
-        tags: BTreeMap::new(),
+        tags: Default::default(),
         allow_list: Default::default(),
         notes: Notes::default(),
     };

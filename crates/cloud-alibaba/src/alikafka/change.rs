@@ -216,7 +216,7 @@ fn check_direction(
             continue;
         }
         match direction {
-            Direction::Up if new < old && !is_given_up => {
+            Direction::Up if new < old => {
                 return Err(field(name, "an upgrade does not make it less"));
             }
             Direction::Down if new > old => {
