@@ -13,7 +13,7 @@ use brokerage_domain::id::{AccountId, OrderId};
 use brokerage_domain::order::{Charge, Order};
 use brokerage_wire::client::{Place, Purchase};
 use brokerage_wire::operation::Call as OperationCall;
-use brokerage_wire::params::Param;
+use brokerage_wire::params::{Param, Reading, Types};
 use serde_json::{Value, json};
 
 use super::account::{self, DECIMALS};
@@ -111,7 +111,8 @@ pub async fn price(control: &Arc<Control>, ask: PriceAsk) -> anyhow::Result<Valu
         Param::Text(region.to_owned()),
     );
     control.region_check(step.table.profile, region)?;
-    let prepared = (row.prepare)(&params, step.table.index_base)?;
+    let reading = Reading::of(step.table.index_base, Types::InText);
+    let prepared = (row.prepare)(&params, reading)?;
     let mut cx = control.operator_context(&nobody(control), step.table.profile, row.name)?;
     cx.region = region.to_owned();
     cx.region_named = region.to_owned();

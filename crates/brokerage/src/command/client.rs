@@ -8,7 +8,7 @@ use brokerage_control::sandbox::{SANDBOX_KEY_ID, SANDBOX_SECRET};
 use brokerage_domain::clock::{Clock, SystemClock};
 use brokerage_domain::id::Chance;
 use brokerage_wire::client::{ClientCall, Refusal, Step};
-use brokerage_wire::params::{Param, ParamError};
+use brokerage_wire::params::{Param, ParamError, Reading, Types};
 use brokerage_wire::signing::{Credentials, SigningMoment};
 use brokerage_wire::{Cloud, WireRequest};
 use secrecy::SecretString;
@@ -93,7 +93,8 @@ impl Caller {
             params.set(region, Param::Text(self.region.clone()));
         }
         let operation = step.operation;
-        match (row.prepare)(&params, step.table.index_base) {
+        let reading = Reading::of(step.table.index_base, Types::InText);
+        match (row.prepare)(&params, reading) {
             Ok(prepared) => {
                 let mut unknown = prepared.unknown().iter();
                 match unknown.find(|name| *name != region) {

@@ -160,6 +160,7 @@ pub fn typed<T: DeserializeOwned>(params: &Param, index_base: IndexBase) -> Para
     let reader = Reader {
         param: params,
         path: &Path::Root,
+        types: Types::InText,
         context: &Context {
             index_base,
             unknown: &RefCell::default(),
