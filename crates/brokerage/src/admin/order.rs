@@ -111,7 +111,8 @@ pub async fn price(control: &Arc<Control>, ask: PriceAsk) -> anyhow::Result<Valu
         Param::Text(region.to_owned()),
     );
     control.region_check(step.table.profile, region)?;
-    let prepared = (row.prepare)(&params, Reading::of(step.table.index_base, Types::InText))?;
+    let reading = Reading::of(step.table.index_base, Types::InText);
+    let prepared = (row.prepare)(&params, reading)?;
     let mut cx = control.operator_context(&nobody(control), step.table.profile, row.name)?;
     cx.region = region.to_owned();
     cx.region_named = region.to_owned();

@@ -93,7 +93,8 @@ impl Caller {
             params.set(region, Param::Text(self.region.clone()));
         }
         let operation = step.operation;
-        match (row.prepare)(&params, Reading::of(step.table.index_base, Types::InText)) {
+        let reading = Reading::of(step.table.index_base, Types::InText);
+        match (row.prepare)(&params, reading) {
             Ok(prepared) => {
                 let mut unknown = prepared.unknown().iter();
                 match unknown.find(|name| *name != region) {
