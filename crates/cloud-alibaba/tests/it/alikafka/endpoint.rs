@@ -22,9 +22,11 @@ const BROKERS: usize = 3;
 async fn listeners(plane: &Plane, id: &str) -> Vec<Listener> {
     let (cx, id) = (plane.context("alikafka", "").await, InstanceId::new(id));
     for _ in 0..LOOKS_MAX {
-        let instance = plane.control.instance_view(&cx, &id).await.unwrap();
-        let seen = plane.engine.observe_cluster(&id).await.unwrap().unwrap();
-        let listeners = seen.spec.unwrap().listeners;
+        let instance = plane.control.instance_view(&cx, &id).await;
+        let instance = instance.expect("it is there");
+        let seen = plane.engine.observe_cluster(&id).await;
+        let seen = seen.expect("observe").expect("it is there");
+        let listeners = seen.spec.expect("it runs").listeners;
         if listeners == plane.control.instance_listeners(&instance) {
             return listeners;
         }
@@ -45,7 +47,7 @@ async fn endpoints(plane: &Plane, id: &str) -> BTreeMap<String, String> {
         found.expect("the cluster listens there").kind().to_string()
     };
     let mut fields = BTreeMap::new();
-    let members = shown.as_object().unwrap().iter();
+    let members = shown.as_object().expect("it is listed").iter();
     for (name, value) in members.filter(|(name, _)| name.to_lowercase().ends_with("endpoint")) {
         let Some(addresses) = value.as_str() else {
             assert!(value.is_null(), "{name}: {value}");
