@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 
 use crate::calls::{REGION, bought, check_refused, result, running, with};
 
+/// Settings of a broker with their values, by Kafka's names.
+type Told = &'static [(&'static str, &'static str)];
+
 async fn spec(plane: &Plane, id: &str) -> ClusterSpec {
     let seen = plane.control.instance_observe(&InstanceId::new(id)).await;
     seen.unwrap().unwrap().spec.unwrap()
@@ -83,7 +86,7 @@ async fn settings_are_in_force() {
     let config = json!({
         "AutoCreateTopicEnable": true, "DefaultNumPartitions": 7, "DefaultReplicationFactor": 2,
     });
-    let changes: [(&str, Value, &[(&str, &str)]); 6] = [
+    let changes: [(&str, Value, Told); 6] = [
         (
             "MsgRetentionTime",
             json!(120),

@@ -8,7 +8,12 @@ use serde_json::Value;
 
 use super::{EXAMPLE, bought, done, refused, running, shown, started, with};
 
+/// Parameters of a start.
+type Start = &'static [(&'static str, Option<&'static str>)];
+
 const HOUR_S: i64 = 3_600;
+/// `SelectedZones` of two zones.
+const TWO_ZONES: &str = r#"[["zoneh"],["zonek"]]"#;
 /// Looks at what is left of a cluster; each lets the reconciler run.
 const LOOKS_MAX: usize = 100_000;
 
@@ -16,12 +21,14 @@ const LOOKS_MAX: usize = 100_000;
 async fn brokers_stand_in_the_zones_that_were_chosen() {
     let plane = Plane::sandbox().await;
     let professional = [("SpecType", Some("professional"))];
-    let two = "[[\"zoneh\"],[\"zonek\"]]";
-    let cases: [(&[(&str, Option<&str>)], [&str; 3]); 3] = [
+    let cases: [(Start, [&str; 3]); 3] = [
         (&[("ZoneId", Some("zoneh"))], ["h", "h", "h"]),
-        (&[("SelectedZones", Some(two))], ["h", "k", "h"]),
+        (&[("SelectedZones", Some(TWO_ZONES))], ["h", "k", "h"]),
         (
-            &[("SelectedZones", Some(two)), ("CrossZone", Some("false"))],
+            &[
+                ("SelectedZones", Some(TWO_ZONES)),
+                ("CrossZone", Some("false")),
+            ],
             ["h", "h", "h"],
         ),
     ];
@@ -62,7 +69,7 @@ async fn settings_are_in_force() {
 /// Whether there is anything left of a cluster.
 async fn is_kept(plane: &Plane, id: &str) -> bool {
     let seen = plane.engine.observe_cluster(&InstanceId::new(id)).await;
-    seen.unwrap().is_some()
+    seen.expect("it is looked at").is_some()
 }
 
 async fn goes(plane: &Plane, id: &str) {
