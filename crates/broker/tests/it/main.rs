@@ -16,6 +16,7 @@ mod limits;
 mod metadata;
 mod named_twice;
 mod observation;
+mod operators;
 mod records;
 mod releases;
 mod sasl;
