@@ -128,6 +128,8 @@ fn start(settings: &ServerSettings, broker_ports: &RangeInclusive<u16>) -> Resul
     let mut command = Command::new(&settings.binary);
     command
         .args(["serve", "--sandbox", "--json", "--listen", "127.0.0.1:0"])
+        // Suites have hundreds of groups, each with one member.
+        .args(["--broker-group-initial-rebalance-delay-ms", "0"])
         .args(["--broker-host", "127.0.0.1", "--broker-ports"])
         .arg(format!("{}-{}", broker_ports.start(), broker_ports.end()))
         .arg("--data")

@@ -14,7 +14,7 @@ use std::fmt::Display;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use brokerage_broker::{
     Authorization, BrokerSpec, Clock, ClusterLimits, ClusterSpec, Durability, Host, HostOptions,
@@ -191,6 +191,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     );
     let host = Host::open(HostOptions {
         log_intervals: arguments.log_intervals,
+        group_initial_rebalance_delay: Duration::ZERO,
         ..options
     })?;
     let started = Instant::now();

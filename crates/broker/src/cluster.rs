@@ -4,6 +4,7 @@ pub(crate) mod broker;
 mod disk;
 pub(crate) mod fetch_session;
 pub(crate) mod observation;
+pub(crate) mod resource_config;
 pub(crate) mod shared;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
@@ -54,7 +56,9 @@ const EXPIRATION_CHECK_INTERVAL_MS: i64 = 30_000;
 /// The same while the cluster is not used.
 const IDLE_EXPIRATION_CHECK_INTERVAL_MS: i64 = 300_000;
 /// Offsets of a group without members are kept so long (Kafka's `offsets.retention.minutes`: 7 days).
-const OFFSETS_RETENTION_MS: i64 = 604_800_000;
+pub(crate) const OFFSETS_RETENTION_MS: i64 = 604_800_000;
+/// How often groups without members and offsets are removed (Kafka's `offsets.retention.check.interval.ms`).
+pub(crate) const OFFSETS_RETENTION_CHECK_INTERVAL_MS: i64 = 600_000;
 const METADATA_LOG_FILE: &str = "cluster.journal";
 
 /// Where clients reach a broker through one listener.
@@ -75,6 +79,8 @@ struct Schedule {
     retention_ms: AtomicI64,
     /// Expiration of idle producers.
     producers_ms: AtomicI64,
+    /// Removal of groups that have nothing left.
+    empty_groups_ms: AtomicI64,
 }
 
 impl Schedule {
@@ -88,6 +94,7 @@ impl Schedule {
             expiration_ms: AtomicI64::new(now_ms + delay_ms),
             retention_ms: AtomicI64::new(now_ms + retention_ms),
             producers_ms: AtomicI64::new(now_ms + intervals.producer_expiration_check_ms),
+            empty_groups_ms: AtomicI64::new(now_ms + OFFSETS_RETENTION_CHECK_INTERVAL_MS),
         }
     }
 }
@@ -172,6 +179,7 @@ impl Cluster {
                 process.clone(),
                 counters.clone(),
                 spec.limits.groups_max,
+                shared.group_initial_rebalance_delay,
             ),
             transactions: Transactions::new(
                 metadata_log.clone(),
@@ -204,6 +212,16 @@ impl Cluster {
 
     pub(crate) fn process(&self) -> &Process {
         &self.shared.process
+    }
+
+    /// How long an empty group waits for more members than the first.
+    pub(crate) fn group_initial_rebalance_delay(&self) -> Duration {
+        self.shared.group_initial_rebalance_delay
+    }
+
+    /// How often its logs are looked through.
+    pub(crate) fn log_intervals(&self) -> LogIntervals {
+        self.shared.log_intervals
     }
 
     pub(crate) fn now_ms(&self) -> i64 {
@@ -398,7 +416,7 @@ impl Cluster {
         let count_replicas = self.spec.read().limits.partitions_count_replicas;
         let (topics, partitions) = self.metadata_log.read(|state| {
             (
-                state.topics.len() as u32,
+                state.topics_total() as u32,
                 state.partitions_total(count_replicas),
             )
         });
@@ -520,7 +538,13 @@ impl Cluster {
             let before_ms = now_ms - intervals.producer_expiration_ms;
             self.topics.expire_producers(before_ms);
         }
-        self.groups.remove_empty();
+        if is_due(&self.schedule.empty_groups_ms) {
+            self.schedule.empty_groups_ms.store(
+                now_ms + OFFSETS_RETENTION_CHECK_INTERVAL_MS,
+                Ordering::Relaxed,
+            );
+            self.groups.remove_empty();
+        }
         self.trim_disk();
         if self.topics.compact_and_checkpoint(now_ms) {
             self.is_used.store(true, Ordering::Relaxed);
@@ -533,11 +557,11 @@ impl Cluster {
         let offsets_before_ms = now_ms - OFFSETS_RETENTION_MS;
         let written = self.metadata_log.change(|state| {
             let mut records = state.expired_transactions(transactions_before_ms);
-            let idle = state.expired_groups(offsets_before_ms);
-            let idle = idle
-                .into_iter()
-                .filter(|group| !self.groups.has_members(group));
-            records.extend(idle.map(|group| MetadataRecord::GroupGone { group }));
+            for (group, partitions) in state.expired_offsets(offsets_before_ms) {
+                if !self.groups.has_members(&group) {
+                    records.extend(MetadataRecord::expired_offsets(state, group, partitions));
+                }
+            }
             Ok::<_, Infallible>((records, ()))
         });
         if let Err(error) = written {

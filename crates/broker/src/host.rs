@@ -62,10 +62,14 @@ pub struct HostOptions {
     pub scheduled_tasks_interval: Duration,
     /// How often the logs of each cluster are looked through, by [`HostOptions::clock`].
     pub log_intervals: LogIntervals,
+    /// How long an empty group waits for more members than the first, and again as long as some come (Kafka's
+    /// `group.initial.rebalance.delay.ms`, KIP-134). Members that start together are then assigned to once.
+    pub group_initial_rebalance_delay: Duration,
 }
 
 impl HostOptions {
-    /// The usual bounds: 1,024 open files, scheduled tasks every second, a minute to settle.
+    /// The usual bounds: 1,024 open files, scheduled tasks every second, a minute to settle, three seconds for the
+    /// members of an empty group.
     pub fn new(
         data_dir: PathBuf,
         durability: Durability,
@@ -83,6 +87,7 @@ impl HostOptions {
             settling_time: Duration::from_secs(60),
             scheduled_tasks_interval: Duration::from_secs(1),
             log_intervals: LogIntervals::default(),
+            group_initial_rebalance_delay: Duration::from_secs(3),
         }
     }
 }
@@ -138,8 +143,9 @@ impl Host {
         };
         let timers = process.timers.clone();
         let (durability, intervals) = (options.durability, options.log_intervals);
+        let rebalance_delay = options.group_initial_rebalance_delay;
         let inner = Arc::new(Inner {
-            shared: Shared::new(process, files, durability, intervals),
+            shared: Shared::new(process, files, durability, intervals, rebalance_delay),
             ports: Arc::new(ports),
             options,
             clusters: RwLock::new(HashMap::new()),

@@ -169,7 +169,13 @@ impl TracedCluster {
         let clock = Arc::new(HandClock(AtomicI64::new(NOW_MS)));
         let process = Process::new(clock.clone(), 1);
         let files = FileCache::on(watch.map_or_else(Disk::default, Disk::watched), 64);
-        let shared = Shared::new(process, files, durability, LogIntervals::default());
+        let shared = Shared::new(
+            process,
+            files,
+            durability,
+            LogIntervals::default(),
+            Duration::ZERO,
+        );
         let spec = ClusterSpec {
             id: CLUSTER.to_owned(),
             kafka_version: "4.1.0".to_owned(),

@@ -6,6 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use brokerage_domain::listener::{Addressing, Listeners, SecurityProtocol};
@@ -24,6 +25,9 @@ const PUBLIC_SECURITY_DEFAULT: &str = "SASL_SSL";
 const PORTS_DEFAULT: &str = "20000-32767";
 /// Kafka's usual port of TLS.
 const SHARED_PORT_DEFAULT: u16 = 9093;
+/// What `group.initial.rebalance.delay.ms` is by default, and at most: longer than any member waits.
+const REBALANCE_DELAY_MS_DEFAULT: u64 = 3_000;
+const REBALANCE_DELAY_MS_MAX: u64 = 1_800_000;
 /// Addresses that one server binds.
 const LISTEN_MAX: usize = 16;
 
@@ -51,6 +55,8 @@ pub struct Config {
     pub auto_create_topics: bool,
     /// How often brokers look their logs through.
     pub log_intervals: LogIntervals,
+    /// How long an empty group waits for more members than the first.
+    pub group_initial_rebalance_delay: Duration,
     pub rate_limits: bool,
     pub catalog: Option<PathBuf>,
     pub store: StoreChoice,
@@ -147,6 +153,9 @@ impl Config {
                 settings.broker_producer_expiration_ms,
                 settings.broker_producer_expiration_check_interval_ms,
             )?,
+            group_initial_rebalance_delay: rebalance_delay(
+                settings.broker_group_initial_rebalance_delay_ms,
+            )?,
             rate_limits: is_on("rate_limits", settings.rate_limits, true)?,
             catalog: settings.catalog.map(PathBuf::from),
             store: store_choice(&or(settings.store, "sqlite"))?,
@@ -196,6 +205,15 @@ fn durability(text: Option<String>, sandbox: bool) -> anyhow::Result<Durability>
         None | Some("power") => Ok(Durability::Power),
         Some("process") => Ok(Durability::Process),
         Some(other) => bail!("durability: {other:?} is neither power nor process"),
+    }
+}
+
+fn rebalance_delay(delay_ms: Option<u64>) -> anyhow::Result<Duration> {
+    match delay_ms.unwrap_or(REBALANCE_DELAY_MS_DEFAULT) {
+        delay_ms @ ..=REBALANCE_DELAY_MS_MAX => Ok(Duration::from_millis(delay_ms)),
+        _ => {
+            bail!("broker_group_initial_rebalance_delay_ms: more than {REBALANCE_DELAY_MS_MAX} ms")
+        }
     }
 }
 
@@ -402,6 +420,11 @@ mod tests {
             "broker_retention_check_interval_ms = 0",
             Err("broker_retention_check_interval_ms"),
         );
+        for wrong in ["-1", "1800001"] {
+            let file = format!("broker_group_initial_rebalance_delay_ms = {wrong}");
+            let key = "broker_group_initial_rebalance_delay_ms";
+            check(ServeSettings::default(), &file, Err(key));
+        }
         check(ServeSettings::default(), "store = 'paper'", Err("store"));
         check(ServeSettings::default(), "metrics = 'here'", Err("metrics"));
         check(

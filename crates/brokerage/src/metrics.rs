@@ -389,6 +389,7 @@ fn plain(status: StatusCode) -> Response<Full<Bytes>> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::time::Duration;
 
     use brokerage_domain::catalog::{Catalogs, NodeGroup, PlanRequest};
     use brokerage_domain::clock::SystemClock;
@@ -443,6 +444,7 @@ mod tests {
             tls_files: None,
             shared_port: None,
             log_intervals: LogIntervals::default(),
+            group_initial_rebalance_delay: Duration::ZERO,
         });
         let engine = engine.unwrap();
         for id in ["a", "b", "c"] {

@@ -84,6 +84,7 @@ pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
         tls_files: config.broker_tls.clone(),
         shared_port: config.broker_shared_port.map(shared_port),
         log_intervals: config.log_intervals,
+        group_initial_rebalance_delay: config.group_initial_rebalance_delay,
     })?);
     let offered = |version: &str| engine.serves_version(version);
     let catalogs = catalogs(config.catalog.as_deref(), &offered)?;

@@ -99,6 +99,13 @@ pub struct ServeSettings {
         value_name = "MS"
     )]
     pub broker_producer_expiration_check_interval_ms: Option<i64>,
+    /// How long an empty group waits for more members, `group.initial.rebalance.delay.ms` [default: 3000]
+    #[arg(
+        long,
+        env = "BROKERAGE_BROKER_GROUP_INITIAL_REBALANCE_DELAY_MS",
+        value_name = "MS"
+    )]
+    pub broker_group_initial_rebalance_delay_ms: Option<u64>,
     /// Whether the vendors' limits on calls a second apply: `on` or `off` [default: on]
     #[arg(long, env = "BROKERAGE_RATE_LIMITS", value_name = "ON|OFF")]
     pub rate_limits: Option<String>,
@@ -152,6 +159,7 @@ impl ServeSettings {
             broker_retention_check_interval_ms,
             broker_producer_expiration_ms,
             broker_producer_expiration_check_interval_ms,
+            broker_group_initial_rebalance_delay_ms,
             rate_limits,
             catalog,
             store,

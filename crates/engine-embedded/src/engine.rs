@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use brokerage_broker::{
@@ -41,6 +42,8 @@ pub struct EmbeddedOptions {
     pub shared_port: Option<SharedPortSpec>,
     /// How often logs are looked through.
     pub log_intervals: LogIntervals,
+    /// How long an empty group waits for more members than the first.
+    pub group_initial_rebalance_delay: Duration,
 }
 
 /// Brokers inside this process.
@@ -74,12 +77,14 @@ impl EmbeddedEngine {
             tls_files,
             shared_port,
             log_intervals,
+            group_initial_rebalance_delay,
         } = options;
         let clock = Arc::new(BrokerClock(real_clock));
         let host = Host::open(HostOptions {
             tls_files,
             shared_port,
             log_intervals,
+            group_initial_rebalance_delay,
             ..HostOptions::new(data_dir.clone(), durability, clock, seed)
         })?;
         Ok(Self {

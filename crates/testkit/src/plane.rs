@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use brokerage_control::access_key::NewKey;
 use brokerage_control::catalog::catalogs_keep;
@@ -441,6 +442,7 @@ fn engine(clock: Arc<FrozenClock>) -> FakeEngine {
             tls_files: None,
             shared_port: None,
             log_intervals: LogIntervals::default(),
+            group_initial_rebalance_delay: Duration::ZERO,
         });
         Arc::new(opened.expect("brokers can run"))
     })

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::cluster::Cluster;
 use crate::counters::{CounterValues, TopicCounterValues, UserCounterValues};
 use crate::metadata::state::TopicPartition;
+use crate::metadata::topic::is_internal;
 
 /// One listener that accepts connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,7 +116,9 @@ impl GroupObservation {
 
 impl Cluster {
     pub(crate) fn observe_topics(&self) -> Vec<TopicObservation> {
-        let topics = self.topics.all().into_iter().map(|topic| {
+        let all = self.topics.all().into_iter();
+        let own = all.filter(|topic| !is_internal(&topic.name));
+        let topics = own.map(|topic| {
             let partitions = topic.partitions();
             let counters = topic.counters.get();
             TopicObservation {

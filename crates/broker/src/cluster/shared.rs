@@ -1,6 +1,7 @@
 //! What the clusters of a host share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::log::durability::Durability;
 use crate::log::file::FileCache;
@@ -15,6 +16,8 @@ pub(crate) struct Shared {
     pub files: Arc<FileCache>,
     pub durability: Durability,
     pub log_intervals: LogIntervals,
+    /// How long an empty group waits for more members than the first.
+    pub group_initial_rebalance_delay: Duration,
     pub derivations: Arc<Derivations>,
     /// Turns of all clusters for work that takes long.
     pub turns: HostTurns,
@@ -26,12 +29,14 @@ impl Shared {
         files: Arc<FileCache>,
         durability: Durability,
         log_intervals: LogIntervals,
+        group_initial_rebalance_delay: Duration,
     ) -> Arc<Self> {
         Arc::new(Self {
             process,
             files,
             durability,
             log_intervals,
+            group_initial_rebalance_delay,
             derivations: Arc::default(),
             turns: HostTurns::default(),
         })

@@ -1,10 +1,17 @@
-//! What becomes of records and producers with time: by the broker's clock, at Kafka's intervals.
+//! What becomes of records, producers and groups with time: by the broker's clock, at Kafka's intervals.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
+use kafka_protocol::messages::offset_commit_request::{
+    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
-use kafka_protocol::messages::{InitProducerIdRequest, TransactionalId};
+use kafka_protocol::messages::{
+    GroupId, InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest,
+    OffsetCommitRequest, TopicName, TransactionalId,
+};
 use tempfile::TempDir;
 
 use crate::log::batch::{self, BatchHeader, HEADER_BYTES};
@@ -262,4 +269,95 @@ async fn tombstones_stay_for_their_time_by_the_brokers_clock() {
     check(NOW_MS).await;
     check(NOW_MS - 30 * DAY_MS).await;
     check(NO_TIMESTAMP).await;
+}
+
+const GROUP: &str = "g";
+
+impl Bench {
+    /// A member joins the group, and leaves it again.
+    async fn visit(&self) {
+        let protocol = JoinGroupRequestProtocol::default().with_name("range".into());
+        let request = JoinGroupRequest::default()
+            .with_group_id(GroupId(GROUP.into()))
+            .with_session_timeout_ms(10_000)
+            .with_rebalance_timeout_ms(10_000)
+            .with_group_instance_id(None)
+            .with_protocol_type("consumer".into())
+            .with_protocols(vec![protocol]);
+        let joined = self.running.call(request, 3).await;
+        assert_eq!(joined.error_code, 0);
+        let request = LeaveGroupRequest::default()
+            .with_group_id(GroupId(GROUP.into()))
+            .with_member_id(joined.member_id);
+        assert_eq!(self.running.call(request, 2).await.error_code, 0);
+    }
+
+    /// Commits the offset of a partition as a client that is no member does.
+    async fn commit(&self) {
+        let at = OffsetCommitRequestPartition::default().with_committed_offset(5);
+        let topic = OffsetCommitRequestTopic::default()
+            .with_name(TopicName("t".into()))
+            .with_partitions(vec![at]);
+        let request = OffsetCommitRequest::default()
+            .with_group_id(GroupId(GROUP.into()))
+            .with_generation_id_or_member_epoch(-1)
+            .with_topics(vec![topic]);
+        let answer = self.running.call(request, 7).await;
+        assert_eq!(answer.topics[0].partitions[0].error_code, 0);
+    }
+
+    /// State and protocol type of the group in a list; `None` if it is not there.
+    async fn listed(&self) -> Option<(String, String)> {
+        let answer = self.running.call(ListGroupsRequest::default(), 4).await;
+        let group = answer.groups.first()?;
+        Some((
+            group.group_state.to_string(),
+            group.protocol_type.to_string(),
+        ))
+    }
+
+    fn offset(&self) -> Option<i64> {
+        self.running.committed_offset(GROUP, "t", 0)
+    }
+}
+
+#[tokio::test]
+async fn a_group_that_never_committed_stays_until_expired_offsets_are_looked_for() {
+    let bench = bench(&[]).await;
+    bench.visit().await;
+    let empty = Some(("Empty".to_owned(), "consumer".to_owned()));
+    assert_eq!(bench.listed().await, empty);
+    bench.pass(9 * MINUTE_MS).await;
+    assert_eq!(bench.listed().await, empty);
+    bench.pass(2 * MINUTE_MS).await;
+    assert_eq!(bench.listed().await, None);
+}
+
+#[tokio::test]
+async fn offsets_stay_for_a_week_after_the_last_member_or_after_they_were_committed() {
+    // Nobody was ever a member: the week begins when they are committed.
+    let simple = bench(&[]).await;
+    simple.commit().await;
+    assert_eq!(
+        simple.listed().await,
+        Some(("Empty".to_owned(), String::new()))
+    );
+    simple.pass(6 * DAY_MS).await;
+    assert_eq!(simple.offset(), Some(5));
+    simple.pass(DAY_MS + HOUR_MS).await;
+    assert_eq!(simple.offset(), None);
+
+    // It begins anew when a member has gone.
+    let emptied = bench(&[]).await;
+    emptied.commit().await;
+    emptied.pass(6 * DAY_MS).await;
+    emptied.visit().await;
+    emptied.pass(6 * DAY_MS).await;
+    let empty = ("Empty".to_owned(), "consumer".to_owned());
+    assert_eq!(
+        (emptied.offset(), emptied.listed().await),
+        (Some(5), Some(empty))
+    );
+    emptied.pass(DAY_MS + HOUR_MS).await;
+    assert_eq!((emptied.offset(), emptied.listed().await), (None, None));
 }

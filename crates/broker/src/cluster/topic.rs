@@ -11,7 +11,7 @@ use crate::log::durability::Durability;
 use crate::metadata::directory::DELETED_SUFFIX;
 use crate::metadata::leadership::{Leadership, LiveBrokers, spread};
 use crate::metadata::state::{ClusterState, MetadataRecord, TopicRecord};
-use crate::metadata::topic::{Topic, check_topic_name, is_internal};
+use crate::metadata::topic::{INTERNAL_TOPIC_PARTITIONS, Topic, check_topic_name, is_internal};
 use crate::metadata::topic_config::{self, TopicSettings};
 use crate::spec::TopicSpec;
 
@@ -113,7 +113,7 @@ impl Cluster {
                 message,
             ));
         }
-        self.check_configs(&topic.configs)?;
+        let configs = self.parse_configs(&topic.configs)?;
         Ok(TopicRecord {
             name: topic.name.clone(),
             id: self.shared.process.uuid(),
@@ -122,28 +122,29 @@ impl Cluster {
             first_leader: 0,
             brokers: spec.brokers.len() as i32,
             assignments: Vec::new(),
-            configs: topic.configs.clone(),
+            configs,
             created_ms: self.shared.process.now_ms(),
         })
     }
 
-    /// Checks settings of a topic, the bought message size among them.
-    pub(crate) fn check_configs(
+    /// Reads settings of a topic and checks them, the bought message size among them. Returns them in the form in
+    /// which they are kept.
+    fn parse_configs(
         &self,
         configs: &BTreeMap<String, String>,
-    ) -> Result<(), TopicError> {
-        topic_config::check_overrides(self.spec().release(), configs)
+    ) -> Result<BTreeMap<String, String>, TopicError> {
+        let configs = topic_config::parse_overrides(configs, &self.spec())
             .map_err(|reason| TopicError::new(ErrorCode::InvalidConfig, reason))?;
         let limit = i64::from(self.spec().limits.message_bytes_max);
         let asked = configs
             .get("max.message.bytes")
-            .and_then(|value| value.trim().parse::<i64>().ok());
+            .and_then(|value| value.parse::<i64>().ok());
         if asked.is_some_and(|asked| asked > limit) {
             let message =
                 format!("max.message.bytes exceeds the {limit} bytes that this cluster takes");
             return Err(TopicError::new(ErrorCode::PolicyViolation, message));
         }
-        Ok(())
+        Ok(configs)
     }
 
     /// The bought numbers of topics and partitions.
@@ -159,7 +160,7 @@ impl Cluster {
             counters::add(&self.counters.topics_refused, 1);
             Err(TopicError::new(ErrorCode::PolicyViolation, message))
         };
-        if state.topics.len() as u64 + u64::from(topics) > u64::from(limits.topics_max) {
+        if state.topics_total() + u64::from(topics) > u64::from(limits.topics_max) {
             return refuse(format!(
                 "The cluster has room for {} topics.",
                 limits.topics_max
@@ -218,9 +219,62 @@ impl Cluster {
         topic: TopicSpec,
         assignments: Vec<Vec<i32>>,
     ) -> Result<Arc<Topic>, TopicError> {
-        let mut record = self.resolve(&topic)?;
+        let record = self.resolve(&topic)?;
+        let check = |state: &ClusterState, record: &TopicRecord| self.check_against(state, record);
+        self.make_topic(record, assignments, check).await
+    }
+
+    /// Makes one of the topics in which Apache Kafka keeps offsets and transactions, unless it is there: clients look
+    /// for it once they have asked for a coordinator. It has no records, since the metadata log has what would be
+    /// in them, and takes none of what was bought.
+    pub(crate) async fn ensure_internal_topic(
+        self: &Arc<Self>,
+        name: &'static str,
+    ) -> Result<(), TopicError> {
+        if self.topics.get(name).is_some() {
+            return Ok(());
+        }
+        let spec = self.spec();
+        let configs = [
+            ("cleanup.policy", "compact"),
+            ("segment.bytes", "104857600"),
+        ];
+        let record = TopicRecord {
+            name: name.to_owned(),
+            id: self.shared.process.uuid(),
+            partitions: INTERNAL_TOPIC_PARTITIONS,
+            replication_factor: spec.defaults.replication_factor,
+            first_leader: 0,
+            brokers: spec.brokers.len() as i32,
+            assignments: Vec::new(),
+            configs: configs
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            created_ms: self.shared.process.now_ms(),
+        };
+        let exists = ErrorCode::TopicAlreadyExists;
+        let is_free = |state: &ClusterState, record: &TopicRecord| {
+            let is_taken = state.topics.contains_key(&record.name);
+            match is_taken || self.topics.is_deleting(&record.name) {
+                true => Err(TopicError::from(exists)),
+                false => Ok(()),
+            }
+        };
+        match self.make_topic(record, Vec::new(), is_free).await {
+            // Another request makes it.
+            Err(error) if error.code == exists.code() => Ok(()),
+            made => made.map(drop),
+        }
+    }
+
+    async fn make_topic(
+        self: &Arc<Self>,
+        mut record: TopicRecord,
+        assignments: Vec<Vec<i32>>,
+        check: impl FnOnce(&ClusterState, &TopicRecord) -> Result<(), TopicError>,
+    ) -> Result<Arc<Topic>, TopicError> {
         let ((), position) = self.metadata_log.change(|state| {
-            self.check_against(state, &record)?;
+            check(state, &record)?;
             record.first_leader = (state.topics.len() % self.spec().brokers.len()) as i32;
             record.assignments.clone_from(&assignments);
             Ok::<_, TopicError>((self.place(state, &mut record, 0), ()))
@@ -450,7 +504,7 @@ impl Cluster {
                 .cloned()
                 .ok_or_else(|| TopicError::from(ErrorCode::UnknownTopicOrPartition))?;
             change(&mut record.configs)?;
-            self.check_configs(&record.configs)?;
+            record.configs = self.parse_configs(&record.configs)?;
             Ok(record)
         };
         if validate_only {

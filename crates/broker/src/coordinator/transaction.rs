@@ -7,5 +7,5 @@ mod coordinator;
 mod decision;
 mod producer_ids;
 
-pub(crate) use coordinator::Transactions;
+pub(crate) use coordinator::{TIMEOUT_MS_MAX, Transactions};
 pub(crate) use decision::{ProducerIdAndEpoch, TransactionalProducer};

@@ -51,6 +51,9 @@ pub(crate) struct GroupRecord {
     pub leader: Option<String>,
     /// In the order in which they joined.
     pub members: Vec<MemberRecord>,
+    /// When the last member went: offsets of an empty group expire from then on (KIP-211).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emptied_ms: Option<i64>,
 }
 
 /// A partition by topic id.

@@ -301,6 +301,11 @@ impl<S: LoggedState> MetadataLog<S> {
         look(&self.inner.lock().state)
     }
 
+    /// Where it ends, in bytes; less after it was rewritten.
+    pub(crate) fn end(&self) -> i64 {
+        i64::try_from(self.inner.lock().size_bytes).unwrap_or(i64::MAX)
+    }
+
     /// Calls `decide` under the lock, writes the records it returns, and applies them. They are durable when
     /// [`MetadataLog::flush`] has returned for the position.
     ///

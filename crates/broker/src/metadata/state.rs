@@ -14,6 +14,8 @@ use crate::metadata::group::{
 };
 use crate::metadata::leadership::{Leadership, LiveBrokers, spread};
 use crate::metadata::metadata_log::LoggedState;
+use crate::metadata::resource_config::ConfiguredResource;
+use crate::metadata::topic::is_internal;
 
 /// A topic as it is kept in the metadata log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -241,6 +243,12 @@ pub(crate) enum MetadataRecord {
         entity: QuotaEntity,
         values: BTreeMap<String, f64>,
     },
+    /// All settings of a group or of a subscription to metrics; none left: it is forgotten.
+    ResourceConfigs {
+        resource: ConfiguredResource,
+        name: String,
+        configs: BTreeMap<String, String>,
+    },
     Scram {
         user: String,
         mechanism: ScramMechanism,
@@ -331,6 +339,8 @@ pub(crate) struct ClusterState {
     /// Bytes of all transactional ids.
     pub transactional_id_bytes: usize,
     pub quotas: BTreeMap<QuotaEntity, BTreeMap<String, f64>>,
+    /// Settings of groups and of subscriptions to metrics, by name.
+    pub resource_configs: BTreeMap<(ConfiguredResource, String), BTreeMap<String, String>>,
     pub stopped_brokers: BTreeSet<i32>,
     /// Leaders of partitions that ever had another leader than their first replica.
     pub leaderships: BTreeMap<(Uuid, i32), Leadership>,
@@ -395,6 +405,11 @@ impl LoggedState for ClusterState {
                 at,
             } => self.set_leadership((topic, partition), at),
             MetadataRecord::Quota { entity, values } => self.set_quota(entity, values),
+            MetadataRecord::ResourceConfigs {
+                resource,
+                name,
+                configs,
+            } => self.set_resource_configs((resource, name), configs),
             MetadataRecord::Scram {
                 user,
                 mechanism,
@@ -455,27 +470,18 @@ impl LoggedState for ClusterState {
                     values: values.clone(),
                 }),
         );
-        for (user, credentials) in &self.users {
-            let records = credentials
-                .iter()
-                .map(|(mechanism, credential)| MetadataRecord::Scram {
-                    user: user.clone(),
-                    mechanism: *mechanism,
-                    credential: credential.clone(),
-                });
-            out.extend(records);
-        }
-        let secret = self.imaginary_secret.clone();
-        out.extend(secret.map(|secret| MetadataRecord::ImaginarySecret { secret }));
-        out.extend(self.acls.iter().map(MetadataRecord::Acl));
         out.extend(
-            self.super_users
+            self.resource_configs
                 .iter()
-                .map(|user| MetadataRecord::SuperUser {
-                    user: user.clone(),
-                    is_super: true,
-                }),
+                .map(
+                    |((resource, name), configs)| MetadataRecord::ResourceConfigs {
+                        resource: *resource,
+                        name: name.clone(),
+                        configs: configs.clone(),
+                    },
+                ),
         );
+        out.extend(self.snapshot_access());
         out
     }
 }
@@ -583,6 +589,17 @@ impl ClusterState {
         };
     }
 
+    fn set_resource_configs(
+        &mut self,
+        resource: (ConfiguredResource, String),
+        configs: BTreeMap<String, String>,
+    ) {
+        match configs.is_empty() {
+            true => self.resource_configs.remove(&resource),
+            false => self.resource_configs.insert(resource, configs),
+        };
+    }
+
     fn set_credential(
         &mut self,
         user: String,
@@ -640,6 +657,33 @@ impl ClusterState {
         self.groups.contains_key(group) || self.consumer_groups.contains_key(group)
     }
 
+    /// Users, and what they may do.
+    fn snapshot_access(&self) -> Vec<MetadataRecord> {
+        let mut out = Vec::new();
+        for (user, credentials) in &self.users {
+            let records = credentials
+                .iter()
+                .map(|(mechanism, credential)| MetadataRecord::Scram {
+                    user: user.clone(),
+                    mechanism: *mechanism,
+                    credential: credential.clone(),
+                });
+            out.extend(records);
+        }
+        let secret = self.imaginary_secret.clone();
+        out.extend(secret.map(|secret| MetadataRecord::ImaginarySecret { secret }));
+        out.extend(self.acls.iter().map(MetadataRecord::Acl));
+        out.extend(
+            self.super_users
+                .iter()
+                .map(|user| MetadataRecord::SuperUser {
+                    user: user.clone(),
+                    is_super: true,
+                }),
+        );
+        out
+    }
+
     fn snapshot_members(&self) -> Vec<MetadataRecord> {
         let classic = self.groups.iter().map(|(group, at)| MetadataRecord::Group {
             group: group.clone(),
@@ -662,46 +706,20 @@ impl ClusterState {
         out
     }
 
-    /// Removals of transactional ids without an open transaction that have not been used since `before_ms`.
-    pub(crate) fn expired_transactions(&self, before_ms: i64) -> Vec<MetadataRecord> {
-        let is_expired = |record: &TransactionRecord| {
-            let is_open = matches!(
-                record.status,
-                TransactionStatus::Ongoing
-                    | TransactionStatus::PrepareCommit
-                    | TransactionStatus::PrepareAbort
-            );
-            !is_open && record.updated_ms < before_ms
-        };
-        let expired = self
-            .transactions
-            .iter()
-            .filter(|(_, record)| is_expired(record));
-        expired
-            .map(|(id, _)| MetadataRecord::TransactionGone { id: id.clone() })
-            .collect()
+    /// The topics that clients made.
+    fn own_topics(&self) -> impl Iterator<Item = &TopicRecord> {
+        let topics = self.topics.values();
+        topics.filter(|topic| !is_internal(&topic.name))
     }
 
-    /// Groups that committed nothing since `before_ms`.
-    pub(crate) fn expired_groups(&self, before_ms: i64) -> Vec<String> {
-        let is_expired = |offsets: &GroupOffsets| {
-            offsets.pending.is_empty()
-                && offsets
-                    .committed
-                    .values()
-                    .all(|at| at.committed_ms < before_ms)
-        };
-        self.offsets
-            .iter()
-            .filter(|(_, offsets)| is_expired(offsets))
-            .map(|(id, _)| id.clone())
-            .collect()
+    /// Number of topics, without internal ones.
+    pub(crate) fn topics_total(&self) -> u64 {
+        self.own_topics().count() as u64
     }
 
-    /// Partitions of all topics, each counted once, or once for each replica.
+    /// Partitions of all topics but internal ones, each counted once, or once for each replica.
     pub(crate) fn partitions_total(&self, count_replicas: bool) -> u64 {
-        self.topics
-            .values()
+        self.own_topics()
             .map(|topic| {
                 let replicas = if count_replicas {
                     i64::from(topic.replication_factor)

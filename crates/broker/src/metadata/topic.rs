@@ -20,8 +20,12 @@ mod log_tasks;
 
 /// Longest topic name (Kafka: 249, so that partition directories stay below 255).
 const TOPIC_NAME_CHARS_MAX: usize = 249;
-/// The topic in which Apache Kafka keeps offsets; its name stays reserved.
-const INTERNAL_TOPICS: [&str; 2] = ["__consumer_offsets", "__transaction_state"];
+/// The topics in which Apache Kafka keeps offsets and transactions.
+pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
+pub(crate) const TRANSACTIONS_TOPIC: &str = "__transaction_state";
+
+/// Partitions of such a topic (Kafka's `offsets.topic.num.partitions`, `transaction.state.log.num.partitions`).
+pub(crate) const INTERNAL_TOPIC_PARTITIONS: i32 = 50;
 
 /// Topics with their ids and numbers of partitions, by name.
 pub(crate) type TopicSizes = BTreeMap<String, (Uuid, i32)>;
@@ -291,6 +295,7 @@ pub(crate) fn check_topic_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether only the broker makes a topic of this name, and nobody writes to it.
 pub(crate) fn is_internal(name: &str) -> bool {
-    INTERNAL_TOPICS.contains(&name)
+    [OFFSETS_TOPIC, TRANSACTIONS_TOPIC].contains(&name)
 }

@@ -23,6 +23,8 @@ pub(crate) enum ConfigKind {
 /// What a value must be.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Rule {
+    /// Whatever its type takes.
+    Any,
     AtLeast(i64),
     Between(f64, f64),
     OneOf(&'static [&'static str]),
@@ -30,6 +32,8 @@ pub(crate) enum Rule {
     SomeOf(&'static [&'static str]),
     /// Pairs of a partition and a broker, or `*` (Kafka's `ThrottledReplicaListValidator`).
     Replicas,
+    /// What clients a subscription to metrics is for (KIP-714).
+    Matches,
 }
 
 /// One row of the table.
@@ -41,7 +45,7 @@ pub(crate) struct ConfigDefinition {
     pub rule: Rule,
 }
 
-const fn row(
+pub(crate) const fn row(
     name: &'static str,
     kind: ConfigKind,
     default: &'static str,
@@ -58,7 +62,6 @@ const fn row(
 /// Longest value of a setting: what a text of a request may be (Kafka's `Short.MAX_VALUE`), also where it
 /// is put together by appending.
 const VALUE_BYTES_MAX: usize = i16::MAX as usize;
-const BOOLEANS: &[&str] = &["true", "false"];
 const COMPRESSIONS: &[&str] = &["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"];
 /// -1 is the default (KIP-390).
 const GZIP_LEVELS: &[&str] = &["-1", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
@@ -227,7 +230,7 @@ const TOPIC_CONFIGS: &[ConfigDefinition] = &[
         "message.downconversion.enable",
         ConfigKind::Boolean,
         "true",
-        Rule::OneOf(BOOLEANS),
+        Rule::Any,
     ),
     row(
         "message.timestamp.after.max.ms",
@@ -271,29 +274,24 @@ const TOPIC_CONFIGS: &[ConfigDefinition] = &[
         "1",
         Rule::AtLeast(1),
     ),
-    row(
-        "preallocate",
-        ConfigKind::Boolean,
-        "false",
-        Rule::OneOf(BOOLEANS),
-    ),
+    row("preallocate", ConfigKind::Boolean, "false", Rule::Any),
     row(
         "remote.log.copy.disable",
         ConfigKind::Boolean,
         "false",
-        Rule::OneOf(BOOLEANS),
+        Rule::Any,
     ),
     row(
         "remote.log.delete.on.disable",
         ConfigKind::Boolean,
         "false",
-        Rule::OneOf(BOOLEANS),
+        Rule::Any,
     ),
     row(
         "remote.storage.enable",
         ConfigKind::Boolean,
         "false",
-        Rule::OneOf(BOOLEANS),
+        Rule::Any,
     ),
     row("retention.bytes", ConfigKind::Long, "-1", Rule::AtLeast(-1)),
     row(
@@ -325,7 +323,7 @@ const TOPIC_CONFIGS: &[ConfigDefinition] = &[
         "unclean.leader.election.enable",
         ConfigKind::Boolean,
         "false",
-        Rule::OneOf(BOOLEANS),
+        Rule::Any,
     ),
 ];
 
@@ -344,6 +342,24 @@ pub(crate) fn definition(release: &Release, name: &str) -> Option<&'static Confi
     definitions(release).find(|definition| definition.name == name)
 }
 
+/// What a subscription to metrics may ask of a client (Kafka's `ClientMetricsConfigs`).
+const CLIENT_MATCHES: &[&str] = &[
+    "client_id",
+    "client_instance_id",
+    "client_software_name",
+    "client_software_version",
+    "client_source_address",
+    "client_source_port",
+];
+
+/// A name and a pattern.
+fn is_client_match(text: &str) -> bool {
+    let pair = text.split_once('=');
+    pair.is_some_and(|(name, pattern)| {
+        CLIENT_MATCHES.contains(&trimmed(name)) && !trimmed(pattern).is_empty()
+    })
+}
+
 /// A partition and a broker, or nothing.
 fn is_replica(text: &str) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -356,54 +372,169 @@ fn has_value(release: &Release, name: &str, value: &str) -> bool {
     (name, value) != ("compression.type", "zstd") || release.is_at_least(2, 1)
 }
 
+/// What Java's `String.trim` leaves.
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(|letter| letter <= ' ')
+}
+
+/// A number as Java's `Double.parseDouble` reads it, in the form that `Double.toString` gives it.
+fn double(text: &str) -> Option<String> {
+    let is_suffix = |letter| matches!(letter, 'd' | 'D' | 'f' | 'F');
+    let number = text.strip_suffix(is_suffix).unwrap_or(text);
+    // Names of numbers are the only words that Rust reads and Java does not.
+    let value = number
+        .parse::<f64>()
+        .ok()
+        .filter(|value| value.is_finite())?;
+    if value == 0.0 || (1e-3..1e7).contains(&value.abs()) {
+        return Some(format!("{value:?}"));
+    }
+    let scientific = format!("{value:E}");
+    let (mantissa, exponent) = scientific.split_once('E')?;
+    let point = if mantissa.contains('.') { "" } else { ".0" };
+    Some(format!("{mantissa}{point}E{exponent}"))
+}
+
 impl ConfigDefinition {
-    /// Checks a value.
-    pub(crate) fn check(&self, release: &Release, value: &str) -> Result<(), String> {
-        let is_typed = match self.kind {
-            ConfigKind::Int => value.trim().parse::<i32>().is_ok(),
-            ConfigKind::Long => value.trim().parse::<i64>().is_ok(),
-            ConfigKind::Double => value.trim().parse::<f64>().is_ok(),
-            ConfigKind::Boolean | ConfigKind::String | ConfigKind::List => true,
-        };
-        let is_allowed = match self.rule {
-            Rule::AtLeast(min) => value.trim().parse::<i64>().is_ok_and(|value| value >= min),
-            Rule::Between(min, max) => value
-                .trim()
-                .parse::<f64>()
-                .is_ok_and(|value| (min..=max).contains(&value)),
-            Rule::OneOf(allowed) => {
-                allowed.contains(&value) && has_value(release, self.name, value)
-            }
-            Rule::Replicas => value.trim() == "*" || value.split(',').all(is_replica),
-            Rule::SomeOf(allowed) => {
-                !value.is_empty() && value.split(',').all(|item| allowed.contains(&item.trim()))
-            }
-        };
+    /// Reads a value as Kafka's `ConfigDef` does, and returns the form in which it is kept and shown: without
+    /// spaces around words and numbers, booleans in small letters.
+    ///
+    /// # Errors
+    /// With the text for clients if it is not of the type, or not allowed.
+    pub(crate) fn parse(&self, release: &Release, value: &str) -> Result<String, String> {
         if value.len() > VALUE_BYTES_MAX {
             return Err(format!("The value of {} is too long", self.name));
         }
-        if is_typed && is_allowed {
-            Ok(())
-        } else {
-            Err(format!(
-                "Invalid value {value} for configuration {}",
-                self.name
-            ))
+        let invalid = |reason: &str| {
+            let name = self.name;
+            format!("Invalid value {value} for configuration {name}: {reason}")
+        };
+        let text = trimmed(value);
+        let parsed = match self.kind {
+            ConfigKind::Boolean => {
+                let lowered = text.to_ascii_lowercase();
+                let is_boolean = ["true", "false"].contains(&lowered.as_str());
+                is_boolean.then_some(lowered)
+            }
+            ConfigKind::String => Some(text.to_owned()),
+            ConfigKind::Int => text.parse::<i32>().ok().map(|number| number.to_string()),
+            ConfigKind::Long => text.parse::<i64>().ok().map(|number| number.to_string()),
+            ConfigKind::Double => double(text),
+            ConfigKind::List => Some(text.split(',').map(trimmed).collect::<Vec<_>>().join(",")),
+        };
+        let parsed = parsed.ok_or_else(|| {
+            invalid(match self.kind {
+                ConfigKind::Boolean => "Expected value to be either true or false",
+                ConfigKind::Int => "Not a number of type INT",
+                ConfigKind::Long => "Not a number of type LONG",
+                _ => "Not a number of type DOUBLE",
+            })
+        })?;
+        match self.check_rule(release, &parsed) {
+            Ok(()) => Ok(parsed),
+            Err(reason) => Err(invalid(&reason)),
         }
+    }
+
+    /// A value that may have been written before values were brought into one form.
+    pub(crate) fn shown(&self, release: &Release, value: &str) -> String {
+        let parsed = self.parse(release, value);
+        parsed.unwrap_or_else(|_| value.to_owned())
+    }
+
+    /// Whether a value that is of the type is allowed.
+    fn check_rule(&self, release: &Release, parsed: &str) -> Result<(), String> {
+        let (is_allowed, rule) = match self.rule {
+            Rule::Any => return Ok(()),
+            Rule::AtLeast(min) => (
+                parsed.parse::<i64>().is_ok_and(|value| value >= min),
+                format!("Value must be at least {min}"),
+            ),
+            Rule::Between(min, max) => {
+                let value = parsed.parse::<f64>();
+                let is_allowed = value.is_ok_and(|value| (min..=max).contains(&value));
+                (is_allowed, format!("Value must be from {min} to {max}"))
+            }
+            Rule::OneOf(allowed) => (
+                allowed.contains(&parsed) && has_value(release, self.name, parsed),
+                format!("Value must be one of: {}", allowed.join(", ")),
+            ),
+            Rule::SomeOf(allowed) => (
+                parsed.is_empty() || parsed.split(',').all(|item| allowed.contains(&item)),
+                format!("Values must be of: {}", allowed.join(", ")),
+            ),
+            Rule::Replicas => (
+                parsed == "*" || parsed.split(',').all(is_replica),
+                "Value must be * or a list of PARTITION:BROKER".to_owned(),
+            ),
+            Rule::Matches => (
+                parsed.is_empty() || parsed.split(',').all(is_client_match),
+                format!(
+                    "Values are NAME=PATTERN, NAME one of: {}",
+                    CLIENT_MATCHES.join(", ")
+                ),
+            ),
+        };
+        if is_allowed { Ok(()) } else { Err(rule) }
     }
 }
 
-/// Checks the settings of a topic by name and value.
+fn parse_each(
+    release: &Release,
+    overrides: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, String> {
+    let parse = |(name, value): (&String, &String)| {
+        let definition = definition(release, name)
+            .ok_or_else(|| format!("Unknown topic config name: {name}"))?;
+        Ok((name.clone(), definition.parse(release, value)?))
+    };
+    overrides.iter().map(parse).collect()
+}
+
+/// Checks settings of topics, each by itself.
+///
+/// # Errors
+/// With the text for clients.
 pub(crate) fn check_overrides(
     release: &Release,
     overrides: &BTreeMap<String, String>,
 ) -> Result<(), String> {
-    for (name, value) in overrides {
-        let definition = definition(release, name)
-            .ok_or_else(|| format!("Unknown topic config name: {name}"))?;
-        definition.check(release, value)?;
+    parse_each(release, overrides).map(drop)
+}
+
+/// Reads the settings of a topic, each by itself and all together with what holds where it says nothing, and brings
+/// them into the form in which they are kept and shown.
+///
+/// # Errors
+/// With the text for clients.
+pub(crate) fn parse_overrides(
+    overrides: &BTreeMap<String, String>,
+    spec: &ClusterSpec,
+) -> Result<BTreeMap<String, String>, String> {
+    let parsed = parse_each(spec.release(), overrides)?;
+    let long = |name: &str| effective(&parsed, spec, name).parse::<i64>().ok();
+    let (min, max) = ("min.compaction.lag.ms", "max.compaction.lag.ms");
+    if let (Some(min_ms), Some(max_ms)) = (long(min), long(max))
+        && min_ms > max_ms
+    {
+        return Err(format!(
+            "conflict topic config setting {min} ({min_ms}) > {max} ({max_ms})"
+        ));
     }
-    Ok(())
+    if effective(&parsed, spec, "remote.storage.enable") == "true" {
+        let message = "Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage.";
+        return Err(message.to_owned());
+    }
+    Ok(parsed)
+}
+
+/// The value that holds for a topic; empty if its release does not have the setting.
+fn effective(overrides: &BTreeMap<String, String>, spec: &ClusterSpec, name: &str) -> String {
+    match overrides.get(name) {
+        Some(value) => trimmed(value).to_owned(),
+        None => definition(spec.release(), name)
+            .map_or_else(String::new, |found| default_value(found, spec).0),
+    }
 }
 
 /// The value of a setting that a topic does not override, and whether the cluster's own defaults gave it.
@@ -418,7 +549,10 @@ pub(crate) fn default_value(definition: &ConfigDefinition, spec: &ClusterSpec) -
         "retention.ms" => Some(defaults.retention_ms.to_string()),
         "retention.bytes" => Some(defaults.retention_bytes.to_string()),
         "min.insync.replicas" => Some(defaults.min_insync_replicas.to_string()),
-        name => defaults.configs.get(name).cloned(),
+        name => {
+            let value = defaults.configs.get(name);
+            value.map(|value| definition.shown(spec.release(), value))
+        }
     };
     match from_spec {
         Some(value) if value != default => (value, true),
@@ -473,12 +607,7 @@ fn compression(text: impl Fn(&str) -> String) -> Option<Compression> {
 impl TopicSettings {
     /// Works out the effective values; the overrides were checked before.
     pub(crate) fn new(overrides: &BTreeMap<String, String>, spec: &ClusterSpec) -> Self {
-        let release = spec.release();
-        let text = |name: &str| match overrides.get(name) {
-            Some(value) => value.trim().to_owned(),
-            None => definition(release, name)
-                .map_or_else(String::new, |found| default_value(found, spec).0),
-        };
+        let text = |name: &str| effective(overrides, spec, name);
         let long = |name: &str| text(name).parse::<i64>().unwrap_or(i64::MAX);
         let timestamp_max_ms = |name: &str| match long(name) {
             // Until KIP-937 one setting was for both sides; until 4.0 it holds where the newer are not set.
@@ -521,28 +650,68 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_what_kafka_takes() {
-        let check = |name: &str, value: &str, is_taken: bool| {
+    fn values_are_read_and_shown_as_by_kafka() {
+        let check = |name: &str, value: &str, expected: Option<&str>| {
             let definition = TOPIC_CONFIGS.iter().find(|row| row.name == name).unwrap();
             let release = Release::find("4.1.0").unwrap();
-            let checked = definition.check(release, value);
-            assert_eq!(checked.is_ok(), is_taken, "{name}={value:.40}: {checked:?}");
+            let parsed = definition.parse(release, value);
+            assert_eq!(
+                parsed.as_deref().ok(),
+                expected,
+                "{name}={value:.40}: {parsed:?}"
+            );
         };
         let long = "1:2,".repeat(10_000);
         for name in [
             "follower.replication.throttled.replicas",
             "leader.replication.throttled.replicas",
         ] {
-            check(name, "", true);
-            check(name, "*", true);
-            check(name, "0:1,1:2, 2:0", true);
-            check(name, "junk", false);
-            check(name, "0:1,*", false);
-            check(name, "0:", false);
-            check(name, &long[..32_000], true);
-            check(name, &long, false);
+            check(name, "", Some(""));
+            check(name, "*", Some("*"));
+            check(name, "0:1,1:2, 2:0", Some("0:1,1:2,2:0"));
+            check(name, "junk", None);
+            check(name, "0:1,*", None);
+            check(name, "0:", None);
+            check(name, &long[..32_000], Some(&long[..32_000]));
+            check(name, &long, None);
         }
-        check("retention.ms", &format!("{}1", "0".repeat(40_000)), false);
+        check("retention.ms", &format!("{}1", "0".repeat(40_000)), None);
+        check("retention.ms", " 86400000", Some("86400000"));
+        check("retention.ms", "\t+007\n", Some("7"));
+        check("retention.ms", "-1", Some("-1"));
+        check("retention.ms", "-2", None);
+        check("retention.ms", "1.0", None);
+        check("retention.ms", "", None);
+        check("segment.bytes", "2147483648", None);
+        check("preallocate", "True", Some("true"));
+        check("preallocate", " FALSE ", Some("false"));
+        check("preallocate", "yes", None);
+        check("preallocate", "", None);
+        check("unclean.leader.election.enable", "False", Some("false"));
+        check("cleanup.policy", "compact, delete", Some("compact,delete"));
+        check("cleanup.policy", " delete ", Some("delete"));
+        check("cleanup.policy", "compact,,delete", None);
+        check("cleanup.policy", "Compact", None);
+        check("cleanup.policy", "", Some(""));
+        check("compression.type", " gzip", Some("gzip"));
+        check("compression.type", "GZIP", None);
+        check("compression.gzip.level", "+9", Some("9"));
+        check("message.timestamp.type", "CreateTime ", Some("CreateTime"));
+        check("message.timestamp.type", "createtime", None);
+        for (value, expected) in [
+            (".5", Some("0.5")),
+            ("0.5d", Some("0.5")),
+            ("1", Some("1.0")),
+            ("0", Some("0.0")),
+            ("1e-4", Some("1.0E-4")),
+            ("0.00015", Some("1.5E-4")),
+            ("5e-1", Some("0.5")),
+            ("1.01", None),
+            ("NaN", None),
+            ("half", None),
+        ] {
+            check("min.cleanable.dirty.ratio", value, expected);
+        }
     }
 
     #[test]

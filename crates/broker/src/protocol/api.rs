@@ -387,15 +387,29 @@ apis! {
     DescribeConfigs 0..=4 => super::config::describe_configs
         [below 1: retired::read_describe_configs, retired::write_describe_configs],
     AlterConfigs 0..=2 => super::config::alter_configs,
+    AlterReplicaLogDirs 0..=2 => super::log_dir::alter_replica_log_dirs
+        [below 1: retired::read_alter_replica_log_dirs, retired::write_alter_replica_log_dirs],
     DescribeLogDirs 0..=4 => super::log_dir::describe_log_dirs
         [below 1: retired::read_describe_log_dirs, retired::write_describe_log_dirs],
     SaslAuthenticate 0..=2 => super::sasl::sasl_authenticate,
+    CreateDelegationToken 0..=3 => super::delegation_token::create_delegation_token
+        [below 1: retired::read_create_token, retired::write_create_token],
+    RenewDelegationToken 0..=2 => super::delegation_token::renew_delegation_token
+        [below 1: retired::read_renew_token, retired::write_renew_token],
+    ExpireDelegationToken 0..=2 => super::delegation_token::expire_delegation_token
+        [below 1: retired::read_expire_token, retired::write_expire_token],
+    DescribeDelegationToken 0..=3 => super::delegation_token::describe_delegation_token
+        [below 1: retired::read_describe_token, retired::write_describe_token],
     CreatePartitions 0..=3 => super::topic::create_partitions,
     DeleteGroups 0..=2 => super::group::delete_groups,
     ElectLeaders 0..=2 => super::election::elect_leaders,
     IncrementalAlterConfigs 0..=1 => super::config::incremental_alter_configs,
+    ListConfigResources 0..=1 => super::config::list_config_resources,
+    AlterPartitionReassignments 0..=1 => super::reassignment::alter_partition_reassignments,
+    ListPartitionReassignments 0..=0 => super::reassignment::list_partition_reassignments,
     OffsetDelete 0..=0 => super::offset::offset_delete,
     DescribeCluster 0..=2 => super::cluster_api::describe_cluster,
+    DescribeQuorum 0..=2 => super::quorum::describe_quorum,
     DescribeTopicPartitions 0..=0 => super::metadata::describe_topic_partitions,
     DescribeProducers 0..=0 => super::producer::describe_producers,
     AddPartitionsToTxn 0..=3 => super::transaction::add_partitions_to_txn,

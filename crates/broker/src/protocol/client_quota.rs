@@ -2,8 +2,9 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 
-use kafka_protocol::messages::alter_client_quotas_request::EntryData as Alteration;
+use kafka_protocol::messages::alter_client_quotas_request::{EntryData as Alteration, OpData};
 use kafka_protocol::messages::alter_client_quotas_response::{
     EntityData as AlteredEntity, EntryData as Altered,
 };
@@ -19,11 +20,21 @@ use super::Context;
 use crate::error::{ErrorCode, TopicError};
 use crate::metadata::acl::AclOperation;
 use crate::metadata::state::{MetadataRecord, QuotaEntity};
-use crate::quota::client::{CLIENT_ID, USER};
+use crate::quota::client::{ADDRESS, CLIENT_ID, USER};
 use crate::turn::Pace;
 
-/// Quotas on bytes are kept; those on request time, mutations and connections per address are not.
-const KEYS: [&str; 2] = ["producer_byte_rate", "consumer_byte_rate"];
+/// What users and clients have quotas for, with whether it is a whole number. Those of bytes are in force; those of
+/// request time and of mutations are kept and shown.
+const CLIENT_KEYS: &[(&str, bool)] = &[
+    ("producer_byte_rate", true),
+    ("consumer_byte_rate", true),
+    ("request_percentage", false),
+    ("controller_mutation_rate", false),
+];
+/// What addresses have quotas for (KIP-612): kept and shown.
+const ADDRESS_KEYS: &[(&str, bool)] = &[("connection_creation_rate", true)];
+/// How far a number may be from a whole one to be taken for it (Kafka's `ClientQuotaControlManager`).
+const EPSILON: f64 = 1e-6;
 /// Longest name of a user or a client that has a quota.
 const NAME_BYTES_MAX: usize = 1 << 10;
 /// Entities with a quota in one cluster.
@@ -43,24 +54,10 @@ pub(crate) async fn describe_client_quotas(
             .with_error_message(Some(error.message.into()))
             .with_entries(None);
     }
-    let is_known = |component: &ComponentData| {
-        [USER, CLIENT_ID].contains(&component.entity_type.as_str())
-            && (MATCH_EXACT..=MATCH_ANY).contains(&component.match_type)
-    };
-    if !request.components.iter().all(is_known) {
+    if let Err(error) = check_components(&request.components) {
         return DescribeClientQuotasResponse::default()
-            .with_error_code(ErrorCode::InvalidRequest.code())
-            .with_error_message(Some("Only users and client ids have quotas here.".into()))
-            .with_entries(None);
-    }
-    let mut kinds = HashSet::new();
-    let mut components = request.components.iter();
-    if let Some(twice) = components.find(|component| !kinds.insert(&component.entity_type)) {
-        let kind = twice.entity_type.as_str();
-        let message = format!("Duplicate {kind} filter component entity type");
-        return DescribeClientQuotasResponse::default()
-            .with_error_code(ErrorCode::InvalidRequest.code())
-            .with_error_message(Some(message.into()))
+            .with_error_code(error.code)
+            .with_error_message(Some(error.message.into()))
             .with_entries(None);
     }
     let entries = context.cluster.metadata_log().read(|state| {
@@ -86,7 +83,35 @@ pub(crate) async fn describe_client_quotas(
             })
             .collect()
     });
-    DescribeClientQuotasResponse::default().with_entries(Some(entries))
+    DescribeClientQuotasResponse::default()
+        .with_error_message(None)
+        .with_entries(Some(entries))
+}
+
+/// What a description may ask for (Kafka's `ClientQuotaControlManager`).
+fn check_components(components: &[ComponentData]) -> Result<(), TopicError> {
+    let invalid = |message: String| Err(TopicError::new(ErrorCode::InvalidRequest, message));
+    let mut kinds = HashSet::new();
+    for component in components {
+        let kind = component.entity_type.as_str();
+        if kind.is_empty() {
+            return invalid("Unexpected empty filter component entity type".to_owned());
+        }
+        if ![USER, CLIENT_ID, ADDRESS].contains(&kind) {
+            let message = format!("Custom entity type '{kind}' not supported");
+            return Err(TopicError::new(ErrorCode::UnsupportedVersion, message));
+        }
+        if !kinds.insert(kind) {
+            return invalid(format!("Duplicate {kind} filter component entity type"));
+        }
+        if !(MATCH_EXACT..=MATCH_ANY).contains(&component.match_type) {
+            return invalid(format!("Unknown match type {}", component.match_type));
+        }
+    }
+    match kinds.contains(ADDRESS) && kinds.len() > 1 {
+        true => invalid("Invalid entity filter component combination".to_owned()),
+        false => Ok(()),
+    }
 }
 
 fn is_wanted(request: &DescribeClientQuotasRequest, entity: &QuotaEntity) -> bool {
@@ -123,7 +148,7 @@ pub(crate) async fn alter_client_quotas(
         });
         let answer = Altered::default().with_entity(entity.collect());
         answers.push(match altered {
-            Ok(()) => answer,
+            Ok(()) => answer.with_error_message(None),
             Err(error) => answer
                 .with_error_code(error.code)
                 .with_error_message(Some(error.message.into())),
@@ -162,8 +187,8 @@ fn read_entity(entry: &Alteration) -> Result<QuotaEntity, TopicError> {
     let mut entity = QuotaEntity::new();
     for part in &entry.entity {
         let kind = part.entity_type.to_string();
-        if ![USER, CLIENT_ID].contains(&kind.as_str()) {
-            return invalid(format!("{kind:?} has no quotas here"));
+        if ![USER, CLIENT_ID, ADDRESS].contains(&kind.as_str()) {
+            return invalid(format!("Unhandled client quota entity type: {kind}"));
         }
         if part
             .entity_name
@@ -184,7 +209,39 @@ fn read_entity(entry: &Alteration) -> Result<QuotaEntity, TopicError> {
     if entity.is_empty() {
         return invalid("nobody is named".to_owned());
     }
+    if let Some(address) = entity.get(ADDRESS) {
+        if entity.len() > 1 {
+            return invalid("an address has quotas of its own only".to_owned());
+        }
+        let is_address = |text: &String| text.parse::<IpAddr>().is_ok();
+        if address.as_ref().is_some_and(|text| !is_address(text)) {
+            return invalid("the name of an ip is no address".to_owned());
+        }
+    }
     Ok(entity)
+}
+
+/// Whether an entity can have this quota.
+fn check_quota(entity: &QuotaEntity, op: &OpData) -> Result<(), TopicError> {
+    let invalid = |message: String| Err(TopicError::new(ErrorCode::InvalidRequest, message));
+    let keys = match entity.contains_key(ADDRESS) {
+        true => ADDRESS_KEYS,
+        false => CLIENT_KEYS,
+    };
+    let key = op.key.as_str();
+    let Some((_, is_whole)) = keys.iter().find(|(known, _)| *known == key) else {
+        return invalid(format!("Invalid configuration key {key}"));
+    };
+    if op.remove {
+        return Ok(());
+    }
+    if !op.value.is_finite() || op.value <= 0.0 {
+        return invalid(format!("Quota {key} must be greater than 0"));
+    }
+    match *is_whole && (op.value - op.value.round()).abs() > EPSILON {
+        true => invalid(format!("Configuration {key} must be a whole number")),
+        false => Ok(()),
+    }
 }
 
 async fn alter(
@@ -192,16 +249,9 @@ async fn alter(
     entry: &Alteration,
     validate_only: bool,
 ) -> Result<(), TopicError> {
-    let invalid = |message: String| Err(TopicError::new(ErrorCode::InvalidRequest, message));
     let entity = read_entity(entry)?;
     for op in &entry.ops {
-        if !KEYS.contains(&op.key.as_str()) {
-            return invalid(format!("a quota on {:?} is not kept here", op.key.as_str()));
-        }
-        let is_rate = op.value.is_finite() && op.value >= 1.0;
-        if !op.remove && !is_rate {
-            return invalid(format!("{} is not a rate in bytes per second", op.value));
-        }
+        check_quota(&entity, op)?;
     }
     if validate_only {
         return Ok(());

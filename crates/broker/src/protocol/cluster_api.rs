@@ -11,6 +11,7 @@ use kafka_protocol::protocol::StrBytes;
 use super::{Context, OPERATIONS_UNKNOWN, distinct};
 use crate::error::ErrorCode;
 use crate::metadata::acl::AclOperation;
+use crate::metadata::topic::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC};
 use crate::spec::ClusterSpec;
 use crate::turn::Pace;
 
@@ -99,11 +100,11 @@ pub(crate) async fn find_coordinator(
         let mut pace = Pace::default();
         for key in keys {
             pace.step().await;
-            found.push(coordinator(context, &key, request.key_type));
+            found.push(coordinator(context, &key, request.key_type).await);
         }
         return FindCoordinatorResponse::default().with_coordinators(found);
     }
-    let found = coordinator(context, &request.key, request.key_type);
+    let found = coordinator(context, &request.key, request.key_type).await;
     FindCoordinatorResponse::default()
         .with_error_code(found.error_code)
         .with_error_message(found.error_message)
@@ -112,7 +113,7 @@ pub(crate) async fn find_coordinator(
         .with_port(found.port)
 }
 
-fn coordinator(context: &Context, key: &str, key_type: i8) -> Coordinator {
+async fn coordinator(context: &Context, key: &str, key_type: i8) -> Coordinator {
     let answer = Coordinator::default().with_key(key.to_owned().into());
     let failed = |code: ErrorCode| {
         answer
@@ -123,12 +124,20 @@ fn coordinator(context: &Context, key: &str, key_type: i8) -> Coordinator {
             .with_error_message(Some(code.to_string().into()))
     };
     let allowed = match key_type {
-        KEY_GROUP => context.check_group(AclOperation::Describe, key),
-        KEY_TRANSACTION => context.check_transactional_id(AclOperation::Describe, key),
+        KEY_GROUP => context
+            .check_group(AclOperation::Describe, key)
+            .map(|()| OFFSETS_TOPIC),
+        KEY_TRANSACTION => context
+            .check_transactional_id(AclOperation::Describe, key)
+            .map(|()| TRANSACTIONS_TOPIC),
         _ => Err(ErrorCode::InvalidRequest),
     };
-    if let Err(code) = allowed {
-        return failed(code);
+    let topic = match allowed {
+        Ok(topic) => topic,
+        Err(code) => return failed(code),
+    };
+    if context.cluster.ensure_internal_topic(topic).await.is_err() {
+        return failed(ErrorCode::CoordinatorNotAvailable);
     }
     let node = context.cluster.coordinator(key);
     match context.cluster.endpoint(&context.listener, node) {

@@ -9,31 +9,37 @@ use kafka_protocol::messages::describe_configs_response::{
 };
 use kafka_protocol::messages::incremental_alter_configs_request::AlterableConfig;
 use kafka_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse as IncrementalResourceResponse;
+use kafka_protocol::messages::list_config_resources_response::ConfigResource;
 use kafka_protocol::messages::{
     AlterConfigsRequest, AlterConfigsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
-    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
+    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, ListConfigResourcesRequest,
+    ListConfigResourcesResponse,
 };
 use kafka_protocol::protocol::StrBytes;
 
 use super::authorization::refused;
+use super::broker_config::broker_rows;
 use super::{Context, distinct, super_user};
 use crate::error::{ErrorCode, TopicError};
 use crate::metadata::acl::AclOperation;
+use crate::metadata::resource_config::ConfiguredResource;
 use crate::metadata::topic_config::{self, ConfigDefinition, ConfigKind};
 use crate::spec::ClusterSpec;
 use crate::turn::Pace;
 
 const RESOURCE_TOPIC: i8 = 2;
 const RESOURCE_BROKER: i8 = 4;
+const RESOURCE_BROKER_LOGGER: i8 = 8;
+const RESOURCE_CLIENT_METRICS: i8 = 16;
+const RESOURCE_GROUP: i8 = 32;
 
 /// Where a value comes from (KIP-226).
 const SOURCE_TOPIC: i8 = 1;
 const SOURCE_ALL_BROKERS: i8 = 3;
-const SOURCE_STATIC_BROKER: i8 = 4;
+pub(super) const SOURCE_STATIC_BROKER: i8 = 4;
 pub(super) const SOURCE_DEFAULT: i8 = 5;
-
-/// What sends consumers to replicas in their own rack, by the name of Kafka's class.
-const RACK_AWARE_SELECTOR: &str = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+const SOURCE_CLIENT_METRICS: i8 = 7;
+const SOURCE_GROUP: i8 = 8;
 
 /// Resources that are described before others have the thread.
 const RESOURCES_AT_ONCE: usize = 8;
@@ -49,9 +55,9 @@ pub(super) struct Row {
     pub name: &'static str,
     pub value: String,
     pub source: i8,
-    kind: ConfigKind,
-    /// The value without the topic's override, under the broker-level name.
-    beneath: (&'static str, String, i8),
+    pub kind: ConfigKind,
+    /// The value without the resource's override, under the broker-level name.
+    pub beneath: (&'static str, String, i8),
 }
 
 /// All settings of a topic with these overrides.
@@ -62,7 +68,7 @@ pub(super) fn topic_rows(context: &Context, overrides: &BTreeMap<String, String>
         let broker_name = topic_config::broker_name(definition.name).unwrap_or(definition.name);
         let beneath = (broker_name, value.clone(), source);
         let (value, source) = match overrides.get(definition.name) {
-            Some(value) => (value.clone(), SOURCE_TOPIC),
+            Some(value) => (definition.shown(spec.release(), value), SOURCE_TOPIC),
             None => (value, source),
         };
         Row {
@@ -77,77 +83,13 @@ pub(super) fn topic_rows(context: &Context, overrides: &BTreeMap<String, String>
 }
 
 /// The default of a setting, and its source.
-fn default_of(definition: &ConfigDefinition, spec: &ClusterSpec) -> (String, i8) {
+pub(super) fn default_of(definition: &ConfigDefinition, spec: &ClusterSpec) -> (String, i8) {
     let (value, is_from_cluster) = topic_config::default_value(definition, spec);
     let source = match is_from_cluster {
         true => SOURCE_STATIC_BROKER,
         false => SOURCE_DEFAULT,
     };
     (value, source)
-}
-
-/// Name, type, value and where it comes from.
-type Setting = (&'static str, ConfigKind, String, i8);
-
-/// The broker's settings that clients ask for, with the names of "Broker Configs".
-fn broker_rows(context: &Context, broker_id: i32) -> Vec<Row> {
-    let spec = context.cluster.spec();
-    let mut settings = identity_settings(context, &spec, broker_id);
-    settings.extend(topic_default_settings(&spec));
-    settings.sort_by_key(|(name, ..)| *name);
-    let row = |(name, kind, value, source): Setting| Row {
-        name,
-        beneath: (name, value.clone(), source),
-        value,
-        source,
-        kind,
-    };
-    settings.into_iter().map(row).collect()
-}
-
-fn identity_settings(context: &Context, spec: &ClusterSpec, broker_id: i32) -> Vec<Setting> {
-    let own = spec.brokers.iter().filter(|broker| broker.id == broker_id);
-    let advertised: Vec<String> = own
-        .flat_map(|broker| broker.listeners.iter())
-        .filter_map(|listener| context.cluster.endpoint(&listener.name, broker_id))
-        .map(|found| format!("{}://{}:{}", found.listener, found.host, found.port))
-        .collect();
-    let id = broker_id.to_string();
-    let auto_create = spec.auto_create_topics.to_string();
-    let mut settings = vec![
-        (
-            "advertised.listeners",
-            ConfigKind::String,
-            advertised.join(","),
-        ),
-        (
-            "auto.create.topics.enable",
-            ConfigKind::Boolean,
-            auto_create,
-        ),
-        ("broker.id", ConfigKind::Int, id.clone()),
-        (
-            "delete.topic.enable",
-            ConfigKind::Boolean,
-            "true".to_owned(),
-        ),
-        ("node.id", ConfigKind::Int, id),
-        (
-            "transactional.id.expiration.ms",
-            ConfigKind::Int,
-            spec.transactional_id_expiration_ms.to_string(),
-        ),
-    ];
-    if let Some(rack) = spec.rack(broker_id) {
-        settings.push(("broker.rack", ConfigKind::String, rack.to_owned()));
-        // KIP-392.
-        if spec.release().is_at_least(2, 4) {
-            let selector = RACK_AWARE_SELECTOR.to_owned();
-            settings.push(("replica.selector.class", ConfigKind::String, selector));
-        }
-    }
-    let from_spec = |(name, kind, value)| (name, kind, value, SOURCE_STATIC_BROKER);
-    settings.into_iter().map(from_spec).collect()
 }
 
 /// The super users, as a dynamic setting of all brokers.
@@ -160,28 +102,6 @@ fn super_users_row(context: &Context) -> Row {
         source: SOURCE_ALL_BROKERS,
         kind: ConfigKind::List,
     }
-}
-
-/// What holds for topics that do not say otherwise, under the names that brokers give it.
-fn topic_default_settings(spec: &ClusterSpec) -> Vec<Setting> {
-    let setting = |definition: &ConfigDefinition| {
-        let name = topic_config::broker_name(definition.name)?;
-        let (value, source) = default_of(definition, spec);
-        Some((name, definition.kind, value, source))
-    };
-    let definitions = topic_config::definitions(spec.release());
-    let mut settings: Vec<Setting> = definitions.filter_map(setting).collect();
-    let defaults = &spec.defaults;
-    for (name, value) in [
-        (
-            "default.replication.factor",
-            defaults.replication_factor.to_string(),
-        ),
-        ("num.partitions", defaults.partitions.to_string()),
-    ] {
-        settings.push((name, ConfigKind::Int, value, SOURCE_STATIC_BROKER));
-    }
-    settings
 }
 
 fn check_broker(context: &Context, name: &str) -> Result<i32, TopicError> {
@@ -227,7 +147,9 @@ pub(crate) async fn describe_configs(
         );
         results.push(match allowed.and_then(|()| rows(context, &resource)) {
             Ok((rows, read_only)) => {
+                // No names at all mean all settings, whether as null or as an empty list.
                 let keys = resource.configuration_keys.as_ref();
+                let keys = keys.filter(|keys| !keys.is_empty());
                 let keys: Option<HashSet<&str>> =
                     keys.map(|keys| keys.iter().map(StrBytes::as_str).collect());
                 let is_asked = |row: &Row| keys.as_ref().is_none_or(|keys| keys.contains(row.name));
@@ -246,7 +168,7 @@ pub(crate) async fn describe_configs(
     DescribeConfigsResponse::default().with_results(results)
 }
 
-/// Settings of topics belong to the topic, all others to the cluster. Other kinds are refused later.
+/// Settings of topics and groups belong to them, all others to the cluster. Other kinds are refused later.
 fn check_resource(
     context: &Context,
     operation: AclOperation,
@@ -255,7 +177,8 @@ fn check_resource(
 ) -> Result<(), TopicError> {
     let allowed = match resource_type {
         RESOURCE_TOPIC => context.check_topic(operation, name),
-        RESOURCE_BROKER => context.check_cluster(operation),
+        RESOURCE_GROUP => context.check_group(operation, name),
+        RESOURCE_BROKER | RESOURCE_CLIENT_METRICS => context.check_cluster(operation),
         _ => Ok(()),
     };
     allowed.map_err(refused)
@@ -283,11 +206,51 @@ fn rows(
         }
         RESOURCE_BROKER if name.is_empty() => Ok((Vec::new(), true)),
         RESOURCE_BROKER => Ok((broker_rows(context, check_broker(context, name)?), true)),
-        other => Err(TopicError::new(
-            ErrorCode::InvalidRequest,
-            format!("Unsupported resource type: {other}"),
-        )),
+        other => match configured(context, other) {
+            Some(_) if name.is_empty() => Err(TopicError::new(
+                ErrorCode::InvalidRequest,
+                "The name of the resource must not be empty",
+            )),
+            Some(resource) => Ok((resource_rows(context, resource, name), false)),
+            None => Err(refuse_resource(other)),
+        },
     }
+}
+
+/// What a type number means, if the release has such resources with settings.
+fn configured(context: &Context, resource_type: i8) -> Option<ConfiguredResource> {
+    let resource = match resource_type {
+        RESOURCE_GROUP => ConfiguredResource::Group,
+        RESOURCE_CLIENT_METRICS => ConfiguredResource::ClientMetrics,
+        _ => return None,
+    };
+    let release = context.cluster.spec().release();
+    resource.is_known_to(release).then_some(resource)
+}
+
+/// All settings of a resource, whether anything was set of it or not.
+fn resource_rows(context: &Context, resource: ConfiguredResource, name: &str) -> Vec<Row> {
+    let configs = context.cluster.resource_configs(resource, name);
+    let own_source = match resource {
+        ConfiguredResource::Group => SOURCE_GROUP,
+        ConfiguredResource::ClientMetrics => SOURCE_CLIENT_METRICS,
+    };
+    let row = |definition: &ConfigDefinition| {
+        let default = definition.default.to_owned();
+        let (value, source) = match configs.get(definition.name) {
+            Some(value) => (value.clone(), own_source),
+            None => (default.clone(), SOURCE_DEFAULT),
+        };
+        let broker_name = resource.broker_name(definition.name);
+        Row {
+            name: definition.name,
+            value,
+            source,
+            kind: definition.kind,
+            beneath: (broker_name, default, SOURCE_DEFAULT),
+        }
+    };
+    resource.definitions().iter().map(row).collect()
 }
 
 fn describe(row: Row, read_only: bool, with_synonyms: bool) -> DescribeConfigsResourceResult {
@@ -300,8 +263,8 @@ fn describe(row: Row, read_only: bool, with_synonyms: bool) -> DescribeConfigsRe
                 .with_value(Some(value.to_owned().into()))
                 .with_source(source)
         };
-        if row.source == SOURCE_TOPIC {
-            synonyms.push(synonym(row.name, &row.value, SOURCE_TOPIC));
+        if [SOURCE_TOPIC, SOURCE_CLIENT_METRICS, SOURCE_GROUP].contains(&row.source) {
+            synonyms.push(synonym(row.name, &row.value, row.source));
         }
         let (name, value, source) = &row.beneath;
         synonyms.push(synonym(name, value, *source));
@@ -313,23 +276,43 @@ fn describe(row: Row, read_only: bool, with_synonyms: bool) -> DescribeConfigsRe
         .with_config_source(row.source)
         .with_synonyms(synonyms)
         .with_config_type(row.kind as i8)
+        .with_documentation(None)
 }
 
-/// Refuses a resource that the request names more than once, or of which it names a setting more than once
-/// (Kafka's `ConfigAdminManager.preprocess`).
-fn check_once<'a>(
+/// Refuses a resource that the request names more than once, of which it names a setting more than once, or
+/// which it gives no value for a setting that needs one (Kafka's `ConfigAdminManager.preprocess`).
+fn check_named<'a>(
     is_repeated: bool,
-    mut names: impl Iterator<Item = &'a StrBytes>,
+    settings: impl Iterator<Item = Named<'a>>,
 ) -> Result<(), TopicError> {
-    let invalid = |message| Err(TopicError::new(ErrorCode::InvalidRequest, message));
+    let invalid = |message: String| Err(TopicError::new(ErrorCode::InvalidRequest, message));
     if is_repeated {
-        return invalid("Each resource must appear at most once.");
+        return invalid("Each resource must appear at most once.".to_owned());
     }
     let mut seen = HashSet::new();
-    match names.all(|name| seen.insert(name)) {
-        true => Ok(()),
-        false => invalid("Error due to duplicate config keys"),
+    let mut without_value = Vec::new();
+    for setting in settings {
+        if !seen.insert(setting.name) {
+            return invalid("Error due to duplicate config keys".to_owned());
+        }
+        if !setting.has_value {
+            without_value.push(setting.name.as_str());
+        }
     }
+    match without_value.is_empty() {
+        true => Ok(()),
+        false => invalid(format!(
+            "Null value not supported for : {}",
+            without_value.join(", ")
+        )),
+    }
+}
+
+/// A setting of a request to change some.
+struct Named<'a> {
+    name: &'a StrBytes,
+    /// It has a value, or needs none.
+    has_value: bool,
 }
 
 /// Broker settings are those of the plan that was bought.
@@ -356,30 +339,32 @@ struct Altered<'a> {
 }
 
 impl Altered<'_> {
-    /// Whether settings of these names may be changed.
+    /// Whether these settings may be changed.
     fn check<'a>(
         &self,
         context: &Context,
-        names: impl Iterator<Item = &'a StrBytes>,
+        settings: impl Iterator<Item = Named<'a>>,
     ) -> Result<(), TopicError> {
-        let once = check_once(self.is_repeated, names);
+        let named = check_named(self.is_repeated, settings);
         let (resource_type, name) = (self.resource_type, self.name);
         let allowed = check_resource(context, AclOperation::AlterConfigs, resource_type, name);
-        once.and(allowed)
+        named.and(allowed)
     }
 
-    /// Changes the settings, if they are those of a topic.
+    /// Changes the settings, if they are those of a topic, a group, or a subscription to metrics.
     async fn change(
         &self,
         context: &Context,
         change: impl Fn(&mut BTreeMap<String, String>) -> Result<(), TopicError>,
     ) -> Result<(), TopicError> {
-        if self.resource_type != RESOURCE_TOPIC {
-            return Err(refuse_resource(self.resource_type));
+        let (cluster, is_dry_run) = (&context.cluster, self.validate_only);
+        if self.resource_type == RESOURCE_TOPIC {
+            return cluster.change_configs(self.name, is_dry_run, change).await;
         }
-        let cluster = &context.cluster;
+        let resource = configured(context, self.resource_type);
+        let resource = resource.ok_or_else(|| refuse_resource(self.resource_type))?;
         cluster
-            .change_configs(self.name, self.validate_only, change)
+            .change_resource_configs(resource, self.name, is_dry_run, change)
             .await
     }
 }
@@ -401,7 +386,10 @@ pub(crate) async fn alter_configs(
             is_repeated,
             validate_only: request.validate_only,
         };
-        let names = resource.configs.iter().map(|config| &config.name);
+        let settings = resource.configs.iter().map(|config| Named {
+            name: &config.name,
+            has_value: config.value.is_some(),
+        });
         let replace = |configs: &mut BTreeMap<String, String>| {
             let wanted = resource.configs.iter().filter_map(|config| {
                 let value = config.value.as_ref()?;
@@ -410,7 +398,7 @@ pub(crate) async fn alter_configs(
             *configs = wanted.collect();
             Ok(())
         };
-        let changed = match altered.check(context, names) {
+        let changed = match altered.check(context, settings) {
             Ok(()) => altered.change(context, replace).await,
             Err(error) => Err(error),
         };
@@ -418,7 +406,7 @@ pub(crate) async fn alter_configs(
             .with_resource_type(resource.resource_type)
             .with_resource_name(resource.resource_name);
         responses.push(match changed {
-            Ok(()) => answer,
+            Ok(()) => answer.with_error_message(None),
             Err(error) => answer
                 .with_error_code(error.code)
                 .with_error_message(Some(error.message.into())),
@@ -444,18 +432,21 @@ pub(crate) async fn incremental_alter_configs(
             is_repeated,
             validate_only: request.validate_only,
         };
-        let names = resource.configs.iter().map(|config| &config.name);
-        let spec = context.cluster.spec();
+        let settings = resource.configs.iter().map(|config| Named {
+            name: &config.name,
+            has_value: config.value.is_some() || config.config_operation == OPERATION_DELETE,
+        });
+        let current = |configs: &BTreeMap<String, String>, name: &str| {
+            current_list(context, resource.resource_type, configs, name)
+        };
         let change = |configs: &mut BTreeMap<String, String>| {
-            let changes = &resource.configs;
-            changes
-                .iter()
-                .try_for_each(|config| apply(configs, config, &spec))
+            let mut changes = resource.configs.iter();
+            changes.try_for_each(|config| apply(configs, config, current))
         };
         let is_super_users = resource.resource_type == RESOURCE_BROKER
             && resource.resource_name.is_empty()
             && context.is_internal;
-        let changed = match altered.check(context, names) {
+        let changed = match altered.check(context, settings) {
             Ok(()) if is_super_users => {
                 super_user::alter(context, &resource.configs, request.validate_only).await
             }
@@ -466,7 +457,7 @@ pub(crate) async fn incremental_alter_configs(
             .with_resource_type(resource.resource_type)
             .with_resource_name(resource.resource_name);
         responses.push(match changed {
-            Ok(()) => answer,
+            Ok(()) => answer.with_error_message(None),
             Err(error) => answer
                 .with_error_code(error.code)
                 .with_error_message(Some(error.message.into())),
@@ -475,53 +466,130 @@ pub(crate) async fn incremental_alter_configs(
     IncrementalAlterConfigsResponse::default().with_responses(responses)
 }
 
+/// What a list is before something is appended to it or taken from it; an error if the setting is no list.
+fn current_list(
+    context: &Context,
+    resource_type: i8,
+    configs: &BTreeMap<String, String>,
+    name: &str,
+) -> Result<String, TopicError> {
+    let spec = context.cluster.spec();
+    let definition = match configured(context, resource_type) {
+        Some(resource) => resource.definition(name),
+        None => topic_config::definition(spec.release(), name),
+    };
+    let definition = definition.filter(|definition| definition.kind == ConfigKind::List);
+    let definition = definition.ok_or_else(|| {
+        TopicError::new(
+            ErrorCode::InvalidConfig,
+            format!("Can't append or subtract to config {name} because its type is not LIST"),
+        )
+    })?;
+    let default = || topic_config::default_value(definition, &spec).0;
+    Ok(configs.get(name).cloned().unwrap_or_else(default))
+}
+
+/// Does one of the changes that a request asks for. Which names there are is looked at when all are done.
 fn apply(
     configs: &mut BTreeMap<String, String>,
     change: &AlterableConfig,
-    spec: &ClusterSpec,
+    current: impl Fn(&BTreeMap<String, String>, &str) -> Result<String, TopicError>,
 ) -> Result<(), TopicError> {
-    let invalid = |message: String| Err(TopicError::new(ErrorCode::InvalidConfig, message));
     let name = change.name.to_string();
-    let Some(definition) = topic_config::definition(spec.release(), &name) else {
-        return invalid(format!("Unknown topic config name: {name}"));
-    };
-    if change.config_operation == OPERATION_DELETE {
-        configs.remove(&name);
-        return Ok(());
-    }
-    let Some(value) = change.value.as_ref().map(|value| value.to_string()) else {
-        return invalid(format!("Null value not supported for topic config {name}"));
-    };
-    if change.config_operation == OPERATION_SET {
-        configs.insert(name, value);
-        return Ok(());
-    }
-    if definition.kind != ConfigKind::List {
-        return invalid(format!(
-            "Can't append or subtract to config {name} because its type is not LIST"
-        ));
-    }
-    let current = configs
-        .get(&name)
-        .cloned()
-        .unwrap_or_else(|| topic_config::default_value(definition, spec).0);
-    let mut items: Vec<&str> = current.split(',').filter(|item| !item.is_empty()).collect();
+    let value = change.value.as_deref().unwrap_or_default();
+    let own_items = || value.split(',').map(str::trim);
     match change.config_operation {
+        OPERATION_SET => {
+            configs.insert(name, value.to_owned());
+        }
+        OPERATION_DELETE => {
+            configs.remove(&name);
+        }
         OPERATION_APPEND => {
+            let list = current(configs, &name)?;
+            let mut items: Vec<&str> = list.split(',').filter(|item| !item.is_empty()).collect();
             let mut known: HashSet<&str> = items.iter().copied().collect();
-            items.extend(value.split(',').filter(|item| known.insert(item)));
+            items.extend(own_items().filter(|item| known.insert(item)));
+            configs.insert(name, items.join(","));
         }
         OPERATION_SUBTRACT => {
-            let gone: HashSet<&str> = value.split(',').collect();
-            items.retain(|item| !gone.contains(item));
+            let list = current(configs, &name)?;
+            let gone: HashSet<&str> = own_items().collect();
+            let left = list.split(',').filter(|item| !gone.contains(item));
+            configs.insert(name, left.collect::<Vec<_>>().join(","));
         }
         other => {
-            return Err(TopicError::new(
-                ErrorCode::InvalidRequest,
-                format!("Unknown operation {other}"),
-            ));
+            let message = format!("Unknown operation {other}");
+            return Err(TopicError::new(ErrorCode::InvalidRequest, message));
         }
     }
-    configs.insert(name, items.join(","));
     Ok(())
+}
+
+/// The types whose resources ListConfigResources names. The first version knew subscriptions to metrics only.
+fn listed_types(version: i16) -> &'static [i8] {
+    match version {
+        0 => &[RESOURCE_CLIENT_METRICS],
+        _ => &[
+            RESOURCE_TOPIC,
+            RESOURCE_BROKER,
+            RESOURCE_BROKER_LOGGER,
+            RESOURCE_CLIENT_METRICS,
+            RESOURCE_GROUP,
+        ],
+    }
+}
+
+/// What has settings, by type (KIP-1142; KIP-714 for the first version). No type means all.
+pub(crate) async fn list_config_resources(
+    context: &mut Context,
+    request: ListConfigResourcesRequest,
+) -> ListConfigResourcesResponse {
+    let failed =
+        |code: ErrorCode| ListConfigResourcesResponse::default().with_error_code(code.code());
+    if let Err(code) = context.check_cluster(AclOperation::DescribeConfigs) {
+        return failed(code);
+    }
+    let known = listed_types(context.version);
+    let asked = match request.resource_types.is_empty() {
+        true => known.to_vec(),
+        false => distinct::distinct(request.resource_types, |kind| *kind).await,
+    };
+    if !asked.iter().all(|kind| known.contains(kind)) {
+        return failed(ErrorCode::UnsupportedVersion);
+    }
+    let named = |kind: i8, names: Vec<String>| {
+        names.into_iter().map(move |name| {
+            ConfigResource::default()
+                .with_resource_type(kind)
+                .with_resource_name(name.into())
+        })
+    };
+    let resources = asked
+        .into_iter()
+        .flat_map(|kind| named(kind, names_of_type(context, kind)));
+    ListConfigResourcesResponse::default().with_config_resources(resources.collect())
+}
+
+fn names_of_type(context: &Context, resource_type: i8) -> Vec<String> {
+    let cluster = &context.cluster;
+    match resource_type {
+        RESOURCE_TOPIC => {
+            let topics = cluster.topics().all();
+            topics.iter().map(|topic| topic.name.clone()).collect()
+        }
+        RESOURCE_BROKER | RESOURCE_BROKER_LOGGER => {
+            let spec = cluster.spec();
+            let brokers = spec.brokers.iter();
+            brokers.map(|broker| broker.id.to_string()).collect()
+        }
+        other => {
+            let wanted = configured(context, other);
+            cluster.metadata_log().read(|state| {
+                let known = state.resource_configs.keys();
+                let known = known.filter(|(resource, _)| Some(*resource) == wanted);
+                known.map(|(_, name)| name.clone()).collect()
+            })
+        }
+    }
 }

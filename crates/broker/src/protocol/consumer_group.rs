@@ -21,9 +21,7 @@ use super::{Context, OPERATIONS_UNKNOWN, distinct};
 use crate::coordinator::group::Group;
 use crate::coordinator::group::assignor::Assignor;
 use crate::coordinator::group::classic::Phase;
-use crate::coordinator::group::consumer::{
-    Assigned, HEARTBEAT_INTERVAL, HeartbeatRequest, HeartbeatResponse,
-};
+use crate::coordinator::group::consumer::{Assigned, HeartbeatRequest, HeartbeatResponse};
 use crate::coordinator::group::pattern::{self, Found};
 use crate::error::ErrorCode;
 use crate::metadata::acl::{AclOperation, ResourceType};
@@ -56,10 +54,11 @@ pub(crate) async fn consumer_group_heartbeat(
     context: &mut Context,
     request: ConsumerGroupHeartbeatRequest,
 ) -> ConsumerGroupHeartbeatResponse {
-    let interval = HEARTBEAT_INTERVAL.as_millis() as i32;
+    let liveness = context.cluster.liveness(&request.group_id);
+    let interval = liveness.heartbeat_interval.as_millis() as i32;
     let answer = ConsumerGroupHeartbeatResponse::default().with_heartbeat_interval_ms(interval);
     let group = request.group_id.to_string();
-    let beaten = heartbeat(context, request).await;
+    let beaten = heartbeat(context, request, liveness.session_timeout).await;
     let saved = context.cluster.groups().saved(&group).await;
     match beaten.and_then(|beaten| saved.map(|()| beaten)) {
         Ok(beaten) => {
@@ -85,6 +84,7 @@ pub(crate) async fn consumer_group_heartbeat(
 async fn heartbeat(
     context: &Context,
     request: ConsumerGroupHeartbeatRequest,
+    session_timeout: Duration,
 ) -> Result<HeartbeatResponse, ErrorCode> {
     check_release(context)?;
     let id = request.group_id.to_string();
@@ -107,6 +107,7 @@ async fn heartbeat(
             }
             group.is_consumer = true;
         }
+        group.consumer.session_timeout = Some(session_timeout);
         group.consumer.heartbeat(heartbeat, &topics, found, now)
     };
     if is_join {

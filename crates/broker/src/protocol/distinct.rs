@@ -112,6 +112,9 @@ macro_rules! topical {
 
 mod of {
     pub(super) use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
+    pub(super) use kafka_protocol::messages::alter_partition_reassignments_request::{
+        ReassignablePartition, ReassignableTopic,
+    };
     pub(super) use kafka_protocol::messages::delete_records_request::{
         DeleteRecordsPartition, DeleteRecordsTopic,
     };
@@ -140,6 +143,9 @@ mod of {
 
 topical! {
     of::AddPartitionsToTxnTopic { name, partitions: i32, |index| *index }
+    of::ReassignableTopic {
+        name, partitions: of::ReassignablePartition, |at| at.partition_index
+    }
     of::DeleteRecordsTopic { name, partitions: of::DeleteRecordsPartition, |at| at.partition_index }
     of::DescribableLogDirTopic { topic, partitions: i32, |index| *index }
     of::TopicRequest { name, partition_indexes: i32, |index| *index }

@@ -30,9 +30,9 @@ use crate::turn::Pace;
 /// Protocols that a member may offer; clients know a handful.
 const PROTOCOLS_MAX: usize = 32;
 /// Kafka's `group.min.session.timeout.ms`.
-const SESSION_TIMEOUT_MS_MIN: i32 = 6_000;
+pub(super) const SESSION_TIMEOUT_MS_MIN: i32 = 6_000;
 /// Kafka's `group.max.session.timeout.ms`.
-const SESSION_TIMEOUT_MS_MAX: i32 = 1_800_000;
+pub(super) const SESSION_TIMEOUT_MS_MAX: i32 = 1_800_000;
 /// Longest rebalance that a member may ask for.
 const REBALANCE_TIMEOUT_MS_MAX: i32 = i32::MAX / 2;
 

@@ -1,19 +1,26 @@
-//! DescribeLogDirs: how much lies on disk.
+//! DescribeLogDirs: how much lies on disk. AlterReplicaLogDirs: there is one directory.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use kafka_protocol::messages::alter_replica_log_dirs_response::{
+    AlterReplicaLogDirPartitionResult, AlterReplicaLogDirTopicResult,
+};
 use kafka_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
 use kafka_protocol::messages::describe_log_dirs_response::{
     DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
 };
-use kafka_protocol::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse, TopicName};
+use kafka_protocol::messages::{
+    AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse, DescribeLogDirsRequest,
+    DescribeLogDirsResponse, TopicName,
+};
 
-use super::{Context, distinct};
+use super::{Context, code_of, distinct};
+use crate::error::ErrorCode;
 use crate::metadata::acl::AclOperation;
 use crate::turn::Pace;
 
 /// The directory in answers; the real one is not disclosed.
-const LOG_DIR: &str = "/kafka-logs";
+pub(super) const LOG_DIR: &str = "/kafka-logs";
 
 /// The partitions that have a replica on this broker. There is one physical copy, shown at each of them.
 pub(crate) async fn describe_log_dirs(
@@ -83,4 +90,53 @@ pub(crate) async fn describe_log_dirs(
         .with_total_bytes(total.map_or(-1, as_i64))
         .with_usable_bytes(total.map_or(-1, |total| as_i64(total.saturating_sub(used))));
     DescribeLogDirsResponse::default().with_results(vec![result])
+}
+
+/// Moves replicas between directories (KIP-113): to the one that there is, which they are in.
+pub(crate) async fn alter_replica_log_dirs(
+    context: &mut Context,
+    request: AlterReplicaLogDirsRequest,
+) -> AlterReplicaLogDirsResponse {
+    let allowed = context.check_cluster(AclOperation::Alter);
+    let mut pace = Pace::default();
+    // Of a partition that is named twice the last directory counts.
+    let mut topics: BTreeMap<TopicName, BTreeMap<i32, bool>> = BTreeMap::new();
+    for dir in request.dirs {
+        let is_known = dir.path.as_str() == LOG_DIR;
+        for topic in dir.topics {
+            pace.step().await;
+            let partitions = topics.entry(topic.name).or_default();
+            partitions.extend(topic.partitions.into_iter().map(|index| (index, is_known)));
+        }
+    }
+    let mut results = Vec::with_capacity(topics.len());
+    for (name, partitions) in topics {
+        pace.step().await;
+        let topic = context.cluster.topics().get(&name);
+        let partition = |index: i32, is_known: bool| {
+            allowed?;
+            if !is_known {
+                return Err(ErrorCode::LogDirNotFound);
+            }
+            let partition = topic.as_ref().and_then(|topic| topic.partition(index));
+            let partition = partition.ok_or(ErrorCode::UnknownTopicOrPartition)?;
+            let replicas = context.cluster.replicas(&partition);
+            match context.is_internal || replicas.contains(&context.broker_id) {
+                true => Ok(()),
+                false => Err(ErrorCode::NotLeaderOrFollower),
+            }
+        };
+        let partitions = partitions.into_iter().map(|(index, is_known)| {
+            AlterReplicaLogDirPartitionResult::default()
+                .with_partition_index(index)
+                .with_error_code(code_of(&partition(index, is_known)))
+        });
+        let partitions = partitions.collect();
+        results.push(
+            AlterReplicaLogDirTopicResult::default()
+                .with_topic_name(name)
+                .with_partitions(partitions),
+        );
+    }
+    AlterReplicaLogDirsResponse::default().with_results(results)
 }

@@ -19,12 +19,12 @@ use crate::error::ErrorCode;
 use crate::log::partition::Partition;
 use crate::metadata::acl::{AclOperation, ResourceType};
 use crate::metadata::leadership::NO_LEADER;
-use crate::metadata::topic::{Topic, check_topic_name};
+use crate::metadata::topic::{Topic, check_topic_name, is_internal};
 use crate::spec::TopicSpec;
 use crate::turn::Pace;
 
 /// Partitions in one DescribeTopicPartitions answer (Kafka's `max.request.partition.size.limit`).
-const PARTITIONS_PER_ANSWER_MAX: usize = 2_000;
+pub(super) const PARTITIONS_PER_ANSWER_MAX: usize = 2_000;
 
 /// Brokers that clients can connect to, topics and leaders.
 pub(crate) async fn metadata(context: &mut Context, request: MetadataRequest) -> MetadataResponse {
@@ -165,6 +165,7 @@ fn describe_all(
     MetadataResponseTopic::default()
         .with_name(Some(TopicName(topic.name.clone().into())))
         .with_topic_id(topic.id)
+        .with_is_internal(is_internal(&topic.name))
         .with_partitions(partitions)
         .with_topic_authorized_operations(OPERATIONS_UNKNOWN)
 }
@@ -304,6 +305,7 @@ fn describe_page(
     (
         answer
             .with_topic_id(topic.id)
+            .with_is_internal(is_internal(name))
             .with_partitions(partitions.collect()),
         next,
     )

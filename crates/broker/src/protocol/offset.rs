@@ -31,7 +31,7 @@ use crate::turn::Pace;
 
 /// Longest metadata of a committed offset in characters of Java, which are UTF-16 units. Kafka's
 /// `offset.metadata.max.bytes` is compared with `String.length`.
-const OFFSET_METADATA_CHARS_MAX: usize = 4096;
+pub(super) const OFFSET_METADATA_CHARS_MAX: usize = 4096;
 /// Partitions that are looked up before others may ask or change what the cluster knows.
 const LOOK_UPS_AT_ONCE: usize = 500;
 

@@ -24,7 +24,7 @@ use crate::log::partition::Partition;
 use crate::log::record::UNPACKED_BYTES_MAX;
 use crate::log::{AppendInfo, LogOptions};
 use crate::metadata::acl::AclOperation;
-use crate::metadata::topic::Topic;
+use crate::metadata::topic::{Topic, is_internal};
 use crate::quota::client::Direction;
 use crate::quota::disk::segment_bytes_max;
 
@@ -196,12 +196,22 @@ fn find_topic(context: &Context, data: &TopicProduceData) -> Result<Arc<Topic>, 
         let topic = topics.by_id(&data.topic_id);
         let topic = topic.ok_or(ErrorCode::UnknownTopicId)?;
         context.check_topic(AclOperation::Write, &topic.name)?;
+        check_no_internal(&topic.name)?;
         return Ok(topic);
     }
     context.check_topic(AclOperation::Write, &data.name)?;
+    check_no_internal(&data.name)?;
     topics
         .get(&data.name)
         .ok_or(ErrorCode::UnknownTopicOrPartition)
+}
+
+/// What internal topics would hold is in the metadata log.
+fn check_no_internal(topic: &str) -> Result<(), ErrorCode> {
+    match is_internal(topic) {
+        true => Err(ErrorCode::InvalidTopicException),
+        false => Ok(()),
+    }
 }
 
 /// The header of each batch, in the order of the request.

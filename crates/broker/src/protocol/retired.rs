@@ -5,14 +5,25 @@
 //! 4.0 (KIP-896 names what went).
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use kafka_protocol::messages::alter_replica_log_dirs_request::{
+    AlterReplicaLogDir, AlterReplicaLogDirTopic,
+};
 use kafka_protocol::messages::create_acls_request::AclCreation;
+use kafka_protocol::messages::create_delegation_token_request::CreatableRenewers;
 use kafka_protocol::messages::create_topics_request::{
     CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
 };
 use kafka_protocol::messages::delete_acls_request::DeleteAclsFilter;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_configs_response::DescribeConfigsResourceResult;
+use kafka_protocol::messages::describe_delegation_token_request::DescribeDelegationTokenOwner;
 use kafka_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
+use kafka_protocol::messages::{
+    AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse, CreateDelegationTokenRequest,
+    CreateDelegationTokenResponse, DescribeDelegationTokenRequest, DescribeDelegationTokenResponse,
+    ExpireDelegationTokenRequest, ExpireDelegationTokenResponse, RenewDelegationTokenRequest,
+    RenewDelegationTokenResponse,
+};
 use kafka_protocol::messages::{
     BrokerId, CreateAclsRequest, CreateAclsResponse, CreateTopicsRequest, CreateTopicsResponse,
     DeleteAclsRequest, DeleteAclsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
@@ -56,6 +67,18 @@ impl Body {
 
     fn i32(&mut self) -> Result<i32, Short> {
         self.bytes.try_get_i32().map_err(|_| Short)
+    }
+
+    fn i64(&mut self) -> Result<i64, Short> {
+        self.bytes.try_get_i64().map_err(|_| Short)
+    }
+
+    fn binary(&mut self) -> Result<Bytes, Short> {
+        let bytes = usize::try_from(self.i32()?).map_err(|_| Short)?;
+        match bytes > self.bytes.len() {
+            true => Err(Short),
+            false => Ok(self.bytes.split_to(bytes)),
+        }
     }
 
     fn optional_text(&mut self) -> Result<Option<StrBytes>, Short> {
@@ -250,6 +273,104 @@ pub(super) fn write_describe_log_dirs(answer: &mut Answer, described: &DescribeL
             });
         });
     });
+}
+
+pub(super) fn read_alter_replica_log_dirs(
+    mut body: Body,
+) -> Result<AlterReplicaLogDirsRequest, Short> {
+    let dirs = body.array(|body| {
+        let dir = AlterReplicaLogDir::default().with_path(body.text()?);
+        let topics = body.array(|body| {
+            Ok(AlterReplicaLogDirTopic::default()
+                .with_name(TopicName(body.text()?))
+                .with_partitions(body.array(Body::i32)?))
+        })?;
+        Ok(dir.with_topics(topics))
+    })?;
+    Ok(AlterReplicaLogDirsRequest::default().with_dirs(dirs))
+}
+
+pub(super) fn write_alter_replica_log_dirs(
+    answer: &mut Answer,
+    altered: &AlterReplicaLogDirsResponse,
+) {
+    answer.bytes.put_i32(altered.throttle_time_ms);
+    answer.array(&altered.results, |answer, topic| {
+        answer.text(&topic.topic_name);
+        answer.array(&topic.partitions, |answer, partition| {
+            answer.bytes.put_i32(partition.partition_index);
+            answer.bytes.put_i16(partition.error_code);
+        });
+    });
+}
+
+pub(super) fn read_create_token(mut body: Body) -> Result<CreateDelegationTokenRequest, Short> {
+    let renewers = body.array(|body| {
+        Ok(CreatableRenewers::default()
+            .with_principal_type(body.text()?)
+            .with_principal_name(body.text()?))
+    })?;
+    Ok(CreateDelegationTokenRequest::default()
+        .with_owner_principal_type(None)
+        .with_owner_principal_name(None)
+        .with_renewers(renewers)
+        .with_max_lifetime_ms(body.i64()?))
+}
+
+pub(super) fn write_create_token(answer: &mut Answer, created: &CreateDelegationTokenResponse) {
+    answer.bytes.put_i16(created.error_code);
+    answer.text(&created.principal_type);
+    answer.text(&created.principal_name);
+    answer.bytes.put_i64(created.issue_timestamp_ms);
+    answer.bytes.put_i64(created.expiry_timestamp_ms);
+    answer.bytes.put_i64(created.max_timestamp_ms);
+    answer.text(&created.token_id);
+    answer.bytes.put_i32(created.hmac.len() as i32);
+    answer.bytes.put_slice(&created.hmac);
+    answer.bytes.put_i32(created.throttle_time_ms);
+}
+
+pub(super) fn read_renew_token(mut body: Body) -> Result<RenewDelegationTokenRequest, Short> {
+    Ok(RenewDelegationTokenRequest::default()
+        .with_hmac(body.binary()?)
+        .with_renew_period_ms(body.i64()?))
+}
+
+pub(super) fn write_renew_token(answer: &mut Answer, renewed: &RenewDelegationTokenResponse) {
+    answer.bytes.put_i16(renewed.error_code);
+    answer.bytes.put_i64(renewed.expiry_timestamp_ms);
+    answer.bytes.put_i32(renewed.throttle_time_ms);
+}
+
+pub(super) fn read_expire_token(mut body: Body) -> Result<ExpireDelegationTokenRequest, Short> {
+    Ok(ExpireDelegationTokenRequest::default()
+        .with_hmac(body.binary()?)
+        .with_expiry_time_period_ms(body.i64()?))
+}
+
+pub(super) fn write_expire_token(answer: &mut Answer, expired: &ExpireDelegationTokenResponse) {
+    answer.bytes.put_i16(expired.error_code);
+    answer.bytes.put_i64(expired.expiry_timestamp_ms);
+    answer.bytes.put_i32(expired.throttle_time_ms);
+}
+
+pub(super) fn read_describe_token(mut body: Body) -> Result<DescribeDelegationTokenRequest, Short> {
+    let owners = body.optional_array(|body| {
+        Ok(DescribeDelegationTokenOwner::default()
+            .with_principal_type(body.text()?)
+            .with_principal_name(body.text()?))
+    })?;
+    Ok(DescribeDelegationTokenRequest::default().with_owners(owners))
+}
+
+/// There are no tokens.
+pub(super) fn write_describe_token(
+    answer: &mut Answer,
+    described: &DescribeDelegationTokenResponse,
+) {
+    answer.bytes.put_i16(described.error_code);
+    answer.bytes.put_i32(0);
+    answer.bytes.put_i32(described.throttle_time_ms);
 }
 
 /// All patterns were literal.

@@ -149,7 +149,8 @@ async fn create(
     };
     let answer = CreatableTopicResult::default()
         .with_name(topic.name)
-        .with_topic_id(id);
+        .with_topic_id(id)
+        .with_error_message(None);
     let describe = AclOperation::DescribeConfigs;
     if !context.may(describe, ResourceType::Topic, &spec.name) {
         // The topic is created all the same; the answer leaves its settings out (KIP-525).

@@ -16,6 +16,7 @@ use crate::quota::token_bucket::TokenBucket;
 /// Entity types.
 pub(crate) const USER: &str = "user";
 pub(crate) const CLIENT_ID: &str = "client-id";
+pub(crate) const ADDRESS: &str = "ip";
 /// Most clients with a bucket of their own; beyond it all buckets are dropped.
 const BUCKETS_MAX: usize = 10_000;
 

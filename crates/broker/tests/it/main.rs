@@ -17,6 +17,7 @@ mod metadata;
 mod named_twice;
 mod observation;
 mod racks;
+mod operators;
 mod records;
 mod releases;
 mod sasl;

@@ -31,7 +31,11 @@ pub const NOW_MS: i64 = 1_700_000_000_000;
 
 pub fn host_at(dir: &Path, durability: Durability) -> Host {
     let clock = Arc::new(FixedClock(NOW_MS));
-    Host::open(HostOptions::new(dir.to_owned(), durability, clock, 1)).unwrap()
+    Host::open(HostOptions {
+        group_initial_rebalance_delay: Duration::ZERO,
+        ..HostOptions::new(dir.to_owned(), durability, clock, 1)
+    })
+    .unwrap()
 }
 
 /// Brokers on ports that the system chooses.

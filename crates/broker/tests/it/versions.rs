@@ -81,6 +81,7 @@ async fn every_version_of_every_request_is_answered() {
     administration(&mut bench).await;
     transactions(&mut bench).await;
     quotas(&mut bench).await;
+    operation(&mut bench).await;
     authentication(&mut bench).await;
     acls(&mut bench).await;
     bench.all(0, |_, _| ApiVersionsRequest::default()).await;
@@ -658,6 +659,58 @@ async fn quotas(bench: &mut Bench) {
             assert_eq!(found, usize::from(kind == "client-id"));
         }
     }
+}
+
+async fn operation(bench: &mut Bench) {
+    bench
+        .all(0, |_, _| ListConfigResourcesRequest::default())
+        .await;
+    bench
+        .all(0, |_, _| ListPartitionReassignmentsRequest::default())
+        .await;
+    bench
+        .all(0, |_, _| {
+            let wanted = alter_partition_reassignments_request::ReassignableTopic::default()
+                .with_name(name("t"))
+                .with_partitions(vec![Default::default()]);
+            AlterPartitionReassignmentsRequest::default().with_topics(vec![wanted])
+        })
+        .await;
+    bench
+        .all(0, |_, _| {
+            let wanted = alter_replica_log_dirs_request::AlterReplicaLogDirTopic::default()
+                .with_name(name("t"))
+                .with_partitions(vec![0]);
+            let dir = alter_replica_log_dirs_request::AlterReplicaLogDir::default()
+                .with_topics(vec![wanted]);
+            AlterReplicaLogDirsRequest::default().with_dirs(vec![dir])
+        })
+        .await;
+    let quorums = bench
+        .all(0, |_, _| {
+            let wanted = describe_quorum_request::TopicData::default()
+                .with_topic_name(name("__cluster_metadata"))
+                .with_partitions(vec![Default::default()]);
+            DescribeQuorumRequest::default().with_topics(vec![wanted])
+        })
+        .await;
+    let voters = |answer: &DescribeQuorumResponse| {
+        let partition = &answer.topics[0].partitions[0];
+        partition.current_voters.len()
+    };
+    assert!(quorums.iter().all(|answer| voters(answer) == 1));
+    bench
+        .all(0, |_, _| CreateDelegationTokenRequest::default())
+        .await;
+    bench
+        .all(0, |_, _| RenewDelegationTokenRequest::default())
+        .await;
+    bench
+        .all(0, |_, _| ExpireDelegationTokenRequest::default())
+        .await;
+    bench
+        .all(0, |_, _| DescribeDelegationTokenRequest::default())
+        .await;
 }
 
 /// On a listener that asks nobody who he is.

@@ -85,6 +85,7 @@ fn open(dir: &tempfile::TempDir) -> EmbeddedEngine {
             first_task_ms: 100,
             ..LogIntervals::default()
         },
+        group_initial_rebalance_delay: Duration::ZERO,
     })
     .unwrap()
 }

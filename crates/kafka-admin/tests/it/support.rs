@@ -1,6 +1,6 @@
 //! A host in a temporary directory, with one cluster.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use brokerage_broker::{
     Authorization, BrokerSpec, Clock, ClusterLimits, ClusterSpec, Durability, Host, HostOptions,
@@ -62,8 +62,11 @@ impl World {
     pub async fn of(spec: ClusterSpec) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(StandingClock);
-        let options = HostOptions::new(dir.path().to_owned(), Durability::Process, clock, 1);
-        let host = Host::open(options).unwrap();
+        let host = Host::open(HostOptions {
+            group_initial_rebalance_delay: Duration::ZERO,
+            ..HostOptions::new(dir.path().to_owned(), Durability::Process, clock, 1)
+        })
+        .unwrap();
         host.ensure_cluster(spec.clone()).await.unwrap();
         Self {
             host,

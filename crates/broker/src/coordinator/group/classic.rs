@@ -15,7 +15,10 @@ use crate::error::ErrorCode;
 use crate::metadata::group::{GroupRecord, MemberRecord, Opaque};
 
 mod protocols;
+mod rebalance;
 mod size;
+
+use rebalance::InitialRebalance;
 
 /// Members of one group (Kafka's `group.max.size` is unlimited; here a bound on memory).
 pub(crate) const MEMBERS_MAX: usize = 5_000;
@@ -145,6 +148,10 @@ pub(crate) struct ClassicGroup {
     pending: HashMap<String, Instant>,
     /// When a rebalance continues without missing members.
     rebalance_deadline: Option<Instant>,
+    /// How long an empty group waits for more members than the first.
+    pub initial_rebalance_delay: Duration,
+    /// While it does.
+    initial_rebalance: Option<InitialRebalance>,
     next_rank: u64,
     /// Whether something has to be written since [`ClassicGroup::take_record`] was asked.
     is_changed: bool,
@@ -162,6 +169,8 @@ impl Default for ClassicGroup {
             statics: HashMap::new(),
             pending: HashMap::new(),
             rebalance_deadline: None,
+            initial_rebalance_delay: Duration::ZERO,
+            initial_rebalance: None,
             next_rank: 0,
             is_changed: false,
         }
@@ -213,7 +222,7 @@ impl ClassicGroup {
 
     /// The record to be written, if anything has changed: a rebalance is complete, a static member came back
     /// under another id, or the last member went.
-    pub(crate) fn take_record(&mut self) -> Option<GroupRecord> {
+    pub(crate) fn take_record(&mut self, now_ms: i64) -> Option<GroupRecord> {
         if !std::mem::take(&mut self.is_changed) {
             return None;
         }
@@ -236,6 +245,7 @@ impl ClassicGroup {
             protocol: self.protocol.clone(),
             leader: self.leader.clone(),
             members: members.into_iter().map(record).collect(),
+            emptied_ms: self.members.is_empty().then_some(now_ms),
         })
     }
 
@@ -376,6 +386,7 @@ impl ClassicGroup {
         };
         self.members.insert(id.clone(), member);
         self.leader.get_or_insert_with(|| id.clone());
+        self.note_new_member();
         self.wait_for_join(&id, now)
     }
 
@@ -415,32 +426,9 @@ impl ClassicGroup {
         Step::Wait(receiver)
     }
 
-    /// Calls everyone to join again.
-    fn prepare_rebalance(&mut self, now: Instant) {
-        for member in self.members.values_mut() {
-            if let Some(waiting) = member.sync.take() {
-                let _ = waiting.send(Err(ErrorCode::RebalanceInProgress));
-                member.deadline = now + member.session_timeout;
-            }
-        }
-        let longest = self
-            .members
-            .values()
-            .map(|member| member.rebalance_timeout)
-            .max();
-        self.phase = Phase::PreparingRebalance;
-        self.rebalance_deadline = Some(now + longest.unwrap_or_default());
-    }
-
-    fn complete_if_all_joined(&mut self, now: Instant) {
-        let all_joined = self.members.values().all(|member| member.join.is_some());
-        if self.phase == Phase::PreparingRebalance && all_joined && self.pending.is_empty() {
-            self.complete_rebalance(now);
-        }
-    }
-
     fn complete_rebalance(&mut self, now: Instant) {
         self.rebalance_deadline = None;
+        self.initial_rebalance = None;
         self.generation += 1;
         if self.members.is_empty() {
             self.become_empty();
@@ -484,8 +472,8 @@ impl ClassicGroup {
     fn become_empty(&mut self) {
         self.is_changed = true;
         self.phase = Phase::Empty;
+        // The type stays, so that the group is still told from those that only keep offsets.
         self.protocol = None;
-        self.protocol_type = None;
         self.leader = None;
         self.rebalance_deadline = None;
     }
@@ -737,37 +725,6 @@ impl ClassicGroup {
             .is_some_and(|deadline| deadline <= now)
         {
             self.rebalance_is_late(now);
-        }
-    }
-
-    fn rebalance_is_late(&mut self, now: Instant) {
-        self.rebalance_deadline = None;
-        match self.phase {
-            Phase::PreparingRebalance => {
-                let missing =
-                    |member: &Member| member.join.is_none() && member.instance_id.is_none();
-                self.members.retain(|_, member| !missing(member));
-                let anyone_joined = self.members.values().any(|member| member.join.is_some());
-                if anyone_joined || self.members.is_empty() {
-                    self.complete_rebalance(now);
-                } else {
-                    // Static members stay until their session times out.
-                    self.prepare_rebalance(now);
-                }
-            }
-            Phase::CompletingRebalance | Phase::Stable => {
-                let silent: Vec<String> = self
-                    .members
-                    .iter()
-                    .filter(|(_, member)| member.sync.is_none() && member.assignment.is_empty())
-                    .filter(|_| self.phase == Phase::CompletingRebalance)
-                    .map(|(id, _)| id.clone())
-                    .collect();
-                for id in silent {
-                    self.remove(&id, now);
-                }
-            }
-            Phase::Empty => {}
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::metadata::topic::TopicSizes;
 /// Heartbeat interval of members (Kafka's `group.consumer.heartbeat.interval.ms`).
 pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 /// A member that is silent this long is removed (Kafka's `group.consumer.session.timeout.ms`).
-const SESSION_TIMEOUT: Duration = Duration::from_secs(45);
+pub(crate) const SESSION_TIMEOUT: Duration = Duration::from_secs(45);
 /// Members of one group.
 const MEMBERS_MAX: usize = super::classic::MEMBERS_MAX;
 /// Different patterns that the members of one group subscribe by; clients of one program have one.
@@ -198,9 +198,15 @@ pub(crate) struct ConsumerGroup {
     found: BTreeMap<String, Found>,
     /// Members that may have changed, or gone, since [`ConsumerGroup::take_touched`] was asked.
     touched: BTreeSet<String>,
+    /// How long members may be silent, if the group has a setting for it.
+    pub session_timeout: Option<Duration>,
 }
 
 impl ConsumerGroup {
+    fn session_deadline(&self, now: Instant) -> Instant {
+        now + self.session_timeout.unwrap_or(SESSION_TIMEOUT)
+    }
+
     /// The group as it was before a restart: its members have a whole session time-out for their next
     /// heartbeat.
     pub(crate) fn restore(state: &ConsumerGroupState, now: Instant) -> Self {
@@ -433,7 +439,7 @@ impl ConsumerGroup {
             revoking: Assigned::new(),
             target: Assigned::new(),
             rebalance_timeout: Duration::from_secs(300),
-            session_deadline: now + SESSION_TIMEOUT,
+            session_deadline: self.session_deadline(now),
             revoke_deadline: None,
             is_away: false,
             bytes: 0,
@@ -510,10 +516,11 @@ impl ConsumerGroup {
     }
 
     fn update(&mut self, id: &str, heartbeat: &HeartbeatRequest, is_new: bool, now: Instant) {
+        let session_deadline = self.session_deadline(now);
         let Some(member) = self.members.get_mut(id) else {
             return;
         };
-        member.session_deadline = now + SESSION_TIMEOUT;
+        member.session_deadline = session_deadline;
         member.client_id.clone_from(&heartbeat.client_id);
         member.client_host.clone_from(&heartbeat.client_host);
         if let Some(timeout) = heartbeat.rebalance_timeout {

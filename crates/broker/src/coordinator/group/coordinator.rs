@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -48,15 +49,22 @@ pub(crate) struct ListedGroup {
 
 impl Group {
     /// The group as the metadata log knows it.
-    fn restore(state: &ClusterState, id: &str, now: Instant) -> Self {
+    fn restore(
+        state: &ClusterState,
+        id: &str,
+        initial_rebalance_delay: Duration,
+        now: Instant,
+    ) -> Self {
         let classic = state.groups.get(id);
         let consumer = state.consumer_groups.get(id);
+        let mut classic_group = classic.map_or_else(ClassicGroup::default, |record| {
+            ClassicGroup::restore(record, now)
+        });
+        classic_group.initial_rebalance_delay = initial_rebalance_delay;
         Self {
             is_consumer: consumer.is_some_and(|group| !group.members.is_empty())
                 || (classic.is_none() && consumer.is_some()),
-            classic: classic.map_or_else(ClassicGroup::default, |record| {
-                ClassicGroup::restore(record, now)
-            }),
+            classic: classic_group,
             consumer: consumer.map_or_else(ConsumerGroup::default, |state| {
                 ConsumerGroup::restore(state, now)
             }),
@@ -65,10 +73,10 @@ impl Group {
     }
 
     /// Records of what has changed since the last call.
-    fn take_records(&mut self, id: &str, state: &ClusterState) -> Vec<MetadataRecord> {
+    fn take_records(&mut self, id: &str, state: &ClusterState, now_ms: i64) -> Vec<MetadataRecord> {
         let group = || id.to_owned();
         let mut records = Vec::new();
-        if let Some(at) = self.classic.take_record() {
+        if let Some(at) = self.classic.take_record(now_ms) {
             records.push(MetadataRecord::Group { group: group(), at });
         }
         let touched = self.consumer.take_touched();
@@ -134,16 +142,19 @@ pub(crate) struct Groups {
     counters: Arc<Counters>,
     /// Groups that there may be.
     count_max: AtomicU32,
+    /// How long an empty group waits for more members than the first.
+    initial_rebalance_delay: Duration,
     map: Mutex<HashMap<String, Arc<Mutex<Group>>>>,
 }
 
 impl Groups {
-    /// Restores the groups that had members before a restart.
+    /// Restores the groups that had members before a restart, or have had some.
     pub(crate) fn new(
         metadata_log: Arc<MetadataLog<ClusterState>>,
         process: Arc<Process>,
         counters: Arc<Counters>,
         count_max: u32,
+        initial_rebalance_delay: Duration,
     ) -> Arc<Self> {
         let groups = Arc::new_cyclic(|me| Self {
             me: me.clone(),
@@ -151,6 +162,7 @@ impl Groups {
             process,
             counters,
             count_max: AtomicU32::new(count_max),
+            initial_rebalance_delay,
             map: Mutex::new(HashMap::new()),
         });
         groups.restore();
@@ -165,18 +177,10 @@ impl Groups {
     fn restore(&self) {
         let now = Instant::now();
         let groups: Vec<(String, Group)> = self.metadata_log.read(|state| {
-            let classic = state
-                .groups
-                .iter()
-                .filter(|(_, group)| !group.members.is_empty())
-                .map(|(id, _)| id);
-            let consumer = state
-                .consumer_groups
-                .iter()
-                .filter(|(_, group)| !group.members.is_empty())
-                .map(|(id, _)| id);
-            let ids: BTreeSet<&String> = classic.chain(consumer).collect();
-            let restore = |id: &String| (id.clone(), Group::restore(state, id, now));
+            let ids = state.groups.keys().chain(state.consumer_groups.keys());
+            let ids: BTreeSet<&String> = ids.collect();
+            let delay = self.initial_rebalance_delay;
+            let restore = |id: &String| (id.clone(), Group::restore(state, id, delay, now));
             ids.into_iter().map(restore).collect()
         });
         let mut map = self.map.lock();
@@ -192,7 +196,7 @@ impl Groups {
             return;
         }
         let written = self.metadata_log.change(|state| {
-            let records = group.take_records(id, state);
+            let records = group.take_records(id, state, self.process.now_ms());
             let count = records.len();
             Ok::<_, Infallible>((records, count))
         });
@@ -234,9 +238,10 @@ impl Groups {
         }
         self.check_room(&map, id)?;
         let now = Instant::now();
+        let delay = self.initial_rebalance_delay;
         let group = self
             .metadata_log
-            .read(|state| Group::restore(state, id, now));
+            .read(|state| Group::restore(state, id, delay, now));
         let group = Arc::new(Mutex::new(group));
         map.insert(id.to_owned(), group.clone());
         Ok(group)
@@ -363,7 +368,7 @@ impl Groups {
         }
     }
 
-    /// Removes groups that have neither members nor offsets.
+    /// Removes groups that have neither members nor offsets. Kafka does so where it looks for expired offsets.
     pub(crate) fn remove_empty(&self) {
         let mut gone = Vec::new();
         self.map.lock().retain(|id, group| {

@@ -26,7 +26,7 @@ use crate::process::Process;
 use crate::vital::Guard;
 
 /// Longest time-out that a producer may ask for (Kafka's `transaction.max.timeout.ms`).
-const TIMEOUT_MS_MAX: i32 = 900_000;
+pub(crate) const TIMEOUT_MS_MAX: i32 = 900_000;
 /// Pause before completing is tried again after the disk refused.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 

@@ -376,6 +376,20 @@ pub(super) const SHAPES: &[Shape] = &[
         ],
     },
     Shape {
+        key: ApiKey::AlterReplicaLogDirs,
+        flexible_from: 2,
+        fields: &[array(
+            "dirs",
+            &[
+                text("path"),
+                array(
+                    "topics",
+                    &[text("name"), list("partitions", &[fixed("", 4)])],
+                ),
+            ],
+        )],
+    },
+    Shape {
         key: ApiKey::DescribeLogDirs,
         flexible_from: 2,
         fields: &[array(
@@ -387,6 +401,37 @@ pub(super) const SHAPES: &[Shape] = &[
         key: ApiKey::SaslAuthenticate,
         flexible_from: 2,
         fields: &[bytes("auth_bytes")],
+    },
+    Shape {
+        key: ApiKey::CreateDelegationToken,
+        flexible_from: 2,
+        fields: &[
+            text("owner_principal_type").only(3, LAST),
+            text("owner_principal_name").only(3, LAST),
+            array(
+                "renewers",
+                &[text("principal_type"), text("principal_name")],
+            ),
+            fixed("max_lifetime_ms", 8),
+        ],
+    },
+    Shape {
+        key: ApiKey::RenewDelegationToken,
+        flexible_from: 2,
+        fields: &[bytes("hmac"), fixed("renew_period_ms", 8)],
+    },
+    Shape {
+        key: ApiKey::ExpireDelegationToken,
+        flexible_from: 2,
+        fields: &[bytes("hmac"), fixed("expiry_time_period_ms", 8)],
+    },
+    Shape {
+        key: ApiKey::DescribeDelegationToken,
+        flexible_from: 2,
+        fields: &[array(
+            "owners",
+            &[text("principal_type"), text("principal_name")],
+        )],
     },
     Shape {
         key: ApiKey::CreatePartitions,
@@ -440,6 +485,43 @@ pub(super) const SHAPES: &[Shape] = &[
         ],
     },
     Shape {
+        key: ApiKey::ListConfigResources,
+        flexible_from: 0,
+        fields: &[list("resource_types", &[fixed("", 1)]).only(1, LAST)],
+    },
+    Shape {
+        key: ApiKey::AlterPartitionReassignments,
+        flexible_from: 0,
+        fields: &[
+            fixed("timeout_ms", 4),
+            fixed("allow_replication_factor_change", 1).only(1, LAST),
+            array(
+                "topics",
+                &[
+                    text("name"),
+                    array(
+                        "partitions",
+                        &[
+                            fixed("partition_index", 4),
+                            list("replicas", &[fixed("", 4)]),
+                        ],
+                    ),
+                ],
+            ),
+        ],
+    },
+    Shape {
+        key: ApiKey::ListPartitionReassignments,
+        flexible_from: 0,
+        fields: &[
+            fixed("timeout_ms", 4),
+            array(
+                "topics",
+                &[text("name"), list("partition_indexes", &[fixed("", 4)])],
+            ),
+        ],
+    },
+    Shape {
         key: ApiKey::OffsetDelete,
         flexible_from: LAST,
         fields: &[
@@ -461,6 +543,17 @@ pub(super) const SHAPES: &[Shape] = &[
             fixed("endpoint_type", 1).only(1, LAST),
             fixed("include_fenced_brokers", 1).only(2, LAST),
         ],
+    },
+    Shape {
+        key: ApiKey::DescribeQuorum,
+        flexible_from: 0,
+        fields: &[array(
+            "topics",
+            &[
+                text("topic_name"),
+                array("partitions", &[fixed("partition_index", 4)]),
+            ],
+        )],
     },
     Shape {
         key: ApiKey::DescribeTopicPartitions,

@@ -321,3 +321,69 @@ fn collect(
         }
     }
 }
+
+/// A group that waits for more members than the first, and when it began.
+fn slow() -> (ClassicGroup, Instant) {
+    let group = ClassicGroup {
+        initial_rebalance_delay: Duration::from_secs(3),
+        ..ClassicGroup::default()
+    };
+    (group, Instant::now())
+}
+
+#[test]
+fn members_that_come_together_are_assigned_to_once() {
+    let (mut group, start) = slow();
+    let after = |ms: u64| start + Duration::from_millis(ms);
+    let mut a = waiting(group.join(join("", "a"), start));
+    let mut b = waiting(group.join(join("", "b"), after(10)));
+    assert_eq!(group.phase, Phase::PreparingRebalance);
+    assert_eq!(group.next_deadline(), Some(after(3_000)));
+    // Somebody came: the wait is as long once more, within what members have for a rebalance, five seconds here.
+    group.tick(after(3_000));
+    assert_eq!(group.next_deadline(), Some(after(5_000)));
+    assert!(a.try_recv().is_err() && b.try_recv().is_err());
+    group.tick(after(5_000));
+    let (a, b) = (a.try_recv().unwrap(), b.try_recv().unwrap());
+    let (a, b) = (a.unwrap(), b.unwrap());
+    assert_eq!((a.generation, b.generation), (1, 1));
+    assert_eq!((a.members.len(), b.leader.as_str()), (2, "a"));
+    // Who comes later starts a rebalance that waits for those who are there only.
+    let mut c = waiting(group.join(join("", "c"), after(6_000)));
+    waiting(group.join(join("a", ""), after(6_000)));
+    ready(group.join(join("b", ""), after(6_001))).unwrap();
+    assert_eq!(c.try_recv().unwrap().unwrap().generation, 2);
+}
+
+#[test]
+fn one_member_alone_waits_once_and_an_empty_group_waits_again() {
+    let (mut group, start) = slow();
+    let after = |ms: u64| start + Duration::from_millis(ms);
+    let mut a = waiting(group.join(join("", "a"), start));
+    group.tick(after(2_999));
+    assert!(a.try_recv().is_err());
+    group.tick(after(3_000));
+    assert_eq!(a.try_recv().unwrap().unwrap().generation, 1);
+    assert_eq!(group.leave(identity("a"), after(3_100)), Ok(()));
+    assert_eq!(group.phase, Phase::Empty);
+    assert_eq!(group.protocol_type.as_deref(), Some("consumer"));
+    // The first of the next leaves before the others are there: nobody is left to wait for.
+    waiting(group.join(join("", "b"), after(4_000)));
+    assert_eq!(group.leave(identity("b"), after(4_001)), Ok(()));
+    assert_eq!(group.next_deadline(), Some(after(7_000)));
+    group.tick(after(7_000));
+    assert_eq!((group.phase, group.next_deadline()), (Phase::Empty, None));
+}
+
+#[test]
+fn members_with_less_time_than_the_delay_wait_for_the_delay() {
+    let (mut group, start) = slow();
+    let hasty = |fresh: &str| Join {
+        rebalance_timeout: Duration::from_secs(1),
+        ..join("", fresh)
+    };
+    let mut a = waiting(group.join(hasty("a"), start));
+    waiting(group.join(hasty("b"), start));
+    group.tick(start + Duration::from_secs(3));
+    assert_eq!(a.try_recv().unwrap().unwrap().members.len(), 2);
+}

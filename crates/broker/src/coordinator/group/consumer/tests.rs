@@ -311,3 +311,22 @@ proptest! {
         prop_assert_eq!(owned, expected);
     }
 }
+
+#[test]
+fn a_group_with_a_session_timeout_of_its_own_goes_by_it() {
+    let (now, sizes) = (Instant::now(), topics(1));
+    let check = |session_timeout: Option<u64>, kept_s: u64, gone_s: u64| {
+        let mut group = ConsumerGroup {
+            session_timeout: session_timeout.map(Duration::from_secs),
+            ..ConsumerGroup::default()
+        };
+        let mut consumer = Consumer::default();
+        consumer.heartbeat("a", &mut group, &sizes, now).unwrap();
+        group.tick(now + Duration::from_secs(kept_s));
+        assert_eq!(group.members.len(), 1, "{session_timeout:?}");
+        group.tick(now + Duration::from_secs(gone_s));
+        assert_eq!(group.members.len(), 0, "{session_timeout:?}");
+    };
+    check(None, 44, 46);
+    check(Some(60), 59, 61);
+}
