@@ -143,7 +143,6 @@ impl Cluster {
             path: dir.clone(),
             source,
         };
-        let durability = shared.durability;
         create_directory(&shared, &dir).map_err(storage)?;
         let metadata_log = Arc::new(open_metadata_log(&dir, &shared, &spec.id)?);
         let is_clean = remove_clean_shutdown(&shared, &dir).map_err(storage)?;
@@ -152,7 +151,7 @@ impl Cluster {
         let process = shared.process.clone();
         let context = PartitionContext {
             files: shared.files.clone(),
-            durability,
+            durability: shared.durability,
             stored: stored.clone(),
         };
         let topics =

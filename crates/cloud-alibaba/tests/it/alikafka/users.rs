@@ -34,7 +34,7 @@ async fn check_user(
         name: "anna".to_owned(),
         mechanisms: mechanisms.to_vec(),
     };
-    let kept = plane.kafka(id).await.user_list().await.unwrap();
+    let kept = plane.kafka(id).await.user_list().await.expect("users");
     assert_eq!(kept, [expected], "{changes:?}");
 }
 
@@ -64,7 +64,7 @@ async fn a_user_has_the_type_and_the_password_that_were_said_last() {
     let same = with(&anna, &changes);
     done(&plane, "DeleteSaslUser", &same).await;
     assert_eq!(users(&plane, &id).await, json!([]));
-    let left = plane.kafka(&id).await.user_list().await.unwrap();
+    let left = plane.kafka(&id).await.user_list().await.expect("users");
     assert_eq!(left, []);
 }
 
@@ -77,7 +77,7 @@ async fn a_user_that_somebody_else_made_is_shown_without_a_password() {
         .control
         .user_put(&of, "operator", None, None)
         .await
-        .unwrap();
+        .expect("done");
     let expected = json!([{"Username": "operator", "Password": "", "Type": "plain"}]);
     assert_eq!(users(&plane, &id).await, expected);
 }
@@ -96,7 +96,7 @@ fn acl(operation: AclOperation, host: &str, permission: AclPermission) -> Acl {
 
 async fn acls(plane: &Plane, id: &str) -> Vec<Acl> {
     let all = AclFilter::default();
-    plane.kafka(id).await.acl_list(&all).await.unwrap()
+    plane.kafka(id).await.acl_list(&all).await.expect("ACLs")
 }
 
 #[tokio::test(flavor = "multi_thread")]
