@@ -139,7 +139,7 @@ fn attributes(
     let topics_left = convert::count(usable.topics_max.saturating_sub(used.topics));
     Attributes {
         instance_id: instance.id.to_string(),
-        instance_name: convert::name(&instance).to_owned(),
+        instance_name: convert::name(instance).to_owned(),
         vip: first
             .as_ref()
             .map(|vip| vip.vip.clone())
