@@ -371,6 +371,7 @@ async fn changes_outside_their_ranges_are_refused_and_change_nothing() {
         ),
         ("PublicNetwork", json!(7), "InvalidParameterValue"),
         ("PublicNetwork", json!(2), "InvalidParameterValue"),
+        ("PublicNetwork", json!(1_002), "InvalidParameterValue"),
         ("MsgRetentionTime", json!("60"), "InvalidParameter"),
         ("InstanceName", json!(7), "InvalidParameter"),
         ("Nonsense", json!(1), "UnknownParameter"),

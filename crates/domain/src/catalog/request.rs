@@ -115,6 +115,15 @@ pub enum Field {
 }
 
 impl Field {
+    /// The field in words for people, where a number is meant.
+    const fn amount_word(self) -> &'static str {
+        match self {
+            Self::Zone => "number of zones",
+            Self::Nodes => "number of node groups",
+            other => other.word(),
+        }
+    }
+
     /// The field in words for people.
     pub const fn word(self) -> &'static str {
         match self {
@@ -149,7 +158,7 @@ pub enum PlanFault {
         field: Field,
     },
     /// Outside what is sold.
-    #[error("the {} must be from {min} to {max}, not {value}", field.word())]
+    #[error("the {} must be from {min} to {max}, not {value}", field.amount_word())]
     OutOfRange {
         /// The field.
         field: Field,

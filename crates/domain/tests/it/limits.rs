@@ -85,6 +85,11 @@ fn a_refusal_is_said_in_another_unit() {
         "the retention must be from 1 to 2160, not 10000",
     );
     check(
+        out_of_range(Field::Zone, 2, 0, 1),
+        (1, 0),
+        "the number of zones must be from 0 to 1, not 2",
+    );
+    check(
         out_of_range(Field::Retention, 720, 1_440, 28_800),
         (60, 0),
         "the retention must be from 24 to 480, not 12",

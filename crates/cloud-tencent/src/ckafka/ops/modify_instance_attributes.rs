@@ -26,6 +26,8 @@ const RETENTION_MINUTES_MAX: i64 = 129_600;
 const MESSAGE_BYTES: (i64, i64) = (1_024, 12_582_912);
 /// `TransactionalIdExpirationMs`: an hour to a week.
 const TRANSACTIONAL_ID_EXPIRATION_MS: (i64, i64) = (3_600_000, 604_800_000);
+/// Largest `PublicNetwork`, Mbit/s, the free part included.
+const PUBLIC_MBIT_MAX: i64 = 999;
 /// `DefaultNumPartitions`, as many as a topic can have.
 const PARTITIONS_MAX: i64 = 3_000;
 /// `DefaultReplicationFactor`.
@@ -116,11 +118,8 @@ fn public_plan(
     if public_mbit.is_none_or(|mbit| mbit == instance.plan.bought.public_mbit) {
         return Ok(None);
     }
-    if public_mbit.is_some_and(|mbit| mbit < 0) {
-        return Err(check::value(
-            "PublicNetwork",
-            format!("must be at least {free}"),
-        ));
+    if let Some(mbit) = said(mbit) {
+        check::within("PublicNetwork", mbit, free..=PUBLIC_MBIT_MAX)?;
     }
     let sizes = Sizes {
         public_mbit,
