@@ -344,7 +344,7 @@ impl Partition {
             log_start_offset: watermarks.log_start_offset,
             ..FetchedRecords::default()
         };
-        if target >= limit || range.max_bytes == 0 {
+        if target >= limit || (range.max_bytes == 0 && !range.at_least_one) {
             return Ok((fetched, None));
         }
         let plan = log
