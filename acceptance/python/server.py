@@ -29,7 +29,9 @@ class Server:
         """Starts it and waits for its ready line."""
         self.data.mkdir(parents=True, exist_ok=True)
         command = [BINARY, "serve", "--sandbox", "--json", "--listen", "127.0.0.1:0", "--broker-host", "127.0.0.1"]
-        command += ["--broker-ports", BROKER_PORTS, "--data", str(self.data), *self.flags]
+        command += ["--broker-ports", BROKER_PORTS, "--data", str(self.data)]
+        # Its groups have one member each.
+        command += ["--broker-group-initial-rebalance-delay-ms", "0", *self.flags]
         with open(self.data.with_suffix(".log"), "ab") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env={**os.environ, **environment}

@@ -425,12 +425,12 @@ impl Cluster {
         Ok(())
     }
 
-    /// Adds partitions so that there are `count`.
+    /// Adds partitions so that there are `count`, with their replicas if they are placed by hand.
     pub(crate) async fn grow_topic(
         &self,
         name: &str,
         count: i32,
-        assignments: &[Vec<i32>],
+        assignments: Option<&[Vec<i32>]>,
         validate_only: bool,
     ) -> Result<(), TopicError> {
         let decide = |state: &ClusterState| {
@@ -454,7 +454,7 @@ impl Cluster {
             )?;
             let from = record.partitions;
             record.partitions = count;
-            if !assignments.is_empty() {
+            if let Some(assignments) = assignments {
                 let added = (count - from) as usize;
                 if assignments.len() != added {
                     let message = format!(

@@ -340,7 +340,7 @@ impl Partition {
             watermarks,
             ..FetchedRecords::default()
         };
-        if target >= limit || range.max_bytes == 0 {
+        if target >= limit || (range.max_bytes == 0 && !range.at_least_one) {
             return Ok((fetched, None));
         }
         let plan = log

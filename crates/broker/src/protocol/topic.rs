@@ -59,6 +59,10 @@ pub(crate) async fn create_topics(
     CreateTopicsResponse::default().with_topics(answers)
 }
 
+fn unclear(message: &str) -> TopicError {
+    TopicError::new(ErrorCode::InvalidRequest, message)
+}
+
 /// What is refused because the request names it more than once.
 fn twice(what: &str) -> TopicError {
     let message = format!("Duplicate topic {what}.");
@@ -214,6 +218,12 @@ pub(crate) async fn delete_topics(
         let topics = context.cluster.topics();
         let name = match &wanted.name {
             _ if is_repeated => Err(twice(if wanted.name.is_some() { "name" } else { "id" })),
+            Some(_) if !wanted.topic_id.is_nil() => {
+                Err(unclear("You may not specify both topic name and topic id."))
+            }
+            None if wanted.topic_id.is_nil() => {
+                Err(unclear("Neither topic name nor id were specified."))
+            }
             Some(name) => Ok(name.to_string()),
             None => match topics.by_id(&wanted.topic_id) {
                 None => Err(ErrorCode::UnknownTopicId.into()),
@@ -263,19 +273,19 @@ pub(crate) async fn create_partitions(
     for (wanted, is_repeated) in asked {
         pace.step().await;
         let answer = CreatePartitionsTopicResult::default().with_name(wanted.name.clone());
-        let assignments: Vec<Vec<i32>> = wanted
-            .assignments
-            .iter()
-            .flatten()
-            .map(|assignment| assignment.broker_ids.iter().map(|id| id.0).collect())
-            .collect();
+        let assignments: Option<Vec<Vec<i32>>> = wanted.assignments.map(|assignments| {
+            let replicas = assignments
+                .iter()
+                .map(|assignment| assignment.broker_ids.iter().map(|id| id.0).collect());
+            replicas.collect()
+        });
         let grown = match context.check_topic(AclOperation::Alter, &wanted.name) {
             Ok(()) if is_repeated => Err(twice("name")),
             Ok(()) => {
                 let (name, count) = (&wanted.name, wanted.count);
                 context
                     .cluster
-                    .grow_topic(name, count, &assignments, request.validate_only)
+                    .grow_topic(name, count, assignments.as_deref(), request.validate_only)
                     .await
             }
             Err(code) => Err(refused(code)),

@@ -459,7 +459,8 @@ async fn topics_are_managed_with_permission_only() {
 
     let wanted = create_partitions_request::CreatePartitionsTopic::default()
         .with_name(name("t"))
-        .with_count(2);
+        .with_count(2)
+        .with_assignments(None);
     let request = CreatePartitionsRequest::default().with_topics(vec![wanted]);
     let code = |answer: &CreatePartitionsResponse| answer.results[0].error_code;
     at.check(request, 2, code, TOPIC, &[on_topic(Op::Alter)])

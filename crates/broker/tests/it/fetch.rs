@@ -288,3 +288,41 @@ async fn many_consumers_that_wait_are_all_woken() {
         assert_eq!(answer.unwrap(), expected);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_batch_is_sent_whatever_the_limits_are() {
+    let mut bench = Bench::new().await;
+    for value in ["a", "b"] {
+        produce(&mut bench.client, "t", 0, batch(&[value])).await;
+        produce(&mut bench.client, "t", 1, batch(&[value])).await;
+    }
+    let whole = batch(&["a"]).len();
+    for (max_bytes, partition_max_bytes) in [(0, 0), (-1, -1), (1 << 20, 0), (0, 1 << 20), (1, 1)] {
+        for offset in 0..2 {
+            let wanted = |index: i32| {
+                FetchPartition::default()
+                    .with_partition(index)
+                    .with_fetch_offset(offset)
+                    .with_partition_max_bytes(partition_max_bytes)
+            };
+            let wanted = FetchTopic::default()
+                .with_topic(name("t"))
+                .with_partitions(vec![wanted(2).with_fetch_offset(0), wanted(0), wanted(1)]);
+            let request = FetchRequest::default()
+                .with_max_bytes(max_bytes)
+                .with_session_epoch(-1)
+                .with_topics(vec![wanted]);
+            let answer = bench.client.call(request, 11).await;
+            let partitions = answer.responses[0].partitions.iter();
+            let sizes =
+                partitions.map(|partition| partition.records.as_ref().map_or(0, Bytes::len));
+            let sizes: Vec<usize> = sizes.collect();
+            assert_eq!(
+                sizes,
+                [0, whole, 0],
+                "{max_bytes} {partition_max_bytes} at {offset}"
+            );
+        }
+    }
+    bench.host.shutdown().await;
+}

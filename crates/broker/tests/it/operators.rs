@@ -1,8 +1,10 @@
 //! What operators' tools and user interfaces ask of a cluster.
 
+use std::time::{Duration, Instant};
+
 use crate::cluster::name;
-use crate::support::{Administration, Client, host_at, spec, topic};
-use brokerage_broker::{ClusterSpec, Durability, Host};
+use crate::support::{Administration, Client, FixedClock, NOW_MS, host_at, spec, topic};
+use brokerage_broker::{ClusterSpec, Durability, Host, HostOptions};
 use kafka_protocol::messages::*;
 
 const NONE: i16 = 0;
@@ -313,4 +315,78 @@ async fn delegation_tokens_are_refused_as_where_they_are_off() {
         .call(DescribeDelegationTokenRequest::default(), 3)
         .await;
     assert_eq!(described.error_code, code);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_list_is_not_the_same_as_none() {
+    use create_partitions_request::CreatePartitionsTopic;
+    use delete_topics_request::DeleteTopicState;
+
+    let dir = tempfile::tempdir().unwrap();
+    let (host, mut client) = cluster(dir.path()).await;
+    for (assignments, code) in [(Some(Vec::new()), INVALID_REPLICA_ASSIGNMENT), (None, NONE)] {
+        let wanted = CreatePartitionsTopic::default()
+            .with_name(name("t"))
+            .with_count(3)
+            .with_assignments(assignments);
+        let request = CreatePartitionsRequest::default().with_topics(vec![wanted]);
+        let answer = client.call(request, 3).await;
+        assert_eq!(answer.results[0].error_code, code);
+    }
+    let id = host.list_topics("c").await[0].id;
+    let state = |name: Option<TopicName>, id: uuid::Uuid| {
+        DeleteTopicState::default()
+            .with_name(name)
+            .with_topic_id(id)
+    };
+    for (topic, code) in [
+        (state(Some(name("t")), id), INVALID_REQUEST),
+        (state(None, uuid::Uuid::nil()), INVALID_REQUEST),
+        (
+            state(Some(name("")), uuid::Uuid::nil()),
+            UNKNOWN_TOPIC_OR_PARTITION,
+        ),
+        (state(None, id), NONE),
+    ] {
+        let request = DeleteTopicsRequest::default().with_topics(vec![topic]);
+        let answer = client.call(request, 6).await;
+        assert_eq!(answer.responses[0].error_code, code);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_that_start_together_are_assigned_to_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = std::sync::Arc::new(FixedClock(NOW_MS));
+    let delay = Duration::from_millis(300);
+    let host = Host::open(HostOptions {
+        group_initial_rebalance_delay: delay,
+        ..HostOptions::new(dir.path().to_owned(), Durability::Process, clock, 1)
+    })
+    .unwrap();
+    host.ensure_cluster(spec("c", 1)).await.unwrap();
+    let join = async |pause: Duration| {
+        tokio::time::sleep(pause).await;
+        let mut client = Client::connect(&host, "c", 0).await;
+        let protocol =
+            join_group_request::JoinGroupRequestProtocol::default().with_name("range".into());
+        let request = JoinGroupRequest::default()
+            .with_group_id(GroupId("g".into()))
+            .with_session_timeout_ms(10_000)
+            .with_rebalance_timeout_ms(10_000)
+            .with_protocol_type("consumer".into())
+            .with_protocols(vec![protocol]);
+        client.call(request, 3).await
+    };
+    let started = Instant::now();
+    let (first, second) = tokio::join!(join(Duration::ZERO), join(Duration::from_millis(20)));
+    assert!(started.elapsed() >= delay);
+    assert_eq!((first.error_code, second.error_code), (NONE, NONE));
+    assert_eq!((first.generation_id, second.generation_id), (1, 1));
+    assert_eq!(
+        first.members.len() + second.members.len(),
+        2,
+        "the leader is told of both"
+    );
+    host.shutdown().await;
 }

@@ -14,6 +14,8 @@ fn name(text: &str) -> TopicName {
     TopicName(StrBytes::from_string(text.to_owned()))
 }
 
+const INVALID_TXN_STATE: i16 = 48;
+
 fn id() -> TransactionalId {
     TransactionalId("tx".into())
 }
@@ -174,6 +176,13 @@ async fn producing_in_version_12_adds_the_partition_and_ending_bumps_the_epoch()
         "a retry with the old epoch"
     );
     assert_eq!(producer.epoch, first + 1);
+    producer.epoch = first;
+    assert_eq!(
+        producer.end(true, 5).await,
+        INVALID_TXN_STATE,
+        "the old epoch, and the other end"
+    );
+    producer.epoch = first + 1;
     assert_eq!(producer.produce("b", 12).await, 0);
     producer.epoch = first;
     assert_eq!(

@@ -302,6 +302,13 @@ async fn users_are_made_listed_and_deleted() {
         control.user_delete(&id, name).await.unwrap();
     }
     assert_eq!(list().await, [("anna".to_owned(), false)]);
+    // Who has no name administers where nobody has one: so a cluster is opened that one ACL has locked for all.
+    for is_super in [true, false] {
+        let anonymous = control.user_put(&id, "ANONYMOUS", None, Some(is_super));
+        assert!(anonymous.await.unwrap().is_none());
+        let expected = ("ANONYMOUS".to_owned(), true);
+        assert_eq!(list().await.contains(&expected), is_super);
+    }
     for (name, password, told) in [
         ("", "p", "a name has 1 to 255 bytes of printable ASCII"),
         ("ä", "p", "a name has 1 to 255 bytes of printable ASCII"),

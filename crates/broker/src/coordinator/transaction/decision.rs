@@ -358,18 +358,21 @@ pub(super) fn ending(
     let is_retry = bumps_epoch
         && known.producer_id == requester.producer.id
         && bumped(requester.producer.epoch) == Some(known.producer_epoch);
-    if is_retry && known.status == complete {
-        return Ok(Ending::Done(ProducerIdAndEpoch {
-            id: known.producer_id,
-            epoch: known.producer_epoch,
-        }));
-    }
-    let known = match record_of(state, requester) {
-        Err(_) if is_retry && known.status == prepared => {
-            return Err(ErrorCode::ConcurrentTransactions);
+    if is_retry {
+        match known.status {
+            status if status == complete => {
+                return Ok(Ending::Done(ProducerIdAndEpoch {
+                    id: known.producer_id,
+                    epoch: known.producer_epoch,
+                }));
+            }
+            status if status == prepared => return Err(ErrorCode::ConcurrentTransactions),
+            TransactionStatus::Empty | TransactionStatus::Ongoing => {}
+            // It was ended the other way.
+            _ => return Err(ErrorCode::InvalidTxnState),
         }
-        other => other?,
-    };
+    }
+    let known = record_of(state, requester)?;
     let status = known.status;
     // With KIP-890 a producer may abort without having written anything.
     let is_empty_abort =

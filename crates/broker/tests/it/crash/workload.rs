@@ -488,7 +488,8 @@ impl Workload {
         self.note();
         let wanted = CreatePartitionsTopic::default()
             .with_name(topic_name("plain"))
-            .with_count(3);
+            .with_count(3)
+            .with_assignments(None);
         let request = CreatePartitionsRequest::default()
             .with_topics(vec![wanted])
             .with_timeout_ms(1_000);
