@@ -42,7 +42,7 @@ impl AccountBalance {
 ///
 /// # Errors
 /// [`Error::Invalid`] for nothing, less than that, or more than [`TOP_UP_UNITS_MAX`].
-pub fn top_up_check(amount: Money) -> Result<()> {
+fn top_up_check(amount: Money) -> Result<()> {
     let max = Money::from_units(TOP_UP_UNITS_MAX).map_err(Error::internal)?;
     if amount > Money::ZERO && amount <= max {
         return Ok(());

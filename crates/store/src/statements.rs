@@ -44,8 +44,6 @@ pub const ALL_MODULES: &[(&str, &[&Statement])] = &[
     ("access_key", crate::access_key::ALL),
     ("account", crate::account::ALL),
     ("audit", crate::audit::ALL),
-    ("sasl_user", crate::sasl_user::ALL),
-    ("slot", crate::slot::ALL),
     ("catalog", crate::catalog::ALL),
     ("idempotency", crate::idempotency::ALL),
     ("instance", crate::instance::ALL),
@@ -55,6 +53,8 @@ pub const ALL_MODULES: &[(&str, &[&Statement])] = &[
     ("network", crate::network::ALL),
     ("nonce", crate::nonce::ALL),
     ("order", crate::order::ALL),
+    ("sasl_user", crate::sasl_user::ALL),
+    ("slot", crate::slot::ALL),
     ("timer", crate::timer::ALL),
     ("topic", crate::topic::ALL),
 ];

@@ -174,8 +174,8 @@ impl Change {
     }
 }
 
-/// "Upgrade" and "downgrade" are meant of every figure but public access, which either gives up; a standard edition becomes a professional one and never the
-/// other way round.
+/// "Upgrade" and "downgrade" are meant of every figure but public access, which either gives up; a standard edition becomes a
+/// professional one and never the other way round.
 fn check_direction(
     (before, after): (&Plan, &Plan),
     prepaid: bool,
