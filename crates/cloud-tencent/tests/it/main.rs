@@ -8,6 +8,7 @@ mod conformance;
 mod effect;
 mod instance;
 mod network;
+mod prepaid;
 mod price;
 mod purchase;
 mod region;

@@ -34,6 +34,7 @@ const MIGRATIONS: &[Migration] = migrations![
     7 "timer_failures",
     8 "slot_runs",
     9 "sasl_users",
+    13 "order_kinds",
 ];
 
 /// Which database is migrated.

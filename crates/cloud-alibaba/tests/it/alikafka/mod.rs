@@ -8,6 +8,7 @@ mod lifecycle;
 mod purchase;
 mod recorded;
 mod tags;
+mod term;
 mod topics;
 mod users;
 mod vpc;
