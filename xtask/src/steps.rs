@@ -121,6 +121,11 @@ pub const STEPS: &[Step] = &[
         run: suites::python_public_access,
     },
     Step {
+        name: "python-instance-life",
+        about: "terms with their money, routes and lists of addresses, through two SDKs and librdkafka",
+        run: suites::python_instance_life,
+    },
+    Step {
         name: "python-jdkafka",
         about: "JD Cloud's Python SDK",
         run: suites::python_jdkafka,

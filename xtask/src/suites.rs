@@ -156,6 +156,10 @@ pub(crate) fn python_public_access(run: &Run) -> Result<Outcome> {
     python_suite(run, "python-public-access", "public_access.py")
 }
 
+pub(crate) fn python_instance_life(run: &Run) -> Result<Outcome> {
+    python_suite(run, "python-instance-life", "instance_life.py")
+}
+
 pub(crate) fn python_bss(run: &Run) -> Result<Outcome> {
     python_suite(run, "python-bss", "bss.py")
 }

@@ -113,6 +113,7 @@ impl Arguments {
                 security: *security,
                 sasl: SaslSpec::default(),
                 is_public: false,
+                allowed: None,
             }
         };
         self.doors.iter().enumerate().map(listener).collect()

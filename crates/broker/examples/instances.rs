@@ -94,6 +94,7 @@ impl Settings {
             security: *security,
             sasl: SaslSpec::default(),
             is_public: false,
+            allowed: None,
         };
         let broker = |id| BrokerSpec {
             id,

@@ -65,6 +65,8 @@ counters! {
         connections_accepted,
         /// Connections closed at once because there were too many.
         connections_refused,
+        /// Connections that were closed at once because their address is not allowed.
+        connections_not_allowed,
         /// Connections taken at public listeners.
         public_connections_accepted,
         /// Connections closed at once because there were too many at public listeners.

@@ -30,6 +30,7 @@
 //!             security: SecurityProtocol::Plaintext,
 //!             sasl: SaslSpec::default(),
 //!             is_public: false,
+//!             allowed: None,
 //!         }],
 //!     }],
 //!     limits: ClusterLimits::default(),
@@ -79,6 +80,6 @@ pub use network::tls::TlsFiles;
 pub use release::{serves_version, versions};
 pub use spec::security::{SaslMechanism, SaslSpec, SecurityProtocol, UnknownName};
 pub use spec::{
-    Authorization, Bind, BrokerSpec, ClusterLimits, ClusterSpec, DiskMarks, ListenerSpec,
-    LogIntervals, PublicLimits, TRANSACTIONAL_ID_EXPIRATION_MS, TopicDefaults,
+    AddressPrefix, Authorization, Bind, BrokerSpec, ClusterLimits, ClusterSpec, DiskMarks,
+    ListenerSpec, LogIntervals, PublicLimits, TRANSACTIONAL_ID_EXPIRATION_MS, TopicDefaults,
 };

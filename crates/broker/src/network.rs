@@ -1,5 +1,6 @@
 //! Listeners and connections: sockets, TLS, authentication.
 
+mod allowed;
 mod answer;
 mod authentication;
 pub(crate) mod certificate;

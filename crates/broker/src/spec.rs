@@ -110,6 +110,37 @@ pub struct ListenerSpec {
     pub sasl: SaslSpec,
     /// Whether clients come from the public network: they are bound by [`ClusterLimits::public`], too.
     pub is_public: bool,
+    /// Where clients may come from; `None`: from everywhere. Those who are connected and are not in a new list are
+    /// disconnected.
+    pub allowed: Option<Vec<AddressPrefix>>,
+}
+
+/// Bits before those of an address of IPv4 where it is one of IPv6 (RFC 4291, 2.5.5.2).
+const MAPPED_BITS: u32 = 96;
+
+/// Addresses that begin alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AddressPrefix {
+    /// One of them.
+    pub address: IpAddr,
+    /// How many of its bits they have in common. With 0, all addresses are meant, of either kind.
+    pub bits: u8,
+}
+
+impl AddressPrefix {
+    /// Whether an address is one of them. One of IPv4 counts as what it is over IPv6, and the other way round.
+    pub fn has(self, address: IpAddr) -> bool {
+        let bits = match self.address {
+            _ if self.bits == 0 => return true,
+            IpAddr::V4(_) => MAPPED_BITS + u32::from(self.bits),
+            IpAddr::V6(_) => u32::from(self.bits),
+        };
+        let number = |address: IpAddr| match address {
+            IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+            IpAddr::V6(address) => address.to_bits(),
+        };
+        (number(self.address) ^ number(address)).leading_zeros() >= bits
+    }
 }
 
 /// What was bought. Refusals use Kafka's own error codes.

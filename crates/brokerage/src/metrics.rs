@@ -425,6 +425,8 @@ mod tests {
                 broker_id: 0,
                 security_protocol: SecurityProtocol::Plaintext,
                 is_public: false,
+                route: 0,
+                allowed: None,
                 bind: Some([127, 0, 0, 1].into()),
                 advertised_host: "127.0.0.1".into(),
                 port: 0,

@@ -81,7 +81,8 @@ fn domain_code(error: &Error) -> &'static str {
             | Kind::Order
             | Kind::Topic
             | Kind::User
-            | Kind::Group => "ResourceNotFound",
+            | Kind::Group
+            | Kind::Route => "ResourceNotFound",
         },
         Error::Exists {
             kind: Kind::Topic, ..

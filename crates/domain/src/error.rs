@@ -35,6 +35,8 @@ pub enum Kind {
     User,
     /// A consumer group.
     Group,
+    /// A route to the brokers of an instance.
+    Route,
 }
 
 impl Kind {
@@ -52,6 +54,7 @@ impl Kind {
             Self::Topic => "topic",
             Self::User => "user",
             Self::Group => "group",
+            Self::Route => "route",
         }
     }
 }

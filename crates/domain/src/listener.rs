@@ -6,6 +6,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::address::AddressRange;
+use crate::id::{NetworkId, SubnetId};
+
+/// Routes of an instance at once. Ours.
+pub const ROUTES_MAX: usize = 10;
 /// Second octet of the loopback addresses of brokers: away from 127.0.0.1, where everything else listens.
 const LOOPBACK_OCTET: u8 = 77;
 
@@ -127,20 +132,100 @@ pub struct Listeners {
     /// access was not bought.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub public_security_protocols: Vec<SecurityProtocol>,
+    /// Those that the owner had made one by one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<Route>,
+    /// How many routes were ever made: no number is used twice.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub routes_made: u16,
+    /// Where clients of a listener may come from, also of one that is not there now. From everywhere, where nothing is said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed: Vec<AllowedAddresses>,
+}
+
+fn is_zero(number: &u16) -> bool {
+    *number == 0
+}
+
+/// A listener of each broker that an owner had made, besides those that come with the instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// Counted from 1 for each instance.
+    pub number: u16,
+    /// Whether clients come from the public network.
+    pub is_public: bool,
+    /// How it is secured.
+    pub security_protocol: SecurityProtocol,
+    /// The network and subnet that it was made for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<(NetworkId, SubnetId)>,
+    /// The address that its owner asked for, which is only shown: listeners are where the host has room.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub address_asked: String,
+    /// What its owner says of it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
+impl Route {
+    /// Its listener.
+    pub const fn kind(&self) -> ListenerKind {
+        ListenerKind {
+            is_public: self.is_public,
+            security_protocol: self.security_protocol,
+            route: self.number,
+        }
+    }
+}
+
+/// Where clients of one listener may come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllowedAddresses {
+    /// Which listener.
+    pub kind: ListenerKind,
+    /// Nobody, where it is empty.
+    pub ranges: Vec<AllowedRange>,
+}
+
+/// One of the ranges that clients may come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllowedRange {
+    /// The addresses.
+    pub addresses: AddressRange,
+    /// What its owner says of it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
 }
 
 /// Which of its broker's listeners one is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ListenerKind {
     /// Whether clients come from the public network.
     pub is_public: bool,
     /// How it is secured.
     pub security_protocol: SecurityProtocol,
+    /// The number of its [`Route`]; 0 for one that came with the instance or with public access.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub route: u16,
+}
+
+impl ListenerKind {
+    /// One that came with the instance or with public access.
+    pub const fn own(is_public: bool, security_protocol: SecurityProtocol) -> Self {
+        Self {
+            is_public,
+            security_protocol,
+            route: 0,
+        }
+    }
 }
 
 impl fmt::Display for ListenerKind {
     /// The listener's name, in Kafka's manner.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.route != 0 {
+            write!(f, "ROUTE_{}_", self.route)?;
+        }
         let network = if self.is_public { "PUBLIC_" } else { "" };
         write!(f, "{network}{}", self.security_protocol)
     }
@@ -155,6 +240,8 @@ pub struct SlotHolder {
     pub is_public: bool,
     /// Of the one listener; `None` where several share an address.
     pub security_protocol: Option<SecurityProtocol>,
+    /// The number of the one [`Route`]; 0 for the others. Each has an address of its own.
+    pub route: u16,
 }
 
 impl Default for Listeners {
@@ -164,6 +251,9 @@ impl Default for Listeners {
             security_protocols: vec![SecurityProtocol::Plaintext],
             switched_security_protocols: Vec::new(),
             public_security_protocols: Vec::new(),
+            routes: Vec::new(),
+            routes_made: 0,
+            allowed: Vec::new(),
         }
     }
 }
@@ -181,8 +271,7 @@ impl Listeners {
         Ok(Self {
             addressing,
             security_protocols,
-            switched_security_protocols: Vec::new(),
-            public_security_protocols: Vec::new(),
+            ..Self::default()
         })
     }
 
@@ -215,13 +304,27 @@ impl Listeners {
         }
     }
 
-    /// The listeners of each broker, the one that is shown first in front and public ones last. What was switched on is
-    /// left out where the operator has it already, and without TLS where a name tells listeners apart.
+    /// Where clients of a listener may come from; `None`: from everywhere.
+    pub fn allowed_to(&self, kind: ListenerKind) -> Option<&[AllowedRange]> {
+        let mut lists = self.allowed.iter();
+        let list = lists.find(|list| list.kind == kind)?;
+        Some(&list.ranges)
+    }
+
+    /// Sets where clients of a listener may come from; `None`: from everywhere.
+    pub fn allow(&mut self, kind: ListenerKind, ranges: Option<Vec<AllowedRange>>) {
+        self.allowed.retain(|list| list.kind != kind);
+        if let Some(ranges) = ranges {
+            self.allowed.push(AllowedAddresses { kind, ranges });
+        }
+    }
+
+    /// The listeners of each broker, the one that is shown first in front, then public ones, and routes last. What was
+    /// switched on is left out where the operator has it already, and without TLS where a name tells listeners apart.
     pub fn kinds(&self) -> impl Iterator<Item = ListenerKind> {
         let kind = |is_public| {
-            move |&security_protocol: &SecurityProtocol| ListenerKind {
-                is_public,
-                security_protocol,
+            move |&security_protocol: &SecurityProtocol| {
+                ListenerKind::own(is_public, security_protocol)
             }
         };
         let is_added = |protocol: &&SecurityProtocol| {
@@ -231,7 +334,8 @@ impl Listeners {
         let switched = self.switched_security_protocols.iter().filter(is_added);
         let private = self.security_protocols.iter().chain(switched);
         let public = self.public_security_protocols.iter();
-        private.map(kind(false)).chain(public.map(kind(true)))
+        let own = private.map(kind(false)).chain(public.map(kind(true)));
+        own.chain(self.routes.iter().map(Route::kind))
     }
 
     /// The holder of a listener's slot; `None` where a name tells listeners apart.
@@ -245,6 +349,7 @@ impl Listeners {
             broker_id,
             is_public: kind.is_public,
             security_protocol,
+            route: kind.route,
         })
     }
 

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use brokerage_broker::{
-    Authorization, Bind, BrokerSpec, ClusterLimits, ClusterSpec as HostSpec, DiskMarks,
-    ListenerSpec, PublicLimits, SaslSpec, SecurityProtocol, TRANSACTIONAL_ID_EXPIRATION_MS,
-    TopicDefaults,
+    AddressPrefix, Authorization, Bind, BrokerSpec, ClusterLimits, ClusterSpec as HostSpec,
+    DiskMarks, ListenerSpec, PublicLimits, SaslSpec, SecurityProtocol,
+    TRANSACTIONAL_ID_EXPIRATION_MS, TopicDefaults,
 };
+use brokerage_domain::address::AddressRange;
 use brokerage_domain::catalog::UsableLimits;
 use brokerage_domain::cluster_settings::{ClusterSettings, SettingName};
 use brokerage_domain::listener;
@@ -84,7 +85,15 @@ fn listener_spec(listener: &Listener) -> Result<ListenerSpec, EngineError> {
         security: security(listener.security_protocol),
         sasl: SaslSpec::default(),
         is_public: listener.is_public,
+        allowed: listener.allowed.as_deref().map(prefixes),
     })
+}
+
+fn prefixes(ranges: &[AddressRange]) -> Vec<AddressPrefix> {
+    let prefixes = ranges.iter().map(AddressRange::prefix);
+    prefixes
+        .map(|(address, bits)| AddressPrefix { address, bits })
+        .collect()
 }
 
 fn security(protocol: listener::SecurityProtocol) -> SecurityProtocol {

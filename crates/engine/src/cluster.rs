@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use async_trait::async_trait;
+use brokerage_domain::address::AddressRange;
 use brokerage_domain::catalog::UsableLimits;
 use brokerage_domain::cluster_settings::{ClusterSettings, SettingName};
 use brokerage_domain::id::InstanceId;
@@ -131,6 +132,11 @@ pub struct Listener {
     pub advertised_host: String,
     /// TCP port, the same inside and outside.
     pub port: u16,
+    /// The number of its route; 0 for one that came with the instance or with public access. Clients that came through it
+    /// are shown listeners of the same number.
+    pub route: u16,
+    /// Where clients may come from; `None`: from everywhere. A new list reaches those who are connected, too.
+    pub allowed: Option<Vec<AddressRange>>,
 }
 
 impl Listener {
@@ -139,6 +145,7 @@ impl Listener {
         ListenerKind {
             is_public: self.is_public,
             security_protocol: self.security_protocol,
+            route: self.route,
         }
     }
 }

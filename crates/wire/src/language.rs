@@ -130,6 +130,26 @@ fn held<'a>(english: &str, text: &'a str) -> Option<Vec<&'a str>> {
 /// says it again by its number, translated where that has a `!`.
 const TABLE: &[(&str, &str)] = &[
     // Parameters.
+    (
+        "the instance {} is not prepaid",
+        "实例 {1} 不是包年包月实例",
+    ),
+    (
+        "routes are deleted at once, at no later time",
+        "路由立即删除，不支持定时删除",
+    ),
+    (
+        "routes have no security groups here",
+        "此处的路由不支持安全组",
+    ),
+    (
+        "upgrades begin at once, at no later time",
+        "升级立即开始，不支持定时升级",
+    ),
+    (
+        "the route {} came with the instance or with public bandwidth",
+        "路由 {1} 随实例或公网带宽提供",
+    ),
     ("parameter {} is missing", "缺少参数 {1}"),
     ("parameter {} is invalid: {}", "参数 {1} 无效：{2!}"),
     ("parameter {} is unknown", "未知参数 {1}"),
@@ -236,6 +256,7 @@ const TABLE: &[(&str, &str)] = &[
     ("topic", "主题"),
     ("topics", "主题"),
     ("group", "消费组"),
+    ("route", "路由"),
     ("edition", "版本类型"),
     ("bandwidth", "带宽"),
     ("partitions", "分区"),

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cluster::{Cluster, Endpoint};
 use crate::counters;
 use crate::error::HostError;
+use crate::network::allowed::Allowed;
 use crate::network::answer;
 use crate::network::authentication::{Renewal, authenticate};
 use crate::network::shared_port::{Registration, SharedPort};
@@ -52,6 +53,7 @@ pub(crate) struct Listener {
     security: SecurityProtocol,
     sasl: SaslSpec,
     is_public: bool,
+    allowed: Allowed,
     names: Names,
     /// `None` where a host has no TLS.
     tls: Option<Arc<Tls>>,
@@ -160,6 +162,7 @@ impl BoundListener {
             security: spec.security,
             sasl: spec.sasl.clone(),
             is_public: spec.is_public,
+            allowed: Allowed::new(spec.allowed.clone()),
             names: match spec.security.has_tls() {
                 true => tls::names(&spec.advertised_host, address),
                 false => Names::default(),
@@ -210,6 +213,11 @@ impl BoundListener {
             port,
             local_address: self.listener.local_address,
         }
+    }
+
+    /// Lets those in that a specification allows, and nobody else.
+    pub(crate) fn allow(&self, spec: &ListenerSpec) {
+        self.listener.allowed.set(&spec.allowed);
     }
 
     pub(crate) fn is_same(&self, other: &Self) -> bool {
@@ -286,6 +294,10 @@ pub(crate) fn admit<F>(
     F: Future<Output = Result<Stream, TlsError>> + Send,
 {
     let is_public = listener.is_public;
+    if !listener.allowed.lets_in(peer.ip()) {
+        counters::add(&cluster.counters().connections_not_allowed, 1);
+        return;
+    }
     if !cluster.take_connection(is_public) {
         return;
     }
@@ -310,9 +322,16 @@ pub(crate) fn admit<F>(
             stream.close().await;
             served
         };
-        if let Some(Err(error)) = listener.stop.run_until_cancelled(connection).await {
-            let error = tls::error_text(&error);
-            tracing::debug!(error, %peer, "connection closed");
+        tokio::select! {
+            served = listener.stop.run_until_cancelled(connection) => {
+                if let Some(Err(error)) = served {
+                    let error = tls::error_text(&error);
+                    tracing::debug!(error, %peer, "connection closed");
+                }
+            }
+            () = listener.allowed.denied(peer.ip()) => {
+                tracing::debug!(%peer, "connection closed: its address is not allowed any more");
+            }
         }
     });
 }

@@ -42,7 +42,8 @@ impl Listeners {
         let mut bound = self.open.lock();
         let mut next = Vec::new();
         let mut endpoints = Vec::new();
-        for (broker_id, wanted) in &self.cluster.wanted_listeners() {
+        let wanted_listeners = self.cluster.wanted_listeners();
+        for (broker_id, wanted) in &wanted_listeners {
             let known = bound
                 .iter()
                 .find_map(|known| known.adapt(*broker_id, wanted));
@@ -59,7 +60,8 @@ impl Listeners {
                 old.close();
             }
         }
-        for open in &next {
+        for (open, (_, wanted)) in next.iter().zip(&wanted_listeners) {
+            open.allow(wanted);
             if !bound.iter().any(|old| open.is_same(old)) {
                 accept(&self.cluster, open);
             }

@@ -51,6 +51,7 @@ pub fn spec(id: &str, brokers: i32) -> ClusterSpec {
             security: SecurityProtocol::Plaintext,
             sasl: SaslSpec::default(),
             is_public: false,
+            allowed: None,
         }],
     };
     ClusterSpec {
@@ -72,6 +73,7 @@ pub fn public_spec(id: &str, brokers: i32) -> ClusterSpec {
         broker.listeners.push(ListenerSpec {
             name: PUBLIC.to_owned(),
             is_public: true,
+            allowed: None,
             ..broker.listeners[0].clone()
         });
     }

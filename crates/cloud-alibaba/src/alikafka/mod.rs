@@ -1,6 +1,7 @@
 //! Alibaba Cloud's ApsaraMQ for Kafka (AliKafka), API version 2019-09-16.
 
 pub mod acl_words;
+pub mod allow_list;
 pub mod change;
 pub mod config;
 pub mod convert;

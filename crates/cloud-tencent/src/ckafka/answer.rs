@@ -31,11 +31,20 @@ pub struct Operated {
     data: Option<OperatedData>,
 }
 
-/// `OperateResponseData`. No route is ever made here, so that `RouteDTO` is absent.
+/// `OperateResponseData`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct OperatedData {
     flow_id: i64,
+    #[serde(rename = "RouteDTO", skip_serializing_if = "Option::is_none")]
+    route: Option<RouteData>,
+}
+
+/// `RouteDTO`, which Terraform reads without looking whether it is there.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct RouteData {
+    route_id: i64,
 }
 
 impl Operated {
@@ -53,7 +62,22 @@ impl Operated {
         Self {
             return_code: "0",
             return_message: "ok",
-            data: Some(OperatedData { flow_id }),
+            data: Some(OperatedData {
+                flow_id,
+                route: None,
+            }),
+        }
+    }
+
+    /// A route under way.
+    pub const fn routed(flow_id: i64, route_id: i64) -> Self {
+        Self {
+            return_code: "0",
+            return_message: "ok",
+            data: Some(OperatedData {
+                flow_id,
+                route: Some(RouteData { route_id }),
+            }),
         }
     }
 }

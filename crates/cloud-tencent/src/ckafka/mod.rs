@@ -9,6 +9,7 @@ pub mod ids;
 pub mod notes;
 mod ops;
 pub mod price;
+pub mod routes;
 pub mod topics;
 
 use brokerage_wire::operation::{RegionUse, Table, UnknownParams};

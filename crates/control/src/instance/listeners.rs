@@ -35,7 +35,7 @@ impl Control {
         }
     }
 
-    /// Gives an instance these private listeners besides the operator's, with slots for them.
+    /// Gives an instance these private listeners besides the operator's.
     pub(super) fn listeners_switch(
         tx: &mut dyn Tx,
         instance: &mut Instance,
@@ -45,6 +45,15 @@ impl Control {
             switched_security_protocols: switched_security_protocols.to_vec(),
             ..instance.plan.listeners.clone()
         };
+        Self::listeners_put(tx, instance, listeners)
+    }
+
+    /// Gives an instance these listeners, with slots for them.
+    pub(super) fn listeners_put(
+        tx: &mut dyn Tx,
+        instance: &mut Instance,
+        listeners: Listeners,
+    ) -> TxResult<()> {
         if listeners == instance.plan.listeners {
             return Ok(());
         }
@@ -118,10 +127,11 @@ impl Control {
             Addressing::ServerName => {
                 // Host names have no underscores, and some clients insist.
                 let id = id.as_str().replace('_', "-");
-                let which = match kind.is_public {
-                    true => "public-",
-                    false if plan.listeners.kinds().next() == Some(kind) => "",
-                    false => "sasl-",
+                let which = match (kind.route, kind.is_public) {
+                    (0, true) => "public-".to_owned(),
+                    (0, false) if plan.listeners.kinds().next() == Some(kind) => String::new(),
+                    (0, false) => "sasl-".to_owned(),
+                    (route, _) => format!("route{route}-"),
                 };
                 // One label, so that one wildcard certificate and one DNS record cover all.
                 let host = format!("b{broker_id}-{which}{id}.{own_host}");
@@ -135,6 +145,11 @@ impl Control {
             bind,
             advertised_host,
             port,
+            route: kind.route,
+            allowed: plan.listeners.allowed_to(kind).map(|ranges| {
+                let ranges = ranges.iter();
+                ranges.map(|range| range.addresses.clone()).collect()
+            }),
         })
     }
 

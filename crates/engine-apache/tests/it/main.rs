@@ -36,6 +36,8 @@ fn spec(id: &str, version: &str, port: &HeldPort) -> ClusterSpec {
             broker_id: 0,
             security_protocol: SecurityProtocol::Plaintext,
             is_public: false,
+            route: 0,
+            allowed: None,
             bind: Some(Ipv4Addr::LOCALHOST.into()),
             advertised_host: "127.0.0.1".into(),
             port: port.port(),

@@ -24,7 +24,7 @@ use kafka_protocol::messages::{MetadataRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
 
 /// Ports that the system gave just now; the listeners that held them are gone.
-fn free_ports(count: usize) -> Vec<u16> {
+pub fn free_ports(count: usize) -> Vec<u16> {
     let held: Vec<TcpListener> = (0..count)
         .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
         .collect();
@@ -34,7 +34,7 @@ fn free_ports(count: usize) -> Vec<u16> {
 }
 
 /// A cluster of the smallest plan that some catalog sells without further words.
-fn spec(id: &str, ports: &[u16]) -> ClusterSpec {
+pub fn spec(id: &str, ports: &[u16]) -> ClusterSpec {
     let catalogs = Catalogs::embedded();
     let catalog = catalogs.get("jdkafka").unwrap();
     let region = catalog.regions()[0].id.clone();
@@ -54,6 +54,8 @@ fn spec(id: &str, ports: &[u16]) -> ClusterSpec {
         broker_id,
         security_protocol: SecurityProtocol::Plaintext,
         is_public: false,
+        route: 0,
+        allowed: None,
         bind: Some(Ipv4Addr::LOCALHOST.into()),
         advertised_host: "127.0.0.1".into(),
         port,
@@ -68,7 +70,7 @@ fn spec(id: &str, ports: &[u16]) -> ClusterSpec {
     }
 }
 
-fn open(dir: &tempfile::TempDir) -> EmbeddedEngine {
+pub fn open(dir: &tempfile::TempDir) -> EmbeddedEngine {
     let path = dir.path().to_owned();
     EmbeddedEngine::open(EmbeddedOptions {
         data_dir: path,
@@ -222,6 +224,8 @@ async fn every_kind_of_listener_opens_and_the_shared_port_needs_tls() {
         broker_id: 0,
         security_protocol,
         is_public: false,
+        route: 0,
+        allowed: None,
         bind,
         advertised_host: name.into(),
         port,

@@ -25,6 +25,8 @@ async fn the_fake_engine_lives_as_the_suite_has_it() {
         broker_id,
         security_protocol: SecurityProtocol::Plaintext,
         is_public: false,
+        route: 0,
+        allowed: None,
         bind: Some(Ipv4Addr::LOCALHOST.into()),
         advertised_host: "127.0.0.1".into(),
         port: 20_000,

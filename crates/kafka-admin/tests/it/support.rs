@@ -39,6 +39,7 @@ pub fn spec(brokers: i32) -> ClusterSpec {
         security: SecurityProtocol::Plaintext,
         sasl: SaslSpec::default(),
         is_public: false,
+        allowed: None,
     }];
     ClusterSpec {
         id: ID.to_owned(),

@@ -19,7 +19,7 @@ const LOOKS_MAX: usize = 100_000;
 const BROKERS: usize = 3;
 
 /// Where the cluster listens, once it does as it should.
-async fn listeners(plane: &Plane, id: &str) -> Vec<Listener> {
+pub async fn listeners(plane: &Plane, id: &str) -> Vec<Listener> {
     let (cx, id) = (plane.context("alikafka", "").await, InstanceId::new(id));
     for _ in 0..LOOKS_MAX {
         let instance = plane.control.instance_view(&cx, &id).await;

@@ -1,5 +1,6 @@
 //! AliKafka and its VPC, bytes in and bytes out, over a whole control plane without Kafka.
 
+mod allow_list;
 mod change;
 mod conformance;
 mod effect;

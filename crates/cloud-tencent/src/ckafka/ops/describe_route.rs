@@ -1,23 +1,20 @@
-//! DescribeRoute: how clients reach an instance. A public route is there while public bandwidth is bought.
+//! DescribeRoute: how clients reach an instance: by the route that came with it, by the public one while public bandwidth
+//! is bought, and by those that were made.
 
-use brokerage_control::Control;
 use brokerage_domain::id::InstanceId;
-use brokerage_domain::instance::Instance;
-use brokerage_domain::listener::{ListenerKind, SecurityProtocol};
+use brokerage_domain::listener::ListenerKind;
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::answer::Answered;
-use crate::ckafka::convert::{self, VipEntity};
+use crate::ckafka::convert::VipEntity;
+use crate::ckafka::routes::{RouteView, routes};
 
-/// `VipType`: from the public network, and in the VPC.
-const PUBLIC: i64 = 1;
-const VPC: i64 = 3;
+/// `Status`: about to be there.
+const CREATING: i64 = 1;
 /// `Status`: there.
 const READY: i64 = 2;
-/// What one kind's ids begin with. Ours: a route of each kind and protocol is there once, so its id says which it is.
-const ID_STEP: i64 = 10;
 
 pub struct DescribeRoute;
 
@@ -50,6 +47,7 @@ struct Route {
     subnet: Option<String>,
     broker_vip_list: Vec<VipEntity>,
     vpc_id: Option<String>,
+    note: Option<String>,
     status: i64,
 }
 
@@ -64,12 +62,19 @@ impl Operation for DescribeRoute {
         let Call { control, cx } = &call;
         let id = InstanceId::new(request.instance_id);
         let instance = control.instance_view(cx, &id).await?;
-        let is_wanted = |(at, route): (usize, Route)| {
+        let seen = control.instance_observe(&id).await?;
+        let spec = seen.and_then(|seen| seen.spec);
+        let is_there = |kind: ListenerKind| {
+            let mut listeners = spec.iter().flat_map(|spec| &spec.listeners);
+            listeners.any(|listener| listener.kind() == kind)
+        };
+        let is_wanted = |(at, view): (usize, RouteView)| {
             let is_told = match request.route_id {
-                Some(id) => route.route_id == id,
+                Some(id) => view.id == id,
                 None => at > 0 || request.main_route_flag.unwrap_or(false),
             };
-            is_told.then_some(route)
+            let is_there = is_there(view.kind);
+            is_told.then(|| route(view, is_there)).flatten()
         };
         let routes = routes(control, &instance).into_iter().enumerate();
         Ok(Answered::new(Routes {
@@ -78,43 +83,21 @@ impl Operation for DescribeRoute {
     }
 }
 
-/// Every route, the one that came with the instance first.
-fn routes(control: &Control, instance: &Instance) -> Vec<Route> {
-    let of_kind = |kind| route(instance, kind, convert::vips_of(control, instance, kind));
-    instance
-        .plan
-        .listeners
-        .kinds()
-        .filter_map(of_kind)
-        .collect()
-}
-
-fn route(instance: &Instance, kind: ListenerKind, vips: Vec<VipEntity>) -> Option<Route> {
-    let first = vips.first()?;
-    let placement = instance.placement.as_ref().filter(|_| !kind.is_public);
-    let vip_type = if kind.is_public { PUBLIC } else { VPC };
-    let access_type = access_type(kind.security_protocol);
+fn route(view: RouteView, is_there: bool) -> Option<Route> {
+    let first = view.broker_vips.first()?;
+    let (vpc_id, subnet) = view.network.unzip();
     Some(Route {
-        access_type,
-        route_id: vip_type * ID_STEP + access_type,
-        vip_type,
+        access_type: view.access_type,
+        route_id: view.id,
+        vip_type: view.vip_type,
         domain: first.vip.clone(),
         domain_port: first.vport.parse().ok()?,
-        vip_list: vips.clone(),
+        vip_list: view.vips,
         delete_timestamp: String::new(),
-        subnet: placement.map(|placement| placement.subnet_id.to_string()),
-        broker_vip_list: vips,
-        vpc_id: placement.map(|placement| placement.network_id.to_string()),
-        status: READY,
+        subnet,
+        broker_vip_list: view.broker_vips,
+        vpc_id,
+        note: view.note,
+        status: if is_there { READY } else { CREATING },
     })
-}
-
-/// `AccessType`, by its SDK text.
-fn access_type(protocol: SecurityProtocol) -> i64 {
-    match protocol {
-        SecurityProtocol::Plaintext => 0,
-        SecurityProtocol::SaslPlaintext => 1,
-        SecurityProtocol::Ssl => 2,
-        SecurityProtocol::SaslSsl => 3,
-    }
 }
