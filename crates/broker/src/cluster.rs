@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -469,10 +469,8 @@ impl Cluster {
         for partition in self.topics.all_partitions() {
             partition.checkpoint(self.now_ms())?;
         }
-        let marker = CleanShutdown {
-            version: 0,
-            journal_bytes: self.metadata_log.close()?,
-        };
+        self.metadata_log.close()?;
+        let marker = CleanShutdown { version: 0 };
         let path = self.dir.join(CLEAN_SHUTDOWN_FILE);
         let disk = self.shared.files.disk();
         disk.write_file(&path, &serde_json::to_vec(&marker)?)
@@ -577,12 +575,9 @@ impl Cluster {
 }
 
 /// Content of the marker of a clean shutdown.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 struct CleanShutdown {
     version: i32,
-    /// Size of the metadata log, all of it durable.
-    #[serde(default)]
-    journal_bytes: u64,
 }
 
 /// Creates the directory of a cluster, durably if the host promises so.
@@ -615,18 +610,10 @@ fn open_metadata_log(
     shared: &Shared,
     id: &str,
 ) -> Result<MetadataLog<ClusterState>, HostError> {
-    // After a crash the marker may hold anything.
-    let marker = std::fs::read(dir.join(CLEAN_SHUTDOWN_FILE)).unwrap_or_default();
-    let marker: CleanShutdown = serde_json::from_slice(&marker).unwrap_or_default();
     let path = dir.join(METADATA_LOG_FILE);
-    let (durability, closed_bytes) = (shared.durability, marker.journal_bytes);
-    let opened = MetadataLog::open_in(
-        path.clone(),
-        &shared.files,
-        durability,
-        closed_bytes,
-        || directory_contents(dir),
-    );
+    let opened = MetadataLog::open_in(path.clone(), &shared.files, shared.durability, || {
+        directory_contents(dir)
+    });
     opened.map_err(|error| match error {
         MetadataLogError::Io(source) => HostError::Storage {
             path: dir.to_owned(),

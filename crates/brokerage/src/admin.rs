@@ -25,6 +25,7 @@ use tokio_util::task::TaskTracker;
 use crate::data_dir;
 
 mod account;
+mod audit;
 mod instance;
 mod key;
 mod network;
@@ -162,6 +163,11 @@ pub enum Ask {
     LedgerAccept {
         account: Option<String>,
     },
+    AuditList {
+        account: Option<String>,
+        last: u32,
+    },
+    AuditVerify,
     Requests {
         last: usize,
     },
@@ -271,6 +277,8 @@ pub async fn answer(control: &Arc<Control>, reached: &Reached, ask: Ask) -> anyh
         }
         Ask::LedgerCheck => ledger_check(control).await,
         Ask::LedgerAccept { account } => ledger_accept(control, account).await,
+        Ask::AuditList { account, last } => audit::list(control, account, last).await,
+        Ask::AuditVerify => audit::verify(control).await,
         Ask::Requests { last } => Ok(serde_json::to_value(control.requests().last(last))?),
         Ask::Tasks => Ok(tasks(control)),
         Ask::Addresses => Ok(serde_json::to_value(reached)?),

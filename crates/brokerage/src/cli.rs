@@ -96,6 +96,9 @@ pub enum Command {
     /// The ledger
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// The audit trail: who asked for what
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// The catalogs
     #[command(subcommand)]
     Catalog(CatalogCommand),
@@ -538,6 +541,26 @@ pub enum LedgerCommand {
     Check(TargetFlags),
     /// Take the rows of an account that are there for right, after what `check` says of them was looked at
     Accept(AcceptFlags),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// List the newest changes of an account, or what operators did to no account in particular
+    List(AuditListFlags),
+    /// Recompute the chain of all rows, and tell where it is broken
+    Verify(TargetFlags),
+}
+
+#[derive(Debug, Args)]
+pub struct AuditListFlags {
+    /// The account, by name or id; without it what belongs to none
+    #[arg(long)]
+    pub account: Option<String>,
+    /// How many
+    #[arg(long, default_value_t = 50)]
+    pub last: u32,
+    #[command(flatten)]
+    pub target: TargetFlags,
 }
 
 #[derive(Debug, Args)]

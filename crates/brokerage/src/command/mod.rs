@@ -17,9 +17,9 @@ use serde_json::{Value, json};
 
 use crate::admin::{self, Ask, NetworkAsk, Password, PriceAsk, Reached, TopicAsk};
 use crate::cli::{
-    self, AccountCommand, BrokerCommand, CatalogCommand, Command, GroupCommand, InstanceCommand,
-    KeyCommand, LedgerCommand, ListFlags, NetworkCommand, NetworkFlags, OrderCommand,
-    OrphanCommand, TargetFlags, TopicCommand, UserCommand,
+    self, AccountCommand, AuditCommand, BrokerCommand, CatalogCommand, Command, GroupCommand,
+    InstanceCommand, KeyCommand, LedgerCommand, ListFlags, NetworkCommand, NetworkFlags,
+    OrderCommand, OrphanCommand, TargetFlags, TopicCommand, UserCommand,
 };
 use crate::config::Config;
 use crate::serve::{self, CLOUDS};
@@ -85,6 +85,15 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
             let account = flags.account;
             ask(&flags.target, Ask::LedgerAccept { account })
         }
+        Command::Audit(AuditCommand::List(flags)) => {
+            let (account, last) = (flags.account, flags.last);
+            list(
+                &flags.target,
+                Ask::AuditList { account, last },
+                columns::AUDIT,
+            )
+        }
+        Command::Audit(AuditCommand::Verify(target)) => audit_verify(&target),
         Command::Requests(flags) => {
             let last = flags.last;
             list(&flags.target, Ask::Requests { last }, columns::REQUESTS)
@@ -440,6 +449,28 @@ fn ledger_check(target: &TargetFlags) -> anyhow::Result<ExitCode> {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    })
+}
+
+fn audit_verify(target: &TargetFlags) -> anyhow::Result<ExitCode> {
+    let report = answer(&target.data, Ask::AuditVerify)?;
+    let finding = report["finding"].as_str();
+    if target.json {
+        print::value(&report, true, &[]);
+    } else {
+        if let Some(finding) = finding {
+            print::line(print::escaped(finding));
+        }
+        print::line(format!(
+            "{} rows, {} pruned before: {} findings",
+            report["rows"],
+            report["pruned"],
+            u8::from(finding.is_some())
+        ));
+    }
+    Ok(match finding {
+        None => ExitCode::SUCCESS,
+        Some(_) => ExitCode::FAILURE,
     })
 }
 
