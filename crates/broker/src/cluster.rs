@@ -31,6 +31,7 @@ use crate::error::{HostError, Unwritten};
 use crate::log::durability::Durability;
 use crate::log::partition::PartitionContext;
 use crate::log::stored_bytes::StoredBytes;
+use crate::memory::Memory;
 use crate::metadata::directory::segments_bytes;
 use crate::metadata::metadata_log::{DirectoryContents, MetadataLog, MetadataLogError};
 use crate::metadata::state::{ClusterState, MetadataRecord};
@@ -118,6 +119,8 @@ pub(crate) struct Cluster {
     client_quotas: ClientQuotas,
     security: Security,
     fetch_sessions: FetchSessions,
+    /// What its clients make it hold in memory.
+    memory: Memory,
     /// Its share of the host's turns.
     turns: Turns,
     connections: AtomicU32,
@@ -154,9 +157,8 @@ impl Cluster {
             durability: shared.durability,
             stored: stored.clone(),
         };
-        let topics =
-            Topics::open(&dir, &metadata_log, context, &process, &spec).map_err(storage)?;
-        let topics = Arc::new(topics);
+        let topics = Topics::open(&dir, &metadata_log, context, &process, &spec);
+        let topics = Arc::new(topics.map_err(storage)?);
         let client_quotas = ClientQuotas::default();
         client_quotas.note_change(&metadata_log);
         let derivations = shared.derivations.clone();
@@ -168,6 +170,7 @@ impl Cluster {
             client_quotas,
             security,
             fetch_sessions: FetchSessions::default(),
+            memory: shared.memory.share(),
             turns: shared.turns.share(),
             id: spec.id.clone(),
             ingress: Bandwidth::new(limits.ingress_bytes_per_second_max, elastic),
@@ -277,6 +280,11 @@ impl Cluster {
 
     pub(crate) fn fetch_sessions(&self) -> &FetchSessions {
         &self.fetch_sessions
+    }
+
+    /// What its clients make it hold in memory.
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     pub(crate) fn turns(&self) -> &Turns {
@@ -424,6 +432,7 @@ impl Cluster {
             listeners: listeners.collect(),
             counters: self.counters.values(),
             stored_bytes: self.stored.physical(),
+            held_bytes: self.memory.held_bytes() as u64,
             disk_used_bytes: self.disk_used_bytes(),
             connections: self.connections.load(Ordering::Relaxed),
             public_connections: self.public_access.connections(),

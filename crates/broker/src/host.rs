@@ -408,6 +408,11 @@ impl Host {
         port.map(|port| port.observe())
     }
 
+    /// Bytes of requests and answers under way that all clusters hold in memory.
+    pub fn held_bytes(&self) -> usize {
+        self.0.shared.memory.held_bytes()
+    }
+
     /// How many files are open for segments and metadata logs.
     pub fn open_files(&self) -> usize {
         self.0.shared.files.open_count()

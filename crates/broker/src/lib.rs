@@ -50,6 +50,7 @@ mod counters;
 mod error;
 mod host;
 mod log;
+mod memory;
 mod metadata;
 mod network;
 mod process;

@@ -52,6 +52,7 @@ use kafka_protocol::messages::RequestHeader;
 use crate::cluster::Cluster;
 use crate::error::ErrorCode;
 use crate::log::partition::Partition;
+use crate::memory::{Held, Stage};
 use crate::metadata::leadership::NO_LEADER;
 use crate::metadata::topic::Topic;
 use crate::release::Release;
@@ -128,6 +129,14 @@ impl Context {
     /// Whether requests to the leader or coordinator of this id are answered here.
     fn answers_for(&self, broker_id: i32) -> bool {
         broker_id == self.broker_id || (self.is_internal && broker_id != NO_LEADER)
+    }
+
+    /// Waits until the cluster has room for what a request takes. Requests from inside the process do not wait.
+    async fn take(&self, stage: Stage, bytes: usize) -> Option<Held> {
+        match self.is_internal {
+            true => None,
+            false => self.cluster.memory().take(stage, bytes).await,
+        }
     }
 
     /// Stores version and client id of a request header.

@@ -160,6 +160,7 @@ impl Clusters {
                 labels: labels.clone(),
                 value: [
                     seen.bytes_stored,
+                    seen.bytes_held,
                     u64::from(seen.connections),
                     u64::from(seen.topics),
                     u64::from(seen.partitions),
@@ -239,8 +240,12 @@ fn with(labels: &Labels, name: &'static str, value: &str) -> Labels {
 }
 
 /// Names and meanings of what is measured of an instance, in the order of its row.
-const INSTANCE_GAUGES: [(&str, &str); 5] = [
+const INSTANCE_GAUGES: [(&str, &str); 6] = [
     ("instance_stored_bytes", "Bytes of segments on disk."),
+    (
+        "instance_held_bytes",
+        "Bytes of requests and answers under way that are held in memory.",
+    ),
     ("instance_connections", "Connections open now."),
     ("instance_topics", "Topics."),
     (
@@ -512,7 +517,11 @@ mod tests {
             has(&samples, &of("topics"), if id == "a" { "1" } else { "0" });
         }
         assert!(!samples.iter().any(|(name, _)| name.contains("topic=")));
-        let process = ["brokerage_open_files", "brokerage_orphans"];
+        let process = [
+            "brokerage_held_bytes",
+            "brokerage_open_files",
+            "brokerage_orphans",
+        ];
         let is_told = |name: &&str| samples.iter().any(|(told, _)| told == *name);
         assert!(process.iter().all(is_told));
         let samples = told(&engine, true).await;

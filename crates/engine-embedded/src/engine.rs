@@ -246,6 +246,7 @@ impl Engine for EmbeddedEngine {
             bytes_in: seen.counters.bytes_in,
             bytes_out: seen.counters.bytes_out,
             bytes_stored: seen.stored_bytes,
+            bytes_held: seen.held_bytes,
             connections: seen.connections,
             counters: counters(seen.counters.described()),
             disk_used_bytes: seen.disk_used_bytes,
@@ -263,11 +264,18 @@ impl Engine for EmbeddedEngine {
     }
 
     fn gauges(&self) -> Vec<Counter> {
-        vec![Counter {
-            name: "open_files",
-            help: "Segments and journals kept open.",
-            value: self.host.open_files() as u64,
-        }]
+        vec![
+            Counter {
+                name: "held_bytes",
+                help: "Bytes of requests and answers of Kafka clients that are held in memory.",
+                value: self.host.held_bytes() as u64,
+            },
+            Counter {
+                name: "open_files",
+                help: "Segments and journals kept open.",
+                value: self.host.open_files() as u64,
+            },
+        ]
     }
 
     async fn connect(&self, id: &InstanceId) -> Result<Box<dyn Stream>, EngineError> {

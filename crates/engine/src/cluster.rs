@@ -164,6 +164,8 @@ pub struct ClusterObservation {
     pub bytes_out: u64,
     /// Bytes on disk.
     pub bytes_stored: u64,
+    /// Bytes of requests and answers under way that are held in memory.
+    pub bytes_held: u64,
     /// Clients' connections that are open.
     pub connections: u32,
     /// What was counted since the cluster was started, always in the same order.

@@ -33,6 +33,8 @@ pub struct ClusterObservation {
     pub counters: CounterValues,
     /// Bytes of segments on disk.
     pub stored_bytes: u64,
+    /// Bytes of requests and answers under way that are held in memory.
+    pub held_bytes: u64,
     /// How much of [`ClusterLimits::disk_bytes_max`](crate::ClusterLimits) is used up.
     pub disk_used_bytes: u64,
     /// Connections open now.

@@ -192,7 +192,7 @@ async fn before_a_user_is_known_nothing_else_is_served() {
 
     // More than a token can be.
     let mut client = Client::connect(&host, "c", 0).await;
-    client.send_raw(&vec![0; (512 << 10) + 1]).await;
+    client.send_raw(&vec![0; (8 << 10) + 1]).await;
     assert!(client.receive_raw().await.is_none());
     host.shutdown().await;
 }
