@@ -41,6 +41,7 @@ use authorization::OPERATIONS_UNKNOWN;
 use counters::CountedUser;
 
 pub(crate) use api::{ProtocolError, Reply, handle, is_produce};
+pub(crate) use bandwidth::THROTTLE_MAX;
 pub(crate) use sasl::{AuthenticationError, Authenticator, Session, Step, is_handshake};
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -86,6 +87,10 @@ pub(crate) struct Context {
     pub version: i16,
     /// How long the connection is muted after the answer.
     pub throttle: Duration,
+    /// Has waited for what the cluster owed when it first produced …
+    pub may_produce: bool,
+    /// … and when it first fetched.
+    pub may_fetch: bool,
 }
 
 impl Context {
@@ -109,6 +114,8 @@ impl Context {
             client_id: String::new(),
             version: 0,
             throttle: Duration::ZERO,
+            may_produce: false,
+            may_fetch: false,
         }
     }
 

@@ -421,7 +421,14 @@ pub(crate) async fn serve(
         let throttle = std::mem::take(&mut context.throttle);
         if !throttle.is_zero() {
             drain(stream, &mut pending).await?;
-            tokio::time::sleep(throttle).await;
+            // What was sent before the end is read after the time that the client was told, as by Kafka.
+            let told = throttle.min(protocol::THROTTLE_MAX);
+            tokio::time::sleep(told).await;
+            tokio::select! {
+                () = tokio::time::sleep(throttle - told) => {}
+                // Whoever has gone keeps no place among the connections for longer.
+                () = tokio::task::unconstrained(stream.closed(&mut buffer)) => return Ok(()),
+            }
         }
     }
 }

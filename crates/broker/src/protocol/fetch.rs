@@ -53,6 +53,7 @@ struct Bounds<'a> {
 
 /// Answers with records, waiting for `min_bytes` of them up to the client's limit.
 pub(crate) async fn fetch(context: &mut Context, request: FetchRequest) -> FetchAnswer {
+    context.admit(Direction::Fetch).await;
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)).min(WAIT_MAX);
     let deadline = Instant::now() + wait;
     // Nothing of the request is kept while this waits.

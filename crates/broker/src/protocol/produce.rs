@@ -97,6 +97,7 @@ const UNPACKED_AT_ONCE_BYTES_MAX: u64 = 128 << 10;
 /// Appends in the order of arrival. Durability is waited for in [`Produced::finish`], so that requests of
 /// one connection share a flush.
 pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> Produced {
+    context.admit(Direction::Produce).await;
     let acks = request.acks;
     let headers = read_headers(&request);
     let allowed = check_transactional(context, &request, &headers);
