@@ -74,6 +74,7 @@ pub use counters::{CounterValues, TopicCounterValues, UserCounterValues};
 pub use error::HostError;
 pub use host::{Host, HostOptions};
 pub use log::durability::Durability;
+pub use network::places::{Place, Places};
 pub use network::server_tls::ServerTls;
 pub use network::shared_port::{SharedPortObservation, SharedPortSpec};
 pub use network::tls::TlsFiles;

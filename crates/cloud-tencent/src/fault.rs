@@ -104,9 +104,10 @@ fn domain_code(error: &Error) -> &'static str {
         // Ours: the page names no code for sold out; "The resource is unavailable" is the nearest.
         Error::SoldOut { .. } => "ResourceUnavailable",
         Error::LimitReached { .. } => "LimitExceeded",
-        Error::Replayed => "AuthFailure.SignatureFailure",
         Error::Forbidden { .. } => "UnauthorizedOperation",
-        Error::Throttled { .. } => "RequestLimitExceeded",
+        // Ours: these schemes have no nonce, so that only a signature is known again. Clients that try again after this
+        // code sign anew (the SDKs' retryers, Terraform's provider).
+        Error::Replayed | Error::Throttled { .. } => "RequestLimitExceeded",
         Error::Unsupported { .. } => "UnsupportedOperation",
         Error::Kafka {
             code: POLICY_VIOLATION,

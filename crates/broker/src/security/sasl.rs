@@ -35,7 +35,7 @@ impl Exchange {
         }
     }
 
-    /// Takes the client's next token. Passwords are checked only as often as the address may try.
+    /// Takes the client's next token. Passwords are checked only as often as the user's may be tried from the address.
     pub(crate) async fn evaluate(
         &mut self,
         security: &Security,
@@ -45,14 +45,14 @@ impl Exchange {
         match std::mem::replace(self, Self::Over) {
             Self::Plain => {
                 let message = PlainMessage::parse(token)?;
-                security.attempts.wait(address).await?;
+                security.attempts.wait(address, &message.user).await?;
                 let is_right = security
                     .check_password(&message.user, message.password)
                     .await;
                 if !is_right {
                     return Err(SaslError::Password);
                 }
-                security.attempts.succeed(address);
+                security.attempts.succeed(address, &message.user);
                 if ![String::new(), message.user.clone()].contains(&message.authorization_id) {
                     return Err(SaslError::AuthorizationId);
                 }
@@ -69,9 +69,9 @@ impl Exchange {
                 Ok(Progress::Challenge(answer.into_bytes()))
             }
             Self::ScramFinal(challenge) => {
-                security.attempts.wait(address).await?;
+                security.attempts.wait(address, challenge.user()).await?;
                 let (user, answer) = challenge.finish(token)?;
-                security.attempts.succeed(address);
+                security.attempts.succeed(address, &user);
                 Ok(Progress::Done {
                     user,
                     token: answer.into_bytes(),
