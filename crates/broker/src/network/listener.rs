@@ -427,7 +427,7 @@ pub(crate) async fn serve(
             tokio::select! {
                 () = tokio::time::sleep(throttle - told) => {}
                 // Whoever has gone keeps no place among the connections for longer.
-                () = tokio::task::unconstrained(stream.closed(&mut buffer)) => return Ok(()),
+                () = tokio::task::unconstrained(stream.closed(&mut input.buffer)) => return Ok(()),
             }
         }
     }
