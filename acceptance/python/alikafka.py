@@ -71,7 +71,7 @@ INSTANCE_TREE = {
     "SaslEndPoint": Maybe(str),
     "ScheduledRetirement": Maybe(bool),
     "SecurityGroup": str,
-    "Series": Maybe(str),
+    "Series": str,
     "ServiceStatus": int,
     "SpecType": str,
     "SslDomainEndpoint": Maybe(str),
@@ -302,6 +302,84 @@ def what_all_config_shows_is_in_force() -> None:
     shown = json.loads(instance(instance_id)["AllConfig"])
     equal("AllConfig", {name: shown[name] for name in config}, config)
     records.expect_settings(endpoint, {"log.retention.ms": "118800000", "message.max.bytes": "1048600"})
+
+
+def configure(instance_id: str, **config: str) -> dict:
+    """UpdateInstanceConfig, and its wait; the names of settings have `_` for `.`. Returns the instance as listed."""
+    names = {"acl": "enable.acl", "sasl": "enable.vpc_sasl_ssl", "bytes": "kafka.message.max.bytes"}
+    config = {names[name]: value for name, value in config.items()}
+    request = tea.UpdateInstanceConfigRequest(region_id=REGION, instance_id=instance_id, config=json.dumps(config))
+    alikafka_tea().update_instance_config(request)
+
+    def shown() -> dict | None:
+        row = instance(instance_id)
+        has = {name: json.loads(row["AllConfig"])[name] for name in config}
+        return row if has == config and row["ServiceStatus"] == RUNNING else None
+
+    return wait_until(f"{config}", shown)
+
+
+def make_user(instance_id: str, name: str) -> dict[str, object]:
+    """CreateSaslUser; a Kafka client's settings for it."""
+    password = unique("word")
+    alikafka_tea().create_sasl_user(
+        tea.CreateSaslUserRequest(region_id=REGION, instance_id=instance_id, username=name, password=password)
+    )
+    settings = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN"}
+    return {**settings, "sasl.username": name, "sasl.password": password}
+
+
+def grant(instance_id: str, user: str, topic: str, operation: str) -> None:
+    """CreateAcl of one operation on one topic."""
+    alikafka_tea().create_acl(
+        tea.CreateAclRequest(
+            region_id=REGION,
+            instance_id=instance_id,
+            username=user,
+            acl_resource_type="Topic",
+            acl_resource_name=topic,
+            acl_resource_pattern_type="LITERAL",
+            acl_operation_type=operation,
+        )
+    )
+
+
+@check
+def users_need_grants_while_acl_is_enabled_and_the_default_endpoint_needs_none() -> None:
+    instance_id = instances(OrderId=order(SpecType="professional")["OrderId"])[0]["InstanceId"]
+    start(instance_id)
+    equal("SASL before it is switched on", instance(instance_id).get("SaslEndPoint"), None)
+    row = configure(instance_id, sasl="true", acl="true")
+    plain, sasl = row["EndPoint"], wait_until("SaslEndPoint", lambda: instance(instance_id).get("SaslEndPoint"))
+    topic = topic_through_api(instance_id)
+    anna, bert = (make_user(instance_id, name) for name in ("anna", "bert"))
+    grant(instance_id, "anna", topic, "Write")
+
+    def told(wanted: dict[str, str]) -> None:
+        doors = {"anna": (sasl, anna), "bert": (sasl, bert), "nobody": (plain, {})}
+        equal("deliveries", {who: records.delivery(at, topic, **how) for who, (at, how) in doors.items()}, wanted)
+
+    told({"anna": "done", "bert": "TOPIC_AUTHORIZATION_FAILED", "nobody": "done"})
+    grant(instance_id, "bert", topic, "Write")
+    told({"anna": "done", "bert": "done", "nobody": "done"})
+    carl = make_user(instance_id, "carl")
+    equal("carl", records.delivery(sasl, topic, **carl), "TOPIC_AUTHORIZATION_FAILED")
+    configure(instance_id, acl="false")
+    wait_until("carl writes", lambda: records.delivery(sasl, topic, **carl) == "done")
+    tea_refused(lambda: grant(instance_id, "carl", topic, "Read"), "BIZ_ACL_NOT_ENABLED")
+    gone = configure(instance_id, sasl="false")
+    equal("SASL after it is switched off", (gone.get("SaslEndPoint"), gone.get("VpcSaslEndPoint")), (None, None))
+
+
+@check
+def the_largest_message_of_all_config_is_the_largest_that_is_taken() -> None:
+    instance_id = instances(OrderId=order()["OrderId"])[0]["InstanceId"]
+    start(instance_id)
+    endpoint, topic = instance(instance_id)["EndPoint"], topic_through_api(instance_id)
+    value = b"x" * 2_000_000
+    equal("by default", records.delivery(endpoint, topic, value), "MSG_SIZE_TOO_LARGE")
+    configure(instance_id, bytes="3000000")
+    wait_until("taken", lambda: records.delivery(endpoint, topic, value) == "done")
 
 
 @check

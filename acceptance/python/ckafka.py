@@ -278,6 +278,53 @@ def what_is_set_of_an_instance_is_in_force() -> None:
 
 
 @check
+def what_is_set_of_an_instance_is_met_by_clients() -> None:
+    instance_id = bought_ids(buy(PRO))[0]
+    row = running(instance_id)
+    bootstrap, topic = f"{row['Vip']}:{row['Vport']}", unique("made")
+    equal("before", records.delivery(bootstrap, topic, **SHORT), "UNKNOWN_TOPIC_OR_PART")
+    config = {"AutoCreateTopicEnable": True, "DefaultNumPartitions": 5, "DefaultReplicationFactor": 2}
+    modify(instance_id, Config=config)
+    wait_until("made by producing", lambda: records.delivery(bootstrap, topic, **SHORT) == "done")
+    made = records.replicas(bootstrap, topic)
+    equal("partitions and replicas", (len(made), {len(of) for of in made}), (5, {2}))
+    value = b"x" * 2_000_000
+    equal("by default", records.delivery(bootstrap, topic, value), "MSG_SIZE_TOO_LARGE")
+    modify(instance_id, MaxMessageByte=3_000_000)
+    wait_until("taken", lambda: records.delivery(bootstrap, topic, value) == "done")
+
+
+# How long a client looks for a topic that may be missing.
+SHORT = {"topic.metadata.propagation.max.ms": 1_000, "message.timeout.ms": 10_000}
+
+
+def modify(instance_id: str, **attributes: object) -> None:
+    """ModifyInstanceAttributes."""
+    call("ModifyInstanceAttributes", {"InstanceId": instance_id, **attributes})
+
+
+@check
+def name_protection_and_public_bandwidth_are_changed_while_clients_are_connected() -> None:
+    instance_id = bought_ids(buy(PRO))[0]
+    row = running(instance_id)
+    bootstrap, topic = f"{row['Vip']}:{row['Vport']}", unique("topic")
+    call("CreateTopic", {"InstanceId": instance_id, "TopicName": topic, "PartitionNum": 1, "ReplicaNum": 2})
+    modify(instance_id, InstanceName="renamed", DeleteProtectionEnable=1)
+    equal("name", detail(instance_id)["InstanceName"], "renamed")
+    delete = lambda: call("DeleteInstancePost", {"InstanceId": instance_id})
+    refused(delete, TencentCloudSDKException, code_of, "OperationDenied", "FailedOperation", "UnsupportedOperation")
+    equal("protected", records.delivery(bootstrap, topic), "done")
+    for mbit, routes in ((6, 1), (3, 0)):
+        modify(instance_id, PublicNetwork=mbit)
+        shown = lambda: (running(instance_id)["PublicNetwork"], len(call("DescribeRoute", {"InstanceId": instance_id})["Result"]["Routers"]))
+        wait_until(f"{mbit} Mbit/s", lambda: shown() == (mbit, routes))
+        equal(f"private beside {mbit} Mbit/s", records.delivery(bootstrap, topic), "done")
+    modify(instance_id, DeleteProtectionEnable=0)
+    delete()
+    wait_until("gone", lambda: detail(instance_id) is None)
+
+
+@check
 def attributes_tell_the_same_endpoint() -> None:
     instance_id = bought_ids(buy(PRO, Tags=[{"TagKey": "team", "TagValue": "acceptance"}]))[0]
     row = running(instance_id)

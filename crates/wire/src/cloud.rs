@@ -6,7 +6,7 @@ use brokerage_domain::listing::Listing;
 
 use crate::client::{Client, Purchase};
 use crate::fault::Fault;
-use crate::language::Language;
+use crate::language::{Language, Texts};
 use crate::message::{WireRequest, WireResponse};
 use crate::operation::{Row, Table};
 use crate::params::{Param, ParamError, Types};
@@ -26,6 +26,8 @@ pub struct Cloud {
     pub other_resource_forms: &'static [&'static str],
     /// How its instances are listed, by the profile that they are sold from.
     pub listings: &'static [(&'static str, Listing)],
+    /// What its refusals say, in every language.
+    pub texts: Texts,
     /// How calls are made.
     pub client: Client,
     /// How a cluster is bought, one way a service that sells.

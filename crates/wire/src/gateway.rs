@@ -20,7 +20,6 @@ use serde_json::Value;
 
 use crate::cloud::{Answer, Cloud, Clouds, Route};
 use crate::fault::{CallError, Fault};
-use crate::language::in_language;
 use crate::message::{WireRequest, WireResponse};
 use crate::operation::{Call, Mode};
 use crate::params::{ParamError, Reading};
@@ -151,7 +150,8 @@ impl Gateway {
                 let end = fault.message.floor_char_boundary(MESSAGE_BYTES_MAX);
                 fault.message.truncate(end);
                 trace.outcome = Some((fault.code.clone().into_owned(), fault.message.clone()));
-                fault.message = in_language(cloud.wire.language(request), fault.message);
+                let language = cloud.wire.language(request);
+                fault.message = cloud.texts.said(language, fault.message);
                 cloud.wire.render_fault(&answer, &fault)
             }
         };

@@ -33,7 +33,7 @@ pub static TABLE: Table = Table {
     region: RegionUse::Required,
     resource_form: "acs:alikafka:{region}:{account}:{id}",
     index_base: IndexBase::One,
-    unknown: UnknownParams::ReadOver,
+    unknown: UnknownParams::RefusedInside,
     rows: ops::ROWS,
     unserved: include!(concat!(env!("OUT_DIR"), "/unserved-alikafka.rs")),
     fault: fault::fault,

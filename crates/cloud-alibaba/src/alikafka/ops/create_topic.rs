@@ -106,9 +106,14 @@ fn check_words(request: &Request) -> Result<(), CallError> {
     topic_words::check_remark(&request.remark)
 }
 
+/// A number for which 0 is no value: clients that say every attribute say it for what nobody set.
+fn said<T: Default + PartialEq>(number: Option<T>) -> Option<T> {
+    number.filter(|number| *number != T::default())
+}
+
 fn partitions(asked: Option<i64>, local: bool) -> Result<i32, CallError> {
     let min = if local { 1 } else { PARTITIONS_CLOUD_MIN };
-    let asked = asked.unwrap_or(PARTITIONS_DEFAULT);
+    let asked = said(asked).unwrap_or(PARTITIONS_DEFAULT);
     match i32::try_from(asked) {
         Ok(count) if (min..=PARTITIONS_MAX).contains(&asked) => Ok(count),
         _ => Err(field(
@@ -120,8 +125,8 @@ fn partitions(asked: Option<i64>, local: bool) -> Result<i32, CallError> {
 
 impl Request {
     /// A parameter that only local storage has. With cloud storage clients send it all the same, and it means nothing.
-    fn local<T>(&self, value: Option<T>) -> Option<T> {
-        value.filter(|_| self.local_topic == Some(true))
+    fn local<T: Default + PartialEq>(&self, value: Option<T>) -> Option<T> {
+        said(value).filter(|_| self.local_topic == Some(true))
     }
 }
 
