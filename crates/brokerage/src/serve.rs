@@ -196,13 +196,14 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         engine,
         data,
     } = compose(&config).await?;
+    control.books_open().await?;
     if config.sandbox {
         control.sandbox_prepare().await?;
         control.sandbox_networks_prepare().await?;
     }
     control.background_start().await?;
     let doors = Doors::open(api, &config, &control, &engine, &data).await?;
-    let is_new = control.account_list("").await?.is_empty();
+    let is_new = control.account_list().await?.is_empty();
     ready::tell(&config, &doors.bound, data.path(), is_new);
     let missed = tokio::select! {
         _ = interrupt.recv() => None,

@@ -158,6 +158,7 @@ impl Plane {
             engine: engine.clone(),
             node,
         });
+        control.books_open().await.expect("the books are whole");
         control
             .sandbox_prepare()
             .await

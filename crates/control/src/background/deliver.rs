@@ -104,7 +104,7 @@ pub(super) fn undo_resize(
 
 /// A line is delivered: a hold of its money is posted. `false` when the line was ended before.
 fn deliver_line(tx: &mut dyn Tx, order: &Order, line: u32, now: Moment) -> TxResult<bool> {
-    if !order_line_move(tx, &order.id, line, LineState::Placed, LineState::Delivered)? {
+    if !order_line_move(tx, order, line, LineState::Placed, LineState::Delivered)? {
         return Ok(false);
     }
     if order.payment == Payment::OnDelivery {
@@ -121,7 +121,7 @@ fn undo_line(
     state: LineState,
     now: Moment,
 ) -> TxResult<()> {
-    if !order_line_move(tx, &order.id, line, LineState::Placed, state)? {
+    if !order_line_move(tx, order, line, LineState::Placed, state)? {
         return Ok(());
     }
     match order.payment {
