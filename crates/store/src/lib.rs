@@ -36,6 +36,7 @@ pub mod account;
 pub mod audit;
 pub mod catalog;
 mod document;
+pub mod group;
 pub mod idempotency;
 pub mod instance;
 pub mod lease;

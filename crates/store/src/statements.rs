@@ -45,6 +45,7 @@ pub const ALL_MODULES: &[(&str, &[&Statement])] = &[
     ("account", crate::account::ALL),
     ("audit", crate::audit::ALL),
     ("catalog", crate::catalog::ALL),
+    ("group", crate::group::ALL),
     ("idempotency", crate::idempotency::ALL),
     ("instance", crate::instance::ALL),
     ("lease", crate::lease::ALL),

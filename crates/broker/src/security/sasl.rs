@@ -46,9 +46,8 @@ impl Exchange {
             Self::Plain => {
                 let message = PlainMessage::parse(token)?;
                 security.attempts.wait(address).await?;
-                let is_right = security
-                    .check_password(&message.user, message.password)
-                    .await;
+                let user = security.user_named(&message.user);
+                let is_right = security.check_password(user, message.password).await;
                 if !is_right {
                     return Err(SaslError::Password);
                 }
@@ -57,23 +56,23 @@ impl Exchange {
                     return Err(SaslError::AuthorizationId);
                 }
                 Ok(Progress::Done {
-                    user: message.user,
+                    user: user.to_owned(),
                     token: Vec::new(),
                 })
             }
             Self::ScramFirst(mechanism) => {
                 let nonce = security.process.nonce();
-                let find = |user: &str| security.credential(mechanism, user);
+                let find = |login: &str| security.credential(mechanism, security.user_named(login));
                 let (challenge, answer) = Challenge::begin(mechanism, token, &nonce, find)?;
                 *self = Self::ScramFinal(Box::new(challenge));
                 Ok(Progress::Challenge(answer.into_bytes()))
             }
             Self::ScramFinal(challenge) => {
                 security.attempts.wait(address).await?;
-                let (user, answer) = challenge.finish(token)?;
+                let (login, answer) = challenge.finish(token)?;
                 security.attempts.succeed(address);
                 Ok(Progress::Done {
-                    user,
+                    user: security.user_named(&login).to_owned(),
                     token: answer.into_bytes(),
                 })
             }

@@ -34,6 +34,7 @@ const MIGRATIONS: &[Migration] = migrations![
     7 "timer_failures",
     8 "slot_runs",
     9 "sasl_users",
+    12 "consumer_groups",
 ];
 
 /// Which database is migrated.
