@@ -17,6 +17,7 @@ use crate::cluster::observation::{
     ClusterObservation, GroupObservation, TopicObservation, UserObservation,
 };
 use crate::cluster::shared::Shared;
+use crate::coordinator::group::RebalanceObservation;
 use crate::error::HostError;
 use crate::log::disk::Disk;
 use crate::log::durability::Durability;
@@ -375,6 +376,12 @@ impl Host {
     /// disk for partitions that are not open.
     pub fn observe_groups(&self, id: &str) -> Option<Vec<GroupObservation>> {
         self.cluster(id).map(|cluster| cluster.observe_groups())
+    }
+
+    /// The last rebalances of a group of a running cluster since it was started, the newest first.
+    pub fn observe_rebalances(&self, id: &str, group: &str) -> Option<Vec<RebalanceObservation>> {
+        self.cluster(id)
+            .map(|cluster| cluster.observe_rebalances(group))
     }
 
     /// The certificate that clients of TLS listeners have to trust: the host's own authority. `None` if

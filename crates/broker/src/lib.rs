@@ -70,6 +70,7 @@ pub use cluster::observation::{
     ClusterObservation, GroupObservation, ListenerObservation, PartitionLag, TopicObservation,
     UserObservation,
 };
+pub use coordinator::group::RebalanceObservation;
 pub use counters::{CounterValues, TopicCounterValues, UserCounterValues};
 pub use error::HostError;
 pub use host::{Host, HostOptions};

@@ -99,6 +99,8 @@ fn domain_code(error: &Error) -> &'static str {
         Error::WrongPhase { .. } => "FailedOperation",
         // Terraform tries again for minutes on UnsupportedOperation, and ends at once on this.
         Error::ReleaseDenied { .. } => "OperationDenied",
+        // As above: members leave when somebody stops them.
+        Error::GroupInUse { .. } => "OperationDenied",
         // Ours: the page names no code for want of money; the order system's refusal is the nearest.
         Error::InsufficientFunds { .. } => "UnsupportedOperation.OssReject",
         // Ours: the page names no code for sold out; "The resource is unavailable" is the nearest.

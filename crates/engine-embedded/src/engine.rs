@@ -14,7 +14,7 @@ use brokerage_domain::cluster_settings::SettingName;
 use brokerage_domain::id::InstanceId;
 use brokerage_engine::{
     ClusterDetails, ClusterObservation, ClusterSpec, Counter, Engine, EngineError,
-    GroupObservation, TopicObservation, UserObservation,
+    GroupObservation, RebalanceObservation, TopicObservation, UserObservation,
 };
 use brokerage_kafka_admin::Stream;
 use parking_lot::Mutex;
@@ -261,6 +261,23 @@ impl Engine for EmbeddedEngine {
         // The lag of groups reads the disk.
         let looking = tokio::task::spawn_blocking(move || details(&host, &id));
         looking.await.map_err(EngineError::failed)
+    }
+
+    async fn observe_rebalances(
+        &self,
+        id: &InstanceId,
+        group: &str,
+    ) -> Result<Vec<RebalanceObservation>, EngineError> {
+        let seen = self.host.observe_rebalances(id.as_str(), group);
+        let rebalance = |seen: brokerage_broker::RebalanceObservation| RebalanceObservation {
+            generation: seen.generation,
+            ended_ms: seen.ended_ms,
+            took_ms: seen.took_ms,
+            members: seen.members,
+            reason: seen.reason,
+        };
+        let seen = seen.unwrap_or_default().into_iter();
+        Ok(seen.map(rebalance).collect())
     }
 
     fn gauges(&self) -> Vec<Counter> {

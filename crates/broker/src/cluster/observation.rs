@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::cluster::Cluster;
+use crate::coordinator::group::RebalanceObservation;
 use crate::counters::{CounterValues, TopicCounterValues, UserCounterValues};
 use crate::metadata::state::TopicPartition;
 use crate::metadata::topic::is_internal;
@@ -117,6 +118,11 @@ impl GroupObservation {
 }
 
 impl Cluster {
+    /// The last rebalances of a group since the cluster was started, the newest first.
+    pub(crate) fn observe_rebalances(&self, group: &str) -> Vec<RebalanceObservation> {
+        self.groups.rebalances(group)
+    }
+
     pub(crate) fn observe_topics(&self) -> Vec<TopicObservation> {
         let all = self.topics.all().into_iter();
         let own = all.filter(|topic| !is_internal(&topic.name));

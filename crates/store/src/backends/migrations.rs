@@ -35,6 +35,7 @@ const MIGRATIONS: &[Migration] = migrations![
     8 "slot_runs",
     9 "sasl_users",
     10 "digests",
+    12 "consumer_groups",
 ];
 
 /// Versions of a database without digests of its rows.
