@@ -9,6 +9,7 @@ mod effect;
 mod group;
 mod instance;
 mod network;
+mod prepaid;
 mod price;
 mod purchase;
 mod region;

@@ -36,6 +36,7 @@ const MIGRATIONS: &[Migration] = migrations![
     9 "sasl_users",
     10 "digests",
     12 "consumer_groups",
+    13 "order_kinds",
 ];
 
 /// Versions of a database without digests of its rows.

@@ -10,6 +10,7 @@ mod purchase;
 mod recorded;
 mod tags;
 mod topic_edits;
+mod term;
 mod topics;
 mod users;
 mod vpc;
