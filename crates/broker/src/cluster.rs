@@ -301,38 +301,41 @@ impl Cluster {
         &self.tasks
     }
 
-    /// Counts a new connection, unless the limit is reached: that of the cluster, or that of its public listeners.
+    /// Counts a new connection, unless its limit is reached: the cluster's, or that of its public listeners, whose clients
+    /// take no place of the others.
     pub(crate) fn take_connection(&self, is_public: bool) -> bool {
         let (spec, counters) = (self.spec(), self.counters());
         let limits = &spec.limits;
-        let take = public_access::take_connection;
-        let mut is_taken = take(&self.connections, limits.connections_max);
-        if is_public {
-            let connections_max = limits.public.connections_max;
-            let is_room = is_taken && self.public_access.take_connection(connections_max);
-            if is_taken && !is_room {
-                self.connections.fetch_sub(1, Ordering::AcqRel);
-            }
-            is_taken = is_room;
-            let counter = match is_taken {
-                true => &counters.public_connections_accepted,
-                false => &counters.public_connections_refused,
-            };
-            counters::add(counter, 1);
-        }
-        let counter = match is_taken {
-            true => &counters.connections_accepted,
-            false => &counters.connections_refused,
+        let is_taken = match is_public {
+            true => self
+                .public_access
+                .take_connection(limits.public.connections_max),
+            false => public_access::take(&self.connections, limits.connections_max),
         };
-        counters::add(counter, 1);
+        let (all, public) = match is_taken {
+            true => (
+                &counters.connections_accepted,
+                &counters.public_connections_accepted,
+            ),
+            false => (
+                &counters.connections_refused,
+                &counters.public_connections_refused,
+            ),
+        };
+        counters::add(all, 1);
+        if is_public {
+            counters::add(public, 1);
+        }
         is_taken
     }
 
-    /// Counts a closed connection.
-    pub(crate) fn give_connection_back(&self, is_public: bool) {
-        self.connections.fetch_sub(1, Ordering::AcqRel);
-        if is_public {
-            self.public_access.give_connection_back();
+    /// Counts a closed connection; `is_proven`: as in [`PublicAccess::give_connection_back`].
+    pub(crate) fn give_connection_back(&self, is_public: bool, is_proven: bool) {
+        match is_public {
+            true => self.public_access.give_connection_back(is_proven),
+            false => {
+                self.connections.fetch_sub(1, Ordering::AcqRel);
+            }
         }
     }
 
@@ -427,6 +430,7 @@ impl Cluster {
                 state.partitions_total(count_replicas),
             )
         });
+        let public_connections = self.public_access.connections();
         ClusterObservation {
             is_running: !self.stop.is_cancelled(),
             listeners: listeners.collect(),
@@ -434,8 +438,8 @@ impl Cluster {
             stored_bytes: self.stored.physical(),
             held_bytes: self.memory.held_bytes() as u64,
             disk_used_bytes: self.disk_used_bytes(),
-            connections: self.connections.load(Ordering::Relaxed),
-            public_connections: self.public_access.connections(),
+            connections: self.connections.load(Ordering::Relaxed) + public_connections,
+            public_connections,
             topics,
             partitions,
             stopped_brokers: self.stopped.read().iter().copied().collect(),

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -292,7 +293,11 @@ pub(crate) fn admit<F>(
     }
     let tasks = cluster.tasks().clone();
     tasks.spawn(async move {
-        let slot = ConnectionSlot { cluster, is_public };
+        let slot = ConnectionSlot {
+            cluster,
+            is_public,
+            is_proven: AtomicBool::new(false),
+        };
         let counters = slot.cluster.counters();
         let connection = async {
             let opened = open(slot.cluster.clone(), listener.clone()).await;
@@ -304,7 +309,7 @@ pub(crate) fn admit<F>(
                 ..Context::new(cluster, listener.broker_id, name, peer)
             };
             let sasl = listener.security.has_sasl().then_some(&listener.sasl);
-            let served = serve(context, sasl, &mut stream).await;
+            let served = serve(context, sasl, &mut stream, || slot.prove()).await;
             if let Err(ConnectionError::FrameSize(_)) = served {
                 counters::add(&counters.connections_malformed, 1);
             }
@@ -322,11 +327,22 @@ pub(crate) fn admit<F>(
 struct ConnectionSlot {
     cluster: Arc<Cluster>,
     is_public: bool,
+    /// Its client has proven who it is.
+    is_proven: AtomicBool,
+}
+
+impl ConnectionSlot {
+    fn prove(&self) {
+        if self.is_public && !self.is_proven.swap(true, Ordering::AcqRel) {
+            self.cluster.public_access().prove_connection();
+        }
+    }
 }
 
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        self.cluster.give_connection_back(self.is_public);
+        let is_proven = self.is_proven.load(Ordering::Acquire);
+        self.cluster.give_connection_back(self.is_public, is_proven);
     }
 }
 
@@ -354,11 +370,13 @@ pub(crate) enum ConnectionError {
 /// Answers that wait for the disk, in the order of their requests.
 type Pending = FuturesOrdered<BoxFuture<'static, Result<Option<Bytes>, ProtocolError>>>;
 
-/// Answers requests until the client goes; where `sasl` is given, users authenticate first.
+/// Answers requests until the client goes; where `sasl` is given, users authenticate first. `proven` is called when
+/// the client has done what the listener asks for.
 pub(crate) async fn serve(
     mut context: Context,
     sasl: Option<&SaslSpec>,
     stream: &mut Stream,
+    proven: impl FnOnce(),
 ) -> Result<(), ConnectionError> {
     let cluster = context.cluster.clone();
     let memory = (!context.is_internal).then(|| cluster.memory());
@@ -370,6 +388,7 @@ pub(crate) async fn serve(
             return Ok(());
         }
     }
+    proven();
     loop {
         let frame = tokio::select! {
             biased;

@@ -10,6 +10,7 @@ use crate::support::{
 };
 use brokerage_broker::{
     ClusterLimits, ClusterSpec, DiskMarks, Durability, Host, HostOptions, PublicLimits,
+    SecurityProtocol,
 };
 use brokerage_kafka_admin::NewTopic;
 use kafka_protocol::messages::*;
@@ -384,4 +385,41 @@ async fn who_connects_anew_for_each_request_waits_as_others_do() {
         waited + Duration::from_millis(100) >= told,
         "{waited:?} of {told:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn strangers_at_public_listeners_take_no_place_of_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = host_at(dir.path(), Durability::Process);
+    let mut spec = ClusterSpec {
+        limits: ClusterLimits {
+            connections_max: 1,
+            public: PublicLimits {
+                connections_max: 4,
+                ..PublicLimits::default()
+            },
+            ..ClusterLimits::default()
+        },
+        ..public_spec("c", 1)
+    };
+    let listeners = &mut spec.brokers[0].listeners;
+    let public = listeners.iter_mut().find(|listener| listener.is_public);
+    public.unwrap().security = SecurityProtocol::SaslPlaintext;
+    host.ensure_cluster(spec).await.unwrap();
+    let _stranger = public_client(&host).await;
+    until("the stranger is let in", || {
+        host.observe("c").unwrap().public_connections == 1
+    })
+    .await;
+    let mut second = public_client(&host).await;
+    assert!(
+        second.receive_raw().await.is_none(),
+        "a quarter is for strangers"
+    );
+    let mut private = Client::connect(&host, "c", 0).await;
+    private.call(ApiVersionsRequest::default(), 0).await;
+    let seen = host.observe("c").unwrap();
+    assert_eq!((seen.connections, seen.public_connections), (2, 1));
+    let mut third = Client::connect(&host, "c", 0).await;
+    assert!(third.receive_raw().await.is_none(), "one was bought");
 }

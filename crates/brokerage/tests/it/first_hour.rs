@@ -439,9 +439,15 @@ fn a_price_is_of_parameters_that_the_operation_has() {
         ("alikafka", "ioMax=20"),
         ("jdkafka", "Nope=1"),
     ] {
-        let told = refused(dir, &format!("brokerage price --dialect {dialect} --set {set}"));
+        let told = refused(
+            dir,
+            &format!("brokerage price --dialect {dialect} --set {set}"),
+        );
         let (name, _) = set.split_once('=').unwrap();
-        assert!(told.contains(name) && told.contains("no such parameter"), "{told}");
+        assert!(
+            told.contains(name) && told.contains("no such parameter"),
+            "{told}"
+        );
     }
 }
 

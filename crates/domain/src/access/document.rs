@@ -58,8 +58,8 @@ impl Policy {
     /// [`DocumentFault`] names the first part that is missing, wrong, or not served: `Condition` among them, which
     /// would permit or deny more than its author means if it were left out.
     pub fn from_document(document: &str) -> Result<Self, DocumentFault> {
-        let Unambiguous(document) =
-            serde_json::from_str(document).map_err(|error| DocumentFault::Text(error.to_string()))?;
+        let Unambiguous(document) = serde_json::from_str(document)
+            .map_err(|error| DocumentFault::Text(error.to_string()))?;
         let members = document.as_object().ok_or(DocumentFault::Form)?;
         let mut statements = None;
         for (name, value) in members {
@@ -301,10 +301,19 @@ mod tests {
     #[test]
     fn what_could_be_read_in_two_ways_is_refused() {
         for (members, named) in [
-            (r#""Effect": "Deny", "Effect": "Allow""#, "Effect is said twice"),
-            (r#""Effect": "Allow", "effect": "Deny""#, "effect is said twice"),
+            (
+                r#""Effect": "Deny", "Effect": "Allow""#,
+                "Effect is said twice",
+            ),
+            (
+                r#""Effect": "Allow", "effect": "Deny""#,
+                "effect is said twice",
+            ),
             (r#""Action": "*", "ACTION": "x""#, "ACTION is said twice"),
-            (r#""Resource": "a", "Resource": "*""#, "Resource is said twice"),
+            (
+                r#""Resource": "a", "Resource": "*""#,
+                "Resource is said twice",
+            ),
             (
                 r#""Effect": "Allow", "NotAction": [], "Resource": "*""#,
                 "its NotAction is empty",
@@ -315,7 +324,10 @@ mod tests {
             assert!(fault.contains(named), "{document}: {fault}");
         }
         for (document, named) in [
-            (r#"{"Statement": [], "statement": []}"#, "statement is said twice"),
+            (
+                r#"{"Statement": [], "statement": []}"#,
+                "statement is said twice",
+            ),
             ("null", "no object with a list Statement"),
             ("", "cannot be read"),
             (r#"{"Statement": []} {}"#, "cannot be read"),
