@@ -94,7 +94,8 @@ impl Gateway {
             Err(fault) => Err(cloud.wire.signature_fault(&fault)),
         };
         checked.map_err(|mut fault| {
-            fault.message = in_language(cloud.wire.language(head), fault.message);
+            let language = cloud.wire.language(head);
+            fault.message = cloud.texts.said(language, fault.message);
             let answer = Answer {
                 request: head,
                 route: None,
