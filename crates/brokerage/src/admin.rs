@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use brokerage_control::Control;
 use brokerage_control::background::{Task, TaskStatus};
 use brokerage_control::watch::Watch;
@@ -61,8 +61,8 @@ pub enum Ask {
     KeyCreate {
         account: String,
         id: Option<String>,
-        /// A document as the clouds have it.
-        policy: Option<Value>,
+        /// The text of a document as the clouds have it.
+        policy: Option<String>,
     },
     KeyList {
         account: Option<String>,
@@ -466,7 +466,12 @@ pub fn ask(data: &Path, ask: &Ask) -> anyhow::Result<Option<Value>> {
     let Ok(mut stream) = std::os::unix::net::UnixStream::connect(data_dir::socket(data)) else {
         return Ok(None);
     };
-    stream.write_all(format!("{}\n", serde_json::to_string(ask)?).as_bytes())?;
+    let line = format!("{}\n", serde_json::to_string(ask)?);
+    ensure!(
+        line.len() as u64 <= REQUEST_BYTES_MAX,
+        "what is asked is longer than {REQUEST_BYTES_MAX} bytes"
+    );
+    stream.write_all(line.as_bytes())?;
     let mut text = String::new();
     stream.take(ANSWER_BYTES_MAX).read_to_string(&mut text)?;
     let mut reply: Value =

@@ -21,6 +21,7 @@ const REPLICATION_FACTOR_DEFAULT: usize = 3;
 /// Kafka client sees.
 pub const SETTINGS: &[SettingName] = &[
     SettingName::AllowEveryoneIfNoAclFound,
+    SettingName::AuthorizerClass,
     SettingName::AutoCreateTopics,
     SettingName::ReplicationFactor,
     SettingName::RetentionBytes,
@@ -160,5 +161,6 @@ fn authorization(settings: &ClusterSettings) -> Authorization {
             .filter(|principal| !principal.is_empty())
             .collect(),
         allow_everyone_if_no_acl_found: settings.allow_everyone_if_no_acl_found.unwrap_or(true),
+        has_authorizer: settings.authorizer_class.as_deref() != Some(""),
     }
 }

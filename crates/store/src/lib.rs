@@ -37,6 +37,7 @@ pub mod audit;
 pub mod catalog;
 pub mod digest;
 mod document;
+pub mod group;
 pub mod idempotency;
 pub mod instance;
 pub mod lease;

@@ -62,7 +62,7 @@ static PAGES: [(usize, &crate::Statement, &crate::Statement); 4] = [
     (1, &PAGE_OF_1, &PAGE_BACK_OF_1),
     (2, &PAGE_OF_2, &PAGE_BACK_OF_2),
     (4, &PAGE_OF_4, &PAGE_BACK_OF_4),
-    (LIST_CLASSES, &PAGE_OF_8, &PAGE_BACK_OF_8),
+    (LIST_CLASSES, &PAGE_OF_ALL, &PAGE_BACK_OF_ALL),
 ];
 
 crate::statements! {
@@ -73,14 +73,14 @@ crate::statements! {
     PAGE_OF_1 = page!("created_at_us DESC, id": 7);
     PAGE_OF_2 = page!("created_at_us DESC, id": 7, 8);
     PAGE_OF_4 = page!("created_at_us DESC, id": 7, 8, 9, 10);
-    PAGE_OF_8 = page!("created_at_us DESC, id": 7, 8, 9, 10, 11, 12, 13, 14);
+    PAGE_OF_ALL = page!("created_at_us DESC, id": 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17);
     PAGE_BACK_OF_1 = page!("created_at_us, id DESC": 7);
     PAGE_BACK_OF_2 = page!("created_at_us, id DESC": 7, 8);
     PAGE_BACK_OF_4 = page!("created_at_us, id DESC": 7, 8, 9, 10);
-    PAGE_BACK_OF_8 = page!("created_at_us, id DESC": 7, 8, 9, 10, 11, 12, 13, 14);
-    SELECT_MIDDLE = "SELECT created_at_us FROM orders WHERE account_id = $1 AND profile = $2 AND class IN (0, 1, 2, 3, 4, 5, 6, 7) \
+    PAGE_BACK_OF_ALL = page!("created_at_us, id DESC": 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17);
+    SELECT_MIDDLE = "SELECT created_at_us FROM orders WHERE account_id = $1 AND profile = $2 AND class IN (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10) \
                      AND created_at_us <= $3 AND created_at_us > $4 ORDER BY created_at_us DESC LIMIT 1 OFFSET CAST($5 AS BIGINT)";
-    COUNT_BETWEEN = "SELECT class, COUNT(*) FROM orders WHERE account_id = $1 AND profile = $2 AND class IN (0, 1, 2, 3, 4, 5, 6, 7) \
+    COUNT_BETWEEN = "SELECT class, COUNT(*) FROM orders WHERE account_id = $1 AND profile = $2 AND class IN (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10) \
                      AND created_at_us <= $3 AND created_at_us > $4 GROUP BY class";
     LOCK = "UPDATE orders SET class = class WHERE id = $1";
     GIVE_BACK = "UPDATE orders SET class = class + 4 WHERE id = $1 AND class < 4 AND NOT EXISTS \

@@ -46,6 +46,7 @@ pub const ALL_MODULES: &[(&str, &[&Statement])] = &[
     ("audit", crate::audit::ALL),
     ("catalog", crate::catalog::ALL),
     ("digest", crate::digest::ALL),
+    ("group", crate::group::ALL),
     ("idempotency", crate::idempotency::ALL),
     ("instance", crate::instance::ALL),
     ("lease", crate::lease::ALL),

@@ -60,9 +60,13 @@ impl Policy {
 
     /// Whether nothing is ever refused.
     fn is_open(&self) -> bool {
-        !self.is_guarded
-            && self.acls.is_empty()
-            && self.authorization.allow_everyone_if_no_acl_found
+        let Authorization {
+            has_authorizer,
+            allow_everyone_if_no_acl_found,
+            ..
+        } = self.authorization;
+        let refuses_nobody = self.acls.is_empty() && allow_everyone_if_no_acl_found;
+        !self.is_guarded && (refuses_nobody || !has_authorizer)
     }
 
     /// Whether a user may do everything that ACLs decide about.
@@ -84,6 +88,9 @@ impl Policy {
         resource_type: ResourceType,
         name: &str,
     ) -> bool {
+        if !self.authorization.has_authorizer {
+            return true;
+        }
         match self
             .acls
             .authorization(requester, operation, resource_type, name)

@@ -289,9 +289,7 @@ fn key(command: KeyCommand) -> anyhow::Result<ExitCode> {
             target,
         } => {
             let read = |path: &std::path::PathBuf| {
-                let text = std::fs::read_to_string(path)
-                    .with_context(|| format!("policy: {}", path.display()))?;
-                serde_json::from_str(&text).with_context(|| format!("policy: {}", path.display()))
+                std::fs::read_to_string(path).with_context(|| format!("policy: {}", path.display()))
             };
             let policy = policy.as_ref().map(read).transpose()?;
             ask(

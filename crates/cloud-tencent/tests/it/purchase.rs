@@ -610,3 +610,17 @@ async fn the_older_purchase_answers_a_flow_that_can_be_followed() {
     )
     .await;
 }
+
+/// Terraform's provider names it; its record formats are older than what the broker speaks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_is_not_sold_is_refused_by_name_with_those_that_are() {
+    let plane = Plane::sandbox().await;
+    let request = with(json!({ "KafkaVersion": "0.10.2" }));
+    let answer = buy(&plane, &request).await;
+    assert_eq!(code(&answer), "InvalidParameterValue");
+    let told = answer.json["Response"]["Error"]["Message"].as_str();
+    let told = told.expect("a message");
+    for part in ["`KafkaVersion`", "0.10.2", "1.1.1", "2.4.1"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+}

@@ -9,6 +9,7 @@ use brokerage_domain::order::{
     Charge, LineState, Order, Payment, line_resolution_id, line_transfer_id,
 };
 use brokerage_store::Tx;
+use brokerage_store::group::group_record_delete_all;
 use brokerage_store::instance::Attention;
 use brokerage_store::ledger::{transfer_by_id, transfer_end_hold, transfer_receive};
 use brokerage_store::order::{order_by_id, order_line_move};
@@ -81,6 +82,7 @@ pub(super) fn record_end(
     if instance.want != Want::ReleasedKept {
         topic_record_delete_all(tx, &instance.id)?;
         sasl_user_delete_all(tx, &instance.id)?;
+        group_record_delete_all(tx, &instance.id)?;
     }
     if phase == Phase::Gone {
         is_gone(tx, &instance.id, now)?;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use brokerage_domain::id::{InstanceId, OrderId};
-use brokerage_domain::instance::{Instance, Phase};
+use brokerage_domain::instance::{Instance, Phase, Want};
 use brokerage_domain::order::LineState;
 use brokerage_domain::steps::{ClusterSeen, Intent, Observed, Step, next_steps};
 use brokerage_domain::{Error, Result};
@@ -224,6 +224,20 @@ impl Control {
         })
         .await
         .map(|_| ())
+    }
+
+    /// Whether the cluster of an instance is what its record says: running by its plan, listeners and settings, or stopped.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the engine does not answer.
+    pub async fn instance_is_as_recorded(&self, instance: &Instance) -> Result<bool> {
+        let seen = self.instance_observe(&instance.id).await?;
+        let spec = seen.filter(|seen| seen.running).and_then(|seen| seen.spec);
+        Ok(match instance.want {
+            Want::Running => spec.as_ref() == Some(&self.cluster_spec(instance)),
+            Want::Stopped => spec.is_none() && instance.phase == Phase::Stopped,
+            _ => spec.is_none(),
+        })
     }
 
     fn cluster_spec(&self, instance: &Instance) -> ClusterSpec {

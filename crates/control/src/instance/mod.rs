@@ -7,6 +7,8 @@ mod record;
 mod release;
 mod resize;
 mod start;
+mod stop;
+mod term;
 mod view;
 
 pub use brokerage_store::instance::Unreadable;
@@ -17,3 +19,4 @@ pub(crate) use record::{instance_of_caller, instance_put};
 pub use release::AfterRelease;
 pub use resize::Resize;
 pub use start::InstanceStart;
+pub use term::{Conversion, Refund, Refunded, Renewal};

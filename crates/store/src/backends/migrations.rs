@@ -36,6 +36,8 @@ const MIGRATIONS: &[Migration] = migrations![
     9 "sasl_users",
     10 "digests",
     11 "gone_instances",
+    12 "consumer_groups",
+    13 "order_kinds",
 ];
 
 /// Versions of a database without digests of its rows.

@@ -320,10 +320,7 @@ fn mixed_order(number: i64) -> Order {
         },
         charge: match chance % 5 {
             0..2 => Charge::Postpaid,
-            _ => Charge::Prepaid {
-                months: 1,
-                renew_months: None,
-            },
+            _ => Charge::prepaid(1, None),
         },
         created_at: Moment::from_micros(i64::try_from(chance % 1_500).unwrap() * 10),
         lines: (0..2).map(line).collect(),
