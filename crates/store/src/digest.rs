@@ -325,7 +325,9 @@ pub fn digest_check_of(
 /// As [`Tx::query`].
 pub fn digest_key_is_right(tx: &mut dyn Tx) -> Result<bool, StoreError> {
     let key = tx.digests().key.clone();
-    let hash = key.hash(Digested::Accounts, params!["the key"]).to_be_bytes();
+    let hash = key
+        .hash(Digested::Accounts, params!["the key"])
+        .to_be_bytes();
     tx.execute(&KEEP_KEY, params![&hash])?;
     let kept = tx.query_first(&SELECT_KEY, params![])?;
     kept.map_or(Ok(false), |row| Ok(row.blob(0)? == hash))

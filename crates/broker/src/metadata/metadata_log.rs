@@ -238,9 +238,7 @@ impl<S: LoggedState> MetadataLog<S> {
         files: &Arc<FileCache>,
         durability: Durability,
     ) -> Result<Self, MetadataLogError> {
-        Self::open_in(path, files, durability, || {
-            Ok(DirectoryContents::default())
-        })
+        Self::open_in(path, files, durability, || Ok(DirectoryContents::default()))
     }
 
     /// Opens or creates the metadata log and replays it. A damaged file is left unchanged.

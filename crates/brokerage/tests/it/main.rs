@@ -3,6 +3,5 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics shows the line")]
 
 mod closed_outputs;
-mod files;
 mod first_hour;
 mod serve;

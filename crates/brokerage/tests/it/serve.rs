@@ -9,10 +9,10 @@ use std::process::{Child, Command, Output, Stdio};
 use brokerage_store::audit::{AuditEntry, audit_list};
 use brokerage_store::{Durability, Store};
 
-pub const BINARY: &str = env!("CARGO_BIN_EXE_brokerage");
+const BINARY: &str = env!("CARGO_BIN_EXE_brokerage");
 
 /// A server on ports that the system chooses; killed when a test gives it up.
-pub struct Server(Child);
+struct Server(Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -22,7 +22,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    pub fn start(data: &Path, flags: &[&str], out: Stdio, error: Stdio) -> Self {
+    fn start(data: &Path, flags: &[&str], out: Stdio, error: Stdio) -> Self {
         let child = Command::new(BINARY)
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
@@ -35,29 +35,16 @@ impl Server {
     }
 
     /// The address of the API, from the line that says that the server is ready.
-    pub fn address(&mut self) -> String {
-        self.try_address().expect("the server is ready")
-    }
-
-    /// The same, or nothing when it ended before it was ready.
-    pub fn try_address(&mut self) -> Option<String> {
+    fn address(&mut self) -> String {
         let mut line = String::new();
         let out = self.0.stdout.take().unwrap();
         BufReader::new(out).read_line(&mut line).unwrap();
-        let ready: serde_json::Value = serde_json::from_str(&line).ok()?;
-        Some(ready["api"][0].as_str()?.to_owned())
-    }
-
-    /// What it said on standard error until it ended.
-    pub fn error(&mut self) -> String {
-        let mut said = String::new();
-        let out = self.0.stderr.take().unwrap();
-        BufReader::new(out).read_to_string(&mut said).unwrap();
-        said
+        let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
+        ready["api"][0].as_str().unwrap().to_owned()
     }
 
     /// Asks it to stop and waits; whether it ended well.
-    pub fn stop(mut self) -> bool {
+    fn stop(mut self) -> bool {
         let id = self.0.id().to_string();
         let asked = Command::new("kill").args(["-TERM", &id]).status();
         assert!(asked.unwrap().success());
@@ -83,7 +70,7 @@ fn call(address: &str) -> String {
     answer.lines().next().unwrap_or_default().to_owned()
 }
 
-pub fn run(data: &Path, arguments: &[&str]) -> Output {
+fn run(data: &Path, arguments: &[&str]) -> Output {
     let command = Command::new(BINARY)
         .args(arguments)
         .arg("--data")
