@@ -306,12 +306,19 @@ impl Cluster {
     pub(crate) fn take_connection(&self, is_public: bool) -> bool {
         let (spec, counters) = (self.spec(), self.counters());
         let limits = &spec.limits;
-        let is_taken = match is_public {
-            true => self
-                .public_access
-                .take_connection(limits.public.connections_max),
-            false => public_access::take(&self.connections, limits.connections_max),
-        };
+        let open = self.connections.load(Ordering::Acquire) + self.public_access.connections();
+        let host = &self.shared.connections;
+        let is_room = host.take(open);
+        let is_taken = is_room
+            && match is_public {
+                true => self
+                    .public_access
+                    .take_connection(limits.public.connections_max),
+                false => public_access::take(&self.connections, limits.connections_max),
+            };
+        if is_room && !is_taken {
+            host.give_back();
+        }
         let (all, public) = match is_taken {
             true => (
                 &counters.connections_accepted,
@@ -331,6 +338,7 @@ impl Cluster {
 
     /// Counts a closed connection; `is_proven`: as in [`PublicAccess::give_connection_back`].
     pub(crate) fn give_connection_back(&self, is_public: bool, is_proven: bool) {
+        self.shared.connections.give_back();
         match is_public {
             true => self.public_access.give_connection_back(is_proven),
             false => {

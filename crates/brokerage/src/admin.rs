@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::data_dir;
+use crate::data_dir::Socket;
 
 mod account;
 mod audit;
@@ -379,7 +379,8 @@ pub async fn serve(
     stop: CancellationToken,
     watch: &Watch,
 ) -> anyhow::Result<TaskTracker> {
-    let path = data_dir::socket(data);
+    let socket = Socket::of(data).with_context(|| data.display().to_string())?;
+    let path = socket.path().to_owned();
     // The data directory is locked: a socket that is there was left by a process that is gone.
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -419,7 +420,7 @@ pub async fn serve(
                 }
             });
         }
-        drop(std::fs::remove_file(path));
+        drop(std::fs::remove_file(socket.path()));
     });
     tasks.close();
     Ok(tasks)
@@ -463,7 +464,10 @@ async fn converse(
 /// If the server hangs up or answers something else than an answer, and with the reason of what it refuses.
 pub fn ask(data: &Path, ask: &Ask) -> anyhow::Result<Option<Value>> {
     use std::io::{Read, Write};
-    let Ok(mut stream) = std::os::unix::net::UnixStream::connect(data_dir::socket(data)) else {
+    let Ok(socket) = Socket::of(data) else {
+        return Ok(None);
+    };
+    let Some(mut stream) = socket.connect()? else {
         return Ok(None);
     };
     let line = format!("{}\n", serde_json::to_string(ask)?);

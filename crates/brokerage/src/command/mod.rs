@@ -1,6 +1,7 @@
 //! The commands: each asks a running server through its data directory or, where that makes sense, opens the data
 //! directory itself.
 
+mod backup;
 mod buy;
 mod client;
 mod columns;
@@ -25,6 +26,7 @@ use crate::config::Config;
 use crate::serve::{self, CLOUDS};
 use crate::settings::ServeSettings;
 use print::Column;
+pub use print::escaped_lines;
 
 /// Longest line that is read as a password, in bytes.
 const PASSWORD_BYTES_MAX: u64 = 4096;
@@ -103,11 +105,27 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// Says why a command failed. What callers chose is in such texts, too: it cannot move the terminal, and a further line
+/// never looks like the first of another message.
+pub fn fail(error: &anyhow::Error) {
+    print::aside(escaped_lines(&format!("brokerage: {error:#}")));
+}
+
 /// Runs a command that needs no server.
 fn run_alone(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Catalog(CatalogCommand::Check { catalog, json }) => {
             catalog_check(catalog.as_deref(), json.json)?;
+        }
+        Command::Backup(flags) => {
+            let (target, with_key) = (flags.target, flags.with_master_key);
+            let answer = backup::backup(&target.data, &flags.to, with_key)?;
+            print::value(&answer, target.json, &[]);
+        }
+        Command::Restore(flags) => {
+            let (target, key) = (flags.target, flags.master_key);
+            let answer = backup::restore(&flags.from, &target.data, key.as_deref())?;
+            print::value(&answer, target.json, &[]);
         }
         Command::Operations(flags) => operations(flags.json),
         Command::Completions { shell } => {
@@ -168,9 +186,9 @@ fn answer(data: &Path, ask: Ask) -> anyhow::Result<Value> {
         data: Some(data.display().to_string()),
         ..ServeSettings::default()
     };
-    let config = Config::of(settings, false)?;
+    let mut config = Config::of(settings, false)?;
     runtime()?.block_on(async {
-        let plane = serve::compose(&config).await?;
+        let plane = serve::compose(&mut config).await?;
         // Whoever looks at damaged books, or accepts them, does so before they are opened.
         if !matches!(ask, Ask::LedgerCheck | Ask::LedgerAccept { .. }) {
             plane.control.books_open().await?;
