@@ -49,6 +49,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kafka_protocol::messages::RequestHeader;
+use uuid::Uuid;
 
 use crate::cluster::Cluster;
 use crate::error::ErrorCode;
@@ -83,6 +84,8 @@ pub(crate) struct Context {
     pub access: Access,
     /// The counters of the user; `None` before the first request.
     pub counted_user: Option<CountedUser>,
+    /// The topic that was produced to last, and in which second that was noted.
+    pub noted_producer: Option<(Uuid, i64)>,
     pub client_id: String,
     pub version: i16,
     /// How long the connection is muted after the answer.
@@ -111,6 +114,7 @@ impl Context {
             user: ANONYMOUS.into(),
             access: Access::default(),
             counted_user: None,
+            noted_producer: None,
             client_id: String::new(),
             version: 0,
             throttle: Duration::ZERO,
