@@ -23,7 +23,7 @@ pub(crate) struct Shared {
     /// What peers make all clusters hold in memory.
     pub memory: Arc<HostMemory>,
     /// Turns of all clusters for work that takes long.
-    pub turns: HostTurns,
+    pub turns: Arc<HostTurns>,
 }
 
 impl Shared {
@@ -42,7 +42,7 @@ impl Shared {
             group_initial_rebalance_delay,
             derivations: Arc::default(),
             memory: Arc::default(),
-            turns: HostTurns::default(),
+            turns: Arc::default(),
         })
     }
 }

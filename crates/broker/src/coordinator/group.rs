@@ -12,4 +12,4 @@ pub(crate) use coordinator::{Group, Groups, ListedGroup};
 /// whole group in one record of `__consumer_offsets`, which takes 1 MiB (`message.max.bytes`).
 pub(crate) const MEMBER_BYTES_MAX: usize = 1 << 20;
 /// Largest description of all members of a group, with their assignments.
-pub(crate) const GROUP_BYTES_MAX: usize = 16 << 20;
+pub(crate) const GROUP_BYTES_MAX: usize = 4 << 20;
