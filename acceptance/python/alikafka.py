@@ -22,6 +22,7 @@ from aliyunsdkcore.auth.algorithm import sha_hmac1
 from aliyunsdkcore.auth.composer.rpc_signature_composer import get_signed_url
 from aliyunsdkvpc.request.v20160428.DescribeVSwitchAttributesRequest import DescribeVSwitchAttributesRequest
 
+import group
 import records
 import suite
 from aliyun_sdk import REGION, VPC, VSWITCH, ZONE, alikafka_tea, ask, classic, classic_refused, tea_refused
@@ -71,7 +72,7 @@ INSTANCE_TREE = {
     "SaslEndPoint": Maybe(str),
     "ScheduledRetirement": Maybe(bool),
     "SecurityGroup": str,
-    "Series": Maybe(str),
+    "Series": str,
     "ServiceStatus": int,
     "SpecType": str,
     "SslDomainEndpoint": Maybe(str),
@@ -142,7 +143,7 @@ def instance(instance_id: str) -> dict | None:
     return found[0] if found else None
 
 
-def start(instance_id: str) -> None:
+def start(instance_id: str, **config: str) -> None:
     """StartInstance, then polled as Terraform does until ServiceStatus is 5."""
     expect_tree(
         ask(
@@ -154,7 +155,7 @@ def start(instance_id: str) -> None:
             ZoneId=ZONE,
             DeployModule="vpc",
             Name=unique("started"),
-            Config=json.dumps({"kafka.log.retention.hours": "72"}),
+            Config=json.dumps({"kafka.log.retention.hours": "72", **config}),
         ),
         COMMON,
     )
@@ -304,6 +305,84 @@ def what_all_config_shows_is_in_force() -> None:
     records.expect_settings(endpoint, {"log.retention.ms": "118800000", "message.max.bytes": "1048600"})
 
 
+def configure(instance_id: str, **config: str) -> dict:
+    """UpdateInstanceConfig, and its wait; the names of settings have `_` for `.`. Returns the instance as listed."""
+    names = {"acl": "enable.acl", "sasl": "enable.vpc_sasl_ssl", "bytes": "kafka.message.max.bytes"}
+    config = {names[name]: value for name, value in config.items()}
+    request = tea.UpdateInstanceConfigRequest(region_id=REGION, instance_id=instance_id, config=json.dumps(config))
+    alikafka_tea().update_instance_config(request)
+
+    def shown() -> dict | None:
+        row = instance(instance_id)
+        has = {name: json.loads(row["AllConfig"])[name] for name in config}
+        return row if has == config and row["ServiceStatus"] == RUNNING else None
+
+    return wait_until(f"{config}", shown)
+
+
+def make_user(instance_id: str, name: str) -> dict[str, object]:
+    """CreateSaslUser; a Kafka client's settings for it."""
+    password = unique("word")
+    alikafka_tea().create_sasl_user(
+        tea.CreateSaslUserRequest(region_id=REGION, instance_id=instance_id, username=name, password=password)
+    )
+    settings = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN"}
+    return {**settings, "sasl.username": name, "sasl.password": password}
+
+
+def grant(instance_id: str, user: str, topic: str, operation: str) -> None:
+    """CreateAcl of one operation on one topic."""
+    alikafka_tea().create_acl(
+        tea.CreateAclRequest(
+            region_id=REGION,
+            instance_id=instance_id,
+            username=user,
+            acl_resource_type="Topic",
+            acl_resource_name=topic,
+            acl_resource_pattern_type="LITERAL",
+            acl_operation_type=operation,
+        )
+    )
+
+
+@check
+def users_need_grants_while_acl_is_enabled_and_the_default_endpoint_needs_none() -> None:
+    instance_id = instances(OrderId=order(SpecType="professional")["OrderId"])[0]["InstanceId"]
+    start(instance_id)
+    equal("SASL before it is switched on", instance(instance_id).get("SaslEndPoint"), None)
+    row = configure(instance_id, sasl="true", acl="true")
+    plain, sasl = row["EndPoint"], wait_until("SaslEndPoint", lambda: instance(instance_id).get("SaslEndPoint"))
+    topic = topic_through_api(instance_id)
+    anna, bert = (make_user(instance_id, name) for name in ("anna", "bert"))
+    grant(instance_id, "anna", topic, "Write")
+
+    def told(wanted: dict[str, str]) -> None:
+        doors = {"anna": (sasl, anna), "bert": (sasl, bert), "nobody": (plain, {})}
+        equal("deliveries", {who: records.delivery(at, topic, **how) for who, (at, how) in doors.items()}, wanted)
+
+    told({"anna": "done", "bert": "TOPIC_AUTHORIZATION_FAILED", "nobody": "done"})
+    grant(instance_id, "bert", topic, "Write")
+    told({"anna": "done", "bert": "done", "nobody": "done"})
+    carl = make_user(instance_id, "carl")
+    equal("carl", records.delivery(sasl, topic, **carl), "TOPIC_AUTHORIZATION_FAILED")
+    configure(instance_id, acl="false")
+    wait_until("carl writes", lambda: records.delivery(sasl, topic, **carl) == "done")
+    tea_refused(lambda: grant(instance_id, "carl", topic, "Read"), "BIZ_ACL_NOT_ENABLED")
+    gone = configure(instance_id, sasl="false")
+    equal("SASL after it is switched off", (gone.get("SaslEndPoint"), gone.get("VpcSaslEndPoint")), (None, None))
+
+
+@check
+def the_largest_message_of_all_config_is_the_largest_that_is_taken() -> None:
+    instance_id = instances(OrderId=order()["OrderId"])[0]["InstanceId"]
+    start(instance_id)
+    endpoint, topic = instance(instance_id)["EndPoint"], topic_through_api(instance_id)
+    value = b"x" * 2_000_000
+    equal("by default", records.delivery(endpoint, topic, value), "MSG_SIZE_TOO_LARGE")
+    configure(instance_id, bytes="3000000")
+    wait_until("taken", lambda: records.delivery(endpoint, topic, value) == "done")
+
+
 @check
 def what_is_released_without_force_is_listed_as_released_and_serves_nobody() -> None:
     instance_id = instances(OrderId=order()["OrderId"])[0]["InstanceId"]
@@ -320,6 +399,97 @@ def what_is_released_without_force_is_listed_as_released_and_serves_nobody() -> 
         raise AssertionError(f"{endpoint} still listens")
     ask(classic(), DeleteInstanceRequest(), InstanceId=instance_id)
     wait_until("no longer listed", lambda: instance(instance_id) is None)
+
+
+@check
+def a_group_made_by_the_sdk_is_the_one_that_consumers_use() -> None:
+    client, named = alikafka_tea(), {"region_id": REGION}
+    instance_id = instances(OrderId=order()["OrderId"])[0]["InstanceId"]
+    start(instance_id)
+    endpoint, topic, name = instance(instance_id)["EndPoint"], topic_through_api(instance_id), unique("group")
+    named |= {"instance_id": instance_id}
+    of_group = {**named, "consumer_id": name}
+    tag = tea.CreateConsumerGroupRequestTag(key="team", value="acceptance")
+    client.create_consumer_group(tea.CreateConsumerGroupRequest(**of_group, remark="read by tests", tag=[tag]))
+
+    def listed() -> list:
+        answer = client.get_consumer_list(tea.GetConsumerListRequest(**of_group)).body
+        return answer.consumer_list.consumer_vo
+
+    row = listed()[0]
+    equal("listed", (row.remark, row.tags.tag_vo[0].value), ("read by tests", "acceptance"))
+    group.write(endpoint, topic, 0, 25)
+    group.commit(endpoint, name, topic, {0: 10})
+
+    def progress():
+        return client.get_consumer_progress(tea.GetConsumerProgressRequest(**of_group)).body.consumer_progress
+
+    told = progress()
+    equal("lag", (told.total_diff, told.state), (15, "EMPTY"))
+    consumer = group.joined(endpoint, name, topic, "reader-of-acceptance")
+    try:
+        told = progress()
+        readers = {row.client_id for row in told.topic_list.topic_list[0].offset_list.offset_list}
+        equal("while it is read", (told.state, readers), ("STABLE", {"reader-of-acceptance"}))
+        reset = tea.UpdateConsumerOffsetRequest(**of_group, topic=topic, time="-2")
+        tea_refused(lambda: client.update_consumer_offset(reset), "BIZ_FIELD_CHECK_INVALID")
+        delete = tea.DeleteConsumerGroupRequest(**of_group)
+        tea_refused(lambda: client.delete_consumer_group(delete), "BIZ_FIELD_CHECK_INVALID")
+    finally:
+        consumer.close()
+    client.update_consumer_offset(reset)
+    equal("at the first record", group.committed(endpoint, name, topic, [0]), {0: 0})
+    at = tea.UpdateConsumerOffsetRequestOffsets(partition=0, offset=7)
+    by_offset = tea.UpdateConsumerOffsetRequest(**of_group, topic=topic, reset_type="offset", offsets=[at])
+    client.update_consumer_offset(by_offset)
+    equal("at an offset", group.committed(endpoint, name, topic, [0]), {0: 7})
+    query = tea.QueryMessageRequest(**named, topic=topic, query_type="byOffset", partition="0", offset="7")
+    found = client.query_message(query).body.message_list[0]
+    equal("the message there", (found.key, found.value, found.offset), ("key 7", "value 7", 7))
+    client.delete_consumer_group(delete)
+    equal("afterwards", (listed(), group.group_names(endpoint)), ([], []))
+
+
+@check
+def a_topic_is_changed_by_the_sdk_while_it_is_used() -> None:
+    client = alikafka_tea()
+    instance_id = instances(OrderId=order()["OrderId"])[0]["InstanceId"]
+    start(instance_id)
+    endpoint, topic = instance(instance_id)["EndPoint"], topic_through_api(instance_id)
+    named = {"region_id": REGION, "instance_id": instance_id, "topic": topic}
+    group.write(endpoint, topic, 2, 3)
+    client.modify_partition_num(tea.ModifyPartitionNumRequest(**named, add_partition_num=2))
+    equal("partitions", len(records.replicas(endpoint, topic)), 5)
+    change = tea.UpdateTopicConfigRequest(**named, config="max.message.bytes", value="2097152")
+    client.update_topic_config(change)
+    status = client.get_topic_status(tea.GetTopicStatusRequest(**named)).body.topic_status
+    ends = [row.max_offset for row in status.offset_table.offset_table]
+    equal("status", (status.total_count, ends), (3, [0, 0, 3, 0, 0]))
+    batch = tea.BatchDeleteTopicsRequest(region_id=REGION, instance_id=instance_id, topics=[topic, "none"])
+    done = client.batch_delete_topics(batch).body.data
+    equal("deleted", (done.total, done.success_count, done.failed_count), (2, 1, 1))
+
+
+@check
+def acls_of_the_sdk_decide_what_a_connected_user_may_do() -> None:
+    client = alikafka_tea()
+    instance_id = instances(OrderId=order(SpecType="professional")["OrderId"])[0]["InstanceId"]
+    start(instance_id, **{"enable.vpc_sasl_ssl": "true", "enable.acl": "true"})
+    endpoint, topic, user = instance(instance_id)["SaslEndPoint"], topic_through_api(instance_id), unique("user")
+    named = {"region_id": REGION, "instance_id": instance_id, "username": user}
+    client.create_sasl_user(tea.CreateSaslUserRequest(**named, password="a-word", type="scram"))
+    acl = {**named, "acl_resource_type": "Topic", "acl_resource_name": topic}
+    acl |= {"acl_resource_pattern_type": "LITERAL", "acl_operation_type": "Write", "host": "*"}
+    allow, deny = ({**acl, "acl_permission_type": word} for word in ("ALLOW", "DENY"))
+    client.create_acl(tea.CreateAclRequest(**allow))
+    login = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "SCRAM-SHA-256"}
+    login |= {"sasl.username": user, "sasl.password": "a-word", "bootstrap.servers": endpoint}
+    writer = group.Writer(login)
+    writer.wait("may write", topic, True)
+    client.create_acl(tea.CreateAclRequest(**deny))
+    writer.wait("may write no more", topic, False)
+    client.delete_acl(tea.DeleteAclRequest(**deny))
+    writer.wait("may write again", topic, True)
 
 
 @check

@@ -105,6 +105,22 @@ def _record(index: int) -> tuple[bytes, bytes]:
     return f"key-{index}".encode(), f"value-{index}-".encode() + b"x" * (index % 200)
 
 
+def delivery(bootstrap: str, topic: str, value: bytes = b"one", **settings: object) -> str:
+    """Writes one record with acks=all; `done`, or Kafka's name of the error."""
+    told: list[str] = []
+
+    def on_delivery(error: KafkaError | None, _) -> None:
+        told.append(error.name() if error else "done")
+
+    # Its own bound is not what is asked.
+    settings = {"message.max.bytes": 100_000_000, "message.timeout.ms": int(WAIT_SECONDS * 1_000), **settings}
+    producer = Producer({"bootstrap.servers": bootstrap, "acks": "all", **settings})
+    producer.produce(topic, value, on_delivery=on_delivery)
+    producer.flush(WAIT_SECONDS)
+    equal("records that were answered", len(told), 1)
+    return told[0]
+
+
 def produce(bootstrap: str, topic: str, count: int = RECORDS, **settings: object) -> dict[tuple[int, int], int]:
     """Writes records 0 to count with acks=all; returns (partition, offset) → record, as acknowledged."""
     acknowledged: dict[tuple[int, int], int] = {}

@@ -14,9 +14,10 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::cluster::Cluster;
 use crate::cluster::observation::{
-    ClusterObservation, GroupObservation, TopicObservation, UserObservation,
+    ClusterObservation, GroupObservation, ProducerObservation, TopicObservation, UserObservation,
 };
 use crate::cluster::shared::Shared;
+use crate::coordinator::group::RebalanceObservation;
 use crate::error::HostError;
 use crate::log::disk::Disk;
 use crate::log::durability::Durability;
@@ -50,6 +51,8 @@ pub struct HostOptions {
     pub seed: u64,
     /// Descriptors kept open for segments and metadata logs of all clusters.
     pub open_files_max: usize,
+    /// Connections of clients of all clusters. A cluster has no more than are left for others.
+    pub connections_max: usize,
     /// A certificate for all TLS listeners. `None`: the host makes certificates for their advertised hosts,
     /// signed by an authority of its own ([`Host::ca_path`]).
     pub tls_files: Option<TlsFiles>,
@@ -68,7 +71,7 @@ pub struct HostOptions {
 }
 
 impl HostOptions {
-    /// The usual bounds: 1,024 open files, scheduled tasks every second, a minute to settle, three seconds for the
+    /// The usual bounds: 1,024 open files, any number of connections, scheduled tasks every second, a minute to settle, three seconds for the
     /// members of an empty group.
     pub fn new(
         data_dir: PathBuf,
@@ -82,6 +85,7 @@ impl HostOptions {
             clock,
             seed,
             open_files_max: 1024,
+            connections_max: usize::MAX,
             tls_files: None,
             shared_port: None,
             settling_time: Duration::from_secs(60),
@@ -145,7 +149,14 @@ impl Host {
         let (durability, intervals) = (options.durability, options.log_intervals);
         let rebalance_delay = options.group_initial_rebalance_delay;
         let inner = Arc::new(Inner {
-            shared: Shared::new(process, files, durability, intervals, rebalance_delay),
+            shared: Shared::new(
+                process,
+                files,
+                durability,
+                intervals,
+                rebalance_delay,
+                options.connections_max,
+            ),
             ports: Arc::new(ports),
             options,
             clusters: RwLock::new(HashMap::new()),
@@ -377,6 +388,17 @@ impl Host {
         self.cluster(id).map(|cluster| cluster.observe_groups())
     }
 
+    /// Who produced to a topic of a running cluster in the last ten minutes, at most 100 addresses, the latest first.
+    pub fn observe_producers(&self, id: &str, topic: &str) -> Option<Vec<ProducerObservation>> {
+        self.cluster(id)?.observe_producers(topic)
+    }
+
+    /// The last rebalances of a group of a running cluster since it was started, the newest first.
+    pub fn observe_rebalances(&self, id: &str, group: &str) -> Option<Vec<RebalanceObservation>> {
+        self.cluster(id)
+            .map(|cluster| cluster.observe_rebalances(group))
+    }
+
     /// The certificate that clients of TLS listeners have to trust: the host's own authority. `None` if
     /// [`HostOptions::tls_files`] were given.
     pub fn ca_path(&self) -> Option<PathBuf> {
@@ -406,6 +428,11 @@ impl Host {
     pub fn observe_shared_port(&self) -> Option<SharedPortObservation> {
         let port = self.0.ports.shared_port.as_ref();
         port.map(|port| port.observe())
+    }
+
+    /// Bytes of requests and answers under way that all clusters hold in memory.
+    pub fn held_bytes(&self) -> usize {
+        self.0.shared.memory.held_bytes()
     }
 
     /// How many files are open for segments and metadata logs.

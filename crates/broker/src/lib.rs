@@ -51,6 +51,7 @@ mod counters;
 mod error;
 mod host;
 mod log;
+mod memory;
 mod metadata;
 mod network;
 mod process;
@@ -67,13 +68,15 @@ mod vital;
 
 pub use clock::Clock;
 pub use cluster::observation::{
-    ClusterObservation, GroupObservation, ListenerObservation, PartitionLag, TopicObservation,
-    UserObservation,
+    ClusterObservation, GroupObservation, ListenerObservation, PartitionLag, ProducerObservation,
+    TopicObservation, UserObservation,
 };
+pub use coordinator::group::RebalanceObservation;
 pub use counters::{CounterValues, TopicCounterValues, UserCounterValues};
 pub use error::HostError;
 pub use host::{Host, HostOptions};
 pub use log::durability::Durability;
+pub use network::places::{Place, Places};
 pub use network::server_tls::ServerTls;
 pub use network::shared_port::{SharedPortObservation, SharedPortSpec};
 pub use network::tls::TlsFiles;

@@ -41,6 +41,7 @@ use authorization::OPERATIONS_UNKNOWN;
 use counters::CountedUser;
 
 pub(crate) use api::{ProtocolError, Reply, handle, is_produce};
+pub(crate) use bandwidth::THROTTLE_MAX;
 pub(crate) use sasl::{AuthenticationError, Authenticator, Session, Step, is_handshake};
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -48,10 +49,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kafka_protocol::messages::RequestHeader;
+use uuid::Uuid;
 
 use crate::cluster::Cluster;
 use crate::error::ErrorCode;
 use crate::log::partition::Partition;
+use crate::memory::{Held, Stage};
 use crate::metadata::leadership::NO_LEADER;
 use crate::metadata::topic::Topic;
 use crate::release::Release;
@@ -81,10 +84,16 @@ pub(crate) struct Context {
     pub access: Access,
     /// The counters of the user; `None` before the first request.
     pub counted_user: Option<CountedUser>,
+    /// The topic that was produced to last, and in which second that was noted.
+    pub noted_producer: Option<(Uuid, i64)>,
     pub client_id: String,
     pub version: i16,
     /// How long the connection is muted after the answer.
     pub throttle: Duration,
+    /// Has waited for what the cluster owed when it first produced …
+    pub may_produce: bool,
+    /// … and when it first fetched.
+    pub may_fetch: bool,
 }
 
 impl Context {
@@ -105,9 +114,12 @@ impl Context {
             user: ANONYMOUS.into(),
             access: Access::default(),
             counted_user: None,
+            noted_producer: None,
             client_id: String::new(),
             version: 0,
             throttle: Duration::ZERO,
+            may_produce: false,
+            may_fetch: false,
         }
     }
 
@@ -128,6 +140,14 @@ impl Context {
     /// Whether requests to the leader or coordinator of this id are answered here.
     fn answers_for(&self, broker_id: i32) -> bool {
         broker_id == self.broker_id || (self.is_internal && broker_id != NO_LEADER)
+    }
+
+    /// Waits until the cluster has room for what a request takes. Requests from inside the process do not wait.
+    async fn take(&self, stage: Stage, bytes: usize) -> Option<Held> {
+        match self.is_internal {
+            true => None,
+            false => self.cluster.memory().take(stage, bytes).await,
+        }
     }
 
     /// Stores version and client id of a request header.

@@ -49,6 +49,9 @@ pub struct Authorization {
     /// Whether a resource without ACLs is open to everybody (Kafka's `allow.everyone.if.no.acl.found`). Where
     /// users authenticate, administering the cluster is for super users in any case.
     pub allow_everyone_if_no_acl_found: bool,
+    /// Whether ACLs are asked at all: without an authorizer (Kafka's `authorizer.class.name` empty) they are kept and
+    /// refuse nobody anything. What is for super users stays so.
+    pub has_authorizer: bool,
 }
 
 impl Default for Authorization {
@@ -57,6 +60,7 @@ impl Default for Authorization {
         Self {
             super_users: BTreeSet::new(),
             allow_everyone_if_no_acl_found: true,
+            has_authorizer: true,
         }
     }
 }

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use brokerage_control::Control;
 use brokerage_control::background::{Task, TaskStatus};
 use brokerage_control::watch::Watch;
 use brokerage_domain::Error;
-use brokerage_domain::id::InstanceId;
+use brokerage_domain::id::{AccountId, InstanceId};
 use brokerage_wire::client::Pairs;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -22,9 +22,10 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::data_dir;
+use crate::data_dir::Socket;
 
 mod account;
+mod audit;
 mod instance;
 mod key;
 mod network;
@@ -60,8 +61,8 @@ pub enum Ask {
     KeyCreate {
         account: String,
         id: Option<String>,
-        /// A document as the clouds have it.
-        policy: Option<Value>,
+        /// The text of a document as the clouds have it.
+        policy: Option<String>,
     },
     KeyList {
         account: Option<String>,
@@ -159,6 +160,14 @@ pub enum Ask {
         cluster: String,
     },
     LedgerCheck,
+    LedgerAccept {
+        account: Option<String>,
+    },
+    AuditList {
+        account: Option<String>,
+        last: u32,
+    },
+    AuditVerify,
     Requests {
         last: usize,
     },
@@ -267,6 +276,9 @@ pub async fn answer(control: &Arc<Control>, reached: &Reached, ask: Ask) -> anyh
             Ok(json!({ "cluster": id.as_str(), "deleted": true }))
         }
         Ask::LedgerCheck => ledger_check(control).await,
+        Ask::LedgerAccept { account } => ledger_accept(control, account).await,
+        Ask::AuditList { account, last } => audit::list(control, account, last).await,
+        Ask::AuditVerify => audit::verify(control).await,
         Ask::Requests { last } => Ok(serde_json::to_value(control.requests().last(last))?),
         Ask::Tasks => Ok(tasks(control)),
         Ask::Addresses => Ok(serde_json::to_value(reached)?),
@@ -319,7 +331,25 @@ async fn orphan_list(control: &Control) -> anyhow::Result<Value> {
 async fn ledger_check(control: &Control) -> anyhow::Result<Value> {
     let report = control.ledger_check().await?;
     let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
-    Ok(json!({ "transfers": report.transfers, "lines": report.lines, "findings": findings }))
+    Ok(json!({
+        "transfers": report.transfers,
+        "lines": report.lines,
+        "digested": report.digested,
+        "findings": findings,
+    }))
+}
+
+async fn ledger_accept(control: &Control, named: Option<String>) -> anyhow::Result<Value> {
+    // A damaged row of the account itself cannot be read: its id is taken as it is.
+    let account = match &named {
+        None => None,
+        Some(named) => match control.account_view(named).await {
+            Ok(account) => Some(account.id),
+            Err(_) => Some(AccountId::new(named.as_str())),
+        },
+    };
+    control.books_accept(account.as_ref()).await?;
+    Ok(json!({ "account_id": account.as_ref().map(AccountId::as_str), "accepted": true }))
 }
 
 fn tasks(control: &Control) -> Value {
@@ -349,7 +379,8 @@ pub async fn serve(
     stop: CancellationToken,
     watch: &Watch,
 ) -> anyhow::Result<TaskTracker> {
-    let path = data_dir::socket(data);
+    let socket = Socket::of(data).with_context(|| data.display().to_string())?;
+    let path = socket.path().to_owned();
     // The data directory is locked: a socket that is there was left by a process that is gone.
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -389,7 +420,7 @@ pub async fn serve(
                 }
             });
         }
-        drop(std::fs::remove_file(path));
+        drop(std::fs::remove_file(socket.path()));
     });
     tasks.close();
     Ok(tasks)
@@ -433,10 +464,18 @@ async fn converse(
 /// If the server hangs up or answers something else than an answer, and with the reason of what it refuses.
 pub fn ask(data: &Path, ask: &Ask) -> anyhow::Result<Option<Value>> {
     use std::io::{Read, Write};
-    let Ok(mut stream) = std::os::unix::net::UnixStream::connect(data_dir::socket(data)) else {
+    let Ok(socket) = Socket::of(data) else {
         return Ok(None);
     };
-    stream.write_all(format!("{}\n", serde_json::to_string(ask)?).as_bytes())?;
+    let Some(mut stream) = socket.connect()? else {
+        return Ok(None);
+    };
+    let line = format!("{}\n", serde_json::to_string(ask)?);
+    ensure!(
+        line.len() as u64 <= REQUEST_BYTES_MAX,
+        "what is asked is longer than {REQUEST_BYTES_MAX} bytes"
+    );
+    stream.write_all(line.as_bytes())?;
     let mut text = String::new();
     stream.take(ANSWER_BYTES_MAX).read_to_string(&mut text)?;
     let mut reply: Value =

@@ -15,7 +15,6 @@ mod serve;
 mod settings;
 mod telemetry;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
@@ -27,13 +26,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
     let _scenario = fail::FailScenario::setup();
-    let arguments = cli::Cli::from_arg_matches(&cli::command().get_matches());
-    let arguments = arguments.unwrap_or_else(|error| error.exit());
-    match command::run(arguments.command) {
+    let matches = cli::command().get_matches();
+    let arguments = cli::Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let ended = cli::check_secrets(&matches).and_then(|()| command::run(arguments.command));
+    match ended {
         Ok(code) => code,
         Err(error) => {
-            // A reader that went away must not change how the process ends.
-            drop(writeln!(std::io::stderr(), "brokerage: {error:#}"));
+            command::fail(&error);
             ExitCode::FAILURE
         }
     }

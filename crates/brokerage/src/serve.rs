@@ -34,6 +34,8 @@ pub const CLOUDS: Clouds = Clouds {
     first: &[&brokerage_cloud_jd::CLOUD, &brokerage_cloud_tencent::CLOUD],
     last: &brokerage_cloud_alibaba::CLOUD,
 };
+/// The signal of a write beyond the limit of a file's size, on every system that is served.
+const SIGXFSZ: i32 = 25;
 /// Longest wait for answers under way when the server stops: a peer that sends half a request is not waited for.
 const ANSWERS_LIMIT: Duration = Duration::from_secs(10);
 /// Longest wait for a clean stop when a part of the server is missing: the rest may wait for that part.
@@ -52,9 +54,9 @@ pub struct Plane {
 ///
 /// # Errors
 /// If the data directory, the store, the engine or a catalog cannot be opened; the error names which.
-pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
+pub async fn compose(config: &mut Config) -> anyhow::Result<Plane> {
     let keeps_store = matches!(config.store, StoreChoice::Sqlite);
-    let data = DataDir::own(&config.data, keeps_store)?;
+    let mut data = DataDir::own(&config.data, keeps_store, config.master_key.take())?;
     let chance = Chance::from_system();
     let master_key = data.master_key(&chance)?;
     let clocks = Clocks::system();
@@ -113,6 +115,9 @@ pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
         vocabulary: CLOUDS.vocabulary(),
         node,
     });
+    let checked = control.master_key_check().await;
+    checked
+        .context("data: this is not the master key that sealed the access keys of the database")?;
     Ok(Plane {
         control,
         engine,
@@ -181,9 +186,11 @@ fn catalogs_read(dir: Option<&std::path::Path>) -> anyhow::Result<Catalogs> {
 ///
 /// # Errors
 /// If it cannot start, or a task that it needs ended by itself.
-pub async fn serve(config: Config) -> anyhow::Result<()> {
+pub async fn serve(mut config: Config) -> anyhow::Result<()> {
     telemetry::start(&config.log)?;
     raise_descriptor_limit();
+    // A write beyond the limit of a file's size (`ulimit -f`) fails, and does not end the process.
+    let _too_large = signal(SignalKind::from_raw(SIGXFSZ))?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     // First, so that an address that is taken leaves no data directory behind.
@@ -195,14 +202,15 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         control,
         engine,
         data,
-    } = compose(&config).await?;
+    } = compose(&mut config).await?;
+    control.books_open().await?;
     if config.sandbox {
         control.sandbox_prepare().await?;
         control.sandbox_networks_prepare().await?;
     }
     control.background_start().await?;
     let doors = Doors::open(api, &config, &control, &engine, &data).await?;
-    let is_new = control.account_list("").await?.is_empty();
+    let is_new = control.account_list().await?.is_empty();
     ready::tell(&config, &doors.bound, data.path(), is_new);
     let missed = tokio::select! {
         _ = interrupt.recv() => None,
@@ -283,14 +291,20 @@ impl Doors {
                 tls: Some(tls.clone()),
             }));
         }
-        let callers = listener::serve(sockets, gateway, stop.clone(), &watch);
+        let room = listener::Room::new(listener::connections_max());
+        let callers = listener::serve(sockets, room.clone(), gateway, stop.clone(), &watch);
         let listeners = listener::bind(config.metrics.as_slice()).await?;
         let metrics_address = addresses(&listeners)?.first().copied();
-        let metrics = Metrics::new(control.clone(), engine.clone(), config.metrics_details);
+        let metrics = Metrics::new(
+            control.clone(),
+            engine.clone(),
+            room,
+            config.metrics_details,
+        );
         let watchers = listener::serve_with(
             listeners.into_iter().map(Socket::from).collect(),
-            metrics::CONNECTIONS_MAX,
-            move |request| metrics.clone().answer(request),
+            listener::Room::new(metrics::CONNECTIONS_MAX),
+            move |request, _| metrics.clone().answer(request),
             stop.clone(),
             &watch,
         );

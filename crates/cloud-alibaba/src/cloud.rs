@@ -6,9 +6,10 @@
 
 use brokerage_domain::listing::Listing;
 use brokerage_wire::Cloud;
+use brokerage_wire::language::Texts;
 use serde_json::{Map, Value};
 
-use crate::{alikafka, bss, client, signing, vpc, wire};
+use crate::{alikafka, bss, client, language, signing, vpc, wire};
 
 use brokerage_wire::operation::Table;
 
@@ -21,6 +22,7 @@ pub static CLOUD: Cloud = Cloud {
     other_resource_forms: &[],
     // QueryAvailableInstances of BSS, over all regions. AliKafka's own list has no pages.
     listings: &[("alikafka", Listing::AvailableById)],
+    texts: Texts::of(language::ROWS),
     client: client::CLIENT,
     purchases: &[&client::ALIKAFKA, &client::BSS],
 };

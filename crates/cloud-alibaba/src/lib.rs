@@ -11,6 +11,7 @@ pub mod bss;
 pub mod client;
 mod cloud;
 pub mod fault;
+mod language;
 pub mod signing;
 pub mod vpc;
 pub mod wire;

@@ -2,9 +2,10 @@
 
 use brokerage_domain::listing::Listing;
 use brokerage_wire::Cloud;
+use brokerage_wire::language::Texts;
 use brokerage_wire::operation::Table;
 
-use crate::{client, kafka, signing, vpc, wire};
+use crate::{client, kafka, language, signing, vpc, wire};
 
 /// JD Cloud.
 pub static CLOUD: Cloud = Cloud {
@@ -15,6 +16,7 @@ pub static CLOUD: Cloud = Cloud {
     other_resource_forms: vpc::OTHER_FORMS,
     // Ours: the page of describeInstances names no order.
     listings: &[(kafka::PROFILE, Listing::NewestFirst)],
+    texts: Texts::of(language::ROWS),
     client: client::CLIENT,
     purchases: &[&client::JDKAFKA],
 };

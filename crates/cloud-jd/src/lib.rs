@@ -10,6 +10,7 @@ pub mod client;
 mod cloud;
 pub mod fault;
 pub mod kafka;
+mod language;
 pub mod route;
 pub mod signing;
 pub mod vpc;

@@ -2,9 +2,10 @@
 
 use brokerage_domain::listing::Listing;
 use brokerage_wire::Cloud;
+use brokerage_wire::language::Texts;
 use brokerage_wire::operation::Table;
 
-use crate::{ckafka, client, signing, tag, vpc, wire};
+use crate::{ckafka, client, language, signing, tag, vpc, wire};
 
 /// Tencent Cloud.
 pub static CLOUD: Cloud = Cloud {
@@ -15,6 +16,7 @@ pub static CLOUD: Cloud = Cloud {
     other_resource_forms: &[],
     // Lists of CKafka leave deleted instances out.
     listings: &[(ckafka::PROFILE, Listing::ById)],
+    texts: Texts::of(language::ROWS),
     client: client::CLIENT,
     purchases: &[&client::CKAFKA],
 };

@@ -10,6 +10,7 @@ pub mod ckafka;
 pub mod client;
 mod cloud;
 pub mod fault;
+mod language;
 pub mod signing;
 pub mod tag;
 pub mod vpc;

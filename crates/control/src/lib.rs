@@ -7,6 +7,7 @@
 pub mod access_key;
 pub mod account;
 pub mod acl;
+pub mod audit;
 pub mod background;
 pub mod broker;
 pub mod call;
@@ -16,9 +17,11 @@ pub mod control;
 mod engine_error;
 pub mod failpoints;
 pub mod group;
+pub mod group_offset;
 pub mod instance;
 mod kafka;
 pub mod ledger;
+pub mod message;
 pub mod network;
 pub mod operator;
 pub mod order;
@@ -32,6 +35,8 @@ pub mod seal;
 pub mod tag;
 pub mod topic;
 pub mod topic_edit;
+pub mod topic_partition;
+pub mod topic_traffic;
 pub mod user;
 pub mod watch;
 

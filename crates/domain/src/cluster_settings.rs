@@ -89,6 +89,8 @@ macro_rules! cluster_settings {
 cluster_settings! {
     /// Whether everybody may do everything with what no ACL is about.
     allow_everyone_if_no_acl_found: bool = AllowEveryoneIfNoAclFound, "allow.everyone.if.no.acl.found";
+    /// What decides by ACLs, by the name of Kafka's class; empty where nothing does.
+    authorizer_class: String = AuthorizerClass, "authorizer.class.name";
     /// Whether asking for a topic makes it.
     auto_create_topics: bool = AutoCreateTopics, "auto.create.topics.enable";
     /// Replicas of a topic that says no number.
@@ -130,6 +132,7 @@ mod tests {
     fn row_of_before() -> BTreeMap<&'static str, &'static str> {
         BTreeMap::from([
             ("allow.everyone.if.no.acl.found", "false"),
+            ("authorizer.class.name", ""),
             ("auto.create.topics.enable", "true"),
             ("default.replication.factor", "2"),
             ("log.retention.bytes", "-1"),

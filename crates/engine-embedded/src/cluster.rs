@@ -22,6 +22,7 @@ const REPLICATION_FACTOR_DEFAULT: usize = 3;
 /// Kafka client sees.
 pub const SETTINGS: &[SettingName] = &[
     SettingName::AllowEveryoneIfNoAclFound,
+    SettingName::AuthorizerClass,
     SettingName::AutoCreateTopics,
     SettingName::ReplicationFactor,
     SettingName::RetentionBytes,
@@ -169,5 +170,6 @@ fn authorization(settings: &ClusterSettings) -> Authorization {
             .filter(|principal| !principal.is_empty())
             .collect(),
         allow_everyone_if_no_acl_found: settings.allow_everyone_if_no_acl_found.unwrap_or(true),
+        has_authorizer: settings.authorizer_class.as_deref() != Some(""),
     }
 }

@@ -14,12 +14,20 @@ use brokerage_domain::cluster_settings::SettingName;
 use brokerage_domain::id::InstanceId;
 use brokerage_engine::{
     ClusterDetails, ClusterObservation, ClusterSpec, Counter, Engine, EngineError,
-    GroupObservation, TopicObservation, UserObservation,
+    GroupObservation, ProducerObservation, RebalanceObservation, TopicObservation, UserObservation,
 };
 use brokerage_kafka_admin::Stream;
 use parking_lot::Mutex;
+use rustix::process::{Resource, getrlimit};
 
 use crate::cluster::{SETTINGS, host_spec};
+
+/// Descriptors that clients of clusters leave to everything else: the API's connections, files, listeners.
+const DESCRIPTORS_KEPT: usize = 6 * 1_024;
+/// Where there are few descriptors, half of them are left.
+const KEPT_PART_MIN: usize = 2;
+/// Which part of few descriptors files take.
+const FILES_PART: usize = 8;
 
 /// Why the engine cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -80,12 +88,17 @@ impl EmbeddedEngine {
             group_initial_rebalance_delay,
         } = options;
         let clock = Arc::new(BrokerClock(real_clock));
+        let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let descriptors = usize::try_from(descriptors).unwrap_or(usize::MAX);
+        let usual = HostOptions::new(data_dir.clone(), durability, clock, seed);
         let host = Host::open(HostOptions {
+            open_files_max: usual.open_files_max.min(descriptors / FILES_PART),
+            connections_max: descriptors - DESCRIPTORS_KEPT.min(descriptors / KEPT_PART_MIN),
             tls_files,
             shared_port,
             log_intervals,
             group_initial_rebalance_delay,
-            ..HostOptions::new(data_dir.clone(), durability, clock, seed)
+            ..usual
         })?;
         Ok(Self {
             host,
@@ -246,6 +259,7 @@ impl Engine for EmbeddedEngine {
             bytes_in: seen.counters.bytes_in,
             bytes_out: seen.counters.bytes_out,
             bytes_stored: seen.stored_bytes,
+            bytes_held: seen.held_bytes,
             connections: seen.connections,
             counters: counters(seen.counters.described()),
             disk_used_bytes: seen.disk_used_bytes,
@@ -262,12 +276,50 @@ impl Engine for EmbeddedEngine {
         looking.await.map_err(EngineError::failed)
     }
 
+    async fn observe_producers(
+        &self,
+        id: &InstanceId,
+        topic: &str,
+    ) -> Result<Vec<ProducerObservation>, EngineError> {
+        let seen = self.host.observe_producers(id.as_str(), topic);
+        let producer = |seen: brokerage_broker::ProducerObservation| ProducerObservation {
+            address: seen.address,
+            produced_ms: seen.produced_ms,
+        };
+        let seen = seen.unwrap_or_default().into_iter();
+        Ok(seen.map(producer).collect())
+    }
+
+    async fn observe_rebalances(
+        &self,
+        id: &InstanceId,
+        group: &str,
+    ) -> Result<Vec<RebalanceObservation>, EngineError> {
+        let seen = self.host.observe_rebalances(id.as_str(), group);
+        let rebalance = |seen: brokerage_broker::RebalanceObservation| RebalanceObservation {
+            generation: seen.generation,
+            ended_ms: seen.ended_ms,
+            took_ms: seen.took_ms,
+            members: seen.members,
+            reason: seen.reason,
+        };
+        let seen = seen.unwrap_or_default().into_iter();
+        Ok(seen.map(rebalance).collect())
+    }
+
     fn gauges(&self) -> Vec<Counter> {
-        vec![Counter {
-            name: "open_files",
-            help: "Segments and journals kept open.",
-            value: self.host.open_files() as u64,
-        }]
+        vec![
+            Counter {
+                name: "held_bytes",
+                help: "Bytes of requests and answers of Kafka clients that are held in memory.",
+                value: self.host.held_bytes() as u64,
+            },
+            Counter {
+                name: "open_files",
+                help: "Segments and journals kept open.",
+                value: self.host.open_files() as u64,
+            },
+        ]
     }
 
     async fn connect(&self, id: &InstanceId) -> Result<Box<dyn Stream>, EngineError> {

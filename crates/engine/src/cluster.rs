@@ -57,6 +57,26 @@ pub trait Engine: Send + Sync {
     async fn observe_details(&self, id: &InstanceId)
     -> Result<Option<ClusterDetails>, EngineError>;
 
+    /// The last rebalances of a consumer group of a running cluster, the newest first, as far as the engine remembers
+    /// them: none where it does not.
+    async fn observe_rebalances(
+        &self,
+        _id: &InstanceId,
+        _group: &str,
+    ) -> Result<Vec<RebalanceObservation>, EngineError> {
+        Ok(Vec::new())
+    }
+
+    /// Who produced to a topic of a running cluster in the last minutes, the latest first, as far as the engine knows: nobody
+    /// where it does not.
+    async fn observe_producers(
+        &self,
+        _id: &InstanceId,
+        _topic: &str,
+    ) -> Result<Vec<ProducerObservation>, EngineError> {
+        Ok(Vec::new())
+    }
+
     /// What the engine holds for all clusters together, such as open files.
     fn gauges(&self) -> Vec<Counter> {
         Vec::new()
@@ -171,6 +191,8 @@ pub struct ClusterObservation {
     pub bytes_out: u64,
     /// Bytes on disk.
     pub bytes_stored: u64,
+    /// Bytes of requests and answers under way that are held in memory.
+    pub bytes_held: u64,
     /// Clients' connections that are open.
     pub connections: u32,
     /// What was counted since the cluster was started, always in the same order.
@@ -230,6 +252,30 @@ pub struct GroupObservation {
     pub members: u32,
     /// How many offsets it is behind, by topic that it committed offsets of.
     pub lags: Vec<(String, u64)>,
+}
+
+/// A rebalance of a consumer group that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RebalanceObservation {
+    /// The generation or epoch that it led to.
+    pub generation: i32,
+    /// When it ended, milliseconds since 1970.
+    pub ended_ms: i64,
+    /// How long it took, milliseconds.
+    pub took_ms: u64,
+    /// Members afterwards.
+    pub members: u32,
+    /// Why it was, for people.
+    pub reason: &'static str,
+}
+
+/// Who produces to a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProducerObservation {
+    /// Where it is.
+    pub address: IpAddr,
+    /// When it last produced, milliseconds since 1970.
+    pub produced_ms: i64,
 }
 
 /// Why an engine could not do it.

@@ -35,16 +35,20 @@ pub mod access_key;
 pub mod account;
 pub mod audit;
 pub mod catalog;
+pub mod digest;
 mod document;
+pub mod group;
 pub mod idempotency;
 pub mod instance;
 pub mod lease;
 pub mod ledger;
 pub mod list;
+pub mod list_repair;
 pub mod network;
 pub mod nonce;
 pub mod order;
 pub mod sasl_user;
+pub mod scan;
 pub mod slot;
 pub mod statements;
 mod table;
@@ -52,6 +56,7 @@ pub mod timer;
 pub mod topic;
 pub mod tx;
 
+pub use backends::copy::sqlite_copy;
 pub use backends::postgres::{ATTEMPTS_MAX, POSTGRES_CONNECTIONS_MAX};
 pub use backends::sqlite::{
     Durability, GROUP_JOBS_MAX, READ_CONNECTIONS, READ_QUEUE_MAX, WRITE_QUEUE_MAX,

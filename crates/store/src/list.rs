@@ -20,6 +20,9 @@ const MERGED_ENTRIES_MAX: i64 = BLOCK_ENTRIES_MAX / 4;
 /// Searches for the block of a key, before the caller gets an error and tries again.
 const SEARCHES_MAX: u32 = 16;
 
+/// What lists are of.
+pub const KINDS: [&str; 2] = ["instance", "order"];
+
 /// The columns of the counters, one a class.
 macro_rules! counters {
     () => {

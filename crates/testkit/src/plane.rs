@@ -8,6 +8,7 @@ use std::time::Duration;
 use brokerage_control::access_key::NewKey;
 use brokerage_control::catalog::catalogs_keep;
 use brokerage_control::context::Rights;
+use brokerage_control::request_log::MESSAGE_BYTES_MAX;
 use brokerage_control::sandbox::{SANDBOX_ACCOUNT, SANDBOX_KEY_ID, SANDBOX_SECRET};
 use brokerage_control::seal::MasterKey;
 use brokerage_control::topic::topics_of;
@@ -25,7 +26,7 @@ use brokerage_engine_embedded::{Durability, EmbeddedEngine, EmbeddedOptions, Log
 use brokerage_kafka_admin::{Client, ConfigResource};
 use brokerage_store::Store;
 use brokerage_wire::WireRequest;
-use brokerage_wire::gateway::Gateway;
+use brokerage_wire::gateway::{Entrance, Gateway, Inside};
 use brokerage_wire::signing::{Credentials, Scheme, SigningMoment, SigningScope, sign};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use secrecy::SecretString;
@@ -157,6 +158,7 @@ impl Plane {
             engine: engine.clone(),
             node,
         });
+        control.books_open().await.expect("the books are whole");
         control
             .sandbox_prepare()
             .await
@@ -209,7 +211,13 @@ impl Plane {
 
     /// Sends a request as it is.
     pub async fn send(&self, request: &WireRequest) -> Answer {
-        let response = self.gateway.serve(request).await;
+        self.send_at(&Inside, request).await
+    }
+
+    /// Sends a request as it is to an entrance.
+    pub async fn send_at(&self, entrance: &dyn Entrance, request: &WireRequest) -> Answer {
+        let response = self.gateway.serve_at(entrance, request).await;
+        self.assert_languages(request);
         let (parts, body) = response.into_parts();
         let body = String::from_utf8(body.to_vec()).expect("answers are text");
         let json = serde_json::from_str(&body).unwrap_or(Value::Null);
@@ -218,6 +226,27 @@ impl Plane {
             headers: parts.headers,
             body,
             json,
+        }
+    }
+
+    /// The last refusal is known in every language: what a test meets, callers meet.
+    fn assert_languages(&self, request: &WireRequest) {
+        let record = self.control.requests().last(1).pop();
+        let Some((dialect, told)) = record.and_then(|last| Some((last.dialect, last.message?)))
+        else {
+            return;
+        };
+        // Another call may have ended meanwhile.
+        let table = CLOUDS.services().find(|table| table.dialect == dialect);
+        let cloud = table.and_then(|table| CLOUDS.of_service(table));
+        let texts = cloud.unwrap_or_else(|| CLOUDS.speaking(request)).texts;
+        // A text that was cut is no text of a row.
+        if told.len() < MESSAGE_BYTES_MAX - char::MAX.len_utf8() {
+            let missing = texts.missing(&told);
+            assert_eq!(
+                missing, None,
+                "no row of language.rs says {told:?} in Chinese"
+            );
         }
     }
 

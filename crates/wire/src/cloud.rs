@@ -6,7 +6,7 @@ use brokerage_domain::listing::Listing;
 
 use crate::client::{Client, Purchase};
 use crate::fault::Fault;
-use crate::language::Language;
+use crate::language::{Language, Texts};
 use crate::message::{WireRequest, WireResponse};
 use crate::operation::{Row, Table};
 use crate::params::{Param, ParamError, Types};
@@ -26,6 +26,8 @@ pub struct Cloud {
     pub other_resource_forms: &'static [&'static str],
     /// How its instances are listed, by the profile that they are sold from.
     pub listings: &'static [(&'static str, Listing)],
+    /// What its refusals say, in every language.
+    pub texts: Texts,
     /// How calls are made.
     pub client: Client,
     /// How a cluster is bought, one way a service that sells.
@@ -77,8 +79,19 @@ impl Clouds {
     /// # Errors
     /// As [`signing::claim`].
     pub fn claim(self, request: &WireRequest) -> Result<Claim, SignatureFault> {
-        let schemes = self.all().flat_map(|cloud| cloud.schemes).copied();
-        signing::claim(request, schemes)
+        signing::claim(request, self.schemes())
+    }
+
+    /// The same of a request whose body is not there yet.
+    ///
+    /// # Errors
+    /// As [`signing::head_claim`].
+    pub fn head_claim(self, request: &WireRequest) -> Result<Claim, SignatureFault> {
+        signing::head_claim(request, self.schemes())
+    }
+
+    fn schemes(self) -> impl Iterator<Item = &'static Scheme> + Clone {
+        self.all().flat_map(|cloud| cloud.schemes).copied()
     }
 
     /// How every profile's instances are listed.

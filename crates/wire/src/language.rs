@@ -1,20 +1,29 @@
-//! In which language a caller reads refusals: one table of what the shared texts are in Chinese.
+//! In which language a caller reads refusals: tables of what refusals are in Chinese.
 //!
 //! Every refusal is made in English. Who asks for Chinese, in its vendor's way ([`CloudWire::language`]), is told the same
-//! by [`in_language`]: the text is recognised by the table's first half, and said by its second with what stood in it. A
-//! text that is not in the table stays English, whole.
+//! by [`Texts::said`]: the text is recognised by the first half of a row, and said by its second with what stood in it.
+//! The rows are those of the caller's cloud ([`Cloud::texts`]) and the shared ones (`language/table.rs`). The vendors' own
+//! sentences, which they say in English in every language, have an empty second half. A text that is in no row stays
+//! English, whole; every test of a cloud asserts that it meets none ([`Texts::missing`]).
 //!
+//! [`Cloud::texts`]: crate::cloud::Cloud::texts
 //! [`CloudWire::language`]: crate::cloud::CloudWire::language
 //!
 //! ```
-//! use brokerage_wire::language::{Language, in_language};
+//! use brokerage_wire::language::{Language, Texts};
 //!
 //! let told = "The topic orders does not exist.".to_owned();
-//! assert_eq!(in_language(Language::Chinese, told), "主题 orders 不存在。");
+//! assert_eq!(Texts::of(&[]).said(Language::Chinese, told), "主题 orders 不存在。");
 //! ```
 
+mod table;
+
 /// Parts of a text that are translated by themselves stand so deep in it at most.
-const DEPTH_MAX: usize = 3;
+const DEPTH_MAX: usize = 4;
+/// Where a text has what follows from the call.
+const HOLE: &str = "{}";
+/// What callers' words at the beginning of a text do not have: there another text ends.
+const SENTENCE_ENDS: [&str; 2] = [": ", ". "];
 
 /// A language of refusals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,63 +64,129 @@ impl Language {
     }
 }
 
-/// A refusal in a language.
-pub fn in_language(language: Language, message: String) -> String {
-    match language {
-        Language::English => message,
-        Language::Chinese => sentence(&message, DEPTH_MAX).unwrap_or(message),
+/// A text in English with holes `{}`, and in Chinese with their numbers: `{1}` says again what stood in the first, `{1!}`
+/// says it in Chinese. An empty second half leaves the text as it is.
+pub type Row = (&'static str, &'static str);
+
+/// The rows that a cloud's refusals are made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Texts {
+    own: &'static [Row],
+}
+
+/// What became of a text.
+struct Said {
+    text: String,
+    /// The first part of it that is in no row and should be.
+    missing: Option<String>,
+}
+
+impl Texts {
+    /// A cloud's own rows, and the shared ones behind them.
+    #[must_use]
+    pub const fn of(own: &'static [Row]) -> Self {
+        Self { own }
     }
-}
 
-/// A sentence: texts of the table begin in lower case and have no full stop.
-fn sentence(message: &str, depth: usize) -> Option<String> {
-    let plain = message.strip_suffix('.').unwrap_or(message);
-    let mut letters = plain.chars();
-    let first = letters.next()?;
-    let lowered = format!("{}{}", first.to_lowercase(), letters.as_str());
-    let said = phrase(plain, &lowered, depth)?;
-    Some(match message.ends_with('.') {
-        true => format!("{said}。"),
-        false => said,
-    })
-}
-
-/// A text of the table, whole, as it is or beginning in lower case.
-fn phrase(plain: &str, lowered: &str, depth: usize) -> Option<String> {
-    let (held, chinese) = TABLE.iter().find_map(|(english, chinese)| {
-        let found = match english.starts_with("{}") {
-            // It begins with what the caller sent.
-            true => held(english, plain),
-            false => held(english, lowered).or_else(|| held(english, plain)),
-        };
-        Some((found?, chinese))
-    })?;
-    let mut said = String::new();
-    let mut rest = *chinese;
-    while let Some((before, behind)) = rest.split_once('{') {
-        said.push_str(before);
-        let (number, after) = behind.split_once('}')?;
-        let (number, is_ours) = match number.strip_suffix('!') {
-            Some(number) => (number, true),
-            None => (number, false),
-        };
-        let at: usize = number.parse().ok()?;
-        let part = *held.get(at.checked_sub(1)?)?;
-        // What a caller chose is said again as it is, also where it is a word of the table.
-        let depth = depth.checked_sub(1).filter(|_| is_ours);
-        match depth.and_then(|depth| sentence(part, depth)) {
-            Some(part) => said.push_str(part.trim_end_matches('。')),
-            None => said.push_str(part),
+    /// A refusal in a language.
+    #[must_use]
+    pub fn said(self, language: Language, message: String) -> String {
+        match language {
+            Language::English => message,
+            Language::Chinese => match self.sentence(&message, DEPTH_MAX) {
+                Some(said) => said.text,
+                None => message,
+            },
         }
-        rest = after;
     }
-    said.push_str(rest);
-    Some(said)
+
+    /// The first part of a refusal that is in no row: it stays English, whatever is asked for.
+    #[must_use]
+    pub fn missing(self, message: &str) -> Option<String> {
+        match self.sentence(message, DEPTH_MAX) {
+            Some(said) => said.missing,
+            None => Some(message.to_owned()),
+        }
+    }
+
+    /// A sentence: texts of the rows begin in lower case and have no full stop.
+    fn sentence(self, message: &str, depth: usize) -> Option<Said> {
+        let plain = message.strip_suffix('.').unwrap_or(message);
+        let mut letters = plain.chars();
+        let first = letters.next()?;
+        let lowered = format!("{}{}", first.to_lowercase(), letters.as_str());
+        let mut said = self.phrase(plain, &lowered, depth)?;
+        if said.text.is_empty() {
+            // The vendor's own words.
+            message.clone_into(&mut said.text);
+        } else if message.ends_with('.') {
+            said.text.push('。');
+        }
+        Some(said)
+    }
+
+    /// A text of the rows, whole, as it is or beginning in lower case: by the row that says all of it, begins with a word
+    /// of its own, and has most words.
+    fn phrase(self, plain: &str, lowered: &str, depth: usize) -> Option<Said> {
+        let mut best: Option<((bool, bool, usize), Said)> = None;
+        for (english, chinese) in self.own.iter().chain(table::SHARED) {
+            let begins = !english.starts_with(HOLE);
+            let found = match begins {
+                // It begins with what the caller sent.
+                false => held(english, plain)
+                    .filter(|held| !SENTENCE_ENDS.iter().any(|end| held[0].contains(end))),
+                true => held(english, lowered).or_else(|| held(english, plain)),
+            };
+            let Some(held) = found else { continue };
+            let said = self.filled(chinese, &held, depth)?;
+            let rank = (said.missing.is_none(), begins, english.len());
+            if best.as_ref().is_none_or(|(known, _)| rank > *known) {
+                best = Some((rank, said));
+            }
+        }
+        best.map(|(_, said)| said)
+    }
+
+    /// The second half of a row with what its first held.
+    fn filled(self, chinese: &str, held: &[&str], depth: usize) -> Option<Said> {
+        let mut said = Said {
+            text: String::new(),
+            missing: None,
+        };
+        let mut rest = chinese;
+        while let Some((before, behind)) = rest.split_once('{') {
+            said.text.push_str(before);
+            let (number, after) = behind.split_once('}')?;
+            let (number, is_ours) = match number.strip_suffix('!') {
+                Some(number) => (number, true),
+                None => (number, false),
+            };
+            let at: usize = number.parse().ok()?;
+            let part = *held.get(at.checked_sub(1)?)?;
+            // What a caller chose is said again as it is, also where it is a word of a row.
+            let depth = depth.checked_sub(1).filter(|_| is_ours);
+            match depth.and_then(|depth| self.sentence(part, depth)) {
+                Some(part) => {
+                    said.text.push_str(part.text.trim_end_matches('。'));
+                    said.missing = said.missing.or(part.missing);
+                }
+                None => {
+                    said.text.push_str(part);
+                    if is_ours && said.missing.is_none() {
+                        said.missing = Some(part.to_owned());
+                    }
+                }
+            }
+            rest = after;
+        }
+        said.text.push_str(rest);
+        Some(said)
+    }
 }
 
 /// What stands in the holes `{}` of a text: each as short as what follows permits, the last one as long.
 fn held<'a>(english: &str, text: &'a str) -> Option<Vec<&'a str>> {
-    let mut pieces = english.split("{}");
+    let mut pieces = english.split(HOLE);
     let mut rest = text.strip_prefix(pieces.next()?)?;
     let mut held = Vec::new();
     let mut pieces = pieces.peekable();
@@ -125,173 +200,6 @@ fn held<'a>(english: &str, text: &'a str) -> Option<Vec<&'a str>> {
     }
     rest.is_empty().then_some(held)
 }
-
-/// The texts of our errors, and the words that stand in them. `{}` holds what follows from the call; the second half
-/// says it again by its number, translated where that has a `!`.
-const TABLE: &[(&str, &str)] = &[
-    // Parameters.
-    (
-        "the instance {} is not prepaid",
-        "实例 {1} 不是包年包月实例",
-    ),
-    (
-        "routes are deleted at once, at no later time",
-        "路由立即删除，不支持定时删除",
-    ),
-    (
-        "routes have no security groups here",
-        "此处的路由不支持安全组",
-    ),
-    (
-        "upgrades begin at once, at no later time",
-        "升级立即开始，不支持定时升级",
-    ),
-    (
-        "the route {} came with the instance or with public bandwidth",
-        "路由 {1} 随实例或公网带宽提供",
-    ),
-    ("parameter {} is missing", "缺少参数 {1}"),
-    ("parameter {} is invalid: {}", "参数 {1} 无效：{2!}"),
-    ("parameter {} is unknown", "未知参数 {1}"),
-    (
-        "the request is missing the parameter `{}`",
-        "缺少参数 `{1}`",
-    ),
-    ("the parameter `{}` is required", "缺少参数 `{1}`"),
-    (
-        "the parameter `{}` must be from {} to {}",
-        "参数 `{1}` 的取值范围为 {2} 至 {3}",
-    ),
-    (
-        "the parameter `{}` has more than {} characters",
-        "参数 `{1}` 超过 {2} 个字符",
-    ),
-    ("the parameter `{}` must be {}", "参数 `{1}` 必须为 {2!}"),
-    ("the body cannot be read: {}", "无法解析请求体：{1!}"),
-    ("an integer", "整数"),
-    ("a boolean", "布尔值"),
-    ("a number", "数字"),
-    ("text", "字符串"),
-    ("a list", "列表"),
-    ("an object", "对象"),
-    ("empty", "为空"),
-    ("out of range", "超出范围"),
-    // Rules of the domain.
-    ("the {} {} does not exist", "{1!} {2} 不存在"),
-    ("the {} {} exists already", "{1!} {2} 已存在"),
-    (
-        "the subnet {} is not in the {} {}",
-        "子网 {1} 不属于{2!} {3}",
-    ),
-    (
-        "the instance {} cannot be released: {}",
-        "实例 {1} 无法释放：{2!}",
-    ),
-    ("the instance {} is {}", "实例 {1} 当前状态为 {2!}"),
-    ("it is protected", "已开启删除保护"),
-    ("it is prepaid", "包年包月实例"),
-    (
-        "the deletion protection of {} is on",
-        "实例 {1} 已开启删除保护",
-    ),
-    (
-        "the account's available balance does not cover {}",
-        "账户可用余额不足，需要 {1}",
-    ),
-    ("sold out: no {} left", "资源售罄：{1!}不足"),
-    ("ports for brokers", "端口"),
-    ("the limit of {} {} is reached", "已达到上限：{2!}最多 {1}"),
-    (
-        "the client token was used before with other parameters",
-        "ClientToken 已用于其他参数的请求",
-    ),
-    ("the request was received before", "请求重复"),
-    ("not authorized to perform {}", "没有执行 {1} 的权限"),
-    (
-        "too many requests: at most {} a second",
-        "请求过于频繁：每秒最多 {1} 次",
-    ),
-    ("internal error", "内部错误"),
-    // What a plan may be.
-    ("`{}`: {}", "`{1}`：{2!}"),
-    (
-        "the {} must be from {} to {}, not {}",
-        "{1!}的取值范围为 {2} 至 {3}，不能为 {4}",
-    ),
-    (
-        "the {} is sold from {} in steps of {}, not as {}",
-        "{1!}从 {2} 起，步长为 {3}，不能为 {4}",
-    ),
-    ("the {} {} is not offered here", "此处不提供{1!} {2}"),
-    ("the {} and the {} contradict each other", "{1!}与{2!}冲突"),
-    ("the {} {} is given more than once", "{1!} {2} 重复"),
-    // Who asks.
-    ("the request carries no signature", "请求未签名"),
-    ("signature method {} is not supported", "不支持签名方法 {1}"),
-    (
-        "signed at {}, outside the window around {}",
-        "签名时间 {1} 超出允许范围，服务器时间为 {2}",
-    ),
-    (
-        "the signature does not match; the server signed:\n{}",
-        "签名不匹配，服务器的待签名字符串为：\n{1}",
-    ),
-    ("the SecretId is not found", "SecretId 不存在"),
-    ("the token is wrong or has expired", "Token 错误或已过期"),
-    ("the version {} does not exist", "版本 {1} 不存在"),
-    (
-        "the action {} does not exist or is not supported",
-        "接口 {1} 不存在或不支持",
-    ),
-    ("the {} is required", "缺少{1!}"),
-    // Words.
-    ("account", "账户"),
-    ("access key", "访问密钥"),
-    ("order", "订单"),
-    ("instance", "实例"),
-    ("network", "私有网络"),
-    ("subnet", "子网"),
-    ("zone", "可用区"),
-    ("region", "地域"),
-    ("topic", "主题"),
-    ("topics", "主题"),
-    ("group", "消费组"),
-    ("route", "路由"),
-    ("edition", "版本类型"),
-    ("bandwidth", "带宽"),
-    ("partitions", "分区"),
-    ("spec", "规格"),
-    ("public bandwidth", "公网带宽"),
-    ("retention", "消息保留时间"),
-    ("nodes", "节点"),
-    ("node role", "节点角色"),
-    ("node class", "节点规格"),
-    ("node count", "节点数量"),
-    ("way of payment", "计费方式"),
-    ("the topic", "主题"),
-    ("the user", "用户"),
-    ("the broker", "代理节点"),
-    ("name", "名称"),
-    ("tags", "标签"),
-    ("disk size", "磁盘容量"),
-    ("disk type", "磁盘类型"),
-    ("version", "版本"),
-    ("running", "运行中"),
-    ("provisioning", "创建中"),
-    ("changing", "变更中"),
-    ("awaiting_start", "待部署"),
-    ("stopped", "已停止"),
-    ("failed", "创建失败"),
-    ("releasing", "释放中"),
-    ("released", "已释放"),
-    // Last, because they hold almost anything.
-    ("not {}", "不是{1!}"),
-    ("{} is missing", "缺少 {1}"),
-    ("{} is mandatory for this action", "此操作必须提供 {1}"),
-    ("{} is not supported", "不支持{1}"),
-    ("{} is not valid: {}", "{1!}无效：{2!}"),
-    ("{} is not {}", "{1!}不是{2!}"),
-];
 
 #[cfg(test)]
 mod tests {
@@ -316,6 +224,30 @@ mod tests {
             ("de", Language::English),
         ] {
             assert_eq!(Language::accepted(header), expected, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_cloud_has_rows_of_its_own_and_texts_that_stay_as_they_are() {
+        let own = Texts::of(&[
+            ("the name {} is odd: {}", "名称 {1} 无效：{2!}"),
+            ("as is:{}", ""),
+        ]);
+        for (english, chinese, missing) in [
+            (
+                "The name empty is odd: empty.",
+                "名称 empty 无效：为空。",
+                None,
+            ),
+            (
+                "The name x is odd: it squeaks.",
+                "名称 x 无效：it squeaks。",
+                Some("it squeaks"),
+            ),
+            ("As is: the rest.", "As is: the rest.", None),
+        ] {
+            assert_eq!(own.said(Language::Chinese, english.to_owned()), chinese);
+            assert_eq!(own.missing(english).as_deref(), missing, "{english}");
         }
     }
 
@@ -386,13 +318,26 @@ mod tests {
                 ),
                 "`BandWidth`：带宽的取值范围为 20 至 360，不能为 10。",
             ),
+            // A longer row says it, and what is before another text is no caller's word.
+            (
+                "Log: the disk size must be from 5 to 6, not 7.".to_owned(),
+                "Log：磁盘容量的取值范围为 5 至 6，不能为 7。",
+            ),
             (
                 "Nothing that anybody knows.".to_owned(),
                 "Nothing that anybody knows.",
             ),
         ] {
-            assert_eq!(in_language(Language::Chinese, english.clone()), chinese);
-            assert_eq!(in_language(Language::English, english.clone()), english);
+            assert_eq!(
+                Texts::of(&[]).said(Language::Chinese, english.clone()),
+                chinese
+            );
+            let is_known = Texts::of(&[]).missing(&english).is_none();
+            assert_eq!(is_known, english != chinese, "{english}");
+            assert_eq!(
+                Texts::of(&[]).said(Language::English, english.clone()),
+                english
+            );
         }
     }
 }

@@ -215,10 +215,8 @@ where
 /// What becomes of parameters that an operation does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnknownParams {
-    /// They are read over, as the vendor's gateway does: its clients send more than it declares.
-    ReadOver,
-    /// Those at the top are read over, where clients repeat what stands elsewhere; a member of an object that the
-    /// operation does have was meant for it, and is refused.
+    /// Those at the top are read over, as vendors' gateways do: their clients repeat what stands elsewhere, and send more
+    /// than is declared. A member of an object that the operation does have was meant for it, and is refused.
     RefusedInside,
     /// They are refused.
     Refused,
@@ -228,7 +226,6 @@ impl UnknownParams {
     /// The first of some unknown parameters, by full vendor path, that is refused.
     pub fn refused(self, unknown: &[String]) -> Option<&String> {
         unknown.iter().find(|name| match self {
-            Self::ReadOver => false,
             Self::RefusedInside => name.contains('.'),
             Self::Refused => true,
         })

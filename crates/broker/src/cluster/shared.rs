@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use crate::log::durability::Durability;
 use crate::log::file::FileCache;
+use crate::memory::HostMemory;
 use crate::process::Process;
+use crate::quota::host_connections::HostConnections;
 use crate::security::derivation::Derivations;
 use crate::spec::LogIntervals;
 use crate::turn::HostTurns;
@@ -19,8 +21,12 @@ pub(crate) struct Shared {
     /// How long an empty group waits for more members than the first.
     pub group_initial_rebalance_delay: Duration,
     pub derivations: Arc<Derivations>,
+    /// What peers make all clusters hold in memory.
+    pub memory: Arc<HostMemory>,
+    /// Connections of all clusters.
+    pub connections: HostConnections,
     /// Turns of all clusters for work that takes long.
-    pub turns: HostTurns,
+    pub turns: Arc<HostTurns>,
 }
 
 impl Shared {
@@ -30,6 +36,7 @@ impl Shared {
         durability: Durability,
         log_intervals: LogIntervals,
         group_initial_rebalance_delay: Duration,
+        connections_max: usize,
     ) -> Arc<Self> {
         Arc::new(Self {
             process,
@@ -38,7 +45,9 @@ impl Shared {
             log_intervals,
             group_initial_rebalance_delay,
             derivations: Arc::default(),
-            turns: HostTurns::default(),
+            memory: Arc::default(),
+            connections: HostConnections::new(connections_max),
+            turns: Arc::default(),
         })
     }
 }

@@ -8,6 +8,8 @@
 //! damage: opening fails and the file is left unchanged. Marks are written from time to time
 //! ([`MetadataLog::mark_durable`]), so they add nothing to the cost of a change.
 //!
+//! How far the file was durable is also kept beside it ([`HighWater`]): a cut takes the marks with it.
+//!
 //! When most of the file is history, it is rewritten as a snapshot of the current state.
 
 use std::convert::Infallible;
@@ -15,11 +17,15 @@ use std::io;
 use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
+use super::high_water::HighWater;
 use crate::error::{Refusal, Unwritten};
 use crate::log::durability::Durability;
 use crate::log::file::{CachedFile, FileCache};
@@ -28,8 +34,14 @@ use crate::log::file::{CachedFile, FileCache};
 const REWRITE_BYTES_MIN: u64 = 256 << 10;
 /// It is rewritten when it has grown to this many times what its state needed last time.
 const REWRITE_GROWTH: u64 = 4;
+/// Largest state, as the records that lead to it are written. In memory it takes up to three times as much.
+const STATE_BYTES_MAX: u64 = 8 << 20;
+/// Shortest time between two looks at how large the state is since it was last found too large.
+const FULL_INTERVAL: Duration = Duration::from_secs(1);
 /// Shortest time between two marks, so that everything older than this is covered by a mark.
 const MARK_INTERVAL_MS: u64 = 5_000;
+/// A checksum and a space, with which each line begins.
+const CRC_BYTES: usize = 9;
 /// Begins a line that is a mark.
 const MARK: u8 = b'@';
 
@@ -40,7 +52,9 @@ pub(crate) trait LoggedState: Default {
     /// Makes the change; called for every record, in order, both when it is new and when it is replayed.
     fn apply(&mut self, record: Self::Record);
     /// Records that lead from the empty state to this one.
-    fn snapshot(&self) -> Vec<Self::Record>;
+    fn snapshot(&self) -> impl Iterator<Item = Self::Record>;
+    /// Whether a change may make the state larger: such a change is refused once the state is as large as it may be.
+    fn grows(record: &Self::Record) -> bool;
 }
 
 /// Why a metadata log could not be opened.
@@ -93,9 +107,13 @@ struct Inner<S> {
     marked_ms: Option<i64>,
     /// Counts rewrites: positions before one are durable.
     generation: u64,
+    /// What a cut of the file does not take with it.
+    high_water: HighWater,
     /// Set when the disk refused to make something durable: what it holds is not known any more, and
     /// changes are refused until the metadata log is opened anew.
     is_failed: bool,
+    /// When it was rewritten because it was full.
+    full_at: Option<Instant>,
 }
 
 /// The position after a record, to wait until it is durable.
@@ -110,6 +128,8 @@ pub(crate) struct MetadataLog<S: LoggedState> {
     file: CachedFile,
     durability: Durability,
     inner: Mutex<Inner<S>>,
+    /// Bytes on disk, to be looked at without a lock.
+    stored_bytes: AtomicU64,
     flush_turn: tokio::sync::Mutex<()>,
     marker: PhantomData<S>,
 }
@@ -118,10 +138,20 @@ fn failed() -> io::Error {
     io::Error::other("the journal is out of service until it is opened anew")
 }
 
-fn encode<R: Serialize>(records: &[R]) -> io::Result<Vec<u8>> {
+/// The error of a change that would make the state larger than it may be.
+fn full() -> io::Error {
+    io::Error::from(io::ErrorKind::QuotaExceeded)
+}
+
+fn encode<R: Serialize>(records: impl IntoIterator<Item = R>) -> io::Result<Vec<u8>> {
     let mut out = Vec::new();
     for record in records {
-        out.extend(line_of(&serde_json::to_vec(record)?));
+        let start = out.len();
+        out.extend_from_slice(&[b' '; CRC_BYTES]);
+        serde_json::to_writer(&mut out, &record)?;
+        let crc = crc_of(&out[start + CRC_BYTES..]);
+        out[start..start + CRC_BYTES].copy_from_slice(crc.as_bytes());
+        out.push(b'\n');
     }
     Ok(out)
 }
@@ -140,9 +170,14 @@ fn encode_mark(durable_bytes: u64) -> Vec<u8> {
     line_of(format!("@{durable_bytes}").as_bytes())
 }
 
+/// The same, always as long.
+pub(super) fn encode_place(durable_bytes: u64) -> Vec<u8> {
+    line_of(format!("@{durable_bytes:020}").as_bytes())
+}
+
 /// What a line holds, if its checksum is right.
-fn content_of(line: &[u8]) -> Option<&[u8]> {
-    let (crc, content) = line.strip_suffix(b"\n")?.split_at_checked(9)?;
+pub(super) fn content_of(line: &[u8]) -> Option<&[u8]> {
+    let (crc, content) = line.strip_suffix(b"\n")?.split_at_checked(CRC_BYTES)?;
     (crc == crc_of(content).as_bytes()).then_some(content)
 }
 
@@ -153,7 +188,7 @@ fn behind_damage(line: &[u8]) -> Option<&[u8]> {
 }
 
 /// The position that a mark names; `None` if the line is no mark.
-fn mark_of(content: &[u8]) -> Option<u64> {
+pub(super) fn mark_of(content: &[u8]) -> Option<u64> {
     let digits = content.strip_prefix(&[MARK])?;
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
@@ -169,11 +204,11 @@ struct Decoded<R> {
     marked_bytes: u64,
 }
 
-/// Reads records up to the first bad line, and marks behind it, too. `closed_bytes`: the size that the file was
-/// closed with, if that is known.
+/// Reads records up to the first bad line, and marks behind it, too. `high_bytes`: up to where the file is known to have been
+/// durable.
 fn decode<R: DeserializeOwned>(
     bytes: &[u8],
-    closed_bytes: u64,
+    high_bytes: u64,
 ) -> Result<Decoded<R>, MetadataLogError> {
     let mut out = Decoded {
         records: Vec::new(),
@@ -209,7 +244,7 @@ fn decode<R: DeserializeOwned>(
             out.records_bytes = at as u64;
         }
     }
-    let durable_bytes = out.marked_bytes.max(closed_bytes);
+    let durable_bytes = out.marked_bytes.max(high_bytes);
     if (out.sound_bytes as u64) < durable_bytes {
         return Err(MetadataLogError::Damaged {
             line: bad.unwrap_or(lines + 1),
@@ -228,19 +263,15 @@ impl<S: LoggedState> MetadataLog<S> {
         files: &Arc<FileCache>,
         durability: Durability,
     ) -> Result<Self, MetadataLogError> {
-        Self::open_in(path, files, durability, 0, || {
-            Ok(DirectoryContents::default())
-        })
+        Self::open_in(path, files, durability, || Ok(DirectoryContents::default()))
     }
 
-    /// Opens or creates the metadata log and replays it. A damaged file is left unchanged. `closed_bytes` is
-    /// its size at the last clean shutdown, or 0. `directory_contents` is called if the file is missing or
-    /// empty.
+    /// Opens or creates the metadata log and replays it. A damaged file is left unchanged.
+    /// `directory_contents` is called if the file is missing or empty.
     pub(crate) fn open_in(
         path: PathBuf,
         files: &Arc<FileCache>,
         durability: Durability,
-        closed_bytes: u64,
         directory_contents: impl Fn() -> io::Result<DirectoryContents>,
     ) -> Result<Self, MetadataLogError> {
         let (bytes, is_missing) = match std::fs::read(&path) {
@@ -250,7 +281,8 @@ impl<S: LoggedState> MetadataLog<S> {
         if is_missing && directory_contents()?.has_entries {
             return Err(MetadataLogError::Missing);
         }
-        let decoded = decode(&bytes, closed_bytes)?;
+        let (high_water, high_bytes) = HighWater::beside(&path, files)?;
+        let decoded = decode(&bytes, high_bytes)?;
         if decoded.sound_bytes == 0 && directory_contents()?.has_records {
             return Err(MetadataLogError::Empty);
         }
@@ -272,7 +304,7 @@ impl<S: LoggedState> MetadataLog<S> {
         let mut state = S::default();
         let records = decoded.records.into_iter();
         records.for_each(|record| state.apply(record));
-        let base_bytes = encode(&state.snapshot())?.len() as u64;
+        let base_bytes = encode(state.snapshot())?.len() as u64;
         let inner = Inner {
             state,
             size_bytes: sound as u64,
@@ -285,11 +317,14 @@ impl<S: LoggedState> MetadataLog<S> {
             marked_bytes: decoded.marked_bytes,
             marked_ms: None,
             generation: 0,
+            high_water,
             is_failed: false,
+            full_at: None,
         };
         Ok(Self {
             file,
             durability,
+            stored_bytes: AtomicU64::new(inner.size_bytes),
             inner: Mutex::new(inner),
             flush_turn: tokio::sync::Mutex::new(()),
             marker: PhantomData,
@@ -304,6 +339,12 @@ impl<S: LoggedState> MetadataLog<S> {
     /// Where it ends, in bytes; less after it was rewritten.
     pub(crate) fn end(&self) -> i64 {
         i64::try_from(self.inner.lock().size_bytes).unwrap_or(i64::MAX)
+    }
+
+    /// Bytes of it that count against the disk of its cluster: what is beyond the size that each may have.
+    pub(crate) fn counted_bytes(&self) -> u64 {
+        let bytes = self.stored_bytes.load(Ordering::Relaxed);
+        bytes.saturating_sub(REWRITE_BYTES_MIN)
     }
 
     /// Calls `decide` under the lock, writes the records it returns, and applies them. They are durable when
@@ -335,14 +376,41 @@ impl<S: LoggedState> MetadataLog<S> {
             return Err(failed().into());
         }
         let bytes = encode(&records)?;
+        if records.iter().any(S::grows) && !self.has_room(inner, bytes.len() as u64) {
+            return Err(full().into());
+        }
         self.file.write_parts_at([&bytes, &[]], inner.size_bytes)?;
         inner.size_bytes += bytes.len() as u64;
         inner.records_bytes = inner.size_bytes;
+        self.stored_bytes.store(inner.size_bytes, Ordering::Relaxed);
         records
             .into_iter()
             .for_each(|record| inner.state.apply(record));
         self.rewrite_if_large(inner);
         Ok(())
+    }
+
+    /// Whether the state may grow by so much. What was removed from it shows when it is rewritten, so that is done
+    /// where it matters.
+    fn has_room(&self, inner: &mut Inner<S>, bytes: u64) -> bool {
+        // The file holds the state and its history. A small state may have more of it, and is rewritten whenever it
+        // has; a large one only from time to time.
+        let is_small = |inner: &Inner<S>| inner.base_bytes <= STATE_BYTES_MAX / 2;
+        let fits = |inner: &Inner<S>| {
+            let more = if is_small(inner) {
+                STATE_BYTES_MAX / 4
+            } else {
+                0
+            };
+            inner.size_bytes + bytes <= STATE_BYTES_MAX + more
+        };
+        let is_known = inner.full_at.is_some_and(|at| at.elapsed() < FULL_INTERVAL);
+        let has_history = inner.records_bytes > inner.base_bytes;
+        if !fits(inner) && has_history && (is_small(inner) || !is_known) {
+            inner.full_at = Some(Instant::now());
+            self.rewrite_or_fail(inner);
+        }
+        !inner.is_failed && fits(inner)
     }
 
     /// Like [`MetadataLog::change`], and the returned future waits until the change is as durable as the host
@@ -382,6 +450,10 @@ impl<S: LoggedState> MetadataLog<S> {
         {
             return;
         }
+        self.rewrite_or_fail(inner);
+    }
+
+    fn rewrite_or_fail(&self, inner: &mut Inner<S>) {
         if let Err(error) = self.rewrite(inner) {
             tracing::error!(%error, file = %self.file.path().display(), "cannot rewrite the journal");
             // It is unknown which of the two files now has the name.
@@ -390,22 +462,24 @@ impl<S: LoggedState> MetadataLog<S> {
     }
 
     fn rewrite(&self, inner: &mut Inner<S>) -> io::Result<()> {
-        let mut bytes = encode(&inner.state.snapshot())?;
+        let mut bytes = encode(inner.state.snapshot())?;
         let records_bytes = bytes.len() as u64;
         // The file gets its name when its content is durable.
         bytes.extend(encode_mark(records_bytes));
         let (path, disk) = (self.file.path(), self.file.disk());
+        inner.high_water.reset()?;
         disk.replace_file(path, &bytes)?;
         // The descriptor still names the old file.
         self.file.close();
         path.parent().map_or(Ok(()), |dir| disk.sync_dir(dir))?;
         inner.size_bytes = bytes.len() as u64;
+        self.stored_bytes.store(inner.size_bytes, Ordering::Relaxed);
         inner.records_bytes = records_bytes;
         inner.base_bytes = records_bytes;
         inner.flushed_bytes = inner.size_bytes;
         inner.marked_bytes = records_bytes;
         inner.generation += 1;
-        Ok(())
+        inner.high_water.raise(records_bytes)
     }
 
     /// Returns when the record before `position` is as durable as the host promises.
@@ -498,19 +572,20 @@ impl<S: LoggedState> MetadataLog<S> {
             self.file.write_parts_at([&line, &[]], inner.size_bytes)?;
             inner.size_bytes += line.len() as u64;
             inner.marked_bytes = inner.flushed_bytes;
+            let durable_bytes = inner.flushed_bytes;
+            inner.high_water.raise(durable_bytes)?;
         }
         Ok(())
     }
 
-    /// Flushes everything, whatever the durability, and writes a mark: for a clean shutdown. Returns the size
-    /// of the file.
-    pub(crate) fn close(&self) -> io::Result<u64> {
+    /// Flushes everything, whatever the durability, and says that all of the file is durable: for a clean shutdown.
+    pub(crate) fn close(&self) -> io::Result<()> {
         self.flush_all()?;
         self.mark()?;
-        if self.durability == Durability::Power {
-            self.flush_all()?;
-        }
-        Ok(self.inner.lock().size_bytes)
+        self.flush_all()?;
+        let mut inner = self.inner.lock();
+        let size_bytes = inner.size_bytes;
+        inner.high_water.raise(size_bytes)
     }
 }
 

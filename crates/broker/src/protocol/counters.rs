@@ -110,12 +110,12 @@ impl Context {
         }
     }
 
-    /// Counts a throttled request, and mutes the connection for so long.
-    pub(super) fn note_throttle(&mut self, throttle: Duration) {
-        if throttle.is_zero() {
+    /// Counts a throttled request by what its client is told, and mutes the connection.
+    pub(super) fn note_throttle(&mut self, told: Duration, muted: Duration) {
+        if told.is_zero() {
             return;
         }
-        let millis = throttle.as_millis() as u64;
+        let millis = told.as_millis() as u64;
         let all = self.cluster.counters();
         counters::add(&all.throttled_requests, 1);
         counters::add(&all.throttled_ms, millis);
@@ -123,7 +123,20 @@ impl Context {
             counters::add(&user.throttled_requests, 1);
             counters::add(&user.throttled_ms, millis);
         }
-        self.throttle = self.throttle.max(throttle);
+        self.throttle = self.throttle.max(muted);
+    }
+
+    /// Counts a request that produces to the topic, and notes whose it is: once a second, so that it costs nothing.
+    pub(super) fn count_produce_request(&mut self, topic: &Topic) {
+        self.count_topic(topic, |counters| &counters.produce_requests);
+        const MS_PER_SECOND: i64 = 1_000;
+        let now_ms = self.cluster.now_ms();
+        let noted = Some((topic.id, now_ms / MS_PER_SECOND));
+        if self.is_internal || self.noted_producer == noted {
+            return;
+        }
+        self.noted_producer = noted;
+        topic.producers.used().note(self.peer.ip(), now_ms);
     }
 
     /// Counts a request that names the topic.

@@ -975,8 +975,9 @@ async fn each_user_has_what_its_own_acls_give() {
     spec.authorization = Authorization {
         super_users: ["User:admin".to_owned()].into(),
         allow_everyone_if_no_acl_found: false,
+        ..Authorization::default()
     };
-    host.ensure_cluster(spec).await.unwrap();
+    host.ensure_cluster(spec.clone()).await.unwrap();
     host.create_topic("c", topic("t", 1)).await.unwrap();
     for (user, operation) in [
         ("writer", Some(Op::Write)),
@@ -993,13 +994,37 @@ async fn each_user_has_what_its_own_acls_give() {
             .unwrap();
     }
     let expected = [("writer", 0, TOPIC), ("reader", TOPIC, 0), ("admin", 0, 0)];
+    let mut clients = Vec::new();
     for (user, writes, reads) in expected {
         let mut client = Client::connect(&host, "c", 0).await;
         let answer = log_in(&mut client, SaslMechanism::ScramSha256, user, PASSWORD).await;
         assert_eq!(answer.error_code, 0);
-        let written = client.call(produce_request(batch(&["a"])), 9).await;
-        assert_eq!(produced(&written), writes, "{user} writes");
-        let read = client.call(fetch_by_name(), 11).await;
-        assert_eq!(fetched(&read), reads, "{user} reads");
+        assert_eq!(works(&mut client).await, (writes, reads), "{user}");
+        clients.push((client, writes, reads));
     }
+    // Without an authorizer nobody is refused, on connections that are open; what was said of access is kept.
+    for has_authorizer in [false, true] {
+        spec.authorization.has_authorizer = has_authorizer;
+        host.ensure_cluster(spec.clone()).await.unwrap();
+        for (client, writes, reads) in &mut clients {
+            let expected = if has_authorizer {
+                (*writes, *reads)
+            } else {
+                (0, 0)
+            };
+            assert_eq!(works(client).await, expected, "{has_authorizer}");
+        }
+        let (client, ..) = &mut clients[0];
+        let entry = alter_client_quotas_request::EntryData::default();
+        let request = AlterClientQuotasRequest::default().with_entries(vec![entry]);
+        let refused = client.call(request, 0).await.entries[0].error_code;
+        assert_eq!(refused, CLUSTER, "super users alone administer");
+    }
+}
+
+/// What a user is answered who writes and who reads.
+async fn works(client: &mut Client) -> (i16, i16) {
+    let written = client.call(produce_request(batch(&["a"])), 9).await;
+    let read = client.call(fetch_by_name(), 11).await;
+    (produced(&written), fetched(&read))
 }

@@ -1,6 +1,7 @@
 //! The commands: each asks a running server through its data directory or, where that makes sense, opens the data
 //! directory itself.
 
+mod backup;
 mod buy;
 mod client;
 mod columns;
@@ -17,14 +18,15 @@ use serde_json::{Value, json};
 
 use crate::admin::{self, Ask, NetworkAsk, Password, PriceAsk, Reached, TopicAsk};
 use crate::cli::{
-    self, AccountCommand, BrokerCommand, CatalogCommand, Command, GroupCommand, InstanceCommand,
-    KeyCommand, LedgerCommand, ListFlags, NetworkCommand, NetworkFlags, OrderCommand,
-    OrphanCommand, TargetFlags, TopicCommand, UserCommand,
+    self, AccountCommand, AuditCommand, BrokerCommand, CatalogCommand, Command, GroupCommand,
+    InstanceCommand, KeyCommand, LedgerCommand, ListFlags, NetworkCommand, NetworkFlags,
+    OrderCommand, OrphanCommand, TargetFlags, TopicCommand, UserCommand,
 };
 use crate::config::Config;
 use crate::serve::{self, CLOUDS};
 use crate::settings::ServeSettings;
 use print::Column;
+pub use print::escaped_lines;
 
 /// Longest line that is read as a password, in bytes.
 const PASSWORD_BYTES_MAX: u64 = 4096;
@@ -81,6 +83,19 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Network(command) => network(command),
         Command::Ledger(LedgerCommand::Check(target)) => ledger_check(&target),
+        Command::Ledger(LedgerCommand::Accept(flags)) => {
+            let account = flags.account;
+            ask(&flags.target, Ask::LedgerAccept { account })
+        }
+        Command::Audit(AuditCommand::List(flags)) => {
+            let (account, last) = (flags.account, flags.last);
+            list(
+                &flags.target,
+                Ask::AuditList { account, last },
+                columns::AUDIT,
+            )
+        }
+        Command::Audit(AuditCommand::Verify(target)) => audit_verify(&target),
         Command::Requests(flags) => {
             let last = flags.last;
             list(&flags.target, Ask::Requests { last }, columns::REQUESTS)
@@ -90,11 +105,27 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// Says why a command failed. What callers chose is in such texts, too: it cannot move the terminal, and a further line
+/// never looks like the first of another message.
+pub fn fail(error: &anyhow::Error) {
+    print::aside(escaped_lines(&format!("brokerage: {error:#}")));
+}
+
 /// Runs a command that needs no server.
 fn run_alone(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Catalog(CatalogCommand::Check { catalog, json }) => {
             catalog_check(catalog.as_deref(), json.json)?;
+        }
+        Command::Backup(flags) => {
+            let (target, with_key) = (flags.target, flags.with_master_key);
+            let answer = backup::backup(&target.data, &flags.to, with_key)?;
+            print::value(&answer, target.json, &[]);
+        }
+        Command::Restore(flags) => {
+            let (target, key) = (flags.target, flags.master_key);
+            let answer = backup::restore(&flags.from, &target.data, key.as_deref())?;
+            print::value(&answer, target.json, &[]);
         }
         Command::Operations(flags) => operations(flags.json),
         Command::Completions { shell } => {
@@ -155,9 +186,13 @@ fn answer(data: &Path, ask: Ask) -> anyhow::Result<Value> {
         data: Some(data.display().to_string()),
         ..ServeSettings::default()
     };
-    let config = Config::of(settings, false)?;
+    let mut config = Config::of(settings, false)?;
     runtime()?.block_on(async {
-        let plane = serve::compose(&config).await?;
+        let plane = serve::compose(&mut config).await?;
+        // Whoever looks at damaged books, or accepts them, does so before they are opened.
+        if !matches!(ask, Ask::LedgerCheck | Ask::LedgerAccept { .. }) {
+            plane.control.books_open().await?;
+        }
         let answer = admin::answer(&plane.control, &Reached::default(), ask).await;
         plane.control.close().await;
         answer
@@ -272,9 +307,7 @@ fn key(command: KeyCommand) -> anyhow::Result<ExitCode> {
             target,
         } => {
             let read = |path: &std::path::PathBuf| {
-                let text = std::fs::read_to_string(path)
-                    .with_context(|| format!("policy: {}", path.display()))?;
-                serde_json::from_str(&text).with_context(|| format!("policy: {}", path.display()))
+                std::fs::read_to_string(path).with_context(|| format!("policy: {}", path.display()))
             };
             let policy = policy.as_ref().map(read).transpose()?;
             ask(
@@ -424,14 +457,36 @@ fn ledger_check(target: &TargetFlags) -> anyhow::Result<ExitCode> {
             print::line(print::escaped(finding.as_str().unwrap_or_default()));
         }
         print::line(format!(
-            "{} transfers, {} order lines: {findings} findings",
-            report["transfers"], report["lines"]
+            "{} transfers, {} order lines, {} digested rows: {findings} findings",
+            report["transfers"], report["lines"], report["digested"]
         ));
     }
     Ok(if findings == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    })
+}
+
+fn audit_verify(target: &TargetFlags) -> anyhow::Result<ExitCode> {
+    let report = answer(&target.data, Ask::AuditVerify)?;
+    let finding = report["finding"].as_str();
+    if target.json {
+        print::value(&report, true, &[]);
+    } else {
+        if let Some(finding) = finding {
+            print::line(print::escaped(finding));
+        }
+        print::line(format!(
+            "{} rows, {} pruned before: {} findings",
+            report["rows"],
+            report["pruned"],
+            u8::from(finding.is_some())
+        ));
+    }
+    Ok(match finding {
+        None => ExitCode::SUCCESS,
+        Some(_) => ExitCode::FAILURE,
     })
 }
 

@@ -5,3 +5,4 @@
 mod closed_outputs;
 mod first_hour;
 mod serve;
+mod strangers;

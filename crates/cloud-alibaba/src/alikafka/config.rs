@@ -1,8 +1,9 @@
 //! `Config` of StartInstance and UpdateInstanceConfig: settings of a cluster as JSON text.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
-use brokerage_domain::catalog::{Catalog, Plan};
+use brokerage_domain::catalog::Catalog;
 use brokerage_domain::cluster_settings::{ClusterSettings, SettingName};
 use brokerage_domain::instance::Instance;
 use brokerage_domain::listener::SecurityProtocol;
@@ -14,8 +15,13 @@ use super::notes::InstanceNotes;
 
 /// Whether the VPC is served with SASL over TLS.
 const VPC_SASL: &str = "enable.vpc_sasl_ssl";
-/// Whether access lists apply; needs [`VPC_SASL`].
+/// Whether users need grants: "you can authorize a SASL user to access the instance by using the SASL endpoint"
+/// ("Enable the ACL feature"). Who comes without a name, by the default endpoint, is not concerned.
 const ACL: &str = "enable.acl";
+/// Who comes without a name.
+const NAMELESS: &str = "User:ANONYMOUS";
+/// What decides by ACLs in Kafka.
+const AUTHORIZER: &str = "org.apache.kafka.metadata.authorizer.StandardAuthorizer";
 /// Retention where a topic sets none, hours.
 const RETENTION_HOURS: &str = "kafka.log.retention.hours";
 /// Largest message, bytes.
@@ -27,9 +33,13 @@ const SASL_PROTOCOLS: [SecurityProtocol; 2] =
 /// clients send that back. It is shown only: offsets are kept as Kafka keeps them.
 const OFFSETS_MINUTES: &str = "kafka.offsets.retention.minutes";
 /// Its values, minutes: to a year.
-const OFFSETS_MINUTES_RANGE: std::ops::RangeInclusive<i64> = 1..=525_600;
+const OFFSETS_MINUTES_RANGE: RangeInclusive<i64> = 1..=525_600;
 /// The parameters that choose a setting of the cluster, as `Operation.Param`.
-pub const SETTINGS: [(&str, SettingName); 4] = [
+pub const SETTINGS: [(&str, SettingName); 6] = [
+    (
+        "StartInstance.Config.enable.acl",
+        SettingName::AllowEveryoneIfNoAclFound,
+    ),
     (
         "StartInstance.Config.kafka.log.retention.hours",
         SettingName::RetentionMs,
@@ -37,6 +47,10 @@ pub const SETTINGS: [(&str, SettingName); 4] = [
     (
         "StartInstance.Config.kafka.message.max.bytes",
         SettingName::MessageBytesMax,
+    ),
+    (
+        "UpdateInstanceConfig.Config.enable.acl",
+        SettingName::AllowEveryoneIfNoAclFound,
     ),
     (
         "UpdateInstanceConfig.Config.kafka.log.retention.hours",
@@ -63,16 +77,12 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads a `Config`. All values are JSON texts, also those of numbers and truths; what is not is taken for its text.
+    /// Reads a `Config` for an instance. All values are JSON texts, also those of numbers and truths; what is not is taken
+    /// for its text.
     ///
     /// # Errors
     /// A text that is no such object, a name that is not documented, a value outside its range.
-    pub fn read(
-        text: &str,
-        catalog: &Catalog,
-        plan: &Plan,
-        prepaid: bool,
-    ) -> Result<Self, CallError> {
+    pub fn read(text: &str, catalog: &Catalog, instance: &Instance) -> Result<Self, CallError> {
         let invalid = |reason: String| field("Config", reason);
         if text.len() > CONFIG_BYTES_MAX {
             return Err(invalid(format!("longer than {CONFIG_BYTES_MAX} bytes")));
@@ -90,17 +100,8 @@ impl Config {
                     return Err(invalid(format!("the value of {name} must be a JSON text")));
                 }
             };
-            config.take(&name, &value, catalog, plan, prepaid)?;
+            config.take(&name, &value, catalog, instance)?;
             config.shown.insert(name, value);
-        }
-        let is_on = |name: &str| config.shown.get(name).is_some_and(|value| value == "true");
-        if is_on(ACL)
-            && config
-                .shown
-                .get(VPC_SASL)
-                .is_some_and(|value| value != "true")
-        {
-            return Err(invalid(format!("{ACL} needs {VPC_SASL}")));
         }
         Ok(config)
     }
@@ -110,9 +111,9 @@ impl Config {
         name: &str,
         value: &str,
         catalog: &Catalog,
-        plan: &Plan,
-        prepaid: bool,
+        instance: &Instance,
     ) -> Result<(), CallError> {
+        let plan = &instance.plan;
         let offered = |feature: bool| match (feature, value) {
             (_, "false") | (true, "true") => Ok(()),
             (false, "true") => Err(field(
@@ -123,10 +124,14 @@ impl Config {
         };
         match name {
             VPC_SASL => return offered(plan.features.private_tls),
-            ACL => return offered(plan.features.acl),
+            ACL => {
+                offered(plan.features.acl)?;
+                self.switch_acl(value == "true", acl_is_enabled(instance));
+            }
             RETENTION_HOURS => {
                 let hours: i64 = number(name, value)?;
                 let minutes = hours.saturating_mul(MINUTES_PER_HOUR);
+                let prepaid = instance.charge.is_prepaid();
                 let fits = catalog.retention_check(&plan.edition, minutes, prepaid);
                 fits.map_err(|fault| {
                     let fault = fault.counted(MINUTES_PER_HOUR, 0);
@@ -136,26 +141,12 @@ impl Config {
                     Some(hours.saturating_mul(MINUTES_PER_HOUR * MS_PER_MINUTE));
             }
             MESSAGE_BYTES => {
-                let bytes: u64 = number(name, value)?;
-                let (min, max) = (
-                    plan.usable.message_bytes_default,
-                    plan.usable.message_bytes_max,
-                );
-                if !(min..=max).contains(&bytes) {
-                    return Err(field(
-                        "Config",
-                        format!("{name} must be from {min} to {max}"),
-                    ));
-                }
-                self.settings.message_bytes_max = Some(bytes);
+                let usable = &plan.usable;
+                let sold = usable.message_bytes_default..=usable.message_bytes_max;
+                self.settings.message_bytes_max = Some(within(name, value, &sold)?);
             }
             OFFSETS_MINUTES => {
-                let minutes: i64 = number(name, value)?;
-                if !OFFSETS_MINUTES_RANGE.contains(&minutes) {
-                    let (min, max) = (OFFSETS_MINUTES_RANGE.start(), OFFSETS_MINUTES_RANGE.end());
-                    let reason = format!("{name} must be from {min} to {max}");
-                    return Err(field("Config", reason));
-                }
+                within(name, value, &OFFSETS_MINUTES_RANGE)?;
             }
             _ => {
                 let known = [
@@ -175,6 +166,17 @@ impl Config {
         Ok(())
     }
 
+    /// On, users may do what ACLs permit and nothing else. Off again, ACLs are kept and ask nobody. Where it was never on,
+    /// Kafka's own rule holds: what has no ACL is open. So clients that say `false` with everything else change nothing.
+    fn switch_acl(&mut self, on: bool, was_on: bool) {
+        if !on && !was_on {
+            return;
+        }
+        self.settings.allow_everyone_if_no_acl_found = Some(!on);
+        self.settings.authorizer_class = Some(if on { AUTHORIZER } else { "" }.to_owned());
+        self.settings.super_users = Some(NAMELESS.to_owned());
+    }
+
     /// What brokers listen with in the VPC besides from now on; `None`: as before.
     pub fn listeners(&self) -> Option<Vec<SecurityProtocol>> {
         let protocols = |value: &String| match value.as_str() {
@@ -190,6 +192,11 @@ impl Config {
         all.extend(self.shown.clone());
         all
     }
+}
+
+/// Whether users of an instance need grants.
+pub fn acl_is_enabled(instance: &Instance) -> bool {
+    instance.settings.allow_everyone_if_no_acl_found == Some(false)
 }
 
 /// `AllConfig`: every setting of an instance, as a JSON text of texts.
@@ -228,6 +235,21 @@ fn text(settings: &BTreeMap<String, String>) -> String {
         .iter()
         .map(|(name, value)| (name.clone(), value.as_str().into()));
     Value::Object(members.collect()).to_string()
+}
+
+fn within<T>(name: &str, value: &str, range: &RangeInclusive<T>) -> Result<T, CallError>
+where
+    T: std::str::FromStr + PartialOrd + std::fmt::Display,
+{
+    let number: T = number(name, value)?;
+    if range.contains(&number) {
+        return Ok(number);
+    }
+    let (min, max) = (range.start(), range.end());
+    Err(field(
+        "Config",
+        format!("{name} must be from {min} to {max}"),
+    ))
 }
 
 fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T, CallError> {

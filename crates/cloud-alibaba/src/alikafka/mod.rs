@@ -6,6 +6,7 @@ pub mod change;
 pub mod config;
 pub mod convert;
 pub mod fault;
+pub mod group_words;
 pub mod ids;
 pub mod notes;
 mod ops;
@@ -34,7 +35,7 @@ pub static TABLE: Table = Table {
     region: RegionUse::Required,
     resource_form: "acs:alikafka:{region}:{account}:{id}",
     index_base: IndexBase::One,
-    unknown: UnknownParams::ReadOver,
+    unknown: UnknownParams::RefusedInside,
     rows: ops::ROWS,
     unserved: include!(concat!(env!("OUT_DIR"), "/unserved-alikafka.rs")),
     fault: fault::fault,

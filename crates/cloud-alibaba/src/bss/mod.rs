@@ -30,7 +30,7 @@ pub static TABLE: Table = Table {
     region: RegionUse::Absent,
     resource_form: "acs:alikafka:{region}:{account}:{id}",
     index_base: IndexBase::One,
-    unknown: UnknownParams::ReadOver,
+    unknown: UnknownParams::RefusedInside,
     rows: ops::ROWS,
     unserved: include!(concat!(env!("OUT_DIR"), "/unserved-bss.rs")),
     fault: fault::fault,

@@ -116,7 +116,7 @@ pub fn check_product(
         named if named == priced.product_type() => Ok(()),
         _ => Err(invalid(
             "ProductType",
-            format!("not {}", priced.product_type()),
+            format!("must be {}", priced.product_type()),
         )),
     }
 }

@@ -20,7 +20,7 @@ pub static TABLE: Table = Table {
     region: RegionUse::Required,
     resource_form: "acs:vpc:{region}:{account}:vswitch/{id}",
     index_base: IndexBase::One,
-    unknown: UnknownParams::ReadOver,
+    unknown: UnknownParams::RefusedInside,
     rows: ops::ROWS,
     unserved: include!(concat!(env!("OUT_DIR"), "/unserved-aliyun-vpc.rs")),
     fault: fault::fault,

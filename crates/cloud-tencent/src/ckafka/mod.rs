@@ -5,12 +5,16 @@ pub mod answer;
 pub mod change;
 pub mod check;
 pub mod convert;
+pub mod group_words;
 pub mod ids;
+pub mod messages;
 pub mod notes;
 mod ops;
 pub mod price;
 pub mod routes;
+pub mod topic_settings;
 pub mod topics;
+pub mod user_words;
 
 use brokerage_wire::operation::{RegionUse, Table, UnknownParams};
 use brokerage_wire::params::IndexBase;

@@ -7,8 +7,9 @@ use brokerage_domain::id::{InstanceId, OrderId};
 use brokerage_domain::instance::{
     Phase, PrepaidRelease, ReleaseDenial, ReleaseTerms, TAGS_MAX, Tags,
 };
+use brokerage_domain::listener::{Addressing, Listeners, SecurityProtocol};
 use brokerage_domain::order::Payment;
-use brokerage_testkit::Plane;
+use brokerage_testkit::{Plane, PlaneOptions};
 use serde_json::{Value, json};
 
 use crate::calls::{bought, call, check_refused, code, detail, example, result, running, with};
@@ -193,6 +194,32 @@ async fn lists_are_narrowed_by_each_parameter() {
         assert_eq!(ids, expected, "{action} {request}");
         assert_eq!(found["TotalCount"], expected.len(), "{action} {request}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_is_found_by_the_address_that_is_shown_of_it() {
+    let mut options = PlaneOptions::default();
+    let plain = vec![SecurityProtocol::Plaintext];
+    options.settings.listeners = Listeners::new(Addressing::Loopback, plain).unwrap();
+    let plane = Plane::start(options).await;
+    let (first, second) = (running(&plane).await, running(&plane).await);
+    let rows = async |request: Value| -> Vec<Value> {
+        let found = result(&plane, "DescribeInstancesDetail", request).await;
+        found["InstanceList"].as_array().unwrap().clone()
+    };
+    let mut vips = Vec::new();
+    for id in [&first, &second] {
+        let vip = rows(json!({ "InstanceId": id })).await[0]["Vip"].clone();
+        let filters = json!([{ "Name": "Ip", "Values": [vip] }]);
+        let found = rows(json!({ "Filters": filters })).await;
+        let ids: Vec<&Value> = found.iter().map(|row| &row["InstanceId"]).collect();
+        assert_eq!(ids, [id], "{vip}");
+        vips.push(vip);
+    }
+    let both = json!([{ "Name": "Ip", "Values": vips }]);
+    assert_eq!(rows(json!({ "Filters": both })).await.len(), 2);
+    let none = json!([{ "Name": "Ip", "Values": ["10.0.0.1"] }]);
+    assert_eq!(rows(json!({ "Filters": none })).await.len(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -309,6 +309,8 @@ async fn every_parameter_is_shown_again_as_it_was_given() {
         "Tags": [{ "TagKey": "team", "TagValue": "data" }, { "TagKey": "env", "TagValue": "" }],
     }));
     let id = bought(&plane, &request).await;
+    // Until then the elastic bandwidth is being opened.
+    plane.wait_for("ckafka", &id, Phase::Running).await;
     let (listed, shown) = (
         detail(&plane, &id).await,
         result(
@@ -609,4 +611,18 @@ async fn the_older_purchase_answers_a_flow_that_can_be_followed() {
         ],
     )
     .await;
+}
+
+/// Terraform's provider names it; its record formats are older than what the broker speaks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_is_not_sold_is_refused_by_name_with_those_that_are() {
+    let plane = Plane::sandbox().await;
+    let request = with(json!({ "KafkaVersion": "0.10.2" }));
+    let answer = buy(&plane, &request).await;
+    assert_eq!(code(&answer), "InvalidParameterValue");
+    let told = answer.json["Response"]["Error"]["Message"].as_str();
+    let told = told.expect("a message");
+    for part in ["`KafkaVersion`", "0.10.2", "1.1.1", "2.4.1"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
 }

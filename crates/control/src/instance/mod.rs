@@ -14,7 +14,6 @@ mod view;
 
 pub use brokerage_store::instance::Unreadable;
 pub use edit::Edit;
-pub(crate) use list::row_id;
 pub use list::{INSTANCES_LISTED_MAX, InstanceFilter, InstancePage, InstanceWalk, Slices};
 pub use listeners::Bootstrap;
 pub(crate) use record::{instance_of_caller, instance_put};

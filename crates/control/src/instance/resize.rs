@@ -47,7 +47,7 @@ impl Control {
         };
         let usage = Usage {
             topics: self.topic_usage(&resized).await?,
-            groups: seen.groups.into(),
+            groups: u64::from(seen.groups) + self.groups_unused(before).await?,
             disk_bytes: seen.disk_used_bytes,
         };
         Ok(plan.holds(&usage)?)

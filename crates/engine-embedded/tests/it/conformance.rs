@@ -292,6 +292,11 @@ fn proof(name: SettingName) -> Proof {
             with = closed;
             (none, "done", "TopicAuthorizationFailed")
         }
+        SettingName::AuthorizerClass => {
+            with = closed.clone();
+            with.authorizer_class = Some(String::new());
+            (closed, "TopicAuthorizationFailed", "done")
+        }
         SettingName::SuperUsers => {
             with = closed.clone();
             with.super_users = Some("User:somebody; User:ANONYMOUS".into());
@@ -376,9 +381,9 @@ async fn append(client: &mut Client) -> Result<i64, AdminError> {
 /// What a client on the one listener of a cluster meets of a setting. `looks`: how often it looks for what takes time.
 async fn met(name: SettingName, client: &mut Client, looks: u32) -> String {
     match name {
-        SettingName::AllowEveryoneIfNoAclFound | SettingName::SuperUsers => {
-            told(make_topic(client, 1).await)
-        }
+        SettingName::AllowEveryoneIfNoAclFound
+        | SettingName::AuthorizerClass
+        | SettingName::SuperUsers => told(make_topic(client, 1).await),
         SettingName::AutoCreateTopics => {
             let topic = TopicName(StrBytes::from_static_str("t"));
             let wanted = MetadataRequestTopic::default().with_name(Some(topic));

@@ -11,7 +11,7 @@ use regex_lite::{Regex, RegexBuilder};
 use uuid::Uuid;
 
 use crate::error::ErrorCode;
-use crate::metadata::topic::TopicSizes;
+use crate::metadata::topic::{TopicSizes, is_internal};
 use crate::turn::Turns;
 
 /// Longest pattern in bytes.
@@ -134,7 +134,8 @@ fn try_some(
     let mut tried = 0;
     let mut next = None;
     for (name, (id, _)) in some.take(TOPICS_PER_TURN) {
-        if pattern.finds(name) {
+        // As Java's consumer leaves them out of patterns (`exclude.internal.topics`), which here the broker matches.
+        if !is_internal(name) && pattern.finds(name) {
             found.push(*id);
         }
         tried += 1;
@@ -182,8 +183,8 @@ mod tests {
 
     #[tokio::test]
     async fn whole_names_are_found() {
-        let names = ["a", "ab", "abc", "b"];
-        let turns = HostTurns::default().share();
+        let names = ["__consumer_offsets", "a", "ab", "abc", "b"];
+        let turns = std::sync::Arc::new(HostTurns::default()).share();
         let all = topics(&names);
         for (text, expected) in [
             ("a", &["a"][..]),
@@ -192,6 +193,8 @@ mod tests {
             ("a.*", &["a", "ab", "abc"]),
             ("c", &[]),
             ("", &[]),
+            (".*", &["a", "ab", "abc", "b"]),
+            ("__.*", &[]),
         ] {
             let found = find(&turns, text, &all).await.unwrap();
             let found: Vec<&str> = names
@@ -209,7 +212,7 @@ mod tests {
             .collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let all = topics(&names);
-        let turns = HostTurns::default().share();
+        let turns = std::sync::Arc::new(HostTurns::default()).share();
         let found = find(&turns, "t..[05]", &all).await.unwrap();
         let count = all.values().filter(|(id, _)| found.has(id)).count();
         assert_eq!(count, names.len().div_ceil(5));

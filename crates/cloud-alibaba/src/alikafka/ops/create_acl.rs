@@ -1,11 +1,13 @@
 //! CreateAcl: lets a user of Kafka do something, or forbids it.
 
 use brokerage_domain::id::InstanceId;
-use brokerage_wire::fault::CallError;
+use brokerage_wire::fault::{CallError, Fault};
 use brokerage_wire::operation::{Call, Mode, Operation, ResourceId};
 use serde::Deserialize;
 
 use crate::alikafka::acl_words::{Words, operations};
+use crate::alikafka::config::acl_is_enabled;
+use crate::fault::BAD_REQUEST;
 
 pub struct CreateAcl;
 
@@ -46,6 +48,12 @@ impl Operation for CreateAcl {
         let acls = acls.into_iter().map(|operation| words.acl(operation));
         let acls = acls.collect::<Result<_, _>>()?;
         let id = InstanceId::new(request.instance_id);
+        let instance = call.control.instance_view(&call.cx, &id).await?;
+        if !acl_is_enabled(&instance) {
+            // "ACL is not enabled" in the vendor's list of codes.
+            let message = "ACL is not enabled: enable.acl of the Config is not true.";
+            return Err(Fault::new("BIZ_ACL_NOT_ENABLED", BAD_REQUEST, message).into());
+        }
         Ok(call.control.acl_create(call.cx, &id, acls).await?)
     }
 }

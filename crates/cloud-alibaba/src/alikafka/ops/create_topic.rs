@@ -16,12 +16,10 @@ use crate::alikafka::convert::{PARTITIONS_DEFAULT, Tag, tags_from};
 use crate::alikafka::fault::field;
 use crate::alikafka::notes::TopicNotes;
 use crate::alikafka::topic_config::{MIN_INSYNC_REPLICAS, REPLICAS_MAX, TopicConfig};
-use crate::alikafka::topic_words;
+use crate::alikafka::topic_words::{self, PARTITIONS_MAX};
 
 /// Shortest and longest name, in characters ("CreateTopic": 3 to 64).
 const NAME_CHARS: std::ops::RangeInclusive<usize> = 3..=64;
-/// Largest `PartitionNum`.
-const PARTITIONS_MAX: i64 = 360;
 /// Smallest `PartitionNum` in cloud storage; local storage takes 1.
 const PARTITIONS_CLOUD_MIN: i64 = 2;
 
@@ -106,9 +104,14 @@ fn check_words(request: &Request) -> Result<(), CallError> {
     topic_words::check_remark(&request.remark)
 }
 
+/// A number for which 0 is no value: clients that say every attribute say it for what nobody set.
+fn said<T: Default + PartialEq>(number: Option<T>) -> Option<T> {
+    number.filter(|number| *number != T::default())
+}
+
 fn partitions(asked: Option<i64>, local: bool) -> Result<i32, CallError> {
     let min = if local { 1 } else { PARTITIONS_CLOUD_MIN };
-    let asked = asked.unwrap_or(PARTITIONS_DEFAULT);
+    let asked = said(asked).unwrap_or(PARTITIONS_DEFAULT);
     match i32::try_from(asked) {
         Ok(count) if (min..=PARTITIONS_MAX).contains(&asked) => Ok(count),
         _ => Err(field(
@@ -120,8 +123,8 @@ fn partitions(asked: Option<i64>, local: bool) -> Result<i32, CallError> {
 
 impl Request {
     /// A parameter that only local storage has. With cloud storage clients send it all the same, and it means nothing.
-    fn local<T>(&self, value: Option<T>) -> Option<T> {
-        value.filter(|_| self.local_topic == Some(true))
+    fn local<T: Default + PartialEq>(&self, value: Option<T>) -> Option<T> {
+        said(value).filter(|_| self.local_topic == Some(true))
     }
 }
 

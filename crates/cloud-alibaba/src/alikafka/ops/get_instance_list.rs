@@ -9,7 +9,7 @@ use brokerage_domain::listener::{ListenerKind, SecurityProtocol};
 use brokerage_domain::network::Placement;
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
-use brokerage_wire::params::{Ignored, given};
+use brokerage_wire::params::given;
 use serde::{Deserialize, Serialize};
 
 use crate::alikafka::config;
@@ -20,6 +20,9 @@ use crate::alikafka::notes::InstanceNotes;
 /// Most ids in one request.
 const IDS_MAX: usize = 100;
 const BYTES_PER_MB: u64 = 1 << 20;
+/// `Series` of what is sold here, and all that the vendor has.
+const SERIES: &str = "v2";
+const ALL_SERIES: [&str; 3] = [SERIES, "v3", "confluent"];
 
 pub struct GetInstanceList;
 
@@ -32,8 +35,7 @@ pub struct Request {
     instance_id: Option<Vec<String>>,
     resource_group_id: Option<String>,
     tag: Option<Vec<Tag>>,
-    #[expect(dead_code, reason = "there is one series here")]
-    series: Option<Ignored<String>>,
+    series: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -94,10 +96,11 @@ struct InstanceVo {
     tags: TagVoList,
     used_topic_count: u32,
     used_partition_count: u32,
-    used_group_count: u32,
+    used_group_count: u64,
     recommended_partition_count: u64,
     auto_create_topic_enable: bool,
     auto_create_group_enable: bool,
+    series: &'static str,
     scheduled_retirement: bool,
 }
 
@@ -132,9 +135,16 @@ impl Operation for GetInstanceList {
     async fn call(call: Call, request: Request) -> Result<Response, CallError> {
         let tags = convert::tags_from(request.tag.clone())?;
         let group = given(request.resource_group_id.as_ref()).map(str::to_owned);
+        let series = given(request.series.as_ref()).unwrap_or(SERIES);
+        if !ALL_SERIES.contains(&series) {
+            let all = ALL_SERIES.join(", ");
+            return Err(field("Series", format!("not one of {all}")));
+        }
+        let is_ours = series == SERIES;
         let wanted = |instance: &Instance| {
             let group_of = InstanceNotes::of(instance).resource_group;
-            instance.phase != Phase::Gone
+            is_ours
+                && instance.phase != Phase::Gone
                 && group
                     .as_ref()
                     .is_none_or(|group| group_of.as_ref() == Some(group))
@@ -277,6 +287,7 @@ async fn shown(call: &Call, instance: Instance) -> Result<InstanceVo, CallError>
             .unwrap_or_default(),
         _ => Default::default(),
     };
+    let groups = u64::from(seen.groups) + call.control.groups_unused(&instance).await?;
     let placement = instance.placement.as_ref();
     let zones = placement.map_or(&[][..], |placement| placement.zones.as_slice());
     let endpoints = Endpoints::of(call, &instance);
@@ -326,10 +337,11 @@ async fn shown(call: &Call, instance: Instance) -> Result<InstanceVo, CallError>
         tags: TagVoList::of(&instance.tags),
         used_topic_count: seen.topics,
         used_partition_count: seen.partitions,
-        used_group_count: seen.groups,
+        used_group_count: groups,
         recommended_partition_count: usable.partitions_max,
         auto_create_topic_enable: instance.settings.auto_create_topics.unwrap_or(false),
         auto_create_group_enable: false,
+        series: SERIES,
         scheduled_retirement: false,
         instance_id: instance.id.to_string(),
         region_id: instance.region,

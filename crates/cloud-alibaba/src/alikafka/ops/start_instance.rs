@@ -81,9 +81,7 @@ impl Operation for StartInstance {
         };
         let subnets = subnets(&request)?;
         let config = match given(request.config.as_ref()) {
-            Some(text) => {
-                Config::read(text, catalog, &instance.plan, instance.charge.is_prepaid())?
-            }
+            Some(text) => Config::read(text, catalog, &instance)?,
             None => Config::default(),
         };
         let start = InstanceStart {

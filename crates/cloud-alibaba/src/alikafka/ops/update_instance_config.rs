@@ -33,12 +33,7 @@ impl Operation for UpdateInstanceConfig {
         let id = InstanceId::new(request.instance_id);
         let instance = control.instance_view(&cx, &id).await?;
         let catalog = control.catalog_of(&instance.plan)?;
-        let config = Config::read(
-            &request.config,
-            catalog,
-            &instance.plan,
-            instance.charge.is_prepaid(),
-        )?;
+        let config = Config::read(&request.config, catalog, &instance)?;
         let notes = InstanceNotes {
             config: Some(config.over(&instance)),
             ..InstanceNotes::default()

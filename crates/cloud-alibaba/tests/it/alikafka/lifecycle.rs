@@ -255,7 +255,7 @@ async fn a_start_that_breaks_a_rule_is_refused_and_can_be_said_again() {
             FIELD,
         ),
         (vec![("DeployModule", Some("internet"))], FIELD),
-        (vec![("ServiceVersion", Some("0.10"))], FIELD),
+        (vec![("ServiceVersion", Some("0.10.2"))], FIELD),
         (vec![("Config", Some("[]"))], FIELD),
         (
             vec![("Config", Some(r#"{"kafka.log.retention.hours":null}"#))],
@@ -376,6 +376,13 @@ async fn an_instance_is_found_by_id_order_tag_and_group() {
         (vec![("Tag.1.Key", "team"), ("Tag.1.Value", "b")], 0),
         (vec![("ResourceGroupId", "rg-1")], 1),
         (vec![("ResourceGroupId", "rg-2")], 0),
+        (vec![("Series", "v2")], 2),
+        (vec![("Series", "v3")], 0),
+        (
+            vec![("Series", "confluent"), ("InstanceId.1", first.as_str())],
+            0,
+        ),
+        (vec![("Series", "")], 2),
     ] {
         let listed = done(&plane, "GetInstanceList", &filter).await;
         assert_eq!(
@@ -386,6 +393,12 @@ async fn an_instance_is_found_by_id_order_tag_and_group() {
             "{filter:?}"
         );
     }
+    assert_eq!(
+        refused(&plane, "GetInstanceList", &[("Series", "v4")])
+            .await
+            .1,
+        FIELD
+    );
     let elsewhere = plane
         .aliyun(
             "GetInstanceList",

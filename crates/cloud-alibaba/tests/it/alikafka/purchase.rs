@@ -267,6 +267,26 @@ async fn every_rule_of_the_page_is_refused_with_its_code_and_names_its_parameter
             "InvalidServerlessConfig",
             "ServerlessConfig",
         ),
+        // Who writes a member into an object means it, in whichever form it is sent.
+        (
+            vec![("ServerlessConfig", Some(r#"{"Foo":1}"#))],
+            "InvalidServerlessConfig",
+            "Foo",
+        ),
+        (
+            vec![("ServerlessConfig.Foo", Some("1"))],
+            "InvalidServerlessConfig",
+            "Foo",
+        ),
+        (
+            vec![
+                ("Tag.1.Key", Some("k")),
+                ("Tag.1.Value", Some("v")),
+                ("Tag.1.Foo", Some("x")),
+            ],
+            "InvalidParameter",
+            "Tag.1.Foo",
+        ),
     ] {
         let answer = call(&plane, "CreatePostPayOrder", &with(&EXAMPLE, &changes)).await;
         assert_eq!(

@@ -351,7 +351,7 @@ async fn every_rule_of_a_topic_is_refused_with_its_code() {
         (vec![("PartitionNum", Some("some"))], "InvalidPartitionNum"),
         (vec![("CompactTopic", Some("true"))], FIELD),
         (
-            vec![("LocalTopic", Some("true")), ("PartitionNum", Some("0"))],
+            vec![("LocalTopic", Some("true")), ("PartitionNum", Some("-1"))],
             FIELD,
         ),
         (
@@ -404,6 +404,41 @@ async fn every_rule_of_a_topic_is_refused_with_its_code() {
         refused(&plane, "CreateTopic", &not_started).await.1,
         "BIZ.INSTANCE.STATUS.ERROR"
     );
+}
+
+/// What clients send that say every parameter: 0, false and empty stand for what nobody chose, in either storage.
+#[tokio::test(flavor = "multi_thread")]
+async fn zeros_of_a_topic_are_what_nobody_chose() {
+    const ZEROS: [(&str, Option<&str>); 5] = [
+        ("PartitionNum", Some("0")),
+        ("CompactTopic", Some("false")),
+        ("ReplicationFactor", Some("0")),
+        ("MinInsyncReplicas", Some("0")),
+        ("Config", Some("")),
+    ];
+    let plane = Plane::sandbox().await;
+    let id = running(&plane).await;
+    for (name, local, zeros) in [
+        ("bare", None, &[][..]),
+        ("cloud", Some("false"), &ZEROS),
+        ("local-bare", Some("true"), &[]),
+        ("local", Some("true"), &ZEROS),
+    ] {
+        let base = [("InstanceId", id.as_str()), ("Topic", name), ("Remark", "")];
+        let storage = with(&base, &[("LocalTopic", local)]);
+        done(&plane, "CreateTopic", &with(&storage, zeros)).await;
+    }
+    let topics = plane.topics(&id).await;
+    let found = |name: &str| {
+        let topic = topics.iter().find(|topic| topic.name == name).unwrap();
+        let count = (topic.partitions, topic.replication_factor);
+        (count, topic.configs.clone())
+    };
+    assert_eq!(found("bare").0, (12, 3));
+    assert_eq!(found("cloud"), found("bare"));
+    assert_eq!(found("local"), found("local-bare"));
+    let cloud = &listed(&plane, &id, &[("Topic", "cloud")]).await["TopicList"]["TopicVO"][0];
+    assert_eq!(config_of(cloud), json!({}));
 }
 
 #[tokio::test(flavor = "multi_thread")]

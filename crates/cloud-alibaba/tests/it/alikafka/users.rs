@@ -1,12 +1,14 @@
 //! Users and ACLs: what is said of them is so in Kafka.
 
+use brokerage_domain::id::InstanceId;
+use brokerage_engine::Engine as _;
 use brokerage_kafka_admin::{
     Acl, AclFilter, AclOperation, AclPermission, PatternType, ResourceType, ScramMechanism, User,
 };
 use brokerage_testkit::Plane;
 use serde_json::{Value, json};
 
-use super::{done, refused, running, with};
+use super::{EXAMPLE, bought, done, refused, running, shown, started, with};
 
 const FIELD: &str = "BIZ_FIELD_CHECK_INVALID";
 
@@ -94,6 +96,78 @@ fn acl(operation: AclOperation, host: &str, permission: AclPermission) -> Acl {
     }
 }
 
+/// An instance whose edition has ACLs, running with this `Config`.
+async fn professional(plane: &Plane, config: Option<&str>) -> String {
+    let order = with(&EXAMPLE, &[("SpecType", Some("professional"))]);
+    let (_, id) = bought(plane, &order).await;
+    started(plane, &id, &[("Config", config)]).await;
+    id
+}
+
+/// What the cluster is told of access: whether what has no ACL is open, and whether ACLs are asked at all. Those who have no
+/// name may do everything as soon as it is told anything.
+async fn access(plane: &Plane, id: &str) -> Option<(bool, bool)> {
+    plane.come_to_rest("alikafka", id).await;
+    let seen = plane.engine.observe_cluster(&InstanceId::new(id)).await;
+    let spec = seen.expect("observe").and_then(|seen| seen.spec);
+    let settings = spec.expect("it runs").settings;
+    let nameless = settings.super_users.map(|who| who == "User:ANONYMOUS");
+    assert_eq!(nameless.is_some(), settings.authorizer_class.is_some());
+    let is_asked = !settings.authorizer_class?.is_empty();
+    nameless.and_then(|is_all| is_all.then_some(()))?;
+    Some((settings.allow_everyone_if_no_acl_found?, is_asked))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_need_grants_while_acl_is_enabled() {
+    const ON: &str = r#"{"enable.acl":"true"}"#;
+    const OFF: &str = r#"{"enable.acl":"false"}"#;
+    let plane = Plane::sandbox().await;
+    let enabled = Some((false, true));
+    for (start, expected) in [(None, None), (Some(OFF), None), (Some(ON), enabled)] {
+        let id = professional(&plane, start).await;
+        assert_eq!(access(&plane, &id).await, expected, "{start:?}");
+    }
+    let id = professional(&plane, None).await;
+    for (config, expected) in [
+        // As clients say it that say everything with each change.
+        (OFF, None),
+        (ON, enabled),
+        (r#"{"kafka.log.retention.hours":"33"}"#, enabled),
+        (OFF, Some((true, false))),
+        (OFF, Some((true, false))),
+        (ON, enabled),
+    ] {
+        let of = [("InstanceId", id.as_str()), ("Config", config)];
+        done(&plane, "UpdateInstanceConfig", &of).await;
+        assert_eq!(access(&plane, &id).await, expected, "{config}");
+        let grant = [
+            ("InstanceId", id.as_str()),
+            ("Username", "anna"),
+            ("AclResourceType", "Topic"),
+            ("AclResourceName", "orders"),
+            ("AclResourcePatternType", "LITERAL"),
+            ("AclOperationType", "Write"),
+        ];
+        let all_config = shown(&plane, &id).await["AllConfig"].to_string();
+        let is_on = all_config.contains(r#"\"enable.acl\":\"true\""#);
+        assert_eq!(is_on, expected == enabled, "{all_config}");
+        if is_on {
+            done(&plane, "CreateAcl", &grant).await;
+        } else {
+            let told = refused(&plane, "CreateAcl", &grant).await;
+            assert_eq!(told, (400, "BIZ_ACL_NOT_ENABLED".to_owned()), "{config}");
+        }
+        // What is left of earlier times is seen and taken away all the same.
+        let listed = done(&plane, "DescribeAcls", &grant).await;
+        assert!(listed["KafkaAclList"]["KafkaAclVO"].is_array(), "{config}");
+    }
+    let standard = running(&plane).await;
+    let of = [("InstanceId", standard.as_str()), ("Config", ON)];
+    let told = refused(&plane, "UpdateInstanceConfig", &of).await;
+    assert_eq!(told, (400, FIELD.to_owned()), "its edition has no ACLs");
+}
+
 async fn acls(plane: &Plane, id: &str) -> Vec<Acl> {
     let all = AclFilter::default();
     plane.kafka(id).await.acl_list(&all).await.expect("ACLs")
@@ -102,7 +176,7 @@ async fn acls(plane: &Plane, id: &str) -> Vec<Acl> {
 #[tokio::test(flavor = "multi_thread")]
 async fn acls_are_kafkas_and_go_by_what_is_named() {
     let plane = Plane::sandbox().await;
-    let id = running(&plane).await;
+    let id = professional(&plane, Some(r#"{"enable.acl":"true"}"#)).await;
     let topic = [
         ("InstanceId", id.as_str()),
         ("Username", "anna"),
