@@ -3,18 +3,21 @@
 //! Clap reads flags and environment into [`ServeSettings`], and this module reads the file into the same and turns texts
 //! into values. A wrong value names its key.
 
+mod shared_ports;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
-use brokerage_domain::listener::{Addressing, Listeners, SecurityProtocol};
-use brokerage_engine_embedded::{Durability, LogIntervals, TlsFiles};
+use brokerage_domain::listener::{Listeners, SecurityProtocol};
+use brokerage_engine_embedded::{Durability, LogIntervals, TlsFiles, named_file_text};
 use secrecy::SecretString;
 
 use crate::cli::ServeFlags;
 use crate::settings::ServeSettings;
+use shared_ports::shared_ports_of;
 
 /// Where data goes when nothing is said.
 pub const DATA_DEFAULT: &str = "brokerage-data";
@@ -23,8 +26,6 @@ const HOST_DEFAULT: &str = "127.0.0.1";
 /// What clouds have their public endpoints speak.
 const PUBLIC_SECURITY_DEFAULT: &str = "SASL_SSL";
 const PORTS_DEFAULT: &str = "20000-32767";
-/// Kafka's usual port of TLS.
-const SHARED_PORT_DEFAULT: u16 = 9093;
 /// What `group.initial.rebalance.delay.ms` is by default, and at most: longer than any member waits.
 const REBALANCE_DELAY_MS_DEFAULT: u64 = 3_000;
 const REBALANCE_DELAY_MS_MAX: u64 = 1_800_000;
@@ -46,8 +47,8 @@ pub struct Config {
     pub broker_public_bind: IpAddr,
     pub broker_ports: (u16, u16),
     pub listeners: Listeners,
-    /// The TLS port that instances share.
-    pub broker_shared_port: Option<u16>,
+    /// The TLS ports that instances share: that of private listeners, and that of public ones.
+    pub broker_shared_ports: [Option<u16>; 2],
     /// The operator's certificate.
     pub broker_tls: Option<TlsFiles>,
     pub durability: Durability,
@@ -85,9 +86,11 @@ impl Config {
         let file = match &flags.config {
             None => ServeSettings::default(),
             Some(path) => {
-                let text = std::fs::read_to_string(path)
+                let text = named_file_text(path)
                     .with_context(|| format!("config: {} cannot be read", path.display()))?;
-                toml::from_str(&text).with_context(|| format!("config: {}", path.display()))?
+                toml::from_str(&text).map_err(|error| {
+                    anyhow!("config: {}: {}", path.display(), toml_reason(&text, &error))
+                })?
             }
         };
         Self::of(flags.settings.or(file), flags.json)
@@ -123,6 +126,8 @@ impl Config {
             &or(settings.broker_security, "PLAINTEXT"),
             &or(settings.broker_public_security, PUBLIC_SECURITY_DEFAULT),
         )?;
+        let private = settings.broker_shared_port;
+        let public = settings.broker_public_shared_port;
         let metrics = settings.metrics.map(|text| address("metrics", &text));
         Ok(Self {
             sandbox,
@@ -135,7 +140,7 @@ impl Config {
             broker_bind: binds[0],
             broker_public_bind: binds[1],
             broker_ports: ports(&or(settings.broker_ports, PORTS_DEFAULT))?,
-            broker_shared_port: shared_port(settings.broker_shared_port, &listeners),
+            broker_shared_ports: shared_ports_of([private, public], &listeners, binds)?,
             listeners,
             broker_tls: tls_files(
                 "broker_tls",
@@ -167,10 +172,15 @@ impl Config {
     }
 }
 
-/// Instances that were ordered with names keep them, so the port may be wanted without the setting.
-fn shared_port(said: Option<u16>, listeners: &Listeners) -> Option<u16> {
-    let is_shared = listeners.addressing == Addressing::ServerName;
-    said.or(is_shared.then_some(SHARED_PORT_DEFAULT))
+/// What is wrong in a file, on one line: where, and why.
+fn toml_reason(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map(|before| before.matches('\n').count() + 1);
+    let reason = error.message();
+    line.map_or_else(
+        || reason.to_owned(),
+        |line| format!("line {line}: {reason}"),
+    )
 }
 
 /// What brokers bind, and what their public listeners bind: the same unless something else is said.

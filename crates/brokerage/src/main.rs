@@ -19,6 +19,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
+use command::print;
 
 /// A fifth of an order's CPU was the system's allocator: docs/decisions/0002-dependencies.md.
 #[global_allocator]
@@ -27,14 +28,26 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
     let _scenario = fail::FailScenario::setup();
-    let arguments = cli::Cli::from_arg_matches(&cli::command().get_matches());
-    let arguments = arguments.unwrap_or_else(|error| error.exit());
+    let matches = cli::command().try_get_matches();
+    let arguments = match matches.and_then(|matches| cli::Cli::from_arg_matches(&matches)) {
+        Ok(arguments) => arguments,
+        Err(error) => return told(&error),
+    };
     match command::run(arguments.command) {
         Ok(code) => code,
         Err(error) => {
+            let text = print::escaped(&format!("{error:#}"));
             // A reader that went away must not change how the process ends.
-            drop(writeln!(std::io::stderr(), "brokerage: {error:#}"));
+            drop(writeln!(std::io::stderr(), "brokerage: {text}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Prints a help, which is an answer, or why the command line cannot be read.
+fn told(error: &clap::Error) -> ExitCode {
+    match error.print() {
+        Err(unwritten) if !error.use_stderr() => print::unwritten(&unwritten),
+        _ => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(u8::MAX)),
     }
 }

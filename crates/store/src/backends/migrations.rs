@@ -37,6 +37,7 @@ const MIGRATIONS: &[Migration] = migrations![
     10 "digests",
     12 "consumer_groups",
     13 "order_kinds",
+    15 "order_plans",
 ];
 
 /// Versions of a database without digests of its rows.
