@@ -91,6 +91,12 @@ pub const BENCHMARKS: &[Benchmark] = &[
         figures: &["page_ratio"],
     },
     Benchmark {
+        name: "months",
+        measured: Measured::Product,
+        peer: Peer::Nothing,
+        figures: &["bytes_per_purchase", "purchases"],
+    },
+    Benchmark {
         name: "orders",
         measured: Measured::Product,
         peer: Peer::Moto,

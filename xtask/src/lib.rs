@@ -6,6 +6,7 @@
 //!
 //! This crate knows the product from outside only: its binary, its command line, its wire.
 
+mod audit;
 mod benchmarks;
 mod broker_ports;
 mod conformance;
@@ -15,6 +16,7 @@ mod ecosystem;
 mod fmt;
 mod golden;
 mod kill;
+mod limits;
 mod program;
 mod releases;
 mod server;
@@ -25,6 +27,7 @@ mod tidy;
 mod tools;
 mod workspace;
 
+pub use audit::audit_print;
 pub use benchmarks::{BENCHMARKS, Benchmark};
 pub use broker_ports::{BROKER_PORTS, broker_ports_find};
 pub use conformance::{ConformanceSettings, EngineName, conformance_run, restart_ask};
@@ -33,6 +36,7 @@ pub use coverage::coverage_print;
 pub use fmt::fmt_run;
 pub(crate) use golden::golden_program;
 pub use kill::{Kills, kill_run};
+pub use limits::limits_write;
 pub use program::{Ended, Group, Program, end_children_on_signal};
 pub use releases::releases_write;
 pub use server::{Server, ServerSettings};

@@ -6,9 +6,9 @@ use std::process::{Command, ExitCode};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::{
-    Choice, ConformanceSettings, Install, Kills, STEPS, Workspace, conformance_run, coverage_print,
-    end_children_on_signal, fmt_run, kill_run, releases_write, restart_ask, shapes_write,
-    steps_run, tidy_check,
+    Choice, ConformanceSettings, Install, Kills, STEPS, Workspace, audit_print, conformance_run,
+    coverage_print, end_children_on_signal, fmt_run, kill_run, limits_write, releases_write,
+    restart_ask, shapes_write, steps_run, tidy_check,
 };
 
 #[derive(Debug, Parser)]
@@ -35,6 +35,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// What the binary is made of (`target/sbom.cdx.json`), and what waits: advisories, newer versions.
+    Audit,
     /// The project's own rules alone.
     Tidy,
     /// Replays recorded requests, whole and with single bytes flipped.
@@ -77,6 +79,8 @@ enum Task {
         /// One of its operations that is not served, in the vendor's name.
         operation: String,
     },
+    /// Writes `docs/limits.md` out of the bounds in the code.
+    Limits,
     /// Makes the broker's table of releases anew from each release's client library.
     Releases,
     /// Makes the broker's table of requests anew from the definitions in Kafka's client library.
@@ -104,6 +108,11 @@ fn main() -> Result<ExitCode> {
         Task::Test { only, .. } => {
             end_children_on_signal()?;
             Ok(exit_code(steps_run(&workspace, &Choice { only })?))
+        }
+        Task::Audit => Ok(exit_code(audit_print(&workspace)?)),
+        Task::Limits => {
+            page_print(limits_write(&workspace)?);
+            Ok(ExitCode::SUCCESS)
         }
         Task::Tidy => tidy_print(&workspace),
         Task::Fmt { check } => Ok(exit_code(fmt_run(&workspace, check)?)),
@@ -190,6 +199,11 @@ fn own_program<A: AsRef<std::ffi::OsStr>>(
         .args(["--features", name, "--bin", name, "--"])
         .args(words);
     Ok(exit_code(command.status()?.success()))
+}
+
+fn page_print(is_same: bool) {
+    let what = if is_same { "is the same" } else { "changed" };
+    println!("the page {what}");
 }
 
 fn table_print(is_same: bool) {

@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+use crate::audit::{Denied, deny_run, sbom_write};
 use crate::counts::Counts;
 use crate::fmt::fmt_run;
 use crate::kill::{Kills, kill_run};
+use crate::limits::limits_check;
 use crate::program::{Ended, Program};
 use crate::tools::{Install, kafka_server_libs};
 use crate::workspace::Workspace;
 use crate::{benchmarks, conformance, ecosystem, suites, tidy};
 
-/// How long licences and advisories may take to check.
-const DENY_LIMIT: Duration = Duration::from_secs(120);
 /// How long the workspace may take to check or to build and test from nothing.
 const CARGO_LIMIT: Duration = Duration::from_secs(2_700);
 /// How long replaying the golden requests may take.
@@ -97,8 +97,23 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         name: "deny",
-        about: "licences and advisories of dependencies, if cargo-deny is installed",
+        about: "licences, sources and duplicates of dependencies, as deny.toml permits them",
         run: deny,
+    },
+    Step {
+        name: "advisories",
+        about: "no dependency has a known fault; left out where the database is not to be reached",
+        run: advisories,
+    },
+    Step {
+        name: "sbom",
+        about: "what the binary is made of can be said, with licences and checksums",
+        run: sbom,
+    },
+    Step {
+        name: "limits",
+        about: "every bound stands in docs/limits.md",
+        run: limits,
     },
     Step {
         name: "python-alikafka",
@@ -421,13 +436,36 @@ fn kill(run: &Run) -> Result<Outcome> {
 }
 
 fn deny(run: &Run) -> Result<Outcome> {
-    let log = run.workspace.log("deny-version")?;
-    let installed = Program::new("cargo", DENY_LIMIT, log)
-        .args(["deny", "--version"])
-        .run()?
-        .success;
-    if !installed {
-        return Ok(Outcome::LeftOut("cargo-deny is not installed".into()));
+    Ok(
+        match deny_run(&run.workspace, &["bans", "licenses", "sources"])? {
+            Denied::Missing(reason) => Outcome::Skipped(reason),
+            Denied::Looked(ended) => looked(&ended),
+        },
+    )
+}
+
+fn advisories(run: &Run) -> Result<Outcome> {
+    Ok(match deny_run(&run.workspace, &["advisories"])? {
+        Denied::Missing(reason) => Outcome::LeftOut(reason),
+        Denied::Looked(ended) => looked(&ended),
+    })
+}
+
+fn looked(ended: &Ended) -> Outcome {
+    if !ended.success {
+        println!("{}", ended.tail(60));
     }
-    cargo(run, "deny", DENY_LIMIT, &["deny", "check"])
+    Outcome::Counted(Counts::one(ended.success))
+}
+
+fn sbom(run: &Run) -> Result<Outcome> {
+    let (path, count) = sbom_write(&run.workspace)?;
+    println!("{}: {count} crates", path.display());
+    Ok(Outcome::Counted(Counts::one(count > 0)))
+}
+
+fn limits(run: &Run) -> Result<Outcome> {
+    let wrong = limits_check(&run.workspace)?;
+    wrong.iter().for_each(|line| println!("{line}"));
+    Ok(Outcome::Counted(Counts::one(wrong.is_empty())))
 }

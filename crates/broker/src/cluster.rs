@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -306,12 +306,19 @@ impl Cluster {
     pub(crate) fn take_connection(&self, is_public: bool) -> bool {
         let (spec, counters) = (self.spec(), self.counters());
         let limits = &spec.limits;
-        let is_taken = match is_public {
-            true => self
-                .public_access
-                .take_connection(limits.public.connections_max),
-            false => public_access::take(&self.connections, limits.connections_max),
-        };
+        let open = self.connections.load(Ordering::Acquire) + self.public_access.connections();
+        let host = &self.shared.connections;
+        let is_room = host.take(open);
+        let is_taken = is_room
+            && match is_public {
+                true => self
+                    .public_access
+                    .take_connection(limits.public.connections_max),
+                false => public_access::take(&self.connections, limits.connections_max),
+            };
+        if is_room && !is_taken {
+            host.give_back();
+        }
         let (all, public) = match is_taken {
             true => (
                 &counters.connections_accepted,
@@ -331,6 +338,7 @@ impl Cluster {
 
     /// Counts a closed connection; `is_proven`: as in [`PublicAccess::give_connection_back`].
     pub(crate) fn give_connection_back(&self, is_public: bool, is_proven: bool) {
+        self.shared.connections.give_back();
         match is_public {
             true => self.public_access.give_connection_back(is_proven),
             false => {
@@ -482,10 +490,8 @@ impl Cluster {
         for partition in self.topics.all_partitions() {
             partition.checkpoint(self.now_ms())?;
         }
-        let marker = CleanShutdown {
-            version: 0,
-            journal_bytes: self.metadata_log.close()?,
-        };
+        self.metadata_log.close()?;
+        let marker = CleanShutdown { version: 0 };
         let path = self.dir.join(CLEAN_SHUTDOWN_FILE);
         let disk = self.shared.files.disk();
         disk.write_file(&path, &serde_json::to_vec(&marker)?)
@@ -590,12 +596,9 @@ impl Cluster {
 }
 
 /// Content of the marker of a clean shutdown.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 struct CleanShutdown {
     version: i32,
-    /// Size of the metadata log, all of it durable.
-    #[serde(default)]
-    journal_bytes: u64,
 }
 
 /// Creates the directory of a cluster, durably if the host promises so.
@@ -628,18 +631,10 @@ fn open_metadata_log(
     shared: &Shared,
     id: &str,
 ) -> Result<MetadataLog<ClusterState>, HostError> {
-    // After a crash the marker may hold anything.
-    let marker = std::fs::read(dir.join(CLEAN_SHUTDOWN_FILE)).unwrap_or_default();
-    let marker: CleanShutdown = serde_json::from_slice(&marker).unwrap_or_default();
     let path = dir.join(METADATA_LOG_FILE);
-    let (durability, closed_bytes) = (shared.durability, marker.journal_bytes);
-    let opened = MetadataLog::open_in(
-        path.clone(),
-        &shared.files,
-        durability,
-        closed_bytes,
-        || directory_contents(dir),
-    );
+    let opened = MetadataLog::open_in(path.clone(), &shared.files, shared.durability, || {
+        directory_contents(dir)
+    });
     opened.map_err(|error| match error {
         MetadataLogError::Io(source) => HostError::Storage {
             path: dir.to_owned(),

@@ -51,6 +51,8 @@ pub struct HostOptions {
     pub seed: u64,
     /// Descriptors kept open for segments and metadata logs of all clusters.
     pub open_files_max: usize,
+    /// Connections of clients of all clusters. A cluster has no more than are left for others.
+    pub connections_max: usize,
     /// A certificate for all TLS listeners. `None`: the host makes certificates for their advertised hosts,
     /// signed by an authority of its own ([`Host::ca_path`]).
     pub tls_files: Option<TlsFiles>,
@@ -72,7 +74,7 @@ pub struct HostOptions {
 }
 
 impl HostOptions {
-    /// The usual bounds: 1,024 open files, scheduled tasks every second, a minute to settle, three seconds for the
+    /// The usual bounds: 1,024 open files, any number of connections, scheduled tasks every second, a minute to settle, three seconds for the
     /// members of an empty group.
     pub fn new(
         data_dir: PathBuf,
@@ -86,6 +88,7 @@ impl HostOptions {
             clock,
             seed,
             open_files_max: 1024,
+            connections_max: usize::MAX,
             tls_files: None,
             shared_port: None,
             public_shared_port: None,
@@ -155,7 +158,14 @@ impl Host {
         let (durability, intervals) = (options.durability, options.log_intervals);
         let rebalance_delay = options.group_initial_rebalance_delay;
         let inner = Arc::new(Inner {
-            shared: Shared::new(process, files, durability, intervals, rebalance_delay),
+            shared: Shared::new(
+                process,
+                files,
+                durability,
+                intervals,
+                rebalance_delay,
+                options.connections_max,
+            ),
             ports: Arc::new(ports),
             options,
             clusters: RwLock::new(HashMap::new()),

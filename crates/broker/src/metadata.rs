@@ -5,6 +5,7 @@ pub(crate) mod credential;
 pub(crate) mod directory;
 mod expiration;
 pub(crate) mod group;
+pub(crate) mod high_water;
 pub(crate) mod leadership;
 pub(crate) mod metadata_log;
 pub(crate) mod resource_config;

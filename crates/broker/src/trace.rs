@@ -175,6 +175,7 @@ impl TracedCluster {
             durability,
             LogIntervals::default(),
             Duration::ZERO,
+            usize::MAX,
         );
         let spec = ClusterSpec {
             id: CLUSTER.to_owned(),

@@ -22,9 +22,10 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::data_dir;
+use crate::data_dir::{self, Socket};
 
 mod account;
+mod audit;
 mod instance;
 mod key;
 mod network;
@@ -166,6 +167,11 @@ pub enum Ask {
     LedgerAccept {
         account: Option<String>,
     },
+    AuditList {
+        account: Option<String>,
+        last: u32,
+    },
+    AuditVerify,
     Requests {
         last: usize,
     },
@@ -275,6 +281,8 @@ pub async fn answer(control: &Arc<Control>, reached: &Reached, ask: Ask) -> anyh
         }
         Ask::LedgerCheck => ledger_check(control).await,
         Ask::LedgerAccept { account } => ledger_accept(control, account).await,
+        Ask::AuditList { account, last } => audit::list(control, account, last).await,
+        Ask::AuditVerify => audit::verify(control).await,
         Ask::Requests { last } => Ok(serde_json::to_value(control.requests().last(last))?),
         Ask::Tasks => Ok(tasks(control)),
         Ask::Addresses => Ok(serde_json::to_value(reached)?),
@@ -375,7 +383,8 @@ pub async fn serve(
     stop: CancellationToken,
     watch: &Watch,
 ) -> anyhow::Result<TaskTracker> {
-    let path = data_dir::socket(data);
+    let socket = Socket::of(data).with_context(|| data.display().to_string())?;
+    let path = socket.path().to_owned();
     // The data directory is locked: a socket that is there was left by a process that is gone.
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -415,7 +424,7 @@ pub async fn serve(
                 }
             });
         }
-        drop(std::fs::remove_file(path));
+        drop(std::fs::remove_file(socket.path()));
     });
     tasks.close();
     Ok(tasks)
@@ -458,8 +467,10 @@ async fn converse(
 fn connect(data: &Path) -> anyhow::Result<Option<std::os::unix::net::UnixStream>> {
     let deadline = Instant::now() + START_LIMIT;
     loop {
-        let socket = data_dir::socket(data);
-        if let Ok(stream) = std::os::unix::net::UnixStream::connect(socket) {
+        // Until it has made its directory, there is no place for a socket.
+        if let Ok(socket) = Socket::of(data)
+            && let Some(stream) = socket.connect()?
+        {
             return Ok(Some(stream));
         }
         if !data_dir::is_owned(data) {

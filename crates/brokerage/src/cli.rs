@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use anyhow::ensure;
 use clap::builder::{PossibleValue, PossibleValuesParser};
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, Parser, Subcommand};
 
 use crate::serve::CLOUDS;
 use crate::settings::ServeSettings;
@@ -41,6 +43,33 @@ fn with_examples(command: clap::Command, name: &[&str], shown: String) -> clap::
             command.mut_subcommand(*first, |inner| with_examples(inner, rest, shown))
         }
     }
+}
+
+/// Refuses secrets among the arguments, which everybody on the machine can read.
+///
+/// # Errors
+/// When the database's URL on the command line has a password.
+pub fn check_secrets(matches: &ArgMatches) -> anyhow::Result<()> {
+    let Some(serve) = matches.subcommand_matches("serve") else {
+        return Ok(());
+    };
+    let is_typed = serve.value_source("store") == Some(ValueSource::CommandLine);
+    let url = serve.get_one::<String>("store").filter(|_| is_typed);
+    ensure!(
+        !url.is_some_and(|url| has_password(url)),
+        "store: everybody on this machine can read the command line; give a URL with a password as BROKERAGE_STORE or \
+         in the settings file"
+    );
+    Ok(())
+}
+
+/// Whether a URL has a password, beside its host or among its parameters.
+fn has_password(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+    let query = rest.split_once('?').map_or("", |(_, query)| query);
+    user.contains(':') || query.split('&').any(|pair| pair.starts_with("password="))
 }
 
 /// Sells Apache Kafka through the clouds' own APIs.
@@ -96,6 +125,9 @@ pub enum Command {
     /// The ledger
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// The audit trail: who asked for what
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// The catalogs
     #[command(subcommand)]
     Catalog(CatalogCommand),
@@ -105,6 +137,10 @@ pub enum Command {
     Requests(RequestsFlags),
     /// List the background tasks and how they last went
     Tasks(TargetFlags),
+    /// Copy everything that a server keeps into a new directory, while it runs or not
+    Backup(BackupFlags),
+    /// Make a data directory out of a backup
+    Restore(RestoreFlags),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -144,6 +180,30 @@ pub struct TargetFlags {
     /// Answer as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// What is backed up.
+#[derive(Debug, Args)]
+pub struct BackupFlags {
+    /// The directory to make
+    pub to: PathBuf,
+    /// Put the master key into it, too: whoever has it opens every access key
+    #[arg(long)]
+    pub with_master_key: bool,
+    #[command(flatten)]
+    pub target: TargetFlags,
+}
+
+/// What is restored.
+#[derive(Debug, Args)]
+pub struct RestoreFlags {
+    /// The backup
+    pub from: PathBuf,
+    /// File with the master key, where the backup has none
+    #[arg(long, value_name = "FILE")]
+    pub master_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub target: TargetFlags,
 }
 
 /// How a command that asks nobody answers.
@@ -540,6 +600,26 @@ pub enum LedgerCommand {
     Accept(AcceptFlags),
 }
 
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// List the newest changes of an account, or what operators did to no account in particular
+    List(AuditListFlags),
+    /// Recompute the chain of all rows, and tell where it is broken
+    Verify(TargetFlags),
+}
+
+#[derive(Debug, Args)]
+pub struct AuditListFlags {
+    /// The account, by name or id; without it what belongs to none
+    #[arg(long)]
+    pub account: Option<String>,
+    /// How many
+    #[arg(long, default_value_t = 50)]
+    pub last: u32,
+    #[command(flatten)]
+    pub target: TargetFlags,
+}
+
 #[derive(Debug, Args)]
 pub struct AcceptFlags {
     /// The account, by name or id; without it every account
@@ -568,4 +648,25 @@ pub struct RequestsFlags {
     pub last: usize,
     #[command(flatten)]
     pub target: TargetFlags,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(store: &str, is_taken: bool) {
+        let typed = ["brokerage", "serve", "--store", store];
+        let matches = command().try_get_matches_from(typed).expect("flags");
+        assert_eq!(check_secrets(&matches).is_ok(), is_taken, "{store}");
+    }
+
+    #[test]
+    fn passwords_are_not_typed() {
+        check("sqlite", true);
+        check("postgres://host/db", true);
+        check("postgres://user@host:5432/db?sslmode=disable", true);
+        check("postgres://user:secret@host/db", false);
+        check("postgresql://u:p%40@[::1]:5432/db", false);
+        check("postgres://user@host/db?user=a&password=b", false);
+    }
 }

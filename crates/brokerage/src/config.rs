@@ -6,14 +6,15 @@
 mod shared_ports;
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
+use brokerage_control::seal::MasterKey;
 use brokerage_domain::listener::{Listeners, SecurityProtocol};
 use brokerage_engine_embedded::{Durability, LogIntervals, TlsFiles, named_file_text};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::cli::ServeFlags;
 use crate::settings::ServeSettings;
@@ -21,6 +22,8 @@ use shared_ports::shared_ports_of;
 
 /// Where data goes when nothing is said.
 pub const DATA_DEFAULT: &str = "brokerage-data";
+/// The key that seals secrets, in the environment.
+const MASTER_KEY_VARIABLE: &str = "BROKERAGE_MASTER_KEY";
 const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
 const HOST_DEFAULT: &str = "127.0.0.1";
 /// What clouds have their public endpoints speak.
@@ -61,6 +64,8 @@ pub struct Config {
     pub rate_limits: bool,
     pub catalog: Option<PathBuf>,
     pub store: StoreChoice,
+    /// The key that seals secrets, where it is not to be the data directory's own.
+    pub master_key: Option<MasterKey>,
     /// Where `/metrics` is served.
     pub metrics: Option<SocketAddr>,
     /// Whether it has topics, users and groups, too.
@@ -106,21 +111,13 @@ impl Config {
             anyhow::Ok(switch(key, text.as_deref())?.unwrap_or(default))
         };
         let sandbox = is_on("sandbox", settings.sandbox, false)?;
-        let everywhere = is_on(
-            "sandbox_on_all_interfaces",
-            settings.sandbox_on_all_interfaces,
-            false,
-        )?;
+        let everywhere = settings.sandbox_on_all_interfaces;
+        let everywhere = is_on("sandbox_on_all_interfaces", everywhere, false)?;
         let listen = addresses("listen", &or(settings.listen, LISTEN_DEFAULT))?;
-        let listen_tls = match &settings.listen_tls {
-            Some(text) => addresses("listen_tls", text)?,
-            None => Vec::new(),
-        };
+        let listen_tls = settings.listen_tls.as_deref();
+        let listen_tls = listen_tls.map_or(Ok(Vec::new()), |text| addresses("listen_tls", text))?;
         let broker_host = or(settings.broker_host, HOST_DEFAULT);
         let binds = binds(settings.broker_bind, settings.broker_public_bind)?;
-        if sandbox && !everywhere {
-            ensure_loopback(&[&*listen, &*listen_tls].concat(), &binds)?;
-        }
         let listeners = listeners(
             &or(settings.broker_addressing, "port"),
             &or(settings.broker_security, "PLAINTEXT"),
@@ -128,7 +125,12 @@ impl Config {
         )?;
         let private = settings.broker_shared_port;
         let public = settings.broker_public_shared_port;
-        let metrics = settings.metrics.map(|text| address("metrics", &text));
+        let metrics = settings.metrics.as_deref();
+        let metrics = metrics.map(|text| address("metrics", text)).transpose()?;
+        if sandbox && !everywhere {
+            let all = [&*listen, &*listen_tls, metrics.as_slice()].concat();
+            ensure_loopback(&all, &binds)?;
+        }
         Ok(Self {
             sandbox,
             listen,
@@ -164,7 +166,8 @@ impl Config {
             rate_limits: is_on("rate_limits", settings.rate_limits, true)?,
             catalog: settings.catalog.map(PathBuf::from),
             store: store_choice(&or(settings.store, "sqlite"))?,
-            metrics: metrics.transpose()?,
+            metrics,
+            master_key: master_key(settings.master_key_file.as_deref())?,
             metrics_details: is_on("metrics_details", settings.metrics_details, false)?,
             log: or(settings.log, "warn"),
             json,
@@ -266,6 +269,25 @@ fn store_choice(text: &str) -> anyhow::Result<StoreChoice> {
         }
         _ => bail!("store: neither sqlite nor a postgres:// URL"),
     }
+}
+
+/// The key that processes on one database share: out of a file, or out of the environment alone, so that it stands in no
+/// command line.
+fn master_key(file: Option<&str>) -> anyhow::Result<Option<MasterKey>> {
+    let said = std::env::var(MASTER_KEY_VARIABLE).ok();
+    let (key, text) = match (file, said) {
+        (None, None) => return Ok(None),
+        (Some(_), Some(_)) => bail!("master_key_file: {MASTER_KEY_VARIABLE} is set as well"),
+        (None, Some(text)) => (MASTER_KEY_VARIABLE, SecretString::from(text)),
+        (Some(path), None) => {
+            let text = named_file_text(Path::new(path))
+                .with_context(|| format!("master_key_file: {path} cannot be read"))?;
+            ("master_key_file", SecretString::from(text))
+        }
+    };
+    let read = MasterKey::from_text(text.expose_secret());
+    read.map(Some)
+        .with_context(|| format!("{key}: it holds no key (32 bytes as hexadecimal digits)"))
 }
 
 fn tls_files(
@@ -374,6 +396,16 @@ mod tests {
             Ok("127.0.0.1:2"),
         );
         check(listen("nowhere"), "", Err("listen"));
+        check(
+            ServeSettings::default(),
+            "sandbox = true\nmetrics = '0.0.0.0:1'",
+            Err("sandbox"),
+        );
+        check(
+            ServeSettings::default(),
+            "master_key_file = 'nowhere'",
+            Err("master_key_file"),
+        );
         check(ServeSettings::default(), "lisen = 'x'", Err("lisen"));
         check(
             ServeSettings::default(),

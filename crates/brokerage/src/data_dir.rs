@@ -1,9 +1,10 @@
 //! The data directory: one process at a time owns it, and only its owner may read it.
 
 use std::fs::{self, File, OpenOptions};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -11,23 +12,28 @@ use anyhow::{Context as _, anyhow, bail, ensure};
 use brokerage_control::seal::MasterKey;
 use brokerage_domain::id::Chance;
 use brokerage_store::{Durability, Store, StoreError};
+use rustix::fs::Mode;
+use rustix::process::umask;
 use secrecy::{ExposeSecret, SecretString};
 
-const LOCK_FILE: &str = "lock";
+pub const LOCK_FILE: &str = "lock";
 /// Longest time for which somebody who only looks has the lock, and the pause between two attempts.
 const LOOK_LIMIT: Duration = Duration::from_millis(200);
 const LOOK_PAUSE: Duration = Duration::from_millis(5);
-const MASTER_KEY_FILE: &str = "master.key";
+pub const MASTER_KEY_FILE: &str = "master.key";
 /// The key that a first start has drawn, until the database is there.
 const DRAWN_KEY_FILE: &str = "master.new";
-const NODE_FILE: &str = "node";
-const STORE_FILE: &str = "brokerage.sqlite";
+pub const NODE_FILE: &str = "node";
+pub const STORE_FILE: &str = "brokerage.sqlite";
 /// SQLite's write-ahead log; making a new database would throw it away.
-const LOG_FILE: &str = "brokerage.sqlite-wal";
-const SOCKET_FILE: &str = "brokerage.sock";
-const CLUSTERS_DIR: &str = "clusters";
+pub const LOG_FILE: &str = "brokerage.sqlite-wal";
+pub const SOCKET_FILE: &str = "brokerage.sock";
+pub const CLUSTERS_DIR: &str = "clusters";
 /// Longest path of a socket on every system, less the closing zero of the shortest bound (104 bytes).
 const SOCKET_PATH_BYTES_MAX: usize = 103;
+
+/// The system's administrator.
+const ROOT: u32 = 0;
 
 /// What a refusal advises.
 const ADVICE: &str = "Nothing was changed. Put back what is missing, as it was when the rest was kept; to begin anew, \
@@ -44,6 +50,9 @@ pub struct InUse {
 pub struct DataDir {
     path: PathBuf,
     is_first_start: bool,
+    /// The key that is not the directory's own.
+    key_given: Option<MasterKey>,
+    is_key_given: bool,
     _lock: File,
 }
 
@@ -90,20 +99,27 @@ impl Found {
     ///
     /// # Errors
     /// When a part of what was kept is missing.
-    fn is_first_start(&self, path: &Path, keeps_store: bool) -> anyhow::Result<bool> {
+    fn is_first_start(&self, path: &Path, asked: Asked) -> anyhow::Result<bool> {
         let path = path.display();
+        let Asked {
+            keeps_store,
+            has_key,
+        } = asked;
         ensure!(
             self.node_bytes != Some(0),
             "data: {path}: {NODE_FILE} holds no name. {ADVICE}"
         );
-        if self.key {
+        // Name and clusters are made when key and database are there.
+        let is_old = self.clusters || self.node_bytes.is_some();
+        if self.key || (has_key && (is_old || self.store || self.log)) {
             if keeps_store && !self.store {
                 bail!(no_store(&path));
             }
             return Ok(false);
         }
-        // Name and clusters are made when key and database are there.
-        let is_old = self.clusters || self.node_bytes.is_some();
+        if has_key {
+            return Ok(true);
+        }
         if is_old || ((self.store || self.log) && !self.drawn) {
             bail!(
                 "data: {path} has data but no {MASTER_KEY_FILE}, without which no access key in {STORE_FILE} can be \
@@ -112,6 +128,15 @@ impl Found {
         }
         Ok(true)
     }
+}
+
+/// What a start asks of a data directory.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    /// Whether the database is to be in it.
+    keeps_store: bool,
+    /// Whether it needs no master key of its own.
+    has_key: bool,
 }
 
 fn no_store(path: &impl std::fmt::Display) -> String {
@@ -126,16 +151,27 @@ fn is_absent(error: &std::io::Error) -> bool {
 }
 
 impl DataDir {
-    /// Makes the directory if needed, and locks it. `keeps_store` says whether the database is to be in it.
+    /// Makes the directory if needed, locks it and closes it to others. `keeps_store` says whether the database is to be
+    /// in it, `key_given` is the master key where that is not to be the directory's own.
     ///
     /// A directory in which a part of what was kept is missing is refused, and left as it is.
     ///
     /// # Errors
     /// If it cannot be made or locked, another process has it, or a part of what was kept is missing.
-    pub fn own(path: &Path, keeps_store: bool) -> anyhow::Result<Self> {
+    pub fn own(
+        path: &Path,
+        keeps_store: bool,
+        key_given: Option<MasterKey>,
+    ) -> anyhow::Result<Self> {
         let failed = || format!("data: {} cannot be used", path.display());
+        let asked = Asked {
+            keeps_store,
+            has_key: key_given.is_some(),
+        };
+        // What the process makes from here on is its owner's alone.
+        umask(Mode::RWXG | Mode::RWXO);
         // Before the lock is made, and again behind it.
-        Found::in_dir(path)?.is_first_start(path, keeps_store)?;
+        Found::in_dir(path)?.is_first_start(path, asked)?;
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -150,11 +186,16 @@ impl DataDir {
             .open(path.join(LOCK_FILE))
             .with_context(failed)?;
         match lock_patiently(&lock) {
-            Ok(()) => Ok(Self {
-                is_first_start: Found::in_dir(&path)?.is_first_start(&path, keeps_store)?,
-                path,
-                _lock: lock,
-            }),
+            Ok(()) => {
+                close_to_others(&path).with_context(failed)?;
+                Ok(Self {
+                    is_first_start: Found::in_dir(&path)?.is_first_start(&path, asked)?,
+                    path,
+                    is_key_given: false,
+                    key_given,
+                    _lock: lock,
+                })
+            }
             Err(fs::TryLockError::WouldBlock) => Err(InUse { path }.into()),
             Err(fs::TryLockError::Error(error)) => Err(error).with_context(failed),
         }
@@ -186,12 +227,16 @@ impl DataDir {
         })
     }
 
-    /// The key that seals secrets: read, or drawn at the first start. Readable by its owner only. A drawn one is for
+    /// The key that seals secrets: the given one; otherwise read, or drawn at the first start. Readable by its owner only. A drawn one is for
     /// good with [`DataDir::keep_master_key`], so that a key without a database is never left behind.
     ///
     /// # Errors
-    /// If the key cannot be written or read, or the file holds none.
-    pub fn master_key(&self, chance: &Chance) -> anyhow::Result<MasterKey> {
+    /// If the key cannot be written or read, the file holds none, or it holds another one than the given one.
+    pub fn master_key(&mut self, chance: &Chance) -> anyhow::Result<MasterKey> {
+        if let Some(key) = self.key_given.take() {
+            self.is_key_given = true;
+            return self.check_given(key);
+        }
         if self.is_first_start {
             let key = MasterKey::draw(chance);
             write_new(
@@ -200,6 +245,10 @@ impl DataDir {
             )?;
             return Ok(key);
         }
+        self.own_key()
+    }
+
+    fn own_key(&self) -> anyhow::Result<MasterKey> {
         let path = self.path.join(MASTER_KEY_FILE);
         let text = fs::read_to_string(&path)
             .map(SecretString::from)
@@ -208,12 +257,25 @@ impl DataDir {
             .with_context(|| format!("{MASTER_KEY_FILE} holds no key"))
     }
 
+    /// The given key, unless the directory's own is another one.
+    fn check_given(&self, given: MasterKey) -> anyhow::Result<MasterKey> {
+        if self.path.join(MASTER_KEY_FILE).exists() {
+            let own = self.own_key()?;
+            ensure!(
+                own.to_text().expose_secret() == given.to_text().expose_secret(),
+                "data: {} has another {MASTER_KEY_FILE} than the key that is given. {ADVICE}",
+                self.path.display()
+            );
+        }
+        Ok(given)
+    }
+
     /// Keeps the key that was drawn at the first start: to be called when the database is there.
     ///
     /// # Errors
     /// If the file cannot be renamed.
     pub fn keep_master_key(&self) -> anyhow::Result<()> {
-        if !self.is_first_start {
+        if !self.is_first_start || self.is_key_given {
             return Ok(());
         }
         let (drawn, kept) = (DRAWN_KEY_FILE, MASTER_KEY_FILE);
@@ -288,134 +350,103 @@ pub fn is_owned(data: &Path) -> bool {
     matches!(locked, Ok(Err(fs::TryLockError::WouldBlock)))
 }
 
-/// The socket of the server that owns `data`, whoever that is.
-///
-/// A socket's path is bounded by the system; that of a deep directory stands in the system's temporary directory,
-/// under a name that both sides derive from the directory's.
-pub fn socket(data: &Path) -> PathBuf {
-    let data = data.canonicalize().unwrap_or_else(|_| data.to_owned());
-    let inside = data.join(SOCKET_FILE);
-    if inside.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
-        return inside;
+/// Closes the directory and what is in it to everybody but its owner, whatever was there before. What clusters have is
+/// behind their own directory.
+fn close_to_others(path: &Path) -> std::io::Result<()> {
+    close(path, 0o700)?;
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        match entry.file_type()? {
+            kind if kind.is_dir() => close(&entry.path(), 0o700)?,
+            kind if kind.is_file() => close(&entry.path(), 0o600)?,
+            _ => {}
+        }
     }
-    let mut hasher = DefaultHasher::new();
-    data.hash(&mut hasher);
-    std::env::temp_dir().join(format!("brokerage-{:016x}.sock", hasher.finish()))
+    Ok(())
+}
+
+fn close(path: &Path, mode: u32) -> std::io::Result<()> {
+    let open_to = fs::metadata(path)?.permissions().mode();
+    match open_to & 0o077 {
+        0 => Ok(()),
+        _ => fs::set_permissions(path, fs::Permissions::from_mode(mode)),
+    }
+}
+
+/// The socket of the server that owns a data directory.
+pub struct Socket {
+    /// A path that reaches it.
+    path: PathBuf,
+    /// Who owns the directory.
+    owner: u32,
+    /// The directory, where the path goes through it.
+    _dir: Option<File>,
+}
+
+impl Socket {
+    /// The socket of the server that owns `data`, whoever that is.
+    ///
+    /// It is in the directory, where nobody else can put one. A socket's path is bounded by the system; that of a deep
+    /// directory goes through the directory that is held open (Linux).
+    ///
+    /// # Errors
+    /// If there is no such directory.
+    pub fn of(data: &Path) -> std::io::Result<Self> {
+        let data = data.canonicalize()?;
+        let owner = fs::metadata(&data)?.uid();
+        let inside = data.join(SOCKET_FILE);
+        if inside.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
+            return Ok(Self {
+                path: inside,
+                owner,
+                _dir: None,
+            });
+        }
+        let dir = File::open(&data)?;
+        let through = format!("/proc/self/fd/{}/{SOCKET_FILE}", dir.as_raw_fd());
+        Ok(Self {
+            path: through.into(),
+            owner,
+            _dir: Some(dir),
+        })
+    }
+
+    /// A path that reaches it as long as this is there.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Connects to whoever listens; `None` where nobody does.
+    ///
+    /// # Errors
+    /// If it is somebody else than the directory's owner (or the system's administrator).
+    pub fn connect(&self) -> anyhow::Result<Option<UnixStream>> {
+        let Ok(stream) = UnixStream::connect(&self.path) else {
+            return Ok(None);
+        };
+        if let Some(user) = peer_user(&stream)? {
+            ensure!(
+                user == self.owner || user == ROOT,
+                "{}: user {user} answers, and the directory is user {}'s",
+                self.path.display(),
+                self.owner
+            );
+        }
+        Ok(Some(stream))
+    }
+}
+
+/// Who is at the other end of a socket, where the system says it.
+#[cfg(target_os = "linux")]
+fn peer_user(stream: &UnixStream) -> anyhow::Result<Option<u32>> {
+    let peer = rustix::net::sockopt::socket_peercred(stream)?;
+    Ok(Some(peer.uid.as_raw()))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn peer_user(_: &UnixStream) -> anyhow::Result<Option<u32>> {
+    Ok(None)
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-
-    /// A start up to where the data directory is whole.
-    fn start(path: &Path) -> anyhow::Result<String> {
-        let chance = Chance::from_system();
-        let data = DataDir::own(path, true)?;
-        let key = data.master_key(&chance)?;
-        let store = data.open_store(Durability::Process)?;
-        data.keep_master_key()?;
-        data.node(&chance)?;
-        fs::create_dir_all(data.clusters().join("cluster"))?;
-        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        runtime.block_on(store.close());
-        Ok(key.to_text().expose_secret().to_owned())
-    }
-
-    /// Everything below a directory, with a hash of each file.
-    fn contents(path: &Path) -> BTreeMap<PathBuf, Option<u64>> {
-        let mut found = BTreeMap::new();
-        for entry in fs::read_dir(path).expect("a directory") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                found.extend(contents(&path));
-                found.insert(path, None);
-            } else {
-                let mut hasher = DefaultHasher::new();
-                fs::read(&path).expect("a file").hash(&mut hasher);
-                found.insert(path, Some(hasher.finish()));
-            }
-        }
-        found
-    }
-
-    fn remove(path: &Path) {
-        match path.is_dir() {
-            true => fs::remove_dir_all(path).expect("a directory goes"),
-            false => fs::remove_file(path).expect("a file goes"),
-        }
-    }
-
-    #[test]
-    fn a_start_finds_what_the_one_before_left() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("new");
-        let key = start(&path).expect("the first start");
-        assert_eq!(start(&path).expect("the second"), key);
-        assert!(!path.join(DRAWN_KEY_FILE).exists());
-    }
-
-    #[test]
-    fn a_first_start_that_was_cut_off_is_made_once_more() {
-        let interrupted: [&dyn Fn(&DataDir); 3] = [
-            &|_| {},
-            &|data| drop(data.master_key(&Chance::from_system()).expect("a key")),
-            &|data| {
-                data.master_key(&Chance::from_system()).expect("a key");
-                drop(data.open_store(Durability::Process).expect("a database"));
-            },
-        ];
-        for (at, cut_off) in interrupted.into_iter().enumerate() {
-            let dir = tempfile::tempdir().expect("a directory");
-            let data = DataDir::own(dir.path(), true).expect("a data directory");
-            cut_off(&data);
-            drop(data);
-            let key = start(dir.path()).unwrap_or_else(|error| panic!("{at}: {error}"));
-            assert_eq!(start(dir.path()).expect("the next"), key, "{at}");
-        }
-    }
-
-    #[test]
-    fn a_log_without_its_database_is_left_alone() {
-        let dir = tempfile::tempdir().expect("a directory");
-        fs::write(dir.path().join(LOG_FILE), b"a log").expect("a file");
-        let before = contents(dir.path());
-        start(dir.path()).expect_err("a part is missing");
-        assert_eq!(contents(dir.path()), before);
-    }
-
-    #[test]
-    fn a_directory_without_a_part_of_its_data_is_refused_and_left_alone() {
-        for (missing, emptied, named) in [
-            (&[MASTER_KEY_FILE][..], None, MASTER_KEY_FILE),
-            (&[MASTER_KEY_FILE, LOCK_FILE], None, MASTER_KEY_FILE),
-            (&[MASTER_KEY_FILE, CLUSTERS_DIR], None, MASTER_KEY_FILE),
-            (&[MASTER_KEY_FILE, NODE_FILE], None, MASTER_KEY_FILE),
-            (&[MASTER_KEY_FILE, STORE_FILE], None, MASTER_KEY_FILE),
-            (&[STORE_FILE], None, STORE_FILE),
-            (&[STORE_FILE, CLUSTERS_DIR, NODE_FILE], None, STORE_FILE),
-            (&[CLUSTERS_DIR], Some(STORE_FILE), STORE_FILE),
-            (&[], Some(STORE_FILE), STORE_FILE),
-            (&[], Some(MASTER_KEY_FILE), MASTER_KEY_FILE),
-            (&[], Some(NODE_FILE), NODE_FILE),
-        ] {
-            let dir = tempfile::tempdir().expect("a directory");
-            start(dir.path()).expect("the first start");
-            missing
-                .iter()
-                .for_each(|name| remove(&dir.path().join(name)));
-            if let Some(name) = emptied {
-                fs::write(dir.path().join(name), b"").expect("an empty file");
-            }
-            let before = contents(dir.path());
-            let error = start(dir.path()).expect_err("a part is missing");
-            let message = format!("{error:#}");
-            assert!(
-                message.contains(named),
-                "{missing:?} {emptied:?}: {message}"
-            );
-            assert_eq!(contents(dir.path()), before, "{missing:?} {emptied:?}");
-        }
-    }
-}
+mod tests;

@@ -21,6 +21,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::process::{Resource, getrlimit};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -39,7 +40,9 @@ mod paced;
 mod standing;
 
 /// Connections to the API that are served at once; further ones displace others.
-pub const CONNECTIONS_MAX: usize = 4_096;
+const CONNECTIONS_MAX: usize = 4_096;
+/// Which part of few descriptors the API's connections take.
+const DESCRIPTORS_PART: u64 = 8;
 /// Header lines of one request.
 const HEADERS_MAX: usize = 100;
 /// Buffer of one connection for head and body, in bytes.
@@ -82,6 +85,13 @@ pub async fn bind(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> 
         );
     }
     Ok(listeners)
+}
+
+/// Connections to the API: fewer where the process may have few descriptors.
+pub fn connections_max() -> usize {
+    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let part = usize::try_from(descriptors / DESCRIPTORS_PART).unwrap_or(usize::MAX);
+    CONNECTIONS_MAX.min(part)
 }
 
 /// Serves the gateway on `sockets` until `stop` is cancelled; the tracker ends when the last answer is out.

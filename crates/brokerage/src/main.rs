@@ -15,7 +15,6 @@ mod serve;
 mod settings;
 mod telemetry;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
@@ -28,17 +27,19 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
     let _scenario = fail::FailScenario::setup();
-    let matches = cli::command().try_get_matches();
-    let arguments = match matches.and_then(|matches| cli::Cli::from_arg_matches(&matches)) {
+    let matches = match cli::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return told(&error),
+    };
+    let arguments = match cli::Cli::from_arg_matches(&matches) {
         Ok(arguments) => arguments,
         Err(error) => return told(&error),
     };
-    match command::run(arguments.command) {
+    let ended = cli::check_secrets(&matches).and_then(|()| command::run(arguments.command));
+    match ended {
         Ok(code) => code,
         Err(error) => {
-            let text = print::escaped(&format!("{error:#}"));
-            // A reader that went away must not change how the process ends.
-            drop(writeln!(std::io::stderr(), "brokerage: {text}"));
+            command::fail(&error);
             ExitCode::FAILURE
         }
     }

@@ -34,6 +34,8 @@ pub const CLOUDS: Clouds = Clouds {
     first: &[&brokerage_cloud_jd::CLOUD, &brokerage_cloud_tencent::CLOUD],
     last: &brokerage_cloud_alibaba::CLOUD,
 };
+/// The signal of a write beyond the limit of a file's size, on every system that is served.
+const SIGXFSZ: i32 = 25;
 /// Longest wait for answers under way when the server stops: a peer that sends half a request is not waited for.
 const ANSWERS_LIMIT: Duration = Duration::from_secs(10);
 /// Longest wait for a clean stop when a part of the server is missing: the rest may wait for that part.
@@ -54,9 +56,9 @@ pub struct Plane {
 ///
 /// # Errors
 /// If the data directory, the store, the engine or a catalog cannot be opened; the error names which.
-pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
+pub async fn compose(config: &mut Config) -> anyhow::Result<Plane> {
     let keeps_store = matches!(config.store, StoreChoice::Sqlite);
-    let data = DataDir::own(&config.data, keeps_store)?;
+    let mut data = DataDir::own(&config.data, keeps_store, config.master_key.take())?;
     let chance = Chance::from_system();
     let master_key = data.master_key(&chance)?;
     let clocks = Clocks::system();
@@ -114,6 +116,9 @@ pub async fn compose(config: &Config) -> anyhow::Result<Plane> {
         vocabulary: CLOUDS.vocabulary(),
         node,
     });
+    let checked = control.master_key_check().await;
+    checked
+        .context("data: this is not the master key that sealed the access keys of the database")?;
     Ok(Plane {
         control,
         engine,
@@ -195,9 +200,11 @@ fn catalogs_read(dir: Option<&std::path::Path>) -> anyhow::Result<Catalogs> {
 ///
 /// # Errors
 /// If it cannot start, or a task that it needs ended by itself.
-pub async fn serve(config: Config) -> anyhow::Result<()> {
+pub async fn serve(mut config: Config) -> anyhow::Result<()> {
     telemetry::start(&config.log)?;
     raise_descriptor_limit();
+    // A write beyond the limit of a file's size (`ulimit -f`) fails, and does not end the process.
+    let _too_large = signal(SignalKind::from_raw(SIGXFSZ))?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     // First, so that an address that is taken leaves no data directory behind.
@@ -209,7 +216,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         control,
         engine,
         data,
-    } = compose(&config).await?;
+    } = compose(&mut config).await?;
     control.books_open().await?;
     if config.sandbox {
         control.sandbox_prepare().await?;
@@ -298,7 +305,7 @@ impl Doors {
                 tls: Some(tls.clone()),
             }));
         }
-        let room = listener::Room::new(listener::CONNECTIONS_MAX);
+        let room = listener::Room::new(listener::connections_max());
         let callers = listener::serve(sockets, room.clone(), gateway, stop.clone(), &watch);
         let listeners = listener::bind(config.metrics.as_slice()).await?;
         let metrics_address = addresses(&listeners)?.first().copied();

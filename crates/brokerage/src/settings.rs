@@ -118,6 +118,9 @@ pub struct ServeSettings {
     /// Database: `sqlite` (in the data directory) or a PostgreSQL URL [default: sqlite]
     #[arg(long, env = "BROKERAGE_STORE", value_name = "STORE")]
     pub store: Option<String>,
+    /// File with the key that seals secrets, for processes that share a database [default: own]
+    #[arg(long, env = "BROKERAGE_MASTER_KEY_FILE", value_name = "FILE")]
+    pub master_key_file: Option<String>,
     /// Address of `/metrics` (OpenMetrics, no authentication); not served when nothing is said
     #[arg(long, env = "BROKERAGE_METRICS", value_name = "ADDRESS")]
     pub metrics: Option<String>,
@@ -167,6 +170,7 @@ impl ServeSettings {
             rate_limits,
             catalog,
             store,
+            master_key_file,
             metrics,
             metrics_details,
             log,

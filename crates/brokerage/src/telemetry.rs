@@ -10,6 +10,8 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 
+use crate::command::escaped_lines;
+
 /// Starts logging; panics are logged too.
 ///
 /// # Errors
@@ -61,8 +63,10 @@ where
 }
 
 impl<W: Write> Write for Lossy<W> {
+    /// Writes one event. What callers chose is in it: it moves no terminal, and no line of it looks like another event.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        drop(self.0.write_all(line));
+        let shown = escaped_lines(&String::from_utf8_lossy(line));
+        drop(self.0.write_all(format!("{shown}\n").as_bytes()));
         Ok(line.len())
     }
 
@@ -124,6 +128,38 @@ mod tests {
         let mut writer = Lossy(Full(refused));
         assert_eq!(writer.write(b"line").expect("never fails"), 4);
         writer.flush().expect("never fails");
+    }
+
+    /// What was written.
+    struct Kept(Arc<parking_lot::Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_callers_chose_is_one_event() {
+        let kept: Arc<parking_lot::Mutex<Vec<u8>>> = Arc::default();
+        let written = Arc::clone(&kept);
+        let subscriber = subscriber(levels("info").expect("a filter"), move || {
+            Kept(kept.clone())
+        });
+        let name = "a\n2026-01-01T00:00:00Z  INFO brokerage: fine \u{1b}[2J";
+        tracing::subscriber::with_default(subscriber, || tracing::warn!(name = %name, "seen"));
+        let text = String::from_utf8(written.lock().clone()).expect("text");
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(
+            lines.iter().skip(1).all(|line| line.starts_with("  ")),
+            "{text}"
+        );
+        assert!(!text.contains('\u{1b}') && text.ends_with('\n'), "{text}");
     }
 
     /// Levels from the most to the least severe: how many of them a filter lets pass, of two modules.

@@ -8,9 +8,11 @@ use brokerage_domain::clock::Moment;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::{AccessKeyId, AccountId};
 use brokerage_domain::{Error, Result};
+use brokerage_store::StoreError;
 use brokerage_store::access_key::{
     StoredKey, access_key_by_id, access_key_insert, access_key_page, access_key_set_active,
 };
+use brokerage_store::scan::Cursor;
 use parking_lot::RwLock;
 use secrecy::SecretString;
 
@@ -25,6 +27,8 @@ pub const KEYS_CACHED_MAX: usize = 10_000;
 pub const KEY_AGE_US_MAX: i64 = 500_000;
 /// Longest id of an access key that is looked up, in bytes.
 pub const KEY_ID_BYTES_MAX: usize = 128;
+/// Keys that are tried to see whether this is their master key.
+const KEYS_TRIED_MAX: usize = 16;
 const KEY_ID_CHARS: usize = 24;
 const SECRET_CHARS: usize = 40;
 pub(crate) const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -228,6 +232,36 @@ impl Control {
                 id: id.as_str().to_owned(),
             }),
         }
+    }
+
+    /// Looks whether this process has the master key that sealed the store's secrets: one of the first of them has to open.
+    /// (One that is damaged is one key's matter.)
+    ///
+    /// # Errors
+    /// [`Error::Internal`], also when it has another one.
+    pub async fn master_key_check(&self) -> Result<()> {
+        let stored = self
+            .read("master_key_check", |tx| {
+                let page = access_key_page(tx, &Cursor::start())?;
+                let keys = page.rows.into_iter().filter_map(|row| row.ok());
+                let stored: std::result::Result<Vec<_>, StoreError> = keys
+                    .filter_map(|key| access_key_by_id(tx, key.id.as_str()).transpose())
+                    .take(KEYS_TRIED_MAX)
+                    .collect();
+                Ok(stored?)
+            })
+            .await?;
+        let mut broken = None;
+        for key in &stored {
+            match self
+                .master_key
+                .open(key.key.id.as_str(), &key.sealed_secret)
+            {
+                Ok(_) => return Ok(()),
+                Err(error) => broken = Some(error),
+            }
+        }
+        broken.map_or(Ok(()), |error| Err(Error::internal(error)))
     }
 
     /// The keys of every account, by id, without their secrets.

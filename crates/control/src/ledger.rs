@@ -14,8 +14,10 @@ use brokerage_domain::order::{
     LineState, OrderLine, Payment, line_resolution_id, line_transfer_id,
 };
 use brokerage_domain::{Error, Result};
+use brokerage_store::audit::audit_append;
 use brokerage_store::digest::{
-    DigestFinding, DigestReport, Digested, HOUSE, digest_accept, digest_check, digests_are_there,
+    DigestFinding, DigestReport, Digested, HOUSE, digest_accept, digest_check, digest_key_is_right,
+    digests_are_there,
 };
 use brokerage_store::instance::instance_exists;
 use brokerage_store::ledger::{LEDGER_PAGE, balance_page, transfer_by_id, transfer_page};
@@ -29,6 +31,11 @@ use crate::control::{Control, TxResult};
 
 /// Rows whose digests are computed anew when a server starts: about a second's work.
 pub const START_ROWS_MAX: u64 = 200_000;
+
+/// Why a start with another key is refused.
+const OTHER_KEY: &str = "master.key is not the key of this database: no access key in it could be opened, and no row be \
+                         compared with its digest. Put back the one that it was kept with; processes on one PostgreSQL \
+                         share one";
 
 /// What a check read and found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +89,9 @@ impl Control {
         let is_older = self.store.is_older_than_digests();
         let report = self
             .write("books_open", move |tx| {
+                if !digest_key_is_right(tx)? {
+                    return Err(Error::internal(OTHER_KEY).into());
+                }
                 if !digests_are_there(tx)? && is_older {
                     digest_accept(tx, None)?;
                 }
@@ -146,8 +156,11 @@ impl Control {
     pub async fn books_accept(&self, account: Option<&AccountId>) -> Result<()> {
         let only = account.map(|account| account.as_str().to_owned());
         tracing::warn!(account = only, "rows are taken for right by the operator");
+        let resource = only.as_deref().unwrap_or("*");
+        let entry = self.audit_operator("LedgerAccept", resource);
         let report = self
             .write("books_accept", move |tx| {
+                audit_append(tx, &entry)?;
                 digest_accept(tx, only.as_deref())?;
                 // Which accounts there are is the house's.
                 if only.is_some() {

@@ -7,6 +7,7 @@
 pub mod access_key;
 pub mod account;
 pub mod acl;
+pub mod audit;
 pub mod background;
 pub mod broker;
 pub mod call;

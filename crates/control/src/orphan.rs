@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::{Error, Result};
-use brokerage_store::audit::{AuditEntry, audit_append};
+use brokerage_store::audit::audit_append;
 use brokerage_store::instance::instance_exists;
 
 use crate::background::Next;
@@ -103,17 +103,7 @@ impl Control {
         if !listed.contains(id) {
             return Err(Error::invalid("the orphan", "there is no such cluster"));
         }
-        let entry = AuditEntry {
-            id: self.audit_id(),
-            at_us: self.real_now().micros(),
-            account_id: String::new(),
-            access_key_id: String::new(),
-            request_id: String::new(),
-            action: "OrphanDelete".to_owned(),
-            resource: id.as_str().to_owned(),
-            decision: "allow".to_owned(),
-            decided_by: "operator".to_owned(),
-        };
+        let entry = self.audit_operator("OrphanDelete", id.as_str());
         let wanted = id.clone();
         self.write("orphan_delete", move |tx| {
             if instance_exists(tx, &wanted)? {

@@ -18,8 +18,16 @@ use brokerage_engine::{
 };
 use brokerage_kafka_admin::Stream;
 use parking_lot::Mutex;
+use rustix::process::{Resource, getrlimit};
 
 use crate::cluster::{SETTINGS, host_spec};
+
+/// Descriptors that clients of clusters leave to everything else: the API's connections, files, listeners.
+const DESCRIPTORS_KEPT: usize = 6 * 1_024;
+/// Where there are few descriptors, half of them are left.
+const KEPT_PART_MIN: usize = 2;
+/// Which part of few descriptors files take.
+const FILES_PART: usize = 8;
 
 /// Why the engine cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -83,13 +91,18 @@ impl EmbeddedEngine {
             group_initial_rebalance_delay,
         } = options;
         let clock = Arc::new(BrokerClock(real_clock));
+        let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let descriptors = usize::try_from(descriptors).unwrap_or(usize::MAX);
+        let usual = HostOptions::new(data_dir.clone(), durability, clock, seed);
         let host = Host::open(HostOptions {
+            open_files_max: usual.open_files_max.min(descriptors / FILES_PART),
+            connections_max: descriptors - DESCRIPTORS_KEPT.min(descriptors / KEPT_PART_MIN),
             tls_files,
             shared_port,
             public_shared_port,
             log_intervals,
             group_initial_rebalance_delay,
-            ..HostOptions::new(data_dir.clone(), durability, clock, seed)
+            ..usual
         })?;
         Ok(Self {
             host,

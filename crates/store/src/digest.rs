@@ -59,6 +59,8 @@ crate::statements! {
     SELECT = concat!("SELECT scope, ", columns!(), " FROM digest WHERE scope = $1");
     SELECT_PAGE = concat!("SELECT scope, ", columns!(), " FROM digest WHERE scope > $1 ORDER BY scope LIMIT CAST($2 AS BIGINT)");
     DELETE = "DELETE FROM digest WHERE scope = $1";
+    KEEP_KEY = "INSERT INTO digest_key (id, hash) VALUES (1, $1) ON CONFLICT DO NOTHING";
+    SELECT_KEY = "SELECT hash FROM digest_key WHERE id = 1";
 }
 
 /// A table with digests.
@@ -314,6 +316,21 @@ pub fn digest_check_of(
         report.findings.extend(differs.map(finding));
     }
     Ok(report)
+}
+
+/// Whether the database's digests are made with the key that the store was given. In a database that does not say it yet, they
+/// are from now on.
+///
+/// # Errors
+/// As [`Tx::query`].
+pub fn digest_key_is_right(tx: &mut dyn Tx) -> Result<bool, StoreError> {
+    let key = tx.digests().key.clone();
+    let hash = key
+        .hash(Digested::Accounts, params!["the key"])
+        .to_be_bytes();
+    tx.execute(&KEEP_KEY, params![&hash])?;
+    let kept = tx.query_first(&SELECT_KEY, params![])?;
+    kept.map_or(Ok(false), |row| Ok(row.blob(0)? == hash))
 }
 
 /// Whether there are digests at all.

@@ -91,8 +91,14 @@ crate::statements! {
                      GROUP BY account_id, list, block) AS blocks";
     SELECT_UNSETTLED = sql![Instance::SELECT, " WHERE unsettled = 1 AND retry_at_us <= $1 \
                         ORDER BY retry_at_us, id LIMIT CAST($2 AS BIGINT)"];
-    COUNT_SPEC = "SELECT COUNT(*) FROM instance WHERE account_id = $1 AND spec = $2";
-    SELECT_ID = "SELECT id FROM instance WHERE id = $1";
+    COUNT_SPEC = "SELECT (SELECT COUNT(*) FROM instance WHERE account_id = $1 AND spec = $2) \
+                  + COALESCE((SELECT instances FROM spec_bought WHERE account_id = $1 AND spec = $2), 0)";
+    SELECT_ID = "SELECT id FROM instance WHERE id = $1 UNION ALL SELECT id FROM instance_gone WHERE id = $1";
+    SELECT_GONE = "SELECT account_id, spec FROM instance WHERE id = $1 AND phase = 'gone'";
+    DELETE_GONE = "DELETE FROM instance WHERE id = $1 AND phase = 'gone'";
+    KEEP_ID = "INSERT INTO instance_gone (id) VALUES ($1) ON CONFLICT DO NOTHING";
+    KEEP_SPEC = "INSERT INTO spec_bought (account_id, spec, instances) VALUES ($1, $2, 1) \
+                 ON CONFLICT (account_id, spec) DO UPDATE SET instances = spec_bought.instances + 1";
     POSTPONE = "UPDATE instance SET retry_at_us = $2 WHERE id = $1 AND unsettled = 1";
     NEXT_RETRY = "SELECT MIN(retry_at_us) FROM instance WHERE unsettled = 1";
 }
@@ -473,7 +479,25 @@ pub fn instance_postpone(
     tx.execute(&POSTPONE, &values).map(drop)
 }
 
-/// Whether there is an instance of this id, in whatever phase, also one whose row cannot be read.
+/// Forgets an instance that is gone, but for its id and its spec; `false` when it is not, or was forgotten before.
+///
+/// # Errors
+/// As [`Tx::execute`].
+pub fn instance_forget(tx: &mut dyn Tx, id: &InstanceId) -> Result<bool, StoreError> {
+    let Some(row) = tx.query_first(&SELECT_GONE, params![id.as_str()])? else {
+        return Ok(false);
+    };
+    if tx.execute(&DELETE_GONE, params![id.as_str()])? != 1 {
+        return Ok(false);
+    }
+    tx.execute(&KEEP_ID, params![id.as_str()])?;
+    if let Some(spec) = row.opt_text(1)? {
+        tx.execute(&KEEP_SPEC, params![row.text(0)?, spec])?;
+    }
+    Ok(true)
+}
+
+/// Whether there is or was an instance of this id, in whatever phase, also one whose row cannot be read.
 ///
 /// # Errors
 /// As [`Tx::query`].

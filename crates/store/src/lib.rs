@@ -57,6 +57,7 @@ pub mod timer;
 pub mod topic;
 pub mod tx;
 
+pub use backends::copy::sqlite_copy;
 pub use backends::postgres::{ATTEMPTS_MAX, POSTGRES_CONNECTIONS_MAX};
 pub use backends::sqlite::{
     Durability, GROUP_JOBS_MAX, READ_CONNECTIONS, READ_QUEUE_MAX, WRITE_QUEUE_MAX,

@@ -7,6 +7,7 @@ use crate::log::durability::Durability;
 use crate::log::file::FileCache;
 use crate::memory::HostMemory;
 use crate::process::Process;
+use crate::quota::host_connections::HostConnections;
 use crate::security::derivation::Derivations;
 use crate::spec::LogIntervals;
 use crate::turn::HostTurns;
@@ -22,6 +23,8 @@ pub(crate) struct Shared {
     pub derivations: Arc<Derivations>,
     /// What peers make all clusters hold in memory.
     pub memory: Arc<HostMemory>,
+    /// Connections of all clusters.
+    pub connections: HostConnections,
     /// Turns of all clusters for work that takes long.
     pub turns: HostTurns,
 }
@@ -33,6 +36,7 @@ impl Shared {
         durability: Durability,
         log_intervals: LogIntervals,
         group_initial_rebalance_delay: Duration,
+        connections_max: usize,
     ) -> Arc<Self> {
         Arc::new(Self {
             process,
@@ -42,6 +46,7 @@ impl Shared {
             group_initial_rebalance_delay,
             derivations: Arc::default(),
             memory: Arc::default(),
+            connections: HostConnections::new(connections_max),
             turns: HostTurns::default(),
         })
     }

@@ -8,6 +8,8 @@
 //! damage: opening fails and the file is left unchanged. Marks are written from time to time
 //! ([`MetadataLog::mark_durable`]), so they add nothing to the cost of a change.
 //!
+//! How far the file was durable is also kept beside it ([`HighWater`]): a cut takes the marks with it.
+//!
 //! When most of the file is history, it is rewritten as a snapshot of the current state.
 
 use std::convert::Infallible;
@@ -20,6 +22,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::high_water::HighWater;
 use crate::error::{Refusal, Unwritten};
 use crate::log::durability::Durability;
 use crate::log::file::{CachedFile, FileCache};
@@ -93,6 +96,8 @@ struct Inner<S> {
     marked_ms: Option<i64>,
     /// Counts rewrites: positions before one are durable.
     generation: u64,
+    /// What a cut of the file does not take with it.
+    high_water: HighWater,
     /// Set when the disk refused to make something durable: what it holds is not known any more, and
     /// changes are refused until the metadata log is opened anew.
     is_failed: bool,
@@ -140,8 +145,13 @@ fn encode_mark(durable_bytes: u64) -> Vec<u8> {
     line_of(format!("@{durable_bytes}").as_bytes())
 }
 
+/// The same, always as long.
+pub(super) fn encode_place(durable_bytes: u64) -> Vec<u8> {
+    line_of(format!("@{durable_bytes:020}").as_bytes())
+}
+
 /// What a line holds, if its checksum is right.
-fn content_of(line: &[u8]) -> Option<&[u8]> {
+pub(super) fn content_of(line: &[u8]) -> Option<&[u8]> {
     let (crc, content) = line.strip_suffix(b"\n")?.split_at_checked(9)?;
     (crc == crc_of(content).as_bytes()).then_some(content)
 }
@@ -153,7 +163,7 @@ fn behind_damage(line: &[u8]) -> Option<&[u8]> {
 }
 
 /// The position that a mark names; `None` if the line is no mark.
-fn mark_of(content: &[u8]) -> Option<u64> {
+pub(super) fn mark_of(content: &[u8]) -> Option<u64> {
     let digits = content.strip_prefix(&[MARK])?;
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
@@ -169,11 +179,11 @@ struct Decoded<R> {
     marked_bytes: u64,
 }
 
-/// Reads records up to the first bad line, and marks behind it, too. `closed_bytes`: the size that the file was
-/// closed with, if that is known.
+/// Reads records up to the first bad line, and marks behind it, too. `high_bytes`: up to where the file is known to have been
+/// durable.
 fn decode<R: DeserializeOwned>(
     bytes: &[u8],
-    closed_bytes: u64,
+    high_bytes: u64,
 ) -> Result<Decoded<R>, MetadataLogError> {
     let mut out = Decoded {
         records: Vec::new(),
@@ -209,7 +219,7 @@ fn decode<R: DeserializeOwned>(
             out.records_bytes = at as u64;
         }
     }
-    let durable_bytes = out.marked_bytes.max(closed_bytes);
+    let durable_bytes = out.marked_bytes.max(high_bytes);
     if (out.sound_bytes as u64) < durable_bytes {
         return Err(MetadataLogError::Damaged {
             line: bad.unwrap_or(lines + 1),
@@ -228,19 +238,15 @@ impl<S: LoggedState> MetadataLog<S> {
         files: &Arc<FileCache>,
         durability: Durability,
     ) -> Result<Self, MetadataLogError> {
-        Self::open_in(path, files, durability, 0, || {
-            Ok(DirectoryContents::default())
-        })
+        Self::open_in(path, files, durability, || Ok(DirectoryContents::default()))
     }
 
-    /// Opens or creates the metadata log and replays it. A damaged file is left unchanged. `closed_bytes` is
-    /// its size at the last clean shutdown, or 0. `directory_contents` is called if the file is missing or
-    /// empty.
+    /// Opens or creates the metadata log and replays it. A damaged file is left unchanged.
+    /// `directory_contents` is called if the file is missing or empty.
     pub(crate) fn open_in(
         path: PathBuf,
         files: &Arc<FileCache>,
         durability: Durability,
-        closed_bytes: u64,
         directory_contents: impl Fn() -> io::Result<DirectoryContents>,
     ) -> Result<Self, MetadataLogError> {
         let (bytes, is_missing) = match std::fs::read(&path) {
@@ -250,7 +256,8 @@ impl<S: LoggedState> MetadataLog<S> {
         if is_missing && directory_contents()?.has_entries {
             return Err(MetadataLogError::Missing);
         }
-        let decoded = decode(&bytes, closed_bytes)?;
+        let (high_water, high_bytes) = HighWater::beside(&path, files)?;
+        let decoded = decode(&bytes, high_bytes)?;
         if decoded.sound_bytes == 0 && directory_contents()?.has_records {
             return Err(MetadataLogError::Empty);
         }
@@ -285,6 +292,7 @@ impl<S: LoggedState> MetadataLog<S> {
             marked_bytes: decoded.marked_bytes,
             marked_ms: None,
             generation: 0,
+            high_water,
             is_failed: false,
         };
         Ok(Self {
@@ -395,6 +403,7 @@ impl<S: LoggedState> MetadataLog<S> {
         // The file gets its name when its content is durable.
         bytes.extend(encode_mark(records_bytes));
         let (path, disk) = (self.file.path(), self.file.disk());
+        inner.high_water.reset()?;
         disk.replace_file(path, &bytes)?;
         // The descriptor still names the old file.
         self.file.close();
@@ -405,7 +414,7 @@ impl<S: LoggedState> MetadataLog<S> {
         inner.flushed_bytes = inner.size_bytes;
         inner.marked_bytes = records_bytes;
         inner.generation += 1;
-        Ok(())
+        inner.high_water.raise(records_bytes)
     }
 
     /// Returns when the record before `position` is as durable as the host promises.
@@ -498,19 +507,20 @@ impl<S: LoggedState> MetadataLog<S> {
             self.file.write_parts_at([&line, &[]], inner.size_bytes)?;
             inner.size_bytes += line.len() as u64;
             inner.marked_bytes = inner.flushed_bytes;
+            let durable_bytes = inner.flushed_bytes;
+            inner.high_water.raise(durable_bytes)?;
         }
         Ok(())
     }
 
-    /// Flushes everything, whatever the durability, and writes a mark: for a clean shutdown. Returns the size
-    /// of the file.
-    pub(crate) fn close(&self) -> io::Result<u64> {
+    /// Flushes everything, whatever the durability, and says that all of the file is durable: for a clean shutdown.
+    pub(crate) fn close(&self) -> io::Result<()> {
         self.flush_all()?;
         self.mark()?;
-        if self.durability == Durability::Power {
-            self.flush_all()?;
-        }
-        Ok(self.inner.lock().size_bytes)
+        self.flush_all()?;
+        let mut inner = self.inner.lock();
+        let size_bytes = inner.size_bytes;
+        inner.high_water.raise(size_bytes)
     }
 }
 

@@ -149,6 +149,10 @@ const HALVED: Damage = |bytes| {
     bytes.truncate(bytes.len() / 2);
     Some(())
 };
+const CUT: Damage = |bytes| {
+    bytes.truncate(line_begin(bytes, 2));
+    Some(())
+};
 const SHORTENED: Damage = |bytes| {
     bytes.pop();
     Some(())
@@ -203,6 +207,7 @@ async fn a_damaged_journal_stops_its_cluster_alone_and_nothing_is_deleted() {
             ("emptied", EMPTIED),
             ("missing", MISSING),
             ("halved", HALVED),
+            ("cut behind its first line", CUT),
             ("shortened", SHORTENED),
         ] {
             check(dir.path(), &format!("{durability:?}, {what}"), damage).await;
@@ -240,6 +245,8 @@ async fn what_was_written_a_while_before_a_kill_is_vouched_for_and_a_torn_tail_i
             ("line gone", LINE_GONE),
             ("emptied", EMPTIED),
             ("missing", MISSING),
+            ("halved", HALVED),
+            ("cut behind its first line", CUT),
         ] {
             check(killed.path(), &format!("{durability:?}, {what}"), damage).await;
         }

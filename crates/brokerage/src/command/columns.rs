@@ -76,6 +76,16 @@ pub const ORPHANS: &[Column] = &[
     column("running", "running", Text),
 ];
 
+pub const AUDIT: &[Column] = &[
+    column("age", "at", Age),
+    column("action", "action", Text),
+    column("on", "resource", Giving),
+    column("key", "access_key_id", Giving),
+    column("decision", "decision", State),
+    column("by", "decided_by", Text),
+    column("request", "request_id", Giving),
+];
+
 pub const REQUESTS: &[Column] = &[
     column("age", "at", Age),
     column("dialect", "dialect", Text),

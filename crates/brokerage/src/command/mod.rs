@@ -1,6 +1,7 @@
 //! The commands: each asks a running server through its data directory or, where that makes sense, opens the data
 //! directory itself.
 
+mod backup;
 mod buy;
 mod client;
 mod columns;
@@ -20,9 +21,9 @@ use serde_json::{Value, json};
 
 use crate::admin::{self, Ask, NetworkAsk, Password, PriceAsk, Reached, TopicAsk};
 use crate::cli::{
-    self, AccountCommand, BrokerCommand, CatalogCommand, Command, GroupCommand, InstanceCommand,
-    KeyCommand, LedgerCommand, ListFlags, NetworkCommand, NetworkFlags, OrderCommand,
-    OrphanCommand, TargetFlags, TopicCommand, UserCommand,
+    self, AccountCommand, AuditCommand, BrokerCommand, CatalogCommand, Command, GroupCommand,
+    InstanceCommand, KeyCommand, LedgerCommand, ListFlags, NetworkCommand, NetworkFlags,
+    OrderCommand, OrphanCommand, TargetFlags, TopicCommand, UserCommand,
 };
 use crate::config::Config;
 use crate::data_dir::InUse;
@@ -30,6 +31,8 @@ use crate::serve::{self, CLOUDS};
 use crate::settings::ServeSettings;
 use next::Made;
 use print::Column;
+use print::escaped;
+pub use print::escaped_lines;
 
 /// Longest line that is read as a password, in bytes.
 const PASSWORD_BYTES_MAX: u64 = 4096;
@@ -90,6 +93,15 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
             let account = flags.account;
             ask(&flags.target, Ask::LedgerAccept { account })
         }
+        Command::Audit(AuditCommand::List(flags)) => {
+            let (account, last) = (flags.account, flags.last);
+            list(
+                &flags.target,
+                Ask::AuditList { account, last },
+                columns::AUDIT,
+            )
+        }
+        Command::Audit(AuditCommand::Verify(target)) => audit_verify(&target),
         Command::Requests(flags) => {
             let last = flags.last;
             list(&flags.target, Ask::Requests { last }, columns::REQUESTS)
@@ -99,11 +111,27 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// Says why a command failed, on one line. What callers chose is in such texts, too: it cannot move the terminal, nor look
+/// like another message.
+pub fn fail(error: &anyhow::Error) {
+    print::aside(escaped(&format!("brokerage: {error:#}")));
+}
+
 /// Runs a command that needs no server.
 fn run_alone(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Catalog(CatalogCommand::Check { catalog, json }) => {
             catalog_check(catalog.as_deref(), json.json)?;
+        }
+        Command::Backup(flags) => {
+            let (target, with_key) = (flags.target, flags.with_master_key);
+            let answer = backup::backup(&target.data, &flags.to, with_key)?;
+            print::value(&answer, target.json, &[]);
+        }
+        Command::Restore(flags) => {
+            let (target, key) = (flags.target, flags.master_key);
+            let answer = backup::restore(&flags.from, &target.data, key.as_deref())?;
+            print::value(&answer, target.json, &[]);
         }
         Command::Operations(flags) => operations(flags.json),
         Command::Completions { shell } => {
@@ -146,9 +174,9 @@ fn answer(data: &Path, ask: Ask) -> anyhow::Result<Value> {
         data: Some(data.display().to_string()),
         ..ServeSettings::default()
     };
-    let config = Config::of(settings, false)?;
+    let mut config = Config::of(settings, false)?;
     runtime()?.block_on(async {
-        let plane = match serve::compose(&config).await {
+        let plane = match serve::compose(&mut config).await {
             // A server has begun to start meanwhile.
             Err(error) if error.is::<InUse>() => {
                 return admin::ask(data, &ask)?.ok_or(error);
@@ -456,7 +484,7 @@ fn ledger_check(target: &TargetFlags) -> anyhow::Result<ExitCode> {
         print::value(&report, true, &[]);
     } else {
         for finding in report["findings"].as_array().into_iter().flatten() {
-            print::line(print::escaped(finding.as_str().unwrap_or_default()));
+            print::line(escaped(finding.as_str().unwrap_or_default()));
         }
         print::line(format!(
             "{} transfers, {} order lines, {} digested rows: {findings} findings",
@@ -467,6 +495,28 @@ fn ledger_check(target: &TargetFlags) -> anyhow::Result<ExitCode> {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    })
+}
+
+fn audit_verify(target: &TargetFlags) -> anyhow::Result<ExitCode> {
+    let report = answer(&target.data, Ask::AuditVerify)?;
+    let finding = report["finding"].as_str();
+    if target.json {
+        print::value(&report, true, &[]);
+    } else {
+        if let Some(finding) = finding {
+            print::line(escaped(finding));
+        }
+        print::line(format!(
+            "{} rows, {} pruned before: {} findings",
+            report["rows"],
+            report["pruned"],
+            u8::from(finding.is_some())
+        ));
+    }
+    Ok(match finding {
+        None => ExitCode::SUCCESS,
+        Some(_) => ExitCode::FAILURE,
     })
 }
 

@@ -120,6 +120,12 @@ pub fn escaped(text: &str) -> String {
     })
 }
 
+/// Text of ours in which callers' may be: lines behind the first are set in, so that none looks like a text of its own.
+pub fn escaped_lines(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(escaped).collect();
+    lines.join("\n  ")
+}
+
 /// Control characters, ends of lines, and those that turn the direction of what follows.
 fn is_unseen(character: char) -> bool {
     matches!(
@@ -400,6 +406,10 @@ mod tests {
             ("a\u{202e}b\u{2028}c", "a\\u{202e}b\\u{2028}c"),
         ] {
             assert_eq!(escaped(text), expected);
+            let faked = format!("failed: {text}\r\nbrokerage: done");
+            let told = escaped_lines(&faked);
+            assert!(told.ends_with("\n  brokerage: done"), "{told}");
+            assert!(!told.replace('\n', "").chars().any(is_unseen), "{told}");
             let value = Value::from(text);
             let json = json_text(&value);
             assert!(!json.chars().any(is_unseen), "{json}");

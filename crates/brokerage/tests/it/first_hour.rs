@@ -512,3 +512,61 @@ fn a_policy_is_a_document_as_the_clouds_have_it() {
         );
     }
 }
+
+#[test]
+fn what_was_backed_up_under_way_runs_again_in_another_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let (server, _) = serve(dir, "brokerage serve --sandbox");
+    done(dir, "brokerage buy --dialect ckafka --name orders --wait");
+    done(dir, "brokerage topic create orders hello");
+    make_group(dir);
+    let before = json(dir, "brokerage instance show orders");
+    let money = json(dir, "brokerage account show sandbox");
+    let backed_up = json(dir, "brokerage backup copy");
+    assert_eq!(backed_up["master_key"], false);
+    // What is made later is not in it.
+    done(dir, "brokerage topic create orders later");
+    drop(server);
+    let key = "brokerage-data/master.key";
+    let restored = json(
+        dir,
+        &format!("brokerage restore copy --data restored --master-key {key}"),
+    );
+    assert_eq!(restored["not_restored"], serde_json::json!([]));
+    let (_server, _) = serve(dir, "brokerage serve --sandbox --data restored");
+    let asked = |words: &str| json(dir, &format!("brokerage {words} --data restored"));
+    let after = asked("instance show orders");
+    assert_eq!(after["instance_id"], before["instance_id"]);
+    assert_eq!(after["bootstrap"], before["bootstrap"]);
+    assert_eq!(asked("account show sandbox"), money);
+    assert_eq!(asked("ledger check")["findings"], serde_json::json!([]));
+    let names = |list: &Value, key: &str| -> Vec<String> {
+        let rows = list.as_array().unwrap().iter();
+        rows.map(|row| row[key].as_str().unwrap().to_owned())
+            .collect()
+    };
+    // Clusters start behind the server's word that it is ready.
+    let began = std::time::Instant::now();
+    let topics = loop {
+        let ended = run(dir, "brokerage topic list orders --json --data restored");
+        if ended.status.success() {
+            break serde_json::from_slice(&ended.stdout).unwrap();
+        }
+        assert!(
+            began.elapsed() < std::time::Duration::from_secs(60),
+            "it runs"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    };
+    assert!(
+        names(&topics, "topic").contains(&"hello".to_owned()),
+        "{topics}"
+    );
+    assert!(
+        !names(&topics, "topic").contains(&"later".to_owned()),
+        "{topics}"
+    );
+    let groups = asked("group list orders");
+    assert_eq!(names(&groups, "group"), ["billing"]);
+}

@@ -17,6 +17,7 @@ use brokerage_store::sasl_user::sasl_user_delete_all;
 use brokerage_store::slot::slot_free;
 use brokerage_store::topic::topic_record_delete_all;
 
+use super::is_gone;
 use crate::control::TxResult;
 use crate::failpoints::crash_point;
 use crate::order::slots_give_back;
@@ -82,6 +83,9 @@ pub(super) fn record_end(
         topic_record_delete_all(tx, &instance.id)?;
         sasl_user_delete_all(tx, &instance.id)?;
         group_record_delete_all(tx, &instance.id)?;
+    }
+    if phase == Phase::Gone {
+        is_gone(tx, &instance.id, now)?;
     }
     instance.slots.clear();
     instance.phase = phase;

@@ -17,6 +17,7 @@ mod cancel_unstarted;
 mod deliver;
 pub(crate) mod driver;
 mod fail;
+mod forget_gone;
 pub(crate) mod lease;
 mod prune;
 mod reconcile;
@@ -25,6 +26,8 @@ mod seal_audit;
 mod timers;
 
 pub use driver::{LastSlice, TaskStatus};
+pub use forget_gone::GONE_DAYS;
+pub(crate) use forget_gone::is_gone;
 pub(crate) use release_data::data_given_up;
 
 /// Every background task.
@@ -65,6 +68,13 @@ pub static TASKS: &[Task] = &[
         run: |control| Box::pin(control.prune_tokens()),
     },
     Task {
+        name: "prune_audit",
+        period: Duration::from_secs(60),
+        priority: Priority::Housekeeping,
+        needs_lease: true,
+        run: |control| Box::pin(control.prune_audit()),
+    },
+    Task {
         name: "stop_orphans",
         period: Duration::from_secs(60),
         priority: Priority::Housekeeping,
@@ -89,6 +99,8 @@ pub static TASKS: &[Task] = &[
 
 /// Kind of the timer that cancels an order which its owner never started; its subject is the instance.
 pub(crate) const CANCEL_UNSTARTED: &str = "cancel_unstarted";
+/// Kind of the timer that forgets an instance which has been gone for a while; its subject is the instance.
+pub(crate) const FORGET_GONE: &str = "forget_gone";
 /// Kind of the timer that lets kept data of a released instance go; its subject is the instance.
 pub(crate) const RELEASE_DATA: &str = "release_data";
 /// The task that makes every instance what its record says.

@@ -11,7 +11,7 @@ use brokerage_store::timer::{
 };
 
 use super::lease::lease_fence;
-use super::{CANCEL_UNSTARTED, Next, RELEASE_DATA};
+use super::{CANCEL_UNSTARTED, FORGET_GONE, Next, RELEASE_DATA};
 use crate::control::{Control, TxResult};
 
 /// When a timer is tried again whose work failed for the first time, in seconds of business time. Each failure that follows
@@ -123,6 +123,7 @@ impl Control {
     fn fire(&self, tx: &mut dyn Tx, timer: &Timer) -> TxResult<Fired> {
         match timer.kind.as_str() {
             CANCEL_UNSTARTED => self.cancel_unstarted(tx, timer),
+            FORGET_GONE => self.forget_gone(tx, timer),
             RELEASE_DATA => self.release_data(tx, timer),
             kind => {
                 tracing::error!(kind, "a timer of another version of the program");

@@ -8,7 +8,7 @@ use brokerage_store::Tx;
 use brokerage_store::instance::Attention;
 use brokerage_store::timer::{timer_clear, timer_set};
 
-use crate::background::{RELEASE_DATA, data_given_up};
+use crate::background::{RELEASE_DATA, data_given_up, is_gone};
 use crate::call::Call;
 use crate::control::{Control, TxResult};
 
@@ -64,13 +64,14 @@ impl Control {
     /// [`Error::NotFound`]: brokerage_domain::Error::NotFound
     /// [`Error::WrongPhase`]: brokerage_domain::Error::WrongPhase
     pub async fn instance_delete(&self, call: Call, id: &InstanceId) -> Result<()> {
-        let real_now = self.real_now();
+        let (now, real_now) = (self.now(), self.real_now());
         self.instance_write(call, id, move |tx, instance| {
             if !matches!(instance.phase, Phase::Released | Phase::Failed) {
                 return Err(instance.wrong_phase().into());
             }
             timer_clear(tx, RELEASE_DATA, instance.id.as_str())?;
             data_given_up(tx, instance)?;
+            is_gone(tx, &instance.id, now)?;
             instance.phase = Phase::Gone;
             instance.want = Want::Gone;
             Ok(Attention::From(real_now))

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use brokerage_control::access_key::NewKey;
+use brokerage_control::background::GONE_DAYS;
 use brokerage_domain::Error;
 use brokerage_domain::access::Policy;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::{AccessKeyId, InstanceId};
 use brokerage_domain::instance::Phase;
 use brokerage_domain::money::{Currency, Money};
+use brokerage_store::audit::audit_seal;
+use brokerage_store::instance::{instance_by_id, instance_exists};
 use brokerage_store::{Statement, Store, params};
 use brokerage_testkit::{Plane, PlaneOptions};
 
@@ -33,6 +36,7 @@ mod sql {
         pub LINE_OF_NO_TEXT = "UPDATE order_line SET state = CAST('x' AS BLOB)";
         pub LINE_OF_NO_ORDER = "UPDATE order_line SET order_id = CAST('x' AS BLOB)";
         pub DIGESTS = "DELETE FROM digest";
+        pub HEAD = "UPDATE audit_head SET sequence = sequence + 1";
         pub BLOCKS = "DELETE FROM list_block";
         pub BLOCKS_ZEROED = "UPDATE list_block SET class_0 = 0, class_1 = 0, class_2 = 0, class_3 = 0";
         pub BLOCKS_BROKEN = "UPDATE list_block SET first = 'x', until = 'y'";
@@ -261,4 +265,94 @@ async fn an_account_is_there_once() {
         })
     ));
     plane.assert_ledger().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_is_gone_is_forgotten_after_a_while_and_its_order_is_not() {
+    let store = Store::open_sqlite_in_memory().unwrap();
+    let plane = plane(&store, "one", 1).await;
+    let placed = buy(&plane, 2).await.unwrap();
+    let ids = placed.instance_ids;
+    for id in &ids {
+        run(&plane, id).await;
+    }
+    crate::purchase::release(&plane, &ids[0]).await;
+    plane
+        .let_time_pass_until("ckafka", ids[0].as_str(), Phase::Gone)
+        .await;
+    let rows = async || {
+        let id = ids[0].clone();
+        let row = store.read("row", move |tx| instance_by_id(tx, &id));
+        let row: Result<_, brokerage_store::StoreError> = row.await;
+        row.unwrap()
+    };
+    for _ in 0..LOOKS_MAX {
+        if rows().await.is_some_and(|row| row.phase == Phase::Gone) {
+            break;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    let gone = rows().await.expect("it is kept for a while");
+    assert_eq!(gone.phase, Phase::Gone);
+    let later = plane
+        .control
+        .real_now()
+        .plus_seconds(GONE_DAYS * 24 * 3_600);
+    plane.clock.set(later);
+    plane.control.task_wake("timers");
+    for _ in 0..LOOKS_MAX {
+        if rows().await.is_none() {
+            break;
+        }
+        plane.control.task_wake("timers");
+        tokio::time::sleep(PAUSE).await;
+    }
+    assert!(rows().await.is_none());
+    // What stays names it still, and its id is known.
+    plane.assert_ledger().await;
+    let cx = plane.context("ckafka", crate::purchase::REGION).await;
+    let order = plane
+        .control
+        .order_view(&cx, &placed.order_id)
+        .await
+        .unwrap();
+    assert_eq!(order.lines.len(), 2);
+    let left = plane
+        .control
+        .order_instances(&cx, &placed.order_id)
+        .await
+        .unwrap();
+    assert_eq!(left.len(), 1);
+    let is_known = {
+        let id = ids[0].clone();
+        store.read("known", move |tx| instance_exists(tx, &id))
+    };
+    let is_known: Result<bool, brokerage_store::StoreError> = is_known.await;
+    assert!(is_known.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_trail_is_listed_and_verified() {
+    let store = Store::open_sqlite_in_memory().unwrap();
+    let plane = plane(&store, "one", 1).await;
+    buy(&plane, 1).await.unwrap();
+    plane.control.books_accept(None).await.unwrap();
+    let account = plane.control.account_view("sandbox").await.unwrap();
+    let listed = plane
+        .control
+        .audit_list(Some(&account.id), 10)
+        .await
+        .unwrap();
+    assert_eq!(listed.len(), 1);
+    let operators = plane.control.audit_list(None, 10).await.unwrap();
+    let actions: Vec<&str> = operators.iter().map(|row| row.action.as_str()).collect();
+    assert_eq!(actions, ["LedgerAccept"]);
+    let sealed = store.write("seal", audit_seal).await;
+    let sealed: Result<usize, brokerage_store::StoreError> = sealed;
+    assert!(sealed.unwrap() <= 2);
+    let report = plane.control.audit_verify().await.unwrap();
+    assert_eq!((report.rows, report.pruned, report.finding), (2, 0, None));
+    damage(&store, &[&sql::HEAD]).await;
+    let report = plane.control.audit_verify().await.unwrap();
+    assert!(report.finding.is_some());
 }

@@ -35,6 +35,7 @@ const MIGRATIONS: &[Migration] = migrations![
     8 "slot_runs",
     9 "sasl_users",
     10 "digests",
+    11 "gone_instances",
     12 "consumer_groups",
     13 "order_kinds",
     15 "order_plans",

@@ -44,7 +44,7 @@ pub const READ_QUEUE_MAX: usize = 1_024;
 pub const READ_CONNECTIONS: usize = 4;
 
 /// How long a connection waits for another *process* that holds the write lock (a backup, a shell).
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a start looks for damaged pages: about 2 GiB from a fast disk. What is larger is checked as far as this goes.
 const CHECK_TIME_MAX: Duration = Duration::from_secs(10);
@@ -635,7 +635,7 @@ fn database_error(error: &rusqlite::Error) -> DatabaseError {
     }
 }
 
-fn open_error(error: &rusqlite::Error) -> StoreError {
+pub(crate) fn open_error(error: &rusqlite::Error) -> StoreError {
     StoreError::Open {
         source: database_error(error),
     }

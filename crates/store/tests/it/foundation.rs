@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use brokerage_store::audit::{
-    AuditEntry, ChainCheck, ChainPoint, audit_append, audit_list, audit_seal, audit_verify,
+    AuditEntry, ChainCheck, ChainPoint, Pruned, audit_append, audit_beginning, audit_list,
+    audit_prune, audit_seal, audit_verify,
 };
+use brokerage_store::digest::{Digested, digest_check_of};
 use brokerage_store::idempotency::{Begin, TokenKey, idempotency_begin, idempotency_prune};
 use brokerage_store::lease::{lease_acquire, lease_check, lease_release, lease_renew};
 use brokerage_store::nonce::{nonce_insert, nonce_prune};
@@ -16,6 +18,12 @@ use crate::write;
 mod sql {
     brokerage_store::statements! {
         pub ALTER_AUDIT = "UPDATE audit SET resource = 'another' WHERE sequence = $1";
+        pub FORGE_AUDIT = "INSERT INTO audit (id, at_us, account_id, access_key_id, request_id, action, resource, decision, \
+            decided_by, sequence, hash) SELECT 'forged', at_us, account_id, access_key_id, request_id, action, resource, decision, \
+            decided_by, 7, hash FROM audit WHERE sequence = 400";
+        pub FORGE_ANCHOR = "UPDATE audit_anchor SET sequence = (SELECT sequence FROM audit WHERE sequence = 300), \
+            hash = (SELECT hash FROM audit WHERE sequence = 300)";
+        pub CUT_BEFORE = "DELETE FROM audit WHERE sequence <= $1";
         pub CUT_AUDIT = "DELETE FROM audit WHERE sequence > $1";
     }
 }
@@ -30,6 +38,7 @@ on_every_backend!(
     old_rows_go_in_slices,
     the_audit_chain_shows_every_alteration,
     concurrent_sealers_make_one_chain,
+    a_chain_whose_oldest_rows_are_pruned_shows_every_alteration,
 );
 
 const TTL_US: i64 = 10;
@@ -358,7 +367,10 @@ async fn append(store: &Store, numbers: std::ops::Range<i64>) {
 }
 
 async fn verify(store: &Store) -> ChainCheck {
-    let mut point = ChainPoint::START;
+    let begin = store.read("begin", |tx| -> Result<_, StoreError> {
+        audit_beginning(tx)
+    });
+    let mut point = begin.await.unwrap();
     loop {
         match store
             .read("verify", move |tx| audit_verify(tx, point))
@@ -428,4 +440,60 @@ async fn concurrent_sealers_make_one_chain(store: Store) {
     }
     assert_eq!(sealed, 1_000);
     assert!(matches!(verify(&store).await, ChainCheck::Complete(end) if end.sequence == 1_000));
+}
+
+async fn prune(store: &Store, before_us: i64) -> Pruned {
+    let pruned = write(store, move |tx| audit_prune(tx, before_us));
+    pruned.await.unwrap()
+}
+
+async fn ends_differ(store: &Store) -> bool {
+    let report = store.read("ends", |tx| {
+        digest_check_of(tx, &[Digested::Audit], u64::MAX)
+    });
+    let report: Result<_, StoreError> = report.await;
+    !report.unwrap().findings.is_empty()
+}
+
+async fn a_chain_whose_oldest_rows_are_pruned_shows_every_alteration(store: Store) {
+    append(&store, 0..450).await;
+    while write(&store, audit_seal).await.unwrap() > 0 {}
+    let at_us = |number| audit_entry(number).at_us;
+    assert_eq!(prune(&store, at_us(0)).await, Pruned::Rows(0));
+    assert_eq!(prune(&store, at_us(250)).await, Pruned::Rows(200));
+    assert_eq!(prune(&store, at_us(250)).await, Pruned::Rows(49));
+    assert_eq!(prune(&store, at_us(250)).await, Pruned::Rows(0));
+    append(&store, 450..460).await;
+    while write(&store, audit_seal).await.unwrap() > 0 {}
+    // The hash of the last row is that of the whole chain, what was pruned of it included.
+    let recomputed = (0..460).fold(ChainPoint::START, |point, number| {
+        point.next(&audit_entry(number))
+    });
+    assert_eq!(verify(&store).await, ChainCheck::Complete(recomputed));
+    assert!(!ends_differ(&store).await);
+
+    write(&store, |tx| tx.execute(&sql::FORGE_AUDIT, params![]))
+        .await
+        .unwrap();
+    assert_eq!(verify(&store).await, ChainCheck::Broken { sequence: 7 });
+    write(&store, |tx| tx.execute(&sql::CUT_BEFORE, params![249_i64]))
+        .await
+        .unwrap();
+    assert!(matches!(verify(&store).await, ChainCheck::Complete(_)));
+    // Whoever takes rows and moves the beginning behind them makes a whole chain, whose end the digest does not know.
+    write(&store, |tx| {
+        tx.execute(&sql::FORGE_ANCHOR, params![])?;
+        tx.execute(&sql::CUT_BEFORE, params![300_i64])
+    })
+    .await
+    .unwrap();
+    assert!(matches!(verify(&store).await, ChainCheck::Complete(_)));
+    assert!(ends_differ(&store).await);
+
+    write(&store, |tx| tx.execute(&sql::ALTER_AUDIT, params![310_i64]))
+        .await
+        .unwrap();
+    let broken = Pruned::Broken { sequence: 310 };
+    assert_eq!(prune(&store, i64::MAX).await, broken);
+    assert_eq!(verify(&store).await, ChainCheck::Broken { sequence: 310 });
 }

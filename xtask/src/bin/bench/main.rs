@@ -17,6 +17,7 @@ mod kafka;
 mod limits;
 mod lists;
 mod load;
+mod months;
 mod moto;
 mod order_cost;
 mod orders;
@@ -42,6 +43,8 @@ enum Bench {
     Lists(lists::Settings),
     /// From sending a signed purchase to the first acknowledged record, beside one Apache Kafka node.
     FirstMessage(first_message::Settings),
+    /// How much the store grows in a second month in which every account buys and deletes a cluster daily.
+    Months(months::Settings),
     /// Durable signed orders a second and instances listed a second, beside moto's create_cluster.
     Orders(orders::Settings),
     /// From starting the server to its ready line, with many running instances.
@@ -58,6 +61,7 @@ fn main() -> Result<()> {
         Bench::Limits(settings) => limits::run(&workspace, &settings)?,
         Bench::Lists(settings) => lists::run(&workspace, &settings)?,
         Bench::FirstMessage(settings) => first_message::run(&workspace, &settings)?,
+        Bench::Months(settings) => months::run(&workspace, &settings)?,
         Bench::Orders(settings) => orders::run(&workspace, &settings)?,
         Bench::Ready(settings) => ready::run(&workspace, &settings)?,
     };
