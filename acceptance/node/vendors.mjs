@@ -125,4 +125,25 @@ check('the jd cloud sdk rejects with the error of a refusal', async () => {
   equal('secret', (await rejected(() => jd('wrong').describeInstances({}, 'cn-north-1'))).error.code, 401)
 })
 
+// None is told another scheme than its own default, and none to leave certificates unchecked: NODE_EXTRA_CA_CERTS is all.
+check('every sdk reaches the api over tls and trusts the authority of the environment', async () => {
+  const config = new Config({ accessKeyId, accessKeySecret, endpoint: endpointTls, regionId: region })
+  const list = new alikafka.GetInstanceListRequest({ regionId: region })
+  equal('tea', (await new alikafka.default(config).getInstanceList(list)).body.success, true)
+  const popTls = new PopCore({ accessKeyId, accessKeySecret, endpoint: `https://${endpointTls}`, apiVersion: '2019-09-16' })
+  equal('pop core', (await popTls.request('GetInstanceList', { RegionId: region })).Success, true)
+  const tencentTls = new ckafka.v20190819.Client({
+    credential: { secretId: accessKeyId, secretKey: accessKeySecret },
+    region: 'ap-guangzhou',
+    profile: { httpProfile: { endpoint: endpointTls } },
+  })
+  equal('tencent', Array.isArray((await tencentTls.DescribeInstances({ Limit: 1 })).Result.InstanceList), true)
+  const jdTls = new JdKafka({
+    credentials: { accessKeyId, secretAccessKey: accessKeySecret },
+    regionId: 'cn-north-1',
+    endpoint: { host: endpointTls },
+  })
+  equal('jd', Array.isArray((await jdTls.describeInstances({}, 'cn-north-1')).result.instances), true)
+})
+
 await run()

@@ -70,7 +70,9 @@ fn domain_code(error: &Error) -> (u16, &'static str) {
             | Kind::Subnet
             | Kind::Topic
             | Kind::User
-            | Kind::Group => NOT_FOUND,
+            | Kind::Group
+            | Kind::Cluster
+            | Kind::Broker => NOT_FOUND,
         },
         Error::Exists { .. } | Error::TokenReused => ALREADY_EXISTS,
         Error::WrongPhase { .. } | Error::Kafka { .. } => FAILED_PRECONDITION,

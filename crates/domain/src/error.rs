@@ -35,6 +35,10 @@ pub enum Kind {
     User,
     /// A consumer group.
     Group,
+    /// A cluster that the engine has.
+    Cluster,
+    /// A broker of an instance.
+    Broker,
 }
 
 impl Kind {
@@ -52,6 +56,8 @@ impl Kind {
             Self::Topic => "topic",
             Self::User => "user",
             Self::Group => "group",
+            Self::Cluster => "cluster",
+            Self::Broker => "broker",
         }
     }
 }

@@ -244,6 +244,8 @@ pub(super) const SHARED: &[Row] = &[
     ("subnet", "子网"),
     ("zone", "可用区"),
     ("region", "地域"),
+    ("cluster", "集群"),
+    ("broker", "代理节点"),
     ("topic", "主题"),
     ("topics", "主题"),
     ("topic name", "主题名称"),
