@@ -22,6 +22,7 @@ from aliyunsdkcore.auth.algorithm import sha_hmac1
 from aliyunsdkcore.auth.composer.rpc_signature_composer import get_signed_url
 from aliyunsdkvpc.request.v20160428.DescribeVSwitchAttributesRequest import DescribeVSwitchAttributesRequest
 
+import group
 import records
 import suite
 from aliyun_sdk import REGION, VPC, VSWITCH, ZONE, alikafka_tea, ask, classic, classic_refused, tea_refused
@@ -142,7 +143,7 @@ def instance(instance_id: str) -> dict | None:
     return found[0] if found else None
 
 
-def start(instance_id: str) -> None:
+def start(instance_id: str, **config: str) -> None:
     """StartInstance, then polled as Terraform does until ServiceStatus is 5."""
     expect_tree(
         ask(
@@ -154,7 +155,7 @@ def start(instance_id: str) -> None:
             ZoneId=ZONE,
             DeployModule="vpc",
             Name=unique("started"),
-            Config=json.dumps({"kafka.log.retention.hours": "72"}),
+            Config=json.dumps({"kafka.log.retention.hours": "72", **config}),
         ),
         COMMON,
     )
@@ -398,6 +399,97 @@ def what_is_released_without_force_is_listed_as_released_and_serves_nobody() -> 
         raise AssertionError(f"{endpoint} still listens")
     ask(classic(), DeleteInstanceRequest(), InstanceId=instance_id)
     wait_until("no longer listed", lambda: instance(instance_id) is None)
+
+
+@check
+def a_group_made_by_the_sdk_is_the_one_that_consumers_use() -> None:
+    client, named = alikafka_tea(), {"region_id": REGION}
+    instance_id = instances(OrderId=order()["OrderId"])[0]["InstanceId"]
+    start(instance_id)
+    endpoint, topic, name = instance(instance_id)["EndPoint"], topic_through_api(instance_id), unique("group")
+    named |= {"instance_id": instance_id}
+    of_group = {**named, "consumer_id": name}
+    tag = tea.CreateConsumerGroupRequestTag(key="team", value="acceptance")
+    client.create_consumer_group(tea.CreateConsumerGroupRequest(**of_group, remark="read by tests", tag=[tag]))
+
+    def listed() -> list:
+        answer = client.get_consumer_list(tea.GetConsumerListRequest(**of_group)).body
+        return answer.consumer_list.consumer_vo
+
+    row = listed()[0]
+    equal("listed", (row.remark, row.tags.tag_vo[0].value), ("read by tests", "acceptance"))
+    group.write(endpoint, topic, 0, 25)
+    group.commit(endpoint, name, topic, {0: 10})
+
+    def progress():
+        return client.get_consumer_progress(tea.GetConsumerProgressRequest(**of_group)).body.consumer_progress
+
+    told = progress()
+    equal("lag", (told.total_diff, told.state), (15, "EMPTY"))
+    consumer = group.joined(endpoint, name, topic, "reader-of-acceptance")
+    try:
+        told = progress()
+        readers = {row.client_id for row in told.topic_list.topic_list[0].offset_list.offset_list}
+        equal("while it is read", (told.state, readers), ("STABLE", {"reader-of-acceptance"}))
+        reset = tea.UpdateConsumerOffsetRequest(**of_group, topic=topic, time="-2")
+        tea_refused(lambda: client.update_consumer_offset(reset), "BIZ_FIELD_CHECK_INVALID")
+        delete = tea.DeleteConsumerGroupRequest(**of_group)
+        tea_refused(lambda: client.delete_consumer_group(delete), "BIZ_FIELD_CHECK_INVALID")
+    finally:
+        consumer.close()
+    client.update_consumer_offset(reset)
+    equal("at the first record", group.committed(endpoint, name, topic, [0]), {0: 0})
+    at = tea.UpdateConsumerOffsetRequestOffsets(partition=0, offset=7)
+    by_offset = tea.UpdateConsumerOffsetRequest(**of_group, topic=topic, reset_type="offset", offsets=[at])
+    client.update_consumer_offset(by_offset)
+    equal("at an offset", group.committed(endpoint, name, topic, [0]), {0: 7})
+    query = tea.QueryMessageRequest(**named, topic=topic, query_type="byOffset", partition="0", offset="7")
+    found = client.query_message(query).body.message_list[0]
+    equal("the message there", (found.key, found.value, found.offset), ("key 7", "value 7", 7))
+    client.delete_consumer_group(delete)
+    equal("afterwards", (listed(), group.group_names(endpoint)), ([], []))
+
+
+@check
+def a_topic_is_changed_by_the_sdk_while_it_is_used() -> None:
+    client = alikafka_tea()
+    instance_id = instances(OrderId=order()["OrderId"])[0]["InstanceId"]
+    start(instance_id)
+    endpoint, topic = instance(instance_id)["EndPoint"], topic_through_api(instance_id)
+    named = {"region_id": REGION, "instance_id": instance_id, "topic": topic}
+    group.write(endpoint, topic, 2, 3)
+    client.modify_partition_num(tea.ModifyPartitionNumRequest(**named, add_partition_num=2))
+    equal("partitions", len(records.replicas(endpoint, topic)), 5)
+    change = tea.UpdateTopicConfigRequest(**named, config="max.message.bytes", value="2097152")
+    client.update_topic_config(change)
+    status = client.get_topic_status(tea.GetTopicStatusRequest(**named)).body.topic_status
+    ends = [row.max_offset for row in status.offset_table.offset_table]
+    equal("status", (status.total_count, ends), (3, [0, 0, 3, 0, 0]))
+    batch = tea.BatchDeleteTopicsRequest(region_id=REGION, instance_id=instance_id, topics=[topic, "none"])
+    done = client.batch_delete_topics(batch).body.data
+    equal("deleted", (done.total, done.success_count, done.failed_count), (2, 1, 1))
+
+
+@check
+def acls_of_the_sdk_decide_what_a_connected_user_may_do() -> None:
+    client = alikafka_tea()
+    instance_id = instances(OrderId=order()["OrderId"])[0]["InstanceId"]
+    start(instance_id, **{"enable.vpc_sasl_ssl": "true"})
+    endpoint, topic, user = instance(instance_id)["SaslEndPoint"], topic_through_api(instance_id), unique("user")
+    named = {"region_id": REGION, "instance_id": instance_id, "username": user}
+    client.create_sasl_user(tea.CreateSaslUserRequest(**named, password="a-word", type="scram"))
+    acl = {**named, "acl_resource_type": "Topic", "acl_resource_name": topic}
+    acl |= {"acl_resource_pattern_type": "LITERAL", "acl_operation_type": "Write", "host": "*"}
+    allow, deny = ({**acl, "acl_permission_type": word} for word in ("ALLOW", "DENY"))
+    client.create_acl(tea.CreateAclRequest(**allow))
+    login = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "SCRAM-SHA-256"}
+    login |= {"sasl.username": user, "sasl.password": "a-word", "bootstrap.servers": endpoint}
+    writer = group.Writer(login)
+    writer.wait("may write", topic, True)
+    client.create_acl(tea.CreateAclRequest(**deny))
+    writer.wait("may write no more", topic, False)
+    client.delete_acl(tea.DeleteAclRequest(**deny))
+    writer.wait("may write again", topic, True)
 
 
 @check

@@ -5,7 +5,9 @@ The law is the vendor page "CreatePostPaidInstance"; answer trees are those of t
 
 import copy
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from tencentcloud.ckafka.v20190819 import models
 from tencentcloud.ckafka.v20190819.ckafka_client import CkafkaClient
@@ -18,6 +20,7 @@ from tencentcloud.tag.v20180813.tag_client import TagClient
 from tencentcloud.vpc.v20170312 import models as vpc_models
 from tencentcloud.vpc.v20170312.vpc_client import VpcClient
 
+import group
 import records
 import suite
 from suite import SANDBOX, Credentials, Maybe, account_with, check, equal, expect_tree, refused, unique, wait_until
@@ -322,6 +325,87 @@ def name_protection_and_public_bandwidth_are_changed_while_clients_are_connected
     modify(instance_id, DeleteProtectionEnable=0)
     delete()
     wait_until("gone", lambda: detail(instance_id) is None)
+
+
+@check
+def a_group_made_by_the_sdk_is_the_one_that_consumers_use() -> None:
+    instance_id = bought_ids(buy(PRO))[0]
+    row = running(instance_id)
+    endpoint, topic, name = f"{row['Vip']}:{row['Vport']}", unique("topic"), unique("group")
+    of = {"InstanceId": instance_id}
+    call("CreateTopic", {**of, "TopicName": topic, "PartitionNum": 2, "ReplicaNum": 2})
+    call("CreateConsumer", {**of, "GroupName": name, "TopicNameList": [topic]})
+    group.write(endpoint, topic, 0, 25)
+    group.commit(endpoint, name, topic, {0: 10})
+
+    def partition() -> dict:
+        told = call("DescribeGroupOffsets", {**of, "Group": name})["Result"]["TopicList"]
+        return told[0]["Partitions"][0]
+
+    equal("lag", (partition()["Lag"], partition()["LogEndOffset"]), (15, 25))
+    shift = {**of, "Group": name, "Topics": [topic], "Strategy": 0, "Shift": -3}
+    consumer = group.joined(endpoint, name, topic, "reader-of-acceptance")
+    try:
+        info = call("DescribeGroupInfo", {**of, "GroupList": [name]})["Result"][0]
+        equal("while it is read", (info["State"], info["Members"][0]["ClientId"]), ("Stable", "reader-of-acceptance"))
+        refused(lambda: call("ModifyGroupOffsets", shift), TencentCloudSDKException, code_of, "OperationDenied")
+    finally:
+        consumer.close()
+    call("ModifyGroupOffsets", shift)
+    equal("three before", group.committed(endpoint, name, topic, [0]), {0: 7})
+    found = call("FetchMessageByOffset", {**of, "Topic": topic, "Partition": 0, "Offset": 7})["Result"]
+    equal("the message there", (found["Key"], found["Value"]), ("key 7", "value 7"))
+    listed = call("FetchMessageListByOffset", {**of, "Topic": topic, "Partition": 0, "Offset": 20})["Result"]
+    equal("messages from there on", [row["Offset"] for row in listed], [20, 21, 22, 23, 24])
+    call("DeleteGroup", {**of, "Group": name})
+    gone = call("DescribeConsumerGroup", {**of, "GroupName": name})
+    equal("afterwards", (gone.get("Result"), group.group_names(endpoint)), (None, []))
+
+
+@check
+def a_topic_is_changed_by_the_sdk_while_it_is_used() -> None:
+    instance_id = bought_ids(buy(PRO))[0]
+    row = running(instance_id)
+    endpoint, topic = f"{row['Vip']}:{row['Vport']}", unique("topic")
+    of = {"InstanceId": instance_id, "TopicName": topic}
+    call("CreateTopic", {**of, "PartitionNum": 2, "ReplicaNum": 2})
+    call("CreatePartition", {**of, "PartitionNum": 5})
+    equal("partitions", len(records.replicas(endpoint, topic)), 5)
+    call("ModifyTopicAttributes", {**of, "RetentionMs": 70_000, "Note": "changed", "ReplicaNum": 2})
+    told = call("DescribeTopicAttributes", of)["Result"]
+    equal("told", (told["Config"]["Retention"], told["Note"], told["PartitionNum"]), (70_000, "changed", 5))
+    other = unique("a-topic")
+    call("CreateTopic", {**of, "TopicName": other, "PartitionNum": 1, "ReplicaNum": 1})
+    group.write(endpoint, topic, 0, 2_000)
+    ranking = call("DescribeTopicFlowRanking", {"InstanceId": instance_id, "RankingType": "PRO"})["Result"]
+    equal("the busiest", [row["TopicName"] for row in ranking["TopicFlow"]], [topic, other])
+    synced = call("DescribeTopicSyncReplica", of)["Result"]["TopicInSyncReplicaList"]
+    equal("in sync", {row["OutOfSyncReplica"] for row in synced}, {""})
+
+
+@check
+def acls_of_the_sdk_decide_what_a_connected_user_may_do() -> None:
+    instance_id = bought_ids(buy(PRO, PublicNetworkMonthly=6))[0]
+    running(instance_id)
+    of, topic, user = {"InstanceId": instance_id}, unique("topic"), unique("user")
+    call("CreateTopic", {**of, "TopicName": topic, "PartitionNum": 1, "ReplicaNum": 1})
+    call("CreateUser", {**of, "Name": user, "Password": "a-word"})
+    acl = {**of, "ResourceType": 2, "ResourceName": topic, "Operation": 4, "Host": "*", "Principal": f"User:{user}"}
+    deny, allow = ({**acl, "PermissionType": number} for number in (2, 3))
+    call("CreateAcl", allow)
+    routes = call("DescribeRoute", of)["Result"]["Routers"]
+    public = next(route for route in routes if route["VipType"] == 1)["VipList"][0]
+    login = {"security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-512", "sasl.password": "a-word"}
+    login |= {"ssl.ca.location": str(Path(os.environ["DATA"]) / "clusters" / "ca.pem")}
+    login |= {"bootstrap.servers": f"{public['Vip']}:{public['Vport']}"}
+    # The vendor's clients say the instance before the user.
+    writer = group.Writer({**login, "sasl.username": f"{instance_id}#{user}"})
+    writer.wait("may write", topic, True)
+    group.Writer({**login, "sasl.username": user}).wait("may write by its own name", topic, True)
+    call("CreateAcl", deny)
+    writer.wait("may write no more", topic, False)
+    call("DeleteAcl", deny)
+    writer.wait("may write again", topic, True)
 
 
 @check

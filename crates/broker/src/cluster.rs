@@ -31,6 +31,7 @@ use crate::error::{HostError, Unwritten};
 use crate::log::durability::Durability;
 use crate::log::partition::PartitionContext;
 use crate::log::stored_bytes::StoredBytes;
+use crate::memory::Memory;
 use crate::metadata::directory::segments_bytes;
 use crate::metadata::metadata_log::{DirectoryContents, MetadataLog, MetadataLogError};
 use crate::metadata::state::{ClusterState, MetadataRecord};
@@ -118,6 +119,8 @@ pub(crate) struct Cluster {
     client_quotas: ClientQuotas,
     security: Security,
     fetch_sessions: FetchSessions,
+    /// What its clients make it hold in memory.
+    memory: Memory,
     /// Its share of the host's turns.
     turns: Turns,
     connections: AtomicU32,
@@ -154,9 +157,8 @@ impl Cluster {
             durability: shared.durability,
             stored: stored.clone(),
         };
-        let topics =
-            Topics::open(&dir, &metadata_log, context, &process, &spec).map_err(storage)?;
-        let topics = Arc::new(topics);
+        let topics = Topics::open(&dir, &metadata_log, context, &process, &spec);
+        let topics = Arc::new(topics.map_err(storage)?);
         let client_quotas = ClientQuotas::default();
         client_quotas.note_change(&metadata_log);
         let derivations = shared.derivations.clone();
@@ -168,6 +170,7 @@ impl Cluster {
             client_quotas,
             security,
             fetch_sessions: FetchSessions::default(),
+            memory: shared.memory.share(),
             turns: shared.turns.share(),
             id: spec.id.clone(),
             ingress: Bandwidth::new(limits.ingress_bytes_per_second_max, elastic),
@@ -279,6 +282,11 @@ impl Cluster {
         &self.fetch_sessions
     }
 
+    /// What its clients make it hold in memory.
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
     pub(crate) fn turns(&self) -> &Turns {
         &self.turns
     }
@@ -293,38 +301,41 @@ impl Cluster {
         &self.tasks
     }
 
-    /// Counts a new connection, unless the limit is reached: that of the cluster, or that of its public listeners.
+    /// Counts a new connection, unless its limit is reached: the cluster's, or that of its public listeners, whose clients
+    /// take no place of the others.
     pub(crate) fn take_connection(&self, is_public: bool) -> bool {
         let (spec, counters) = (self.spec(), self.counters());
         let limits = &spec.limits;
-        let take = public_access::take_connection;
-        let mut is_taken = take(&self.connections, limits.connections_max);
-        if is_public {
-            let connections_max = limits.public.connections_max;
-            let is_room = is_taken && self.public_access.take_connection(connections_max);
-            if is_taken && !is_room {
-                self.connections.fetch_sub(1, Ordering::AcqRel);
-            }
-            is_taken = is_room;
-            let counter = match is_taken {
-                true => &counters.public_connections_accepted,
-                false => &counters.public_connections_refused,
-            };
-            counters::add(counter, 1);
-        }
-        let counter = match is_taken {
-            true => &counters.connections_accepted,
-            false => &counters.connections_refused,
+        let is_taken = match is_public {
+            true => self
+                .public_access
+                .take_connection(limits.public.connections_max),
+            false => public_access::take(&self.connections, limits.connections_max),
         };
-        counters::add(counter, 1);
+        let (all, public) = match is_taken {
+            true => (
+                &counters.connections_accepted,
+                &counters.public_connections_accepted,
+            ),
+            false => (
+                &counters.connections_refused,
+                &counters.public_connections_refused,
+            ),
+        };
+        counters::add(all, 1);
+        if is_public {
+            counters::add(public, 1);
+        }
         is_taken
     }
 
-    /// Counts a closed connection.
-    pub(crate) fn give_connection_back(&self, is_public: bool) {
-        self.connections.fetch_sub(1, Ordering::AcqRel);
-        if is_public {
-            self.public_access.give_connection_back();
+    /// Counts a closed connection; `is_proven`: as in [`PublicAccess::give_connection_back`].
+    pub(crate) fn give_connection_back(&self, is_public: bool, is_proven: bool) {
+        match is_public {
+            true => self.public_access.give_connection_back(is_proven),
+            false => {
+                self.connections.fetch_sub(1, Ordering::AcqRel);
+            }
         }
     }
 
@@ -419,14 +430,16 @@ impl Cluster {
                 state.partitions_total(count_replicas),
             )
         });
+        let public_connections = self.public_access.connections();
         ClusterObservation {
             is_running: !self.stop.is_cancelled(),
             listeners: listeners.collect(),
             counters: self.counters.values(),
             stored_bytes: self.stored.physical(),
+            held_bytes: self.memory.held_bytes() as u64,
             disk_used_bytes: self.disk_used_bytes(),
-            connections: self.connections.load(Ordering::Relaxed),
-            public_connections: self.public_access.connections(),
+            connections: self.connections.load(Ordering::Relaxed) + public_connections,
+            public_connections,
             topics,
             partitions,
             stopped_brokers: self.stopped.read().iter().copied().collect(),

@@ -17,6 +17,7 @@ use crate::cluster::observation::{
     ClusterObservation, GroupObservation, TopicObservation, UserObservation,
 };
 use crate::cluster::shared::Shared;
+use crate::coordinator::group::RebalanceObservation;
 use crate::error::HostError;
 use crate::log::disk::Disk;
 use crate::log::durability::Durability;
@@ -377,6 +378,12 @@ impl Host {
         self.cluster(id).map(|cluster| cluster.observe_groups())
     }
 
+    /// The last rebalances of a group of a running cluster since it was started, the newest first.
+    pub fn observe_rebalances(&self, id: &str, group: &str) -> Option<Vec<RebalanceObservation>> {
+        self.cluster(id)
+            .map(|cluster| cluster.observe_rebalances(group))
+    }
+
     /// The certificate that clients of TLS listeners have to trust: the host's own authority. `None` if
     /// [`HostOptions::tls_files`] were given.
     pub fn ca_path(&self) -> Option<PathBuf> {
@@ -406,6 +413,11 @@ impl Host {
     pub fn observe_shared_port(&self) -> Option<SharedPortObservation> {
         let port = self.0.ports.shared_port.as_ref();
         port.map(|port| port.observe())
+    }
+
+    /// Bytes of requests and answers under way that all clusters hold in memory.
+    pub fn held_bytes(&self) -> usize {
+        self.0.shared.memory.held_bytes()
     }
 
     /// How many files are open for segments and metadata logs.

@@ -50,6 +50,7 @@ mod counters;
 mod error;
 mod host;
 mod log;
+mod memory;
 mod metadata;
 mod network;
 mod process;
@@ -69,10 +70,12 @@ pub use cluster::observation::{
     ClusterObservation, GroupObservation, ListenerObservation, PartitionLag, TopicObservation,
     UserObservation,
 };
+pub use coordinator::group::RebalanceObservation;
 pub use counters::{CounterValues, TopicCounterValues, UserCounterValues};
 pub use error::HostError;
 pub use host::{Host, HostOptions};
 pub use log::durability::Durability;
+pub use network::places::{Place, Places};
 pub use network::server_tls::ServerTls;
 pub use network::shared_port::{SharedPortObservation, SharedPortSpec};
 pub use network::tls::TlsFiles;

@@ -41,6 +41,7 @@ use authorization::OPERATIONS_UNKNOWN;
 use counters::CountedUser;
 
 pub(crate) use api::{ProtocolError, Reply, handle, is_produce};
+pub(crate) use bandwidth::THROTTLE_MAX;
 pub(crate) use sasl::{AuthenticationError, Authenticator, Session, Step, is_handshake};
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -52,6 +53,7 @@ use kafka_protocol::messages::RequestHeader;
 use crate::cluster::Cluster;
 use crate::error::ErrorCode;
 use crate::log::partition::Partition;
+use crate::memory::{Held, Stage};
 use crate::metadata::leadership::NO_LEADER;
 use crate::metadata::topic::Topic;
 use crate::release::Release;
@@ -85,6 +87,10 @@ pub(crate) struct Context {
     pub version: i16,
     /// How long the connection is muted after the answer.
     pub throttle: Duration,
+    /// Has waited for what the cluster owed when it first produced …
+    pub may_produce: bool,
+    /// … and when it first fetched.
+    pub may_fetch: bool,
 }
 
 impl Context {
@@ -108,6 +114,8 @@ impl Context {
             client_id: String::new(),
             version: 0,
             throttle: Duration::ZERO,
+            may_produce: false,
+            may_fetch: false,
         }
     }
 
@@ -128,6 +136,14 @@ impl Context {
     /// Whether requests to the leader or coordinator of this id are answered here.
     fn answers_for(&self, broker_id: i32) -> bool {
         broker_id == self.broker_id || (self.is_internal && broker_id != NO_LEADER)
+    }
+
+    /// Waits until the cluster has room for what a request takes. Requests from inside the process do not wait.
+    async fn take(&self, stage: Stage, bytes: usize) -> Option<Held> {
+        match self.is_internal {
+            true => None,
+            false => self.cluster.memory().take(stage, bytes).await,
+        }
     }
 
     /// Stores version and client id of a request header.

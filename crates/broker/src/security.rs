@@ -26,7 +26,11 @@ pub(crate) struct Security {
     derivations: Arc<Derivations>,
     attempts: Attempts,
     authorizer: Authorizer,
+    cluster_id: String,
 }
+
+/// What stands between a cluster's id and a user's name, where both are said.
+const QUALIFIER: char = '#';
 
 impl Security {
     pub(crate) fn new(
@@ -40,12 +44,21 @@ impl Security {
             derivations,
             attempts: Attempts::default(),
             authorizer: Authorizer::new(&metadata_log, spec),
+            cluster_id: spec.id.clone(),
             metadata_log,
         }
     }
 
     pub(crate) fn authorizer(&self) -> &Authorizer {
         &self.authorizer
+    }
+
+    /// The user that a client means who says `<cluster id>#<user>`, as clients do that are used to say which of many clusters
+    /// behind one address they mean; every other name is a user's own.
+    pub(crate) fn user_named<'n>(&self, login: &'n str) -> &'n str {
+        let own = login.strip_prefix(self.cluster_id.as_str());
+        let own = own.and_then(|rest| rest.strip_prefix(QUALIFIER));
+        own.filter(|user| !user.is_empty()).unwrap_or(login)
     }
 
     /// To be called when ACLs or super users may have changed.

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use brokerage_control::Control;
 use brokerage_control::background::{Task, TaskStatus};
 use brokerage_control::watch::Watch;
 use brokerage_domain::Error;
-use brokerage_domain::id::InstanceId;
+use brokerage_domain::id::{AccountId, InstanceId};
 use brokerage_wire::client::Pairs;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -60,8 +60,8 @@ pub enum Ask {
     KeyCreate {
         account: String,
         id: Option<String>,
-        /// A document as the clouds have it.
-        policy: Option<Value>,
+        /// The text of a document as the clouds have it.
+        policy: Option<String>,
     },
     KeyList {
         account: Option<String>,
@@ -159,6 +159,9 @@ pub enum Ask {
         cluster: String,
     },
     LedgerCheck,
+    LedgerAccept {
+        account: Option<String>,
+    },
     Requests {
         last: usize,
     },
@@ -267,6 +270,7 @@ pub async fn answer(control: &Arc<Control>, reached: &Reached, ask: Ask) -> anyh
             Ok(json!({ "cluster": id.as_str(), "deleted": true }))
         }
         Ask::LedgerCheck => ledger_check(control).await,
+        Ask::LedgerAccept { account } => ledger_accept(control, account).await,
         Ask::Requests { last } => Ok(serde_json::to_value(control.requests().last(last))?),
         Ask::Tasks => Ok(tasks(control)),
         Ask::Addresses => Ok(serde_json::to_value(reached)?),
@@ -319,7 +323,25 @@ async fn orphan_list(control: &Control) -> anyhow::Result<Value> {
 async fn ledger_check(control: &Control) -> anyhow::Result<Value> {
     let report = control.ledger_check().await?;
     let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
-    Ok(json!({ "transfers": report.transfers, "lines": report.lines, "findings": findings }))
+    Ok(json!({
+        "transfers": report.transfers,
+        "lines": report.lines,
+        "digested": report.digested,
+        "findings": findings,
+    }))
+}
+
+async fn ledger_accept(control: &Control, named: Option<String>) -> anyhow::Result<Value> {
+    // A damaged row of the account itself cannot be read: its id is taken as it is.
+    let account = match &named {
+        None => None,
+        Some(named) => match control.account_view(named).await {
+            Ok(account) => Some(account.id),
+            Err(_) => Some(AccountId::new(named.as_str())),
+        },
+    };
+    control.books_accept(account.as_ref()).await?;
+    Ok(json!({ "account_id": account.as_ref().map(AccountId::as_str), "accepted": true }))
 }
 
 fn tasks(control: &Control) -> Value {
@@ -436,7 +458,12 @@ pub fn ask(data: &Path, ask: &Ask) -> anyhow::Result<Option<Value>> {
     let Ok(mut stream) = std::os::unix::net::UnixStream::connect(data_dir::socket(data)) else {
         return Ok(None);
     };
-    stream.write_all(format!("{}\n", serde_json::to_string(ask)?).as_bytes())?;
+    let line = format!("{}\n", serde_json::to_string(ask)?);
+    ensure!(
+        line.len() as u64 <= REQUEST_BYTES_MAX,
+        "what is asked is longer than {REQUEST_BYTES_MAX} bytes"
+    );
+    stream.write_all(line.as_bytes())?;
     let mut text = String::new();
     stream.take(ANSWER_BYTES_MAX).read_to_string(&mut text)?;
     let mut reply: Value =

@@ -534,8 +534,19 @@ pub struct NetworkFlags {
 
 #[derive(Debug, Subcommand)]
 pub enum LedgerCommand {
-    /// Recompute everything from transfers and tell what is wrong
+    /// Recompute everything from transfers, compare all rows with their digests, and tell what is wrong
     Check(TargetFlags),
+    /// Take the rows of an account that are there for right, after what `check` says of them was looked at
+    Accept(AcceptFlags),
+}
+
+#[derive(Debug, Args)]
+pub struct AcceptFlags {
+    /// The account, by name or id; without it every account
+    #[arg(long)]
+    pub account: Option<String>,
+    #[command(flatten)]
+    pub target: TargetFlags,
 }
 
 #[derive(Debug, Subcommand)]

@@ -21,6 +21,8 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
+use crate::listener::Room;
+
 /// Connections at once: monitoring has one or two.
 pub const CONNECTIONS_MAX: usize = 16;
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -160,6 +162,7 @@ impl Clusters {
                 labels: labels.clone(),
                 value: [
                     seen.bytes_stored,
+                    seen.bytes_held,
                     u64::from(seen.connections),
                     u64::from(seen.topics),
                     u64::from(seen.partitions),
@@ -239,8 +242,12 @@ fn with(labels: &Labels, name: &'static str, value: &str) -> Labels {
 }
 
 /// Names and meanings of what is measured of an instance, in the order of its row.
-const INSTANCE_GAUGES: [(&str, &str); 5] = [
+const INSTANCE_GAUGES: [(&str, &str); 6] = [
     ("instance_stored_bytes", "Bytes of segments on disk."),
+    (
+        "instance_held_bytes",
+        "Bytes of requests and answers under way that are held in memory.",
+    ),
     ("instance_connections", "Connections open now."),
     ("instance_topics", "Topics."),
     (
@@ -301,22 +308,65 @@ impl Collector for Tasks {
     }
 }
 
+/// Reads what callers of the API hold at each scrape.
+struct Held {
+    room: Room,
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Held").finish_non_exhaustive()
+    }
+}
+
+impl Collector for Held {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+        let rows = [
+            (
+                "api_connections",
+                "Connections to the API.",
+                self.room.places.taken(),
+            ),
+            (
+                "api_bytes_held",
+                "Bytes of large requests and of answers that callers of the API hold.",
+                self.room.budget.held(),
+            ),
+        ];
+        for (name, help, value) in rows {
+            let row = Measured {
+                labels: Vec::new(),
+                value: value as u64,
+            };
+            gauge(&mut encoder, name, help, std::iter::once(row))?;
+        }
+        Ok(())
+    }
+}
+
 /// What is served, to one scrape at a time, since it may be large.
 #[derive(Clone)]
 pub struct Metrics {
     control: Arc<Control>,
     engine: Arc<dyn Engine>,
     has_details: bool,
+    room: Room,
     turn: Arc<Semaphore>,
 }
 
 impl Metrics {
-    /// `has_details`: topics, users and groups, too.
-    pub fn new(control: Arc<Control>, engine: Arc<dyn Engine>, has_details: bool) -> Self {
+    /// `room`: that of the API. `has_details`: topics, users and groups, too.
+    pub fn new(
+        control: Arc<Control>,
+        engine: Arc<dyn Engine>,
+        room: Room,
+        has_details: bool,
+    ) -> Self {
         Self {
             control,
             engine,
             has_details,
+            room,
             turn: Arc::new(Semaphore::new(1)),
         }
     }
@@ -341,11 +391,12 @@ impl Metrics {
         };
         let mut clusters = clusters;
         clusters.orphans = self.control.orphan_count() as u64;
-        let control = self.control.clone();
+        let (control, room) = (self.control.clone(), self.room.clone());
         // There may be many rows.
         let written = move || {
             let mut registry = registry(clusters);
             registry.register_collector(Box::new(Tasks { control }));
+            registry.register_collector(Box::new(Held { room }));
             exposition(&registry)
         };
         let text = tokio::task::spawn_blocking(written).await;
@@ -512,7 +563,11 @@ mod tests {
             has(&samples, &of("topics"), if id == "a" { "1" } else { "0" });
         }
         assert!(!samples.iter().any(|(name, _)| name.contains("topic=")));
-        let process = ["brokerage_open_files", "brokerage_orphans"];
+        let process = [
+            "brokerage_held_bytes",
+            "brokerage_open_files",
+            "brokerage_orphans",
+        ];
         let is_told = |name: &&str| samples.iter().any(|(told, _)| told == *name);
         assert!(process.iter().all(is_told));
         let samples = told(&engine, true).await;

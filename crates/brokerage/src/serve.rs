@@ -196,13 +196,14 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         engine,
         data,
     } = compose(&config).await?;
+    control.books_open().await?;
     if config.sandbox {
         control.sandbox_prepare().await?;
         control.sandbox_networks_prepare().await?;
     }
     control.background_start().await?;
     let doors = Doors::open(api, &config, &control, &engine, &data).await?;
-    let is_new = control.account_list("").await?.is_empty();
+    let is_new = control.account_list().await?.is_empty();
     ready::tell(&config, &doors.bound, data.path(), is_new);
     let missed = tokio::select! {
         _ = interrupt.recv() => None,
@@ -283,14 +284,20 @@ impl Doors {
                 tls: Some(tls.clone()),
             }));
         }
-        let callers = listener::serve(sockets, gateway, stop.clone(), &watch);
+        let room = listener::Room::new(listener::CONNECTIONS_MAX);
+        let callers = listener::serve(sockets, room.clone(), gateway, stop.clone(), &watch);
         let listeners = listener::bind(config.metrics.as_slice()).await?;
         let metrics_address = addresses(&listeners)?.first().copied();
-        let metrics = Metrics::new(control.clone(), engine.clone(), config.metrics_details);
+        let metrics = Metrics::new(
+            control.clone(),
+            engine.clone(),
+            room,
+            config.metrics_details,
+        );
         let watchers = listener::serve_with(
             listeners.into_iter().map(Socket::from).collect(),
-            metrics::CONNECTIONS_MAX,
-            move |request| metrics.clone().answer(request),
+            listener::Room::new(metrics::CONNECTIONS_MAX),
+            move |request, _| metrics.clone().answer(request),
             stop.clone(),
             &watch,
         );

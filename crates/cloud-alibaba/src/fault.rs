@@ -46,6 +46,7 @@ pub fn gateway_fault(error: &Error) -> Option<Fault> {
         | Error::Exists { .. }
         | Error::SubnetElsewhere { .. }
         | Error::WrongPhase { .. }
+        | Error::GroupInUse { .. }
         | Error::ReleaseDenied { .. }
         | Error::InsufficientFunds { .. }
         | Error::SoldOut { .. }

@@ -75,7 +75,9 @@ fn domain_code(error: &Error) -> (u16, &'static str) {
             | Kind::Broker => NOT_FOUND,
         },
         Error::Exists { .. } | Error::TokenReused => ALREADY_EXISTS,
-        Error::WrongPhase { .. } | Error::Kafka { .. } => FAILED_PRECONDITION,
+        Error::WrongPhase { .. } | Error::GroupInUse { .. } | Error::Kafka { .. } => {
+            FAILED_PRECONDITION
+        }
         Error::ReleaseDenied { denial, .. } => match denial {
             ReleaseDenial::Prepaid => INVALID_ARGUMENT,
             ReleaseDenial::Protected => FAILED_PRECONDITION,

@@ -101,14 +101,17 @@ fn domain_code(error: &Error) -> &'static str {
         Error::WrongPhase { .. } => "FailedOperation",
         // Terraform tries again for minutes on UnsupportedOperation, and ends at once on this.
         Error::ReleaseDenied { .. } => "OperationDenied",
+        // As above: members leave when somebody stops them.
+        Error::GroupInUse { .. } => "OperationDenied",
         // Ours: the page names no code for want of money; the order system's refusal is the nearest.
         Error::InsufficientFunds { .. } => "UnsupportedOperation.OssReject",
         // Ours: the page names no code for sold out; "The resource is unavailable" is the nearest.
         Error::SoldOut { .. } => "ResourceUnavailable",
         Error::LimitReached { .. } => "LimitExceeded",
-        Error::Replayed => "AuthFailure.SignatureFailure",
         Error::Forbidden { .. } => "UnauthorizedOperation",
-        Error::Throttled { .. } => "RequestLimitExceeded",
+        // Ours: these schemes have no nonce, so that only a signature is known again. Clients that try again after this
+        // code sign anew (the SDKs' retryers, Terraform's provider).
+        Error::Replayed | Error::Throttled { .. } => "RequestLimitExceeded",
         Error::Unsupported { .. } => "UnsupportedOperation",
         Error::Kafka {
             code: POLICY_VIOLATION,

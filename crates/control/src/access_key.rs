@@ -9,8 +9,7 @@ use brokerage_domain::error::Kind;
 use brokerage_domain::id::{AccessKeyId, AccountId};
 use brokerage_domain::{Error, Result};
 use brokerage_store::access_key::{
-    ACCESS_KEY_PAGE, StoredKey, access_key_by_id, access_key_insert, access_key_page,
-    access_key_set_active,
+    StoredKey, access_key_by_id, access_key_insert, access_key_page, access_key_set_active,
 };
 use parking_lot::RwLock;
 use secrecy::SecretString;
@@ -130,6 +129,7 @@ impl Control {
                 None => return Ok(None),
             },
         };
+        self.keys_trusted(&key.key.account_id)?;
         let expired = key.key.expires_at.is_some_and(|end| end <= self.real_now());
         Ok((key.key.active && !expired).then_some(key))
     }
@@ -235,20 +235,7 @@ impl Control {
     /// # Errors
     /// [`Error::Internal`].
     pub async fn access_key_list(&self) -> Result<Vec<AccessKey>> {
-        let mut all: Vec<AccessKey> = Vec::new();
-        loop {
-            let after = all.last().map_or("", |last| last.id.as_str()).to_owned();
-            let page = self
-                .read("access_key_list", move |tx| {
-                    Ok(access_key_page(tx, &after)?)
-                })
-                .await?;
-            let is_full = page.len() == ACCESS_KEY_PAGE as usize;
-            all.extend(page);
-            if !is_full {
-                return Ok(all);
-            }
-        }
+        self.read_all("access_key_list", access_key_page).await
     }
 
     /// Makes a key of the same account and policy as another one, which stays on until it is switched off: programs

@@ -113,14 +113,12 @@ impl Control {
         .await
     }
 
-    /// The accounts after the id `after`, one page.
+    /// Every account, by id.
     ///
     /// # Errors
     /// [`Error::Internal`].
-    pub async fn account_list(&self, after: &str) -> Result<Vec<Account>> {
-        let after = after.to_owned();
-        self.read("account_list", move |tx| Ok(account_page(tx, &after)?))
-            .await
+    pub async fn account_list(&self) -> Result<Vec<Account>> {
+        self.read_all("account_list", account_page).await
     }
 
     /// Adds money. `reference` names the payment: the same reference adds nothing a second time and answers `false`.

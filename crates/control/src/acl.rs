@@ -1,5 +1,7 @@
 //! ACLs of an instance, made, seen and taken away by its owner. Kafka keeps them; nothing of them is kept beside.
 
+use std::net::IpAddr;
+
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::{Error, Result};
 pub use brokerage_kafka_admin::{
@@ -16,6 +18,15 @@ pub const CLUSTER_NAME: &str = "kafka-cluster";
 /// ACLs of one call.
 pub const ACLS_AT_ONCE_MAX: usize = 100;
 
+/// Everywhere, as the host of an ACL.
+pub const ANY_HOST: &str = "*";
+
+/// Whether clients can come from a host: Kafka compares it with their address, letter by letter, so that a denial of a
+/// network or of several addresses would deny nobody.
+fn is_host(host: &str) -> bool {
+    host == ANY_HOST || host.parse::<IpAddr>().is_ok()
+}
+
 impl Control {
     /// Makes ACLs on a running instance of the caller's, each for itself; the first that Kafka refuses is answered. One that
     /// is there already stays.
@@ -25,6 +36,15 @@ impl Control {
     /// [`Error::NotFound`], [`Error::WrongPhase`], or Kafka's own refusal ([`Error::Kafka`]).
     pub async fn acl_create(&self, call: Call, id: &InstanceId, acls: Vec<Acl>) -> Result<()> {
         self.running_instance(&call, id).await?;
+        if let Some(acl) = acls.iter().find(|acl| !is_host(&acl.host)) {
+            return Err(Error::invalid(
+                "host",
+                format!(
+                    "{:?} is neither an address nor {ANY_HOST}: no client comes from there",
+                    acl.host
+                ),
+            ));
+        }
         if acls.len() > ACLS_AT_ONCE_MAX {
             return Err(Error::LimitReached {
                 what: "ACLs in a call",

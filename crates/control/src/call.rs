@@ -122,6 +122,10 @@ impl Control {
                 what: "a change by a call that only asks for a price".to_owned(),
             });
         }
+        // An operator is who looks after it.
+        if call.principal.key_id.is_some() {
+            self.books_trusted(call.account())?;
+        }
         let nonce = call.replay_key();
         let seen_at_us = self.real_now().micros();
         let audit = self.audit_entry(&call, resource);

@@ -29,7 +29,14 @@ pub async fn catalogs_keep(store: &Store, mut catalogs: Catalogs, now: Moment) -
         })
         .await
         .map_err(|abort: Abort| abort.0)?;
-    for (hash, text) in kept {
+    for row in kept.rows {
+        let (hash, text) = match row {
+            Ok(kept) => kept,
+            Err(error) => {
+                tracing::error!(%error, "a catalog that something was bought from cannot be read");
+                continue;
+            }
+        };
         if catalogs.by_hash(&hash).is_some() {
             continue;
         }

@@ -13,6 +13,7 @@ use brokerage_domain::listener::{Listeners, SecurityProtocol};
 use brokerage_domain::listing::Listing;
 use brokerage_domain::{Error, Result};
 use brokerage_engine::Engine;
+use brokerage_store::scan::{Cursor, Page};
 use brokerage_store::{Store, StoreError, Tx};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,7 @@ use crate::access_key::KeyCache;
 use crate::background::driver::Background;
 use crate::background::lease::NO_LEASE;
 use crate::kafka::KafkaConnections;
+use crate::ledger::Distrusted;
 use crate::rate::RateLimiter;
 use crate::replay::ReplayMemory;
 use crate::request_log::RequestLog;
@@ -115,6 +117,8 @@ pub struct Control {
     /// What the last look found.
     pub(crate) orphans: Mutex<BTreeSet<InstanceId>>,
     pub(crate) master_key: MasterKey,
+    /// Accounts whose rows were changed behind the program's back.
+    pub(crate) distrusted: Distrusted,
     pub(crate) listings: Vec<(&'static str, Listing)>,
     pub(crate) vocabulary: Vocabulary,
     pub(crate) keys: KeyCache,
@@ -170,6 +174,7 @@ impl Control {
         let regions = catalogs.all().flat_map(|catalog| catalog.regions());
         let regions = regions.map(|region| region.id.clone());
         vocabulary.regions.extend(regions);
+        store.digest_with(master_key.digest_key());
         let stopping = CancellationToken::new();
         Arc::new(Self {
             settings,
@@ -181,6 +186,7 @@ impl Control {
             kafka_connections: KafkaConnections::default(),
             orphans: Mutex::default(),
             master_key,
+            distrusted: Distrusted::default(),
             listings,
             vocabulary,
             keys: KeyCache::default(),
@@ -236,6 +242,26 @@ impl Control {
             .read(label, function)
             .await
             .map_err(|abort: Abort| abort.0)
+    }
+
+    /// Every row of a table, page by page; those that cannot be read are logged and left out.
+    pub(crate) async fn read_all<T: Send + 'static>(
+        &self,
+        label: &'static str,
+        page: fn(&mut dyn Tx, &Cursor) -> std::result::Result<Page<T>, StoreError>,
+    ) -> Result<Vec<T>> {
+        let mut all = Vec::new();
+        let mut next = Some(Cursor::start());
+        while let Some(after) = next {
+            let Page { rows, next: behind } =
+                self.read(label, move |tx| Ok(page(tx, &after)?)).await?;
+            let logged =
+                |error: &StoreError| tracing::error!(%error, label, "a row cannot be read");
+            let rows = rows.into_iter().map(|row| row.inspect_err(logged));
+            all.extend(rows.flatten());
+            next = behind;
+        }
+        Ok(all)
     }
 
     pub(crate) async fn write<T, F>(&self, label: &'static str, function: F) -> Result<T>

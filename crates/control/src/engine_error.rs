@@ -28,6 +28,8 @@ pub(crate) enum About<'a> {
     Topic(&'a str),
     /// The cluster's topics.
     Topics,
+    /// One consumer group.
+    Group(&'a str),
     /// A Kafka user.
     User,
     /// ACLs.
@@ -43,6 +45,7 @@ impl About<'_> {
     const fn what(self) -> &'static str {
         match self {
             Self::Topic(_) | Self::Topics => "the topic",
+            Self::Group(_) => "the group",
             Self::User => "the user",
             Self::Acl => "the ACL",
             Self::Broker(_) => "the broker",
@@ -77,6 +80,22 @@ fn kafka_refusal(code: ErrorCode, message: String, about: About<'_>) -> Error {
         (ErrorCode::UnknownTopicOrPartition, About::Topic(name)) => {
             Error::not_found(Kind::Topic, name)
         }
+        (ErrorCode::GroupIdNotFound, About::Group(name)) => Error::not_found(Kind::Group, name),
+        // Whoever is no member is told by these that there are members.
+        (
+            ErrorCode::NonEmptyGroup
+            | ErrorCode::UnknownMemberId
+            | ErrorCode::GroupSubscribedToTopic
+            | ErrorCode::RebalanceInProgress,
+            About::Group(name),
+        ) => Error::GroupInUse {
+            id: name.to_owned(),
+        },
+        // The bought limit.
+        (ErrorCode::GroupMaxSizeReached, About::Group(_)) => Error::Kafka {
+            code: ErrorCode::PolicyViolation.code(),
+            message,
+        },
         // Of users Kafka says in words what is wrong with them; there are no codes for callers.
         (
             ErrorCode::UnacceptableCredential
@@ -114,6 +133,8 @@ mod tests {
         check(exists(), About::Topics, "Topic 'x' already exists.");
         let unknown = kafka(ErrorCode::UnknownTopicOrPartition, "This server does not …");
         check(unknown, About::Topic("x"), "the topic x does not exist");
+        let members = kafka(ErrorCode::NonEmptyGroup, "The group is not empty.");
+        check(members, About::Group("g"), "the group g has members");
         let reserved = kafka(ErrorCode::UnacceptableCredential, "the name is reserved");
         check(
             reserved,

@@ -12,7 +12,7 @@ use brokerage_domain::instance::{Instance, Phase, Tags, Want, instance_name_chec
 use brokerage_domain::ledger::{Transfer, TransferKind, customer_account, revenue_account};
 use brokerage_domain::listener::SlotHolder;
 use brokerage_domain::listing::{Listing, OrderClass};
-use brokerage_domain::money::Money;
+use brokerage_domain::money::{Currency, Money};
 use brokerage_domain::notes::Notes;
 use brokerage_domain::order::{
     Charge, LineState, ORDER_LINES_MAX, Order, OrderKind, OrderLine, Payment, line_transfer_id,
@@ -28,6 +28,7 @@ use brokerage_store::list::Classes;
 use brokerage_store::order::{order_by_id, order_insert, order_page};
 use brokerage_store::slot::{slot_give_back, slot_take};
 use brokerage_store::timer::timer_set;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::background::CANCEL_UNSTARTED;
@@ -99,16 +100,72 @@ struct Admission {
     order: Order,
     instances: Vec<Instance>,
     placement: Option<(NetworkScope, PlacementRequest)>,
-    token: Option<(TokenKey, [u8; 32])>,
+    once: Once,
     attention: Attention,
     listing: Listing,
     /// When the order is cancelled unless its owner starts it.
     cancelled_at: Option<Moment>,
     answer: OrderPlaced,
+}
+
+/// What is done once for one client's token, if there is one.
+pub(crate) struct Once {
+    token: Option<(TokenKey, [u8; 32])>,
     real_now: Moment,
 }
 
+impl Once {
+    /// In a transaction: does what was asked for, or answers what it was answered before with the same token.
+    pub(crate) fn run<T: Serialize + DeserializeOwned>(
+        &self,
+        tx: &mut dyn Tx,
+        act: impl FnOnce(&mut dyn Tx) -> TxResult<T>,
+    ) -> TxResult<T> {
+        let Some((key, hash)) = &self.token else {
+            return act(tx);
+        };
+        let now_us = self.real_now.micros();
+        match idempotency_begin(tx, key, hash, now_us, TOKEN_SECONDS * 1_000_000)? {
+            Begin::Replay { answer } => {
+                serde_json::from_str(&answer).map_err(|e| Error::internal(e).into())
+            }
+            Begin::Mismatch => Err(Error::TokenReused.into()),
+            Begin::Fresh(claim) => {
+                let answer = act(tx)?;
+                let text = serde_json::to_string(&answer).map_err(Error::internal)?;
+                claim.bind(tx, &text)?;
+                Ok(answer)
+            }
+        }
+    }
+}
+
 impl Control {
+    /// What a call does once, by its client's token.
+    pub(crate) fn once(&self, cx: &Context, token: Option<ClientToken>) -> Once {
+        Once {
+            token: token.map(|token| token_key(cx, token)),
+            real_now: self.real_now(),
+        }
+    }
+
+    /// What a plan costs for the whole of a charge's term, whether or not a term of that length is sold at once: an hour of
+    /// pay-as-you-go.
+    ///
+    /// # Errors
+    /// As [`Control::price_quote`].
+    pub(crate) fn price_of_term(&self, plan: &Plan, charge: &Charge) -> Result<(Currency, Money)> {
+        let Charge::Prepaid { months, .. } = charge else {
+            let quote = self.price_quote(plan, charge, 1)?;
+            return Ok((quote.currency, quote.instance_total));
+        };
+        let terms = self.catalog_of(plan)?.terms().months_default;
+        let quote = self.price_quote(plan, &Charge::prepaid(terms, None), 1)?;
+        let month = quote.instance_period().map_err(Error::internal)?;
+        let term = month.checked_mul(i64::from(*months));
+        Ok((quote.currency, term.map_err(Error::internal)?))
+    }
+
     /// What `plan` costs for one term of `charge`, `quantity` times: the one rater behind inquiry, order and bill.
     ///
     /// # Errors
@@ -172,12 +229,11 @@ impl Control {
             order,
             instances,
             placement: scope,
-            token: request.token.map(|token| token_key(cx, token)),
+            once: self.once(cx, request.token),
             attention,
             listing: self.listing(cx.profile),
             cancelled_at,
             answer,
-            real_now: self.real_now(),
         })
     }
 
@@ -288,7 +344,7 @@ impl Control {
         let found = self
             .read("order_instances", move |tx| match order.kind {
                 OrderKind::New => Ok(instance_by_order(tx, &order.id)?),
-                OrderKind::Resize => {
+                OrderKind::Resize | OrderKind::Renew | OrderKind::Convert | OrderKind::Refund => {
                     let mut changed = Vec::with_capacity(order.lines.len());
                     for line in &order.lines {
                         changed.extend(instance_by_id(tx, &line.instance_id)?);
@@ -359,29 +415,20 @@ fn check_request(request: &OrderRequest) -> Result<()> {
 
 /// The one transaction of an order.
 fn admit(tx: &mut dyn Tx, admission: &Admission) -> TxResult<OrderPlaced> {
+    admission.once.run(tx, |tx| admit_new(tx, admission))
+}
+
+fn admit_new(tx: &mut dyn Tx, admission: &Admission) -> TxResult<OrderPlaced> {
     let Admission {
         order,
         instances,
         placement,
-        token,
+        once: _,
         attention,
         listing,
         cancelled_at,
         answer,
-        real_now,
     } = admission;
-    let claim = match token {
-        None => None,
-        Some((key, hash)) => {
-            match idempotency_begin(tx, key, hash, real_now.micros(), TOKEN_SECONDS * 1_000_000)? {
-                Begin::Fresh(claim) => Some(claim),
-                Begin::Replay { answer } => {
-                    return serde_json::from_str(&answer).map_err(|e| Error::internal(e).into());
-                }
-                Begin::Mismatch => return Err(Error::TokenReused.into()),
-            }
-        }
-    };
     let placement = match placement {
         Some((scope, wanted)) => Some(placement_resolve(tx, scope, wanted)?),
         None => None,
@@ -401,10 +448,6 @@ fn admit(tx: &mut dyn Tx, admission: &Admission) -> TxResult<OrderPlaced> {
         }
     }
     crash_point("order_in_transaction");
-    if let Some(claim) = claim {
-        let text = serde_json::to_string(answer).map_err(Error::internal)?;
-        claim.bind(tx, &text)?;
-    }
     Ok(answer.clone())
 }
 

@@ -34,7 +34,10 @@ impl Control {
             Err(Error::Exists {
                 kind: Kind::Account,
                 ..
-            }) => self.account_view(SANDBOX_ACCOUNT).await?,
+            }) => match self.account_view(SANDBOX_ACCOUNT).await {
+                Ok(account) => account,
+                Err(error) => return self.sandbox_unreadable(&error),
+            },
             Err(error) => return Err(error),
         };
         let money = Money::from_units(SANDBOX_UNITS).map_err(Error::internal)?;
@@ -63,12 +66,22 @@ impl Control {
         }
     }
 
+    /// What the sandbox account's row holds cannot be read: nobody calls in its name, and everybody else is served.
+    fn sandbox_unreadable(&self, error: &Error) -> Result<()> {
+        let cause = error as &dyn std::error::Error;
+        tracing::error!(error = cause, "the sandbox account is left as it is");
+        Ok(())
+    }
+
     /// Makes a network in every region of every catalog, with a subnet in every zone, as far as they are not there.
     ///
     /// # Errors
     /// [`Error::Internal`] when the store fails.
     pub async fn sandbox_networks_prepare(&self) -> Result<()> {
-        let account = self.account_view(SANDBOX_ACCOUNT).await?.id;
+        let account = match self.account_view(SANDBOX_ACCOUNT).await {
+            Ok(account) => account.id,
+            Err(error) => return self.sandbox_unreadable(&error),
+        };
         let mut networks = Vec::new();
         let mut subnets = Vec::new();
         let now = self.now();

@@ -3,14 +3,18 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use brokerage_domain::id::Chance;
+use brokerage_store::digest::{DIGEST_KEY_BYTES, DigestKey};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use secrecy::{ExposeSecret, SecretBox, SecretString};
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroize;
 
 /// Bytes of a master key.
 pub const MASTER_KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
+/// Keeps the key that follows from the master key apart from anything else that might.
+const DIGEST_KEY_DOMAIN: &[u8] = b"brokerage digest key 1";
 
 /// The key that seals secrets. Kept outside the store, so that a stolen database opens nothing.
 pub struct MasterKey(SecretBox<[u8; MASTER_KEY_BYTES]>);
@@ -46,6 +50,18 @@ impl MasterKey {
     /// The key as text, for the file that only its owner may read.
     pub fn to_text(&self) -> SecretString {
         SecretString::from(hex::encode(self.0.expose_secret()))
+    }
+
+    /// The key of the digests of the database's rows, which follows from this one.
+    pub(crate) fn digest_key(&self) -> DigestKey {
+        let hasher = Sha256::new_with_prefix(DIGEST_KEY_DOMAIN);
+        let mut bytes: [u8; DIGEST_KEY_BYTES] = hasher
+            .chain_update(self.0.expose_secret())
+            .finalize()
+            .into();
+        let key = DigestKey::new(&bytes);
+        bytes.zeroize();
+        key
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {

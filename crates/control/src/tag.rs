@@ -1,15 +1,17 @@
-//! Tags of instances and topics, changed on many of them by one call.
+//! Tags of instances, topics and groups, changed on many of them by one call.
 
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::{Tags, tags_check};
 use brokerage_domain::{Error, Result};
 use brokerage_store::Tx;
+use brokerage_store::group::group_record_put;
 use brokerage_store::instance::Attention;
 use brokerage_store::topic::topic_record_put;
 
 use crate::call::Call;
 use crate::context::Context;
 use crate::control::{Control, TxResult};
+use crate::group::group_record;
 use crate::instance::{instance_of_caller, instance_put};
 use crate::topic_edit::topic_record;
 
@@ -18,8 +20,19 @@ use crate::topic_edit::topic_record;
 pub struct Tagged {
     /// The instance.
     pub instance: InstanceId,
-    /// A topic of it, if that is meant.
-    pub topic: Option<String>,
+    /// What of it.
+    pub part: TaggedPart,
+}
+
+/// What of an instance has tags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TaggedPart {
+    /// The instance itself.
+    Whole,
+    /// A topic of it.
+    Topic(String),
+    /// A consumer group of it.
+    Group(String),
 }
 
 /// An edit of tags, the same of each thing.
@@ -56,27 +69,38 @@ impl TagEdit {
 }
 
 impl Control {
-    /// Changes the tags of some of the caller's instances and topics: of all of them in one transaction, or of none.
+    /// Changes the tags of some of the caller's instances, topics and groups: of all of them in one transaction, or of none.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for an instance or topic, [`Error::WrongPhase`] for an instance that is being taken away, or
-    /// for a topic of one that does not run, [`Error::LimitReached`], [`Error::Forbidden`].
+    /// [`Error::NotFound`] for an instance, topic or group, [`Error::WrongPhase`] for an instance that is being taken away,
+    /// or for a topic or group of one that does not run, [`Error::LimitReached`], [`Error::Forbidden`].
     pub async fn tags_edit(&self, call: Call, tagged: Vec<Tagged>, edit: TagEdit) -> Result<()> {
         let mut kafka_ids = Vec::with_capacity(tagged.len());
-        for Tagged { instance, topic } in &tagged {
-            kafka_ids.push(match topic {
-                Some(name) => self.topic_check(&call, instance, name).await?,
-                None => None,
+        for Tagged { instance, part } in &tagged {
+            kafka_ids.push(match part {
+                TaggedPart::Whole => None,
+                TaggedPart::Topic(name) => self.topic_check(&call, instance, name).await?,
+                TaggedPart::Group(name) => {
+                    self.group_check(&call, instance, name).await?;
+                    None
+                }
             });
         }
         let (now, real_now) = (self.now(), self.real_now());
         let cx = Context::clone(&call);
         let resource = names(&tagged);
         self.audited_write(call, &resource, move |tx| {
-            for (Tagged { instance, topic }, kafka_id) in tagged.iter().zip(&kafka_ids) {
-                match topic {
-                    None => tag_instance(tx, &cx, instance, &edit, Attention::From(real_now))?,
-                    Some(name) => {
+            for (Tagged { instance, part }, kafka_id) in tagged.iter().zip(&kafka_ids) {
+                match part {
+                    TaggedPart::Whole => {
+                        tag_instance(tx, &cx, instance, &edit, Attention::From(real_now))?;
+                    }
+                    TaggedPart::Group(name) => {
+                        let mut record = group_record(tx, instance, name, now)?;
+                        record.tags = edit.applied(&record.tags)?;
+                        group_record_put(tx, instance, &record)?;
+                    }
+                    TaggedPart::Topic(name) => {
                         let mut record =
                             topic_record(tx, instance, (name, kafka_id.as_deref()), now)?;
                         record.tags = edit.applied(&record.tags)?;
@@ -107,9 +131,9 @@ fn tag_instance(
 
 /// What the audit trail says was changed.
 fn names(tagged: &[Tagged]) -> String {
-    let name = |Tagged { instance, topic }: &Tagged| match topic {
-        None => instance.to_string(),
-        Some(topic) => format!("{instance}/{topic}"),
+    let name = |Tagged { instance, part }: &Tagged| match part {
+        TaggedPart::Whole => instance.to_string(),
+        TaggedPart::Topic(name) | TaggedPart::Group(name) => format!("{instance}/{name}"),
     };
     tagged.iter().map(name).collect::<Vec<_>>().join(" ")
 }

@@ -17,6 +17,7 @@ use crate::call::Call;
 use crate::context::Context;
 use crate::control::Control;
 use crate::engine_error::{About, Failure, refusal};
+use crate::topic_edit::topics_named;
 
 /// Topics whose settings are asked for at once: an answer has some kilobytes of each.
 const CONFIGS_AT_ONCE_MAX: usize = 100;
@@ -205,6 +206,36 @@ impl Control {
         // First: a call that was made before deletes nothing.
         self.audited_write(call, &format!("{id}/{name}"), |_| Ok(()))
             .await?;
+        self.topic_drop(id, name).await
+    }
+
+    /// Deletes some topics of an instance of the caller's, each for itself: what became of each.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for the instance, [`Error::WrongPhase`], [`Error::LimitReached`] for too many topics.
+    pub async fn topics_delete(
+        &self,
+        call: Call,
+        id: &InstanceId,
+        names: &[String],
+    ) -> Result<Vec<Result<()>>> {
+        self.running_instance(&call, id).await?;
+        let resource = topics_named(id, names.iter())?;
+        let known = self.topics_known(id).await?;
+        self.audited_write(call, &resource, |_| Ok(())).await?;
+        let mut results = Vec::with_capacity(names.len());
+        for name in names {
+            // Kafka's own topics are nobody's to delete.
+            let is_known = known.iter().any(|known| known.topic.name == *name);
+            results.push(match is_known {
+                true => self.topic_drop(id, name).await,
+                false => Err(Error::not_found(Kind::Topic, name)),
+            });
+        }
+        Ok(results)
+    }
+
+    async fn topic_drop(&self, id: &InstanceId, name: &str) -> Result<()> {
         let delete = async {
             let mut kafka = self.kafka(id).await?;
             Ok::<_, Failure>(kafka.topic_delete(name).await?)

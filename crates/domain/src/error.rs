@@ -119,6 +119,12 @@ pub enum Error {
         /// The phase that it is in.
         phase: Phase,
     },
+    /// A consumer group has members: it can be deleted, and its offsets be set, once they have left.
+    #[error("the group {id} has members")]
+    GroupInUse {
+        /// The group.
+        id: String,
+    },
     /// The instance may not be given up.
     #[error("the instance {id} cannot be released: {}", denial.word())]
     ReleaseDenied {

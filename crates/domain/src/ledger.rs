@@ -25,6 +25,12 @@ pub fn funding_account(currency: Currency) -> String {
     format!("house:funding:{}", currency.code())
 }
 
+/// The account whose money a ledger account holds; `None` for the house's.
+pub fn customer_of(name: &str) -> Option<&str> {
+    let (account, _currency) = name.strip_prefix("customer:")?.rsplit_once(':')?;
+    Some(account)
+}
+
 /// Whether the ledger account belongs to a customer, so that the balance rule holds for it.
 pub fn is_customer_account(name: &str) -> bool {
     name.starts_with("customer:")
@@ -133,9 +139,48 @@ pub enum Finding {
         /// Held, micros.
         held: i128,
     },
+    /// A customer may go below zero, and nobody has granted it.
+    #[error("account {account}: a credit limit of {credit_limit} micros was never granted")]
+    CreditNotGranted {
+        /// The ledger account.
+        account: String,
+        /// As stored, micros.
+        credit_limit: i64,
+    },
+    /// Rows were changed, forged or taken away behind the program's back.
+    #[error("{of} of {}: they are not those that were written", whose(account))]
+    RowsDiffer {
+        /// The account; empty for all that belongs to none.
+        account: String,
+        /// Which rows.
+        of: &'static str,
+    },
+    /// A list has not as many entries as it says: a start of the server counts them anew.
+    #[error("account {account}: the list of each {of} of {profile} is counted wrong")]
+    ListDiffers {
+        /// Whose.
+        account: String,
+        /// Of what.
+        of: &'static str,
+        /// From which catalog.
+        profile: String,
+    },
+    /// There is nothing to compare the rows with.
+    #[error("the digests of all accounts are missing")]
+    NoDigests,
+    /// A row that this program cannot read.
+    #[error("a row cannot be read: {0}")]
+    Unreadable(String),
     /// An order's line and its money disagree.
     #[error("{0}")]
     LineDisagrees(String),
+}
+
+fn whose(account: &str) -> String {
+    match account {
+        "" => "all accounts together".to_owned(),
+        account => format!("the account {account}"),
+    }
 }
 
 /// Recomputes a ledger from its transfers, one at a time and in the order in which they were made.
@@ -223,6 +268,12 @@ impl Recomputation {
                     account: account.clone(),
                     stored,
                     computed,
+                });
+            }
+            if credit_limit != 0 {
+                self.findings.push(Finding::CreditNotGranted {
+                    account: account.clone(),
+                    credit_limit,
                 });
             }
             if computed.posted - computed.held < -i128::from(credit_limit) {

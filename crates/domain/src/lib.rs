@@ -10,6 +10,7 @@ pub mod catalog;
 pub mod clock;
 pub mod cluster_settings;
 pub mod error;
+pub mod group;
 pub mod id;
 pub mod instance;
 pub mod ledger;

@@ -71,7 +71,11 @@ pub fn newest_first_moment(key: &str) -> Option<Moment> {
 }
 
 /// Classes that the counters of a list distinguish.
-pub const LIST_CLASSES: usize = 8;
+pub const LIST_CLASSES: usize = 11;
+/// Kinds of orders that change a term that is paid in advance. They are done when they are placed: none is given back.
+const TERM_KINDS: [OrderKind; 3] = [OrderKind::Renew, OrderKind::Convert, OrderKind::Refund];
+/// The number of the first class of these.
+const TERM_KIND_FIRST: usize = LIST_CLASSES - TERM_KINDS.len();
 
 /// What lists of orders are filtered by. Orders of one class pass the same filters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,13 +91,23 @@ pub struct OrderClass {
 impl OrderClass {
     /// All classes, by number.
     pub fn all() -> [Self; LIST_CLASSES] {
-        std::array::from_fn(|number| Self {
-            is_prepaid: number & 1 == 0,
-            kind: match number & 2 {
-                0 => OrderKind::New,
-                _ => OrderKind::Resize,
-            },
-            is_given_back: number & 4 != 0,
+        let of_term = |number: usize| {
+            let kind = TERM_KINDS.get(number.checked_sub(TERM_KIND_FIRST)?)?;
+            Some(Self {
+                is_prepaid: true,
+                kind: *kind,
+                is_given_back: false,
+            })
+        };
+        std::array::from_fn(|number| {
+            of_term(number).unwrap_or(Self {
+                is_prepaid: number & 1 == 0,
+                kind: match number & 2 {
+                    0 => OrderKind::New,
+                    _ => OrderKind::Resize,
+                },
+                is_given_back: number & 4 != 0,
+            })
         })
     }
 
@@ -108,6 +122,10 @@ impl OrderClass {
 
     /// The number that is stored, below [`LIST_CLASSES`].
     pub fn number(self) -> usize {
+        let of_term = TERM_KINDS.iter().position(|kind| *kind == self.kind);
+        if let Some(place) = of_term {
+            return TERM_KIND_FIRST + place;
+        }
         usize::from(!self.is_prepaid)
             | usize::from(self.kind == OrderKind::Resize) << 1
             | usize::from(self.is_given_back) << 2

@@ -21,10 +21,35 @@ pub enum Charge {
         months: u32,
         /// Length of each automatic renewal; `None` when it is not renewed by itself.
         renew_months: Option<u32>,
+        /// When the term began, where that was neither when the instance ran first nor at the end of another term.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Moment>,
     },
 }
 
 impl Charge {
+    /// A term of so many months, renewed by itself for so many or not.
+    pub const fn prepaid(months: u32, renew_months: Option<u32>) -> Self {
+        Self::Prepaid {
+            months,
+            renew_months,
+            since: None,
+        }
+    }
+
+    /// The same with another automatic renewal; nothing else has one.
+    #[must_use]
+    pub fn renewed_by_itself(self, months_or_none: Option<u32>) -> Self {
+        match self {
+            Self::Postpaid => Self::Postpaid,
+            Self::Prepaid { months, since, .. } => Self::Prepaid {
+                months,
+                renew_months: months_or_none,
+                since,
+            },
+        }
+    }
+
     /// Whether the term is paid in advance.
     pub const fn is_prepaid(&self) -> bool {
         matches!(self, Self::Prepaid { .. })
@@ -46,15 +71,14 @@ impl Charge {
         expires_at: Option<Moment>,
         now: Moment,
     ) -> TermLeft {
-        let (Self::Prepaid { months, .. }, Some(end)) = (self, expires_at) else {
+        let (Self::Prepaid { months, since, .. }, Some(end)) = (self, expires_at) else {
             return TermLeft::WHOLE;
         };
         // The first term begins when the instance ran; counted back from its end it could begin earlier, because
         // months are clipped.
-        let start = running_since.map_or_else(
-            || end.minus_months(*months),
-            |ran| ran.max(end.minus_months(*months)),
-        );
+        let counted_back = end.minus_months(*months);
+        let start = since
+            .unwrap_or_else(|| running_since.map_or(counted_back, |ran| ran.max(counted_back)));
         let whole_us = (end.micros() - start.micros()).max(1);
         let left_us = (end.micros() - now.micros()).clamp(0, whole_us);
         TermLeft { left_us, whole_us }
@@ -95,6 +119,42 @@ pub fn resize_amount(before: Money, after: Money, left: TermLeft) -> Result<Mone
     }
     let difference = after.checked_sub(before)?;
     difference.ratio(left.left_us, left.whole_us, Rounding::Up)
+}
+
+/// What is given back for the rest of a term, from the price of the whole: its share, a started micro not counted.
+///
+/// # Errors
+/// [`MoneyError::TooLarge`].
+pub fn refund_amount(price: Money, left: TermLeft) -> Result<Money, MoneyError> {
+    price.ratio(left.left_us, left.whole_us, Rounding::Down)
+}
+
+/// A term after `months` more were paid for at `now`, with its end. They follow the present term, and lengthen it, so that
+/// what is left of it is left of both; where that is over, they are a term of their own that begins now.
+pub fn term_renewed(
+    charge: &Charge,
+    expires_at: Moment,
+    months: u32,
+    now: Moment,
+) -> (Charge, Moment) {
+    let Charge::Prepaid {
+        months: before,
+        renew_months,
+        since,
+    } = charge
+    else {
+        return (charge.clone(), expires_at);
+    };
+    let (months_in_all, since, begin) = match expires_at > now {
+        true => (before.saturating_add(months), *since, expires_at),
+        false => (months, Some(now), now),
+    };
+    let renewed = Charge::Prepaid {
+        months: months_in_all,
+        renew_months: *renew_months,
+        since,
+    };
+    (renewed, begin.plus_months(months))
 }
 
 /// When the money of a line moves.
@@ -233,6 +293,12 @@ pub enum OrderKind {
     New,
     /// A resize: another plan for what was bought.
     Resize,
+    /// More months for what is paid in advance.
+    Renew,
+    /// From pay-as-you-go to a term that is paid in advance.
+    Convert,
+    /// The rest of a term given back: its total is what the customer receives.
+    Refund,
 }
 
 impl OrderKind {
@@ -241,14 +307,24 @@ impl OrderKind {
         match self {
             Self::New => "new",
             Self::Resize => "change",
+            Self::Renew => "renew",
+            Self::Convert => "convert",
+            Self::Refund => "refund",
         }
     }
 
+    /// All kinds, for tables.
+    pub const ALL: [Self; 5] = [
+        Self::New,
+        Self::Resize,
+        Self::Renew,
+        Self::Convert,
+        Self::Refund,
+    ];
+
     /// The kind of a stored word.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::New, Self::Resize]
-            .into_iter()
-            .find(|kind| kind.word() == word)
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 }
 
@@ -301,109 +377,4 @@ pub fn line_resolution_id(order: &OrderId, line: u32) -> TransferId {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use LineState::{Cancelled, Delivered, Failed, NeedsOperator, Placed};
-
-    #[test]
-    fn an_order_is_what_its_lines_add_up_to() {
-        let check = |lines: &[LineState], expected| {
-            assert_eq!(order_state(lines.iter().copied()), expected, "{lines:?}")
-        };
-        check(&[Placed], OrderState::Placed);
-        check(&[Placed, Failed], OrderState::Placed);
-        check(&[Delivered, Delivered], OrderState::Fulfilled);
-        check(&[Delivered, Failed], OrderState::PartlyFulfilled);
-        check(&[Delivered, Cancelled], OrderState::PartlyFulfilled);
-        check(&[Failed, Cancelled], OrderState::Failed);
-        check(&[Cancelled], OrderState::Cancelled);
-        check(&[Delivered, NeedsOperator], OrderState::NeedsOperator);
-    }
-
-    const DAY_S: i64 = 86_400;
-
-    #[test]
-    fn a_change_costs_the_difference_for_what_is_left_of_the_term() {
-        let start = Moment::from_seconds(1_769_817_600); // 2026-01-31T00:00:00Z
-        let prepaid = |months| Charge::Prepaid {
-            months,
-            renew_months: None,
-        };
-        let check = |charge: Charge, days_passed, before, after, expected| {
-            let end = charge.expires_at(start);
-            let left = charge.term_left(Some(start), end, start.plus_seconds(days_passed * DAY_S));
-            let amount = resize_amount(Money::from_micros(before), Money::from_micros(after), left);
-            assert_eq!(
-                amount,
-                Ok(Money::from_micros(expected)),
-                "{charge:?} {days_passed}"
-            );
-        };
-        check(Charge::Postpaid, 3, 100, 150, 50);
-        check(Charge::Postpaid, 3, 150, 100, 0);
-        // From 31 January a month is 28 days.
-        check(prepaid(1), 0, 100, 380, 280);
-        check(prepaid(1), 7, 100, 380, 210);
-        check(prepaid(1), 7, 380, 100, 0);
-        check(prepaid(1), 27, 0, 1, 1);
-        check(prepaid(1), 28, 100, 380, 0);
-        check(prepaid(1), 40, 100, 380, 0);
-        check(prepaid(12), 73, 0, 365, 292);
-    }
-
-    proptest! {
-        /// Against seconds counted one by one: a resize costs between nothing and the whole difference, less as time
-        /// passes, and no less for being ordered in two steps.
-        #[test]
-        fn a_change_costs_its_share(
-            prices in [0..1_000_000_000_i64, 0..1_000_000_000, 0..1_000_000_000],
-            passed_s in 0..40 * DAY_S,
-            later_s in 0..DAY_S,
-        ) {
-            let charge = Charge::Prepaid { months: 1, renew_months: None };
-            let start = Moment::from_seconds(1_772_323_200); // 2026-03-01T00:00:00Z
-            let end = charge.expires_at(start);
-            let [low, middle, high] = {
-                let mut sorted = prices;
-                sorted.sort_unstable();
-                sorted
-            };
-            let cost = |before, after, passed_s| {
-                let left = charge.term_left(Some(start), end, start.plus_seconds(passed_s));
-                resize_amount(Money::from_micros(before), Money::from_micros(after), left).map(Money::micros)
-            };
-            let whole_s = 31 * DAY_S;
-            let left_s = (whole_s - passed_s).max(0);
-            let product = i128::from(high - low) * i128::from(left_s);
-            let whole = i128::from(whole_s);
-            let naive = product / whole + i128::from(product % whole != 0);
-            let amount = cost(low, high, passed_s)?;
-            prop_assert_eq!(i128::from(amount), naive);
-            prop_assert!(amount <= high - low);
-            prop_assert!(cost(low, high, passed_s + later_s)? <= amount);
-            prop_assert!(cost(low, middle, passed_s)? + cost(middle, high, passed_s)? >= amount);
-            prop_assert_eq!(cost(high, low, passed_s)?, 0);
-        }
-    }
-
-    #[test]
-    fn a_renewed_term_is_counted_from_its_own_beginning() {
-        let ran = Moment::from_seconds(1_767_225_600); // 2026-01-01T00:00:00Z
-        let charge = Charge::Prepaid {
-            months: 1,
-            renew_months: Some(1),
-        };
-        let left = charge.term_left(Some(ran), Some(ran.plus_months(3)), ran.plus_months(2));
-        assert_eq!(left.left_us, left.whole_us);
-        assert_eq!(left.whole_us, 31 * DAY_S * 1_000_000);
-    }
-
-    #[test]
-    fn stored_words_are_read_back() {
-        for state in LineState::ALL {
-            assert_eq!(LineState::from_word(state.word()), Some(state));
-        }
-    }
-}
+mod tests;

@@ -116,6 +116,31 @@ pub fn topic_fits(
     Ok(())
 }
 
+/// Checks that a topic with more partitions fits into what was bought; `used` has it with those of before.
+///
+/// # Errors
+/// [`Error::LimitReached`] for partitions.
+pub fn topic_grows(
+    before: &Topic,
+    partitions: i32,
+    used: TopicUsage,
+    limits: &UsableLimits,
+) -> Result<()> {
+    let after = Topic {
+        partitions,
+        ..before.clone()
+    };
+    let more =
+        partitions_counted(&after, limits).saturating_sub(partitions_counted(before, limits));
+    if used.partitions.saturating_add(more) <= limits.partitions_max {
+        return Ok(());
+    }
+    Err(Error::LimitReached {
+        what: "partitions",
+        max: i64::try_from(limits.partitions_max).unwrap_or(i64::MAX),
+    })
+}
+
 /// Whether Kafka accepts `name`: 1 to 249 of letters, digits, `.`, `_`, `-`, and neither `.` nor `..`.
 pub fn topic_name_is_valid(name: &str) -> bool {
     !name.is_empty()
@@ -188,6 +213,20 @@ mod tests {
         let topics = [topic(4, 2), topic(3, 3), topic(3, 3)];
         let used = |counts| TopicUsage::of(&topics, &limits(9, 99, counts)).partitions;
         assert_eq!((used(true), used(false)), (26, 10));
+    }
+
+    #[test]
+    fn a_topic_grows_up_to_the_last_partition() {
+        let check = |partitions, limits: UsableLimits, fits: bool| {
+            let topics = [topic(2, 3), topic(1, 1)];
+            let used = TopicUsage::of(&topics, &limits);
+            let grown = topic_grows(&topics[0], partitions, used, &limits);
+            assert_eq!(grown.is_ok(), fits, "{partitions} {limits:?}");
+        };
+        check(4, limits(1, 13, true), true);
+        check(4, limits(1, 12, true), false);
+        check(4, limits(1, 5, false), true);
+        check(4, limits(1, 4, false), false);
     }
 
     #[test]

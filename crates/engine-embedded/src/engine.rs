@@ -14,7 +14,7 @@ use brokerage_domain::cluster_settings::SettingName;
 use brokerage_domain::id::InstanceId;
 use brokerage_engine::{
     ClusterDetails, ClusterObservation, ClusterSpec, Counter, Engine, EngineError,
-    GroupObservation, TopicObservation, UserObservation,
+    GroupObservation, RebalanceObservation, TopicObservation, UserObservation,
 };
 use brokerage_kafka_admin::Stream;
 use parking_lot::Mutex;
@@ -246,6 +246,7 @@ impl Engine for EmbeddedEngine {
             bytes_in: seen.counters.bytes_in,
             bytes_out: seen.counters.bytes_out,
             bytes_stored: seen.stored_bytes,
+            bytes_held: seen.held_bytes,
             connections: seen.connections,
             counters: counters(seen.counters.described()),
             disk_used_bytes: seen.disk_used_bytes,
@@ -262,12 +263,36 @@ impl Engine for EmbeddedEngine {
         looking.await.map_err(EngineError::failed)
     }
 
+    async fn observe_rebalances(
+        &self,
+        id: &InstanceId,
+        group: &str,
+    ) -> Result<Vec<RebalanceObservation>, EngineError> {
+        let seen = self.host.observe_rebalances(id.as_str(), group);
+        let rebalance = |seen: brokerage_broker::RebalanceObservation| RebalanceObservation {
+            generation: seen.generation,
+            ended_ms: seen.ended_ms,
+            took_ms: seen.took_ms,
+            members: seen.members,
+            reason: seen.reason,
+        };
+        let seen = seen.unwrap_or_default().into_iter();
+        Ok(seen.map(rebalance).collect())
+    }
+
     fn gauges(&self) -> Vec<Counter> {
-        vec![Counter {
-            name: "open_files",
-            help: "Segments and journals kept open.",
-            value: self.host.open_files() as u64,
-        }]
+        vec![
+            Counter {
+                name: "held_bytes",
+                help: "Bytes of requests and answers of Kafka clients that are held in memory.",
+                value: self.host.held_bytes() as u64,
+            },
+            Counter {
+                name: "open_files",
+                help: "Segments and journals kept open.",
+                value: self.host.open_files() as u64,
+            },
+        ]
     }
 
     async fn connect(&self, id: &InstanceId) -> Result<Box<dyn Stream>, EngineError> {

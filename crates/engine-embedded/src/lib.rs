@@ -7,7 +7,7 @@ mod cluster;
 mod engine;
 
 pub use brokerage_broker::{
-    Durability, LogIntervals, ServerTls, SharedPortSpec, TlsFiles, serves_version,
+    Durability, LogIntervals, Place, Places, ServerTls, SharedPortSpec, TlsFiles, serves_version,
 };
 pub use cluster::SETTINGS;
 pub use engine::{EmbeddedEngine, EmbeddedOptions, OpenError};

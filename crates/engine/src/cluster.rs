@@ -56,6 +56,16 @@ pub trait Engine: Send + Sync {
     async fn observe_details(&self, id: &InstanceId)
     -> Result<Option<ClusterDetails>, EngineError>;
 
+    /// The last rebalances of a consumer group of a running cluster, the newest first, as far as the engine remembers
+    /// them: none where it does not.
+    async fn observe_rebalances(
+        &self,
+        _id: &InstanceId,
+        _group: &str,
+    ) -> Result<Vec<RebalanceObservation>, EngineError> {
+        Ok(Vec::new())
+    }
+
     /// What the engine holds for all clusters together, such as open files.
     fn gauges(&self) -> Vec<Counter> {
         Vec::new()
@@ -164,6 +174,8 @@ pub struct ClusterObservation {
     pub bytes_out: u64,
     /// Bytes on disk.
     pub bytes_stored: u64,
+    /// Bytes of requests and answers under way that are held in memory.
+    pub bytes_held: u64,
     /// Clients' connections that are open.
     pub connections: u32,
     /// What was counted since the cluster was started, always in the same order.
@@ -223,6 +235,21 @@ pub struct GroupObservation {
     pub members: u32,
     /// How many offsets it is behind, by topic that it committed offsets of.
     pub lags: Vec<(String, u64)>,
+}
+
+/// A rebalance of a consumer group that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RebalanceObservation {
+    /// The generation or epoch that it led to.
+    pub generation: i32,
+    /// When it ended, milliseconds since 1970.
+    pub ended_ms: i64,
+    /// How long it took, milliseconds.
+    pub took_ms: u64,
+    /// Members afterwards.
+    pub members: u32,
+    /// Why it was, for people.
+    pub reason: &'static str,
 }
 
 /// Why an engine could not do it.

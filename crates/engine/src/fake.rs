@@ -12,7 +12,9 @@ use brokerage_domain::id::InstanceId;
 use brokerage_kafka_admin::Stream;
 use parking_lot::Mutex;
 
-use crate::cluster::{ClusterDetails, ClusterObservation, ClusterSpec, Engine, EngineError};
+use crate::cluster::{
+    ClusterDetails, ClusterObservation, ClusterSpec, Engine, EngineError, RebalanceObservation,
+};
 
 /// A method of [`Engine`], to script what becomes of its calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -335,6 +337,17 @@ impl Engine for FakeEngine {
         match self.kafka.get() {
             Some(kafka) => kafka.observe_details(id).await,
             None => Ok(None),
+        }
+    }
+
+    async fn observe_rebalances(
+        &self,
+        id: &InstanceId,
+        group: &str,
+    ) -> Result<Vec<RebalanceObservation>, EngineError> {
+        match self.kafka.get() {
+            Some(kafka) => kafka.observe_rebalances(id, group).await,
+            None => Ok(Vec::new()),
         }
     }
 

@@ -10,5 +10,5 @@ pub mod fake;
 
 pub use cluster::{
     ClusterDetails, ClusterObservation, ClusterSpec, Counter, Engine, EngineError,
-    GroupObservation, Listener, TopicObservation, UserObservation,
+    GroupObservation, Listener, RebalanceObservation, TopicObservation, UserObservation,
 };

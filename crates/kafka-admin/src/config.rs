@@ -172,6 +172,27 @@ impl Client {
         resource: ConfigResource<'_>,
         changes: &[AlterConfig<'_>],
     ) -> Result<(), AdminError> {
+        self.configs_send(resource, changes, false).await
+    }
+
+    /// Whether [`Client::configs_alter`] would make these changes; none is made.
+    ///
+    /// # Errors
+    /// As [`Client::configs_alter`].
+    pub async fn configs_check(
+        &mut self,
+        resource: ConfigResource<'_>,
+        changes: &[AlterConfig<'_>],
+    ) -> Result<(), AdminError> {
+        self.configs_send(resource, changes, true).await
+    }
+
+    async fn configs_send(
+        &mut self,
+        resource: ConfigResource<'_>,
+        changes: &[AlterConfig<'_>],
+        validate_only: bool,
+    ) -> Result<(), AdminError> {
         let text = |text: &str| StrBytes::from_string(text.to_owned());
         let configs = changes.iter().map(|change| {
             let (operation, value) = match change.change {
@@ -189,7 +210,9 @@ impl Client {
             .with_resource_type(resource.resource_type)
             .with_resource_name(text(resource.name))
             .with_configs(configs.collect());
-        let request = IncrementalAlterConfigsRequest::default().with_resources(vec![resource]);
+        let request = IncrementalAlterConfigsRequest::default()
+            .with_validate_only(validate_only)
+            .with_resources(vec![resource]);
         let answer = self.call(&request).await?;
         let altered = only(IncrementalAlterConfigsRequest::KEY, answer.responses)?;
         refused(altered.error_code, altered.error_message.as_deref())

@@ -17,6 +17,9 @@ use crate::{
     client::{only, refused},
 };
 
+/// The protocol type of groups of consumers (`ConsumerProtocol.PROTOCOL_TYPE`).
+const CONSUMER: &str = "consumer";
+
 /// A group as lists show it; what an older broker does not send is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedGroup {
@@ -37,6 +40,8 @@ pub struct Group {
     pub id: String,
     /// Kafka's name of its state; `Dead` where there is none.
     pub state: String,
+    /// What its members speak: `consumer` for groups of consumers; empty where it never had any.
+    pub protocol_type: String,
     /// What places partitions: the assignor's name.
     pub assignor: String,
     /// Its members, as Kafka lists them.
@@ -80,7 +85,7 @@ fn assigned(mut bytes: Bytes) -> Vec<(String, Vec<i32>)> {
 }
 
 fn classic(group: ClassicGroup) -> Group {
-    let is_consumer = group.protocol_type.as_str() == "consumer";
+    let is_consumer = group.protocol_type.as_str() == CONSUMER;
     let members = group.members.into_iter().map(|member| GroupMember {
         id: member.member_id.to_string(),
         instance_id: member.group_instance_id.map(|id| id.to_string()),
@@ -94,6 +99,7 @@ fn classic(group: ClassicGroup) -> Group {
     Group {
         id: group.group_id.to_string(),
         state: group.group_state.to_string(),
+        protocol_type: group.protocol_type.to_string(),
         assignor: group.protocol_data.to_string(),
         members: members.collect(),
     }
@@ -112,6 +118,7 @@ fn consumer(group: ConsumerGroup) -> Group {
     Group {
         id: group.group_id.to_string(),
         state: group.group_state.to_string(),
+        protocol_type: CONSUMER.to_owned(),
         assignor: group.assignor_name.to_string(),
         members: members.collect(),
     }

@@ -30,7 +30,7 @@ pub use frame::{read_answer, request_frame};
 pub use group::{Group, GroupMember, ListedGroup};
 /// Kafka's error codes by name (`org.apache.kafka.common.protocol.Errors`).
 pub use kafka_protocol::error::ResponseError as ErrorCode;
-pub use offset::{OffsetAt, PartitionOffset};
+pub use offset::{OffsetAt, Offsets, PartitionOffset};
 pub use quota::{Quota, QuotaChange, QuotaEntity};
 pub use record::{Fetched, NewRecord, Record, record_batch};
 pub use topic::{NewTopic, Partition, Topic};

@@ -1,5 +1,7 @@
 //! Offsets: of partitions, and those that groups committed.
 
+use std::collections::BTreeMap;
+
 use kafka_protocol::{
     messages::{
         BrokerId, DeleteRecordsRequest, DeleteRecordsResponse, ListOffsetsRequest,
@@ -41,6 +43,20 @@ pub enum OffsetAt {
     TimestampMs(i64),
 }
 
+impl OffsetAt {
+    /// As requests write it (`ListOffsetsRequest.EARLIEST_TIMESTAMP`, `LATEST_TIMESTAMP`).
+    const fn timestamp(self) -> i64 {
+        match self {
+            Self::Earliest => -2,
+            Self::Latest => -1,
+            Self::TimestampMs(ms) => ms,
+        }
+    }
+}
+
+/// Offsets by topic and partition.
+pub type Offsets = BTreeMap<(String, i32), i64>;
+
 /// A group's offset in one partition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PartitionOffset {
@@ -54,6 +70,26 @@ pub struct PartitionOffset {
     pub metadata: String,
 }
 
+fn list_offsets<'a>(
+    partitions: impl IntoIterator<Item = (&'a str, Vec<i32>)>,
+    at: OffsetAt,
+) -> ListOffsetsRequest {
+    let wanted = |index| {
+        ListOffsetsPartition::default()
+            .with_partition_index(index)
+            .with_current_leader_epoch(NO_LEADER_EPOCH)
+            .with_timestamp(at.timestamp())
+    };
+    let topics = partitions.into_iter().map(|(topic, indexes)| {
+        ListOffsetsTopic::default()
+            .with_name(topic_name(topic))
+            .with_partitions(indexes.into_iter().map(wanted).collect())
+    });
+    ListOffsetsRequest::default()
+        .with_replica_id(CONSUMER_REPLICA_ID)
+        .with_topics(topics.collect())
+}
+
 impl Client {
     /// The offset of a place in a partition; `None` where no record is as late.
     ///
@@ -65,21 +101,7 @@ impl Client {
         partition: i32,
         at: OffsetAt,
     ) -> Result<Option<i64>, AdminError> {
-        let timestamp = match at {
-            OffsetAt::Earliest => -2,
-            OffsetAt::Latest => -1,
-            OffsetAt::TimestampMs(ms) => ms,
-        };
-        let wanted = ListOffsetsPartition::default()
-            .with_partition_index(partition)
-            .with_current_leader_epoch(NO_LEADER_EPOCH)
-            .with_timestamp(timestamp);
-        let of_topic = ListOffsetsTopic::default()
-            .with_name(topic_name(topic))
-            .with_partitions(vec![wanted]);
-        let request = ListOffsetsRequest::default()
-            .with_replica_id(CONSUMER_REPLICA_ID)
-            .with_topics(vec![of_topic]);
+        let request = list_offsets([(topic, vec![partition])], at);
         let read = |answer: ListOffsetsResponse| {
             let found = only(ListOffsetsRequest::KEY, answer.topics)?;
             let found = only(ListOffsetsRequest::KEY, found.partitions)?;
@@ -87,6 +109,29 @@ impl Client {
             Ok((found.offset >= 0).then_some(found.offset))
         };
         self.ask(&request, read).await
+    }
+
+    /// The offsets of a place in many partitions, each topic named once. Partitions that are not there, have no leader or
+    /// no record as late are left out.
+    ///
+    /// # Errors
+    /// [`AdminError`], except for refusals of single partitions.
+    pub async fn offset_list<'a>(
+        &mut self,
+        partitions: impl IntoIterator<Item = (&'a str, Vec<i32>)>,
+        at: OffsetAt,
+    ) -> Result<Offsets, AdminError> {
+        let request = list_offsets(partitions, at);
+        let answer = self.call(&request).await?;
+        let mut offsets = Offsets::new();
+        for topic in answer.topics {
+            let found = topic.partitions.into_iter();
+            let found = found.filter(|found| found.error_code == 0 && found.offset >= 0);
+            let name = topic.name.to_string();
+            offsets
+                .extend(found.map(|found| ((name.clone(), found.partition_index), found.offset)));
+        }
+        Ok(offsets)
     }
 
     /// Deletes the records of a partition before an offset, and returns the first that is left.

@@ -28,6 +28,8 @@ const TIMEOUT_MS: i32 = 20_000;
 const ACKS_ALL: i16 = -1;
 /// A batch has its length and checksum up to here, behind its base offset.
 const BATCH_LENGTH_END: usize = 12;
+/// Where a batch says how far its last record is from its base offset (`DefaultRecordBatch.LAST_OFFSET_DELTA_OFFSET`).
+const LAST_OFFSET_DELTA: std::ops::Range<usize> = 23..27;
 /// The newest version of Produce and Fetch that names topics (KIP-516, KIP-1106 give them ids).
 const BY_NAME: i16 = 12;
 /// Who is no broker.
@@ -53,6 +55,8 @@ pub struct Record {
     pub offset: i64,
     /// As [`NewRecord`], or when it was appended.
     pub timestamp_ms: i64,
+    /// Whether it is when it was appended.
+    pub is_append_time: bool,
     /// As [`NewRecord`].
     pub key: Option<Bytes>,
     /// As [`NewRecord`].
@@ -68,6 +72,8 @@ pub struct Fetched {
     pub records: Vec<Record>,
     /// The end that consumers see.
     pub high_watermark: i64,
+    /// Behind the last batch that was read, be it one without records; where it was asked from if there was none.
+    pub next_offset: i64,
 }
 
 impl Client {
@@ -158,7 +164,7 @@ impl Client {
         let records = unpacking
             .await
             .unwrap_or_else(|error| Err(error.to_string()));
-        let mut records = records.map_err(|reason| AdminError::Malformed {
+        let (mut records, end) = records.map_err(|reason| AdminError::Malformed {
             key: FetchRequest::KEY,
             reason,
         })?;
@@ -166,6 +172,7 @@ impl Client {
         Ok(Fetched {
             records,
             high_watermark: read.high_watermark,
+            next_offset: end.map_or(from, |end| end.max(from)),
         })
     }
 }
@@ -212,15 +219,18 @@ fn wire_record((record, at): (&NewRecord, i32)) -> WireRecord {
     }
 }
 
-/// The records of whole batches; what is cut off at the end is left out, as consumers leave it.
-fn records(mut bytes: Bytes) -> Result<Vec<Record>, String> {
+/// The records of whole batches, and the offset behind the last; what is cut off at the end is left out, as consumers
+/// leave it.
+fn records(mut bytes: Bytes) -> Result<(Vec<Record>, Option<i64>), String> {
     let mut records = Vec::new();
+    let mut end = None;
     while let Some(header) = bytes.get(8..BATCH_LENGTH_END) {
         let length = u32::from_be_bytes([header[0], header[1], header[2], header[3]]) as usize;
         if bytes.len() < BATCH_LENGTH_END.saturating_add(length) {
             break;
         }
         let mut batch = bytes.split_to(BATCH_LENGTH_END + length);
+        end = batch_end(&batch).or(end);
         let read = RecordBatchDecoder::decode_with_custom_compression(&mut batch, Some(unpack));
         let read = read.map_err(|error| format!("{error:#}"))?;
         let data = read.records.into_iter().filter(|record| !record.control);
@@ -228,6 +238,7 @@ fn records(mut bytes: Bytes) -> Result<Vec<Record>, String> {
             Record {
                 offset: record.offset,
                 timestamp_ms: record.timestamp,
+                is_append_time: record.timestamp_type == TimestampType::LogAppend,
                 key: record.key,
                 value: record.value,
                 headers: (record.headers.into_iter())
@@ -236,5 +247,12 @@ fn records(mut bytes: Bytes) -> Result<Vec<Record>, String> {
             }
         }));
     }
-    Ok(records)
+    Ok((records, end))
+}
+
+/// The offset behind a batch: its base offset, and how far its last record is from it.
+fn batch_end(batch: &[u8]) -> Option<i64> {
+    let base = i64::from_be_bytes(batch.first_chunk().copied()?);
+    let delta = batch.get(LAST_OFFSET_DELTA)?.first_chunk().copied()?;
+    Some(base + i64::from(i32::from_be_bytes(delta)) + 1)
 }

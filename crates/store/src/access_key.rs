@@ -4,10 +4,13 @@ use brokerage_domain::access::{AccessKey, Policy};
 use brokerage_domain::clock::Moment;
 use brokerage_domain::id::{AccessKeyId, AccountId};
 
+use crate::digest::{Digested, HOUSE, Scan, digest_lock};
 use crate::error::StoreError;
 use crate::params;
+use crate::scan::{Cursor, Page};
 use crate::table::{Record, sql, table};
 use crate::tx::Tx;
+use crate::value::{Row, Value};
 
 /// A row of the table.
 struct KeyRow {
@@ -36,8 +39,23 @@ crate::statements! {
     SELECT = sql!["SELECT ", KeyRow::COLUMNS, ", number FROM access_key JOIN (SELECT id AS owner_id, number FROM account) AS owner \
               ON owner_id = account_id WHERE id = $1"];
     SELECT_PAGE = sql![KeyRow::SELECT, " WHERE id > $1 ORDER BY id LIMIT CAST($2 AS BIGINT)"];
+    /// A row as its digest is made of.
+    SELECT_ROW = sql!["SELECT ", KeyRow::COLUMNS, ", created_at_us FROM access_key WHERE id = $1"];
+    SELECT_AFTER = sql!["SELECT ", KeyRow::COLUMNS, ", created_at_us FROM access_key WHERE id > $1 ORDER BY id \
+                    LIMIT CAST($2 AS BIGINT)"];
     UPDATE_ACTIVE = "UPDATE access_key SET active = $2 WHERE id = $1";
 }
+
+/// How keys are read through.
+pub(crate) static SCAN: Scan = Scan {
+    statement: &SELECT_AFTER,
+    columns: KeyRow::COUNT + 1,
+    cursor: &[0],
+    first: &[Value::EMPTY],
+    scope: |row: &Row| row.text(ACCOUNT).unwrap_or(HOUSE).to_owned(),
+};
+/// Where the account stands in a row.
+const ACCOUNT: usize = 1;
 
 /// A key as it is stored.
 #[derive(Debug, Clone)]
@@ -85,7 +103,12 @@ pub fn access_key_insert(
     };
     let mut values = row.bind();
     values.push(now.micros().into());
-    Ok(tx.execute(&INSERT, &values)? == 1)
+    if tx.execute(&INSERT, &values)? != 1 {
+        return Ok(false);
+    }
+    let scope = row.account_id.as_str();
+    tx.digests().toggle(Digested::Keys, scope, &values);
+    Ok(true)
 }
 
 /// One key with the number of its account.
@@ -105,14 +128,15 @@ pub fn access_key_by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<StoredKey>, 
     }))
 }
 
-/// Keys of all accounts after the id `after`, by id, at most [`ACCESS_KEY_PAGE`].
+/// A page of the keys of all accounts, by id.
 ///
 /// # Errors
 /// As [`Tx::query`].
-pub fn access_key_page(tx: &mut dyn Tx, after: &str) -> Result<Vec<AccessKey>, StoreError> {
-    let rows = tx.query(&SELECT_PAGE, params![after, ACCESS_KEY_PAGE])?;
-    let keys = KeyRow::read_all(&rows)?.into_iter();
-    Ok(keys.map(AccessKey::from).collect())
+pub fn access_key_page(tx: &mut dyn Tx, after: &Cursor) -> Result<Page<AccessKey>, StoreError> {
+    let rows = tx.query(&SELECT_PAGE, &after.values(ACCESS_KEY_PAGE))?;
+    Ok(Page::read(&rows, (ACCESS_KEY_PAGE, &[0]), |row| {
+        KeyRow::read(row).map(AccessKey::from)
+    }))
 }
 
 impl From<KeyRow> for AccessKey {
@@ -132,5 +156,16 @@ impl From<KeyRow> for AccessKey {
 /// # Errors
 /// As [`Tx::execute`].
 pub fn access_key_set_active(tx: &mut dyn Tx, id: &str, active: bool) -> Result<bool, StoreError> {
-    Ok(tx.execute(&UPDATE_ACTIVE, params![id, active])? == 1)
+    let Some(seen) = tx.query_first(&SELECT_ROW, params![id])? else {
+        return Ok(false);
+    };
+    let scope = (SCAN.scope)(&seen);
+    digest_lock(tx, &scope)?;
+    let before = tx.query_first(&SELECT_ROW, params![id])?;
+    tx.execute(&UPDATE_ACTIVE, params![id, active])?;
+    let after = tx.query_first(&SELECT_ROW, params![id])?;
+    for row in before.iter().chain(&after) {
+        tx.digests().toggle(Digested::Keys, &scope, row.cells());
+    }
+    Ok(after.is_some())
 }

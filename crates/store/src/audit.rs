@@ -7,13 +7,14 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::digest::{Digested, HOUSE, Scan};
 use crate::error::StoreError;
 use crate::params;
 use crate::table::{Record, sql, table};
 use crate::tx::Tx;
-use crate::value::Row;
+use crate::value::{Row, Value};
 
-/// Rows that one call of [`audit_seal`] or [`audit_verify`] takes at most.
+/// Rows that one call of [`audit_seal`], [`audit_prune`] or [`audit_verify`] takes at most.
 pub const SEAL_ROWS_MAX: i64 = 200;
 
 /// Bytes of a chain hash (SHA-256).
@@ -39,9 +40,41 @@ crate::statements! {
     /// A page of the chain: rows with their places.
     pub SELECT_SEALED = sql!["SELECT ", AuditEntry::COLUMNS, ", sequence, hash FROM audit WHERE sequence > $1 \
         ORDER BY sequence LIMIT CAST($2 AS BIGINT)"];
+    /// Where the chain begins, once rows were pruned.
+    pub SELECT_ANCHOR = "SELECT sequence, hash FROM audit_anchor WHERE id = 1";
+    /// Moves it.
+    pub MOVE_ANCHOR = "INSERT INTO audit_anchor (id, sequence, hash) VALUES (1, $1, $2) \
+        ON CONFLICT (id) DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash";
+    /// Both ends of the chain, as their digest is made of them.
+    pub SELECT_ENDS = "SELECT id, sequence, hash FROM (SELECT id, sequence, hash FROM audit_head \
+        UNION ALL SELECT id + 1, sequence, hash FROM audit_anchor) AS ends \
+        WHERE sequence > 0 AND id > $1 ORDER BY id LIMIT CAST($2 AS BIGINT)";
+    /// Rows that lie before the beginning of the chain.
+    pub SELECT_BEFORE = "SELECT sequence FROM audit WHERE sequence <= $1 LIMIT 1";
+    /// Takes rows from the beginning of the chain.
+    pub PRUNE = "DELETE FROM audit WHERE sequence <= $1";
     /// Newest rows of an account before a time.
     pub SELECT_BY_ACCOUNT = sql![AuditEntry::SELECT, " WHERE account_id = $1 AND at_us < $2 \
         ORDER BY at_us DESC, id DESC LIMIT CAST($3 AS BIGINT)"];
+}
+
+/// How the ends of the chain are read through.
+pub(crate) static SCAN: Scan = Scan {
+    statement: &SELECT_ENDS,
+    columns: 3,
+    cursor: &[0],
+    first: &[Value::Int(0)],
+    scope: |_: &Row| HOUSE.to_owned(),
+};
+/// What the row of the chain's end is called in its digest, and that of its beginning.
+const ENDS: [i64; 2] = [1, 2];
+
+/// Counts an end of the chain in the digests, or out of them. The start of an empty chain is no row.
+fn end_toggle(tx: &mut dyn Tx, end: i64, point: &ChainPoint) {
+    if point.sequence > 0 {
+        let row = params![end, point.sequence, &point.hash];
+        tx.digests().toggle(Digested::Audit, HOUSE, row);
+    }
 }
 
 /// One decision about one call.
@@ -92,7 +125,7 @@ impl ChainPoint {
     /// The point after one more row.
     #[must_use]
     pub fn next(&self, entry: &AuditEntry) -> Self {
-        let sequence = self.sequence + 1;
+        let sequence = self.sequence.saturating_add(1);
         let mut hasher = Sha256::new();
         hasher.update(HASH_DOMAIN);
         hasher.update(self.hash);
@@ -151,7 +184,8 @@ pub fn audit_seal(tx: &mut dyn Tx) -> Result<usize, StoreError> {
     let Some(head) = head.first() else {
         return Ok(0);
     };
-    let mut point = ChainPoint::from_row(head, 0, 1)?;
+    let before = ChainPoint::from_row(head, 0, 1)?;
+    let mut point = before;
     // Read after the lock: another replica may have sealed the same rows meanwhile.
     let rows = tx.query(&SELECT_UNSEALED, params![SEAL_ROWS_MAX])?;
     for row in &rows {
@@ -160,7 +194,69 @@ pub fn audit_seal(tx: &mut dyn Tx) -> Result<usize, StoreError> {
         tx.execute(&SEAL, params![entry.id, point.sequence, &point.hash])?;
     }
     tx.execute(&MOVE_HEAD, params![point.sequence, &point.hash])?;
+    for moved in [before, point] {
+        end_toggle(tx, ENDS[0], &moved);
+    }
     Ok(rows.len())
+}
+
+/// Takes at most [`SEAL_ROWS_MAX`] rows from before `before_us` off the beginning of the chain. What they said is summed up by
+/// the hash of the last of them, from which the chain goes on. Returns how many; fewer than the maximum means that it is done.
+/// Rows are checked before they go: nothing is taken from a chain that is broken.
+///
+/// # Errors
+/// Those of the store.
+pub fn audit_prune(tx: &mut dyn Tx, before_us: i64) -> Result<Pruned, StoreError> {
+    // One at a time, and none that is sealed meanwhile.
+    tx.query(&LOCK_HEAD, params![&ChainPoint::START.hash])?;
+    let from = audit_beginning(tx)?;
+    let mut point = from;
+    let rows = tx.query(&SELECT_SEALED, params![from.sequence, SEAL_ROWS_MAX])?;
+    for row in &rows {
+        let entry = AuditEntry::read(row)?;
+        if entry.at_us >= before_us {
+            break;
+        }
+        let expected = point.next(&entry);
+        if ChainPoint::from_row(row, AuditEntry::COUNT, AuditEntry::COUNT + 1)? != expected {
+            return Ok(Pruned::Broken {
+                sequence: expected.sequence,
+            });
+        }
+        point = expected;
+    }
+    if point == from {
+        return Ok(Pruned::Rows(0));
+    }
+    let pruned = tx.execute(&PRUNE, params![point.sequence])?;
+    tx.execute(&MOVE_ANCHOR, params![point.sequence, &point.hash])?;
+    for moved in [from, point] {
+        end_toggle(tx, ENDS[1], &moved);
+    }
+    Ok(Pruned::Rows(pruned))
+}
+
+/// What [`audit_prune`] did.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Pruned {
+    /// So many rows went.
+    Rows(u64),
+    /// The row with this sequence is not what the chain says: nothing went.
+    Broken {
+        /// The first wrong sequence.
+        sequence: i64,
+    },
+}
+
+/// Where the chain begins: after what was pruned.
+///
+/// # Errors
+/// Those of the store.
+pub fn audit_beginning(tx: &mut dyn Tx) -> Result<ChainPoint, StoreError> {
+    let anchor = tx.query_first(&SELECT_ANCHOR, params![])?;
+    anchor.map_or(Ok(ChainPoint::START), |row| {
+        ChainPoint::from_row(&row, 0, 1)
+    })
 }
 
 /// What a page of the chain showed.
@@ -177,12 +273,19 @@ pub enum ChainCheck {
     },
 }
 
-/// Recomputes at most [`SEAL_ROWS_MAX`] rows of the chain after `from`. Start with [`ChainPoint::START`].
+/// Recomputes at most [`SEAL_ROWS_MAX`] rows of the chain after `from`. Start with [`audit_beginning`].
 ///
 /// # Errors
 /// Those of the store.
 pub fn audit_verify(tx: &mut dyn Tx, from: ChainPoint) -> Result<ChainCheck, StoreError> {
     let mut point = from;
+    if from == audit_beginning(tx)?
+        && let Some(row) = tx.query_first(&SELECT_BEFORE, params![from.sequence])?
+    {
+        return Ok(ChainCheck::Broken {
+            sequence: row.int(0)?,
+        });
+    }
     let rows = tx.query(&SELECT_SEALED, params![from.sequence, SEAL_ROWS_MAX])?;
     for row in &rows {
         let expected = point.next(&AuditEntry::read(row)?);
@@ -204,7 +307,7 @@ pub fn audit_verify(tx: &mut dyn Tx, from: ChainPoint) -> Result<ChainCheck, Sto
         Ok(ChainCheck::Complete(point))
     } else {
         Ok(ChainCheck::Broken {
-            sequence: point.sequence + 1,
+            sequence: point.sequence.saturating_add(1),
         })
     }
 }

@@ -18,6 +18,12 @@ pub enum StoreError {
     /// There is no database in the file that should have one, or nothing in the database.
     #[error("the database is missing or empty")]
     Empty,
+    /// Pages of the database contradict each other: bits were changed, or a part of the file is gone.
+    #[error("the database is damaged ({damage}): put back a whole one")]
+    Damaged {
+        /// What the database found first.
+        damage: String,
+    },
     /// A migration failed, or the database was migrated by a newer or an edited version.
     #[error("the database could not be migrated")]
     Migrate {

@@ -13,6 +13,7 @@ use crate::list::{
     total,
 };
 use crate::params;
+use crate::scan::{Cursor, Page};
 use crate::table::{Record, sql, table};
 use crate::tx::Tx;
 use crate::value::{Row, Value};
@@ -37,13 +38,13 @@ table! {
 
 crate::statements! {
     INSERT = Instance::INSERT;
-    UPDATE = sql!["UPDATE instance SET ", Instance::CHANGES, ", unsettled = $20, retry_at_us = $21, revision = revision + 1 \
+    UPDATE = sql!["UPDATE instance SET ", Instance::CHANGES, ", unsettled = $20, retry_at_us = $21, revision = CASE revision WHEN 9223372036854775807 THEN 0 ELSE revision + 1 END \
               WHERE id = $1 AND revision = $2"];
     SELECT = sql![Instance::SELECT, " WHERE id = $1"];
     SELECT_OWNED = sql![Instance::SELECT, " WHERE id = $1 AND account_id = $2"];
     SELECT_OWNED_PAGE = sql![Instance::SELECT, " WHERE account_id = $1 AND profile = $2 \
                          AND id > $3 AND phase <> 'gone' ORDER BY id LIMIT CAST($4 AS BIGINT)"];
-    SELECT_PAGE = sql![Instance::SELECT, " WHERE id > $1 ORDER BY id LIMIT CAST($2 AS BIGINT)"];
+    SELECT_PAGE = sql![Instance::SELECT, " WHERE id > $1 AND phase <> 'gone' ORDER BY id LIMIT CAST($2 AS BIGINT)"];
     SELECT_LIVE_PAGE = sql![Instance::SELECT, " WHERE id > $1 AND phase <> 'gone' AND want <> 'nothing' \
                         ORDER BY id LIMIT CAST($2 AS BIGINT)"];
     SELECT_BY_ORDER = sql![Instance::SELECT, " WHERE id IN (SELECT instance_id FROM order_line WHERE order_line.order_id = $1) \
@@ -62,7 +63,7 @@ crate::statements! {
     SELECT_LISTED_LAST = sql![Instance::SELECT, " WHERE id IN (SELECT id FROM instance WHERE account_id = $1 AND profile = $2 \
                           AND list = $3 AND listed = 1 ORDER BY list_key DESC, id DESC \
                           LIMIT CAST($4 AS BIGINT) OFFSET CAST($5 AS BIGINT)) ORDER BY list_key, id"];
-    SELECT_LISTED_AFTER = sql![Instance::SELECT, " WHERE account_id = $1 AND profile = $2 AND list = $3 \
+    SELECT_LISTED_AFTER = sql!["SELECT ", Instance::COLUMNS, ", list_key FROM instance WHERE account_id = $1 AND profile = $2 AND list = $3 \
                            AND listed = 1 AND (list_key, id) > ($4, $5) ORDER BY list_key, id LIMIT CAST($6 AS BIGINT)"];
     UNLIST = "UPDATE instance SET listed = 0 WHERE id = $1 AND listed = 1 AND listing IN ($2, $3, $4) \
               RETURNING account_id, profile, list, list_key";
@@ -100,34 +101,61 @@ crate::statements! {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the record of {id} cannot be read: {reason}")]
 pub struct Unreadable {
-    /// Which.
+    /// Which; [`NO_ID`] where even that cannot be read.
     pub id: InstanceId,
     /// What of the row is wrong.
     pub reason: String,
+    /// What stands where its id should.
+    key: Value<'static>,
 }
 
-/// Each row as the instance that it is. A row that cannot be read is one instance's, and keeps the others from nobody.
-fn read_each(rows: &[Row]) -> Result<Vec<Result<Instance, Unreadable>>, StoreError> {
-    let each = rows.iter().map(|row| match Instance::read(row) {
-        Err(StoreError::Column {
-            column,
-            expected,
-            found,
-            ..
-        }) => {
-            let name = Instance::COLUMNS
-                .split(", ")
-                .nth(column)
-                .unwrap_or_default();
-            Ok(Err(Unreadable {
-                id: InstanceId::new(row.text(0)?),
-                reason: format!("{name} is {found}, not {expected}"),
-            }))
+/// What an instance is called whose id cannot be read.
+pub const NO_ID: &str = "(no id)";
+
+/// A row as the instance that it is. One that cannot be read is one instance's, and keeps the others from nobody.
+fn read_one(row: &Row) -> Result<Instance, Unreadable> {
+    Instance::read(row).map_err(|error| Unreadable {
+        id: InstanceId::new(row.text(0).unwrap_or(NO_ID)),
+        reason: match error {
+            StoreError::Column {
+                column,
+                expected,
+                found,
+                ..
+            } => {
+                let name = Instance::COLUMNS.split(", ").nth(column);
+                format!("{} is {found}, not {expected}", name.unwrap_or_default())
+            }
+            other => other.to_string(),
+        },
+        key: row.cells()[0].clone(),
+    })
+}
+
+/// A slice of a walk through instances: those that can be read.
+#[derive(Debug)]
+pub struct Slice {
+    /// The instances.
+    pub instances: Vec<Instance>,
+    /// Where the next slice begins.
+    pub next: Option<Cursor>,
+}
+
+impl Slice {
+    fn of(rows: &[Row], limit: u32, columns: &[usize]) -> Self {
+        Self {
+            instances: read_those_that_can(rows),
+            next: Cursor::behind(rows, limit, columns),
         }
-        Err(error) => Err(error),
-        Ok(instance) => Ok(Ok(instance)),
+    }
+}
+
+/// The rows that can be read; the others are logged.
+fn read_those_that_can(rows: &[Row]) -> Vec<Instance> {
+    let read = rows.iter().map(|row| {
+        read_one(row).inspect_err(|error| tracing::error!(%error, "it is left out of a list"))
     });
-    each.collect()
+    read.flatten().collect()
 }
 
 /// When the reconciler should look at an instance again.
@@ -270,7 +298,7 @@ pub fn instance_owned(
     Instance::read_first(&tx.query(&SELECT_OWNED, params![id.as_str(), account.as_str()])?)
 }
 
-/// The account's instances in one profile after the id `after`, at most `limit`, those that are gone left out.
+/// The account's instances in one profile by id, at most `limit`, those that are gone left out.
 ///
 /// # Errors
 /// As [`Tx::query`].
@@ -278,14 +306,16 @@ pub fn instance_owned_page(
     tx: &mut dyn Tx,
     account: &AccountId,
     profile: &str,
-    (after, limit): (&str, u32),
-) -> Result<Vec<Instance>, StoreError> {
-    let values = params![account.as_str(), profile, after, limit.min(INSTANCE_PAGE)];
-    let rows = tx.query(&SELECT_OWNED_PAGE, values)?;
-    Instance::read_all(&rows)
+    (after, limit): (&Cursor, u32),
+) -> Result<Slice, StoreError> {
+    let limit = limit.min(INSTANCE_PAGE);
+    let mut values = params![account.as_str(), profile].to_vec();
+    values.extend(after.values(limit));
+    let rows = tx.query(&SELECT_OWNED_PAGE, &values)?;
+    Ok(Slice::of(&rows, limit, &[0]))
 }
 
-/// The account's instances in one profile after the id `after` that carry tags, at most `limit`, those that are gone left out.
+/// The account's instances in one profile that carry tags, by id, at most `limit`, those that are gone left out.
 ///
 /// # Errors
 /// As [`Tx::query`].
@@ -293,11 +323,13 @@ pub fn instance_tagged_page(
     tx: &mut dyn Tx,
     account: &AccountId,
     profile: &str,
-    (after, limit): (&str, u32),
-) -> Result<Vec<Instance>, StoreError> {
-    let values = params![account.as_str(), profile, after, limit.min(INSTANCE_PAGE)];
-    let rows = tx.query(&SELECT_TAGGED_PAGE, values)?;
-    Instance::read_all(&rows)
+    (after, limit): (&Cursor, u32),
+) -> Result<Slice, StoreError> {
+    let limit = limit.min(INSTANCE_PAGE);
+    let mut values = params![account.as_str(), profile].to_vec();
+    values.extend(after.values(limit));
+    let rows = tx.query(&SELECT_TAGGED_PAGE, &values)?;
+    Ok(Slice::of(&rows, limit, &[0]))
 }
 
 /// A page of a list of the account's instances, and how many are in the list. `list` is a [`Listing::scope`].
@@ -328,10 +360,10 @@ pub fn instance_list_page(
     values.extend(key.map(Value::from));
     values.extend([limit, skipped].map(Value::from));
     let rows = tx.query(statement, &values)?;
-    Ok((Instance::read_all(&rows)?, total))
+    Ok((read_those_that_can(&rows), total))
 }
 
-/// Instances of a list after the one with this key and id, at most [`INSTANCE_PAGE`].
+/// Instances of a list in its order, at most [`INSTANCE_PAGE`]; [`list_begin`] is before the first.
 ///
 /// # Errors
 /// As [`Tx::query`].
@@ -340,11 +372,18 @@ pub fn instance_list_after(
     account: &AccountId,
     profile: &str,
     list: &str,
-    (key, id): (&str, &str),
-) -> Result<Vec<Instance>, StoreError> {
-    let values = params![account.as_str(), profile, list, key, id, INSTANCE_PAGE];
-    let rows = tx.query(&SELECT_LISTED_AFTER, values)?;
-    Instance::read_all(&rows)
+    after: &Cursor,
+) -> Result<Slice, StoreError> {
+    let mut values = params![account.as_str(), profile, list].to_vec();
+    values.extend(after.values(INSTANCE_PAGE));
+    let rows = tx.query(&SELECT_LISTED_AFTER, &values)?;
+    Ok(Slice::of(&rows, INSTANCE_PAGE, &[Instance::COUNT, 0]))
+}
+
+/// Before the first instance of a list.
+#[must_use]
+pub fn list_begin() -> Cursor {
+    Cursor::before([Value::EMPTY, Value::EMPTY])
 }
 
 /// Lists the instances of a profile as its cloud does, where they are not yet: after an update of the program, or of what
@@ -376,26 +415,28 @@ pub fn instance_relist(
     Ok(true)
 }
 
-/// All instances after the id `after`.
+/// A page of all instances that are not gone.
 ///
 /// # Errors
 /// As [`Tx::query`].
 pub fn instance_page(
     tx: &mut dyn Tx,
-    after: &str,
-) -> Result<Vec<Result<Instance, Unreadable>>, StoreError> {
-    read_each(&tx.query(&SELECT_PAGE, params![after, INSTANCE_PAGE])?)
+    after: &Cursor,
+) -> Result<Page<Instance, Unreadable>, StoreError> {
+    let rows = tx.query(&SELECT_PAGE, &after.values(INSTANCE_PAGE))?;
+    Ok(Page::read(&rows, (INSTANCE_PAGE, &[0]), read_one))
 }
 
-/// Instances after the id `after` of which a cluster may be there, or should.
+/// A page of the instances of which a cluster may be there, or should.
 ///
 /// # Errors
 /// As [`Tx::query`].
 pub fn instance_live_page(
     tx: &mut dyn Tx,
-    after: &str,
-) -> Result<Vec<Result<Instance, Unreadable>>, StoreError> {
-    read_each(&tx.query(&SELECT_LIVE_PAGE, params![after, INSTANCE_PAGE])?)
+    after: &Cursor,
+) -> Result<Page<Instance, Unreadable>, StoreError> {
+    let rows = tx.query(&SELECT_LIVE_PAGE, &after.values(INSTANCE_PAGE))?;
+    Ok(Page::read(&rows, (INSTANCE_PAGE, &[0]), read_one))
 }
 
 /// The instances that an order bought, by line.
@@ -403,7 +444,8 @@ pub fn instance_live_page(
 /// # Errors
 /// As [`Tx::query`].
 pub fn instance_by_order(tx: &mut dyn Tx, order: &OrderId) -> Result<Vec<Instance>, StoreError> {
-    Instance::read_all(&tx.query(&SELECT_BY_ORDER, params![order.as_str(), INSTANCE_PAGE])?)
+    let rows = tx.query(&SELECT_BY_ORDER, params![order.as_str(), INSTANCE_PAGE])?;
+    Instance::read_all(&rows)
 }
 
 /// Unsettled instances whose turn has come, at most [`UNSETTLED_MAX`].
@@ -414,20 +456,21 @@ pub fn instance_unsettled(
     tx: &mut dyn Tx,
     now: Moment,
 ) -> Result<Vec<Result<Instance, Unreadable>>, StoreError> {
-    read_each(&tx.query(&SELECT_UNSETTLED, params![now.micros(), UNSETTLED_MAX])?)
+    let rows = tx.query(&SELECT_UNSETTLED, params![now.micros(), UNSETTLED_MAX])?;
+    Ok(rows.iter().map(read_one).collect())
 }
 
-/// Moves the turn of an unsettled instance, whatever else its row holds.
+/// Moves the turn of an unsettled instance whose row cannot be read.
 ///
 /// # Errors
 /// As [`Tx::execute`].
 pub fn instance_postpone(
     tx: &mut dyn Tx,
-    id: &InstanceId,
+    unreadable: &Unreadable,
     until: Moment,
 ) -> Result<(), StoreError> {
-    tx.execute(&POSTPONE, params![id.as_str(), until.micros()])
-        .map(drop)
+    let values = [unreadable.key.clone(), until.micros().into()];
+    tx.execute(&POSTPONE, &values).map(drop)
 }
 
 /// Whether there is an instance of this id, in whatever phase, also one whose row cannot be read.
@@ -446,7 +489,8 @@ pub fn instance_next_retry(tx: &mut dyn Tx) -> Result<Option<Moment>, StoreError
     let Some(row) = tx.query_first(&NEXT_RETRY, params![])? else {
         return Ok(None);
     };
-    Ok(row.opt_int(0)?.map(Moment::from_micros))
+    // A time that is none is nobody's turn: the least of them is one only where there is no other.
+    Ok(row.opt_int(0).unwrap_or_default().map(Moment::from_micros))
 }
 
 /// How many instances of one spec the account ever bought.

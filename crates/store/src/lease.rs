@@ -10,7 +10,8 @@ use crate::tx::Tx;
 crate::statements! {
     /// Takes a lease that is free, expired, or held by the same holder.
     pub ACQUIRE = "INSERT INTO lease (name, holder, generation, expires_at_us) VALUES ($1, $2, 1, $3) \
-        ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, generation = lease.generation + 1, \
+        ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, generation = CASE lease.generation \
+        WHEN 9223372036854775807 THEN 1 ELSE lease.generation + 1 END, \
         expires_at_us = excluded.expires_at_us \
         WHERE lease.expires_at_us <= $4 OR lease.holder = excluded.holder RETURNING generation";
     /// Moves the end of a lease that is still of this generation.

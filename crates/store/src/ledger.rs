@@ -2,13 +2,16 @@
 
 use brokerage_domain::clock::Moment;
 use brokerage_domain::id::{AccountId, TransferId};
-use brokerage_domain::ledger::{Balance, Transfer, TransferKind};
+use brokerage_domain::ledger::{Balance, Transfer, TransferKind, customer_of};
 use brokerage_domain::money::{Currency, Money};
 
+use crate::digest::{Digested, HOUSE, Scan};
 use crate::error::StoreError;
 use crate::params;
+use crate::scan::{Cursor, Page, page_by_first};
 use crate::table::{Record, sql, table};
 use crate::tx::Tx;
+use crate::value::{Row, Value};
 
 /// Transfers or balances on one page of a scan.
 pub const LEDGER_PAGE: u32 = 2_000;
@@ -49,6 +52,7 @@ crate::statements! {
     SELECT_BALANCES = sql![StoredBalance::SELECT, " WHERE name > $1 ORDER BY name LIMIT CAST($2 AS BIGINT)"];
     INSERT = sql![Transfer::INSERT, " ON CONFLICT DO NOTHING"];
     SELECT = sql![Transfer::SELECT, " WHERE id = $1"];
+    SELECT_AFTER = sql![Transfer::SELECT, " WHERE id > $1 ORDER BY id LIMIT CAST($2 AS BIGINT)"];
     SELECT_BEGINNINGS = sql![Transfer::SELECT, " WHERE id > $1 AND pending_id IS NULL ORDER BY id LIMIT CAST($2 AS BIGINT)"];
     SELECT_ENDS = sql![Transfer::SELECT, " WHERE id > $1 AND pending_id IS NOT NULL ORDER BY id LIMIT CAST($2 AS BIGINT)"];
 }
@@ -64,8 +68,34 @@ pub enum Entered {
     Refused,
 }
 
+/// How transfers are read through.
+pub(crate) static SCAN: Scan = Scan {
+    statement: &SELECT_AFTER,
+    columns: Transfer::COUNT,
+    cursor: &[0],
+    first: &[Value::EMPTY],
+    scope: |row: &Row| {
+        let customer = |at| row.text(at).ok().and_then(customer_of);
+        customer(DEBIT)
+            .or_else(|| customer(CREDIT))
+            .unwrap_or(HOUSE)
+            .to_owned()
+    },
+};
+/// Where the debited account stands in a row.
+const DEBIT: usize = 3;
+/// Where the credited one stands.
+const CREDIT: usize = 4;
+
 fn insert(tx: &mut dyn Tx, transfer: &Transfer) -> Result<bool, StoreError> {
-    Ok(tx.execute(&INSERT, &transfer.bind())? == 1)
+    let values = transfer.bind();
+    if tx.execute(&INSERT, &values)? != 1 {
+        return Ok(false);
+    }
+    let customer = customer_of(&transfer.debit).or_else(|| customer_of(&transfer.credit));
+    let scope = customer.unwrap_or(HOUSE);
+    tx.digests().toggle(Digested::Transfers, scope, &values);
+    Ok(true)
 }
 
 /// Opens a customer's ledger account in one currency, at zero; nothing happens if it is open.
@@ -185,21 +215,22 @@ pub fn transfer_by_id(tx: &mut dyn Tx, id: &TransferId) -> Result<Option<Transfe
     Transfer::read_first(&tx.query(&SELECT, params![id.as_str()])?)
 }
 
-/// Transfers that are no ends of holds (`ends` false) or that are (`ends` true), after the id `after`.
+/// A page of the transfers that are no ends of holds (`ends` false) or that are (`ends` true).
 ///
 /// # Errors
 /// As [`Tx::query`].
 pub fn transfer_page(
     tx: &mut dyn Tx,
     ends: bool,
-    after: &str,
-) -> Result<Vec<Transfer>, StoreError> {
+    after: &Cursor,
+) -> Result<Page<Transfer>, StoreError> {
     let statement = if ends {
         &SELECT_ENDS
     } else {
         &SELECT_BEGINNINGS
     };
-    Transfer::read_all(&tx.query(statement, params![after, LEDGER_PAGE])?)
+    let rows = tx.query(statement, &after.values(LEDGER_PAGE))?;
+    Ok(page_by_first(&rows, LEDGER_PAGE))
 }
 
 /// A customer's balance and credit limit (micros); `None` when the ledger account was never opened.
@@ -211,17 +242,18 @@ pub fn balance_by_name(tx: &mut dyn Tx, name: &str) -> Result<Option<(Balance, i
     Ok(found.map(|stored| (stored.balance(), stored.credit_limit)))
 }
 
-/// Stored balances after the name `after`: name, balance, credit limit (micros).
+/// A page of the stored balances: name, balance, credit limit (micros).
 ///
 /// # Errors
 /// As [`Tx::query`].
 pub fn balance_page(
     tx: &mut dyn Tx,
-    after: &str,
-) -> Result<Vec<(String, Balance, i64)>, StoreError> {
-    let rows = tx.query(&SELECT_BALANCES, params![after, LEDGER_PAGE])?;
-    let stored = StoredBalance::read_all(&rows)?.into_iter();
-    Ok(stored
-        .map(|stored| (stored.name.clone(), stored.balance(), stored.credit_limit))
-        .collect())
+    after: &Cursor,
+) -> Result<Page<(String, Balance, i64)>, StoreError> {
+    let rows = tx.query(&SELECT_BALANCES, &after.values(LEDGER_PAGE))?;
+    Ok(Page::read(&rows, (LEDGER_PAGE, &[0]), |row| {
+        let stored = StoredBalance::read(row)?;
+        let balance = stored.balance();
+        Ok((stored.name, balance, stored.credit_limit))
+    }))
 }

@@ -20,10 +20,13 @@ const MERGED_ENTRIES_MAX: i64 = BLOCK_ENTRIES_MAX / 4;
 /// Searches for the block of a key, before the caller gets an error and tries again.
 const SEARCHES_MAX: u32 = 16;
 
+/// What lists are of.
+pub const KINDS: [&str; 2] = ["instance", "order"];
+
 /// The columns of the counters, one a class.
 macro_rules! counters {
     () => {
-        "class_0, class_1, class_2, class_3, class_4, class_5, class_6, class_7"
+        "class_0, class_1, class_2, class_3, class_4, class_5, class_6, class_7, class_8, class_9, class_10"
     };
 }
 
@@ -34,27 +37,30 @@ crate::statements! {
     /// Counts entries in or out in a block, if it is still that of their key. (With RETURNING, SQLite would make and drop a
     /// table for the answer, which costs more than both statements.)
     COUNT = "UPDATE list_block SET class_0 = class_0 + $7, class_1 = class_1 + $8, class_2 = class_2 + $9, \
-        class_3 = class_3 + $10, class_4 = class_4 + $11, class_5 = class_5 + $12, class_6 = class_6 + $13, class_7 = class_7 + $14 \
+        class_3 = class_3 + $10, class_4 = class_4 + $11, class_5 = class_5 + $12, class_6 = class_6 + $13, class_7 = class_7 + $14, \
+        class_8 = class_8 + $15, class_9 = class_9 + $16, class_10 = class_10 + $17 \
         WHERE account_id = $1 AND kind = $2 AND profile = $3 AND list = $4 \
         AND first = $5 AND (until IS NULL OR $6 < until)";
     INSERT = concat!("INSERT INTO list_block (account_id, kind, profile, list, first, until, ", counters!(), ") \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING");
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT DO NOTHING");
     SHORTEN = "UPDATE list_block SET until = $6, class_0 = class_0 - $7, class_1 = class_1 - $8, class_2 = class_2 - $9, \
-        class_3 = class_3 - $10, class_4 = class_4 - $11, class_5 = class_5 - $12, class_6 = class_6 - $13, class_7 = class_7 - $14 \
+        class_3 = class_3 - $10, class_4 = class_4 - $11, class_5 = class_5 - $12, class_6 = class_6 - $13, class_7 = class_7 - $14, \
+        class_8 = class_8 - $15, class_9 = class_9 - $16, class_10 = class_10 - $17 \
         WHERE account_id = $1 AND kind = $2 AND profile = $3 AND list = $4 AND first = $5";
     SELECT_BEFORE = concat!("SELECT first, until, ", counters!(), " FROM list_block \
         WHERE account_id = $1 AND kind = $2 AND profile = $3 AND list = $4 AND first < $5 ORDER BY first DESC LIMIT 1");
     LENGTHEN = "UPDATE list_block SET until = $7, class_0 = class_0 + $8, class_1 = class_1 + $9, class_2 = class_2 + $10, \
-        class_3 = class_3 + $11, class_4 = class_4 + $12, class_5 = class_5 + $13, class_6 = class_6 + $14, class_7 = class_7 + $15 \
+        class_3 = class_3 + $11, class_4 = class_4 + $12, class_5 = class_5 + $13, class_6 = class_6 + $14, class_7 = class_7 + $15, \
+        class_8 = class_8 + $16, class_9 = class_9 + $17, class_10 = class_10 + $18 \
         WHERE account_id = $1 AND kind = $2 AND profile = $3 AND list = $4 AND first = $5 AND until = $6";
     DELETE = "DELETE FROM list_block WHERE account_id = $1 AND kind = $2 AND profile = $3 AND list = $4 AND first = $5";
     /// Where each block begins, and how many entries of the chosen classes it has: two columns, because a page reads a row
     /// of each block.
     SELECT_BLOCKS = "SELECT first, class_0 * $5 + class_1 * $6 + class_2 * $7 + class_3 * $8 + class_4 * $9 + class_5 * $10 \
-        + class_6 * $11 + class_7 * $12 FROM list_block \
+        + class_6 * $11 + class_7 * $12 + class_8 * $13 + class_9 * $14 + class_10 * $15 FROM list_block \
         WHERE account_id = $1 AND kind = $2 AND profile = $3 AND list = $4 ORDER BY first";
     SELECT_CLASSES = "SELECT MAX(class_0), MAX(class_1), MAX(class_2), MAX(class_3), MAX(class_4), MAX(class_5), MAX(class_6), \
-        MAX(class_7) FROM list_block WHERE account_id = $1 AND kind = $2 AND profile = $3 AND list = $4";
+        MAX(class_7), MAX(class_8), MAX(class_9), MAX(class_10) FROM list_block WHERE account_id = $1 AND kind = $2 AND profile = $3 AND list = $4";
 }
 
 /// Which list.

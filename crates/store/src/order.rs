@@ -5,12 +5,14 @@ use brokerage_domain::id::{AccountId, OrderId};
 use brokerage_domain::listing::{LIST_CLASSES, OrderClass, newest_first_key, newest_first_moment};
 use brokerage_domain::order::{LineState, Order, OrderLine};
 
+use crate::digest::{Digested, HOUSE, Scan};
 use crate::error::StoreError;
 use crate::list::{
     Block, Classes, Counted, Division, Entries, List, behind, find, list_add, list_blocks,
     list_classes, list_reclass,
 };
 use crate::params;
+use crate::scan::{Cursor, Page};
 use crate::table::{Record, sql, table};
 use crate::tx::Tx;
 use crate::value::{Row, Value};
@@ -60,7 +62,7 @@ static PAGES: [(usize, &crate::Statement, &crate::Statement); 4] = [
     (1, &PAGE_OF_1, &PAGE_BACK_OF_1),
     (2, &PAGE_OF_2, &PAGE_BACK_OF_2),
     (4, &PAGE_OF_4, &PAGE_BACK_OF_4),
-    (LIST_CLASSES, &PAGE_OF_8, &PAGE_BACK_OF_8),
+    (LIST_CLASSES, &PAGE_OF_ALL, &PAGE_BACK_OF_ALL),
 ];
 
 crate::statements! {
@@ -71,23 +73,25 @@ crate::statements! {
     PAGE_OF_1 = page!("created_at_us DESC, id": 7);
     PAGE_OF_2 = page!("created_at_us DESC, id": 7, 8);
     PAGE_OF_4 = page!("created_at_us DESC, id": 7, 8, 9, 10);
-    PAGE_OF_8 = page!("created_at_us DESC, id": 7, 8, 9, 10, 11, 12, 13, 14);
+    PAGE_OF_ALL = page!("created_at_us DESC, id": 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17);
     PAGE_BACK_OF_1 = page!("created_at_us, id DESC": 7);
     PAGE_BACK_OF_2 = page!("created_at_us, id DESC": 7, 8);
     PAGE_BACK_OF_4 = page!("created_at_us, id DESC": 7, 8, 9, 10);
-    PAGE_BACK_OF_8 = page!("created_at_us, id DESC": 7, 8, 9, 10, 11, 12, 13, 14);
-    SELECT_MIDDLE = "SELECT created_at_us FROM orders WHERE account_id = $1 AND profile = $2 AND class IN (0, 1, 2, 3, 4, 5, 6, 7) \
+    PAGE_BACK_OF_ALL = page!("created_at_us, id DESC": 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17);
+    SELECT_MIDDLE = "SELECT created_at_us FROM orders WHERE account_id = $1 AND profile = $2 AND class IN (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10) \
                      AND created_at_us <= $3 AND created_at_us > $4 ORDER BY created_at_us DESC LIMIT 1 OFFSET CAST($5 AS BIGINT)";
-    COUNT_BETWEEN = "SELECT class, COUNT(*) FROM orders WHERE account_id = $1 AND profile = $2 AND class IN (0, 1, 2, 3, 4, 5, 6, 7) \
+    COUNT_BETWEEN = "SELECT class, COUNT(*) FROM orders WHERE account_id = $1 AND profile = $2 AND class IN (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10) \
                      AND created_at_us <= $3 AND created_at_us > $4 GROUP BY class";
     LOCK = "UPDATE orders SET class = class WHERE id = $1";
     GIVE_BACK = "UPDATE orders SET class = class + 4 WHERE id = $1 AND class < 4 AND NOT EXISTS \
                  (SELECT 1 FROM order_line WHERE order_id = $1 AND state NOT IN ('failed', 'cancelled')) \
                  RETURNING account_id, profile, created_at_us, class";
     UPDATE_LINE = "UPDATE order_line SET state = $3 WHERE order_id = $1 AND line = $2 AND state = $4";
-    /// Lines, then their orders.
-    SELECT_LINES_AFTER = sql!["SELECT ", OrderLine::COLUMNS, ", order_id FROM order_line \
-                          WHERE order_id > $1 OR (order_id = $1 AND line > $2) ORDER BY order_id, line LIMIT CAST($3 AS BIGINT)"];
+    SELECT_AFTER = sql![Order::SELECT, " WHERE id > $1 ORDER BY id LIMIT CAST($2 AS BIGINT)"];
+    /// Lines, then their orders and whose those are.
+    SELECT_LINES_AFTER = sql!["SELECT ", OrderLine::COLUMNS, ", order_id, \
+                          (SELECT account_id FROM orders WHERE id = order_id) FROM order_line \
+                          WHERE (order_id, line) > ($1, $2) ORDER BY order_id, line LIMIT CAST($3 AS BIGINT)"];
 }
 
 const fn orders_of<'a>(account_id: &'a str, profile: &'a str) -> List<'a> {
@@ -185,6 +189,32 @@ fn newer_than(
     Ok(newer)
 }
 
+/// How orders are read through.
+pub(crate) static SCAN: Scan = Scan {
+    statement: &SELECT_AFTER,
+    columns: Order::COUNT,
+    cursor: &[0],
+    first: &[Value::EMPTY],
+    scope: |row: &Row| row.text(1).unwrap_or(HOUSE).to_owned(),
+};
+
+/// How their lines are.
+pub(crate) static SCAN_LINES: Scan = Scan {
+    statement: &SELECT_LINES_AFTER,
+    columns: OrderLine::COUNT + 1,
+    cursor: &[OrderLine::COUNT, 0],
+    first: &[Value::EMPTY, Value::Int(-1)],
+    scope: |row: &Row| row.text(OrderLine::COUNT + 1).unwrap_or(HOUSE).to_owned(),
+};
+
+/// Counts a line of an order in its digests, or out of them.
+fn line_toggle(tx: &mut dyn Tx, order: &Order, line: &OrderLine) {
+    let mut values = line.bind();
+    values.push(order.id.as_str().into());
+    let scope = order.account_id.as_str();
+    tx.digests().toggle(Digested::Lines, scope, &values);
+}
+
 /// Inserts an order with its lines, and counts it in the list of its account. Its id must be new.
 ///
 /// # Errors
@@ -194,10 +224,14 @@ pub fn order_insert(tx: &mut dyn Tx, order: &Order) -> Result<(), StoreError> {
     let mut values = order.bind();
     values.push(i64::try_from(class).unwrap_or_default().into());
     tx.execute(&INSERT, &values)?;
+    let scope = order.account_id.as_str();
+    let digested = &values[..Order::COUNT];
+    tx.digests().toggle(Digested::Orders, scope, digested);
     for line in &order.lines {
         let mut values = line.bind();
         values.push(order.id.as_str().into());
         tx.execute(&INSERT_LINE, &values)?;
+        line_toggle(tx, order, line);
     }
     let of = orders_of(order.account_id.as_str(), &order.profile);
     let key = newest_first_key(order.created_at);
@@ -271,13 +305,13 @@ pub fn order_page(
     Ok((read_with_lines(tx, &rows)?, count))
 }
 
-/// Moves a line from one state to another; `false` when it was not in the first.
+/// Moves a line of an order, as that was read, from one state to another; `false` when it was not in the first.
 ///
 /// # Errors
 /// As [`Tx::execute`].
 pub fn order_line_move(
     tx: &mut dyn Tx,
-    order: &OrderId,
+    order: &Order,
     line: u32,
     from: LineState,
     to: LineState,
@@ -285,13 +319,26 @@ pub fn order_line_move(
     let may_give_back = matches!(to, LineState::Failed | LineState::Cancelled);
     if may_give_back {
         // Who moves another line of this order waits here, and sees this one.
-        tx.execute(&LOCK, params![order.as_str()])?;
+        tx.execute(&LOCK, params![order.id.as_str()])?;
     }
-    let values = params![order.as_str(), line, to.word(), from.word()];
+    let Some(moved) = order.lines.iter().find(|other| other.line == line) else {
+        return Ok(false);
+    };
+    let values = params![order.id.as_str(), line, to.word(), from.word()];
     if tx.execute(&UPDATE_LINE, values)? != 1 {
         return Ok(false);
     }
-    if may_give_back && let Some(row) = tx.query_first(&GIVE_BACK, params![order.as_str()])? {
+    for state in [from, to] {
+        line_toggle(
+            tx,
+            order,
+            &OrderLine {
+                state,
+                ..moved.clone()
+            },
+        );
+    }
+    if may_give_back && let Some(row) = tx.query_first(&GIVE_BACK, params![order.id.as_str()])? {
         let key = newest_first_key(Moment::from_micros(row.int(2)?));
         let class = usize::try_from(row.int(3)?).unwrap_or(LIST_CLASSES);
         let Some(before) = class
@@ -306,20 +353,24 @@ pub fn order_line_move(
     Ok(true)
 }
 
-/// Lines of all orders after `(order, line)`, for checks of the whole ledger.
+/// A page of the lines of all orders, each with its order; [`order_lines_begin`] is before the first.
 ///
 /// # Errors
 /// As [`Tx::query`].
 pub fn order_line_page(
     tx: &mut dyn Tx,
-    after: (&str, i64),
+    after: &Cursor,
     limit: u32,
-) -> Result<Vec<(OrderId, OrderLine)>, StoreError> {
-    let rows = tx.query(&SELECT_LINES_AFTER, params![after.0, after.1, limit])?;
-    rows.iter()
-        .map(|row| {
-            let order = OrderId::new(row.text(OrderLine::COUNT)?);
-            Ok((order, OrderLine::read(row)?))
-        })
-        .collect()
+) -> Result<Page<(OrderId, OrderLine)>, StoreError> {
+    let rows = tx.query(&SELECT_LINES_AFTER, &after.values(limit))?;
+    Ok(Page::read(&rows, (limit, SCAN_LINES.cursor), |row| {
+        let order = OrderId::new(row.text(OrderLine::COUNT)?);
+        Ok((order, OrderLine::read(row)?))
+    }))
+}
+
+/// Before the first line of all orders.
+#[must_use]
+pub fn order_lines_begin() -> Cursor {
+    Cursor::before(SCAN_LINES.first.iter().cloned())
 }

@@ -1,7 +1,7 @@
 //! The store: opens a database and runs transaction functions on it.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use crate::backends::postgres::Postgres;
 use crate::backends::queue::Queue;
 use crate::backends::sqlite::{Durability, Sqlite};
+use crate::digest::DigestKey;
 use crate::error::StoreError;
 use crate::tx::{Call, Job, Tx};
 
@@ -24,6 +25,9 @@ struct Inner {
     writes: Arc<Queue<Box<dyn Job>>>,
     reads: Arc<Queue<Box<dyn Job>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    digest_key: OnceLock<DigestKey>,
+    /// Whether it was of a version without digests when it was opened.
+    is_older: bool,
 }
 
 impl std::fmt::Debug for Store {
@@ -81,27 +85,45 @@ impl Store {
     /// # Errors
     /// [`StoreError::Open`] or [`StoreError::Migrate`].
     pub fn open_postgres(url: &SecretString, connections: usize) -> Result<Self, StoreError> {
-        let Postgres { jobs, threads } = Postgres::open(url, connections)?;
-        Ok(Self::new(Arc::clone(&jobs), jobs, threads))
+        let Postgres {
+            jobs,
+            threads,
+            is_older,
+        } = Postgres::open(url, connections)?;
+        Ok(Self::new(Arc::clone(&jobs), jobs, threads, is_older))
     }
 
     fn from_sqlite(sqlite: Sqlite) -> Self {
         let reads = sqlite.reads.unwrap_or_else(|| Arc::clone(&sqlite.writes));
-        Self::new(sqlite.writes, reads, sqlite.threads)
+        Self::new(sqlite.writes, reads, sqlite.threads, sqlite.is_older)
     }
 
     fn new(
         writes: Arc<Queue<Box<dyn Job>>>,
         reads: Arc<Queue<Box<dyn Job>>>,
         threads: Vec<JoinHandle<()>>,
+        is_older: bool,
     ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 writes,
                 reads,
                 threads: Mutex::new(threads),
+                digest_key: OnceLock::new(),
+                is_older,
             }),
         }
+    }
+
+    /// Gives the store the key of its digests, before anything is written. The first that it is given stays.
+    pub fn digest_with(&self, key: DigestKey) {
+        drop(self.inner.digest_key.set(key));
+    }
+
+    /// Whether the database was of a version without digests when it was opened: what is in it has to be taken as it is.
+    #[must_use]
+    pub fn is_older_than_digests(&self) -> bool {
+        self.inner.is_older
     }
 
     /// Runs a transaction function and returns its answer after it was committed. If the function returns an error,
@@ -118,7 +140,7 @@ impl Store {
         E: From<StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        run(&self.inner.writes, label, false, function).await
+        self.run(&self.inner.writes, (label, false), function).await
     }
 
     /// Runs a function that only reads, on one snapshot of what was committed. Reads do not wait for writes.
@@ -131,7 +153,7 @@ impl Store {
         E: From<StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        run(&self.inner.reads, label, true, function).await
+        self.run(&self.inner.reads, (label, true), function).await
     }
 
     /// Waits until the store can serve no more although nobody closed it: a thread of it has panicked.
@@ -157,25 +179,26 @@ impl Store {
         // It fails only when the runtime is being shut down, and then there is nothing left to wait for.
         drop(joined.await);
     }
-}
 
-async fn run<T, E, F>(
-    queue: &Queue<Box<dyn Job>>,
-    label: &'static str,
-    is_read: bool,
-    function: F,
-) -> Result<T, E>
-where
-    F: FnMut(&mut dyn Tx) -> Result<T, E> + Send + 'static,
-    E: From<StoreError> + Send + 'static,
-    T: Send + 'static,
-{
-    let (sender, answer) = oneshot::channel();
-    let call = Call::new(label, is_read, function, sender);
-    if queue.push(Box::new(call)).await.is_err() {
-        return Err(StoreError::Closed.into());
+    async fn run<T, E, F>(
+        &self,
+        queue: &Queue<Box<dyn Job>>,
+        kind: (&'static str, bool),
+        function: F,
+    ) -> Result<T, E>
+    where
+        F: FnMut(&mut dyn Tx) -> Result<T, E> + Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (sender, answer) = oneshot::channel();
+        let key = self.inner.digest_key.get().cloned().unwrap_or_default();
+        let call = Call::new(kind, key, function, sender);
+        if queue.push(Box::new(call)).await.is_err() {
+            return Err(StoreError::Closed.into());
+        }
+        answer
+            .await
+            .unwrap_or_else(|_dropped| Err(StoreError::Closed.into()))
     }
-    answer
-        .await
-        .unwrap_or_else(|_dropped| Err(StoreError::Closed.into()))
 }

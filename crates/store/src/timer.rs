@@ -122,5 +122,6 @@ pub fn timer_next(tx: &mut dyn Tx) -> Result<Option<Moment>, StoreError> {
     let Some(row) = tx.query_first(&NEXT, params![])? else {
         return Ok(None);
     };
-    Ok(row.opt_int(0)?.map(Moment::from_micros))
+    // A time that is none is never due: the least of them is one only where there is no other.
+    Ok(row.opt_int(0).unwrap_or_default().map(Moment::from_micros))
 }

@@ -13,6 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tokio::sync::oneshot;
 
+use crate::digest::{DigestKey, Digests, digests_write};
 use crate::error::StoreError;
 use crate::statements::Statement;
 use crate::value::{Row, Value};
@@ -41,6 +42,9 @@ pub trait Tx {
         statement: &'static Statement,
         parameters: &[Value<'_>],
     ) -> Result<Vec<Row>, StoreError>;
+
+    /// What it has changed of the digests of rows, which is written at its end.
+    fn digests(&mut self) -> &mut Digests;
 }
 
 impl dyn Tx + '_ {
@@ -95,6 +99,7 @@ pub(crate) trait Job: Send {
 pub(crate) struct Call<T, E, F> {
     label: &'static str,
     is_read: bool,
+    digest_key: DigestKey,
     function: F,
     outcome: Option<Result<T, E>>,
     answer: oneshot::Sender<Result<T, E>>,
@@ -102,14 +107,15 @@ pub(crate) struct Call<T, E, F> {
 
 impl<T, E, F> Call<T, E, F> {
     pub(crate) const fn new(
-        label: &'static str,
-        is_read: bool,
+        (label, is_read): (&'static str, bool),
+        digest_key: DigestKey,
         function: F,
         answer: oneshot::Sender<Result<T, E>>,
     ) -> Self {
         Self {
             label,
             is_read,
+            digest_key,
             function,
             outcome: None,
             answer,
@@ -136,9 +142,17 @@ where
     }
 
     fn run(&mut self, tx: &mut dyn Tx) -> Verdict {
-        let function = &mut self.function;
+        let (function, is_read) = (&mut self.function, self.is_read);
+        tx.digests().begin(&self.digest_key);
+        let whole = || {
+            let answer = function(tx)?;
+            if !is_read {
+                digests_write(tx)?;
+            }
+            Ok(answer)
+        };
         // The function is not called again after a panic, so a broken state of its own is never seen.
-        let outcome = catch_unwind(AssertUnwindSafe(|| function(tx)))
+        let outcome = catch_unwind(AssertUnwindSafe(whole))
             .unwrap_or_else(|_panic| Err(StoreError::Panicked { label: self.label }.into()));
         let verdict = if outcome.is_ok() {
             Verdict::Keep

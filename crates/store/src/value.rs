@@ -20,6 +20,9 @@ pub enum Value<'a> {
 }
 
 impl Value<'_> {
+    /// A text before all others.
+    pub(crate) const EMPTY: Value<'static> = Value::Text(Cow::Borrowed(""));
+
     /// Name of the type, for errors. (The value itself may be a secret.)
     #[must_use]
     pub const fn type_name(&self) -> &'static str {
@@ -210,6 +213,11 @@ impl Row {
             Some(Value::Null) => Ok(None),
             Some(Value::Int(_) | Value::Text(_)) | None => Err(self.mismatch(column, "blob")),
         }
+    }
+
+    /// What the columns hold.
+    pub(crate) fn cells(&self) -> &[Value<'static>] {
+        &self.cells
     }
 
     /// Number of columns.

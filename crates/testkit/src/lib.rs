@@ -12,8 +12,10 @@
 pub mod calls;
 mod clouds;
 pub mod conformance;
+mod consumer;
 pub mod golden;
 mod plane;
 
 pub use clouds::CLOUDS;
+pub use consumer::Consumer;
 pub use plane::{Answer, HOST, Plane, PlaneOptions};

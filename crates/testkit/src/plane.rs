@@ -26,7 +26,7 @@ use brokerage_engine_embedded::{Durability, EmbeddedEngine, EmbeddedOptions, Log
 use brokerage_kafka_admin::{Client, ConfigResource};
 use brokerage_store::Store;
 use brokerage_wire::WireRequest;
-use brokerage_wire::gateway::Gateway;
+use brokerage_wire::gateway::{Entrance, Gateway, Inside};
 use brokerage_wire::signing::{Credentials, Scheme, SigningMoment, SigningScope, sign};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use secrecy::SecretString;
@@ -158,6 +158,7 @@ impl Plane {
             engine: engine.clone(),
             node,
         });
+        control.books_open().await.expect("the books are whole");
         control
             .sandbox_prepare()
             .await
@@ -210,7 +211,12 @@ impl Plane {
 
     /// Sends a request as it is.
     pub async fn send(&self, request: &WireRequest) -> Answer {
-        let response = self.gateway.serve(request).await;
+        self.send_at(&Inside, request).await
+    }
+
+    /// Sends a request as it is to an entrance.
+    pub async fn send_at(&self, entrance: &dyn Entrance, request: &WireRequest) -> Answer {
+        let response = self.gateway.serve_at(entrance, request).await;
         self.assert_languages(request);
         let (parts, body) = response.into_parts();
         let body = String::from_utf8(body.to_vec()).expect("answers are text");

@@ -79,8 +79,19 @@ impl Clouds {
     /// # Errors
     /// As [`signing::claim`].
     pub fn claim(self, request: &WireRequest) -> Result<Claim, SignatureFault> {
-        let schemes = self.all().flat_map(|cloud| cloud.schemes).copied();
-        signing::claim(request, schemes)
+        signing::claim(request, self.schemes())
+    }
+
+    /// The same of a request whose body is not there yet.
+    ///
+    /// # Errors
+    /// As [`signing::head_claim`].
+    pub fn head_claim(self, request: &WireRequest) -> Result<Claim, SignatureFault> {
+        signing::head_claim(request, self.schemes())
+    }
+
+    fn schemes(self) -> impl Iterator<Item = &'static Scheme> + Clone {
+        self.all().flat_map(|cloud| cloud.schemes).copied()
     }
 
     /// How every profile's instances are listed.

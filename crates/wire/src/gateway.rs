@@ -14,6 +14,7 @@ use brokerage_control::replay::SignedCall;
 use brokerage_control::request_log::RequestRecord;
 use brokerage_control::{Call as Scope, Context, Control};
 use brokerage_domain::access::Attempt;
+use brokerage_domain::id::AccountId;
 use secrecy::SecretString;
 use serde_json::Value;
 
@@ -26,6 +27,28 @@ use crate::signing::{Claim, SignatureFault, check_clock, verify};
 
 /// Longest message of a refusal, in bytes: it repeats what the caller sent.
 const MESSAGE_BYTES_MAX: usize = 8 * 1024;
+
+/// Where a call came in: what its listener knows of it, and wants to know.
+pub trait Entrance: Send + Sync {
+    /// Whether others than the caller may have read the call on its way.
+    fn is_exposed(&self) -> bool;
+
+    /// Hears whose call it is as soon as that is proved. False: this account is served nothing now.
+    fn admit(&self, account: &AccountId) -> bool;
+}
+
+/// An entrance that nobody else hears at, and that lets everybody in.
+pub struct Inside;
+
+impl Entrance for Inside {
+    fn is_exposed(&self) -> bool {
+        false
+    }
+
+    fn admit(&self, _account: &AccountId) -> bool {
+        true
+    }
+}
 
 /// Serves clouds over one control plane.
 #[derive(Clone)]
@@ -54,8 +77,52 @@ impl Gateway {
         }
     }
 
-    /// Answers one request. It never fails: whatever is wrong is answered in the caller's dialect.
+    /// Answers one request that came in at no particular entrance.
     pub async fn serve(&self, request: &WireRequest) -> WireResponse {
+        self.serve_at(&Inside, request).await
+    }
+
+    /// Looks at the head of a request, before its body is read: the key has to be known and the clock right, and
+    /// where the head declares the body's hash, the signature as well.
+    ///
+    /// # Errors
+    /// The answer, in the vendor's words.
+    pub async fn check_head(&self, head: &WireRequest) -> Result<(), WireResponse> {
+        let cloud = self.clouds.speaking(head);
+        let checked = match self.clouds.head_claim(head) {
+            Ok(claim) => self.authenticate_head(cloud, head, &claim).await,
+            Err(fault) => Err(cloud.wire.signature_fault(&fault)),
+        };
+        checked.map_err(|mut fault| {
+            let language = cloud.wire.language(head);
+            fault.message = cloud.texts.said(language, fault.message);
+            let answer = Answer {
+                request: head,
+                route: None,
+                request_id: &cloud.wire.request_id(self.control.chance().uuid()),
+            };
+            cloud.wire.render_fault(&answer, &fault)
+        })
+    }
+
+    async fn authenticate_head(
+        &self,
+        cloud: &Cloud,
+        head: &WireRequest,
+        claim: &Claim,
+    ) -> Result<(), Fault> {
+        let Some(key) = self.look_up(cloud, claim, &unavailable).await? else {
+            return Err(cloud.wire.unknown_key(&claim.access_key_id));
+        };
+        if claim.scheme.declared_hash.is_none() {
+            return Ok(());
+        }
+        let verified = verify(head, claim, &key.secret);
+        verified.map_err(|fault| cloud.wire.signature_fault(&fault))
+    }
+
+    /// Answers one request. It never fails: whatever is wrong is answered in the caller's dialect.
+    pub async fn serve_at(&self, entrance: &dyn Entrance, request: &WireRequest) -> WireResponse {
         let began = self.control.real_now();
         let cloud = self.clouds.speaking(request);
         let request_id = cloud.wire.request_id(self.control.chance().uuid());
@@ -69,7 +136,7 @@ impl Gateway {
         let mut trace = Trace::default();
         let outcome = match &routed {
             Ok(route) => {
-                self.call(cloud, request, route, &request_id, &mut trace)
+                self.call(entrance, cloud, (request, route), &request_id, &mut trace)
                     .await
             }
             // Strangers do not learn which operations there are.
@@ -102,9 +169,9 @@ impl Gateway {
 
     async fn call(
         &self,
+        entrance: &dyn Entrance,
         cloud: &Cloud,
-        request: &WireRequest,
-        route: &Route,
+        (request, route): (&WireRequest, &Route),
         request_id: &str,
         trace: &mut Trace,
     ) -> Result<Value, Fault> {
@@ -123,7 +190,8 @@ impl Gateway {
         let refuse_domain = |error| refuse(&CallError::Domain(error));
         let (claim, key) = self.authenticate(cloud, request, &refuse_domain).await?;
         trace.key_id = Some(claim.access_key_id.clone());
-        let nonce = self.count(route, &claim, &key).map_err(refuse_domain)?;
+        let nonce = self.count(entrance, route, &claim, &key);
+        let nonce = nonce.map_err(refuse_domain)?;
         let params = cloud
             .wire
             .params(request, route)
@@ -166,26 +234,43 @@ impl Gateway {
     }
 
     /// Counts a call for its key, and remembers its nonce. What is counted out leaves nothing behind.
+    ///
+    /// Where others may have read a call whose signature covers no nonce, its signature is remembered as well. Such a
+    /// call is made again as often as it only reads; it changes something only if nothing came with its signature
+    /// before, so that neither a change is repeated nor what read is sent again as a change.
     fn count(
         &self,
+        entrance: &dyn Entrance,
         Route { table, row, .. }: &Route,
         claim: &Claim,
         key: &OpenKey,
     ) -> brokerage_domain::Result<Option<String>> {
         let limit = table.calls_per_second_of(row);
+        if !entrance.admit(&key.key.account_id) {
+            return Err(brokerage_domain::Error::Throttled { per_second: limit });
+        }
         self.control
             .rate_take_of_key(&key.key.id, row.name, limit)?;
-        let nonce = claim.replay_key();
-        if let Some(nonce) = &nonce {
+        let remember = |nonce: &str, signature| {
             self.control.nonce_remember(&SignedCall {
                 account: &key.key.account_id,
                 key_id: &claim.access_key_id,
                 nonce,
-                signature: claim.reusable_signature(),
+                signature,
                 signed_at_s: claim.signed_at_s,
-            })?;
+            })
+        };
+        let nonce = claim.replay_key();
+        if let Some(nonce) = &nonce {
+            remember(nonce, claim.reusable_signature())?;
         }
-        Ok(nonce)
+        let Some(signature) = claim.signature_key().filter(|_| entrance.is_exposed()) else {
+            return Ok(nonce);
+        };
+        match (remember(&signature, None), row.mode) {
+            (Err(brokerage_domain::Error::Replayed), Mode::Read) => Ok(None),
+            (remembered, _) => remembered.map(|()| Some(signature)),
+        }
     }
 
     /// Asks the policy about every resource that a call names, and counts what it permits for the account.
@@ -232,19 +317,7 @@ impl Gateway {
     ) -> Result<(Claim, Arc<OpenKey>), Fault> {
         let signature_fault = |fault: SignatureFault| cloud.wire.signature_fault(&fault);
         let claim = self.clouds.claim(request).map_err(signature_fault)?;
-        if !cloud.schemes.contains(&claim.scheme) {
-            // A signature of another cloud on this cloud's call: nothing that this cloud's callers send.
-            let algorithm = claim.scheme.name.to_owned();
-            return Err(cloud
-                .wire
-                .signature_fault(&SignatureFault::UnsupportedAlgorithm { algorithm }));
-        }
-        check_clock(&claim, self.control.real_now().seconds()).map_err(signature_fault)?;
-        let key = self
-            .control
-            .access_key_open(&claim.access_key_id)
-            .await
-            .map_err(refuse)?;
+        let key = self.look_up(cloud, &claim, refuse).await?;
         let secret = key.as_ref().map_or(&*self.nobody, |key| &key.secret);
         let verified = verify(request, &claim, secret);
         let Some(key) = key else {
@@ -255,6 +328,26 @@ impl Gateway {
             return Err(cloud.wire.wrong_token());
         }
         Ok((claim, key))
+    }
+
+    /// The key that a request claims, if there is one and the clock is right.
+    async fn look_up(
+        &self,
+        cloud: &Cloud,
+        claim: &Claim,
+        refuse: &(dyn Fn(brokerage_domain::Error) -> Fault + Send + Sync),
+    ) -> Result<Option<Arc<OpenKey>>, Fault> {
+        let signature_fault = |fault: SignatureFault| cloud.wire.signature_fault(&fault);
+        if !cloud.schemes.contains(&claim.scheme) {
+            // A signature of another cloud on this cloud's call: nothing that this cloud's callers send.
+            let algorithm = claim.scheme.name.to_owned();
+            return Err(cloud
+                .wire
+                .signature_fault(&SignatureFault::UnsupportedAlgorithm { algorithm }));
+        }
+        check_clock(claim, self.control.real_now().seconds()).map_err(signature_fault)?;
+        let key = self.control.access_key_open(&claim.access_key_id).await;
+        key.map_err(refuse)
     }
 
     fn log(

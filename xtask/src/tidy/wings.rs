@@ -29,7 +29,7 @@ const HOUSES: &[House] = &[House {
         // What all wings use.
         &["process", "spec"],
         &[
-            "clock", "counters", "error", "release", "timers", "turn", "vital",
+            "clock", "counters", "error", "memory", "release", "timers", "turn", "vital",
         ],
     ],
     is_whole: true,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::cluster::Cluster;
+use crate::coordinator::group::RebalanceObservation;
 use crate::counters::{CounterValues, TopicCounterValues, UserCounterValues};
 use crate::metadata::state::TopicPartition;
 use crate::metadata::topic::is_internal;
@@ -33,6 +34,8 @@ pub struct ClusterObservation {
     pub counters: CounterValues,
     /// Bytes of segments on disk.
     pub stored_bytes: u64,
+    /// Bytes of requests and answers under way that are held in memory.
+    pub held_bytes: u64,
     /// How much of [`ClusterLimits::disk_bytes_max`](crate::ClusterLimits) is used up.
     pub disk_used_bytes: u64,
     /// Connections open now.
@@ -115,6 +118,11 @@ impl GroupObservation {
 }
 
 impl Cluster {
+    /// The last rebalances of a group since the cluster was started, the newest first.
+    pub(crate) fn observe_rebalances(&self, group: &str) -> Vec<RebalanceObservation> {
+        self.groups.rebalances(group)
+    }
+
     pub(crate) fn observe_topics(&self) -> Vec<TopicObservation> {
         let all = self.topics.all().into_iter();
         let own = all.filter(|topic| !is_internal(&topic.name));

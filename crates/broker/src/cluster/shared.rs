@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::log::durability::Durability;
 use crate::log::file::FileCache;
+use crate::memory::HostMemory;
 use crate::process::Process;
 use crate::security::derivation::Derivations;
 use crate::spec::LogIntervals;
@@ -19,6 +20,8 @@ pub(crate) struct Shared {
     /// How long an empty group waits for more members than the first.
     pub group_initial_rebalance_delay: Duration,
     pub derivations: Arc<Derivations>,
+    /// What peers make all clusters hold in memory.
+    pub memory: Arc<HostMemory>,
     /// Turns of all clusters for work that takes long.
     pub turns: HostTurns,
 }
@@ -38,6 +41,7 @@ impl Shared {
             log_intervals,
             group_initial_rebalance_delay,
             derivations: Arc::default(),
+            memory: Arc::default(),
             turns: HostTurns::default(),
         })
     }

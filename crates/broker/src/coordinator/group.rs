@@ -4,9 +4,11 @@ pub(crate) mod assignor;
 pub(crate) mod classic;
 pub(crate) mod consumer;
 mod coordinator;
+mod history;
 pub(crate) mod pattern;
 
 pub(crate) use coordinator::{Group, Groups, ListedGroup};
+pub use history::RebalanceObservation;
 
 /// Largest description of one member: ids, names, and its protocols or subscription. Apache Kafka keeps a
 /// whole group in one record of `__consumer_offsets`, which takes 1 MiB (`message.max.bytes`).

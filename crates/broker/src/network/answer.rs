@@ -11,26 +11,33 @@ use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 
 use crate::log::file_records::FileRecords;
+use crate::memory::{Memory, Stage, UNCOUNTED_BYTES};
 use crate::network::stream::Stream;
 use crate::protocol::answer::{Answer, Part};
 
 /// Bytes of a file that are sent or copied at a time, before other connections get the thread.
 const CHUNK_BYTES: usize = 256 << 10;
+/// Bytes of a file that are read at a time only to have them in the page cache.
+const WARM_BYTES: usize = 16 << 10;
 
 /// A client that takes nothing of its answer for this long is disconnected.
 const WRITE_TIME_MAX: Duration = Duration::from_secs(120);
 
-/// Writes everything.
+/// Writes everything. What has to be copied on the way is counted in `memory`.
 ///
 /// # Errors
 /// If the connection or the disk fails: then a part may have been written, and the connection is of no
 /// use any more.
-pub(super) async fn write(answer: &Answer, stream: &mut Stream) -> io::Result<()> {
+pub(super) async fn write(
+    answer: &Answer,
+    stream: &mut Stream,
+    memory: Option<&Memory>,
+) -> io::Result<()> {
     for part in answer.parts() {
         match (part, &mut *stream) {
             (Part::Bytes(bytes), stream) => write_bytes(bytes, stream).await?,
             (Part::Records(records), Stream::Plain(socket)) => send(records, socket).await?,
-            (Part::Records(records), stream) => copy(records, stream).await?,
+            (Part::Records(records), stream) => copy(records, stream, memory).await?,
         }
     }
     // TLS may keep the end of what was written.
@@ -79,12 +86,22 @@ async fn send(records: &FileRecords, socket: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Copies the bytes through memory, a little at a time.
-async fn copy(records: &FileRecords, stream: &mut Stream) -> io::Result<()> {
+/// Copies the bytes through memory, a little at a time, and less where the cluster has no more room.
+async fn copy(
+    records: &FileRecords,
+    stream: &mut Stream,
+    memory: Option<&Memory>,
+) -> io::Result<()> {
     let (mut at, mut left) = (records.position, records.length);
+    let most = left.min(CHUNK_BYTES);
+    let held = memory.and_then(|memory| memory.try_take(Stage::Answer, most));
+    let chunk_bytes = match held.is_some() || memory.is_none() {
+        true => most,
+        false => most.min(UNCOUNTED_BYTES),
+    };
     let mut chunk = BytesMut::new();
     while left > 0 {
-        let want = left.min(CHUNK_BYTES);
+        let want = left.min(chunk_bytes);
         warm(&records.file, at, want).await?;
         chunk.resize(want, 0);
         records.file.read_exact_at(&mut chunk, at)?;
@@ -102,8 +119,14 @@ async fn warm(file: &Arc<File>, position: u64, length: usize) -> io::Result<()> 
         return Ok(());
     }
     let file = file.clone();
-    let read =
-        tokio::task::spawn_blocking(move || file.read_exact_at(&mut vec![0; length], position));
+    let read = tokio::task::spawn_blocking(move || {
+        let (mut bytes, end) = ([0; WARM_BYTES], position + length as u64);
+        for at in (position..end).step_by(WARM_BYTES) {
+            let left = usize::try_from(end - at).unwrap_or(WARM_BYTES);
+            file.read_exact_at(&mut bytes[..left.min(WARM_BYTES)], at)?;
+        }
+        Ok(())
+    });
     read.await
         .unwrap_or_else(|_| Err(io::Error::other("the read was cancelled")))
 }

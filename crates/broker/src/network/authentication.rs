@@ -2,18 +2,20 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::counters;
-use crate::network::listener::{ConnectionError, read_frame, write};
+use crate::memory::UNCOUNTED_BYTES;
+use crate::network::listener::{ConnectionError, Input, write};
 use crate::network::stream::Stream;
 use crate::protocol::{AuthenticationError, Authenticator, Context, Session, Step};
 use crate::security::error::SaslError;
 use crate::spec::security::SaslSpec;
 
-/// Largest frame before authentication (Kafka's `sasl.server.max.receive.size`).
-const FRAME_BYTES_MAX: usize = 512 << 10;
+/// Largest frame before authentication, which is not counted in any share: names and passwords are short. Kafka's
+/// `sasl.server.max.receive.size` is 512 KiB, for tickets and tokens that are not served here.
+const FRAME_BYTES_MAX: usize = UNCOUNTED_BYTES;
 /// A client that has not authenticated within this time is disconnected.
 const TIME_MAX: Duration = Duration::from_secs(60);
 /// A refusal takes this long, whatever it was that was wrong (Kafka's
@@ -30,11 +32,11 @@ pub(crate) struct Renewal<'a> {
 pub(crate) async fn authenticate(
     context: &mut Context,
     stream: &mut Stream,
-    buffer: &mut BytesMut,
+    input: &mut Input,
     sasl: &SaslSpec,
     renewal: Option<Renewal<'_>>,
 ) -> Result<Option<Session>, ConnectionError> {
-    let conversation = converse(context, stream, buffer, sasl, renewal);
+    let conversation = converse(context, stream, input, sasl, renewal);
     let ended = tokio::time::timeout(TIME_MAX, conversation).await;
     ended.unwrap_or(Err(ConnectionError::Idle))
 }
@@ -42,7 +44,7 @@ pub(crate) async fn authenticate(
 async fn converse(
     context: &mut Context,
     stream: &mut Stream,
-    buffer: &mut BytesMut,
+    input: &mut Input,
     sasl: &SaslSpec,
     renewal: Option<Renewal<'_>>,
 ) -> Result<Option<Session>, ConnectionError> {
@@ -53,7 +55,7 @@ async fn converse(
     loop {
         let frame = match first.take() {
             Some(frame) => frame,
-            None => match read_frame(stream, buffer, FRAME_BYTES_MAX).await? {
+            None => match input.read_frame(stream, FRAME_BYTES_MAX, None).await? {
                 Some(frame) => frame,
                 None => return Ok(None),
             },

@@ -22,7 +22,7 @@ pub(crate) fn connect(cluster: &Arc<Cluster>) -> DuplexStream {
     );
     let connection = async move {
         let mut stream = Stream::Internal(far);
-        let served = listener::serve(context, None, &mut stream);
+        let served = listener::serve(context, None, &mut stream, || ());
         if let Some(Err(error)) = stop.run_until_cancelled(served).await {
             tracing::debug!(%error, "an internal connection is closed");
         }

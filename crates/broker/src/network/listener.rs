@@ -3,9 +3,10 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesOrdered;
 use futures_util::{FutureExt, StreamExt};
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cluster::{Cluster, Endpoint};
 use crate::counters;
 use crate::error::HostError;
+use crate::memory::{self, Held, Memory, Stage, UNCOUNTED_BYTES};
 use crate::network::answer;
 use crate::network::authentication::{Renewal, authenticate};
 use crate::network::shared_port::{Registration, SharedPort};
@@ -26,20 +28,20 @@ use crate::protocol::{self, AuthenticationError, Context, ProtocolError, Reply, 
 use crate::spec::security::{SaslSpec, SecurityProtocol};
 use crate::spec::{Bind, ListenerSpec};
 
-/// Largest request in bytes (Kafka's `socket.request.max.bytes`).
-const FRAME_BYTES_MAX: usize = 100 << 20;
+/// Largest request in bytes: all that a cluster may hold. Kafka's `socket.request.max.bytes` is 100 MiB.
+const FRAME_BYTES_MAX: usize = Stage::Request.share_bytes();
 /// Connections that wait to be accepted (Kafka's `socket.listen.backlog.size` is 50).
 const BACKLOG: i32 = 128;
 /// A connection without a request for this long is closed (Kafka's `connections.max.idle.ms`).
 const IDLE_MAX: Duration = Duration::from_secs(600);
-/// A request that has begun has to arrive within this time.
+/// A request that has begun has to arrive within this time, and to have room within as much.
 const FRAME_TIME_MAX: Duration = Duration::from_secs(120);
+/// A client that sends nothing of a request that has begun for this long is disconnected.
+const STALL_MAX: Duration = Duration::from_secs(30);
 /// Requests of one connection whose answers wait for the disk; clients keep fewer in flight.
 const PENDING_MAX: usize = 16;
 /// A request is preceded by its length.
 const LENGTH_BYTES: usize = 4;
-/// Room made for a request before its bytes have come.
-const READ_STEP_BYTES: usize = 1 << 20;
 /// A pause after accepting failed for want of descriptors.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -291,7 +293,11 @@ pub(crate) fn admit<F>(
     }
     let tasks = cluster.tasks().clone();
     tasks.spawn(async move {
-        let slot = ConnectionSlot { cluster, is_public };
+        let slot = ConnectionSlot {
+            cluster,
+            is_public,
+            is_proven: AtomicBool::new(false),
+        };
         let counters = slot.cluster.counters();
         let connection = async {
             let opened = open(slot.cluster.clone(), listener.clone()).await;
@@ -303,7 +309,7 @@ pub(crate) fn admit<F>(
                 ..Context::new(cluster, listener.broker_id, name, peer)
             };
             let sasl = listener.security.has_sasl().then_some(&listener.sasl);
-            let served = serve(context, sasl, &mut stream).await;
+            let served = serve(context, sasl, &mut stream, || slot.prove()).await;
             if let Err(ConnectionError::FrameSize(_)) = served {
                 counters::add(&counters.connections_malformed, 1);
             }
@@ -321,11 +327,22 @@ pub(crate) fn admit<F>(
 struct ConnectionSlot {
     cluster: Arc<Cluster>,
     is_public: bool,
+    /// Its client has proven who it is.
+    is_proven: AtomicBool,
+}
+
+impl ConnectionSlot {
+    fn prove(&self) {
+        if self.is_public && !self.is_proven.swap(true, Ordering::AcqRel) {
+            self.cluster.public_access().prove_connection();
+        }
+    }
 }
 
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        self.cluster.give_connection_back(self.is_public);
+        let is_proven = self.is_proven.load(Ordering::Acquire);
+        self.cluster.give_connection_back(self.is_public, is_proven);
     }
 }
 
@@ -338,6 +355,8 @@ pub(crate) enum ConnectionError {
     FrameSize(i32),
     #[error("no request came in time")]
     Idle,
+    #[error("there was no room for the request")]
+    NoRoom,
     #[error("the session was not renewed in time")]
     Expired,
     #[error("there is no TLS")]
@@ -351,22 +370,25 @@ pub(crate) enum ConnectionError {
 /// Answers that wait for the disk, in the order of their requests.
 type Pending = FuturesOrdered<BoxFuture<'static, Result<Option<Bytes>, ProtocolError>>>;
 
-/// Answers requests until the client goes; where `sasl` is given, users authenticate first.
+/// Answers requests until the client goes; where `sasl` is given, users authenticate first. `proven` is called when
+/// the client has done what the listener asks for.
 pub(crate) async fn serve(
     mut context: Context,
     sasl: Option<&SaslSpec>,
     stream: &mut Stream,
+    proven: impl FnOnce(),
 ) -> Result<(), ConnectionError> {
     let cluster = context.cluster.clone();
-    let mut buffer = BytesMut::new();
-    let mut pending = Pending::new();
+    let memory = (!context.is_internal).then(|| cluster.memory());
+    let (mut input, mut pending) = (Input::default(), Pending::new());
     let mut session = None;
     if let Some(sasl) = sasl {
-        session = authenticate_boxed(&mut context, stream, &mut buffer, sasl, None).await?;
+        session = authenticate_boxed(&mut context, stream, &mut input, sasl, None).await?;
         if session.is_none() {
             return Ok(());
         }
     }
+    proven();
     loop {
         let frame = tokio::select! {
             biased;
@@ -374,7 +396,7 @@ pub(crate) async fn serve(
                 write(stream, answer?).await?;
                 continue;
             }
-            frame = read_frame(stream, &mut buffer, FRAME_BYTES_MAX), if pending.len() < PENDING_MAX => frame?,
+            frame = input.read_frame(stream, FRAME_BYTES_MAX, memory), if pending.len() < PENDING_MAX => frame?,
         };
         let Some(frame) = frame else { return Ok(()) };
         cluster.mark_used();
@@ -387,7 +409,7 @@ pub(crate) async fn serve(
                     frame,
                 });
                 session =
-                    authenticate_boxed(&mut context, stream, &mut buffer, sasl, renewal).await?;
+                    authenticate_boxed(&mut context, stream, &mut input, sasl, renewal).await?;
                 if session.is_none() {
                     return Ok(());
                 }
@@ -402,7 +424,7 @@ pub(crate) async fn serve(
             biased;
             reply = protocol::handle(&mut context, frame) => reply,
             // Polled even if the request has used up the task's budget.
-            () = tokio::task::unconstrained(stream.closed(&mut buffer)) => return Ok(()),
+            () = tokio::task::unconstrained(stream.closed(&mut input.buffer)) => return Ok(()),
         };
         let reply = reply.inspect_err(|_| context.count_malformed())?;
         context.count_request();
@@ -411,14 +433,21 @@ pub(crate) async fn serve(
             Reply::Now(answer) => pending.push_back(std::future::ready(Ok(answer)).boxed()),
             Reply::Later(answer) => pending.push_back(answer),
             // Not to a request to produce: everything before it was answered.
-            Reply::Parts(answer) => answer::write(&answer, stream).await?,
+            Reply::Parts(answer) => answer::write(&answer, stream, memory).await?,
             Reply::Close => return drain(stream, &mut pending).await,
         }
         // KIP-219: the channel is muted for the throttle time of the answer.
         let throttle = std::mem::take(&mut context.throttle);
         if !throttle.is_zero() {
             drain(stream, &mut pending).await?;
-            tokio::time::sleep(throttle).await;
+            // What was sent before the end is read after the time that the client was told, as by Kafka.
+            let told = throttle.min(protocol::THROTTLE_MAX);
+            tokio::time::sleep(told).await;
+            tokio::select! {
+                () = tokio::time::sleep(throttle - told) => {}
+                // Whoever has gone keeps no place among the connections for longer.
+                () = tokio::task::unconstrained(stream.closed(&mut input.buffer)) => return Ok(()),
+            }
         }
     }
 }
@@ -427,11 +456,11 @@ pub(crate) async fn serve(
 fn authenticate_boxed<'a>(
     context: &'a mut Context,
     stream: &'a mut Stream,
-    buffer: &'a mut BytesMut,
+    input: &'a mut Input,
     sasl: &'a SaslSpec,
     renewal: Option<Renewal<'a>>,
 ) -> BoxFuture<'a, Result<Option<Session>, ConnectionError>> {
-    authenticate(context, stream, buffer, sasl, renewal).boxed()
+    authenticate(context, stream, input, sasl, renewal).boxed()
 }
 
 fn refuse_expired(
@@ -463,38 +492,109 @@ pub(crate) async fn write(
     }
 }
 
-/// The next request without its length; `None` when the client has closed. What has come stays in
-/// `buffer` if the call is given up.
-pub(crate) async fn read_frame(
-    stream: &mut Stream,
-    buffer: &mut BytesMut,
-    frame_bytes_max: usize,
-) -> Result<Option<Bytes>, ConnectionError> {
-    while buffer.len() < LENGTH_BYTES {
-        let read = tokio::time::timeout(IDLE_MAX, read_more(stream, buffer)).await;
-        if read.map_err(|_| ConnectionError::Idle)?? == 0 {
-            return Ok(None);
+/// What has come of requests that are not whole yet.
+#[derive(Default)]
+pub(crate) struct Input {
+    /// The beginning of a request, or several small ones.
+    buffer: BytesMut,
+    /// A large one, which has room of its own.
+    large: Option<Large>,
+}
+
+struct Large {
+    bytes: BytesMut,
+    size: usize,
+    held: Option<Held>,
+}
+
+impl Input {
+    /// The next request without its length; `None` when the client has closed. What has come stays here if the
+    /// call is given up. A large request is read once the cluster has room for all of it.
+    pub(super) async fn read_frame(
+        &mut self,
+        stream: &mut Stream,
+        frame_bytes_max: usize,
+        memory: Option<&Memory>,
+    ) -> Result<Option<Bytes>, ConnectionError> {
+        if self.large.is_none() {
+            let Some(size) = self.read_length(stream, frame_bytes_max).await? else {
+                return Ok(None);
+            };
+            if size <= UNCOUNTED_BYTES {
+                let end = LENGTH_BYTES + size;
+                let room = end.saturating_sub(self.buffer.len());
+                self.buffer.reserve(room);
+                fill(stream, &mut self.buffer, end).await?;
+                // Copied, so that nothing that is kept of it keeps what came with it.
+                let frame = Bytes::copy_from_slice(&self.buffer[LENGTH_BYTES..end]);
+                self.buffer.advance(end);
+                return Ok(Some(frame));
+            }
+            let held = match memory {
+                Some(memory) => {
+                    let taking = memory.take(Stage::Request, size);
+                    let taken = tokio::time::timeout(FRAME_TIME_MAX, taking).await;
+                    taken.map_err(|_| ConnectionError::NoRoom)?
+                }
+                None => None,
+            };
+            let mut bytes = BytesMut::with_capacity(size);
+            self.buffer.advance(LENGTH_BYTES);
+            let come = size.min(self.buffer.len());
+            bytes.extend_from_slice(&self.buffer[..come]);
+            self.buffer.advance(come);
+            self.large = Some(Large { bytes, size, held });
         }
+        if let Some(large) = &mut self.large {
+            fill(stream, &mut large.bytes, large.size).await?;
+        }
+        let whole = self.large.take();
+        Ok(whole.map(|large| memory::counted(large.bytes, large.held)))
     }
-    let length = i32::from_be_bytes([buffer[0], buffer[1], buffer[2], buffer[3]]);
-    let size = usize::try_from(length)
-        .ok()
-        .filter(|size| *size <= frame_bytes_max);
-    let end = LENGTH_BYTES + size.ok_or(ConnectionError::FrameSize(length))?;
-    let fill = async {
-        while buffer.len() < end {
-            // Room grows with what has come, not with what was announced.
-            buffer.reserve((end - buffer.len()).min(buffer.len().max(READ_STEP_BYTES)));
-            if stream.read_buf(buffer).await? == 0 {
-                return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+
+    /// The length of the next request, which stays in the buffer.
+    async fn read_length(
+        &mut self,
+        stream: &mut Stream,
+        frame_bytes_max: usize,
+    ) -> Result<Option<usize>, ConnectionError> {
+        let buffer = &mut self.buffer;
+        while buffer.len() < LENGTH_BYTES {
+            let read = tokio::time::timeout(IDLE_MAX, read_more(stream, buffer)).await;
+            if read.map_err(|_| ConnectionError::Idle)?? == 0 {
+                return Ok(None);
+            }
+        }
+        let length = i32::from_be_bytes([buffer[0], buffer[1], buffer[2], buffer[3]]);
+        let size = usize::try_from(length).ok();
+        let size = size.filter(|size| *size <= frame_bytes_max);
+        size.ok_or(ConnectionError::FrameSize(length)).map(Some)
+    }
+}
+
+/// Reads until there are so many bytes, if they come in time.
+async fn fill(
+    stream: &mut Stream,
+    bytes: &mut BytesMut,
+    size: usize,
+) -> Result<(), ConnectionError> {
+    if bytes.len() >= size {
+        return Ok(());
+    }
+    let filling = async {
+        while bytes.len() < size {
+            // No more than what is missing, into the room that was made for it.
+            let missing = size - bytes.len();
+            let mut room = (&mut *bytes).limit(missing);
+            let reading = tokio::time::timeout(STALL_MAX, stream.read_buf(&mut room)).await;
+            if reading.map_err(|_| ConnectionError::Idle)?? == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
             }
         }
         Ok(())
     };
-    tokio::time::timeout(FRAME_TIME_MAX, fill)
-        .await
-        .map_err(|_| ConnectionError::Idle)??;
-    Ok(Some(buffer.split_to(end).freeze().slice(LENGTH_BYTES..)))
+    let filled = tokio::time::timeout(FRAME_TIME_MAX, filling).await;
+    filled.unwrap_or(Err(ConnectionError::Idle))
 }
 
 /// Reads what has arrived. An idle connection holds no memory; a busy one reuses the buffer of the last

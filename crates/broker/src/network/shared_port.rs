@@ -12,7 +12,6 @@ use parking_lot::RwLock;
 use rustls::server::Acceptor;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
@@ -20,10 +19,11 @@ use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 use crate::cluster::Cluster;
 use crate::error::HostError;
 use crate::network::listener::{self, ACCEPT_PAUSE, Listener};
+use crate::network::places::{Place, Places};
 use crate::network::stream::Stream;
 use crate::network::tls::{HANDSHAKE_TIME_MAX, TlsError};
 
-/// Clients that may be shaking hands at a time; others wait to be accepted.
+/// Clients that may be shaking hands at a time; when there are more, the one with least right to it makes room.
 const HANDSHAKES_MAX: usize = 1_024;
 
 /// A listener that was closed less than this ago may come back, as that of a fenced broker: its clients are
@@ -101,7 +101,7 @@ pub(crate) struct SharedPort {
     /// Until then clusters are being started, and an unknown name may belong to one of them.
     settled: Instant,
     refused: AtomicU64,
-    handshakes: Arc<Semaphore>,
+    handshakes: Arc<Places>,
 }
 
 /// A registered name; free again when this is dropped.
@@ -156,7 +156,7 @@ impl SharedPort {
             names: RwLock::default(),
             settled: Instant::now() + settling_time,
             refused: AtomicU64::new(0),
-            handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
+            handshakes: Places::new(HANDSHAKES_MAX),
         });
         Ok((port, socket))
     }
@@ -191,14 +191,12 @@ impl SharedPort {
     pub(crate) async fn run(self: Arc<Self>, socket: TcpListener) {
         let mut tasks = JoinSet::new();
         loop {
-            let Ok(turn) = self.handshakes.clone().acquire_owned().await else {
-                return;
-            };
             while tasks.try_join_next().is_some() {}
             match socket.accept().await {
                 Ok((stream, peer)) => {
                     let port = self.clone();
-                    tasks.spawn(async move { port.dispatch(stream, peer, turn).await });
+                    let place = self.handshakes.take(peer.ip());
+                    tasks.spawn(async move { port.dispatch(stream, peer, place).await });
                 }
                 Err(error) => {
                     tracing::warn!(%error, address = %self.local_address, "cannot accept");
@@ -209,10 +207,10 @@ impl SharedPort {
     }
 
     /// Finds the listener by the client's server name, and passes the connection to it.
-    async fn dispatch(&self, stream: TcpStream, peer: SocketAddr, turn: OwnedSemaphorePermit) {
+    async fn dispatch(&self, stream: TcpStream, peer: SocketAddr, place: Place) {
         let deadline = Instant::now() + HANDSHAKE_TIME_MAX;
-        let found = tokio::time::timeout_at(deadline, self.find(stream)).await;
-        let (start, route) = match found.unwrap_or(Err(TlsError::Late)) {
+        let found = in_time(deadline, &place, self.find(stream)).await;
+        let (start, route) = match found {
             Ok(found) => found,
             Err(error) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
@@ -225,15 +223,16 @@ impl SharedPort {
             return;
         };
         let finish = move |cluster: Arc<Cluster>, listener: Arc<Listener>| async move {
-            let _turn = turn;
             start.io.set_nodelay(true).map_err(TlsError::Handshake)?;
             let config = listener
                 .tls()?
                 .config(listener.names(), cluster.now_ms())
                 .await?;
-            let accepted = tokio::time::timeout_at(deadline, start.into_stream(config)).await;
-            let stream = accepted.map_err(|_| TlsError::Late)?;
-            let stream = stream.map_err(TlsError::Handshake)?;
+            let accepting = async {
+                let stream = start.into_stream(config).await;
+                stream.map_err(TlsError::Handshake)
+            };
+            let stream = in_time(deadline, &place, accepting).await?;
             Ok(Stream::Tls(Box::new(stream)))
         };
         listener::admit(cluster, route.listener, peer, finish);
@@ -273,6 +272,18 @@ impl SharedPort {
             Some(Name::Closed(at)) if now < *at + RETURN_TIME_MAX => Some(None),
             Some(Name::Closed(_)) | None => (now < self.settled).then_some(None),
         }
+    }
+}
+
+/// A part of a handshake, as long as there is time and a place for it.
+async fn in_time<T>(
+    deadline: Instant,
+    place: &Place,
+    part: impl Future<Output = Result<T, TlsError>>,
+) -> Result<T, TlsError> {
+    tokio::select! {
+        done = tokio::time::timeout_at(deadline, part) => done.unwrap_or(Err(TlsError::Late)),
+        () = place.displaced() => Err(TlsError::Displaced),
     }
 }
 

@@ -13,10 +13,13 @@ use tokio::io::{
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
+use crate::memory::UNCOUNTED_BYTES;
+
 /// Bytes that are read ahead through TLS to learn whether the client is still there.
 const READ_AHEAD_BYTES: usize = 2 << 10;
-/// Bytes that are asked of a socket at a time: several requests of a producer in one call.
-const SOCKET_READ_BYTES: usize = 128 << 10;
+/// Bytes that are asked of a socket at a time while it is not known how large the next request is: several small
+/// ones in one call.
+const SOCKET_READ_BYTES: usize = UNCOUNTED_BYTES;
 /// How often a connection with pipelined requests is checked for its end while a request is served.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 

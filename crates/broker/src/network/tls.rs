@@ -64,6 +64,8 @@ pub(crate) fn names(advertised_host: &str, bind: Option<IpAddr>) -> Names {
 pub(crate) enum TlsError {
     #[error("the handshake took too long")]
     Late,
+    #[error("another client's handshake took its place")]
+    Displaced,
     #[error("the handshake failed")]
     Handshake(#[source] io::Error),
     #[error("no listener has the name that was asked for: {0:?}")]

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::log::file_records::FileRecords;
+use crate::memory::Held;
 
 /// One part of an answer.
 #[derive(Debug)]
@@ -14,30 +15,42 @@ pub(crate) enum Part {
 
 /// A whole answer with its length.
 #[derive(Debug)]
-pub(crate) struct Answer(Vec<Part>);
+pub(crate) struct Answer {
+    parts: Vec<Part>,
+    /// What its bytes hold of the cluster's share.
+    _held: Option<Held>,
+}
 
 impl From<Bytes> for Answer {
     fn from(bytes: Bytes) -> Self {
-        Self(vec![Part::Bytes(bytes)])
+        Self::from(vec![Part::Bytes(bytes)])
     }
 }
 
 impl From<Vec<Part>> for Answer {
     fn from(parts: Vec<Part>) -> Self {
-        Self(parts)
+        Self { parts, _held: None }
     }
 }
 
 impl Answer {
+    /// The same, counted as so much until it is sent.
+    pub(crate) fn holding(self, held: Option<Held>) -> Self {
+        Self {
+            _held: held,
+            ..self
+        }
+    }
+
     pub(crate) fn parts(&self) -> &[Part] {
-        &self.0
+        &self.parts
     }
 
     /// Everything in one piece.
     #[cfg(any(test, feature = "trace"))]
     pub(crate) fn joined(&self) -> std::io::Result<Bytes> {
         let mut out = bytes::BytesMut::new();
-        for part in &self.0 {
+        for part in &self.parts {
             match part {
                 Part::Bytes(bytes) => out.extend_from_slice(bytes),
                 Part::Records(records) => records.read_into(&mut out)?,

@@ -7,8 +7,10 @@ use kafka_protocol::messages::{ApiKey, RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion};
 
 use super::produce::Finished;
+use super::shape::DECODED_BYTES_MAX;
 use super::version::{self, AdvertisedVersions};
 use super::{Context, retired};
+use crate::memory::{self, Held, Stage};
 use crate::protocol::answer::Answer;
 use crate::turn::Turns;
 
@@ -16,6 +18,16 @@ use crate::turn::Turns;
 const DECODED_INLINE_BYTES_MAX: usize = 256 << 10;
 /// An answer of more bytes than this is encoded on a blocking thread.
 const ENCODED_INLINE_BYTES_MAX: usize = 256 << 10;
+
+/// What is put together for an answer takes so many times what its request took.
+const BUILDING_RATIO: usize = 3;
+/// The same of DescribeConfigs: some 35 settings of a resource that was named.
+const SETTINGS_RATIO: usize = 96;
+/// What an answer takes that tells what there is, whatever was named.
+const LOOK_BYTES: usize = 1 << 20;
+/// Requests that are read by hand take so many times their bytes when they are decoded, up to
+/// [`DECODED_BYTES_MAX`].
+const BY_HAND_RATIO: usize = 8;
 
 /// Why a connection cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -120,7 +132,7 @@ impl RequestHead {
         let header =
             RequestHeader::decode(&mut bytes, header_version).map_err(|_| ProtocolError::Header)?;
         let decoded_bytes = match served.is_by_hand(version) {
-            true => 0,
+            true => DECODED_BYTES_MAX.min(BY_HAND_RATIO * bytes.len()),
             false => super::shape::check(served.key, version, &bytes)
                 .map_err(|error| self.malformed(&error))?,
         };
@@ -189,19 +201,24 @@ impl RequestHead {
         }
     }
 
-    /// The answer as it is sent; a large one is written on a blocking thread.
+    /// The answer as it is sent, counted until then; a large one is written on a blocking thread.
     async fn encode_in_turn<A: Encodable + HeaderVersion + Send + 'static>(
         self,
-        turns: &Turns,
+        context: &Context,
         answer: A,
     ) -> Result<Bytes, ProtocolError> {
         let size = answer.compute_size(self.version);
         let body_bytes = size.map_err(|error| self.unwritable(&error))?;
-        if body_bytes <= ENCODED_INLINE_BYTES_MAX {
-            return self.write(&answer, body_bytes);
-        }
-        let encoding = turns.take(move || self.write(&answer, body_bytes));
-        encoding.await.ok_or(self.given_up())?
+        let held = context.take(Stage::Answer, body_bytes).await;
+        let written = match body_bytes <= ENCODED_INLINE_BYTES_MAX {
+            true => self.write(&answer, body_bytes)?,
+            false => {
+                let turns = context.cluster.turns();
+                let encoding = turns.take(move || self.write(&answer, body_bytes));
+                encoding.await.ok_or(self.given_up())??
+            }
+        };
+        Ok(memory::counted(written, held))
     }
 
     /// A whole answer: length, header, body.
@@ -267,16 +284,45 @@ pub(crate) async fn handle(context: &mut Context, frame: Bytes) -> Result<Reply,
             .map(Reply::some);
     }
     let body = head.open(context, served, frame)?;
+    let (key, decoded_bytes) = (served.key, body.decoded_bytes);
+    let decoded = context.take(Stage::Decoded, decoded_bytes).await;
+    let building_bytes = building_bytes(key, decoded_bytes);
+    let _building = context.take(Stage::Building, building_bytes).await;
     context.refresh_access();
     context.refresh_counted_user();
-    dispatch(context, served.key, body, head).await
+    dispatch(context, key, body, head, decoded).await
+}
+
+/// About what an answer takes at most while it is put together.
+fn building_bytes(key: ApiKey, decoded_bytes: usize) -> usize {
+    let follows = decoded_bytes.saturating_mul(BUILDING_RATIO);
+    match key {
+        // These wait for other clients or for the disk. Fetch counts for itself.
+        ApiKey::Fetch | ApiKey::JoinGroup | ApiKey::Produce | ApiKey::SyncGroup => 0,
+        ApiKey::DescribeConfigs => decoded_bytes.saturating_mul(SETTINGS_RATIO),
+        ApiKey::Metadata if decoded_bytes > 0 => follows,
+        ApiKey::ConsumerGroupDescribe
+        | ApiKey::DescribeAcls
+        | ApiKey::DescribeClientQuotas
+        | ApiKey::DescribeGroups
+        | ApiKey::DescribeLogDirs
+        | ApiKey::DescribeProducers
+        | ApiKey::DescribeTopicPartitions
+        | ApiKey::DescribeUserScramCredentials
+        | ApiKey::ListConfigResources
+        | ApiKey::ListGroups
+        | ApiKey::ListTransactions
+        | ApiKey::Metadata
+        | ApiKey::OffsetFetch => follows.max(LOOK_BYTES),
+        _ => follows,
+    }
 }
 
 /// Makes what is served and the way to it from one list of rows: the request, its versions, what answers it, and below
 /// which version it is read and written by hand.
 macro_rules! apis {
     (
-        |$context:ident, $body:ident, $head:ident|
+        |$context:ident, $body:ident, $head:ident, $decoded:ident|
         $($special:ident $special_min:literal..=$special_max:literal from $served_min:literal => $serve:block)*
         ---
         $($key:ident $min:literal..=$max:literal => $handler:path
@@ -304,6 +350,7 @@ macro_rules! apis {
             key: ApiKey,
             $body: Body,
             $head: RequestHead,
+            $decoded: Option<Held>,
         ) -> Result<Reply, ProtocolError> {
             // The request is decoded here, so that nothing that waits keeps the frame in memory.
             match key {
@@ -318,8 +365,9 @@ macro_rules! apis {
                     $(if $head.version < $below {
                         return Ok(Reply::some($head.write_by_hand(&answer, $write)));
                     })?
-                    let written = $head.encode_in_turn($context.cluster.turns(), answer);
-                    written.await.map(Reply::some)
+                    let written = $head.encode_in_turn($context, answer).await;
+                    drop($decoded);
+                    written.map(Reply::some)
                 })*
                 _ => Err(ProtocolError::Unsupported {
                     key: key as i16,
@@ -333,17 +381,20 @@ macro_rules! apis {
 // Produce is advertised from 0 although it is served from 3: librdkafka turns compression off otherwise
 // (KAFKA-18659).
 apis! {
-    |context, body, head|
+    |context, body, head, decoded|
     Produce 0..=13 from 3 => {
         let request = head.decode(context.cluster.turns(), body).await?;
         let produced = super::produce::produce(context, request).await;
         let is_pending = produced.is_pending();
         let answer = async move {
-            match produced.finish().await {
+            let finished = match produced.finish().await {
                 Finished::Answer(answer) => head.encode(&answer).map(Some),
                 Finished::Unanswered => Ok(None),
                 Finished::Refused => Err(ProtocolError::RefusedUnanswered),
-            }
+            };
+            // The answer was as large as its request until now.
+            drop(decoded);
+            finished
         };
         if is_pending {
             return Ok(Reply::Later(answer.boxed()));
@@ -356,11 +407,14 @@ apis! {
     Fetch 4..=18 from 4 => {
         let request = head.decode(context.cluster.turns(), body).await?;
         let answer = super::fetch::fetch(context, request).await;
-        let (version, correlation_id) = (head.version, head.correlation_id);
-        answer.encode(version, correlation_id).map(Reply::Parts)
+        drop(decoded);
+        let held = context.take(Stage::Answer, answer.bytes()).await;
+        let encoded = answer.encode(head.version, head.correlation_id)?;
+        Ok(Reply::Parts(encoded.holding(held)))
     }
     ApiVersions 0..=4 from 0 => {
         let request = head.decode(context.cluster.turns(), body).await?;
+        drop(decoded);
         let answer = version::api_versions(context, &request);
         head.encode(&answer).map(Reply::some)
     }

@@ -6,10 +6,16 @@ use tokio::time::Instant;
 
 use super::Context;
 use crate::counters;
+use crate::quota::bandwidth::Bandwidth;
 use crate::quota::client::{Client, Direction};
+use crate::quota::token_bucket::TokenBucket;
 
 /// Bytes of records in one answer, whatever the client asks (Kafka's `fetch.max.bytes`).
 const FETCH_BYTES_MAX: usize = 55 << 20;
+
+/// Longest throttle time that an answer tells, and that a client's own quota mutes it (Kafka's quota window). What the
+/// cluster owes is waited for, however long that is.
+pub(crate) const THROTTLE_MAX: Duration = Duration::from_secs(30);
 
 /// Traffic of one request.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,18 +54,11 @@ impl Context {
         }
         let cluster = &self.cluster;
         let now = Instant::now();
-        let (counters, public) = (cluster.counters(), cluster.public_access());
-        let (bandwidth, elastic_bytes, public_bucket) = match direction {
-            Direction::Produce => (
-                cluster.ingress(),
-                &counters.elastic_bytes_in,
-                &public.ingress,
-            ),
-            Direction::Fetch => (
-                cluster.egress(),
-                &counters.elastic_bytes_out,
-                &public.egress,
-            ),
+        let (bandwidth, public) = self.bought(direction);
+        let counters = cluster.counters();
+        let elastic_bytes = match direction {
+            Direction::Produce => &counters.elastic_bytes_in,
+            Direction::Fetch => &counters.elastic_bytes_out,
         };
         let charged = bandwidth.charge(traffic.charged, now);
         if charged.elastic_bytes > 0 {
@@ -72,14 +71,50 @@ impl Context {
             traffic.bytes,
             now,
         );
-        let mut throttle = charged.wait.max(own);
+        let mut muted = charged.wait.max(own.min(THROTTLE_MAX));
         if self.is_public {
-            throttle = throttle.max(public_bucket.charge(traffic.bytes, now));
+            muted = muted.max(public.charge(traffic.bytes, now));
         }
+        *self.admitted(direction) = true;
         // Whole milliseconds, as in the answer.
-        let throttle = Duration::from_millis(throttle.as_millis() as u64);
-        self.note_throttle(throttle);
-        throttle
+        let muted = Duration::from_millis(muted.as_millis() as u64);
+        let told = muted.min(THROTTLE_MAX);
+        self.note_throttle(told, muted);
+        told
+    }
+
+    /// Lets the first request of a connection that produces or fetches wait until what the cluster owes at that time
+    /// is paid: whoever connects anew for each request would not be throttled otherwise.
+    pub(super) async fn admit(&mut self, direction: Direction) {
+        if self.is_internal || *self.admitted(direction) {
+            return;
+        }
+        let now = Instant::now();
+        let (bandwidth, public) = self.bought(direction);
+        let mut owed = bandwidth.owed(now);
+        if self.is_public {
+            owed = owed.max(public.owed(now));
+        }
+        if !owed.is_zero() {
+            tokio::time::sleep(owed).await;
+        }
+        *self.admitted(direction) = true;
+    }
+
+    /// The bandwidth of the cluster, and that of public access to it.
+    fn bought(&self, direction: Direction) -> (&Bandwidth, &TokenBucket) {
+        let (cluster, public) = (&self.cluster, self.cluster.public_access());
+        match direction {
+            Direction::Produce => (cluster.ingress(), &public.ingress),
+            Direction::Fetch => (cluster.egress(), &public.egress),
+        }
+    }
+
+    fn admitted(&mut self, direction: Direction) -> &mut bool {
+        match direction {
+            Direction::Produce => &mut self.may_produce,
+            Direction::Fetch => &mut self.may_fetch,
+        }
     }
 
     /// Largest size of one answer to a fetch: what the client asks, but little enough that bandwidth is used

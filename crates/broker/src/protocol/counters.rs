@@ -110,12 +110,12 @@ impl Context {
         }
     }
 
-    /// Counts a throttled request, and mutes the connection for so long.
-    pub(super) fn note_throttle(&mut self, throttle: Duration) {
-        if throttle.is_zero() {
+    /// Counts a throttled request by what its client is told, and mutes the connection.
+    pub(super) fn note_throttle(&mut self, told: Duration, muted: Duration) {
+        if told.is_zero() {
             return;
         }
-        let millis = throttle.as_millis() as u64;
+        let millis = told.as_millis() as u64;
         let all = self.cluster.counters();
         counters::add(&all.throttled_requests, 1);
         counters::add(&all.throttled_ms, millis);
@@ -123,7 +123,7 @@ impl Context {
             counters::add(&user.throttled_requests, 1);
             counters::add(&user.throttled_ms, millis);
         }
-        self.throttle = self.throttle.max(throttle);
+        self.throttle = self.throttle.max(muted);
     }
 
     /// Counts a request that names the topic.

@@ -19,6 +19,7 @@ use crate::cluster::fetch_session::{
 };
 use crate::error::ErrorCode;
 use crate::log::partition::{FetchRange, Partition, Watermarks};
+use crate::memory::Stage;
 use crate::metadata::acl::AclOperation;
 use crate::metadata::leadership::NO_LEADER;
 use crate::metadata::topic::Topic;
@@ -36,6 +37,9 @@ const ANY_REPLICA: i16 = 11;
 /// The epoch of a request that wants no session.
 const NO_SESSION_EPOCH: i32 = -1;
 
+/// What a partition takes while its answer is put together.
+const PARTITION_BYTES: usize = 512;
+
 /// What is asked of the answer as a whole.
 #[derive(Debug, Clone, Copy)]
 struct Bounds<'a> {
@@ -49,9 +53,11 @@ struct Bounds<'a> {
 
 /// Answers with records, waiting for `min_bytes` of them up to the client's limit.
 pub(crate) async fn fetch(context: &mut Context, request: FetchRequest) -> FetchAnswer {
+    context.admit(Direction::Fetch).await;
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)).min(WAIT_MAX);
     let deadline = Instant::now() + wait;
-    let rack = request.rack_id.clone();
+    // Nothing of the request is kept while this waits.
+    let rack = request.rack_id.to_string();
     let bounds = Bounds {
         rack: &rack,
         min_bytes: usize::try_from(request.min_bytes).unwrap_or(0),
@@ -65,11 +71,15 @@ pub(crate) async fn fetch(context: &mut Context, request: FetchRequest) -> Fetch
     let waiter = Arc::new(Notify::new());
     loop {
         let is_last = Instant::now() >= deadline;
+        let building_bytes = wanted.len() * PARTITION_BYTES;
+        let building = context.take(Stage::Building, building_bytes).await;
         let waiter_here = (!is_last).then_some(&waiter);
         let read = read_all(context, &wanted, bounds, waiter_here).await;
         if is_last || read.is_final || read.bytes >= bounds.min_bytes {
-            return answer(context, session, wanted, read);
+            let answer = answer(context, session, wanted, read);
+            return answer.building(building);
         }
+        drop((read, building));
         let _ = tokio::time::timeout_at(deadline, waiter.notified()).await;
     }
 }
@@ -78,7 +88,7 @@ fn refuse(context: &Context, code: ErrorCode) -> FetchAnswer {
     context.count_errors(None, 1);
     FetchAnswer {
         head: FetchResponse::default().with_error_code(code.code()),
-        topics: Vec::new(),
+        ..FetchAnswer::default()
     }
 }
 
@@ -509,6 +519,7 @@ fn answer(
             .with_session_id(session_id)
             .with_node_endpoints(endpoints),
         topics: by_topic(told),
+        _building: None,
     }
 }
 

@@ -11,10 +11,13 @@ use uuid::Uuid;
 
 use super::ProtocolError;
 use crate::log::file_records::FileRecords;
+use crate::memory::Held;
 use crate::protocol::answer::{Answer, Part};
 
-/// Fewer bytes than these are copied: that costs less than one more call to the kernel.
+/// Fewer bytes than these are copied: that costs less than one more call to the kernel …
 const COPIED_BYTES_MAX: usize = 8 << 10;
+/// … as long as an answer has not copied as much as this.
+const COPIED_BYTES_TOTAL_MAX: usize = 64 << 10;
 /// The first version with compact lengths and tagged fields (KIP-482).
 const FLEXIBLE: i16 = 12;
 /// The first version that names topics by id (KIP-516).
@@ -23,6 +26,8 @@ const TOPIC_IDS: i16 = 13;
 const SESSIONS: i16 = 7;
 /// Room for what belongs to one partition besides its records.
 const PARTITION_BYTES: usize = 96;
+/// Room for a transaction that was aborted.
+const ABORTED_BYTES: usize = 17;
 
 /// One partition of an answer.
 #[derive(Debug, Clone)]
@@ -53,6 +58,8 @@ pub(crate) struct FetchAnswer {
     /// Everything but the topics.
     pub(super) head: FetchResponse,
     pub(super) topics: Vec<TopicAnswer>,
+    /// What it holds of the cluster's share.
+    pub(super) _building: Option<Held>,
 }
 
 fn unwritable(version: i16, reason: impl std::fmt::Display) -> ProtocolError {
@@ -70,9 +77,39 @@ struct Writer {
     tail: BytesMut,
     /// Bytes of `parts`.
     length: usize,
+    /// Bytes of records in them that were copied.
+    copied: usize,
 }
 
 impl FetchAnswer {
+    /// The same, counted as so much until it is encoded.
+    pub(super) fn building(self, building: Option<Held>) -> Self {
+        Self {
+            _building: building,
+            ..self
+        }
+    }
+
+    /// About how much of it will be in memory.
+    pub(super) fn bytes(&self) -> usize {
+        let mut copied = 0;
+        let mut bytes = PARTITION_BYTES;
+        for topic in &self.topics {
+            bytes += topic.name.len() + PARTITION_BYTES;
+            for partition in &topic.partitions {
+                let aborted = partition.data.aborted_transactions.as_ref();
+                bytes += PARTITION_BYTES + aborted.map_or(0, Vec::len) * ABORTED_BYTES;
+                let records = partition.records_bytes();
+                copied += if records <= COPIED_BYTES_MAX {
+                    records
+                } else {
+                    0
+                };
+            }
+        }
+        bytes + copied.min(COPIED_BYTES_TOTAL_MAX + COPIED_BYTES_MAX)
+    }
+
     /// The answer with its length and header.
     pub(crate) fn encode(
         &self,
@@ -86,6 +123,7 @@ impl FetchAnswer {
             parts: Vec::new(),
             tail: BytesMut::with_capacity((count + 1) * PARTITION_BYTES),
             length: 0,
+            copied: 0,
         };
         writer.tail.put_u32(0);
         ResponseHeader::default()
@@ -170,7 +208,8 @@ impl Writer {
             self.tail.truncate(self.tail.len() - 4);
             self.tail.put_i32(length);
         }
-        if records.length <= COPIED_BYTES_MAX {
+        if records.length <= COPIED_BYTES_MAX && self.copied < COPIED_BYTES_TOTAL_MAX {
+            self.copied += records.length;
             records
                 .read_into(&mut self.tail)
                 .map_err(|error| unwritable(self.version, error))?;

@@ -9,7 +9,7 @@ use kafka_protocol::messages::produce_response::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse,
     TopicProduceResponse,
 };
-use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
+use kafka_protocol::messages::{ProduceRequest, ProduceResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
 
 use super::bandwidth::Traffic;
@@ -97,6 +97,7 @@ const UNPACKED_AT_ONCE_BYTES_MAX: u64 = 128 << 10;
 /// Appends in the order of arrival. Durability is waited for in [`Produced::finish`], so that requests of
 /// one connection share a flush.
 pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> Produced {
+    context.admit(Direction::Produce).await;
     let acks = request.acks;
     let headers = read_headers(&request);
     let allowed = check_transactional(context, &request, &headers);
@@ -158,7 +159,7 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
                 .with_partition_responses(partitions),
         );
     }
-    let answer = answer(context, answers, traffic);
+    let answer = answer(context, answers, traffic, !flushes.is_empty());
     Produced {
         answer,
         flushes,
@@ -169,9 +170,16 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
 /// The answer for all topics: charges the traffic, and names the leaders of partitions that are led elsewhere.
 fn answer(
     context: &mut Context,
-    answers: Vec<TopicProduceResponse>,
+    mut answers: Vec<TopicProduceResponse>,
     traffic: Traffic,
+    is_pending: bool,
 ) -> ProduceResponse {
+    if is_pending {
+        // It must not keep the records of its request until they are durable.
+        for topic in &mut answers {
+            topic.name = TopicName(topic.name.to_string().into());
+        }
+    }
     let throttle = context.charge(Direction::Produce, traffic);
     let moved = answers
         .iter()

@@ -52,6 +52,11 @@ impl Bandwidth {
         self.ceiling.portion_bytes()
     }
 
+    /// How long it takes until nothing is owed.
+    pub(crate) fn owed(&self, now: Instant) -> Duration {
+        self.ceiling.owed(now)
+    }
+
     /// Takes `bytes`. Taking nothing never waits.
     pub(crate) fn charge(&self, bytes: u64, now: Instant) -> Charged {
         Charged {

@@ -10,8 +10,8 @@ const BURST: Duration = Duration::from_millis(250);
 /// What one answer to a fetch may take from the bucket at most, as a share of a second: several clients
 /// that take turns are served evenly, and none goes far beyond the rate.
 const PORTION: Duration = Duration::from_millis(50);
-/// Longest throttle time of one answer (Kafka's quota window).
-const THROTTLE_MAX: Duration = Duration::from_secs(30);
+/// Longest wait for what is owed: beyond it a debt is told as this much.
+const WAIT_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// One direction of one cluster.
 #[derive(Debug)]
@@ -55,20 +55,22 @@ impl TokenBucket {
         rate.map_or(usize::MAX, |rate| portion(rate).max(1))
     }
 
-    /// Takes `bytes` and returns how long the connection has to be muted. Taking nothing never waits.
+    /// How long it takes until nothing is owed, at most [`WAIT_MAX`].
+    pub(crate) fn owed(&self, now: Instant) -> Duration {
+        self.state.lock().owed(now)
+    }
+
+    /// Takes `bytes` and returns how long the connection has to be muted, at most [`WAIT_MAX`]. Taking nothing
+    /// never waits.
     pub(crate) fn charge(&self, bytes: u64, now: Instant) -> Duration {
         if bytes == 0 {
             return Duration::ZERO;
         }
         let mut state = self.state.lock();
-        let Some(rate) = state.refill(now) else {
-            return Duration::ZERO;
-        };
-        state.tokens -= bytes as f64;
-        if state.tokens >= 0.0 {
-            return Duration::ZERO;
+        if state.refill(now).is_some() {
+            state.tokens -= bytes as f64;
         }
-        Duration::from_secs_f64((-state.tokens / rate).min(THROTTLE_MAX.as_secs_f64()))
+        state.owed(now)
     }
 
     /// Takes as many of `bytes` as there are tokens for, and returns how many are left. Nothing is owed for them.
@@ -84,6 +86,16 @@ impl TokenBucket {
 }
 
 impl State {
+    /// See [`TokenBucket::owed`].
+    fn owed(&mut self, now: Instant) -> Duration {
+        match self.refill(now) {
+            Some(rate) if self.tokens < 0.0 => {
+                Duration::from_secs_f64((-self.tokens / rate).min(WAIT_MAX.as_secs_f64()))
+            }
+            _ => Duration::ZERO,
+        }
+    }
+
     /// Adds the tokens of the time that has passed; returns the rate.
     fn refill(&mut self, now: Instant) -> Option<f64> {
         let rate = self.bytes_per_second?.max(1) as f64;
@@ -162,6 +174,20 @@ mod tests {
                 assert!(fewest > 0.8 * most, "nobody starves: {sent:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_debt_is_not_forgiven_however_many_owe_it() {
+        let bucket = TokenBucket::new(Some(1_000));
+        let start = Instant::now();
+        for _ in 0..100 {
+            bucket.charge(1_000_000, start);
+        }
+        let owed = bucket.owed(start);
+        assert_eq!(owed.as_secs(), 99_999, "less what was saved up");
+        assert_eq!(bucket.owed(start + owed), Duration::ZERO);
+        bucket.charge(u64::MAX, start);
+        assert_eq!(bucket.owed(start), WAIT_MAX);
     }
 
     #[test]

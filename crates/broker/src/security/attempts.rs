@@ -1,10 +1,12 @@
-//! How often passwords may be tried from one address.
+//! How often passwords of a user may be tried from one address.
 //!
 //! Each attempt takes a token before the password is looked at, and gives it back when it was right. So
 //! clients that know their password are never slowed down by their own number, and a client that guesses
-//! learns nothing faster by asking over many connections.
+//! learns nothing faster by asking over many connections. Users behind one address (NAT, a proxy, the pods of a
+//! node) are told apart: whoever guesses one's password does not lock the others out.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
@@ -19,8 +21,8 @@ const FAILURES_BURST: f64 = 50.0;
 const FAILURES_PER_SECOND: f64 = 5.0;
 /// Longest wait before a password is looked at; who would have to wait longer is sent away.
 const WAIT_MAX: Duration = Duration::from_secs(5);
-/// Addresses that are remembered in one cluster; beyond it all start anew.
-const ADDRESSES_MAX: usize = 10_000;
+/// Users at addresses that are remembered in one cluster. Beyond it the half with the fewest failures starts anew.
+const USERS_MAX: usize = 10_000;
 
 #[derive(Debug, Clone, Copy)]
 struct Budget {
@@ -36,14 +38,18 @@ impl Budget {
     }
 }
 
+/// Whose password is tried from where: a network, and the user by a hash that nobody outside can compute.
+type Key = (IpAddr, u64);
+
 /// Attempts in one cluster.
 #[derive(Debug, Default)]
 pub(crate) struct Attempts {
-    budgets: Mutex<HashMap<IpAddr, Budget>>,
+    hasher: RandomState,
+    budgets: Mutex<HashMap<Key, Budget>>,
 }
 
 /// One subscriber has a whole /64 of IPv6 to try from.
-fn subscriber(address: IpAddr) -> IpAddr {
+pub(crate) fn subscriber(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let network = u128::from(address) & (u128::MAX << 64);
@@ -53,21 +59,33 @@ fn subscriber(address: IpAddr) -> IpAddr {
     }
 }
 
+/// Makes room: those without failures go, then the half that has the fewest. Who fails more often than others stays,
+/// however many names he tries.
+fn shrink(budgets: &mut HashMap<Key, Budget>, now: Instant) {
+    let mut tokens = Vec::with_capacity(budgets.len());
+    for budget in budgets.values_mut() {
+        budget.refill(now);
+        tokens.push(budget.tokens);
+    }
+    let middle = tokens.len() / 2;
+    let (_, median, _) = tokens.select_nth_unstable_by(middle, f64::total_cmp);
+    let kept_below = median.min(FAILURES_BURST);
+    budgets.retain(|_, budget| budget.tokens < kept_below);
+}
+
 impl Attempts {
+    fn key(&self, address: IpAddr, user: &str) -> Key {
+        (subscriber(address), self.hasher.hash_one(user))
+    }
+
     /// Takes a token and says how long to wait.
-    fn take(&self, address: IpAddr, now: Instant) -> Result<Duration, SaslError> {
-        let address = subscriber(address);
+    fn take(&self, address: IpAddr, user: &str, now: Instant) -> Result<Duration, SaslError> {
+        let key = self.key(address, user);
         let mut budgets = self.budgets.lock();
-        if budgets.len() >= ADDRESSES_MAX && !budgets.contains_key(&address) {
-            budgets.retain(|_, budget| {
-                budget.refill(now);
-                budget.tokens < FAILURES_BURST
-            });
-            if budgets.len() >= ADDRESSES_MAX {
-                budgets.clear();
-            }
+        if budgets.len() >= USERS_MAX && !budgets.contains_key(&key) {
+            shrink(&mut budgets, now);
         }
-        let budget = budgets.entry(address).or_insert(Budget {
+        let budget = budgets.entry(key).or_insert(Budget {
             tokens: FAILURES_BURST,
             updated: now,
         });
@@ -82,8 +100,8 @@ impl Attempts {
     }
 
     /// Returns when a password may be looked at.
-    pub(crate) async fn wait(&self, address: IpAddr) -> Result<(), SaslError> {
-        let wait = self.take(address, Instant::now())?;
+    pub(crate) async fn wait(&self, address: IpAddr, user: &str) -> Result<(), SaslError> {
+        let wait = self.take(address, user, Instant::now())?;
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
@@ -91,13 +109,13 @@ impl Attempts {
     }
 
     /// Gives the token back: the password was right.
-    pub(crate) fn succeed(&self, address: IpAddr) {
-        let address = subscriber(address);
+    pub(crate) fn succeed(&self, address: IpAddr, user: &str) {
+        let key = self.key(address, user);
         let mut budgets = self.budgets.lock();
-        if let Some(budget) = budgets.get_mut(&address) {
+        if let Some(budget) = budgets.get_mut(&key) {
             budget.tokens += 1.0;
             if budget.tokens >= FAILURES_BURST {
-                budgets.remove(&address);
+                budgets.remove(&key);
             }
         }
     }
@@ -116,7 +134,7 @@ mod tests {
         let mut looked_at = 0;
         for second in 0..60 {
             let now = start + Duration::from_secs(second);
-            let granted = (0..1_000).filter(|_| attempts.take(ADDRESS, now).is_ok());
+            let granted = (0..1_000).filter(|_| attempts.take(ADDRESS, "alice", now).is_ok());
             looked_at += granted.count();
         }
         // The burst, the rate, and those who wait at the end.
@@ -130,22 +148,31 @@ mod tests {
         let attempts = Attempts::default();
         let now = Instant::now();
         for _ in 0..1_000 {
-            assert_eq!(attempts.take(ADDRESS, now), Ok(Duration::ZERO));
-            attempts.succeed(ADDRESS);
+            assert_eq!(attempts.take(ADDRESS, "alice", now), Ok(Duration::ZERO));
+            attempts.succeed(ADDRESS, "alice");
         }
         assert!(attempts.budgets.lock().is_empty());
     }
 
     #[test]
-    fn addresses_are_told_apart_and_their_number_is_bounded() {
+    fn users_and_addresses_are_told_apart_and_their_number_is_bounded() {
         let attempts = Attempts::default();
         let now = Instant::now();
-        while attempts.take(ADDRESS, now).is_ok() {}
-        for at in 0..2 * ADDRESSES_MAX as u32 {
+        while attempts.take(ADDRESS, "mallory", now).is_ok() {}
+        assert_eq!(attempts.take(ADDRESS, "alice", now), Ok(Duration::ZERO));
+        // Many addresses, and many names at one address.
+        for at in 0..2 * USERS_MAX as u32 {
             let other = IpAddr::V4(std::net::Ipv4Addr::from_bits(0x0a00_0000 + at));
-            assert_eq!(attempts.take(other, now), Ok(Duration::ZERO));
-            assert!(attempts.budgets.lock().len() <= ADDRESSES_MAX);
+            assert_eq!(attempts.take(other, "alice", now), Ok(Duration::ZERO));
+            let name = format!("user{at}");
+            assert_eq!(attempts.take(ADDRESS, &name, now), Ok(Duration::ZERO));
+            assert!(attempts.budgets.lock().len() <= USERS_MAX);
         }
+        // Nobody has his failures forgotten by trying other names.
+        assert_eq!(
+            attempts.take(ADDRESS, "mallory", now),
+            Err(SaslError::Limited)
+        );
         let network = |last: u16| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, last));
         assert_eq!(subscriber(network(1)), subscriber(network(2)));
     }

@@ -35,7 +35,7 @@ impl Exchange {
         }
     }
 
-    /// Takes the client's next token. Passwords are checked only as often as the address may try.
+    /// Takes the client's next token. Passwords are checked only as often as the user's may be tried from the address.
     pub(crate) async fn evaluate(
         &mut self,
         security: &Security,
@@ -45,33 +45,37 @@ impl Exchange {
         match std::mem::replace(self, Self::Over) {
             Self::Plain => {
                 let message = PlainMessage::parse(token)?;
-                security.attempts.wait(address).await?;
-                let is_right = security
-                    .check_password(&message.user, message.password)
-                    .await;
+                let user = security.user_named(&message.user);
+                security.attempts.wait(address, user).await?;
+                let is_right = security.check_password(user, message.password).await;
                 if !is_right {
                     return Err(SaslError::Password);
                 }
-                security.attempts.succeed(address);
+                security.attempts.succeed(address, user);
                 if ![String::new(), message.user.clone()].contains(&message.authorization_id) {
                     return Err(SaslError::AuthorizationId);
                 }
                 Ok(Progress::Done {
-                    user: message.user,
+                    user: user.to_owned(),
                     token: Vec::new(),
                 })
             }
             Self::ScramFirst(mechanism) => {
                 let nonce = security.process.nonce();
-                let find = |user: &str| security.credential(mechanism, user);
+                let find = |login: &str| security.credential(mechanism, security.user_named(login));
                 let (challenge, answer) = Challenge::begin(mechanism, token, &nonce, find)?;
                 *self = Self::ScramFinal(Box::new(challenge));
                 Ok(Progress::Challenge(answer.into_bytes()))
             }
             Self::ScramFinal(challenge) => {
-                security.attempts.wait(address).await?;
-                let (user, answer) = challenge.finish(token)?;
-                security.attempts.succeed(address);
+                let login = challenge.user();
+                security
+                    .attempts
+                    .wait(address, security.user_named(login))
+                    .await?;
+                let (login, answer) = challenge.finish(token)?;
+                let user = security.user_named(&login).to_owned();
+                security.attempts.succeed(address, &user);
                 Ok(Progress::Done {
                     user,
                     token: answer.into_bytes(),

@@ -13,6 +13,8 @@ use crate::security::error::SaslError;
 pub(crate) struct Challenge {
     mechanism: ScramMechanism,
     user: String,
+    /// The flag of channel binding and the authorization id, as the client began.
+    header: String,
     credential: ScramCredential,
     nonce: String,
     /// `AuthMessage` without its last part.
@@ -89,10 +91,10 @@ impl Challenge {
         server_nonce: &str,
         find: impl FnOnce(&str) -> ScramCredential,
     ) -> Result<(Self, String), SaslError> {
-        let first = std::str::from_utf8(message)
-            .ok()
-            .and_then(ClientFirst::parse);
+        let message = std::str::from_utf8(message).unwrap_or_default();
+        let first = ClientFirst::parse(message);
         let first = first.ok_or(SaslError::Malformed("the client's first message"))?;
+        let header = &message[..message.len() - first.bare.len()];
         if first.wants_token {
             // There are no delegation tokens here (KIP-48), so no client can have one.
             return Err(SaslError::Credentials);
@@ -107,11 +109,17 @@ impl Challenge {
         let challenge = Self {
             mechanism,
             messages: format!("{},{answer}", first.bare),
+            header: header.to_owned(),
             user: first.user,
             credential,
             nonce,
         };
         Ok((challenge, answer))
+    }
+
+    /// Whose password is to be proved.
+    pub(crate) fn user(&self) -> &str {
+        &self.user
     }
 
     /// Checks the client's final message. Returns the user, and the server's final message.
@@ -126,12 +134,14 @@ impl Challenge {
         let nonce = fields.next().and_then(|field| field.strip_prefix("r="));
         let has_extensions = fields.all(|field| extension(field).is_some());
         let binding = binding.and_then(|binding| BASE64.decode(binding).ok());
-        let (Some(_), Some(nonce), Ok(proof), true) =
+        let (Some(binding), Some(nonce), Ok(proof), true) =
             (binding, nonce, BASE64.decode(proof), has_extensions)
         else {
             return Err(malformed);
         };
-        if nonce != self.nonce {
+        // RFC 5802, section 5.1: the header once more. Java's client writes that of no authorization id in any case.
+        let is_bound = binding == self.header.as_bytes() || binding == b"n,,";
+        if !is_bound || nonce != self.nonce {
             return Err(SaslError::Credentials);
         }
         let auth_message: [&[u8]; 3] = [self.messages.as_bytes(), b",", bare.as_bytes()];

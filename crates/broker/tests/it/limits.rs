@@ -10,6 +10,7 @@ use crate::support::{
 };
 use brokerage_broker::{
     ClusterLimits, ClusterSpec, DiskMarks, Durability, Host, HostOptions, PublicLimits,
+    SecurityProtocol,
 };
 use brokerage_kafka_admin::NewTopic;
 use kafka_protocol::messages::*;
@@ -336,4 +337,89 @@ async fn public_listeners_have_limits_and_counters_of_their_own() {
     .await;
     host.ensure_cluster(spec).await.unwrap();
     assert_eq!(earliest(&mut public_client(&host).await, "t").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_connects_anew_for_each_request_waits_as_others_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = host_at(dir.path(), Durability::Process);
+    let spec = ClusterSpec {
+        limits: ClusterLimits {
+            public: PublicLimits {
+                connections_max: 8,
+                ingress_bytes_per_second_max: Some(100_000),
+                egress_bytes_per_second_max: Some(100_000),
+            },
+            ..ClusterLimits::default()
+        },
+        ..public_spec("c", 1)
+    };
+    host.ensure_cluster(spec).await.unwrap();
+    host.create_topic("c", topic("t", 1)).await.unwrap();
+    let records = batch(&[&"x".repeat(50_000)]);
+    let bytes = records.len() as u64;
+    let started = Instant::now();
+    let mut told = Duration::ZERO;
+    for _ in 0..4 {
+        let mut client = public_client(&host).await;
+        let request = produce_request("t", 0, records.clone());
+        let told_ms = client.call(request, 9).await.throttle_time_ms;
+        told = Duration::from_millis(told_ms as u64);
+    }
+    // The last one still owes what it was told; what was paid before it is what came beyond a quarter of a second.
+    let paid = started.elapsed() + told;
+    let due = Duration::from_millis(4 * bytes / 100 - 250);
+    assert!(
+        paid + Duration::from_millis(20) >= due,
+        "{paid:?} of {due:?}"
+    );
+    let mut reader = public_client(&host).await;
+    let fetched = fetch(&mut reader, "t", 0, 0, 0).await;
+    assert!(fetched.throttle_time_ms > 200, "one batch is owed");
+    let started = Instant::now();
+    let mut reader = public_client(&host).await;
+    fetch(&mut reader, "t", 0, 0, 0).await;
+    let told = Duration::from_millis(fetched.throttle_time_ms as u64);
+    let waited = started.elapsed();
+    assert!(
+        waited + Duration::from_millis(100) >= told,
+        "{waited:?} of {told:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn strangers_at_public_listeners_take_no_place_of_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = host_at(dir.path(), Durability::Process);
+    let mut spec = ClusterSpec {
+        limits: ClusterLimits {
+            connections_max: 1,
+            public: PublicLimits {
+                connections_max: 4,
+                ..PublicLimits::default()
+            },
+            ..ClusterLimits::default()
+        },
+        ..public_spec("c", 1)
+    };
+    let listeners = &mut spec.brokers[0].listeners;
+    let public = listeners.iter_mut().find(|listener| listener.is_public);
+    public.unwrap().security = SecurityProtocol::SaslPlaintext;
+    host.ensure_cluster(spec).await.unwrap();
+    let _stranger = public_client(&host).await;
+    until("the stranger is let in", || {
+        host.observe("c").unwrap().public_connections == 1
+    })
+    .await;
+    let mut second = public_client(&host).await;
+    assert!(
+        second.receive_raw().await.is_none(),
+        "a quarter is for strangers"
+    );
+    let mut private = Client::connect(&host, "c", 0).await;
+    private.call(ApiVersionsRequest::default(), 0).await;
+    let seen = host.observe("c").unwrap();
+    assert_eq!((seen.connections, seen.public_connections), (2, 1));
+    let mut third = Client::connect(&host, "c", 0).await;
+    assert!(third.receive_raw().await.is_none(), "one was bought");
 }

@@ -13,6 +13,7 @@ mod crash;
 mod damage;
 mod fetch;
 mod limits;
+mod memory;
 mod metadata;
 mod named_twice;
 mod observation;

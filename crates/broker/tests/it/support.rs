@@ -130,6 +130,14 @@ impl Client {
         let _ = stream.flush().await;
     }
 
+    /// Says that a frame of so many bytes comes, and sends fewer.
+    pub async fn announce(&mut self, bytes: usize, sent: usize) {
+        let stream = self.0.stream_mut();
+        let _ = stream.write_all(&(bytes as u32).to_be_bytes()).await;
+        let _ = stream.write_all(&vec![0; sent]).await;
+        let _ = stream.flush().await;
+    }
+
     /// The length of the next answer; `None` if the broker closed the connection.
     pub async fn receive_length(&mut self) -> Option<usize> {
         Some(self.0.stream_mut().read_u32().await.ok()? as usize)

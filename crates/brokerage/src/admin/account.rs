@@ -31,7 +31,7 @@ pub async fn create(control: &Control, name: &str, balance: Option<&str>) -> any
 
 pub async fn list(control: &Control) -> anyhow::Result<Value> {
     let mut list = Vec::new();
-    for account in all(control).await? {
+    for account in control.account_list().await? {
         list.push(value(control, &account).await?);
     }
     Ok(Value::Array(list))
@@ -41,19 +41,7 @@ pub async fn list(control: &Control) -> anyhow::Result<Value> {
 pub async fn some(control: &Control, named: Option<String>) -> anyhow::Result<Vec<Account>> {
     match named {
         Some(account) => Ok(vec![control.account_view(&account).await?]),
-        None => all(control).await,
-    }
-}
-
-async fn all(control: &Control) -> anyhow::Result<Vec<Account>> {
-    let mut list: Vec<Account> = Vec::new();
-    loop {
-        let after = list.last().map_or("", |last| last.id.as_str()).to_owned();
-        let page = control.account_list(&after).await?;
-        if page.is_empty() {
-            return Ok(list);
-        }
-        list.extend(page);
+        None => Ok(control.account_list().await?),
     }
 }
 

@@ -181,7 +181,7 @@ pub fn size(plan: &Plan) -> String {
         (Some(bought.disk_gb), "GB"),
         (
             Some(bought.public_mbit).filter(|mbit| *mbit > 0),
-            "Mbit/s public",
+            "Mbit/s public bought",
         ),
     ];
     let figures = figures.into_iter();

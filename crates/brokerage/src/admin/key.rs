@@ -19,7 +19,7 @@ pub async fn create(
     control: &Control,
     account: &str,
     id: Option<String>,
-    document: Option<Value>,
+    document: Option<String>,
 ) -> anyhow::Result<Value> {
     if let Some(id) = &id {
         let is_plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric());

@@ -112,7 +112,14 @@ pub async fn price(control: &Arc<Control>, ask: PriceAsk) -> anyhow::Result<Valu
     );
     control.region_check(step.table.profile, region)?;
     let reading = Reading::of(step.table.index_base, Types::InText);
-    let prepared = (row.prepare)(&params, reading)?;
+    let prepared = match (row.prepare)(&params, reading) {
+        Ok(prepared) => prepared,
+        Err(error) => bail!("--set {error}"),
+    };
+    let named = cloud.wire.region_parameter();
+    if let Some(name) = prepared.unknown().iter().find(|name| *name != named) {
+        bail!("--set {name}: {} has no such parameter", step.operation);
+    }
     let mut cx = control.operator_context(&nobody(control), step.table.profile, row.name)?;
     cx.region = region.to_owned();
     cx.region_named = region.to_owned();

@@ -80,10 +80,10 @@ pub async fn group_list(control: &Control, instance: &str) -> anyhow::Result<Val
     let groups = control.group_list(&call, &instance.id).await?;
     let rows = groups.iter().map(|group| {
         json!({
-            "group": group.id,
-            "state": group.state,
-            "protocol": group.kind,
-            "protocol_type": group.protocol_type,
+            "group": group.listed.id,
+            "state": group.listed.state,
+            "protocol": group.listed.kind,
+            "protocol_type": group.listed.protocol_type,
         })
     });
     Ok(Value::Array(rows.collect()))

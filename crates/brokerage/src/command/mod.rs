@@ -81,6 +81,10 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Network(command) => network(command),
         Command::Ledger(LedgerCommand::Check(target)) => ledger_check(&target),
+        Command::Ledger(LedgerCommand::Accept(flags)) => {
+            let account = flags.account;
+            ask(&flags.target, Ask::LedgerAccept { account })
+        }
         Command::Requests(flags) => {
             let last = flags.last;
             list(&flags.target, Ask::Requests { last }, columns::REQUESTS)
@@ -158,6 +162,10 @@ fn answer(data: &Path, ask: Ask) -> anyhow::Result<Value> {
     let config = Config::of(settings, false)?;
     runtime()?.block_on(async {
         let plane = serve::compose(&config).await?;
+        // Whoever looks at damaged books, or accepts them, does so before they are opened.
+        if !matches!(ask, Ask::LedgerCheck | Ask::LedgerAccept { .. }) {
+            plane.control.books_open().await?;
+        }
         let answer = admin::answer(&plane.control, &Reached::default(), ask).await;
         plane.control.close().await;
         answer
@@ -272,9 +280,7 @@ fn key(command: KeyCommand) -> anyhow::Result<ExitCode> {
             target,
         } => {
             let read = |path: &std::path::PathBuf| {
-                let text = std::fs::read_to_string(path)
-                    .with_context(|| format!("policy: {}", path.display()))?;
-                serde_json::from_str(&text).with_context(|| format!("policy: {}", path.display()))
+                std::fs::read_to_string(path).with_context(|| format!("policy: {}", path.display()))
             };
             let policy = policy.as_ref().map(read).transpose()?;
             ask(
@@ -424,8 +430,8 @@ fn ledger_check(target: &TargetFlags) -> anyhow::Result<ExitCode> {
             print::line(print::escaped(finding.as_str().unwrap_or_default()));
         }
         print::line(format!(
-            "{} transfers, {} order lines: {findings} findings",
-            report["transfers"], report["lines"]
+            "{} transfers, {} order lines, {} digested rows: {findings} findings",
+            report["transfers"], report["lines"], report["digested"]
         ));
     }
     Ok(if findings == 0 {

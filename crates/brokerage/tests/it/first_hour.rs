@@ -475,6 +475,28 @@ fn exit_codes_are_those_of_the_manual() {
 }
 
 #[test]
+fn a_price_is_of_parameters_that_the_operation_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let _server = serve(dir, "brokerage serve --sandbox");
+    for (dialect, set) in [
+        ("ckafka", "Bandwidth=400"),
+        ("alikafka", "ioMax=20"),
+        ("jdkafka", "Nope=1"),
+    ] {
+        let told = refused(
+            dir,
+            &format!("brokerage price --dialect {dialect} --set {set}"),
+        );
+        let (name, _) = set.split_once('=').unwrap();
+        assert!(
+            told.contains(name) && told.contains("no such parameter"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
 fn a_policy_is_a_document_as_the_clouds_have_it() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
@@ -497,6 +519,15 @@ fn a_policy_is_a_document_as_the_clouds_have_it() {
             "Condition is not served yet (ip_equal of qcs:ip)",
         ),
         ("{\"statements\": []}".to_owned(), "statements"),
+        ("null".to_owned(), "no object with a list Statement"),
+        (
+            may("\"*\"").replace("\"action\"", "\"Effect\": \"Deny\", \"action\""),
+            "Effect is said twice",
+        ),
+        (
+            format!("{{\"Id\": \"{}\"}}", "x".repeat(300_000)),
+            "longer than",
+        ),
         (
             may("\"*\"").replace("allow", "permit"),
             "neither Allow nor Deny",

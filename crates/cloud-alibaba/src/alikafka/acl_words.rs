@@ -2,16 +2,14 @@
 //! capitals, which Terraform compares.
 
 use brokerage_control::acl::{
-    Acl, AclFilter, AclOperation, AclPermission, CLUSTER_NAME, PatternFilter, PatternType,
-    ResourceType,
+    ANY_HOST, Acl, AclFilter, AclOperation, AclPermission, CLUSTER_NAME, PatternFilter,
+    PatternType, ResourceType,
 };
 use brokerage_wire::fault::CallError;
 use brokerage_wire::params::given;
 
 use crate::alikafka::fault::{field, shortened};
 
-/// Everywhere, in `Host`.
-const ANY_HOST: &str = "*";
 /// What principals of users begin with.
 const PRINCIPAL_PREFIX: &str = "User:";
 

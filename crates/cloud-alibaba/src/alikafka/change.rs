@@ -1,6 +1,7 @@
 //! What the upgrades and the downgrade have in common: a new plan from the old one and what was said.
 
 use brokerage_control::instance::{Edit, Resize};
+use brokerage_control::order::ClientToken;
 use brokerage_domain::catalog::{Plan, PlanRequest};
 use brokerage_domain::id::{InstanceId, OrderId};
 use brokerage_domain::instance::Instance;
@@ -8,7 +9,7 @@ use brokerage_domain::order::Payment;
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::Call;
 use brokerage_wire::params::{Ignored, JsonText, given};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::fault::field;
 use super::ids;
@@ -27,7 +28,7 @@ pub enum Direction {
 }
 
 /// A change of what was bought; what was not said stays as it is.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
 pub struct Change {
     /// `InstanceId`.
     pub instance_id: String,
@@ -47,6 +48,9 @@ pub struct Change {
     pub eip_max: Option<i64>,
     /// `EipModel`: whether it is reached from the internet.
     pub eip_model: Option<bool>,
+    /// Makes a repetition safe, where the operation has a token.
+    #[serde(skip)]
+    pub token: Option<ClientToken>,
 }
 
 /// Parameters of UpgradePostPayOrder and DowngradePostPayOrder, as in the vendor's SDKs.
@@ -81,6 +85,7 @@ impl From<PostPayRequest> for Change {
             partition_num: request.partition_num,
             eip_max: request.eip_max,
             eip_model: request.eip_model,
+            token: None,
         }
     }
 }
@@ -115,8 +120,9 @@ impl Change {
         if plan.bought == before.plan.bought && plan.edition == before.plan.edition {
             // Audited as any change, and answered by the order by which it is so.
             let (id, order_id) = (before.id.clone(), before.order_id.clone());
-            control.instance_edit(cx, &id, Edit::default()).await?;
-            return Ok(order_id);
+            let edit = Edit::default();
+            let ordered = control.instance_edit_once(cx, &id, edit, self.token);
+            return Ok(ordered.await?.unwrap_or(order_id));
         }
         check_direction((&before.plan, &plan), prepaid, direction)?;
         let order_id = ids::order_id(control.serial());
@@ -135,8 +141,8 @@ impl Change {
             resize: Some(resize),
             ..Edit::default()
         };
-        control.instance_edit(cx, &id, edit).await?;
-        Ok(order_id)
+        let ordered = control.instance_edit_once(cx, &id, edit, self.token);
+        Ok(ordered.await?.unwrap_or(order_id))
     }
 
     /// Terraform says every figure with each change, 0 where its user wrote none, and what is there already: neither

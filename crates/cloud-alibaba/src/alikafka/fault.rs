@@ -95,6 +95,9 @@ fn code(error: &Error) -> &'static str {
         Error::NotFound {
             kind: Kind::Topic, ..
         } => "BIZ_TOPIC_NOT_FOUND",
+        Error::NotFound {
+            kind: Kind::Group, ..
+        } => "BIZ_SUBSCRIPTION_NOT_FOUND",
         // "Not your instance, or it does not exist": the two are not told apart.
         Error::NotFound {
             kind: Kind::Instance,
@@ -104,9 +107,14 @@ fn code(error: &Error) -> &'static str {
         Error::Exists {
             kind: Kind::Topic, ..
         } => "BIZ_TOPIC_EXISTED",
+        Error::Exists {
+            kind: Kind::Group, ..
+        } => "BIZ_SUBSCRIPTION_EXISTED",
         Error::Exists { .. } | Error::TokenReused | Error::SubnetElsewhere { .. } => FIELD,
         Error::WrongPhase { .. } => STATUS,
         Error::ReleaseDenied { .. } => FIELD,
+        // Ours: no page names a code for a group that is being read by. Clients do not try this one again.
+        Error::GroupInUse { .. } => FIELD,
         // Ours: no page names the code for want of money; this is what other services of the vendor answer.
         Error::InsufficientFunds { .. } => "InvalidAccountStatus.NotEnoughBalance",
         // Ours: no page names the code for sold out; this is what other services of the vendor answer.

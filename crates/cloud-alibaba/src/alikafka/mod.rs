@@ -5,6 +5,7 @@ pub mod change;
 pub mod config;
 pub mod convert;
 pub mod fault;
+pub mod group_words;
 pub mod ids;
 pub mod notes;
 mod ops;

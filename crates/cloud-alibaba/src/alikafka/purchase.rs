@@ -129,10 +129,7 @@ pub fn subscription(
         .ok()
         .filter(|months| terms.months.contains(months));
     let months = months.ok_or_else(|| field("Duration", "not a number of months that is sold"))?;
-    Ok(Charge::Prepaid {
-        months,
-        renew_months: Some(1),
-    })
+    Ok(Charge::prepaid(months, Some(1)))
 }
 
 impl Purchase {

@@ -1,6 +1,6 @@
 //! What tags are put on: instances, topics and groups, by the vendor's names for them.
 
-use brokerage_control::tag::{TagEdit, Tagged};
+use brokerage_control::tag::{TagEdit, Tagged, TaggedPart};
 use brokerage_domain::Error;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
@@ -10,7 +10,7 @@ use brokerage_wire::operation::Call;
 
 use super::convert::TAGS_MAX;
 use super::fault::field;
-use super::{ids, topic_words};
+use super::{group_words, ids, topic_words};
 
 /// Most resources in one request ("TagResources": 50).
 const RESOURCES_MAX: usize = 50;
@@ -61,7 +61,7 @@ pub struct Resource {
 /// The resources of a request.
 ///
 /// # Errors
-/// None or too many, an id of another form, groups (which are Kafka's own and keep no tags here).
+/// None or too many, an id of another form.
 pub fn resources(kind: ResourceType, list: &[String]) -> Result<Vec<Resource>, CallError> {
     if list.is_empty() || list.len() > RESOURCES_MAX {
         return Err(field(
@@ -71,19 +71,23 @@ pub fn resources(kind: ResourceType, list: &[String]) -> Result<Vec<Resource>, C
     }
     let resource = |(number, id): (usize, &String)| {
         let invalid = |reason: &str| field(&format!("ResourceId.{number}"), reason);
-        let (instance, topic) = match kind {
-            ResourceType::Instance => (InstanceId::new(id), None),
+        let parts = || ids::resource_parts(id);
+        let (instance, part) = match kind {
+            ResourceType::Instance => (InstanceId::new(id), TaggedPart::Whole),
             ResourceType::Topic => {
-                let parts = ids::resource_parts(id);
                 let (instance, topic) =
-                    parts.ok_or_else(|| invalid("must be Kafka_<instance>_<topic>"))?;
-                (instance, Some(topic.to_owned()))
+                    parts().ok_or_else(|| invalid("must be Kafka_<instance>_<topic>"))?;
+                (instance, TaggedPart::Topic(topic.to_owned()))
             }
-            ResourceType::Group => return Err(invalid("tags of groups are not supported here")),
+            ResourceType::Group => {
+                let (instance, group) =
+                    parts().ok_or_else(|| invalid("must be Kafka_<instance>_<group>"))?;
+                (instance, TaggedPart::Group(group.to_owned()))
+            }
         };
         Ok(Resource {
             id: id.clone(),
-            tagged: Tagged { instance, topic },
+            tagged: Tagged { instance, part },
         })
     };
     (1..).zip(list).map(resource).collect()
@@ -100,17 +104,26 @@ pub fn instance_ids(kind: &str, list: &[String]) -> Vec<String> {
 /// The tags of a resource.
 ///
 /// # Errors
-/// [`Error::NotFound`] for instance or topic; [`Error::WrongPhase`] for a topic of an instance that does not run.
+/// [`Error::NotFound`] for instance, topic or group; [`Error::WrongPhase`] for a topic or group of an instance that does not
+/// run.
 pub async fn tags_of(call: &Call, resource: &Resource) -> Result<Tags, CallError> {
     let Call { control, cx } = call;
-    let Tagged { instance, topic } = &resource.tagged;
-    let Some(name) = topic else {
-        return Ok(control.instance_view(cx, instance).await?.tags);
-    };
-    let topics = control.topic_list(cx, instance).await?;
-    let found = topics.iter().find(|view| view.topic.name == *name);
-    let found = found.ok_or_else(|| Error::not_found(Kind::Topic, name))?;
-    Ok(topic_words::tags(found))
+    let Tagged { instance, part } = &resource.tagged;
+    match part {
+        TaggedPart::Whole => Ok(control.instance_view(cx, instance).await?.tags),
+        TaggedPart::Topic(name) => {
+            let topics = control.topic_list(cx, instance).await?;
+            let found = topics.iter().find(|view| view.topic.name == *name);
+            let found = found.ok_or_else(|| Error::not_found(Kind::Topic, name))?;
+            Ok(topic_words::tags(found))
+        }
+        TaggedPart::Group(name) => {
+            let groups = control.group_list(cx, instance).await?;
+            let found = groups.into_iter().find(|entry| entry.listed.id == *name);
+            let found = found.ok_or_else(|| Error::not_found(Kind::Group, name))?;
+            Ok(group_words::tags(&found))
+        }
+    }
 }
 
 /// Changes the tags of all resources, or of none.

@@ -33,6 +33,8 @@ const RETENTION: &str = "retention.ms";
 const MESSAGE: &str = "max.message.bytes";
 /// Kafka's topic setting for whose clock stamps records.
 const TIMESTAMP_TYPE: &str = "message.timestamp.type";
+/// Kafka's topic setting for how far a record's time may be from the broker's ("UpdateTopicConfig").
+const TIMESTAMP_DIFFERENCE: &str = "message.timestamp.difference.max.ms";
 /// Longest text of a `Config`, in bytes.
 const CONFIG_BYTES_MAX: usize = 4_096;
 /// Longest text of a member that is shown only, in bytes.
@@ -96,6 +98,7 @@ impl TopicConfig {
             }
             RETENTION => self.set(name, number::<i64>(name, &text, &RETENTION_MS)?),
             MESSAGE => self.set(name, number::<i64>(name, &text, &MESSAGE_BYTES)?),
+            TIMESTAMP_DIFFERENCE => self.set(name, number::<i64>(name, &text, &(0..=i64::MAX))?),
             MIN_INSYNC_REPLICAS => self.set(
                 name,
                 number::<i64>(name, &text, &(1..=REPLICAS_MAX.into()))?,
@@ -130,6 +133,39 @@ impl TopicConfig {
         self.settings.insert(name.to_owned(), value.to_string());
     }
 
+    /// The same with what is shown of a topic where this does not say otherwise: what `Config` and `Value` change is one
+    /// member.
+    ///
+    /// # Errors
+    /// As [`TopicConfig::read`].
+    pub fn over(self, shown: &str, plan: &Plan) -> Result<Self, CallError> {
+        let (Ok(Param::Object(mut members)), Param::Object(own)) =
+            (from_json(shown.as_bytes()), self.sent)
+        else {
+            return Err(invalid("not a JSON object"));
+        };
+        members.extend(own);
+        let text = serde_json::to_string(&Param::Object(members));
+        Self::read(Some(text.map_err(brokerage_domain::Error::internal)?), plan)
+    }
+
+    /// What becomes of the settings of a topic that is shown so, when this is its whole `Config`: those that are left out
+    /// are the cluster's default again.
+    pub fn changes(&self, shown: &str) -> BTreeMap<String, Option<String>> {
+        let before = match from_json(shown.as_bytes()) {
+            Ok(Param::Object(members)) => members,
+            _ => IndexMap::new(),
+        };
+        let is_setting =
+            |name: &str| !SHOWN_ONLY.contains(&name) && !REPLICATION_FACTOR.contains(&name);
+        let left_out = before.into_keys().filter(|name| is_setting(name));
+        let mut changes: BTreeMap<String, Option<String>> =
+            left_out.map(|name| (name, None)).collect();
+        let set = self.settings.iter();
+        changes.extend(set.map(|(name, value)| (name.clone(), Some(value.clone()))));
+        changes
+    }
+
     /// The object as it was sent.
     ///
     /// # Errors
@@ -152,13 +188,19 @@ pub fn shown(view: &TopicView) -> String {
                 Some((name, value))
             })
             .collect(),
-        _ => [RETENTION, MESSAGE, TIMESTAMP_TYPE, MIN_INSYNC_REPLICAS]
-            .into_iter()
-            .filter_map(|name| {
-                let value = view.topic.configs.get(name)?;
-                Some((name.to_owned(), Param::Text(value.clone())))
-            })
-            .collect(),
+        _ => [
+            RETENTION,
+            MESSAGE,
+            TIMESTAMP_TYPE,
+            TIMESTAMP_DIFFERENCE,
+            MIN_INSYNC_REPLICAS,
+        ]
+        .into_iter()
+        .filter_map(|name| {
+            let value = view.topic.configs.get(name)?;
+            Some((name.to_owned(), Param::Text(value.clone())))
+        })
+        .collect(),
     };
     serde_json::to_string(&Param::Object(members)).unwrap_or_default()
 }

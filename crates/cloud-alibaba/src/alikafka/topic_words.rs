@@ -11,6 +11,8 @@ use super::notes::TopicNotes;
 pub const CLEANUP_POLICY: &str = "cleanup.policy";
 /// Its value for topics that keep the newest record of each key.
 pub const COMPACT: &str = "compact";
+/// Most partitions of a topic ("CreateTopic", `PartitionNum`).
+pub const PARTITIONS_MAX: i64 = 360;
 /// Longest remark, in characters ("CreateTopic": 64).
 const REMARK_CHARS_MAX: usize = 64;
 

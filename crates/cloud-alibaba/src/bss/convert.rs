@@ -1,16 +1,21 @@
 //! Between the order system's words and the domain's.
 
 use brokerage_control::Context;
+use brokerage_control::order::ClientToken;
 use brokerage_domain::catalog::Plan;
 use brokerage_domain::clock::Moment;
+use brokerage_domain::id::{ID_BYTES_MAX, OrderId};
 use brokerage_domain::instance::{Instance, Phase};
 use brokerage_domain::money::{Money, Rounding};
-use brokerage_domain::order::{Charge, Order, OrderKind};
+use brokerage_domain::order::{Charge, Order, OrderKind, OrderLine};
 use brokerage_wire::fault::{CallError, invalid};
 use brokerage_wire::page::Page;
+use brokerage_wire::params::given;
+use serde::Serialize;
 use serde_json::Number;
+use sha2::{Digest, Sha256};
 
-use super::fault::invalid_owner;
+use super::fault::{invalid_owner, not_sold, order_check};
 use super::property::{MINUTES_PER_HOUR, Property};
 
 /// `ProductCode` of Kafka.
@@ -112,6 +117,50 @@ pub fn check_owner(cx: &Context, owner_id: Option<i64>) -> Result<(), CallError>
     }
 }
 
+/// Refuses a product that is not sold here, and a type that is not the instance's.
+///
+/// # Errors
+/// The page's refusal of an order.
+pub fn check_product(
+    code: Option<&str>,
+    product_type: Option<&str>,
+    instance: &Instance,
+) -> Result<(), CallError> {
+    if code.is_some_and(|code| code != PRODUCT_CODE) {
+        return Err(not_sold().into());
+    }
+    let expected = Subscription::of(&instance.charge).product_type();
+    match product_type {
+        Some(named) if named != expected => {
+            let reason = format!("ProductType must be {expected} for {}", instance.id);
+            Err(order_check(&reason).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `ClientToken`, bound to what has to be equal when it comes again.
+///
+/// # Errors
+/// One that is too long.
+pub fn client_token(
+    token: Option<&String>,
+    bound: &impl Serialize,
+) -> Result<Option<ClientToken>, CallError> {
+    let Some(token) = given(token) else {
+        return Ok(None);
+    };
+    if token.len() > ID_BYTES_MAX {
+        let reason = format!("longer than {ID_BYTES_MAX} bytes");
+        return Err(invalid("ClientToken", reason));
+    }
+    let text = serde_json::to_vec(bound).map_err(brokerage_domain::Error::internal)?;
+    Ok(Some(ClientToken {
+        token: token.to_owned(),
+        request_hash: Sha256::digest(text).into(),
+    }))
+}
+
 /// The page that `PageNum` and `PageSize` name.
 ///
 /// # Errors
@@ -186,6 +235,30 @@ pub fn amount_number(amount: Money) -> Result<Number, CallError> {
         .map_err(|error| brokerage_domain::Error::internal(error).into())
 }
 
+/// The answer of operations that place an order.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Ordered {
+    data: OrderedData,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct OrderedData {
+    order_id: String,
+}
+
+impl Ordered {
+    /// The answer that names an order.
+    pub fn new(order_id: &OrderId) -> Self {
+        Self {
+            data: OrderedData {
+                order_id: order_id.to_string(),
+            },
+        }
+    }
+}
+
 /// `RenewalStatus`, `RenewStatus`.
 pub mod renewal {
     /// It renews itself.
@@ -226,6 +299,9 @@ pub const fn order_type(kind: OrderKind) -> &'static str {
     match kind {
         OrderKind::New => "New",
         OrderKind::Resize => "Upgrade",
+        OrderKind::Renew => "Renew",
+        OrderKind::Convert => "Convert",
+        OrderKind::Refund => "Refund",
     }
 }
 
@@ -237,11 +313,41 @@ pub const fn payment_status(is_given_back: bool) -> &'static str {
     }
 }
 
-/// What an order itself costs: a subscription its term, pay-as-you-go nothing (its hours are billed).
-pub const fn order_amount(order: &Order) -> Money {
-    match order.charge {
-        Charge::Prepaid { .. } => order.total,
-        Charge::Postpaid => Money::ZERO,
+/// What an order itself costs: a subscription its term, pay-as-you-go nothing (its hours are billed). What gives money back
+/// costs less than nothing: so the amounts of all orders are what was paid.
+///
+/// # Errors
+/// [`brokerage_domain::Error::Internal`]; no amount is that large.
+pub fn order_amount(order: &Order) -> Result<Money, brokerage_domain::Error> {
+    amount_of(order, order.total)
+}
+
+/// The same of one of its lines.
+///
+/// # Errors
+/// As [`order_amount`].
+pub fn line_amount(order: &Order, line: &OrderLine) -> Result<Money, brokerage_domain::Error> {
+    amount_of(order, line.amount)
+}
+
+fn amount_of(order: &Order, amount: Money) -> Result<Money, brokerage_domain::Error> {
+    match (&order.charge, order.kind) {
+        (Charge::Postpaid, _) => Ok(Money::ZERO),
+        (_, OrderKind::Refund) => Money::ZERO
+            .checked_sub(amount)
+            .map_err(brokerage_domain::Error::internal),
+        _ => Ok(amount),
+    }
+}
+
+/// When what an order bought begins to be used: a renewal when the term before it ends.
+pub fn usage_start(order: &Order, instance: Option<&Instance>) -> Moment {
+    let ran = || instance.and_then(|instance| instance.running_since);
+    match &order.charge {
+        Charge::Prepaid {
+            since: Some(at), ..
+        } => *at,
+        _ => ran().unwrap_or(order.created_at),
     }
 }
 
@@ -254,6 +360,12 @@ pub fn term_end(instance: &Instance) -> Option<Moment> {
 
 /// The end of what an order bought.
 pub fn usage_end(order: &Order, instance: Option<&Instance>) -> Moment {
+    if let Charge::Prepaid {
+        since: Some(at), ..
+    } = &order.charge
+    {
+        return order.charge.expires_at(*at).unwrap_or(*at);
+    }
     let expires_at = instance.and_then(term_end);
     let from_order = || {
         order

@@ -81,6 +81,7 @@ fn domain_fault(error: &Error) -> Fault {
         | Error::Exists { .. }
         | Error::SubnetElsewhere { .. }
         | Error::WrongPhase { .. }
+        | Error::GroupInUse { .. }
         | Error::ReleaseDenied { .. }
         | Error::LimitReached { .. }
         | Error::Unsupported { .. }

@@ -242,6 +242,17 @@ impl Properties {
 
     /// Whether the cluster gets public bandwidth: as it is said, or else whether any is ordered.
     fn deploy_public(&self) -> Result<bool, PropertyFault> {
+        match self.public_said()? {
+            Some(public) => Ok(public),
+            None => Ok(self.int(Property::EipMax)?.is_some_and(|mbit| mbit > 0)),
+        }
+    }
+
+    /// Whether it is said to have public bandwidth, or to have none.
+    ///
+    /// # Errors
+    /// [`PropertyFault`] for other values, and where two properties contradict each other.
+    pub fn public_said(&self) -> Result<Option<bool>, PropertyFault> {
         let said = match self.int(Property::DeployType)? {
             None => None,
             Some(DEPLOY_PUBLIC) => Some(true),
@@ -269,9 +280,7 @@ impl Properties {
                 a: Property::DeployType,
                 b: Property::VpcDeploy,
             }),
-            (Some(public), _) => Ok(public),
-            (None, Some(private)) => Ok(!private),
-            (None, None) => Ok(self.int(Property::EipMax)?.is_some_and(|mbit| mbit > 0)),
+            (said, private) => Ok(said.or(private.map(|private| !private))),
         }
     }
 

@@ -35,6 +35,7 @@ pub static RPC_V1: Scheme = Scheme {
     digest: Digest::HmacSha1,
     encoding: Encoding::Base64,
     covers: &[],
+    declared_hash: None,
     canonicals,
     key: |_, secret| Zeroizing::new(format!("{secret}&").into_bytes()),
     dress,

@@ -44,6 +44,7 @@ fn code(error: &Error) -> &'static str {
         | Error::Exists { .. }
         | Error::SubnetElsewhere { .. }
         | Error::WrongPhase { .. }
+        | Error::GroupInUse { .. }
         | Error::ReleaseDenied { .. }
         | Error::InsufficientFunds { .. }
         | Error::SoldOut { .. }

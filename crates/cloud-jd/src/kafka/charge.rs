@@ -69,10 +69,7 @@ impl ChargeSpec {
             PREPAID => {
                 let months = self.months()?;
                 let renew_months = self.auto_renew.unwrap_or(false).then_some(months);
-                Ok(Charge::Prepaid {
-                    months,
-                    renew_months,
-                })
+                Ok(Charge::prepaid(months, renew_months))
             }
             POSTPAID => {
                 if changes {
@@ -197,10 +194,7 @@ mod tests {
     }
 
     fn prepaid(months: u32, renew_months: Option<u32>) -> Result<Charge, &'static str> {
-        Ok(Charge::Prepaid {
-            months,
-            renew_months,
-        })
+        Ok(Charge::prepaid(months, renew_months))
     }
 
     #[test]

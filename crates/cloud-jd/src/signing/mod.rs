@@ -56,6 +56,7 @@ const fn scheme(name: &'static str, nonce_is_signed: bool) -> Scheme {
         digest: Digest::HmacSha256,
         encoding: Encoding::Hex,
         covers: &[DATE],
+        declared_hash: None,
         canonicals,
         key,
         dress,

@@ -1,15 +1,13 @@
 //! ACLs in CKafka's words ("CreateAcl", "DescribeACL"): the numbers of Kafka's protocol.
 
 use brokerage_control::acl::{
-    Acl, AclOperation, AclPermission, CLUSTER_NAME, PatternType, ResourceType,
+    ANY_HOST, Acl, AclOperation, AclPermission, CLUSTER_NAME, PatternType, ResourceType,
 };
 use brokerage_wire::fault::CallError;
 use brokerage_wire::params::given;
 
 use crate::ckafka::check::value;
 
-/// Everywhere, in `Host`.
-const ANY_HOST: &str = "*";
 /// Everybody, in `Principal`.
 const ANY_PRINCIPAL: &str = "User:*";
 /// What `Principal` begins with.

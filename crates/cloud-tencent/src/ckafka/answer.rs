@@ -1,7 +1,11 @@
 //! The forms that many of CKafka's answers share.
 
+use brokerage_control::order::OrderPlaced;
+use brokerage_domain::id::{InstanceId, OrderId};
 use brokerage_wire::page::Page;
 use serde::Serialize;
+
+use crate::ckafka::ids;
 
 /// An answer whose whole content stands under `Result`.
 #[derive(Debug, Serialize)]
@@ -50,6 +54,63 @@ impl Operated {
             return_code: "0",
             return_message: "ok",
             data: Some(OperatedData { flow_id }),
+        }
+    }
+}
+
+/// `CreateInstancePostResp` and `CreateInstancePreResp`: an order, and what it is about.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Deal {
+    return_code: &'static str,
+    return_message: &'static str,
+    data: DealData,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DealData {
+    flow_id: i64,
+    deal_names: Vec<String>,
+    instance_id: String,
+    deal_name_instance_id_mapping: Vec<DealInstances>,
+}
+
+/// `DealInstanceDTO`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DealInstances {
+    deal_name: String,
+    instance_id_list: Vec<String>,
+}
+
+impl Deal {
+    /// A purchase. Its `FlowId` is 0, which is no task.
+    pub fn placed(placed: &OrderPlaced) -> Self {
+        Self::new(&placed.order_id, &placed.instance_ids, 0)
+    }
+
+    /// An order about one instance, under way.
+    pub fn flowing(deal: &OrderId, instance: &InstanceId) -> Self {
+        let flow_id = ids::flow_id(instance);
+        Self::new(deal, std::slice::from_ref(instance), flow_id)
+    }
+
+    fn new(deal: &OrderId, instances: &[InstanceId], flow_id: i64) -> Self {
+        let instances: Vec<String> = instances.iter().map(ToString::to_string).collect();
+        let deal = deal.to_string();
+        Self {
+            return_code: "0",
+            return_message: "ok[apply ok]",
+            data: DealData {
+                flow_id,
+                deal_names: vec![deal.clone()],
+                instance_id: instances.first().cloned().unwrap_or_default(),
+                deal_name_instance_id_mapping: vec![DealInstances {
+                    deal_name: deal,
+                    instance_id_list: instances,
+                }],
+            },
         }
     }
 }

@@ -3,7 +3,7 @@
 use brokerage_control::instance::Resize;
 use brokerage_domain::catalog::{Plan, PlanRequest};
 use brokerage_domain::instance::Instance;
-use brokerage_domain::order::Payment;
+use brokerage_domain::order::{Charge, Payment};
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::Call;
 
@@ -36,10 +36,18 @@ pub fn plan_changed(call: &Call, instance: &Instance, sizes: Sizes) -> Result<Pl
 /// The change of an instance to a plan.
 pub fn resize(call: &Call, before: Instance, plan: Plan) -> Resize {
     Resize {
-        before,
         order_id: ids::deal_name(call.control.now(), call.control.chance()),
+        payment: payment(&before.charge),
+        before,
         plan,
-        payment: Payment::OnDelivery,
+    }
+}
+
+/// When the money of an order moves: what is paid in advance with the order, everything else once it is delivered.
+pub const fn payment(charge: &Charge) -> Payment {
+    match charge {
+        Charge::Prepaid { .. } => Payment::AtOrder,
+        Charge::Postpaid => Payment::OnDelivery,
     }
 }
 

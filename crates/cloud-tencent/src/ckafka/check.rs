@@ -3,7 +3,8 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use brokerage_domain::instance::Tags;
+use brokerage_domain::catalog::Terms;
+use brokerage_domain::instance::{Instance, Tags};
 use brokerage_wire::fault::{CallError, Fault, invalid};
 
 use crate::ckafka::convert::Tag;
@@ -116,6 +117,40 @@ pub fn check_filters<'a>(
         }
     }
     Ok(())
+}
+
+/// A number of months that is sold.
+///
+/// # Errors
+/// [`value`], for any other.
+pub fn months(name: &str, number: i64, terms: &Terms) -> Result<u32, CallError> {
+    let months = u32::try_from(number).ok();
+    let sold = months.filter(|months| terms.months.contains(months));
+    sold.ok_or_else(|| value(name, "is not a number of months that is sold"))
+}
+
+/// A term as a text, `1m` to `36m`.
+///
+/// # Errors
+/// [`value`], for another form, and for months that are not sold.
+pub fn period(name: &str, text: &str, terms: &Terms) -> Result<u32, CallError> {
+    let digits = text.strip_suffix('m');
+    let digits = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+    let number = digits.and_then(|digits| digits.parse().ok());
+    let number = number.ok_or_else(|| value(name, "must be a number of months, such as 1m"))?;
+    months(name, number, terms)
+}
+
+/// An instance that is paid for in advance. The code is the vendor's for an action that does not fit.
+///
+/// # Errors
+/// `InvalidParameterValue.WrongAction`, for one that is paid by the hour.
+pub fn prepaid(instance: &Instance) -> Result<(), CallError> {
+    if instance.charge.is_prepaid() {
+        return Ok(());
+    }
+    let message = format!("The instance {} is not prepaid.", instance.id);
+    Err(Fault::new("InvalidParameterValue.WrongAction", STATUS, message).into())
 }
 
 /// A list of tags under the name `list`, each key once.

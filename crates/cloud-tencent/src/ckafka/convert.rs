@@ -6,6 +6,7 @@ use brokerage_domain::clock::Moment;
 use brokerage_domain::cluster_settings::SettingName;
 use brokerage_domain::instance::{Instance, Phase, Tags};
 use brokerage_domain::listener::ListenerKind;
+use brokerage_domain::order::Charge;
 use serde::{Deserialize, Serialize};
 
 use crate::ckafka::notes::InstanceNotes;
@@ -142,6 +143,18 @@ pub fn charge_type(instance: &Instance) -> &'static str {
     } else {
         POSTPAID
     }
+}
+
+/// `RenewFlag`: 1 renewed by itself, 0 not.
+pub fn renew_flag(instance: &Instance) -> i64 {
+    let renews = matches!(
+        instance.charge,
+        Charge::Prepaid {
+            renew_months: Some(_),
+            ..
+        }
+    );
+    i64::from(renews)
 }
 
 /// `Cvm`: 0 shared, 1 dedicated.

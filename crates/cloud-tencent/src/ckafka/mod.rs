@@ -5,10 +5,13 @@ pub mod answer;
 pub mod change;
 pub mod check;
 pub mod convert;
+pub mod group_words;
 pub mod ids;
+pub mod messages;
 pub mod notes;
 mod ops;
 pub mod price;
+pub mod topic_settings;
 pub mod topics;
 
 use brokerage_wire::operation::{RegionUse, Table, UnknownParams};

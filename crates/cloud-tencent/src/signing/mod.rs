@@ -1,5 +1,6 @@
 //! Tencent Cloud's signatures. Its clients draw nonces from a small range and repeat them honestly, so that the clock
-//! window alone limits a replay.
+//! window alone limits a replay; at listeners that others may read, a signature changes something once
+//! (`brokerage_wire::gateway`).
 
 mod tc3;
 mod v1;

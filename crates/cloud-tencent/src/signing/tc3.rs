@@ -32,6 +32,7 @@ pub static TC3: Scheme = Scheme {
     digest: Digest::HmacSha256,
     encoding: Encoding::Hex,
     covers: &[TIMESTAMP],
+    declared_hash: None,
     canonicals,
     key,
     dress,

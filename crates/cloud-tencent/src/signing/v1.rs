@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 
 use brokerage_wire::WireRequest;
+use brokerage_wire::signing::canonical::bounded;
 use brokerage_wire::signing::timestamp::parse_epoch;
 use brokerage_wire::signing::{
     ACCESS_KEY_ID_BYTES_MAX, Canonical, Canonicals, Claim, Digest, Dresser, Encoding, Evidence,
@@ -40,6 +41,7 @@ const fn scheme(name: &'static str, digest: Digest) -> Scheme {
         digest,
         encoding: Encoding::Base64,
         covers: &["host"],
+        declared_hash: None,
         canonicals,
         key: |_, secret| Zeroizing::new(secret.to_owned().into_bytes()),
         dress,
@@ -86,9 +88,30 @@ fn canonicals<'a>(
     let Evidence::Parameters(parameters) = &claim.evidence else {
         return Err(SignatureFault::Unsigned);
     };
+    if let Some(name) = splitting(parameters) {
+        return Err(SignatureFault::Ambiguous {
+            name: bounded(name),
+        });
+    }
     Ok(Box::new(std::iter::once_with(|| {
         Ok(canonical(request, parameters))
     })))
+}
+
+/// A parameter that signs like several others: nothing is escaped in what is signed, so that a value with `&name=` in it
+/// reads as the end of one parameter and another one. Names of parameters are letters, digits, dots and the like; a
+/// value such as `a & b = c` names none.
+fn splitting(parameters: &BTreeMap<String, String>) -> Option<&str> {
+    let names_one = |piece: &str| {
+        let name = piece.split_once('=').map_or("", |(name, _)| name);
+        let is_of_names = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        !name.is_empty() && name.bytes().all(is_of_names)
+    };
+    let splits = |(name, value): &(&String, &String)| {
+        value.split('&').skip(1).any(names_one) || name.contains(['&', '='])
+    };
+    let found = parameters.iter().find(splits)?;
+    Some(found.0)
 }
 
 fn dress(

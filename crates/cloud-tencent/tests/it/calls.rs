@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 
 pub const VERSION: &str = "2019-08-19";
 pub const REGION: &str = "ap-guangzhou";
+/// Looks at a task before a test gives up on it.
+const LOOKS_MAX: usize = 10_000;
 
 /// The first example of "CreatePostPaidInstance".
 pub fn example() -> Value {
@@ -113,6 +115,18 @@ pub async fn detail(plane: &Plane, id: &str) -> Value {
     )
     .await["InstanceList"][0]
         .clone()
+}
+
+/// Waits until a task is done.
+pub async fn flow_done(plane: &Plane, flow: &Value) {
+    for _ in 0..LOOKS_MAX {
+        match result(plane, "DescribeTaskStatus", flow.clone()).await["Status"].as_i64() {
+            Some(0) => return,
+            Some(2) => tokio::task::yield_now().await,
+            other => panic!("the task {flow} is {other:?}"),
+        }
+    }
+    panic!("the task {flow} does not end");
 }
 
 /// Makes an account of its own with a key, without money.

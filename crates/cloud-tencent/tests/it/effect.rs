@@ -11,7 +11,7 @@ use crate::calls::{REGION, bought, check_refused, result, running, with};
 /// Settings of a broker with their values, by Kafka's names.
 type Told = &'static [(&'static str, &'static str)];
 
-async fn spec(plane: &Plane, id: &str) -> ClusterSpec {
+pub async fn spec(plane: &Plane, id: &str) -> ClusterSpec {
     let seen = plane.control.instance_observe(&InstanceId::new(id)).await;
     seen.unwrap().unwrap().spec.unwrap()
 }

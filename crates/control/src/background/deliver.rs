@@ -9,6 +9,7 @@ use brokerage_domain::order::{
     Charge, LineState, Order, Payment, line_resolution_id, line_transfer_id,
 };
 use brokerage_store::Tx;
+use brokerage_store::group::group_record_delete_all;
 use brokerage_store::instance::Attention;
 use brokerage_store::ledger::{transfer_by_id, transfer_end_hold, transfer_receive};
 use brokerage_store::order::{order_by_id, order_line_move};
@@ -80,6 +81,7 @@ pub(super) fn record_end(
     if instance.want != Want::ReleasedKept {
         topic_record_delete_all(tx, &instance.id)?;
         sasl_user_delete_all(tx, &instance.id)?;
+        group_record_delete_all(tx, &instance.id)?;
     }
     instance.slots.clear();
     instance.phase = phase;
@@ -104,7 +106,7 @@ pub(super) fn undo_resize(
 
 /// A line is delivered: a hold of its money is posted. `false` when the line was ended before.
 fn deliver_line(tx: &mut dyn Tx, order: &Order, line: u32, now: Moment) -> TxResult<bool> {
-    if !order_line_move(tx, &order.id, line, LineState::Placed, LineState::Delivered)? {
+    if !order_line_move(tx, order, line, LineState::Placed, LineState::Delivered)? {
         return Ok(false);
     }
     if order.payment == Payment::OnDelivery {
@@ -121,7 +123,7 @@ fn undo_line(
     state: LineState,
     now: Moment,
 ) -> TxResult<()> {
-    if !order_line_move(tx, &order.id, line, LineState::Placed, state)? {
+    if !order_line_move(tx, order, line, LineState::Placed, state)? {
         return Ok(());
     }
     match order.payment {

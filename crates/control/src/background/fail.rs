@@ -86,8 +86,8 @@ impl Control {
         let generation = self.lease.load(Ordering::SeqCst);
         self.write("postpone_unreadable", move |tx| {
             lease_fence(tx, generation)?;
-            for Unreadable { id, .. } in &unreadable {
-                instance_postpone(tx, id, until)?;
+            for row in &unreadable {
+                instance_postpone(tx, row, until)?;
             }
             Ok(())
         })

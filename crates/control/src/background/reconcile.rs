@@ -5,14 +5,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use brokerage_domain::id::{InstanceId, OrderId};
-use brokerage_domain::instance::{Instance, Phase};
+use brokerage_domain::instance::{Instance, Phase, Want};
 use brokerage_domain::order::LineState;
 use brokerage_domain::steps::{ClusterSeen, Intent, Observed, Step, next_steps};
 use brokerage_domain::{Error, Result};
 use brokerage_engine::{ClusterSpec, EngineError};
 use brokerage_store::instance::{
-    Attention, INSTANCE_PAGE, instance_live_page, instance_next_retry, instance_unsettled,
+    Attention, instance_live_page, instance_next_retry, instance_unsettled,
 };
+use brokerage_store::scan::Cursor;
 use futures_util::StreamExt;
 use futures_util::stream;
 
@@ -21,7 +22,6 @@ use super::deliver::{record_end, record_running, record_stopped};
 use super::fail::log_unreadable;
 use crate::control::Control;
 use crate::failpoints::crash_point;
-use crate::instance::row_id;
 
 /// Steps of one activation. Two lead anywhere; more mean that the world moved meanwhile.
 const STEPS_MAX: usize = 8;
@@ -29,20 +29,15 @@ const STEPS_MAX: usize = 8;
 impl Control {
     /// Every instance once: after a start, when nothing runs yet.
     pub(super) async fn reconcile_all(self: &Arc<Self>) -> Result<()> {
-        let mut after = String::new();
-        loop {
-            let page = {
-                let after = after.clone();
-                self.read("reconcile_all", move |tx| {
+        let mut next = Some(Cursor::start());
+        while let Some(after) = next {
+            let page = self
+                .read("reconcile_all", move |tx| {
                     Ok(instance_live_page(tx, &after)?)
                 })
-                .await?
-            };
-            let full = page.len() == INSTANCE_PAGE as usize;
-            if let Some(last) = page.last() {
-                after = row_id(last).as_str().to_owned();
-            }
-            let readable = page.into_iter().filter_map(|row| match row {
+                .await?;
+            next = page.next;
+            let readable = page.rows.into_iter().filter_map(|row| match row {
                 Ok(instance) => Some(instance),
                 Err(unreadable) => {
                     log_unreadable(&unreadable);
@@ -50,10 +45,8 @@ impl Control {
                 }
             });
             self.reconcile_each(readable.collect(), AtRest::Leave).await;
-            if !full {
-                return Ok(());
-            }
         }
+        Ok(())
     }
 
     /// Works on what has its turn now, and says when the next has.
@@ -231,6 +224,20 @@ impl Control {
         })
         .await
         .map(|_| ())
+    }
+
+    /// Whether the cluster of an instance is what its record says: running by its plan, listeners and settings, or stopped.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the engine does not answer.
+    pub async fn instance_is_as_recorded(&self, instance: &Instance) -> Result<bool> {
+        let seen = self.instance_observe(&instance.id).await?;
+        let spec = seen.filter(|seen| seen.running).and_then(|seen| seen.spec);
+        Ok(match instance.want {
+            Want::Running => spec.as_ref() == Some(&self.cluster_spec(instance)),
+            Want::Stopped => spec.is_none() && instance.phase == Phase::Stopped,
+            _ => spec.is_none(),
+        })
     }
 
     fn cluster_spec(&self, instance: &Instance) -> ClusterSpec {

@@ -3,6 +3,7 @@
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::instance::{Instance, Want};
 use brokerage_store::Tx;
+use brokerage_store::group::group_record_delete_all;
 use brokerage_store::instance::{Attention, instance_by_id};
 use brokerage_store::sasl_user::sasl_user_delete_all;
 use brokerage_store::timer::Timer;
@@ -29,6 +30,7 @@ impl Control {
 pub(crate) fn data_given_up(tx: &mut dyn Tx, instance: &mut Instance) -> TxResult<()> {
     topic_record_delete_all(tx, &instance.id)?;
     sasl_user_delete_all(tx, &instance.id)?;
+    group_record_delete_all(tx, &instance.id)?;
     instance.want = Want::Released;
     Ok(())
 }

@@ -2,12 +2,13 @@
 
 use brokerage_domain::Result;
 use brokerage_domain::id::InstanceId;
-use brokerage_domain::instance::{Instance, Phase};
+use brokerage_domain::instance::Instance;
 use brokerage_domain::listing::Listing;
 use brokerage_store::instance::{
-    INSTANCE_PAGE, Unreadable, instance_list_after, instance_list_page, instance_owned,
-    instance_owned_page, instance_page, instance_relist, instance_tagged_page,
+    INSTANCE_PAGE, Slice, Unreadable, instance_list_after, instance_list_page, instance_owned,
+    instance_owned_page, instance_page, instance_relist, instance_tagged_page, list_begin,
 };
+use brokerage_store::scan::Cursor;
 
 use super::record::is_there;
 use crate::context::Context;
@@ -180,30 +181,22 @@ impl Control {
             return Ok(found.page);
         }
         let list = listing.scope(&cx.region).to_owned();
-        let (mut key, mut id) = (String::new(), String::new());
-        loop {
+        let mut next = Some(list_begin());
+        while let Some(after) = next {
             let (account, profile, list) = (cx.account().clone(), cx.profile, list.clone());
-            let after = (key.clone(), id.clone());
             let slice = self
                 .read("instance_walk", move |tx| {
-                    let after = (after.0.as_str(), after.1.as_str());
-                    Ok(instance_list_after(tx, &account, profile, &list, after)?)
+                    Ok(instance_list_after(tx, &account, profile, &list, &after)?)
                 })
                 .await?;
-            let is_last = slice.len() < INSTANCE_PAGE as usize;
-            if let Some(last) = slice.last() {
-                key = listing.key(last);
-                last.id.as_str().clone_into(&mut id);
-            }
-            for instance in slice {
+            next = slice.next;
+            for instance in slice.instances {
                 if cx.covers(&instance.region) && cx.permits(&instance) && passes(&instance) {
                     found.add(instance);
                 }
             }
-            if is_last {
-                return Ok(found.page);
-            }
         }
+        Ok(found.page)
     }
 
     /// The caller's instances in this profile and the call's region, those that are gone left out; sorted by id. Those
@@ -235,9 +228,12 @@ impl Control {
         };
         let (account, profile, over) = (cx.account().clone(), cx.profile, walk.over);
         let limit = walk.slice;
-        let mut slice = self
+        let Slice {
+            instances: mut slice,
+            next,
+        } = self
             .read("instance_slice", move |tx| {
-                let after = (after.as_str(), limit);
+                let after = (&after, limit);
                 Ok(match over {
                     Slices::All => instance_owned_page(tx, &account, profile, after)?,
                     Slices::Tagged => instance_tagged_page(tx, &account, profile, after)?,
@@ -246,9 +242,7 @@ impl Control {
             .await?;
         walk.read += slice.len();
         walk.slice = limit.saturating_mul(2).min(INSTANCE_PAGE);
-        if slice.len() == limit as usize && walk.read < INSTANCES_LISTED_MAX {
-            walk.after = slice.last().map(|last| last.id.as_str().to_owned());
-        }
+        walk.after = next.filter(|_| walk.read < INSTANCES_LISTED_MAX);
         slice.retain(|instance| cx.covers(&instance.region) && cx.permits(instance));
         Ok(Some(slice))
     }
@@ -261,30 +255,17 @@ impl Control {
         &self,
     ) -> Result<Vec<std::result::Result<Instance, Unreadable>>> {
         let mut all = Vec::new();
-        loop {
-            let after = all.last().map_or("", |last| row_id(last).as_str());
-            let after = after.to_owned();
+        let mut next = Some(Cursor::start());
+        while let Some(after) = next {
             let page = self
                 .read("instance_list_all", move |tx| {
                     Ok(instance_page(tx, &after)?)
                 })
                 .await?;
-            let full = page.len() == INSTANCE_PAGE as usize;
-            all.extend(page);
-            if !full || all.len() >= INSTANCES_LISTED_MAX {
-                let is_gone = |instance: &Instance| instance.phase == Phase::Gone;
-                all.retain(|row| !row.as_ref().is_ok_and(is_gone));
-                return Ok(all);
-            }
+            all.extend(page.rows);
+            next = page.next.filter(|_| all.len() < INSTANCES_LISTED_MAX);
         }
-    }
-}
-
-/// Whose row it is, whether or not it can be read.
-pub(crate) fn row_id(row: &std::result::Result<Instance, Unreadable>) -> &InstanceId {
-    match row {
-        Ok(instance) => &instance.id,
-        Err(unreadable) => &unreadable.id,
+        Ok(all)
     }
 }
 
@@ -292,8 +273,8 @@ pub(crate) fn row_id(row: &std::result::Result<Instance, Unreadable>) -> &Instan
 #[derive(Debug)]
 pub struct InstanceWalk {
     over: Slices,
-    /// The id that the next slice comes after; none behind the last.
-    after: Option<String>,
+    /// Where the next slice begins; none behind the last.
+    after: Option<Cursor>,
     read: usize,
     /// Instances of the next slice. The first are small: a page may end in them.
     slice: u32,
@@ -301,15 +282,15 @@ pub struct InstanceWalk {
 
 impl InstanceWalk {
     /// From the beginning.
-    pub const fn over(over: Slices) -> Self {
+    pub fn over(over: Slices) -> Self {
         Self::after(over, String::new())
     }
 
     /// From behind an id, of an instance that need not be there.
-    pub const fn after(over: Slices, id: String) -> Self {
+    pub fn after(over: Slices, id: String) -> Self {
         Self {
             over,
-            after: Some(id),
+            after: Some(Cursor::after(id)),
             read: 0,
             slice: SLICE_FIRST,
         }

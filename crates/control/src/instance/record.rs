@@ -54,7 +54,7 @@ impl Control {
             let mut instance = instance_by_id(tx, &wanted)?.ok_or_else(missing)?;
             if let Some(attention) = apply(tx, &mut instance)? {
                 instance_put(tx, &instance, attention)?;
-                instance.revision += 1;
+                instance.revision = instance.revision.checked_add(1).unwrap_or_default();
             }
             Ok(instance)
         })

@@ -1,14 +1,16 @@
 //! Giving instances up.
 
 use brokerage_domain::Result;
+use brokerage_domain::clock::Moment;
 use brokerage_domain::id::InstanceId;
-use brokerage_domain::instance::{Phase, ReleaseTerms, Want};
+use brokerage_domain::instance::{Instance, Phase, ReleaseTerms, Want};
+use brokerage_store::Tx;
 use brokerage_store::instance::Attention;
 use brokerage_store::timer::{timer_clear, timer_set};
 
 use crate::background::{RELEASE_DATA, data_given_up};
 use crate::call::Call;
-use crate::control::Control;
+use crate::control::{Control, TxResult};
 
 /// What becomes of a released instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,17 +48,7 @@ impl Control {
                 return Ok(Attention::From(real_now));
             }
             instance.may_be_released(now, terms)?;
-            instance.phase = Phase::Releasing;
-            instance.want = match after {
-                AfterRelease::Kept if kept_s > 0 => Want::ReleasedKept,
-                AfterRelease::Kept | AfterRelease::Listed => Want::Released,
-                AfterRelease::Gone => Want::Gone,
-            };
-            if instance.want == Want::ReleasedKept {
-                let until = now.plus_seconds(kept_s);
-                timer_set(tx, RELEASE_DATA, instance.id.as_str(), until)?;
-            }
-            instance.attempts = 0;
+            release_begin(tx, instance, after, kept_s, now)?;
             Ok(Attention::From(real_now))
         })
         .await?;
@@ -87,4 +79,26 @@ impl Control {
         self.reconcile_wake();
         Ok(())
     }
+}
+
+/// An instance that may go does: what the reconciler has to bring about, and until when data stays that is kept.
+pub(super) fn release_begin(
+    tx: &mut dyn Tx,
+    instance: &mut Instance,
+    after: AfterRelease,
+    kept_s: i64,
+    now: Moment,
+) -> TxResult<()> {
+    instance.phase = Phase::Releasing;
+    instance.want = match after {
+        AfterRelease::Kept if kept_s > 0 => Want::ReleasedKept,
+        AfterRelease::Kept | AfterRelease::Listed => Want::Released,
+        AfterRelease::Gone => Want::Gone,
+    };
+    if instance.want == Want::ReleasedKept {
+        let until = now.plus_seconds(kept_s);
+        timer_set(tx, RELEASE_DATA, instance.id.as_str(), until)?;
+    }
+    instance.attempts = 0;
+    Ok(())
 }

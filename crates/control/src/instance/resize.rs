@@ -47,7 +47,7 @@ impl Control {
         };
         let usage = Usage {
             topics: self.topic_usage(&resized).await?,
-            groups: seen.groups.into(),
+            groups: u64::from(seen.groups) + self.groups_unused(before).await?,
             disk_bytes: seen.disk_used_bytes,
         };
         Ok(plan.holds(&usage)?)
@@ -70,14 +70,13 @@ impl Control {
             let reason = "the term is over and has to be renewed first";
             return Err(Error::invalid("the change", reason));
         }
-        let old = self.price_quote(&before.plan, &before.charge, 1)?;
-        let new = self.price_quote(plan, &before.charge, 1)?;
-        if (old.currency, &before.region) != (new.currency, &plan.region) {
+        let (old_currency, old) = self.price_of_term(&before.plan, &before.charge)?;
+        let (currency, new) = self.price_of_term(plan, &before.charge)?;
+        if (old_currency, &before.region) != (currency, &plan.region) {
             let reason = "region and site stay as they were bought";
             return Err(Error::invalid("the change", reason));
         }
-        let amount =
-            resize_amount(old.instance_total, new.instance_total, left).map_err(Error::internal)?;
+        let amount = resize_amount(old, new, left).map_err(Error::internal)?;
         Ok(Order {
             id: order_id.clone(),
             account_id: cx.account().clone(),
@@ -86,7 +85,7 @@ impl Control {
             kind: OrderKind::Resize,
             charge: before.charge.clone(),
             payment: *payment,
-            currency: new.currency,
+            currency,
             total: amount,
             catalog_version: plan.catalog_version.clone(),
             catalog_hash: plan.catalog_hash.clone(),

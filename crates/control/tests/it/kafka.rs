@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use brokerage_control::tag::{TagEdit, Tagged};
+use brokerage_control::tag::{TagEdit, Tagged, TaggedPart};
 use brokerage_control::topic::NewTopic;
 use brokerage_control::topic_edit::TopicEdit;
 use brokerage_domain::error::Kind;
@@ -222,7 +222,7 @@ async fn a_topic_made_anew_under_its_name_has_nothing_of_the_old_one() {
     };
     let tagged = || Tagged {
         instance: id.clone(),
-        topic: Some("t".to_owned()),
+        part: TaggedPart::Topic("t".to_owned()),
     };
     let change = async || plane.change("ckafka", REGION).await;
     create_noted(&plane, &id, "t", "the first").await.unwrap();

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod access_key;
+mod books;
 mod crash;
 mod damage;
 mod faults;

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use brokerage_control::Call;
 use brokerage_control::instance::{AfterRelease, InstanceStart};
 use brokerage_control::network::PlacementRequest;
 use brokerage_control::order::{NewInstance, OrderPlaced, OrderRequest};
+use brokerage_control::{Call, Context};
 use brokerage_domain::account::Account;
 use brokerage_domain::catalog::{Plan, PlanRequest};
 use brokerage_domain::cluster_settings::ClusterSettings;
@@ -86,6 +86,11 @@ pub async fn buy_plan(
 ) -> Result<OrderPlaced> {
     let mut cx = plane.context("ckafka", REGION).await;
     cx.principal.account_id = account.id.clone();
+    buy_in(plane, cx, count, plan).await
+}
+
+/// Buys `count` clusters of a plan for the account of a context.
+pub async fn buy_in(plane: &Plane, cx: Context, count: u64, plan: Plan) -> Result<OrderPlaced> {
     let serial = SERIAL.fetch_add(count + 1, Ordering::Relaxed);
     let instance = |line| NewInstance {
         id: InstanceId::new(format!("ckafka-{:08}", serial + line)),

@@ -4,16 +4,20 @@
 //! ```
 //! use brokerage_domain::access::Policy;
 //!
-//! let document = serde_json::json!({
+//! let document = r#"{
 //!     "Version": "1",
 //!     "Statement": [
 //!         { "Effect": "Allow", "Action": "kafka:*", "Resource": "*" },
-//!         { "Effect": "Deny", "NotAction": ["kafka:Get*", "kafka:List*"], "Resource": "prod-*" },
-//!     ],
-//! });
-//! assert_eq!(Policy::from_document(&document).unwrap().statements.len(), 2);
+//!         { "Effect": "Deny", "NotAction": ["kafka:Get*", "kafka:List*"], "Resource": "prod-*" }
+//!     ]
+//! }"#;
+//! assert_eq!(Policy::from_document(document).unwrap().statements.len(), 2);
 //! ```
 
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::{Effect, Policy, Statement};
@@ -30,6 +34,9 @@ pub enum DocumentFault {
     /// It says a version that is not known.
     #[error("the Version {0} is none of 1, 2.0 and 3")]
     Version(String),
+    /// It is no JSON, or says something twice.
+    #[error("the document cannot be read: {0}")]
+    Text(String),
     /// A member that means nothing here.
     #[error("the document's {0} is not served")]
     Member(String),
@@ -45,12 +52,14 @@ pub enum DocumentFault {
 
 impl Policy {
     /// The policy that a document says: `Version`, and in `Statement` for each rule `Effect`, `Action` or `NotAction`,
-    /// and `Resource`. Whether upper or lower case begins a word makes no difference.
+    /// and `Resource`. Whether a word has upper or lower case makes no difference.
     ///
     /// # Errors
     /// [`DocumentFault`] names the first part that is missing, wrong, or not served: `Condition` among them, which
     /// would permit or deny more than its author means if it were left out.
-    pub fn from_document(document: &Value) -> Result<Self, DocumentFault> {
+    pub fn from_document(document: &str) -> Result<Self, DocumentFault> {
+        let Unambiguous(document) = serde_json::from_str(document)
+            .map_err(|error| DocumentFault::Text(error.to_string()))?;
         let members = document.as_object().ok_or(DocumentFault::Form)?;
         let mut statements = None;
         for (name, value) in members {
@@ -77,6 +86,70 @@ impl Policy {
     }
 }
 
+/// A value none of whose objects has two members of one name, in whatever case: one of them would be left out, and who
+/// wrote the document may have meant the other.
+struct Unambiguous(Value);
+
+impl<'de> Deserialize<'de> for Unambiguous {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Reader).map(Self)
+    }
+}
+
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Value;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(Unambiguous(item)) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut members = Map::new();
+        let mut names = BTreeSet::new();
+        while let Some((name, Unambiguous(value))) = entries.next_entry::<String, _>()? {
+            if !names.insert(name.to_ascii_lowercase()) {
+                return Err(A::Error::custom(format!("{name} is said twice")));
+            }
+            members.insert(name, value);
+        }
+        Ok(Value::Object(members))
+    }
+}
+
 fn statement(value: &Value) -> Result<Statement, String> {
     let members = value.as_object().ok_or("it is no object")?;
     for name in members.keys() {
@@ -94,6 +167,7 @@ fn statement(value: &Value) -> Result<Statement, String> {
     let (actions, not_actions) = (list(members, "Action")?, list(members, "NotAction")?);
     let (actions, not_actions) = match (actions, not_actions) {
         (Some(actions), None) => (actions, Vec::new()),
+        (None, Some(not)) if not.is_empty() => return Err("its NotAction is empty".to_owned()),
         (None, Some(not)) => (vec!["*".to_owned()], not),
         (Some(_), Some(_)) => return Err("it has both Action and NotAction".to_owned()),
         (None, None) => return Err("it has neither Action nor NotAction".to_owned()),
@@ -165,7 +239,7 @@ mod tests {
             {"effect": "deny", "notAction": "name/kafka:Get*", "resource": "prod-1"},
         ]});
         for document in [upper, lower] {
-            let policy = Policy::from_document(&document).unwrap();
+            let policy = Policy::from_document(&document.to_string()).unwrap();
             for (action, resource, expected) in [
                 ("kafka:GetTopic", "prod-1", true),
                 ("kafka:DeleteTopic", "prod-1", false),
@@ -218,7 +292,47 @@ mod tests {
                 "Condition is not served yet (IpAddress of acs:SourceIp)",
             ),
         ] {
+            let fault = Policy::from_document(&document.to_string());
+            let fault = fault.unwrap_err().to_string();
+            assert!(fault.contains(named), "{document}: {fault}");
+        }
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_refused() {
+        for (members, named) in [
+            (
+                r#""Effect": "Deny", "Effect": "Allow""#,
+                "Effect is said twice",
+            ),
+            (
+                r#""Effect": "Allow", "effect": "Deny""#,
+                "effect is said twice",
+            ),
+            (r#""Action": "*", "ACTION": "x""#, "ACTION is said twice"),
+            (
+                r#""Resource": "a", "Resource": "*""#,
+                "Resource is said twice",
+            ),
+            (
+                r#""Effect": "Allow", "NotAction": [], "Resource": "*""#,
+                "its NotAction is empty",
+            ),
+        ] {
+            let document = format!(r#"{{"Statement": [{{{members}}}]}}"#);
             let fault = Policy::from_document(&document).unwrap_err().to_string();
+            assert!(fault.contains(named), "{document}: {fault}");
+        }
+        for (document, named) in [
+            (
+                r#"{"Statement": [], "statement": []}"#,
+                "statement is said twice",
+            ),
+            ("null", "no object with a list Statement"),
+            ("", "cannot be read"),
+            (r#"{"Statement": []} {}"#, "cannot be read"),
+        ] {
+            let fault = Policy::from_document(document).unwrap_err().to_string();
             assert!(fault.contains(named), "{document}: {fault}");
         }
     }

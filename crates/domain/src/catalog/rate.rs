@@ -205,6 +205,18 @@ impl Quote {
                 .map(|item| item.amount),
         )
     }
+
+    /// What one instance costs for one hour or month of the term.
+    ///
+    /// # Errors
+    /// [`MoneyError::TooLarge`].
+    pub fn instance_period(&self) -> Result<Money, MoneyError> {
+        let items = self.items.iter();
+        let amounts: Result<Vec<Money>, MoneyError> = items
+            .map(|item| item.unit_price.checked_mul(item.units))
+            .collect();
+        Money::sum(amounts?)
+    }
 }
 
 /// Why something has no price.

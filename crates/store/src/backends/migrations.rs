@@ -34,7 +34,13 @@ const MIGRATIONS: &[Migration] = migrations![
     7 "timer_failures",
     8 "slot_runs",
     9 "sasl_users",
+    10 "digests",
+    12 "consumer_groups",
+    13 "order_kinds",
 ];
+
+/// Versions of a database without digests of its rows.
+const DIGESTS_SINCE: usize = 10;
 
 /// Which database is migrated.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -122,11 +128,11 @@ impl Migrate for postgres::Client {
     }
 }
 
-/// Brings a database to the newest version.
+/// Brings a database to the newest version. Returns whether it was of one without digests.
 ///
 /// # Errors
 /// [`StoreError::Migrate`], also if the database was migrated by a newer program or by an edited file.
-pub(crate) fn run<C: Migrate>(connection: &mut C, database: Database) -> Result<(), StoreError> {
+pub(crate) fn run<C: Migrate>(connection: &mut C, database: Database) -> Result<bool, StoreError> {
     run_until(connection, database, i32::MAX)
 }
 
@@ -134,7 +140,7 @@ fn run_until<C: Migrate>(
     connection: &mut C,
     database: Database,
     last: i32,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let failed = |error: C::Error| StoreError::Migrate {
         source: DatabaseError::outside(&error),
     };
@@ -170,10 +176,11 @@ fn run_until<C: Migrate>(
         .flat_map(|(migration, row)| [migration.text(database), row.insert(database)])
         .collect();
     if texts.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     // One transaction: a program that is killed in between leaves the old version or the new one.
-    connection.apply(&texts).map_err(failed)
+    connection.apply(&texts).map_err(failed)?;
+    Ok(applied.len() < DIGESTS_SINCE)
 }
 
 impl Migration {

@@ -22,6 +22,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::backends::migrations;
 use crate::backends::queue::{AbandonOnExit, Queue};
 use crate::backends::sqlite::{PREPARED_MAX, spawn};
+use crate::digest::Digests;
 use crate::error::{Constraint, DatabaseError, StoreError};
 use crate::statements::Statement;
 use crate::tx::{Job, QUERY_ROWS_MAX, Tx, Verdict};
@@ -55,6 +56,8 @@ type Jobs = Queue<Box<dyn Job>>;
 pub(crate) struct Postgres {
     pub(crate) jobs: Arc<Jobs>,
     pub(crate) threads: Vec<JoinHandle<()>>,
+    /// Whether it was of a version without digests.
+    pub(crate) is_older: bool,
 }
 
 impl Postgres {
@@ -69,7 +72,8 @@ impl Postgres {
         // The driver blocks on a runtime of its own, which is not allowed on a thread of another one.
         let setup = config.clone();
         let first = std::thread::spawn(move || Session::connect_and_migrate(&setup)).join();
-        let mut first = Some(first.map_err(|_panic| StoreError::Closed)??);
+        let (first, is_older) = first.map_err(|_panic| StoreError::Closed)??;
+        let mut first = Some(first);
 
         let jobs = Arc::new(Jobs::new(QUEUE_MAX));
         let mut threads = Vec::new();
@@ -81,7 +85,11 @@ impl Postgres {
             let queue = Arc::clone(&jobs);
             threads.push(spawn("store-postgres", move || worker.run(&queue))?);
         }
-        Ok(Self { jobs, threads })
+        Ok(Self {
+            jobs,
+            threads,
+            is_older,
+        })
     }
 }
 
@@ -159,7 +167,7 @@ impl Session {
         })
     }
 
-    fn connect_and_migrate(config: &Config) -> Result<Self, StoreError> {
+    fn connect_and_migrate(config: &Config) -> Result<(Self, bool), StoreError> {
         let mut session = Self::connect(config).map_err(|error| open_error(&error))?;
         let lock = |session: &mut Self, call: &str| {
             session
@@ -168,9 +176,9 @@ impl Session {
                 .map_err(|error| open_error(&error))
         };
         lock(&mut session, "pg_advisory_lock")?;
-        migrations::run(&mut session.client, migrations::Database::Postgres)?;
+        let is_older = migrations::run(&mut session.client, migrations::Database::Postgres)?;
         lock(&mut session, "pg_advisory_unlock")?;
-        Ok(session)
+        Ok((session, is_older))
     }
 
     fn attempt(&mut self, job: &mut dyn Job) -> Attempt {
@@ -201,6 +209,7 @@ impl Session {
             label: job.label(),
             is_read: job.is_read(),
             state: State::Open,
+            digests: Digests::default(),
         };
         let verdict = job.run(&mut tx);
         let PostgresTx {
@@ -253,6 +262,7 @@ struct PostgresTx<'c> {
     label: &'static str,
     is_read: bool,
     state: State,
+    digests: Digests,
 }
 
 impl PostgresTx<'_> {
@@ -367,6 +377,10 @@ impl Tx for PostgresTx<'_> {
             }
             Ok(found)
         })
+    }
+
+    fn digests(&mut self) -> &mut Digests {
+        &mut self.digests
     }
 }
 

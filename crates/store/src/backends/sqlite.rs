@@ -22,6 +22,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, PrepFlags, ToSql, ffi};
 
 use crate::backends::migrations;
 use crate::backends::queue::{AbandonOnExit, Queue};
+use crate::digest::Digests;
 use crate::error::{Constraint, DatabaseError, StoreError};
 use crate::statements::{Statement, sqlite_sql};
 use crate::tx::{Job, QUERY_ROWS_MAX, Tx, Verdict};
@@ -44,6 +45,11 @@ pub const READ_CONNECTIONS: usize = 4;
 
 /// How long a connection waits for another *process* that holds the write lock (a backup, a shell).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a start looks for damaged pages: about 2 GiB from a fast disk. What is larger is checked as far as this goes.
+const CHECK_TIME_MAX: Duration = Duration::from_secs(10);
+/// Steps of SQLite's machine between two looks at the time.
+const CHECK_STEPS: i32 = 10_000;
 
 /// Pages of the write-ahead log (of 4 KiB) after which the writer moves them into the database: at SQLite's own 1,000
 /// it would do so, with an fsync of its own, every few dozen groups. As many as [`WAL_BYTES_KEPT`] has room for.
@@ -91,6 +97,8 @@ pub(crate) struct Sqlite {
     /// None for a database in memory: its writer also reads, since nobody else can see it.
     pub(crate) reads: Option<Arc<Jobs>>,
     pub(crate) threads: Vec<JoinHandle<()>>,
+    /// Whether it was of a version without digests.
+    pub(crate) is_older: bool,
 }
 
 impl Sqlite {
@@ -103,7 +111,8 @@ impl Sqlite {
         )
         .map_err(|error| open_error(&error))?;
         configure(&writer, durability)?;
-        migrations::run(&mut writer, migrations::Database::Sqlite)?;
+        check_pages(&writer)?;
+        let is_older = migrations::run(&mut writer, migrations::Database::Sqlite)?;
 
         let writes = Arc::new(Jobs::new(WRITE_QUEUE_MAX));
         let reads = Arc::new(Jobs::new(READ_QUEUE_MAX));
@@ -121,6 +130,7 @@ impl Sqlite {
             writes,
             reads: Some(reads),
             threads,
+            is_older,
         })
     }
 
@@ -153,14 +163,40 @@ impl Sqlite {
     pub(crate) fn open_in_memory() -> Result<Self, StoreError> {
         let mut writer = Connection::open_in_memory().map_err(|error| open_error(&error))?;
         configure(&writer, Durability::Process)?;
-        migrations::run(&mut writer, migrations::Database::Sqlite)?;
+        let is_older = migrations::run(&mut writer, migrations::Database::Sqlite)?;
         let writes = Arc::new(Jobs::new(WRITE_QUEUE_MAX));
         let threads = vec![spawn_writer(writer, &writes, Vec::new())?];
         Ok(Self {
             writes,
             reads: None,
             threads,
+            is_older,
         })
+    }
+}
+
+/// Looks through the pages of a database for damage, for [`CHECK_TIME_MAX`] at most.
+fn check_pages(connection: &Connection) -> Result<(), StoreError> {
+    let until = Instant::now() + CHECK_TIME_MAX;
+    let failed = |error: &rusqlite::Error| open_error(error);
+    connection
+        .progress_handler(CHECK_STEPS, Some(move || Instant::now() > until))
+        .map_err(|error| failed(&error))?;
+    let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    connection
+        .progress_handler(0, None::<fn() -> bool>)
+        .map_err(|error| failed(&error))?;
+    match found {
+        Ok(sound) if sound == "ok" => Ok(()),
+        Ok(damage) => Err(StoreError::Damaged { damage }),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
+            tracing::warn!(
+                seconds = CHECK_TIME_MAX.as_secs(),
+                "the database is too large to be looked through at a start: `PRAGMA quick_check` does so beside it"
+            );
+            Ok(())
+        }
+        Err(error) => Err(failed(&error)),
     }
 }
 
@@ -369,6 +405,7 @@ fn run_job(session: &mut Session<'_>, job: &mut dyn Job) -> (Verdict, Option<rus
         label: job.label(),
         is_read: job.is_read(),
         failure: None,
+        digests: Digests::default(),
         is_aborted: false,
     };
     let mut verdict = job.run(&mut tx);
@@ -467,6 +504,7 @@ struct SqliteTx<'s, 'c> {
     /// The first failure of the database itself.
     failure: Option<rusqlite::Error>,
     is_aborted: bool,
+    digests: Digests,
 }
 
 impl SqliteTx<'_, '_> {
@@ -544,38 +582,31 @@ impl Tx for SqliteTx<'_, '_> {
                 }
                 let mut cells = Vec::with_capacity(columns);
                 for column in 0..columns {
-                    cells.push(cell(statement.name, column, row.get_ref(column)?)?);
+                    cells.push(cell(row.get_ref(column)?));
                 }
                 found.push(Row::new(statement.name, cells.into_boxed_slice()));
             }
             Ok(found)
         })
     }
+
+    fn digests(&mut self) -> &mut Digests {
+        &mut self.digests
+    }
 }
 
-fn cell(
-    statement: &'static str,
-    column: usize,
-    value: ValueRef<'_>,
-) -> Result<Value<'static>, Failure> {
-    let mismatch = |found| {
-        Failure::Store(StoreError::Column {
-            statement,
-            row: String::new(),
-            column,
-            expected: "int, text, blob or null",
-            found,
-        })
-    };
+/// What a column holds. What no statement of the program writes (damage) comes as bytes, which no reader takes for what it
+/// expects: one bad row ends what it is read for, not the transaction.
+fn cell(value: ValueRef<'_>) -> Value<'static> {
     match value {
-        ValueRef::Null => Ok(Value::Null),
-        ValueRef::Integer(value) => Ok(Value::Int(value)),
-        ValueRef::Real(_) => Err(mismatch("real")),
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(value) => Value::Int(value),
+        ValueRef::Real(value) => Value::from(value.to_be_bytes().to_vec()),
         ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(Value::from(text.to_owned())),
-            Err(_) => Err(mismatch("text that is not UTF-8")),
+            Ok(text) => Value::from(text.to_owned()),
+            Err(_) => Value::from(bytes.to_vec()),
         },
-        ValueRef::Blob(bytes) => Ok(Value::from(bytes.to_vec())),
+        ValueRef::Blob(bytes) => Value::from(bytes.to_vec()),
     }
 }
 

@@ -13,7 +13,7 @@ use brokerage_domain::notes::Notes;
 use brokerage_domain::order::{Charge, LineState, Order, OrderKind, OrderLine, Payment};
 use brokerage_store::instance::{
     Attention, instance_by_id, instance_insert, instance_list_after, instance_list_page,
-    instance_relist, instance_update,
+    instance_relist, instance_update, list_begin,
 };
 use brokerage_store::list::Classes;
 use brokerage_store::order::{order_insert, order_line_move, order_page};
@@ -147,30 +147,17 @@ async fn check(store: &Store, list: &'static str, expected: &[String]) {
         );
     }
     let mut walked: Vec<String> = Vec::new();
-    let mut after = (String::new(), String::new());
-    loop {
-        let from = after.clone();
+    let mut next = Some(list_begin());
+    while let Some(from) = next {
         let slice = store.read("walk", move |tx| -> Result<_, StoreError> {
-            let from = (from.0.as_str(), from.1.as_str());
-            instance_list_after(tx, &AccountId::new("a"), "p", list, from)
+            instance_list_after(tx, &AccountId::new("a"), "p", list, &from)
         });
         let slice = slice.await.unwrap();
-        let Some(last) = slice.last() else { break };
-        let listing = if list.is_empty() {
-            Listing::AvailableById
-        } else if is_newest_first(expected) {
-            Listing::NewestFirst
-        } else {
-            Listing::ById
-        };
-        after = (listing.key(last), last.id.to_string());
-        walked.extend(slice.iter().map(|instance| instance.id.to_string()));
+        next = slice.next;
+        let ids = slice.instances.iter();
+        walked.extend(ids.map(|instance| instance.id.to_string()));
     }
     assert_eq!(walked, expected);
-}
-
-fn is_newest_first(expected: &[String]) -> bool {
-    !expected.is_sorted()
 }
 
 fn by_id(numbers: impl Iterator<Item = u64>) -> Vec<String> {
@@ -333,10 +320,7 @@ fn mixed_order(number: i64) -> Order {
         },
         charge: match chance % 5 {
             0..2 => Charge::Postpaid,
-            _ => Charge::Prepaid {
-                months: 1,
-                renew_months: None,
-            },
+            _ => Charge::prepaid(1, None),
         },
         created_at: Moment::from_micros(i64::try_from(chance % 1_500).unwrap() * 10),
         lines: (0..2).map(line).collect(),
@@ -359,12 +343,18 @@ async fn meet_their_fate(store: &Store, numbers: std::ops::Range<i64>) {
     write(store, move |tx| {
         for number in numbers.clone() {
             for (line, state) in (0..).zip(fate(number)) {
-                let id = order(number).id;
-                let moved = order_line_move(tx, &id, line, LineState::Placed, state)?;
-                assert!(moved, "{id}");
+                let order = mixed_order(number);
+                let moved = order_line_move(tx, &order, line, LineState::Placed, state)?;
+                assert!(moved, "{}", order.id);
                 // What has an end has no other.
                 if state != LineState::Placed {
-                    assert!(!order_line_move(tx, &id, line, LineState::Placed, state)?);
+                    assert!(!order_line_move(
+                        tx,
+                        &order,
+                        line,
+                        LineState::Placed,
+                        state
+                    )?);
                 }
             }
         }
@@ -455,9 +445,9 @@ async fn orders_are_counted_by_class_however_many_write(store: Store) {
                 insert_orders(&store, number..number + 1).await;
                 // Both lines at once: one of the two is the last.
                 let ends = [0, 1].map(|line| {
-                    let id = order(number).id;
+                    let order = mixed_order(number);
                     write(&store, move |tx| {
-                        order_line_move(tx, &id, line, LineState::Placed, LineState::Failed)
+                        order_line_move(tx, &order, line, LineState::Placed, LineState::Failed)
                     })
                 });
                 let [first, second] = ends;

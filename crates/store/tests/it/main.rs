@@ -32,6 +32,7 @@ macro_rules! on_every_backend {
 mod behaviour;
 mod close;
 mod crash;
+mod digest;
 mod foundation;
 mod lists;
 mod slots;

@@ -54,6 +54,8 @@ pub enum Shape {
     Any,
     /// One text that holds JSON.
     JsonText,
+    /// One text that holds a JSON list.
+    JsonList,
     /// A list.
     List(Box<Shape>),
     /// An object.
@@ -64,7 +66,7 @@ impl Shape {
     /// Whether a leaf of an answer is of this shape.
     pub(super) fn fits(&self, value: &Value) -> bool {
         match self {
-            Self::Text | Self::JsonText => value.is_string(),
+            Self::Text | Self::JsonText | Self::JsonList => value.is_string(),
             Self::Integer => value.is_i64() || value.is_u64(),
             Self::Float => value.is_number(),
             Self::Boolean => value.is_boolean(),
@@ -80,6 +82,7 @@ impl Shape {
             Self::Float => Param::Number(serde_json::Number::from_f64(1.5).expect("it is finite")),
             Self::Boolean => Param::Bool(true),
             Self::JsonText => Param::Text("{}".into()),
+            Self::JsonList => Param::Text("[]".into()),
             Self::List(item) => Param::List(vec![item.sample()]),
             Self::Object(fields) => sample(fields),
         }
@@ -255,7 +258,10 @@ impl Model {
                 .map(|(name, value)| Field {
                     name: name.clone(),
                     required: is_required(value),
-                    shape: shape(&value["type"]),
+                    shape: match value["json"].is_array() {
+                        true => Shape::JsonList,
+                        false => shape(&value["type"]),
+                    },
                 })
                 .collect(),
             response: shape(&operation["response"]),

@@ -3,6 +3,7 @@
 mod access;
 mod bounds;
 mod catalog;
+mod exposed;
 mod golden;
 mod language;
 mod policy;

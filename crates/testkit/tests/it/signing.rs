@@ -5,7 +5,7 @@ use brokerage_cloud_alibaba::signing::{ACS3, RPC_V1};
 use brokerage_cloud_jd as jd;
 use brokerage_cloud_jd::signing::{JDCLOUD2, JDCLOUD3};
 use brokerage_cloud_tencent as tencent;
-use brokerage_cloud_tencent::signing::{TC3, V1_SHA256};
+use brokerage_cloud_tencent::signing::{TC3, V1_SHA1, V1_SHA256};
 use brokerage_testkit::CLOUDS;
 use brokerage_wire::client::ClientCall;
 use brokerage_wire::params::{Param, from_json};
@@ -73,17 +73,20 @@ fn schemes() -> impl Iterator<Item = &'static Scheme> {
     CLOUDS.all().flat_map(|cloud| cloud.schemes).copied()
 }
 
-fn signed(scheme: &'static Scheme, query: &str) -> WireRequest {
-    let scope = SigningScope {
+fn scope() -> SigningScope {
+    SigningScope {
         region: "cn-north-1".into(),
         service: "kafka".into(),
-    };
+    }
+}
+
+fn signed(scheme: &'static Scheme, query: &str) -> WireRequest {
     signing::sign(
         unsigned(scheme, query),
         scheme,
         &credentials(),
         &moment(),
-        &scope,
+        &scope(),
     )
     .expect("a request that can be signed")
 }
@@ -468,8 +471,17 @@ proptest! {
     ) {
         let pairs: Vec<(String, String)> = parameters.into_iter().collect();
         let query = signing::encode_pairs(pairs.iter().map(|(n, v)| (n.as_str(), v.as_str())));
+        let splits = |text: &String| text.contains('&') && text.contains('=');
+        let is_split = pairs.iter().any(|(_, value)| splits(value));
+        let sign = |scheme| {
+            signing::sign(unsigned(scheme, &query), scheme, &credentials(), &moment(), &scope())
+        };
         for scheme in schemes() {
-            prop_assert_eq!(verify(&signed(scheme, &query)), Ok(()), "{}", scheme);
+            let is_v1 = *scheme == V1_SHA1 || *scheme == V1_SHA256;
+            match sign(scheme) {
+                Ok(request) => prop_assert_eq!(verify(&request), Ok(()), "{}", scheme),
+                Err(fault) => prop_assert!(is_v1 && is_split, "{}: {}", scheme, fault),
+            }
         }
         let request = signed(&RPC_V1, &query);
         let claim = CLOUDS.claim(&request).unwrap();
@@ -497,4 +509,76 @@ proptest! {
             }
         }
     }
+}
+
+/// `&` and `=` in what is signed without being escaped read as the end of one parameter and the next.
+#[test]
+fn parameters_that_sign_like_several_are_refused() {
+    for (query, is_taken) in [
+        ("InstanceName=x%26MsgRetentionTime%3D61", false),
+        ("a=1%26b%3D2%26c%3D3", false),
+        ("a%3D1=2", false),
+        ("a%261=2", false),
+        ("a=1%262", true),
+        ("a=1%3D2%262", true),
+        ("a=x%20%26%20y%20%3D%20z", true),
+    ] {
+        let request = unsigned(&V1_SHA256, query);
+        let signed = signing::sign(request, &V1_SHA256, &credentials(), &moment(), &scope());
+        match is_taken {
+            true => assert_eq!(verify(&signed.unwrap()), Ok(()), "{query}"),
+            false => assert!(
+                matches!(signed, Err(SignatureFault::Ambiguous { .. })),
+                "{query}: {signed:?}"
+            ),
+        }
+    }
+    // What was signed as two is not read as one, and the other way round.
+    let two = signed(&V1_SHA256, "InstanceName=x&MsgRetentionTime=61")
+        .target()
+        .to_owned();
+    let one = two.replace("x&MsgRetentionTime=61", "x%26MsgRetentionTime%3D61");
+    assert_ne!(one, two);
+    let one = request(
+        Method::GET,
+        &one,
+        &[("host", "Kafka.example.test:8080")],
+        "",
+    );
+    assert!(verify(&one).is_err());
+}
+
+/// A client that leaves names plain has none that could be read as something else.
+#[test]
+fn parameters_cannot_be_folded_into_a_name() {
+    let sound = signed(&ACS3, "a=1&b=2");
+    assert_eq!(verify(&sound), Ok(()));
+    // What the vendor's Python client leaves plain.
+    for name in ["Tag.1.Key", "a[0]", "a:b", "\u{4e2d}"] {
+        let (plain, encoded) = (
+            format!("{name}=1"),
+            format!("{}=1", signing::encode_component(name)),
+        );
+        assert!(plain_signed(&plain, &encoded), "{name}");
+    }
+    assert!(!plain_signed("a=1&b=2", "a%3D1%26b=2"));
+    for folded in [
+        "a%3D1%26b=2",
+        "a=1%26b%3D2",
+        "a%3D1%26b%3D2",
+        "a%3D1%26b%3D2=",
+    ] {
+        let folded = sound.clone().with_target(format!("/?{folded}")).unwrap();
+        assert!(verify(&folded).is_err(), "{folded:?}");
+    }
+}
+
+/// Whether a request with one query is taken that was signed with another text in its place.
+fn plain_signed(signed_query: &str, sent_query: &str) -> bool {
+    let request = signed(&ACS3, sent_query);
+    let claim = CLOUDS.claim(&request).expect("a claim");
+    let forms = signing::candidates(&request, &claim).expect("forms");
+    let lines =
+        |(canonical, _): &(String, String)| canonical.split('\n').nth(2) == Some(signed_query);
+    forms.iter().any(lines)
 }

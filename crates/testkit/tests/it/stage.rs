@@ -88,7 +88,7 @@ pub fn not_there(table: &Table) -> &'static [&'static str] {
     match table.dialect {
         "alikafka" => &["AUTH_RESOURCE_OWNER_ERROR"],
         "aliyun-vpc" => &["InvalidVSwitchId.NotFound"],
-        "bss" => &["InvalidOrderId"],
+        "bss" => &["InvalidInstanceId", "InvalidOrderId"],
         "ckafka" => &["InvalidParameterValue.InstanceNotExist", "ResourceNotFound"],
         "ckafka-tag" => &["ResourceNotFound"],
         "jdkafka" | "jdvpc" => &["NOT_FOUND"],

@@ -86,6 +86,7 @@ pub(super) const SHARED: &[Row] = &[
         "the instance {} cannot be released: {}",
         "实例 {1} 无法释放：{2!}",
     ),
+    ("the group {} has members", "消费组 {1} 存在在线成员"),
     ("the instance {} is {}", "实例 {1} 当前状态为 {2!}"),
     ("it is protected", "已开启删除保护"),
     ("it is prepaid", "包年包月实例"),

@@ -9,7 +9,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 
 use super::authorization::{Authorization, algorithm, unsupported};
-use super::canonical::{check_body_is_signed, signed_parameters, single_header, split_port};
+use super::canonical::{
+    check_body_is_signed, sha256_hex, signed_parameters, single_header, split_port,
+};
 use super::{Marks, ReplayRule, Scheme, SignatureFault};
 use crate::message::WireRequest;
 
@@ -185,6 +187,20 @@ impl Claim {
         is_reusable.then_some(self.signature.as_str())
     }
 
+    /// What to remember of a call that changes something, so that one signature changes something once: for schemes
+    /// whose signature covers no nonce.
+    #[must_use]
+    pub fn signature_key(&self) -> Option<String> {
+        let is_covered = matches!(
+            self.scheme.replay,
+            ReplayRule::Once {
+                nonce_is_signed: true,
+                ..
+            }
+        );
+        (!is_covered).then(|| format!("signature:{}", self.signature))
+    }
+
     /// The headers whose change the signature must notice, in lower case: those listed as signed,
     /// and those that enter the text to sign in another way.
     #[must_use]
@@ -211,6 +227,23 @@ impl Claim {
 /// [`SignatureFault`]: everything that is known without the secret, in the order in which a
 /// caller would want to know it.
 pub fn claim(
+    request: &WireRequest,
+    schemes: impl IntoIterator<Item = &'static Scheme, IntoIter: Clone>,
+) -> Result<Claim, SignatureFault> {
+    let claim = head_claim(request, schemes)?;
+    if let Some(name) = claim.scheme.declared_hash
+        && single_header(request, name)? != Some(sha256_hex(request.body()).as_str())
+    {
+        return Err(SignatureFault::PayloadHash);
+    }
+    Ok(claim)
+}
+
+/// As [`claim`], of a request whose body is not there yet.
+///
+/// # Errors
+/// As [`claim`], but for what the body alone can tell.
+pub fn head_claim(
     request: &WireRequest,
     schemes: impl IntoIterator<Item = &'static Scheme, IntoIter: Clone>,
 ) -> Result<Claim, SignatureFault> {

@@ -33,7 +33,7 @@ pub use canonical::{
 };
 pub use claim::{
     ACCESS_KEY_ID_BYTES_MAX, Claim, CredentialScope, Evidence, NONCE_BYTES_MAX,
-    SESSION_TOKEN_BYTES_MAX, SessionTokenClaim, check_length, claim, required,
+    SESSION_TOKEN_BYTES_MAX, SessionTokenClaim, check_length, claim, head_claim, required,
 };
 pub use fault::SignatureFault;
 pub use scheme::{Canonicals, Digest, Encoding, Marks, ReplayRule, Scheme, derived_key};

@@ -29,6 +29,8 @@ pub struct Scheme {
     pub encoding: Encoding,
     /// Headers, in lower case, that enter the text to sign beside those that the request lists as signed.
     pub covers: &'static [&'static str],
+    /// The header with the hex SHA-256 of the body, where the scheme signs that in the body's place.
+    pub declared_hash: Option<&'static str>,
     /// The forms that its clients sign.
     pub canonicals:
         for<'a> fn(&'a WireRequest, &'a Claim) -> Result<Canonicals<'a>, SignatureFault>,

@@ -13,6 +13,7 @@ use brokerage_domain::order::{LineState, Order, OrderKind};
 use brokerage_store::account::account_by_name;
 use brokerage_store::instance::{Attention, instance_insert, instance_owned_page};
 use brokerage_store::order::{order_by_id, order_insert};
+use brokerage_store::scan::Cursor;
 use brokerage_store::{Durability, Store, StoreError};
 use bytes::Bytes;
 use clap::Args;
@@ -345,7 +346,8 @@ async fn bought(
     let account = account.clone();
     let found = store
         .read("bought", move |tx| -> Result<_, StoreError> {
-            let instance = instance_owned_page(tx, &account, profile, ("", 1))?
+            let instance = instance_owned_page(tx, &account, profile, (&Cursor::start(), 1))?
+                .instances
                 .into_iter()
                 .next();
             let order = match &instance {

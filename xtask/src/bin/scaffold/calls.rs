@@ -54,6 +54,7 @@ fn value(name: &str, shape: &Shape) -> String {
         Shape::Text if name.eq_ignore_ascii_case(INSTANCE) => "\"{instance}\"".to_owned(),
         Shape::Text | Shape::Any => "\"\"".to_owned(),
         Shape::JsonText => "\"{}\"".to_owned(),
+        Shape::JsonList => "\"[]\"".to_owned(),
         Shape::Integer => "1".to_owned(),
         Shape::Float => "1.0".to_owned(),
         Shape::Boolean => "true".to_owned(),

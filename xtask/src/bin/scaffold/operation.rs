@@ -213,8 +213,8 @@ impl Types<'_> {
             Shape::Float => "f64".to_owned(),
             Shape::Boolean => "bool".to_owned(),
             Shape::Any => "serde_json::Value".to_owned(),
-            Shape::JsonText if way == Way::Out => "String".to_owned(),
-            Shape::JsonText => {
+            Shape::JsonText | Shape::JsonList if way == Way::Out => "String".to_owned(),
+            Shape::JsonText | Shape::JsonList => {
                 self.uses_json_text = true;
                 "JsonText<serde_json::Value>".to_owned()
             }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::classic::{ClassicGroup, MemberIdentity, Phase};
 use super::consumer::ConsumerGroup;
+use super::history::{History, RebalanceObservation, Snapshot};
 use crate::counters::{self, Counters};
 use crate::error::{ErrorCode, Unwritten};
 use crate::metadata::metadata_log::{MetadataLog, Position};
@@ -33,6 +34,8 @@ pub(crate) struct Group {
     is_gone: bool,
     /// Position of its last change in the metadata log; an error if it could not be written.
     written: Option<Result<Position, ErrorCode>>,
+    /// Its last rebalances.
+    history: History,
 }
 
 /// What a list of groups shows.
@@ -110,6 +113,10 @@ impl Group {
             .into_iter()
             .chain(self.consumer.next_deadline())
             .min()
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        Snapshot::of(&self.classic, &self.consumer, self.is_consumer)
     }
 
     fn listed(&self, id: String) -> ListedGroup {
@@ -290,7 +297,12 @@ impl Groups {
         work: impl FnOnce(&mut Group, Instant) -> T,
     ) -> T {
         let mut group = group.lock();
-        let answer = work(&mut group, Instant::now());
+        let (before, now) = (group.snapshot(), Instant::now());
+        let answer = work(&mut group, now);
+        let after = group.snapshot();
+        group
+            .history
+            .note(before, after, now, self.process.now_ms());
         self.save(id, &mut group);
         self.set_alarm(id, &mut group);
         answer
@@ -316,9 +328,13 @@ impl Groups {
         let Some(group) = self.get(id) else { return };
         let mut group = group.lock();
         group.alarm = None;
-        let now = Instant::now();
+        let (before, now) = (group.snapshot(), Instant::now());
         group.classic.tick(now);
         group.consumer.tick(now);
+        let after = group.snapshot();
+        group
+            .history
+            .note(before, after, now, self.process.now_ms());
         self.save(id, &mut group);
         self.set_alarm(id, &mut group);
     }
@@ -463,6 +479,12 @@ impl Groups {
             out.insert(id, listed);
         }
         out.into_values().collect()
+    }
+
+    /// The last rebalances of a group, the newest first.
+    pub(crate) fn rebalances(&self, id: &str) -> Vec<RebalanceObservation> {
+        let group = self.get(id);
+        group.map_or_else(Vec::new, |group| group.lock().history.rebalances())
     }
 
     /// Deletes a group that has no members, with its offsets.

@@ -121,7 +121,7 @@ proptest! {
         if has_endpoints && version >= 16 {
             head.node_endpoints = vec![NodeEndpoint::default().with_host("h".into()).with_port(9)];
         }
-        let answer = FetchAnswer { head, topics: topics.collect() };
+        let answer = FetchAnswer { head, topics: topics.collect(), ..FetchAnswer::default() };
         let encoded = answer.encode(version, 77).unwrap();
         prop_assert_eq!(encoded.joined().unwrap(), by_the_message_types(&answer, version));
         let has_regions = encoded.parts().iter().any(|part| matches!(part, Part::Records(_)));

@@ -16,12 +16,10 @@ use crate::alikafka::convert::{PARTITIONS_DEFAULT, Tag, tags_from};
 use crate::alikafka::fault::field;
 use crate::alikafka::notes::TopicNotes;
 use crate::alikafka::topic_config::{MIN_INSYNC_REPLICAS, REPLICAS_MAX, TopicConfig};
-use crate::alikafka::topic_words;
+use crate::alikafka::topic_words::{self, PARTITIONS_MAX};
 
 /// Shortest and longest name, in characters ("CreateTopic": 3 to 64).
 const NAME_CHARS: std::ops::RangeInclusive<usize> = 3..=64;
-/// Largest `PartitionNum`.
-const PARTITIONS_MAX: i64 = 360;
 /// Smallest `PartitionNum` in cloud storage; local storage takes 1.
 const PARTITIONS_CLOUD_MIN: i64 = 2;
 

@@ -96,7 +96,7 @@ struct InstanceVo {
     tags: TagVoList,
     used_topic_count: u32,
     used_partition_count: u32,
-    used_group_count: u32,
+    used_group_count: u64,
     recommended_partition_count: u64,
     auto_create_topic_enable: bool,
     auto_create_group_enable: bool,
@@ -287,6 +287,7 @@ async fn shown(call: &Call, instance: Instance) -> Result<InstanceVo, CallError>
             .unwrap_or_default(),
         _ => Default::default(),
     };
+    let groups = u64::from(seen.groups) + call.control.groups_unused(&instance).await?;
     let placement = instance.placement.as_ref();
     let zones = placement.map_or(&[][..], |placement| placement.zones.as_slice());
     let endpoints = Endpoints::of(call, &instance);
@@ -336,7 +337,7 @@ async fn shown(call: &Call, instance: Instance) -> Result<InstanceVo, CallError>
         tags: TagVoList::of(&instance.tags),
         used_topic_count: seen.topics,
         used_partition_count: seen.partitions,
-        used_group_count: seen.groups,
+        used_group_count: groups,
         recommended_partition_count: usable.partitions_max,
         auto_create_topic_enable: instance.settings.auto_create_topics.unwrap_or(false),
         auto_create_group_enable: false,

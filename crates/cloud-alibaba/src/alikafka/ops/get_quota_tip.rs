@@ -60,7 +60,7 @@ impl Operation for GetQuotaTip {
         let used = Used {
             topics: used.topics.into(),
             partitions: used.partitions.into(),
-            groups: used.groups.into(),
+            groups: u64::from(used.groups) + control.groups_unused(&instance).await?,
         };
         Ok(Response {
             quota_data: quota_data(&instance, &used),

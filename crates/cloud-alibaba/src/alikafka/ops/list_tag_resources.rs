@@ -143,9 +143,6 @@ async fn tagged(
     kind: ResourceType,
     ids: &[String],
 ) -> Result<Vec<(String, Tags)>, CallError> {
-    if kind == ResourceType::Group {
-        return Ok(Vec::new());
-    }
     let mut tagged = Vec::with_capacity(ids.len());
     for resource in resources(kind, ids)? {
         match tags_of(call, &resource).await {

@@ -1,4 +1,4 @@
-//! TagResources: puts tags on instances or topics.
+//! TagResources: puts tags on instances, topics or groups.
 
 use brokerage_control::tag::TagEdit;
 use brokerage_wire::fault::{CallError, missing};

@@ -1,4 +1,4 @@
-//! UntagResources: takes tags off instances or topics.
+//! UntagResources: takes tags off instances, topics or groups.
 
 use brokerage_control::tag::TagEdit;
 use brokerage_wire::fault::{CallError, missing};

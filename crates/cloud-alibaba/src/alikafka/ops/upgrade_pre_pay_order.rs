@@ -53,6 +53,7 @@ impl Operation for UpgradePrePayOrder {
             partition_num: request.partition_num,
             eip_max: request.eip_max,
             eip_model: request.eip_model,
+            token: None,
         };
         let order_id = change.place(call, true, Direction::Up).await?;
         Ok(Response {

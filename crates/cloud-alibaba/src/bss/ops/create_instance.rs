@@ -2,7 +2,6 @@
 
 use brokerage_control::order::{ClientToken, NewInstance, OrderRequest};
 use brokerage_domain::catalog::{PlanRequest, Terms};
-use brokerage_domain::id::ID_BYTES_MAX;
 use brokerage_domain::instance::Tags;
 use brokerage_domain::notes::Notes;
 use brokerage_domain::order::{Charge, Payment};
@@ -10,11 +9,10 @@ use brokerage_wire::fault::{CallError, invalid, missing};
 use brokerage_wire::operation::{Call, Mode, Operation};
 use brokerage_wire::params::{Ignored, given};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::alikafka::convert::settings_default;
 use crate::alikafka::ids;
-use crate::bss::convert::{PRODUCT_CODE, Subscription, check_owner, renewal};
+use crate::bss::convert::{self, PRODUCT_CODE, Subscription, check_owner, renewal};
 use crate::bss::fault::{not_sold, order_check};
 use crate::bss::property::{Properties, PropertyFault};
 
@@ -185,13 +183,10 @@ fn charge(request: &Request, terms: &Terms) -> Result<Charge, CallError> {
     let renew_months = renews
         .then(|| sold_months("RenewPeriod", request.renew_period, terms))
         .transpose()?;
-    Ok(Charge::Prepaid {
-        months,
-        renew_months,
-    })
+    Ok(Charge::prepaid(months, renew_months))
 }
 
-fn sold_months(name: &str, asked: Option<i64>, terms: &Terms) -> Result<u32, CallError> {
+pub(super) fn sold_months(name: &str, asked: Option<i64>, terms: &Terms) -> Result<u32, CallError> {
     let asked = asked.ok_or_else(|| missing(name))?;
     let months = u32::try_from(asked)
         .ok()
@@ -237,15 +232,6 @@ fn client_token(
     plan: &PlanRequest,
     charge: &Charge,
 ) -> Result<Option<ClientToken>, CallError> {
-    let Some(token) = given(request.client_token.as_ref()) else {
-        return Ok(None);
-    };
-    if token.len() > ID_BYTES_MAX {
-        return Err(invalid(
-            "ClientToken",
-            format!("longer than {ID_BYTES_MAX} bytes"),
-        ));
-    }
     let bound = Bound {
         region: &plan.region,
         edition: plan.edition.as_deref(),
@@ -260,9 +246,5 @@ fn client_token(
         retention_minutes: plan.retention_minutes,
         charge,
     };
-    let text = serde_json::to_vec(&bound).map_err(brokerage_domain::Error::internal)?;
-    Ok(Some(ClientToken {
-        token: token.to_owned(),
-        request_hash: Sha256::digest(text).into(),
-    }))
+    convert::client_token(request.client_token.as_ref(), &bound)
 }

@@ -5,7 +5,7 @@ use brokerage_domain::error::Kind;
 use brokerage_domain::id::{InstanceId, OrderId};
 use brokerage_domain::instance::Instance;
 use brokerage_domain::money::Money;
-use brokerage_domain::order::{Charge, Order, OrderLine};
+use brokerage_domain::order::{Order, OrderLine};
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
@@ -157,7 +157,7 @@ impl Operation for GetOrderDetail {
             .lines
             .iter()
             .map(|line| detail(cx, &order, line, of_line(&line.instance_id)))
-            .collect();
+            .collect::<Result<_, _>>()?;
         Ok(Response {
             data: Data {
                 page_num: 1,
@@ -169,17 +169,16 @@ impl Operation for GetOrderDetail {
     }
 }
 
-fn detail(cx: &Context, order: &Order, line: &OrderLine, instance: Option<&Instance>) -> Detail {
+fn detail(
+    cx: &Context,
+    order: &Order,
+    line: &OrderLine,
+    instance: Option<&Instance>,
+) -> Result<Detail, CallError> {
     let subscription = Subscription::of(&order.charge);
-    let amount = convert::amount_exact(match order.charge {
-        Charge::Prepaid { .. } => line.amount,
-        Charge::Postpaid => Money::ZERO,
-    });
+    let amount = convert::amount_exact(convert::line_amount(order, line)?);
     let config = instance.map(|instance| convert::original_config(&instance.plan));
-    let started = instance
-        .and_then(|instance| instance.running_since)
-        .unwrap_or(order.created_at);
-    Detail {
+    Ok(Detail {
         order_id: order.id.to_string(),
         sub_order_id: format!("{}{}", order.id, line.line + 1),
         order_type: convert::order_type(order.kind),
@@ -206,9 +205,9 @@ fn detail(cx: &Context, order: &Order, line: &OrderLine, instance: Option<&Insta
         pretax_amount_local: amount.clone(),
         tax: convert::amount_exact(Money::ZERO),
         after_tax_amount: amount,
-        usage_start_time: started.iso(),
+        usage_start_time: convert::usage_start(order, instance).iso(),
         usage_end_time: convert::usage_end(order, instance).iso(),
-    }
+    })
 }
 
 fn bill_modules(instance: &Instance) -> BillModules {

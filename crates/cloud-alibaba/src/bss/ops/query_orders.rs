@@ -114,7 +114,7 @@ impl Operation for QueryOrders {
                 page_size: page.size,
                 total_count,
                 order_list: Orders {
-                    order: orders.iter().map(listed).collect(),
+                    order: orders.iter().map(listed).collect::<Result<_, _>>()?,
                 },
             },
         })
@@ -182,10 +182,10 @@ impl<'a> Filter<'a> {
     }
 }
 
-fn listed(order: &Order) -> Listed {
+fn listed(order: &Order) -> Result<Listed, CallError> {
     let subscription = Subscription::of(&order.charge);
-    let amount = convert::amount_exact(convert::order_amount(order));
-    Listed {
+    let amount = convert::amount_exact(convert::order_amount(order)?);
+    Ok(Listed {
         order_id: order.id.to_string(),
         order_type: convert::order_type(order.kind),
         subscription_type: subscription.word(),
@@ -202,5 +202,5 @@ fn listed(order: &Order) -> Listed {
         pretax_amount_local: amount.clone(),
         tax: convert::amount_exact(brokerage_domain::money::Money::ZERO),
         after_tax_amount: amount,
-    }
+    })
 }

@@ -7,6 +7,7 @@ mod order;
 mod price;
 mod purchase;
 mod query;
+mod term;
 mod token;
 
 use brokerage_testkit::{Answer, Plane};

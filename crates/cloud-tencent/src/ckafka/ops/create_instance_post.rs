@@ -1,5 +1,6 @@
 //! CreateInstancePost: the purchase of older SDKs, by the rules of CreatePostPaidInstance. It answers no instance id.
 
+use brokerage_domain::order::Charge;
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
 
@@ -16,7 +17,7 @@ impl Operation for CreateInstancePost {
     type Response = Answered<Operated>;
 
     async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
-        let placed = place(call, request).await?;
+        let placed = place(call, request, Charge::Postpaid).await?;
         let flow_id = placed.instance_ids.first().map_or(0, ids::flow_id);
         Ok(Answered::new(Operated::flowing(flow_id)))
     }

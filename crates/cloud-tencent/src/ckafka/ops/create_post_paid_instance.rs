@@ -6,12 +6,14 @@ use brokerage_domain::catalog::{Field, PlanRequest};
 use brokerage_domain::cluster_settings::ClusterSettings;
 use brokerage_domain::id::{NetworkId, SubnetId};
 use brokerage_domain::notes::Notes;
-use brokerage_domain::order::{Charge, ORDER_LINES_MAX, Payment};
+use brokerage_domain::order::{Charge, ORDER_LINES_MAX};
 use brokerage_wire::fault::{CallError, PlanParameter};
 use brokerage_wire::operation::{Call, Mode, Operation};
 use brokerage_wire::params::Ignored;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use crate::ckafka::answer::{Answered, Deal};
+use crate::ckafka::change::payment;
 use crate::ckafka::check;
 use crate::ckafka::convert::{self, STANDARD, Tag};
 use crate::ckafka::ids;
@@ -26,106 +28,59 @@ pub struct CreatePostPaidInstance;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
-    vpc_id: String,
-    subnet_id: String,
-    instance_name: Option<String>,
-    instance_type: Option<i64>,
-    msg_retention_time: Option<i64>,
+    pub(super) vpc_id: String,
+    pub(super) subnet_id: String,
+    pub(super) instance_name: Option<String>,
+    pub(super) instance_type: Option<i64>,
+    pub(super) msg_retention_time: Option<i64>,
     /// Accepted without effect: there is one cluster of hosts, this one.
     #[expect(dead_code, reason = "stands under [ignored] in its calls")]
-    cluster_id: Option<Ignored<i64>>,
-    kafka_version: Option<String>,
-    specifications_type: Option<String>,
-    disk_type: Option<String>,
-    band_width: Option<i64>,
-    disk_size: Option<i64>,
-    partition: Option<i64>,
-    topic_num: Option<i64>,
-    zone_id: Option<i64>,
-    multi_zone_flag: Option<bool>,
-    zone_ids: Option<Vec<i64>>,
-    instance_num: Option<i64>,
-    public_network_monthly: Option<i64>,
-    tags: Option<Vec<Tag>>,
-    elastic_bandwidth_switch: Option<i64>,
+    pub(super) cluster_id: Option<Ignored<i64>>,
+    pub(super) kafka_version: Option<String>,
+    pub(super) specifications_type: Option<String>,
+    pub(super) disk_type: Option<String>,
+    pub(super) band_width: Option<i64>,
+    pub(super) disk_size: Option<i64>,
+    pub(super) partition: Option<i64>,
+    pub(super) topic_num: Option<i64>,
+    pub(super) zone_id: Option<i64>,
+    pub(super) multi_zone_flag: Option<bool>,
+    pub(super) zone_ids: Option<Vec<i64>>,
+    pub(super) instance_num: Option<i64>,
+    pub(super) public_network_monthly: Option<i64>,
+    pub(super) tags: Option<Vec<Tag>>,
+    pub(super) elastic_bandwidth_switch: Option<i64>,
     #[serde(rename = "CustomSSLCertId")]
-    custom_ssl_cert_id: Option<String>,
+    pub(super) custom_ssl_cert_id: Option<String>,
     /// Accepted without effect: storage here grows no further than was bought.
     #[expect(dead_code, reason = "stands under [ignored] in its calls")]
-    store_quantity_type: Option<Ignored<i64>>,
-}
-
-/// `Result` of the answer.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Response {
-    result: Applied,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Applied {
-    return_code: &'static str,
-    return_message: &'static str,
-    data: Data,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Data {
-    flow_id: i64,
-    deal_names: Vec<String>,
-    instance_id: String,
-    deal_name_instance_id_mapping: Vec<DealInstances>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct DealInstances {
-    deal_name: String,
-    instance_id_list: Vec<String>,
+    pub(super) store_quantity_type: Option<Ignored<i64>>,
 }
 
 impl Operation for CreatePostPaidInstance {
     const NAME: &'static str = "CreatePostPaidInstance";
     const MODE: Mode = Mode::Write;
     type Request = Request;
-    type Response = Response;
+    type Response = Answered<Deal>;
 
-    async fn call(call: Call, request: Request) -> Result<Response, CallError> {
-        let placed = place(call, request).await?;
-        let deal = placed.order_id.to_string();
-        let instances: Vec<String> = placed
-            .instance_ids
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        Ok(Response {
-            result: Applied {
-                return_code: "0",
-                return_message: "ok[apply ok]",
-                data: Data {
-                    flow_id: 0,
-                    deal_names: vec![deal.clone()],
-                    instance_id: instances.first().cloned().unwrap_or_default(),
-                    deal_name_instance_id_mapping: vec![DealInstances {
-                        deal_name: deal,
-                        instance_id_list: instances,
-                    }],
-                },
-            },
-        })
+    async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
+        let placed = place(call, request, Charge::Postpaid).await?;
+        Ok(Answered::new(Deal::placed(&placed)))
     }
 }
 
-/// Places the order of a request; the older CreateInstancePost buys by the same rules.
+/// Places the order of a request; the older CreateInstancePost buys by the same rules, and so does CreateInstancePre.
 ///
 /// # Errors
 /// The page's, and the control plane's refusals of an order.
-pub(super) async fn place(call: Call, request: Request) -> Result<OrderPlaced, CallError> {
+pub(super) async fn place(
+    call: Call,
+    request: Request,
+    charge: Charge,
+) -> Result<OrderPlaced, CallError> {
     let catalog = call.control.catalog(call.cx.profile)?;
     let count = instance_count(&request, catalog.batch_max())?;
-    let mut wanted = plan_request(&request, &call.cx.region)?;
+    let mut wanted = plan_request(&request, &call.cx.region, charge.is_prepaid())?;
     if request.zone_id.is_none() && wanted.zones.len() > 1 {
         subnet_zone_first(&call, &request.subnet_id, &mut wanted.zones).await?;
     }
@@ -157,8 +112,8 @@ pub(super) async fn place(call: Call, request: Request) -> Result<OrderPlaced, C
         notes: Notes::of(&notes(&request)),
         tags: check::tags("Tags", request.tags)?,
         plan,
-        charge: Charge::Postpaid,
-        payment: Payment::OnDelivery,
+        payment: payment(&charge),
+        charge,
         start: true,
         token: None,
     };
@@ -185,7 +140,7 @@ fn instance_name(name: &str, line: u32, count: u32) -> String {
     }
 }
 
-fn plan_request(request: &Request, region: &str) -> Result<PlanRequest, CallError> {
+fn plan_request(request: &Request, region: &str, prepaid: bool) -> Result<PlanRequest, CallError> {
     check::filled("VpcId", &request.vpc_id)?;
     check::filled("SubnetId", &request.subnet_id)?;
     if request
@@ -210,12 +165,13 @@ fn plan_request(request: &Request, region: &str) -> Result<PlanRequest, CallErro
         ));
     }
     Ok(PlanRequest {
-        site: convert::site(edition),
+        // By the month the standard edition is sold on the China site, by its bandwidth and not by its type.
+        site: convert::site(edition.filter(|_| !prepaid)),
         region: region.to_owned(),
         zones: zones(request)?,
         edition: edition.map(str::to_owned),
         // The row of a standard edition says everything but the disk, which can be bought larger.
-        spec: standard.then(|| instance_type.to_string()),
+        spec: (standard && !prepaid).then(|| instance_type.to_string()),
         bandwidth_mbps: request.band_width,
         topics: request.topic_num,
         partitions: request.partition,
@@ -227,7 +183,7 @@ fn plan_request(request: &Request, region: &str) -> Result<PlanRequest, CallErro
         retention_minutes: request.msg_retention_time,
         nodes: Vec::new(),
         deploy_public: false,
-        prepaid: false,
+        prepaid,
     })
 }
 

@@ -1,8 +1,5 @@
 //! CreateTopic.
 
-use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
-
 use brokerage_control::topic::NewTopic;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::notes::Notes;
@@ -14,23 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::ckafka::answer::Answered;
 use crate::ckafka::convert::Tag;
 use crate::ckafka::notes::TopicNotes;
-use crate::ckafka::topics::{self, setting};
+use crate::ckafka::topic_settings::{PARTITIONS, REPLICAS, TopicSettings, check_note};
+use crate::ckafka::topics;
 use crate::ckafka::{check, ids};
-
-/// `PartitionNum` ("Limits": partitions of one topic).
-const PARTITIONS: RangeInclusive<i64> = 1..=3_000;
-/// `ReplicaNum`.
-const REPLICAS: RangeInclusive<i64> = 1..=3;
-/// Longest `Note`, in characters.
-const NOTE_CHARS_MAX: usize = 64;
-/// `RetentionMs`: a minute to 90 days.
-const RETENTION_MS: RangeInclusive<i64> = 60_000..=7_776_000_000;
-/// `SegmentMs`: the page says a day, Terraform lets an hour through.
-const SEGMENT_MS: RangeInclusive<i64> = 3_600_000..=i64::MAX;
-/// `MaxMessageBytes`: 1 KB to 12 MB.
-const MESSAGE_BYTES: RangeInclusive<i64> = 1_024..=12_582_912;
-/// `RetentionBytes`: 1 GB to 1 TB; -1 is no limit.
-const RETENTION_BYTES: RangeInclusive<i64> = 1 << 30..=1 << 40;
 
 pub struct CreateTopic;
 
@@ -86,13 +69,8 @@ fn new_topic(request: &Request, topic_id: String) -> Result<NewTopic, CallError>
     check::filled("InstanceId", &request.instance_id)?;
     check::filled("TopicName", &request.topic_name)?;
     let remark = request.note.clone().unwrap_or_default();
-    if remark.chars().count() > NOTE_CHARS_MAX {
-        return Err(check::value(
-            "Note",
-            format!("has more than {NOTE_CHARS_MAX} characters"),
-        ));
-    }
-    acl_rule(request)?;
+    check_note(&remark)?;
+    acl_rule(request.enable_acl_rule, request.acl_rule_name.as_ref())?;
     let partitions = check::within("PartitionNum", request.partition_num, PARTITIONS)?;
     let replicas = check::within("ReplicaNum", request.replica_num, REPLICAS)?;
     Ok(NewTopic {
@@ -101,7 +79,7 @@ fn new_topic(request: &Request, topic_id: String) -> Result<NewTopic, CallError>
             // Both are in their ranges.
             partitions: i32::try_from(partitions).unwrap_or(i32::MAX),
             replication_factor: i16::try_from(replicas).unwrap_or(i16::MAX),
-            configs: configs(request)?,
+            configs: request.settings().configs(request.replica_num)?,
         },
         remark,
         notes: Notes::of(&notes(request, topic_id)?),
@@ -110,12 +88,27 @@ fn new_topic(request: &Request, topic_id: String) -> Result<NewTopic, CallError>
     })
 }
 
+impl Request {
+    fn settings(&self) -> TopicSettings {
+        TopicSettings {
+            clean_up_policy: self.clean_up_policy.clone(),
+            log_msg_timestamp_type: self.log_msg_timestamp_type.clone(),
+            max_message_bytes: self.max_message_bytes,
+            min_insync_replicas: self.min_insync_replicas,
+            retention_bytes: self.retention_bytes,
+            retention_ms: self.retention_ms,
+            segment_ms: self.segment_ms,
+            unclean_leader_election: self.unclean_leader_election_enable,
+        }
+    }
+}
+
 /// Preset ACL rules are not made here, so that none can be named.
-fn acl_rule(request: &Request) -> Result<(), CallError> {
-    if !check::switch("EnableAclRule", request.enable_acl_rule.unwrap_or(0))? {
+pub(super) fn acl_rule(enabled: Option<i64>, name: Option<&String>) -> Result<(), CallError> {
+    if !check::switch("EnableAclRule", enabled.unwrap_or(0))? {
         return Ok(());
     }
-    match check::given(request.acl_rule_name.as_ref()) {
+    match check::given(name) {
         None => Err(check::not_allowed_empty("AclRuleName")),
         Some(name) => Err(Fault::new(
             "ResourceNotFound",
@@ -124,102 +117,6 @@ fn acl_rule(request: &Request) -> Result<(), CallError> {
         )
         .into()),
     }
-}
-
-/// Kafka's settings of the topic, out of those that are numbers, switches and words.
-fn configs(request: &Request) -> Result<BTreeMap<String, String>, CallError> {
-    let mut configs = BTreeMap::new();
-    for (parameter, kafka, value, range) in numbers(request) {
-        // No number here may be 0: clients with typed structs send it for what nobody set.
-        if let Some(value) = value.filter(|value| *value != 0) {
-            let value = check::within(parameter, value, range)?;
-            configs.insert(kafka.to_owned(), value.to_string());
-        }
-    }
-    if let Some(on) = request.unclean_leader_election_enable {
-        let on = check::switch("UncleanLeaderElectionEnable", on)?;
-        configs.insert(setting::UNCLEAN.to_owned(), on.to_string());
-    }
-    for (parameter, kafka, text, known) in words(request) {
-        if let Some(text) = check::given(text.as_ref()) {
-            let word = check::word(parameter, text, known)?;
-            // The page writes lists with a space, Kafka without.
-            configs.insert(kafka.to_owned(), word.replace(", ", ","));
-        }
-    }
-    Ok(configs)
-}
-
-/// A parameter, Kafka's name of what it sets, and what it says.
-type Number = (&'static str, &'static str, Option<i64>, RangeInclusive<i64>);
-
-fn numbers(request: &Request) -> [Number; 5] {
-    let unlimited = request.retention_bytes == Some(-1);
-    let retention_bytes = if unlimited { -1..=-1 } else { RETENTION_BYTES };
-    [
-        (
-            "RetentionMs",
-            setting::RETENTION,
-            request.retention_ms,
-            RETENTION_MS,
-        ),
-        (
-            "SegmentMs",
-            setting::SEGMENT_MS,
-            request.segment_ms,
-            SEGMENT_MS,
-        ),
-        (
-            "MaxMessageBytes",
-            setting::MESSAGE_BYTES,
-            request.max_message_bytes,
-            MESSAGE_BYTES,
-        ),
-        (
-            "MinInsyncReplicas",
-            setting::MIN_INSYNC,
-            request.min_insync_replicas,
-            1..=request.replica_num,
-        ),
-        (
-            "RetentionBytes",
-            setting::RETENTION_BYTES,
-            request.retention_bytes,
-            retention_bytes,
-        ),
-    ]
-}
-
-/// A parameter, Kafka's name of what it sets, what it says, and what it may say.
-type Word<'a> = (
-    &'static str,
-    &'static str,
-    &'a Option<String>,
-    &'static [&'static str],
-);
-
-fn words(request: &Request) -> [Word<'_>; 2] {
-    [
-        (
-            "CleanUpPolicy",
-            setting::CLEANUP,
-            &request.clean_up_policy,
-            &[
-                "delete",
-                "compact",
-                "compact, delete",
-                "compact,delete",
-                "delete, compact",
-                "delete,compact",
-            ],
-        ),
-        (
-            "LogMsgTimestampType",
-            setting::TIMESTAMP_TYPE,
-            &request.log_msg_timestamp_type,
-            &["CreateTime", "LogAppendTime"],
-        ),
-    ]
 }
 
 fn notes(request: &Request, topic_id: String) -> Result<TopicNotes, CallError> {

@@ -282,7 +282,7 @@ async fn detail(call: &Call, instance: Instance) -> Result<Detail, CallError> {
         subnet_id: placement
             .map(|placement| placement.subnet_id.to_string())
             .unwrap_or_default(),
-        renew_flag: 0,
+        renew_flag: convert::renew_flag(&instance),
         healthy: convert::healthy(instance.phase),
         healthy_message: instance.failure.clone().unwrap_or_default(),
         create_time: instance.created_at.seconds(),

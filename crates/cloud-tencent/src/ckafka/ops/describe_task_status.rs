@@ -51,8 +51,13 @@ impl Operation for DescribeTaskStatus {
             Err(Error::NotFound { .. }) => return Err(unknown().into()),
             Err(error) => return Err(error.into()),
         };
+        let mut status = status(instance.phase);
+        // What changes no phase (a route, a version, a setting) is done when the cluster is so.
+        if instance.phase == Phase::Running && !control.instance_is_as_recorded(&instance).await? {
+            status = RUNNING;
+        }
         Ok(Answered::new(Task {
-            status: status(instance.phase),
+            status,
             output: instance.failure.unwrap_or_default(),
         }))
     }

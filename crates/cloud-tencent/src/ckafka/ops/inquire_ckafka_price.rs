@@ -161,10 +161,7 @@ impl Request {
             months,
             1..=MONTHS_MAX,
         )?;
-        Ok(Charge::Prepaid {
-            months: u32::try_from(months).unwrap_or(1),
-            renew_months: None,
-        })
+        Ok(Charge::prepaid(u32::try_from(months).unwrap_or(1), None))
     }
 
     fn plan_request(

@@ -226,7 +226,7 @@ fn a_migration_that_is_cut_off_can_be_begun_again_on_sqlite() {
         let connection = std::cell::RefCell::new(connection);
         let batch = |sql: &str| connection.borrow().execute_batch(sql).unwrap();
         check_cut_off(
-            |target| run_until(&mut *connection.borrow_mut(), Database::Sqlite, target),
+            |target| run_until(&mut *connection.borrow_mut(), Database::Sqlite, target).map(drop),
             version,
             (
                 &mut || {
@@ -252,7 +252,7 @@ fn a_migration_that_is_cut_off_can_be_begun_again_on_postgres() {
         let batch = |sql: &str| client.borrow_mut().batch_execute(sql).unwrap();
         let history = "ALTER TABLE refinery_schema_history";
         check_cut_off(
-            |target| run_until(&mut *client.borrow_mut(), Database::Postgres, target),
+            |target| run_until(&mut *client.borrow_mut(), Database::Postgres, target).map(drop),
             version,
             (
                 &mut || {
