@@ -1,7 +1,7 @@
 // The vendors' own Node SDKs: a purchase, what it shows as, and a refusal of each.
 import { createRequire } from 'node:module'
 import { Config } from '@alicloud/openapi-client'
-import { accessKeyId, accessKeySecret, check, endpoint, equal, rejected, run, unique, waitUntil } from './suite.mjs'
+import { accessKeyId, accessKeySecret, check, endpoint, endpointTls, equal, rejected, run, unique, waitUntil } from './suite.mjs'
 
 const require = createRequire(import.meta.url)
 const alikafka = require('@alicloud/alikafka20190916')
@@ -125,7 +125,7 @@ check('the jd cloud sdk rejects with the error of a refusal', async () => {
   equal('secret', (await rejected(() => jd('wrong').describeInstances({}, 'cn-north-1'))).error.code, 401)
 })
 
-// None is told another scheme than its own default, and none to leave certificates unchecked: NODE_EXTRA_CA_CERTS is all.
+// None is told to leave certificates unchecked: NODE_EXTRA_CA_CERTS is all.
 check('every sdk reaches the api over tls and trusts the authority of the environment', async () => {
   const config = new Config({ accessKeyId, accessKeySecret, endpoint: endpointTls, regionId: region })
   const list = new alikafka.GetInstanceListRequest({ regionId: region })
@@ -141,7 +141,7 @@ check('every sdk reaches the api over tls and trusts the authority of the enviro
   const jdTls = new JdKafka({
     credentials: { accessKeyId, secretAccessKey: accessKeySecret },
     regionId: 'cn-north-1',
-    endpoint: { host: endpointTls },
+    endpoint: { protocol: 'https', host: endpointTls },
   })
   equal('jd', Array.isArray((await jdTls.describeInstances({}, 'cn-north-1')).result.instances), true)
 })

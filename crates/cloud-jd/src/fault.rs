@@ -124,8 +124,7 @@ fn domain_message(error: &Error) -> String {
         Error::ReleaseDenied {
             denial: ReleaseDenial::Prepaid,
             ..
-        } => "InstanceId is not valid: a prepaid instance can be deleted only after its term."
-            .to_owned(),
+        } => "instanceId: a prepaid instance can be deleted only after its term.".to_owned(),
         other => sentence(other),
     }
 }

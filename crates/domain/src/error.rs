@@ -112,7 +112,7 @@ pub enum Error {
         place: String,
     },
     /// The instance is not in a phase that permits this.
-    #[error("the instance {id} is {}", phase.word())]
+    #[error("the instance {id} is {}", phase.word().replace('_', " "))]
     WrongPhase {
         /// The instance.
         id: String,
