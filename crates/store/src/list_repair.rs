@@ -34,6 +34,7 @@ crate::statements! {
     WRONG_ORDERS = concat!("SELECT DISTINCT account_id, 'order', profile FROM (SELECT account_id, profile FROM ( \
         SELECT account_id, profile, class, COUNT(*) AS entries FROM orders GROUP BY account_id, profile, class",
         class!("0"), class!("1"), class!("2"), class!("3"), class!("4"), class!("5"), class!("6"), class!("7"),
+        class!("8"), class!("9"), class!("10"),
         ") AS counted GROUP BY account_id, profile, class HAVING SUM(entries) <> 0) AS wrong LIMIT CAST($1 AS BIGINT)");
     DELETE_BLOCKS = "DELETE FROM list_block WHERE account_id = $1 AND kind = $2 AND profile = $3";
     INSERT_INSTANCES = "INSERT INTO list_block (account_id, kind, profile, list, first, until, class_0) \
@@ -45,14 +46,17 @@ crate::statements! {
         FROM instance WHERE account_id = $1 AND profile = $2 AND listed = 1) AS numbered \
         GROUP BY account_id, profile, list, block) AS blocks";
     INSERT_ORDERS = "INSERT INTO list_block (account_id, kind, profile, list, first, until, \
-        class_0, class_1, class_2, class_3, class_4, class_5, class_6, class_7) \
+        class_0, class_1, class_2, class_3, class_4, class_5, class_6, class_7, class_8, class_9, class_10) \
         SELECT account_id, 'order', profile, '', CASE WHEN block = 0 THEN '' ELSE first END, \
-        LEAD(first) OVER (ORDER BY block), class_0, class_1, class_2, class_3, class_4, class_5, class_6, class_7 \
+        LEAD(first) OVER (ORDER BY block), class_0, class_1, class_2, class_3, class_4, class_5, class_6, class_7, \
+        class_8, class_9, class_10 \
         FROM (SELECT account_id, profile, block, MIN(list_key) AS first, \
         COUNT(CASE class WHEN 0 THEN 1 END) AS class_0, COUNT(CASE class WHEN 1 THEN 1 END) AS class_1, \
         COUNT(CASE class WHEN 2 THEN 1 END) AS class_2, COUNT(CASE class WHEN 3 THEN 1 END) AS class_3, \
         COUNT(CASE class WHEN 4 THEN 1 END) AS class_4, COUNT(CASE class WHEN 5 THEN 1 END) AS class_5, \
-        COUNT(CASE class WHEN 6 THEN 1 END) AS class_6, COUNT(CASE class WHEN 7 THEN 1 END) AS class_7 \
+        COUNT(CASE class WHEN 6 THEN 1 END) AS class_6, COUNT(CASE class WHEN 7 THEN 1 END) AS class_7, \
+        COUNT(CASE class WHEN 8 THEN 1 END) AS class_8, COUNT(CASE class WHEN 9 THEN 1 END) AS class_9, \
+        COUNT(CASE class WHEN 10 THEN 1 END) AS class_10 \
         FROM (SELECT account_id, profile, class, CAST(9000000000000000000 - created_at_us AS TEXT) AS list_key, \
         (DENSE_RANK() OVER (ORDER BY created_at_us DESC) - 1) / 512 AS block \
         FROM orders WHERE account_id = $1 AND profile = $2) AS numbered \
@@ -112,4 +116,19 @@ pub fn lists_repair(tx: &mut dyn Tx, wrong: &WrongLists) -> Result<(), StoreErro
     };
     tx.execute(statement, params![account_id, profile])
         .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use brokerage_domain::listing::LIST_CLASSES;
+
+    #[test]
+    fn every_class_is_counted() {
+        for statement in [&WRONG_ORDERS, &INSERT_ORDERS] {
+            let named = |class: usize| statement.sql.contains(&format!("class_{class}"));
+            let counted = (0..=LIST_CLASSES).filter(|class| named(*class)).count();
+            assert_eq!(counted, LIST_CLASSES, "{}", statement.sql);
+        }
+    }
 }

@@ -180,11 +180,11 @@ mod tests {
     fn a_debt_is_not_forgiven_however_many_owe_it() {
         let bucket = TokenBucket::new(Some(1_000));
         let start = Instant::now();
-        for _ in 0..100 {
+        for _ in 0..50 {
             bucket.charge(1_000_000, start);
         }
         let owed = bucket.owed(start);
-        assert_eq!(owed.as_secs(), 99_999, "less what was saved up");
+        assert_eq!(owed.as_secs(), 49_999, "less what was saved up");
         assert_eq!(bucket.owed(start + owed), Duration::ZERO);
         bucket.charge(u64::MAX, start);
         assert_eq!(bucket.owed(start), WAIT_MAX);
