@@ -144,18 +144,33 @@ pub(super) const SHARED: &[Row] = &[
         "what is only kept and shown again takes at most {} bytes",
         "仅作展示的内容最多 {1} 字节",
     ),
-    ("1 to {} bytes without control characters", "1 至 {1} 字节，不含控制字符"),
+    (
+        "1 to {} bytes without control characters",
+        "1 至 {1} 字节，不含控制字符",
+    ),
     ("the group is not empty", "消费组不为空"),
     ("the partition {} is given twice", "分区 {1} 重复"),
     ("the topic {} is given twice", "主题 {1} 重复"),
     ("names partition {} twice", "分区 {1} 重复"),
     ("{} is said twice", "{1} 重复"),
-    ("a topic never has fewer, and {} has {}", "主题的分区不能减少，{1} 有 {2} 个"),
-    ("must be 1 or more, and not more than {} in all", "不能小于 1，且总数不能超过 {1}"),
-    ("replicas stay where they were placed: there are {}", "副本保持原位：共 {1} 个"),
+    (
+        "a topic never has fewer, and {} has {}",
+        "主题的分区不能减少，{1} 有 {2} 个",
+    ),
+    (
+        "must be 1 or more, and not more than {} in all",
+        "不能小于 1，且总数不能超过 {1}",
+    ),
+    (
+        "replicas stay where they were placed: there are {}",
+        "副本保持原位：共 {1} 个",
+    ),
     ("the topic {} has no partition {}", "主题 {1} 没有分区 {2}"),
     ("the partition has none such", "该分区没有此位点"),
-    ("neither offsets nor partitions are below 0", "位点和分区不能小于 0"),
+    (
+        "neither offsets nor partitions are below 0",
+        "位点和分区不能小于 0",
+    ),
     ("offsets are those of one topic", "位点须属于同一主题"),
     ("must not be below 0", "不能小于 0"),
     ("must be a number from 0 on", "必须为不小于 0 的数字"),
@@ -163,13 +178,29 @@ pub(super) const SHARED: &[Row] = &[
     ("it is not paid in advance", "不是包年包月"),
     ("it is a subscription already", "已是包年包月实例"),
     ("it is older than the present one", "低于当前版本"),
-    ("a subscription does not become pay-as-you-go", "包年包月不能转为按量付费"),
-    ("the instance {} is of version {} already", "实例 {1} 已是版本 {2}"),
-    ("the instance {} is not prepaid", "实例 {1} 不是包年包月实例"),
+    (
+        "a subscription does not become pay-as-you-go",
+        "包年包月不能转为按量付费",
+    ),
+    (
+        "the instance {} is of version {} already",
+        "实例 {1} 已是版本 {2}",
+    ),
+    (
+        "the instance {} is not prepaid",
+        "实例 {1} 不是包年包月实例",
+    ),
     ("the order {} is there already", "订单 {1} 已存在"),
     ("is not the present version, {}", "不是当前版本 {1}"),
     ("cannot be read", "无法读取"),
-    ("{} is neither an address nor {}: no client comes from there", "{1} 既不是地址也不是 {2}"),
+    (
+        "{} is neither an address nor {}: no client comes from there",
+        "{1} 既不是地址也不是 {2}",
+    ),
+    (
+        "there is no offset of it in these partitions to go on from",
+        "这些分区中没有可继续的位点",
+    ),
     // What a plan may be.
     (
         "the {} must be from {} to {}, not {}",
