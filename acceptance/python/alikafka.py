@@ -473,8 +473,8 @@ def a_topic_is_changed_by_the_sdk_while_it_is_used() -> None:
 @check
 def acls_of_the_sdk_decide_what_a_connected_user_may_do() -> None:
     client = alikafka_tea()
-    instance_id = instances(OrderId=order()["OrderId"])[0]["InstanceId"]
-    start(instance_id, **{"enable.vpc_sasl_ssl": "true"})
+    instance_id = instances(OrderId=order(SpecType="professional")["OrderId"])[0]["InstanceId"]
+    start(instance_id, **{"enable.vpc_sasl_ssl": "true", "enable.acl": "true"})
     endpoint, topic, user = instance(instance_id)["SaslEndPoint"], topic_through_api(instance_id), unique("user")
     named = {"region_id": REGION, "instance_id": instance_id, "username": user}
     client.create_sasl_user(tea.CreateSaslUserRequest(**named, password="a-word", type="scram"))

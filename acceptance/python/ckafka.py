@@ -379,6 +379,8 @@ def a_topic_is_changed_by_the_sdk_while_it_is_used() -> None:
     group.write(endpoint, topic, 0, 2_000)
     ranking = call("DescribeTopicFlowRanking", {"InstanceId": instance_id, "RankingType": "PRO"})["Result"]
     equal("the busiest", [row["TopicName"] for row in ranking["TopicFlow"]], [topic, other])
+    producers = call("DescribeTopicProduceConnection", of)["Result"]
+    equal("who produces", [row["IpAddr"] for row in producers], ["127.0.0.1"])
     synced = call("DescribeTopicSyncReplica", of)["Result"]["TopicInSyncReplicaList"]
     equal("in sync", {row["OutOfSyncReplica"] for row in synced}, {""})
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from suite import WAIT_SECONDS, equal, wait_until
@@ -67,12 +67,18 @@ class Writer:
     """A producer that stays connected while its rights change."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        self._producer = Producer({"acks": "all", "message.timeout.ms": 20_000, **settings})
+        own = {"acks": "all", "message.timeout.ms": 20_000, "topic.metadata.refresh.interval.ms": 200}
+        self._producer = Producer({**own, **settings})
 
     def may_write(self, topic: str) -> bool:
         """Whether a record is taken now, or refused for want of the right to write."""
         told: list[KafkaError | None] = []
-        self._producer.produce(topic, b"v", on_delivery=lambda error, _: told.append(error))
+        try:
+            self._producer.produce(topic, b"v", on_delivery=lambda error, _: told.append(error))
+        except KafkaException as error:
+            # It knows already, until it asks again.
+            self._producer.poll(0.1)
+            told.append(error.args[0])
         equal("records without an answer", self._producer.flush(WAIT_SECONDS), 0)
         if told[0] is None:
             return True

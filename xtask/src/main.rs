@@ -65,6 +65,12 @@ enum Task {
         #[arg(required = true, allow_hyphen_values = true, trailing_var_arg = true)]
         words: Vec<String>,
     },
+    /// Attacks a server as strangers and tenants may; closes with one line `N passed, N failed`.
+    Malice {
+        /// Options of that program: --list, --only, --short, --requests N.
+        #[arg(allow_hyphen_values = true, trailing_var_arg = true)]
+        words: Vec<String>,
+    },
     /// What clients ask of a cluster; closes with one line `N passed, N failed, N skipped`.
     Conformance {
         #[command(subcommand)]
@@ -139,6 +145,7 @@ fn main() -> Result<ExitCode> {
             own_program(&workspace, "scaffold", "dev", &[service, operation])
         }
         Task::Golden { files } => own_program(&workspace, "golden", "dev", &files),
+        Task::Malice { words } => own_program(&workspace, "malice", "dev", &words),
         Task::Bench { words } => own_program(&workspace, "bench", "release", &words),
         Task::Conformance {
             of: Conformance::Kafka(settings),

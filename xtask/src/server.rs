@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -41,7 +41,16 @@ pub struct Server {
     settings: ServerSettings,
     broker_ports: RangeInclusive<u16>,
     group: Group,
+    ready: Ready,
+}
+
+/// What a server says when it is ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Ready {
     api: String,
+    api_tls: Option<String>,
+    ca: Option<String>,
+    metrics: Option<String>,
 }
 
 impl Server {
@@ -54,18 +63,55 @@ impl Server {
             Some(given) => given,
             None => broker_ports_find(BROKER_PORTS_EACH)?,
         };
-        let (group, api) = start(&settings, &broker_ports)?;
+        let (group, ready) = start(&settings, &broker_ports)?;
         Ok(Self {
             settings,
             broker_ports,
             group,
-            api,
+            ready,
         })
     }
 
     /// `host:port` of its API.
     pub fn api(&self) -> &str {
-        &self.api
+        &self.ready.api
+    }
+
+    /// `host:port` of its metrics, where they are served.
+    pub fn metrics(&self) -> Option<&str> {
+        self.ready.metrics.as_deref()
+    }
+
+    /// Buys a cluster with the command line and waits until it runs; returns its bootstrap addresses. `parameters` are
+    /// the vendor's, `NAME=VALUE`.
+    ///
+    /// # Errors
+    /// If it is refused or does not run.
+    pub fn buy(&self, dialect: &str, name: &str, parameters: &[String]) -> Result<Vec<String>> {
+        let mut command = Command::new(self.binary());
+        command.args(["buy", "--dialect", dialect, "--name", name]);
+        command.args(["--wait", "--json", "--wait-seconds", "60", "--data"]);
+        command.arg(self.data());
+        parameters.iter().for_each(|parameter| {
+            command.args(["--set", parameter]);
+        });
+        let done = command.output()?;
+        let told = String::from_utf8_lossy(&done.stdout);
+        let told = told.lines().find_map(bootstrap_of);
+        told.with_context(|| {
+            let error = String::from_utf8_lossy(&done.stderr);
+            format!("buy --dialect {dialect} told no bootstrap: {error}")
+        })
+    }
+
+    /// `host:port` of its API over TLS, if it was told to listen there.
+    pub fn api_tls(&self) -> Option<&str> {
+        self.ready.api_tls.as_deref()
+    }
+
+    /// The certificate that clients of its own authority trust.
+    pub fn ca(&self) -> Option<&str> {
+        self.ready.ca.as_deref()
     }
 
     /// Its process id.
@@ -114,13 +160,13 @@ impl Server {
     /// # Errors
     /// If it does not become ready in time.
     pub fn start_again(&mut self) -> Result<()> {
-        let (group, api) = start(&self.settings, &self.broker_ports)?;
-        (self.group, self.api) = (group, api);
+        let (group, ready) = start(&self.settings, &self.broker_ports)?;
+        (self.group, self.ready) = (group, ready);
         Ok(())
     }
 }
 
-fn start(settings: &ServerSettings, broker_ports: &RangeInclusive<u16>) -> Result<(Group, String)> {
+fn start(settings: &ServerSettings, broker_ports: &RangeInclusive<u16>) -> Result<(Group, Ready)> {
     let log = File::options()
         .create(true)
         .append(true)
@@ -136,12 +182,12 @@ fn start(settings: &ServerSettings, broker_ports: &RangeInclusive<u16>) -> Resul
         .arg(&settings.data)
         .args(&settings.arguments)
         .stdin(Stdio::null());
-    let (group, ready) = Group::start_heard(&mut command, log)?;
+    let (group, lines) = Group::start_heard(&mut command, log)?;
     loop {
-        match ready.recv_timeout(LIMIT) {
+        match lines.recv_timeout(LIMIT) {
             Ok(line) => {
-                if let Some(api) = api_of(&line) {
-                    return Ok((group, api));
+                if let Some(ready) = ready_of(&line) {
+                    return Ok((group, ready));
                 }
             }
             Err(mpsc::RecvTimeoutError::Timeout) => {
@@ -159,18 +205,41 @@ fn start(settings: &ServerSettings, broker_ports: &RangeInclusive<u16>) -> Resul
     }
 }
 
-/// The first API address of a line `{"event":"ready","api":["host:port"],…}`.
-fn api_of(line: &str) -> Option<String> {
+/// The addresses of a line `{"event":"ready","api":["host:port"],…}`.
+fn ready_of(line: &str) -> Option<Ready> {
     let event: Value = serde_json::from_str(line).ok()?;
     if event["event"] != "ready" {
         return None;
     }
-    event["api"][0].as_str().map(str::to_owned)
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    Some(Ready {
+        api: text(&event["api"][0])?,
+        api_tls: text(&event["api_tls"][0]),
+        ca: text(&event["ca"]),
+        metrics: text(&event["metrics"]),
+    })
+}
+
+/// The addresses in what `buy --json` says.
+fn bootstrap_of(line: &str) -> Option<Vec<String>> {
+    let bought: Value = serde_json::from_str(line).ok()?;
+    let bootstrap = bought["bootstrap"].as_str()?;
+    Some(bootstrap.split(',').map(str::to_owned).collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::api_of;
+    use super::{bootstrap_of, ready_of};
+
+    #[test]
+    fn what_was_bought_has_addresses() {
+        let told = r#"{"instance_id":"i","bootstrap":"h:1,h:2"}"#;
+        assert_eq!(
+            bootstrap_of(told),
+            Some(vec!["h:1".to_owned(), "h:2".to_owned()])
+        );
+        assert_eq!(bootstrap_of("{}"), None);
+    }
 
     #[test]
     fn only_the_ready_line_names_the_api() {
@@ -183,7 +252,12 @@ mod tests {
             ("listening on 127.0.0.1:41", None),
         ];
         for (line, expected) in cases {
-            assert_eq!(api_of(line).as_deref(), expected, "{line}");
+            let ready = ready_of(line);
+            assert_eq!(ready.map(|ready| ready.api).as_deref(), expected, "{line}");
         }
+        let tls = r#"{"event":"ready","api":["h:1"],"api_tls":["h:2"],"ca":"d/ca.pem"}"#;
+        let ready = ready_of(tls).unwrap();
+        assert_eq!(ready.api_tls.as_deref(), Some("h:2"));
+        assert_eq!(ready.ca.as_deref(), Some("d/ca.pem"));
     }
 }

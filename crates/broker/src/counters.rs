@@ -1,10 +1,11 @@
 //! What is counted per cluster, topic and user, for metering and metrics.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 macro_rules! counters {
     (
@@ -163,6 +164,38 @@ impl CountersByUser {
     }
 }
 
+/// Addresses that are remembered of those who produce to a topic; the one that was silent for longest makes room.
+const PRODUCERS_MAX: usize = 100;
+
+/// Who produces to a topic: addresses, with when each last did, in milliseconds.
+#[derive(Debug, Default)]
+pub(crate) struct Producers(Mutex<HashMap<IpAddr, i64>>);
+
+impl Producers {
+    pub(crate) fn note(&self, address: IpAddr, now_ms: i64) {
+        let mut known = self.0.lock();
+        if known.len() >= PRODUCERS_MAX && !known.contains_key(&address) {
+            let oldest = known.iter().min_by_key(|(_, at_ms)| **at_ms);
+            if let Some(oldest) = oldest.map(|(address, _)| *address) {
+                known.remove(&oldest);
+            }
+        }
+        known.insert(address, now_ms);
+    }
+
+    /// Those who produced at this time or later, the latest first.
+    pub(crate) fn since(&self, from_ms: i64) -> Vec<(IpAddr, i64)> {
+        let known = self.0.lock();
+        let mut found: Vec<(IpAddr, i64)> = known
+            .iter()
+            .map(|(address, at_ms)| (*address, *at_ms))
+            .filter(|(_, at_ms)| *at_ms >= from_ms)
+            .collect();
+        found.sort_by_key(|(address, at_ms)| (std::cmp::Reverse(*at_ms), *address));
+        found
+    }
+}
+
 /// Counters that take no room before something is counted.
 #[derive(Debug)]
 pub(crate) struct Lazy<T>(OnceLock<Box<T>>);
@@ -209,6 +242,21 @@ mod tests {
         let of = |user: &str| values.iter().find(|(name, _)| name == user).unwrap().1;
         assert_eq!(of("").requests, 5);
         assert_eq!(of("u0").requests, 2);
+    }
+
+    #[test]
+    fn those_who_produce_are_remembered_up_to_a_bound() {
+        let producers = Producers::default();
+        let address = |at: u32| IpAddr::from(at.to_be_bytes());
+        for at in 0..PRODUCERS_MAX as u32 + 5 {
+            producers.note(address(at), i64::from(at));
+        }
+        producers.note(address(5), 1_000);
+        let found = producers.since(0);
+        assert_eq!(found.len(), PRODUCERS_MAX);
+        assert_eq!(found[0], (address(5), 1_000));
+        assert!(found.iter().all(|(known, _)| *known != address(4)));
+        assert_eq!(producers.since(1_000).len(), 1);
     }
 
     #[test]

@@ -142,6 +142,10 @@ pub(crate) struct Unwritten(#[from] std::io::Error);
 impl Unwritten {
     /// Logs the cause: clients get an error code only.
     pub(crate) fn log(&self) {
+        if self.0.kind() == std::io::ErrorKind::QuotaExceeded {
+            // Clients may make it happen as often as they like.
+            return tracing::debug!("the metadata of a cluster is as large as it may be");
+        }
         tracing::error!(error = %self.0, "the journal cannot be written");
     }
 }

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::cluster::Cluster;
 use crate::cluster::observation::{
-    ClusterObservation, GroupObservation, TopicObservation, UserObservation,
+    ClusterObservation, GroupObservation, ProducerObservation, TopicObservation, UserObservation,
 };
 use crate::cluster::shared::Shared;
 use crate::coordinator::group::RebalanceObservation;
@@ -398,6 +398,11 @@ impl Host {
     /// disk for partitions that are not open.
     pub fn observe_groups(&self, id: &str) -> Option<Vec<GroupObservation>> {
         self.cluster(id).map(|cluster| cluster.observe_groups())
+    }
+
+    /// Who produced to a topic of a running cluster in the last ten minutes, at most 100 addresses, the latest first.
+    pub fn observe_producers(&self, id: &str, topic: &str) -> Option<Vec<ProducerObservation>> {
+        self.cluster(id)?.observe_producers(topic)
     }
 
     /// The last rebalances of a group of a running cluster since it was started, the newest first.

@@ -67,8 +67,8 @@ mod vital;
 
 pub use clock::Clock;
 pub use cluster::observation::{
-    ClusterObservation, GroupObservation, ListenerObservation, PartitionLag, TopicObservation,
-    UserObservation,
+    ClusterObservation, GroupObservation, ListenerObservation, PartitionLag, ProducerObservation,
+    TopicObservation, UserObservation,
 };
 pub use coordinator::group::RebalanceObservation;
 pub use counters::{CounterValues, TopicCounterValues, UserCounterValues};

@@ -44,7 +44,7 @@ impl Stage {
             // Two messages of 12 MiB, the largest that is sold.
             Self::Request => 25 << 20,
             Self::Decoded | Self::Building => 8 << 20,
-            Self::Answer => 12 << 20,
+            Self::Answer => 10 << 20,
         }
     }
 
@@ -182,6 +182,27 @@ impl Memory {
     }
 }
 
+impl Held {
+    /// Gives back what is more than this. What came from the floor goes back there.
+    pub(crate) fn shrink(&mut self, bytes: usize) {
+        let Some(less) = self.bytes.checked_sub(bytes).filter(|less| *less > 0) else {
+            return;
+        };
+        let (share, at) = (&self.share, self.stage as usize);
+        share.left[at].add_permits(less);
+        match self.from_host {
+            0 => share.floor[at].add_permits(less),
+            _ => {
+                share.host.left[at].add_permits(less);
+                self.from_host = bytes;
+            }
+        }
+        share.held_bytes.fetch_sub(less, Ordering::Relaxed);
+        share.host.held_bytes.fetch_sub(less, Ordering::Relaxed);
+        self.bytes = bytes;
+    }
+}
+
 /// Neither the floor nor the host has given anything yet.
 const WAITING: usize = usize::MAX;
 
@@ -189,7 +210,9 @@ impl Drop for Held {
     fn drop(&mut self) {
         let (share, at) = (&self.share, self.stage as usize);
         share.left[at].add_permits(self.bytes);
+        // Even if all of it was given back before.
         match self.from_host {
+            _ if self.bytes == 0 => {}
             0 => share.floor[at].add_permits(self.bytes),
             WAITING => {}
             bytes => share.host.left[at].add_permits(bytes),
@@ -250,6 +273,24 @@ mod tests {
         assert_eq!((memory.held_bytes(), host.held_bytes()), (1 << 20, 1 << 20));
         drop(slice);
         assert_eq!((memory.held_bytes(), host.held_bytes()), (0, 0));
+    }
+
+    #[test]
+    fn what_is_needed_no_more_is_given_back_early() {
+        let (host, memory, other) = two();
+        for bytes in [SHARE, Stage::Request.floor_bytes()] {
+            for less in [bytes, 1 << 10, 0] {
+                let mut held = now(&memory, bytes).expect("counted");
+                held.shrink(less);
+                assert_eq!(host.held_bytes(), less);
+                held.shrink(bytes);
+                assert_eq!(memory.held_bytes(), less);
+            }
+        }
+        assert_eq!(host.held_bytes(), 0);
+        let all = [now(&memory, SHARE), now(&other, SHARE)];
+        assert_eq!(host.held_bytes(), 2 * SHARE);
+        drop(all);
     }
 
     #[test]

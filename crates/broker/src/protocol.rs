@@ -9,6 +9,7 @@ mod broker_config;
 mod client_quota;
 mod cluster_api;
 mod config;
+mod config_documentation;
 mod consumer_group;
 mod counters;
 mod delegation_token;
@@ -49,6 +50,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kafka_protocol::messages::RequestHeader;
+use uuid::Uuid;
 
 use crate::cluster::Cluster;
 use crate::error::ErrorCode;
@@ -83,6 +85,8 @@ pub(crate) struct Context {
     pub access: Access,
     /// The counters of the user; `None` before the first request.
     pub counted_user: Option<CountedUser>,
+    /// The topic that was produced to last, and in which second that was noted.
+    pub noted_producer: Option<(Uuid, i64)>,
     pub client_id: String,
     pub version: i16,
     /// How long the connection is muted after the answer.
@@ -111,6 +115,7 @@ impl Context {
             user: ANONYMOUS.into(),
             access: Access::default(),
             counted_user: None,
+            noted_producer: None,
             client_id: String::new(),
             version: 0,
             throttle: Duration::ZERO,

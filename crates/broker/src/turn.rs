@@ -1,14 +1,18 @@
-//! Limits on CPU-heavy work: what would block a runtime thread for too long runs on a blocking thread, a few
-//! pieces at a time.
+//! Limits on CPU-heavy work: what would block a runtime thread for too long runs on threads of its own, a few
+//! pieces at a time. There are as many of them as pieces, so that what such work leaves with a thread's allocators is
+//! left a few times only.
 //!
 //! There are [`at_once`] turns in a host, and a cluster may use a share of them: work waits for a turn of its
 //! cluster first, so that one cluster cannot fill the queue of the host, however many requests its clients
 //! send. Work that is cancelled while it waits never starts; work that has started keeps its turn until it
 //! ends, so each piece must be short. Long work takes many turns.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
 
-use tokio::sync::Semaphore;
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, oneshot};
 
 /// Entries of a request that are processed before it yields.
 const ENTRIES_AT_ONCE: u32 = 64;
@@ -19,18 +23,52 @@ fn at_once() -> usize {
     cores.div_ceil(2)
 }
 
+type Piece = Box<dyn FnOnce() + Send>;
+
+/// Threads that do one piece of work after the other, until nobody can send them more.
+struct Workers {
+    pieces: Sender<Piece>,
+}
+
+impl Workers {
+    fn start(count: usize) -> Self {
+        let (pieces, waiting) = channel::<Piece>();
+        let waiting = Arc::new(Mutex::new(waiting));
+        for at in 0..count {
+            let waiting = waiting.clone();
+            let named = std::thread::Builder::new().name(format!("turn-{at}"));
+            // Without any thread no piece is done, which who waits for it is told.
+            if let Err(error) = named.spawn(move || work(&waiting)) {
+                tracing::error!(%error, "a thread for long work cannot be started");
+            }
+        }
+        Self { pieces }
+    }
+}
+
+fn work(waiting: &Mutex<Receiver<Piece>>) {
+    loop {
+        let next = waiting.lock().recv();
+        let Ok(piece) = next else { return };
+        // Who waits for the piece learns that it has no result.
+        drop(catch_unwind(AssertUnwindSafe(piece)));
+    }
+}
+
 /// The turns of one cluster.
 pub(crate) struct Turns {
     /// Made when first asked for: most clusters are idle.
     own: OnceLock<Arc<Semaphore>>,
     own_count: usize,
-    host: Arc<Semaphore>,
+    host: Arc<HostTurns>,
 }
 
 /// The turns of a host.
 pub(crate) struct HostTurns {
     count: usize,
     semaphore: Arc<Semaphore>,
+    /// Started when first needed.
+    workers: OnceLock<Workers>,
 }
 
 impl Default for HostTurns {
@@ -44,15 +82,16 @@ impl HostTurns {
         Self {
             count,
             semaphore: Arc::new(Semaphore::new(count)),
+            workers: OnceLock::new(),
         }
     }
 
     /// What one cluster may have of them: half.
-    pub(crate) fn share(&self) -> Turns {
+    pub(crate) fn share(self: &Arc<Self>) -> Turns {
         Turns {
             own: OnceLock::new(),
             own_count: self.count.div_ceil(2),
-            host: self.semaphore.clone(),
+            host: self.clone(),
         }
     }
 }
@@ -69,21 +108,26 @@ impl Turns {
         self.own().available_permits() > 0
     }
 
-    /// Does a piece of work on a blocking thread when it is its turn. `None` if the process stops, or the
+    /// Does a piece of work on another thread when it is its turn. `None` if the process stops, or the
     /// work panicked. Not to be asked for within a turn.
     pub(crate) async fn take<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
         let own = self.own().clone().acquire_owned().await.ok()?;
-        let host = self.host.clone().acquire_owned().await.ok()?;
-        let working = tokio::task::spawn_blocking(move || {
-            let done = work();
+        let host = self.host.semaphore.clone().acquire_owned().await.ok()?;
+        let (done, result) = oneshot::channel();
+        let workers = || Workers::start(self.host.count);
+        let workers = self.host.workers.get_or_init(workers);
+        let piece = move || {
+            let turn = (host, own);
+            let result = work();
             // Held until here, even if the result is no longer awaited.
-            drop((host, own));
-            done
-        });
-        working.await.ok()
+            drop(turn);
+            drop(done.send(result));
+        };
+        workers.pieces.send(Box::new(piece)).ok()?;
+        result.await.ok()
     }
 }
 
@@ -141,7 +185,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_cluster_does_not_take_all_turns() {
-        let host = HostTurns::new(2);
+        let host = Arc::new(HostTurns::new(2));
         let (greedy, other) = (Arc::new(host.share()), Arc::new(host.share()));
         let (held, ends): (Vec<_>, Vec<_>) = (0..10).map(|_| hold(&greedy)).unzip();
         until(|| greedy.own().available_permits() == 0).await;
@@ -155,8 +199,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn work_that_panics_has_no_result_and_ends_no_thread() {
+        let host = Arc::new(HostTurns::new(1));
+        let turns = host.share();
+        assert_eq!(turns.take(|| panic!("a piece of work")).await, None::<()>);
+        assert_eq!(turns.take(|| 7).await, Some(7));
+        assert_eq!(host.semaphore.available_permits(), 1);
+    }
+
+    #[tokio::test]
     async fn what_is_given_up_is_not_begun_and_what_has_begun_keeps_its_turn() {
-        let host = HostTurns::new(1);
+        let host = Arc::new(HostTurns::new(1));
         let turns = Arc::new(host.share());
         let (held, end) = hold(&turns);
         until(|| host.semaphore.available_permits() == 0).await;

@@ -278,7 +278,11 @@ async fn answer(
     request: Request<Incoming>,
     standing: Arc<Standing>,
 ) -> Response<Full<Bytes>> {
-    let check_head = async |head: WireRequest| gateway.check_head(&head).await;
+    let check_head = async |head: WireRequest| {
+        gateway.check_head(&head).await?;
+        standing.claim();
+        Ok(())
+    };
     let request = match with_body(request, check_head).await {
         Ok(request) => request,
         Err(refusal) => return full(refusal.into_response()),

@@ -161,11 +161,31 @@ pub const ROWS: &[Row] = &[
         "必须为 INSTANCE、TOPIC 或 CONSUMERGROUP",
     ),
     ("must name topics or groups", "必须指定主题或消费组"),
-    ("must be two lists of zones", "必须为两个可用区列表"),
     (
-        "tags of groups are not supported here",
-        "此处不支持消费组的标签",
+        "must be Kafka_<instance>_<group>",
+        "格式必须为 Kafka_<实例>_<消费组>",
     ),
+    ("offsets are those of one topic", "位点属于单个主题"),
+    (
+        "must be a time in milliseconds, -1 (latest) or -2 (earliest)",
+        "必须为毫秒时间戳、-1（最新）或 -2（最早）",
+    ),
+    ("with ResetType offset", "ResetType 为 offset 时"),
+    (
+        "neither offsets nor partitions are below 0",
+        "位点和分区不能小于 0",
+    ),
+    ("names partition {} twice", "分区 {1} 重复"),
+    (
+        "must be 1 or more, and not more than {} in all",
+        "至少为 1，且总数不超过 {1}",
+    ),
+    ("with QueryType {}", "QueryType 为 {1} 时"),
+    ("must not be below 0", "不能小于 0"),
+    ("must be a number from 0 on", "必须为不小于 0 的数字"),
+    ("it names the topics", "由它指定主题"),
+    ("it names a topic twice", "主题重复"),
+    ("must be two lists of zones", "必须为两个可用区列表"),
     (
         "its first list must contain ZoneId",
         "第一个列表必须包含 ZoneId",
@@ -192,6 +212,26 @@ pub const ROWS: &[Row] = &[
     ),
     ("{} is not in {}", "{1} 不属于 {2}"),
     ("not an id", "不是 ID"),
+    ("it names a topic twice", "主题重复"),
+    ("it names the topics", "由它指定主题"),
+    ("with QueryType {}", "QueryType 为 {1} 时"),
+    ("with ResetType {}", "ResetType 为 {1} 时"),
+    (
+        "must be byOffset or byTimestamp",
+        "必须为 byOffset 或 byTimestamp",
+    ),
+    ("must be timestamp or offset", "必须为 timestamp 或 offset"),
+    (
+        "must be a time in milliseconds, -1 (latest) or -2 (earliest)",
+        "必须为毫秒时间、-1（最新）或 -2（最早）",
+    ),
+    ("must be a time in ms, -1 or -2", "必须为毫秒时间、-1 或 -2"),
+    (
+        "must be a number of months, such as 1m",
+        "必须为月数，例如 1m",
+    ),
+    ("must be PRO or CON", "必须为 PRO 或 CON"),
+    ("ignored where no group is named", "未指定消费组时忽略"),
     // BSS.
     (
         "failure to check order before create instance. {}",
@@ -242,6 +282,13 @@ pub const ROWS: &[Row] = &[
     ),
     ("the property {} is not on sale", "属性 {1} 不出售"),
     (
+        "the property {} stays as it was bought",
+        "属性 {1} 保持购买时的值",
+    ),
+    ("is not sold: {}", "不出售：{1!}"),
+    ("not Upgrade or Downgrade", "不是 Upgrade 或 Downgrade"),
+    ("not 1 or 0", "不是 1 或 0"),
+    (
         "the properties {} and {} contradict each other",
         "属性 {1} 与 {2} 冲突",
     ),
@@ -275,6 +322,7 @@ pub const ROWS: &[Row] = &[
         "该商品按月或按年出售",
     ),
     ("this operation prices {}", "此操作查询 {1} 的价格"),
+    ("a subscription does not become less", "包年包月不能减少"),
     (
         "applicable to other product types only; this one counts months",
         "仅适用于其他商品，该商品按月计",

@@ -70,7 +70,9 @@ fn domain_code(error: &Error) -> (u16, &'static str) {
             | Kind::Subnet
             | Kind::Topic
             | Kind::User
-            | Kind::Group => NOT_FOUND,
+            | Kind::Group
+            | Kind::Cluster
+            | Kind::Broker => NOT_FOUND,
         },
         Error::Exists { .. } | Error::TokenReused => ALREADY_EXISTS,
         Error::WrongPhase { .. } | Error::GroupInUse { .. } | Error::Kafka { .. } => {
@@ -122,8 +124,7 @@ fn domain_message(error: &Error) -> String {
         Error::ReleaseDenied {
             denial: ReleaseDenial::Prepaid,
             ..
-        } => "InstanceId is not valid: a prepaid instance can be deleted only after its term."
-            .to_owned(),
+        } => "instanceId: a prepaid instance can be deleted only after its term.".to_owned(),
         other => sentence(other),
     }
 }

@@ -81,7 +81,9 @@ fn domain_code(error: &Error) -> &'static str {
             | Kind::Order
             | Kind::Topic
             | Kind::User
-            | Kind::Group => "ResourceNotFound",
+            | Kind::Group
+            | Kind::Cluster
+            | Kind::Broker => "ResourceNotFound",
         },
         Error::Exists {
             kind: Kind::Topic, ..

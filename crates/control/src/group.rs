@@ -126,7 +126,8 @@ impl Control {
         let of = instance.id;
         let resource = format!("{id}/{}", record.name);
         self.audited_write(call, &resource, move |tx| {
-            let records = group_record_list(tx, &of)?;
+            let ids: Vec<&str> = known.iter().map(|group| group.id.as_str()).collect();
+            let records = group_records_kept(tx, &of, &ids)?;
             let made_here = records.iter().filter(|record| record.is_made_here);
             let mut names: BTreeSet<&str> = made_here.map(|record| record.name.as_str()).collect();
             names.extend(known.iter().map(|group| group.id.as_str()));
@@ -305,16 +306,17 @@ impl Control {
         Ok(unused.count() as u64)
     }
 
-    /// Checks that a running instance of the caller's has a group.
+    /// Checks that a running instance of the caller's has a group, and returns the names of all of its groups.
     pub(crate) async fn group_check(
         &self,
         cx: &Context,
         id: &InstanceId,
         name: &str,
-    ) -> Result<()> {
-        let groups = self.group_list(cx, id).await?;
-        match groups.iter().any(|group| group.listed.id == name) {
-            true => Ok(()),
+    ) -> Result<Vec<String>> {
+        let groups = self.group_list(cx, id).await?.into_iter();
+        let names: Vec<String> = groups.map(|group| group.listed.id).collect();
+        match names.iter().any(|known| known == name) {
+            true => Ok(names),
             false => Err(Error::not_found(Kind::Group, name)),
         }
     }
@@ -412,6 +414,37 @@ async fn group_look(
     };
     let positions = committed.into_iter().map(position).collect();
     Ok(Some((group, positions)))
+}
+
+/// The records of an instance's groups. Those of groups that clients made and Kafka has forgotten since go: nobody could see
+/// them, and they would become ever more.
+fn group_records_kept(
+    tx: &mut dyn Tx,
+    of: &InstanceId,
+    known: &[&str],
+) -> TxResult<Vec<GroupRecord>> {
+    let mut kept = Vec::new();
+    for record in group_record_list(tx, of)? {
+        if record.is_made_here || known.contains(&record.name.as_str()) {
+            kept.push(record);
+        } else {
+            group_record_delete(tx, of, &record.name)?;
+        }
+    }
+    Ok(kept)
+}
+
+/// The record of a group, or the first of one that a Kafka client made; `known` are all groups.
+pub(crate) fn group_record_first(
+    tx: &mut dyn Tx,
+    of: &InstanceId,
+    name: &str,
+    known: &[String],
+    now: Moment,
+) -> TxResult<GroupRecord> {
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    group_records_kept(tx, of, &known)?;
+    group_record(tx, of, name, now)
 }
 
 /// The record of a group, or the first of one that a Kafka client made.

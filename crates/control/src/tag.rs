@@ -11,7 +11,7 @@ use brokerage_store::topic::topic_record_put;
 use crate::call::Call;
 use crate::context::Context;
 use crate::control::{Control, TxResult};
-use crate::group::group_record;
+use crate::group::group_record_first;
 use crate::instance::{instance_of_caller, instance_put};
 use crate::topic_edit::topic_record;
 
@@ -75,34 +75,37 @@ impl Control {
     /// [`Error::NotFound`] for an instance, topic or group, [`Error::WrongPhase`] for an instance that is being taken away,
     /// or for a topic or group of one that does not run, [`Error::LimitReached`], [`Error::Forbidden`].
     pub async fn tags_edit(&self, call: Call, tagged: Vec<Tagged>, edit: TagEdit) -> Result<()> {
-        let mut kafka_ids = Vec::with_capacity(tagged.len());
+        let mut seen = Vec::with_capacity(tagged.len());
         for Tagged { instance, part } in &tagged {
-            kafka_ids.push(match part {
-                TaggedPart::Whole => None,
-                TaggedPart::Topic(name) => self.topic_check(&call, instance, name).await?,
-                TaggedPart::Group(name) => {
-                    self.group_check(&call, instance, name).await?;
-                    None
-                }
+            seen.push(match part {
+                TaggedPart::Whole => Seen::default(),
+                TaggedPart::Topic(name) => Seen {
+                    kafka_id: self.topic_check(&call, instance, name).await?,
+                    ..Seen::default()
+                },
+                TaggedPart::Group(name) => Seen {
+                    groups: self.group_check(&call, instance, name).await?,
+                    ..Seen::default()
+                },
             });
         }
         let (now, real_now) = (self.now(), self.real_now());
         let cx = Context::clone(&call);
         let resource = names(&tagged);
         self.audited_write(call, &resource, move |tx| {
-            for (Tagged { instance, part }, kafka_id) in tagged.iter().zip(&kafka_ids) {
+            for (Tagged { instance, part }, seen) in tagged.iter().zip(&seen) {
                 match part {
                     TaggedPart::Whole => {
                         tag_instance(tx, &cx, instance, &edit, Attention::From(real_now))?;
                     }
                     TaggedPart::Group(name) => {
-                        let mut record = group_record(tx, instance, name, now)?;
+                        let mut record = group_record_first(tx, instance, name, &seen.groups, now)?;
                         record.tags = edit.applied(&record.tags)?;
                         group_record_put(tx, instance, &record)?;
                     }
                     TaggedPart::Topic(name) => {
                         let mut record =
-                            topic_record(tx, instance, (name, kafka_id.as_deref()), now)?;
+                            topic_record(tx, instance, (name, seen.kafka_id.as_deref()), now)?;
                         record.tags = edit.applied(&record.tags)?;
                         topic_record_put(tx, instance, &record)?;
                     }
@@ -114,6 +117,15 @@ impl Control {
         self.reconcile_wake();
         Ok(())
     }
+}
+
+/// What was seen of a thing in Kafka before its tags are changed.
+#[derive(Default)]
+struct Seen {
+    /// Kafka's id of a topic.
+    kafka_id: Option<String>,
+    /// All groups of a group's instance.
+    groups: Vec<String>,
 }
 
 fn tag_instance(

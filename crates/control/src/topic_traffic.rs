@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::{Error, Result};
+pub use brokerage_engine::ProducerObservation;
 use brokerage_engine::TopicObservation;
 use brokerage_kafka_admin::{OffsetAt, Topic};
 
@@ -79,6 +80,24 @@ impl Control {
             }
         });
         Ok(traffic.collect())
+    }
+}
+
+impl Control {
+    /// Who produced to a topic of a running instance of the caller's in the last minutes, the latest first, as far as its
+    /// engine knows.
+    ///
+    /// # Errors
+    /// As [`Control::topic_traffic_list`]; [`Error::NotFound`] for a topic that is not there.
+    pub async fn topic_producer_list(
+        &self,
+        cx: &Context,
+        id: &InstanceId,
+        name: &str,
+    ) -> Result<Vec<ProducerObservation>> {
+        self.topic_check(cx, id, name).await?;
+        let seen = self.engine.observe_producers(id, name).await;
+        seen.map_err(Error::internal)
     }
 }
 

@@ -35,6 +35,10 @@ pub enum Kind {
     User,
     /// A consumer group.
     Group,
+    /// A cluster that the engine has.
+    Cluster,
+    /// A broker of an instance.
+    Broker,
 }
 
 impl Kind {
@@ -52,6 +56,8 @@ impl Kind {
             Self::Topic => "topic",
             Self::User => "user",
             Self::Group => "group",
+            Self::Cluster => "cluster",
+            Self::Broker => "broker",
         }
     }
 }
@@ -106,7 +112,7 @@ pub enum Error {
         place: String,
     },
     /// The instance is not in a phase that permits this.
-    #[error("the instance {id} is {}", phase.word())]
+    #[error("the instance {id} is {}", phase.word().replace('_', " "))]
     WrongPhase {
         /// The instance.
         id: String,

@@ -14,7 +14,7 @@ use brokerage_domain::cluster_settings::SettingName;
 use brokerage_domain::id::InstanceId;
 use brokerage_engine::{
     ClusterDetails, ClusterObservation, ClusterSpec, Counter, Engine, EngineError,
-    GroupObservation, RebalanceObservation, TopicObservation, UserObservation,
+    GroupObservation, ProducerObservation, RebalanceObservation, TopicObservation, UserObservation,
 };
 use brokerage_kafka_admin::Stream;
 use parking_lot::Mutex;
@@ -284,6 +284,20 @@ impl Engine for EmbeddedEngine {
         // The lag of groups reads the disk.
         let looking = tokio::task::spawn_blocking(move || details(&host, &id));
         looking.await.map_err(EngineError::failed)
+    }
+
+    async fn observe_producers(
+        &self,
+        id: &InstanceId,
+        topic: &str,
+    ) -> Result<Vec<ProducerObservation>, EngineError> {
+        let seen = self.host.observe_producers(id.as_str(), topic);
+        let producer = |seen: brokerage_broker::ProducerObservation| ProducerObservation {
+            address: seen.address,
+            produced_ms: seen.produced_ms,
+        };
+        let seen = seen.unwrap_or_default().into_iter();
+        Ok(seen.map(producer).collect())
     }
 
     async fn observe_rebalances(

@@ -66,6 +66,16 @@ pub trait Engine: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// Who produced to a topic of a running cluster in the last minutes, the latest first, as far as the engine knows: nobody
+    /// where it does not.
+    async fn observe_producers(
+        &self,
+        _id: &InstanceId,
+        _topic: &str,
+    ) -> Result<Vec<ProducerObservation>, EngineError> {
+        Ok(Vec::new())
+    }
+
     /// What the engine holds for all clusters together, such as open files.
     fn gauges(&self) -> Vec<Counter> {
         Vec::new()
@@ -250,6 +260,15 @@ pub struct RebalanceObservation {
     pub members: u32,
     /// Why it was, for people.
     pub reason: &'static str,
+}
+
+/// Who produces to a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProducerObservation {
+    /// Where it is.
+    pub address: IpAddr,
+    /// When it last produced, milliseconds since 1970.
+    pub produced_ms: i64,
 }
 
 /// Why an engine could not do it.

@@ -13,7 +13,8 @@ use brokerage_kafka_admin::Stream;
 use parking_lot::Mutex;
 
 use crate::cluster::{
-    ClusterDetails, ClusterObservation, ClusterSpec, Engine, EngineError, RebalanceObservation,
+    ClusterDetails, ClusterObservation, ClusterSpec, Engine, EngineError, ProducerObservation,
+    RebalanceObservation,
 };
 
 /// A method of [`Engine`], to script what becomes of its calls.
@@ -337,6 +338,17 @@ impl Engine for FakeEngine {
         match self.kafka.get() {
             Some(kafka) => kafka.observe_details(id).await,
             None => Ok(None),
+        }
+    }
+
+    async fn observe_producers(
+        &self,
+        id: &InstanceId,
+        topic: &str,
+    ) -> Result<Vec<ProducerObservation>, EngineError> {
+        match self.kafka.get() {
+            Some(kafka) => kafka.observe_producers(id, topic).await,
+            None => Ok(Vec::new()),
         }
     }
 

@@ -10,5 +10,6 @@ pub mod fake;
 
 pub use cluster::{
     ClusterDetails, ClusterObservation, ClusterSpec, Counter, Engine, EngineError,
-    GroupObservation, Listener, RebalanceObservation, TopicObservation, UserObservation,
+    GroupObservation, Listener, ProducerObservation, RebalanceObservation, TopicObservation,
+    UserObservation,
 };

@@ -7,6 +7,8 @@ use super::Source;
 const INLINE_LINES_MAX: usize = 150;
 /// What unit tests and examples may share with a crate's binary of tests.
 const SHARED: &str = "tests/it/support";
+/// What programs that send requests share with the broker: its table of them.
+const SHARED_TABLE: &str = "protocol/shape/table.rs";
 
 /// Finds tests that stand elsewhere.
 pub(super) fn test_layout(source: &Source, found: &mut Vec<(usize, String)>) {
@@ -22,7 +24,8 @@ pub(super) fn test_layout(source: &Source, found: &mut Vec<(usize, String)>) {
     let mut inline = None;
     for (index, line) in source.text.lines().enumerate() {
         let code = line.trim_start();
-        if code.starts_with("#[path =") && !code.contains(SHARED) {
+        let is_shared = code.contains(SHARED) || code.contains(SHARED_TABLE);
+        if code.starts_with("#[path =") && !is_shared {
             found.push((index + 1, code.to_owned()));
         }
         match inline {

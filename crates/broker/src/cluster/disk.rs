@@ -11,14 +11,15 @@ use crate::quota::disk::is_above;
 use crate::spec::ClusterLimits;
 
 impl Cluster {
-    /// How much of the disk that was bought is used up.
+    /// How much of the disk that was bought is used up: by records, and by what else the cluster knows.
     pub(crate) fn disk_used_bytes(&self) -> u64 {
-        self.stored.used(&self.spec().limits)
+        self.stored.used(&self.spec().limits) + self.metadata_log.counted_bytes()
     }
 
     fn is_above(&self, percent: impl FnOnce(&ClusterLimits) -> Option<u8>) -> bool {
         let limits = &self.spec().limits;
-        is_above(&self.stored, limits, percent(limits))
+        let used = self.stored.used(limits) + self.metadata_log.counted_bytes();
+        is_above(used, limits, percent(limits))
     }
 
     /// Whether producers have to be refused.

@@ -1,6 +1,7 @@
 //! Observations of a cluster, its topics, users and groups.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use crate::cluster::Cluster;
 use crate::coordinator::group::RebalanceObservation;
@@ -117,10 +118,38 @@ impl GroupObservation {
     }
 }
 
+/// How long ago a producer may have produced last that is shown, ms.
+const PRODUCER_SILENCE_MS_MAX: i64 = 600_000;
+
+/// Who produces to a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProducerObservation {
+    /// Where it is.
+    pub address: IpAddr,
+    /// When it last produced, milliseconds since 1970.
+    pub produced_ms: i64,
+}
+
 impl Cluster {
     /// The last rebalances of a group since the cluster was started, the newest first.
     pub(crate) fn observe_rebalances(&self, group: &str) -> Vec<RebalanceObservation> {
         self.groups.rebalances(group)
+    }
+
+    /// Who produced to a topic in the last minutes, the latest first; `None`: there is no such topic.
+    pub(crate) fn observe_producers(&self, topic: &str) -> Option<Vec<ProducerObservation>> {
+        let topic = self
+            .topics
+            .get(topic)
+            .filter(|topic| !is_internal(&topic.name))?;
+        let from_ms = self.now_ms() - PRODUCER_SILENCE_MS_MAX;
+        let known = topic.producers.get();
+        let found = known.map(|known| known.since(from_ms)).unwrap_or_default();
+        let producer = |(address, produced_ms)| ProducerObservation {
+            address,
+            produced_ms,
+        };
+        Some(found.into_iter().map(producer).collect())
     }
 
     pub(crate) fn observe_topics(&self) -> Vec<TopicObservation> {

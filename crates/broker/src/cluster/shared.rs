@@ -26,7 +26,7 @@ pub(crate) struct Shared {
     /// Connections of all clusters.
     pub connections: HostConnections,
     /// Turns of all clusters for work that takes long.
-    pub turns: HostTurns,
+    pub turns: Arc<HostTurns>,
 }
 
 impl Shared {
@@ -47,7 +47,7 @@ impl Shared {
             derivations: Arc::default(),
             memory: Arc::default(),
             connections: HostConnections::new(connections_max),
-            turns: HostTurns::default(),
+            turns: Arc::default(),
         })
     }
 }

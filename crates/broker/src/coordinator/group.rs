@@ -14,4 +14,4 @@ pub use history::RebalanceObservation;
 /// whole group in one record of `__consumer_offsets`, which takes 1 MiB (`message.max.bytes`).
 pub(crate) const MEMBER_BYTES_MAX: usize = 1 << 20;
 /// Largest description of all members of a group, with their assignments.
-pub(crate) const GROUP_BYTES_MAX: usize = 16 << 20;
+pub(crate) const GROUP_BYTES_MAX: usize = 4 << 20;

@@ -21,7 +21,9 @@ use super::unified_log::UnifiedLog;
 
 /// Bytes of keys in memory in one run; what follows is left to the next (Kafka's
 /// `log.cleaner.dedupe.buffer.size` is 128 MiB for all threads).
-const KEY_BYTES_MAX: usize = 64 << 20;
+const KEY_BYTES_MAX: usize = 8 << 20;
+/// What a key takes besides its bytes.
+const KEY_OVERHEAD_BYTES: usize = 96;
 
 /// What the topic asks for.
 #[derive(Debug, Clone, Copy)]
@@ -298,24 +300,32 @@ impl CompactionPlan {
                 continue;
             }
             if key_bytes > KEY_BYTES_MAX {
-                end_offset = source.base_offset;
+                end_offset = end_offset.min(source.base_offset);
                 break;
             }
             segment::scan(&source.file, 0, source.size_bytes, |header, _, bytes| {
                 if header.is_control() || self.is_aborted(header) {
                     return true;
                 }
+                if key_bytes > KEY_BYTES_MAX {
+                    end_offset = header.base_offset;
+                    return false;
+                }
                 let body = &bytes[HEADER_BYTES..];
-                // A batch that cannot be read to its end is kept as it is; the keys read so far count.
+                // A batch that cannot be read to its end is kept as it is; the keys read so far count. So is the rest
+                // of one that has too many.
                 let _ = record::visit(header, body, UNPACKED_BYTES_MAX, |record| {
                     if let Some(key) = record.key
                         && latest
                             .insert(Bytes::copy_from_slice(key), record.offset(header))
                             .is_none()
                     {
-                        key_bytes += key.len();
+                        key_bytes += key.len() + KEY_OVERHEAD_BYTES;
                     }
-                    ControlFlow::Continue(())
+                    match key_bytes > 2 * KEY_BYTES_MAX {
+                        true => ControlFlow::Break(()),
+                        false => ControlFlow::Continue(()),
+                    }
                 });
                 true
             })?;

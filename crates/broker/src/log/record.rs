@@ -11,6 +11,13 @@ use super::batch::BatchHeader;
 /// this bounds the work that a small one can ask for.
 pub(crate) const UNPACKED_BYTES_MAX: u64 = 64 << 20;
 
+/// Largest part of a batch that is held at once while it is unpacked: a record, a block of snappy. Larger ones are
+/// refused: what clients send is bounded before they pack it, too (`max.request.size`).
+const PART_BYTES_MAX: usize = 16 << 20;
+/// Largest window of a zstd frame that is held, in bits: that of compression levels up to 19 …
+const ZSTD_WINDOW_BITS: u32 = 23;
+/// … and that of the higher ones, for batches that unpack to no more than [`PART_BYTES_MAX`].
+const ZSTD_WINDOW_BITS_MAX: u32 = 27;
 /// Unpacked bytes that are held at once; a larger record is held as a whole.
 const WINDOW_BYTES: usize = 64 << 10;
 /// The window of a small batch.
@@ -216,6 +223,9 @@ impl<R: Read> Window<R> {
 
 impl<R: Read> Source for Window<R> {
     fn fill(&mut self, count: usize) -> Result<&[u8], RecordError> {
+        if count > PART_BYTES_MAX {
+            return Err(RecordError::TooLarge);
+        }
         while self.end - self.start < count {
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
@@ -252,7 +262,12 @@ struct Xerial<'a> {
 
 fn snappy_block(packed: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
     let bytes = snap::raw::decompress_len(packed).map_err(io::Error::other)?;
-    if bytes > packed.len().saturating_mul(SNAPPY_RATIO_MAX) {
+    if bytes
+        > packed
+            .len()
+            .saturating_mul(SNAPPY_RATIO_MAX)
+            .min(PART_BYTES_MAX)
+    {
         return Err(io::Error::other("a snappy block cannot be as large"));
     }
     out.resize(bytes, 0);
@@ -313,6 +328,22 @@ fn lz4_frame(packed: &[u8]) -> Option<&[u8]> {
     }
 }
 
+/// Whether the first frame says that it needs a window of more than [`ZSTD_WINDOW_BITS`] (RFC 8878, section 3.1.1.1). A
+/// frame of one segment is its own window.
+fn has_large_window(packed: &[u8]) -> bool {
+    const MAGIC: [u8; 4] = 0xfd2f_b528_u32.to_le_bytes();
+    const IS_ONE_SEGMENT: u8 = 0x20;
+    let Some([descriptor, window, ..]) = packed.strip_prefix(&MAGIC) else {
+        return false;
+    };
+    if descriptor & IS_ONE_SEGMENT != 0 {
+        return true;
+    }
+    let (exponent, mantissa) = (u32::from(window >> 3), window & 7);
+    let bits = 10 + exponent + u32::from(mantissa > 0);
+    bits > ZSTD_WINDOW_BITS
+}
+
 /// Shows every record of a batch to `visitor`, in order, until it breaks off. Memory is bounded by a window,
 /// or by the largest record.
 ///
@@ -349,7 +380,7 @@ pub(crate) fn visit(
         2 => {
             // Without framing it is one block.
             let bytes = snap::raw::decompress_len(body).map_err(|_| RecordError::Malformed)?;
-            if bytes as u64 > unpacked_bytes_max {
+            if bytes as u64 > unpacked_bytes_max.min(PART_BYTES_MAX as u64) {
                 return Err(RecordError::TooLarge);
             }
             let mut block = Vec::new();
@@ -364,8 +395,14 @@ pub(crate) fn visit(
         }
         4 => {
             let reader = zstd::stream::read::Decoder::with_buffer(body);
-            let reader = reader.map_err(RecordError::Decompress)?;
-            let window = Window::new(reader, packed_bytes, unpacked_bytes_max);
+            let mut reader = reader.map_err(RecordError::Decompress)?;
+            let (bits, bytes_max) = match has_large_window(body) {
+                true => (ZSTD_WINDOW_BITS_MAX, PART_BYTES_MAX as u64),
+                false => (ZSTD_WINDOW_BITS, unpacked_bytes_max),
+            };
+            let limited = reader.window_log_max(bits);
+            limited.map_err(RecordError::Decompress)?;
+            let window = Window::new(reader, packed_bytes, unpacked_bytes_max.min(bytes_max));
             walk(window, count, visitor)
         }
         _ => Err(RecordError::Malformed),

@@ -293,14 +293,27 @@ pub(crate) enum AuthorizationResult {
     Denied,
 }
 
+impl Acl {
+    /// Bytes of its names.
+    pub(crate) fn texts_bytes(&self) -> usize {
+        self.resource_name.len() + self.principal.len() + self.host.len()
+    }
+}
+
 /// The ACLs of a cluster. Authorization looks up only names that may apply.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct AclSet {
     types: BTreeMap<ResourceType, Patterns>,
     count: usize,
+    texts_bytes: usize,
 }
 
 impl AclSet {
+    /// Bytes of all names in them.
+    pub(crate) fn texts_bytes(&self) -> usize {
+        self.texts_bytes
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.count
     }
@@ -327,6 +340,7 @@ impl AclSet {
     }
 
     pub(crate) fn insert(&mut self, acl: Acl) {
+        let texts_bytes = acl.texts_bytes();
         let patterns = self.types.entry(acl.resource_type).or_default();
         let (length, kind) = (acl.resource_name.len(), acl.pattern_type);
         let named = patterns.of(kind);
@@ -337,7 +351,10 @@ impl AclSet {
             operation: acl.operation,
             permission: acl.permission,
         });
-        self.count += usize::from(is_new);
+        if is_new {
+            self.count += 1;
+            self.texts_bytes += texts_bytes;
+        }
         if is_new_name && kind == PatternType::Prefixed {
             *patterns.prefix_bytes.entry(length).or_default() += 1;
         }
@@ -359,7 +376,10 @@ impl AclSet {
             operation: acl.operation,
             permission: acl.permission,
         });
-        self.count -= usize::from(is_gone);
+        if is_gone {
+            self.count -= 1;
+            self.texts_bytes -= acl.texts_bytes();
+        }
         if own.is_empty() {
             rules.remove(&acl.principal);
         }

@@ -17,10 +17,13 @@ use std::io;
 use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use super::high_water::HighWater;
 use crate::error::{Refusal, Unwritten};
@@ -31,8 +34,14 @@ use crate::log::file::{CachedFile, FileCache};
 const REWRITE_BYTES_MIN: u64 = 256 << 10;
 /// It is rewritten when it has grown to this many times what its state needed last time.
 const REWRITE_GROWTH: u64 = 4;
+/// Largest state, as the records that lead to it are written. In memory it takes up to three times as much.
+const STATE_BYTES_MAX: u64 = 8 << 20;
+/// Shortest time between two looks at how large the state is since it was last found too large.
+const FULL_INTERVAL: Duration = Duration::from_secs(1);
 /// Shortest time between two marks, so that everything older than this is covered by a mark.
 const MARK_INTERVAL_MS: u64 = 5_000;
+/// A checksum and a space, with which each line begins.
+const CRC_BYTES: usize = 9;
 /// Begins a line that is a mark.
 const MARK: u8 = b'@';
 
@@ -43,7 +52,9 @@ pub(crate) trait LoggedState: Default {
     /// Makes the change; called for every record, in order, both when it is new and when it is replayed.
     fn apply(&mut self, record: Self::Record);
     /// Records that lead from the empty state to this one.
-    fn snapshot(&self) -> Vec<Self::Record>;
+    fn snapshot(&self) -> impl Iterator<Item = Self::Record>;
+    /// Whether a change may make the state larger: such a change is refused once the state is as large as it may be.
+    fn grows(record: &Self::Record) -> bool;
 }
 
 /// Why a metadata log could not be opened.
@@ -101,6 +112,8 @@ struct Inner<S> {
     /// Set when the disk refused to make something durable: what it holds is not known any more, and
     /// changes are refused until the metadata log is opened anew.
     is_failed: bool,
+    /// When it was rewritten because it was full.
+    full_at: Option<Instant>,
 }
 
 /// The position after a record, to wait until it is durable.
@@ -115,6 +128,8 @@ pub(crate) struct MetadataLog<S: LoggedState> {
     file: CachedFile,
     durability: Durability,
     inner: Mutex<Inner<S>>,
+    /// Bytes on disk, to be looked at without a lock.
+    stored_bytes: AtomicU64,
     flush_turn: tokio::sync::Mutex<()>,
     marker: PhantomData<S>,
 }
@@ -123,10 +138,20 @@ fn failed() -> io::Error {
     io::Error::other("the journal is out of service until it is opened anew")
 }
 
-fn encode<R: Serialize>(records: &[R]) -> io::Result<Vec<u8>> {
+/// The error of a change that would make the state larger than it may be.
+fn full() -> io::Error {
+    io::Error::from(io::ErrorKind::QuotaExceeded)
+}
+
+fn encode<R: Serialize>(records: impl IntoIterator<Item = R>) -> io::Result<Vec<u8>> {
     let mut out = Vec::new();
     for record in records {
-        out.extend(line_of(&serde_json::to_vec(record)?));
+        let start = out.len();
+        out.extend_from_slice(&[b' '; CRC_BYTES]);
+        serde_json::to_writer(&mut out, &record)?;
+        let crc = crc_of(&out[start + CRC_BYTES..]);
+        out[start..start + CRC_BYTES].copy_from_slice(crc.as_bytes());
+        out.push(b'\n');
     }
     Ok(out)
 }
@@ -152,7 +177,7 @@ pub(super) fn encode_place(durable_bytes: u64) -> Vec<u8> {
 
 /// What a line holds, if its checksum is right.
 pub(super) fn content_of(line: &[u8]) -> Option<&[u8]> {
-    let (crc, content) = line.strip_suffix(b"\n")?.split_at_checked(9)?;
+    let (crc, content) = line.strip_suffix(b"\n")?.split_at_checked(CRC_BYTES)?;
     (crc == crc_of(content).as_bytes()).then_some(content)
 }
 
@@ -279,7 +304,7 @@ impl<S: LoggedState> MetadataLog<S> {
         let mut state = S::default();
         let records = decoded.records.into_iter();
         records.for_each(|record| state.apply(record));
-        let base_bytes = encode(&state.snapshot())?.len() as u64;
+        let base_bytes = encode(state.snapshot())?.len() as u64;
         let inner = Inner {
             state,
             size_bytes: sound as u64,
@@ -294,10 +319,12 @@ impl<S: LoggedState> MetadataLog<S> {
             generation: 0,
             high_water,
             is_failed: false,
+            full_at: None,
         };
         Ok(Self {
             file,
             durability,
+            stored_bytes: AtomicU64::new(inner.size_bytes),
             inner: Mutex::new(inner),
             flush_turn: tokio::sync::Mutex::new(()),
             marker: PhantomData,
@@ -312,6 +339,12 @@ impl<S: LoggedState> MetadataLog<S> {
     /// Where it ends, in bytes; less after it was rewritten.
     pub(crate) fn end(&self) -> i64 {
         i64::try_from(self.inner.lock().size_bytes).unwrap_or(i64::MAX)
+    }
+
+    /// Bytes of it that count against the disk of its cluster: what is beyond the size that each may have.
+    pub(crate) fn counted_bytes(&self) -> u64 {
+        let bytes = self.stored_bytes.load(Ordering::Relaxed);
+        bytes.saturating_sub(REWRITE_BYTES_MIN)
     }
 
     /// Calls `decide` under the lock, writes the records it returns, and applies them. They are durable when
@@ -343,14 +376,41 @@ impl<S: LoggedState> MetadataLog<S> {
             return Err(failed().into());
         }
         let bytes = encode(&records)?;
+        if records.iter().any(S::grows) && !self.has_room(inner, bytes.len() as u64) {
+            return Err(full().into());
+        }
         self.file.write_parts_at([&bytes, &[]], inner.size_bytes)?;
         inner.size_bytes += bytes.len() as u64;
         inner.records_bytes = inner.size_bytes;
+        self.stored_bytes.store(inner.size_bytes, Ordering::Relaxed);
         records
             .into_iter()
             .for_each(|record| inner.state.apply(record));
         self.rewrite_if_large(inner);
         Ok(())
+    }
+
+    /// Whether the state may grow by so much. What was removed from it shows when it is rewritten, so that is done
+    /// where it matters.
+    fn has_room(&self, inner: &mut Inner<S>, bytes: u64) -> bool {
+        // The file holds the state and its history. A small state may have more of it, and is rewritten whenever it
+        // has; a large one only from time to time.
+        let is_small = |inner: &Inner<S>| inner.base_bytes <= STATE_BYTES_MAX / 2;
+        let fits = |inner: &Inner<S>| {
+            let more = if is_small(inner) {
+                STATE_BYTES_MAX / 4
+            } else {
+                0
+            };
+            inner.size_bytes + bytes <= STATE_BYTES_MAX + more
+        };
+        let is_known = inner.full_at.is_some_and(|at| at.elapsed() < FULL_INTERVAL);
+        let has_history = inner.records_bytes > inner.base_bytes;
+        if !fits(inner) && has_history && (is_small(inner) || !is_known) {
+            inner.full_at = Some(Instant::now());
+            self.rewrite_or_fail(inner);
+        }
+        !inner.is_failed && fits(inner)
     }
 
     /// Like [`MetadataLog::change`], and the returned future waits until the change is as durable as the host
@@ -390,6 +450,10 @@ impl<S: LoggedState> MetadataLog<S> {
         {
             return;
         }
+        self.rewrite_or_fail(inner);
+    }
+
+    fn rewrite_or_fail(&self, inner: &mut Inner<S>) {
         if let Err(error) = self.rewrite(inner) {
             tracing::error!(%error, file = %self.file.path().display(), "cannot rewrite the journal");
             // It is unknown which of the two files now has the name.
@@ -398,7 +462,7 @@ impl<S: LoggedState> MetadataLog<S> {
     }
 
     fn rewrite(&self, inner: &mut Inner<S>) -> io::Result<()> {
-        let mut bytes = encode(&inner.state.snapshot())?;
+        let mut bytes = encode(inner.state.snapshot())?;
         let records_bytes = bytes.len() as u64;
         // The file gets its name when its content is durable.
         bytes.extend(encode_mark(records_bytes));
@@ -409,6 +473,7 @@ impl<S: LoggedState> MetadataLog<S> {
         self.file.close();
         path.parent().map_or(Ok(()), |dir| disk.sync_dir(dir))?;
         inner.size_bytes = bytes.len() as u64;
+        self.stored_bytes.store(inner.size_bytes, Ordering::Relaxed);
         inner.records_bytes = records_bytes;
         inner.base_bytes = records_bytes;
         inner.flushed_bytes = inner.size_bytes;

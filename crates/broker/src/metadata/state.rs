@@ -423,66 +423,83 @@ impl LoggedState for ClusterState {
         }
     }
 
-    fn snapshot(&self) -> Vec<MetadataRecord> {
-        let mut out = vec![MetadataRecord::ProducerIds {
-            next: self.next_producer_id,
-        }];
-        out.extend(self.topics.values().cloned().map(MetadataRecord::Topic));
-        out.extend(self.log_starts.iter().map(|((topic, partition), offset)| {
-            MetadataRecord::LogStart {
-                topic: *topic,
-                partition: *partition,
-                offset: *offset,
-            }
-        }));
-        out.extend(self.snapshot_members());
-        for (group, offsets) in &self.offsets {
-            out.extend(snapshot_group(group, offsets));
+    fn snapshot(&self) -> impl Iterator<Item = MetadataRecord> {
+        let next = self.next_producer_id;
+        let topics = self.topics.values().cloned().map(MetadataRecord::Topic);
+        let log_starts =
+            self.log_starts
+                .iter()
+                .map(|((topic, partition), offset)| MetadataRecord::LogStart {
+                    topic: *topic,
+                    partition: *partition,
+                    offset: *offset,
+                });
+        let offsets = self.offsets.iter();
+        let offsets = offsets.flat_map(|(group, offsets)| snapshot_group(group, offsets));
+        let transactions = self.transactions.iter();
+        let transactions = transactions.map(|(id, at)| MetadataRecord::Transaction {
+            id: id.clone(),
+            at: at.clone(),
+        });
+        let stopped = self.stopped_brokers.iter();
+        let stopped = stopped.map(|id| MetadataRecord::Broker {
+            id: *id,
+            is_stopped: true,
+        });
+        let leaders =
+            self.leaderships
+                .iter()
+                .map(|((topic, partition), at)| MetadataRecord::Leader {
+                    topic: *topic,
+                    partition: *partition,
+                    at: *at,
+                });
+        let quotas = self
+            .quotas
+            .iter()
+            .map(|(entity, values)| MetadataRecord::Quota {
+                entity: entity.clone(),
+                values: values.clone(),
+            });
+        let configs = self
+            .resource_configs
+            .iter()
+            .map(
+                |((resource, name), configs)| MetadataRecord::ResourceConfigs {
+                    resource: *resource,
+                    name: name.clone(),
+                    configs: configs.clone(),
+                },
+            );
+        std::iter::once(MetadataRecord::ProducerIds { next })
+            .chain(topics)
+            .chain(log_starts)
+            .chain(self.snapshot_members())
+            .chain(offsets)
+            .chain(transactions)
+            .chain(stopped)
+            .chain(leaders)
+            .chain(quotas)
+            .chain(configs)
+            .chain(self.snapshot_access())
+    }
+
+    fn grows(record: &MetadataRecord) -> bool {
+        match record {
+            MetadataRecord::Topic(_)
+            | MetadataRecord::Offset(_)
+            | MetadataRecord::Offsets { .. }
+            | MetadataRecord::PendingOffset(_)
+            | MetadataRecord::PendingOffsets { .. }
+            | MetadataRecord::Scram { .. }
+            | MetadataRecord::Acl(_) => true,
+            MetadataRecord::Group { at, .. } => !at.members.is_empty(),
+            MetadataRecord::ConsumerMember { at, .. } => at.is_some(),
+            MetadataRecord::Quota { values, .. } => !values.is_empty(),
+            MetadataRecord::ResourceConfigs { configs, .. } => !configs.is_empty(),
+            // What goes, what is bounded by itself, and what has to go on: transactions end, leaders change.
+            _ => false,
         }
-        out.extend(
-            self.transactions
-                .iter()
-                .map(|(id, at)| MetadataRecord::Transaction {
-                    id: id.clone(),
-                    at: at.clone(),
-                }),
-        );
-        out.extend(
-            self.stopped_brokers
-                .iter()
-                .map(|id| MetadataRecord::Broker {
-                    id: *id,
-                    is_stopped: true,
-                }),
-        );
-        out.extend(self.leaderships.iter().map(|((topic, partition), at)| {
-            MetadataRecord::Leader {
-                topic: *topic,
-                partition: *partition,
-                at: *at,
-            }
-        }));
-        out.extend(
-            self.quotas
-                .iter()
-                .map(|(entity, values)| MetadataRecord::Quota {
-                    entity: entity.clone(),
-                    values: values.clone(),
-                }),
-        );
-        out.extend(
-            self.resource_configs
-                .iter()
-                .map(
-                    |((resource, name), configs)| MetadataRecord::ResourceConfigs {
-                        resource: *resource,
-                        name: name.clone(),
-                        configs: configs.clone(),
-                    },
-                ),
-        );
-        out.extend(self.snapshot_access());
-        out
     }
 }
 

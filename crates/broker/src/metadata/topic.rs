@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use uuid::Uuid;
 
-use crate::counters::{Lazy, TopicCounters};
+use crate::counters::{Lazy, Producers, TopicCounters};
 use crate::log::partition::{Partition, PartitionContext};
 use crate::metadata::directory::clear_strays;
 use crate::metadata::metadata_log::MetadataLog;
@@ -38,6 +38,7 @@ pub(crate) struct Topic {
     partitions: RwLock<Arc<Vec<Arc<Partition>>>>,
     settings: RwLock<Arc<TopicSettings>>,
     pub counters: Lazy<TopicCounters>,
+    pub producers: Lazy<Producers>,
 }
 
 impl Topic {
@@ -211,6 +212,7 @@ impl Topics {
             partitions: RwLock::new(Arc::new(self.new_partitions(record, 0, found))),
             settings: RwLock::new(Arc::new(TopicSettings::new(&record.configs, spec))),
             counters: Lazy::default(),
+            producers: Lazy::default(),
         });
         let mut maps = self.maps.write();
         maps.by_name.insert(record.name.clone(), topic.clone());

@@ -21,6 +21,8 @@ const ENCODED_INLINE_BYTES_MAX: usize = 256 << 10;
 
 /// What is put together for an answer takes so many times what its request took.
 const BUILDING_RATIO: usize = 3;
+/// A fetch takes so many times what it is decoded to, until it waits.
+const FETCH_RATIO: usize = 5;
 /// The same of DescribeConfigs: some 35 settings of a resource that was named.
 const SETTINGS_RATIO: usize = 96;
 /// What an answer takes that tells what there is, whatever was named.
@@ -285,12 +287,23 @@ pub(crate) async fn handle(context: &mut Context, frame: Bytes) -> Result<Reply,
     }
     let body = head.open(context, served, frame)?;
     let (key, decoded_bytes) = (served.key, body.decoded_bytes);
-    let decoded = context.take(Stage::Decoded, decoded_bytes).await;
+    let decoded = context
+        .take(Stage::Decoded, waiting_bytes(key, decoded_bytes))
+        .await;
     let building_bytes = building_bytes(key, decoded_bytes);
     let _building = context.take(Stage::Building, building_bytes).await;
     context.refresh_access();
     context.refresh_counted_user();
     dispatch(context, key, body, head, decoded).await
+}
+
+/// What a request takes in all while it waits.
+fn waiting_bytes(key: ApiKey, decoded_bytes: usize) -> usize {
+    match key {
+        // Partitions become others, and are told apart.
+        ApiKey::Fetch => decoded_bytes.saturating_mul(FETCH_RATIO),
+        _ => decoded_bytes,
+    }
 }
 
 /// About what an answer takes at most while it is put together.
@@ -406,8 +419,7 @@ apis! {
     }
     Fetch 4..=18 from 4 => {
         let request = head.decode(context.cluster.turns(), body).await?;
-        let answer = super::fetch::fetch(context, request).await;
-        drop(decoded);
+        let answer = super::fetch::fetch(context, request, decoded).await;
         let held = context.take(Stage::Answer, answer.bytes()).await;
         let encoded = answer.encode(head.version, head.correlation_id)?;
         Ok(Reply::Parts(encoded.holding(held)))

@@ -126,6 +126,19 @@ impl Context {
         self.throttle = self.throttle.max(muted);
     }
 
+    /// Counts a request that produces to the topic, and notes whose it is: once a second, so that it costs nothing.
+    pub(super) fn count_produce_request(&mut self, topic: &Topic) {
+        self.count_topic(topic, |counters| &counters.produce_requests);
+        const MS_PER_SECOND: i64 = 1_000;
+        let now_ms = self.cluster.now_ms();
+        let noted = Some((topic.id, now_ms / MS_PER_SECOND));
+        if self.is_internal || self.noted_producer == noted {
+            return;
+        }
+        self.noted_producer = noted;
+        topic.producers.used().note(self.peer.ip(), now_ms);
+    }
+
     /// Counts a request that names the topic.
     pub(super) fn count_topic(
         &self,

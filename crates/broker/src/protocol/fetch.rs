@@ -19,7 +19,7 @@ use crate::cluster::fetch_session::{
 };
 use crate::error::ErrorCode;
 use crate::log::partition::{FetchRange, Partition, Watermarks};
-use crate::memory::Stage;
+use crate::memory::{Held, Stage};
 use crate::metadata::acl::AclOperation;
 use crate::metadata::leadership::NO_LEADER;
 use crate::metadata::topic::Topic;
@@ -37,8 +37,10 @@ const ANY_REPLICA: i16 = 11;
 /// The epoch of a request that wants no session.
 const NO_SESSION_EPOCH: i32 = -1;
 
+/// What a partition takes while a fetch waits.
+const WANTED_BYTES: usize = 160;
 /// What a partition takes while its answer is put together.
-const PARTITION_BYTES: usize = 512;
+const PARTITION_BYTES: usize = 1_000;
 
 /// What is asked of the answer as a whole.
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +54,12 @@ struct Bounds<'a> {
 }
 
 /// Answers with records, waiting for `min_bytes` of them up to the client's limit.
-pub(crate) async fn fetch(context: &mut Context, request: FetchRequest) -> FetchAnswer {
+/// `held` is what the request holds of the cluster's share.
+pub(crate) async fn fetch(
+    context: &mut Context,
+    request: FetchRequest,
+    mut held: Option<Held>,
+) -> FetchAnswer {
     context.admit(Direction::Fetch).await;
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)).min(WAIT_MAX);
     let deadline = Instant::now() + wait;
@@ -68,6 +75,9 @@ pub(crate) async fn fetch(context: &mut Context, request: FetchRequest) -> Fetch
         Ok(begun) => begun,
         Err(code) => return refuse(context, code),
     };
+    if let Some(held) = &mut held {
+        held.shrink(wanted.len() * WANTED_BYTES);
+    }
     let waiter = Arc::new(Notify::new());
     loop {
         let is_last = Instant::now() >= deadline;

@@ -122,6 +122,7 @@ fn join_step(context: &Context, request: JoinGroupRequest) -> Result<Step<JoinAn
     if bytes > MEMBER_BYTES_MAX || request.protocols.len() > PROTOCOLS_MAX {
         return Err(ErrorCode::InvalidRequest);
     }
+    context.cluster.groups().check_members(bytes)?;
     if !(SESSION_TIMEOUT_MS_MIN..=SESSION_TIMEOUT_MS_MAX).contains(&request.session_timeout_ms) {
         return Err(ErrorCode::InvalidSessionTimeout);
     }
@@ -192,7 +193,8 @@ fn sync_step(context: &Context, request: SyncGroupRequest) -> Result<Step<SyncAn
     check_group(context, AclOperation::Read, &request.group_id)?;
     let assigned = request.assignments.iter();
     let bytes: usize = assigned.map(|given| given.assignment.len()).sum();
-    if bytes > GROUP_BYTES_MAX {
+    let room = context.cluster.groups().check_members(bytes);
+    if bytes > GROUP_BYTES_MAX || room.is_err() {
         return Err(ErrorCode::UnknownServerError);
     }
     // Taken out of the request, as in `kept`.

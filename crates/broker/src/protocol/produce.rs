@@ -110,7 +110,7 @@ pub(crate) async fn produce(context: &mut Context, request: ProduceRequest) -> P
     for data in request.topic_data {
         let topic = allowed.and_then(|()| find_topic(context, &data));
         if let Ok(topic) = &topic {
-            context.count_topic(topic, |counters| &counters.produce_requests);
+            context.count_produce_request(topic);
         }
         let mut partitions = Vec::with_capacity(data.partition_data.len());
         for partition in data.partition_data {

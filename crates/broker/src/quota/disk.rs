@@ -1,6 +1,5 @@
 //! The disk that was bought: at which marks something happens as it fills.
 
-use crate::log::stored_bytes::StoredBytes;
 use crate::spec::ClusterLimits;
 
 /// A segment is at most this part of the disk that was bought, so that removing the oldest frees little at
@@ -9,10 +8,10 @@ const SEGMENTS_PER_DISK: u64 = 100;
 /// … but not smaller than this.
 const SEGMENT_BYTES_MIN: u64 = 1 << 20;
 
-/// Whether more is stored than so much of the disk that was bought.
-pub(crate) fn is_above(stored: &StoredBytes, limits: &ClusterLimits, percent: Option<u8>) -> bool {
+/// Whether more is used than so much of the disk that was bought.
+pub(crate) fn is_above(used: u64, limits: &ClusterLimits, percent: Option<u8>) -> bool {
     let mark = percent.and_then(|percent| mark(limits, percent));
-    mark.is_some_and(|mark| stored.used(limits) >= mark)
+    mark.is_some_and(|mark| used >= mark)
 }
 
 /// Bytes at a mark.

@@ -21,6 +21,8 @@ use crate::turn::Turns;
 
 /// ACLs of one cluster; above: POLICY_VIOLATION.
 const ACLS_MAX: usize = 10_000;
+/// Bytes of all names in the ACLs of one cluster; above: POLICY_VIOLATION.
+const TEXTS_BYTES_MAX: usize = 2 << 20;
 /// Filters that are compared with all ACLs in one turn.
 const FILTERS_PER_TURN: usize = 16;
 /// Longest resource name, principal or host of an ACL in bytes.
@@ -265,6 +267,7 @@ impl Security {
     ) -> Result<Vec<Result<(), TopicError>>, TopicError> {
         let (answers, position) = self.metadata_log.change(|state| {
             let mut records = Vec::new();
+            let mut texts_bytes = state.acls.texts_bytes();
             let mut create = |acl: Acl| {
                 check_new(&acl)?;
                 if state.acls.contains(&acl) {
@@ -273,6 +276,11 @@ impl Security {
                 // A duplicate in the request counts twice here, which is safe.
                 if state.acls.len() + records.len() >= ACLS_MAX {
                     let message = format!("The cluster has room for {ACLS_MAX} ACLs.");
+                    return Err(TopicError::new(ErrorCode::PolicyViolation, message));
+                }
+                texts_bytes += acl.texts_bytes();
+                if texts_bytes > TEXTS_BYTES_MAX {
+                    let message = "The cluster has no room for the names in more ACLs.";
                     return Err(TopicError::new(ErrorCode::PolicyViolation, message));
                 }
                 records.push(MetadataRecord::Acl(acl));

@@ -14,6 +14,7 @@ use kafka_protocol::protocol::{Request, StrBytes};
 const NONE: i16 = 0;
 const INVALID_REQUEST: i16 = 42;
 const POLICY_VIOLATION: i16 = 44;
+const KAFKA_STORAGE_ERROR: i16 = 56;
 /// Longest text of a request.
 const TEXT_BYTES_MAX: usize = 32_767;
 
@@ -260,7 +261,7 @@ async fn the_ids_of_a_transaction_and_of_a_cluster_are_bounded_together() {
             .with_producer_id((-1).into())
             .with_producer_epoch(-1)
     };
-    let room = (16 << 20) / TEXT_BYTES_MAX;
+    let room = (4 << 20) / TEXT_BYTES_MAX;
     let mut first = None;
     for at in 0..room {
         let given = client.call(init(transactional_id(at)), 4).await;
@@ -364,4 +365,95 @@ async fn a_pattern_that_multiplies_is_refused() {
     assert_eq!(joined.error_code, NONE);
     let assigned = joined.assignment.unwrap();
     assert_eq!(assigned.topic_partitions.len(), 10);
+}
+
+/// Commits offsets with long metadata, in one group after the other, until one is refused; returns how many were not.
+async fn fill_with_offsets(client: &mut Client, from: usize) -> usize {
+    for at in from.. {
+        let mut request = commit_request(&format!("g{at}").into(), 0..100);
+        for partition in &mut request.topics[0].partitions {
+            partition.committed_metadata = Some(long(4_096));
+        }
+        let answer = client.call(request, 8).await;
+        let code = answer.topics[0].partitions[0].error_code;
+        if code != NONE {
+            assert_eq!(code, KAFKA_STORAGE_ERROR);
+            return at;
+        }
+    }
+    unreachable!()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_knows_so_much_and_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = host_at(dir.path(), Durability::Process);
+    let mut small = spec("c", 1);
+    small.limits.disk_bytes_max = Some(64 << 20);
+    host.ensure_cluster(small.clone()).await.unwrap();
+    host.create_topic("c", topic("t", 100)).await.unwrap();
+    let mut client = Client::connect(&host, "c", 0).await;
+    let groups = fill_with_offsets(&mut client, 0).await;
+    // 400 KB each.
+    assert!((15..25).contains(&groups), "{groups}");
+    let journal = journal_bytes(dir.path());
+    assert!(journal < 11 << 20, "{journal}");
+    // It counts against the disk that was bought.
+    let used = host.observe("c").unwrap().disk_used_bytes;
+    assert!(used > journal - (1 << 20) && used <= journal, "{used}");
+    // Whatever needs no room goes on, and what is there is kept over a restart.
+    assert_eq!(
+        client
+            .call(ApiVersionsRequest::default(), 0)
+            .await
+            .error_code,
+        NONE
+    );
+    host.stop_cluster("c").await.unwrap();
+    host.ensure_cluster(small).await.unwrap();
+    let mut client = Client::connect(&host, "c", 0).await;
+    assert_eq!(fill_with_offsets(&mut client, groups).await, groups);
+    let gone: Vec<GroupId> = (0..5).map(|at| GroupId(format!("g{at}").into())).collect();
+    let request = DeleteGroupsRequest::default().with_groups_names(gone);
+    let deleted = client.call(request, 2).await;
+    assert!(deleted.results.iter().all(|group| group.error_code == NONE));
+    // How much room that made is looked at once a second.
+    let again = async {
+        while fill_with_offsets(&mut client, groups).await < groups + 3 {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    };
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(20), again).await;
+    assert!(waited.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_of_all_groups_say_so_much_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = cluster(dir.path()).await;
+    let mut clients = Vec::new();
+    let mut refused = 0;
+    for at in 0..12 {
+        let mut client = Client::connect(&host, "c", 0).await;
+        let mut request = join_request(1_000 << 10, 1);
+        request.group_id = GroupId(format!("g{at}").into());
+        let code = client.call(request, 3).await.error_code;
+        refused += usize::from(code == ResponseError::GroupMaxSizeReached.code());
+        clients.push(client);
+    }
+    // 8 MiB.
+    assert_eq!(refused, 4);
+    // Whoever leaves makes room.
+    let described = DescribeGroupsRequest::default().with_groups(vec![GroupId("g0".into())]);
+    let described = clients[0].call(described, 5).await;
+    let member = described.groups[0].members[0].member_id.clone();
+    let request = LeaveGroupRequest::default()
+        .with_group_id(GroupId("g0".into()))
+        .with_member_id(member);
+    assert_eq!(clients[0].call(request, 2).await.error_code, NONE);
+    let code = clients[0]
+        .call(join_request(1_000 << 10, 1), 3)
+        .await
+        .error_code;
+    assert_eq!(code, NONE);
 }

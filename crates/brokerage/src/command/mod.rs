@@ -166,7 +166,7 @@ fn answer(data: &Path, ask: Ask) -> anyhow::Result<Value> {
     }
     if !data.is_dir() {
         bail!(
-            "data: no server runs on {}, and there is no such directory",
+            "no server runs on {}: there is no such directory",
             data.display()
         );
     }

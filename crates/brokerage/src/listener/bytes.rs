@@ -1,9 +1,10 @@
 //! One account of the bytes that callers make the server hold: heads and bodies on their way in, answers on their way
 //! out.
 //!
-//! Each caller has a share: an address as long as nobody has proved anything, then the account. A quarter is left to
-//! accounts, so that strangers together cannot stop those who are known. What comes in is refused over the share; an
-//! answer is always counted, and whoever is over his share with answers that he does not read is served nothing more.
+//! Each caller has a share: an address as long as nobody has proved anything, a larger one when the head of a request
+//! names a key that is known, then the account. Strangers together have a quarter, and a quarter is left to accounts, so
+//! that nobody stops those who are known. What comes in is refused over the share; an answer is always counted, and
+//! whoever is over his share with answers that he does not read is served nothing more.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -14,9 +15,13 @@ use parking_lot::Mutex;
 
 /// Bytes of all callers.
 pub const BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Bytes of strangers together.
-const STRANGERS_BYTES_MAX: usize = BYTES_MAX / 4 * 3;
-/// Bytes of one address, or of one account: the largest body, and the smaller ones beside it.
+/// Bytes of strangers together. What is read costs a few times as much until it is taken apart.
+const STRANGERS_BYTES_MAX: usize = BYTES_MAX / 4;
+/// Bytes of strangers and of those who name a key that is known, together.
+const UNPROVED_BYTES_MAX: usize = BYTES_MAX / 4 * 3;
+/// Bytes of strangers at one address.
+const STRANGER_SHARE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of one address that names keys, or of one account: the largest body, and the smaller ones beside it.
 pub const SHARE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Whose bytes.
@@ -24,6 +29,8 @@ pub const SHARE_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub enum Holder {
     /// Strangers at an address.
     Address(IpAddr),
+    /// Those at an address whose heads name a key that is known.
+    Claimant(IpAddr),
     /// Whoever has a key of an account.
     Account(AccountId),
 }
@@ -33,13 +40,19 @@ struct Counts {
     shares: HashMap<Holder, usize>,
     all: usize,
     strangers: usize,
+    claimants: usize,
 }
 
 impl Counts {
     fn add(&mut self, holder: &Holder, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
         self.all += bytes;
-        if let Holder::Address(_) = holder {
-            self.strangers += bytes;
+        match holder {
+            Holder::Address(_) => self.strangers += bytes,
+            Holder::Claimant(_) => self.claimants += bytes,
+            Holder::Account(_) => {}
         }
         match self.shares.get_mut(holder) {
             Some(share) => *share += bytes,
@@ -49,8 +62,10 @@ impl Counts {
 
     fn subtract(&mut self, holder: &Holder, bytes: usize) {
         self.all -= bytes;
-        if let Holder::Address(_) = holder {
-            self.strangers -= bytes;
+        match holder {
+            Holder::Address(_) => self.strangers -= bytes,
+            Holder::Claimant(_) => self.claimants -= bytes,
+            Holder::Account(_) => {}
         }
         if let Some(share) = self.shares.get_mut(holder) {
             *share -= bytes;
@@ -61,11 +76,18 @@ impl Counts {
     }
 
     fn has_room(&self, holder: &Holder, bytes: usize) -> bool {
-        let is_stranger = matches!(holder, Holder::Address(_));
-        let share = self.shares.get(holder).copied().unwrap_or(0);
-        share + bytes <= SHARE_BYTES_MAX
-            && self.all + bytes <= BYTES_MAX
-            && (!is_stranger || self.strangers + bytes <= STRANGERS_BYTES_MAX)
+        let share = self.shares.get(holder).copied().unwrap_or(0) + bytes;
+        let unproved = self.strangers + self.claimants + bytes;
+        let has_room = match holder {
+            Holder::Address(_) => {
+                share <= STRANGER_SHARE_BYTES_MAX
+                    && self.strangers + bytes <= STRANGERS_BYTES_MAX
+                    && unproved <= UNPROVED_BYTES_MAX
+            }
+            Holder::Claimant(_) => share <= SHARE_BYTES_MAX && unproved <= UNPROVED_BYTES_MAX,
+            Holder::Account(_) => share <= SHARE_BYTES_MAX,
+        };
+        has_room && self.all + bytes <= BYTES_MAX
     }
 }
 
@@ -110,6 +132,18 @@ impl Reservation {
             holder,
             bytes,
         }
+    }
+
+    /// They are this holder's from now on, whatever he has already.
+    pub fn pass_to(&mut self, holder: Holder) {
+        if self.holder == holder {
+            return;
+        }
+        let mut counts = self.budget.0.lock();
+        counts.subtract(&self.holder, self.bytes);
+        counts.add(&holder, self.bytes);
+        drop(counts);
+        self.holder = holder;
     }
 
     /// Holds so many from now on. False, and nothing changes, where that is more than there is room for.
@@ -160,12 +194,17 @@ mod tests {
     #[test]
     fn nobody_has_more_than_his_share_and_strangers_leave_room() {
         let budget = Arc::new(ByteBudget::default());
-        let of_strangers: Vec<Reservation> = (0..5).map(|at| fill(&budget, address(at))).collect();
+        let mut of_strangers: Vec<Reservation> =
+            (0..5).map(|at| fill(&budget, address(at))).collect();
         let bytes: Vec<usize> = of_strangers.iter().map(|one| one.bytes).collect();
-        let share = SHARE_BYTES_MAX;
-        assert_eq!(bytes, [share, share, share, 0, 0]);
+        let (small, share) = (STRANGER_SHARE_BYTES_MAX, SHARE_BYTES_MAX);
+        assert_eq!(bytes, [small, small, small, small, 0]);
+        // Who names a key has more, and makes room for others.
+        let claimant = Holder::Claimant([10, 0, 0, 1].into());
+        of_strangers[0].pass_to(claimant.clone());
+        assert!(budget.has_room(&address(9)));
+        assert_eq!(fill(&budget, claimant).bytes, share - small);
         assert_eq!(fill(&budget, account("a")).bytes, share);
-        assert!(!budget.has_room(&address(9)) && budget.has_room(&account("a")));
         drop(of_strangers);
         assert_eq!(budget.held(), 0);
         assert!(budget.0.lock().shares.is_empty());

@@ -178,6 +178,14 @@ impl Standing {
         self.state.lock().phase = Phase::Request;
     }
 
+    /// The head names a key that is known: a larger body may come.
+    pub fn claim(&self) {
+        let mut state = self.state.lock();
+        if state.account.is_none() {
+            state.held.pass_to(Holder::Claimant(self.address));
+        }
+    }
+
     /// The answer is made, and its request forgotten. Says whose bytes the answer's are.
     pub fn end_answer(&self) -> Holder {
         self.place.set_busy(false);
@@ -188,10 +196,12 @@ impl Standing {
         let counted = counted(state.received);
         // It is never more than before.
         let _ = state.held.resize(counted);
-        match &state.account {
+        let holder = match &state.account {
             Some(account) => Holder::Account(account.clone()),
             None => Holder::Address(self.address),
-        }
+        };
+        state.held.pass_to(holder.clone());
+        holder
     }
 
     /// Counts the bytes of an answer for as long as they are there.
@@ -216,6 +226,7 @@ impl Entrance for Standing {
             account.hash(&mut hasher);
             self.place.prove(hasher.finish());
             state.account = Some(account.clone());
+            state.held.pass_to(Holder::Account(account.clone()));
         }
         drop(state);
         self.budget.has_room(&Holder::Account(account.clone()))

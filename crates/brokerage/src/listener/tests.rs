@@ -27,7 +27,10 @@ async fn echo(request: Request<Incoming>, standing: Arc<Standing>) -> Response<F
     }
     let path = request.uri().path().to_owned();
     let check_head = async |head: WireRequest| match is_known(head.headers()) {
-        true => Ok(()),
+        true => {
+            standing.claim();
+            Ok(())
+        }
         false => Err(plain(StatusCode::FORBIDDEN)),
     };
     let read = with_body(request, check_head).await;

@@ -431,6 +431,51 @@ fn what_an_operator_mistypes_is_said_and_leaves_nothing_behind() {
     assert_eq!(stopped["brokers_stopped"], serde_json::json!([0]));
 }
 
+/// docs/operating.md lists them.
+#[test]
+fn exit_codes_are_those_of_the_manual() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let nowhere = "brokerage instances --data nowhere";
+    let ended = run(dir, nowhere);
+    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(
+        told,
+        "brokerage: no server runs on nowhere: there is no such directory\n"
+    );
+    assert_eq!(ended.status.code(), Some(1));
+    let _server = serve(dir, "brokerage serve --sandbox");
+    for (line, code, named) in [
+        ("brokerage instances".to_owned(), 0, ""),
+        (
+            "brokerage order show nothing".to_owned(),
+            1,
+            "the order nothing does not exist",
+        ),
+        (
+            "brokerage orphan delete lost".to_owned(),
+            1,
+            "the cluster lost does not exist",
+        ),
+        ("brokerage buy".to_owned(), 2, "--dialect"),
+        (
+            "brokerage buy --dialect ckafka --nonsense".to_owned(),
+            2,
+            "--nonsense",
+        ),
+        ("brokerage nonsense".to_owned(), 2, "nonsense"),
+        ("brokerage order show".to_owned(), 2, "ORDER"),
+    ] {
+        let ended = run(dir, &line);
+        let told = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(code), "{line}: {told}");
+        assert!(told.contains(named), "{line}: {told}");
+    }
+    done(dir, "brokerage buy --dialect ckafka --name orders --wait");
+    let told = refused(dir, "brokerage broker stop orders 7");
+    assert!(told.contains("the broker 7 does not exist"), "{told}");
+}
+
 #[test]
 fn a_price_is_of_parameters_that_the_operation_has() {
     let dir = tempfile::tempdir().unwrap();

@@ -6,3 +6,4 @@ mod closed_outputs;
 mod command_line;
 mod first_hour;
 mod serve;
+mod strangers;

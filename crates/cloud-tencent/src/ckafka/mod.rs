@@ -13,6 +13,7 @@ mod ops;
 pub mod price;
 pub mod topic_settings;
 pub mod topics;
+pub mod user_words;
 
 use brokerage_wire::operation::{RegionUse, Table, UnknownParams};
 use brokerage_wire::params::IndexBase;

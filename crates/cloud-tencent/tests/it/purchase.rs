@@ -309,6 +309,8 @@ async fn every_parameter_is_shown_again_as_it_was_given() {
         "Tags": [{ "TagKey": "team", "TagValue": "data" }, { "TagKey": "env", "TagValue": "" }],
     }));
     let id = bought(&plane, &request).await;
+    // Until then the elastic bandwidth is being opened.
+    plane.wait_for("ckafka", &id, Phase::Running).await;
     let (listed, shown) = (
         detail(&plane, &id).await,
         result(

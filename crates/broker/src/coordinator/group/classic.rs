@@ -155,6 +155,8 @@ pub(crate) struct ClassicGroup {
     next_rank: u64,
     /// Whether something has to be written since [`ClassicGroup::take_record`] was asked.
     is_changed: bool,
+    /// Whether what its members said has changed since [`ClassicGroup::take_resized`] was asked.
+    is_resized: bool,
 }
 
 impl Default for ClassicGroup {
@@ -173,6 +175,7 @@ impl Default for ClassicGroup {
             initial_rebalance: None,
             next_rank: 0,
             is_changed: false,
+            is_resized: false,
         }
     }
 }
@@ -212,6 +215,7 @@ impl ClassicGroup {
         }
         if !group.members.is_empty() {
             group.phase = Phase::Stable;
+            group.is_resized = true;
         }
         group
     }
@@ -330,6 +334,7 @@ impl ClassicGroup {
         member.client_id = join.client_id.clone();
         member.client_host = join.client_host.clone();
         member.deadline = now + join.session_timeout;
+        self.is_resized = true;
         self.members.insert(id.clone(), member);
         if let Some(instance) = &join.instance_id {
             self.statics.insert(instance.clone(), id.clone());
@@ -384,6 +389,7 @@ impl ClassicGroup {
             deadline: now + join.session_timeout,
             rank,
         };
+        self.is_resized = true;
         self.members.insert(id.clone(), member);
         self.leader.get_or_insert_with(|| id.clone());
         self.note_new_member();
@@ -393,6 +399,7 @@ impl ClassicGroup {
     /// A known member joins again.
     fn rejoin(&mut self, join: Join, now: Instant) -> Step<JoinAnswer> {
         let is_leader = self.leader.as_ref() == Some(&join.member_id);
+        self.is_resized = true;
         let Some(member) = self.members.get_mut(&join.member_id) else {
             return Self::refuse(ErrorCode::UnknownMemberId, &join.member_id);
         };
@@ -589,6 +596,7 @@ impl ClassicGroup {
         }
         self.phase = Phase::Stable;
         self.is_changed = true;
+        self.is_resized = true;
         let ids: Vec<String> = self.members.keys().cloned().collect();
         let mut is_anyone_missing = false;
         for id in ids {
@@ -666,6 +674,7 @@ impl ClassicGroup {
         let Some(mut member) = self.members.remove(id) else {
             return;
         };
+        self.is_resized = true;
         if let Some(instance) = &member.instance_id {
             self.statics.remove(instance);
         }

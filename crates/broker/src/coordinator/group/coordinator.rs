@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -19,7 +19,9 @@ use crate::metadata::state::{ClusterState, MetadataRecord};
 use crate::process::Process;
 
 /// Most bytes of all group ids of a cluster.
-const GROUP_IDS_BYTES_MAX: usize = 16 << 20;
+const GROUP_IDS_BYTES_MAX: usize = 4 << 20;
+/// Most bytes of what the members of all classic groups of a cluster said, with their assignments.
+const MEMBERS_BYTES_MAX: usize = 8 << 20;
 
 /// One group with the alarm that is set for it.
 #[derive(Default)]
@@ -28,6 +30,8 @@ pub(crate) struct Group {
     pub consumer: ConsumerGroup,
     /// The protocol of its members; it can change while there are none.
     pub is_consumer: bool,
+    /// What its classic members are counted as.
+    members_bytes: usize,
     /// The earliest alarm that is set; later ones are not needed.
     alarm: Option<Instant>,
     /// Set when the group was deleted while a request still held it.
@@ -151,6 +155,8 @@ pub(crate) struct Groups {
     count_max: AtomicU32,
     /// How long an empty group waits for more members than the first.
     initial_rebalance_delay: Duration,
+    /// Bytes of what the members of all classic groups said.
+    members_bytes: AtomicUsize,
     map: Mutex<HashMap<String, Arc<Mutex<Group>>>>,
 }
 
@@ -170,6 +176,7 @@ impl Groups {
             counters,
             count_max: AtomicU32::new(count_max),
             initial_rebalance_delay,
+            members_bytes: AtomicUsize::new(0),
             map: Mutex::new(HashMap::new()),
         });
         groups.restore();
@@ -192,6 +199,7 @@ impl Groups {
         });
         let mut map = self.map.lock();
         for (id, mut group) in groups {
+            self.count_members(&mut group);
             self.set_alarm(&id, &mut group);
             map.insert(id, Arc::new(Mutex::new(group)));
         }
@@ -303,9 +311,31 @@ impl Groups {
         group
             .history
             .note(before, after, now, self.process.now_ms());
+        self.count_members(&mut group);
         self.save(id, &mut group);
         self.set_alarm(id, &mut group);
         answer
+    }
+
+    /// Counts what the members of a group said, if that has changed.
+    fn count_members(&self, group: &mut Group) {
+        if group.classic.take_resized() {
+            let bytes = group.classic.bytes();
+            let before = std::mem::replace(&mut group.members_bytes, bytes);
+            self.members_bytes.fetch_add(bytes, Ordering::Relaxed);
+            self.members_bytes.fetch_sub(before, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the members of classic groups may say so much more.
+    ///
+    /// # Errors
+    /// GROUP_MAX_SIZE_REACHED.
+    pub(crate) fn check_members(&self, bytes: usize) -> Result<(), ErrorCode> {
+        match self.members_bytes.load(Ordering::Relaxed) + bytes > MEMBERS_BYTES_MAX {
+            true => Err(ErrorCode::GroupMaxSizeReached),
+            false => Ok(()),
+        }
     }
 
     fn set_alarm(&self, id: &str, group: &mut Group) {
@@ -335,6 +365,7 @@ impl Groups {
         group
             .history
             .note(before, after, now, self.process.now_ms());
+        self.count_members(&mut group);
         self.save(id, &mut group);
         self.set_alarm(id, &mut group);
     }

@@ -184,7 +184,7 @@ mod tests {
     #[tokio::test]
     async fn whole_names_are_found() {
         let names = ["__consumer_offsets", "a", "ab", "abc", "b"];
-        let turns = HostTurns::default().share();
+        let turns = std::sync::Arc::new(HostTurns::default()).share();
         let all = topics(&names);
         for (text, expected) in [
             ("a", &["a"][..]),
@@ -212,7 +212,7 @@ mod tests {
             .collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let all = topics(&names);
-        let turns = HostTurns::default().share();
+        let turns = std::sync::Arc::new(HostTurns::default()).share();
         let found = find(&turns, "t..[05]", &all).await.unwrap();
         let count = all.values().filter(|(id, _)| found.has(id)).count();
         assert_eq!(count, names.len().div_ceil(5));

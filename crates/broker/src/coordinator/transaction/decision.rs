@@ -12,7 +12,7 @@ use crate::metadata::state::{
 /// Transactional ids remembered per cluster.
 const TRANSACTIONAL_IDS_MAX: usize = 100_000;
 /// What the transactional ids of a cluster may take together.
-const TRANSACTIONAL_IDS_BYTES_MAX: usize = 16 << 20;
+const TRANSACTIONAL_IDS_BYTES_MAX: usize = 4 << 20;
 /// What the ids of the groups in one transaction may take together.
 const GROUP_IDS_BYTES_MAX: usize = 64 << 10;
 /// The last epoch: after it, the producer gets a new id.

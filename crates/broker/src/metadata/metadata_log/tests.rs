@@ -90,7 +90,7 @@ proptest! {
         }
         // A snapshot leads to the same place, apart from groups that nothing is left of.
         let mut copy = ClusterState::default();
-        model.snapshot().into_iter().for_each(|record| copy.apply(record));
+        model.snapshot().for_each(|record| copy.apply(record));
         model.offsets.retain(|_, offsets| !offsets.committed.is_empty() || !offsets.pending.is_empty());
         for offsets in model.offsets.values_mut() {
             offsets.pending.retain(|_, pending| !pending.is_empty());

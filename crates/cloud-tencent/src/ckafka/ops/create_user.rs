@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::ckafka::answer::{Answered, Operated};
 use crate::ckafka::check::{filled, not_allowed_empty};
+use crate::ckafka::user_words::{check_name, check_password};
 
 pub struct CreateUser;
 
@@ -33,6 +34,8 @@ impl Operation for CreateUser {
         // The page leaves it open; a user without one can do nothing.
         let password = request.password.filter(|password| !password.is_empty());
         let password = password.ok_or_else(|| not_allowed_empty("Password"))?;
+        check_name(&request.name)?;
+        check_password("Password", &password)?;
         let new = NewSaslUser {
             name: request.name,
             password: SecretString::from(password),

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::ckafka::answer::{Answered, Operated};
 use crate::ckafka::check::filled;
+use crate::ckafka::user_words::check_password;
 
 pub struct ModifyPassword;
 
@@ -30,6 +31,7 @@ impl Operation for ModifyPassword {
     async fn call(call: Call, request: Request) -> Result<Self::Response, CallError> {
         let Call { control, cx } = call;
         filled("PasswordNew", &request.password_new)?;
+        check_password("PasswordNew", &request.password_new)?;
         let id = InstanceId::new(request.instance_id);
         let (present, new) = (request.password, request.password_new);
         let (present, new) = (SecretString::from(present), SecretString::from(new));

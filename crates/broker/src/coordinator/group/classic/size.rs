@@ -29,6 +29,17 @@ impl Member {
 }
 
 impl ClassicGroup {
+    /// Whether what its members said has changed since this was asked.
+    pub(crate) fn take_resized(&mut self) -> bool {
+        std::mem::take(&mut self.is_resized)
+    }
+
+    /// What is kept of all members.
+    pub(crate) fn bytes(&self) -> usize {
+        let members = self.members.iter();
+        members.map(|(id, member)| member.bytes(id)).sum()
+    }
+
     /// What is kept of all members but one.
     fn bytes_without(&self, id: &str) -> usize {
         let others = self.members.iter().filter(|(other, _)| *other != id);

@@ -154,7 +154,7 @@ fn joining_by_pattern(id: &str, text: &str) -> HeartbeatRequest {
 
 #[tokio::test]
 async fn a_pattern_is_looked_for_once_until_the_topics_change() {
-    let turns = HostTurns::default().share();
+    let turns = std::sync::Arc::new(HostTurns::default()).share();
     let (orders, others) = (Uuid::from_u128(1), Uuid::from_u128(2));
     let mut sizes: TopicSizes = [
         ("orders-1".to_owned(), (orders, 1)),
@@ -184,7 +184,7 @@ async fn a_pattern_is_looked_for_once_until_the_topics_change() {
 
 #[tokio::test]
 async fn a_restored_group_knows_what_its_patterns_find_with_the_first_heartbeat() {
-    let turns = HostTurns::default().share();
+    let turns = std::sync::Arc::new(HostTurns::default()).share();
     let topics = topics(4);
     let mut group = ConsumerGroup::default();
     for (id, text) in [("a", "t+"), ("b", "t.*")] {
