@@ -212,19 +212,12 @@ pub const ROWS: &[Row] = &[
     ),
     ("{} is not in {}", "{1} 不属于 {2}"),
     ("not an id", "不是 ID"),
-    ("it names a topic twice", "主题重复"),
-    ("it names the topics", "由它指定主题"),
-    ("with QueryType {}", "QueryType 为 {1} 时"),
     ("with ResetType {}", "ResetType 为 {1} 时"),
     (
         "must be byOffset or byTimestamp",
         "必须为 byOffset 或 byTimestamp",
     ),
     ("must be timestamp or offset", "必须为 timestamp 或 offset"),
-    (
-        "must be a time in milliseconds, -1 (latest) or -2 (earliest)",
-        "必须为毫秒时间、-1（最新）或 -2（最早）",
-    ),
     ("must be a time in ms, -1 or -2", "必须为毫秒时间、-1 或 -2"),
     (
         "must be a number of months, such as 1m",

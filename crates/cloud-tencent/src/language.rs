@@ -193,28 +193,8 @@ pub const ROWS: &[Row] = &[
         "参数 `{1}` 与 `ResourceName` 不能同时提供",
     ),
     ("the parameter `{}` is empty", "参数 `{1}` 为空"),
-    (
-        "the parameter `{}` has more than {} groups",
-        "参数 `{1}` 超过 {2} 个消费组",
-    ),
-    (
-        "the parameter `{}` must be a time in ms, -1 or -2",
-        "参数 `{1}` 必须为毫秒时间戳、-1 或 -2",
-    ),
-    (
-        "the parameter `{}` must not be below 0",
-        "参数 `{1}` 不能小于 0",
-    ),
-    (
-        "the parameter `{}` has a partition or an offset below 0",
-        "参数 `{1}` 中的分区或位点小于 0",
-    ),
     ("the partition {} is given twice", "分区 {1} 重复"),
     ("the topic {} is given twice", "主题 {1} 重复"),
-    (
-        "`{}`: a topic has no quota of its own here",
-        "`{1}`：此处不支持主题级别的限流",
-    ),
     (
         "the parameter `{}` must be letters, digits, '_', '-' and '.', and begin with a letter or digit",
         "参数 `{1}` 只能包含字母、数字、“_”、“-”和“.”，且以字母或数字开头",

@@ -162,29 +162,15 @@ pub(super) const SHARED: &[Row] = &[
         "what is only kept and shown again takes at most {} bytes",
         "仅作展示的内容最多 {1} 字节",
     ),
-    (
-        "1 to {} bytes without control characters",
-        "1 至 {1} 字节，不含控制字符",
-    ),
     ("the group is not empty", "消费组不为空"),
     ("the partition {} is given twice", "分区 {1} 重复"),
     ("the topic {} is given twice", "主题 {1} 重复"),
     ("names partition {} twice", "分区 {1} 重复"),
     ("{} is said twice", "{1} 重复"),
     (
-        "a topic never has fewer, and {} has {}",
-        "主题的分区不能减少，{1} 有 {2} 个",
-    ),
-    (
         "must be 1 or more, and not more than {} in all",
         "不能小于 1，且总数不能超过 {1}",
     ),
-    (
-        "replicas stay where they were placed: there are {}",
-        "副本保持原位：共 {1} 个",
-    ),
-    ("the topic {} has no partition {}", "主题 {1} 没有分区 {2}"),
-    ("the partition has none such", "该分区没有此位点"),
     (
         "neither offsets nor partitions are below 0",
         "位点和分区不能小于 0",
@@ -214,10 +200,6 @@ pub(super) const SHARED: &[Row] = &[
     (
         "{} is neither an address nor {}: no client comes from there",
         "{1} 既不是地址也不是 {2}",
-    ),
-    (
-        "there is no offset of it in these partitions to go on from",
-        "这些分区中没有可继续的位点",
     ),
     // What a plan may be.
     (
@@ -334,14 +316,6 @@ pub(super) const SHARED: &[Row] = &[
     ("topics of a group", "消费组的主题"),
     ("topic", "主题"),
     ("topics", "主题"),
-    ("groups", "消费组"),
-    ("topics of a group", "单个消费组的主题"),
-    ("topics in a call", "单次调用的主题"),
-    ("partitions in a call", "单次调用的分区"),
-    ("the group", "消费组"),
-    ("the partition", "分区"),
-    ("the offset", "位点"),
-    ("the number of partitions", "分区数"),
     ("topic name", "主题名称"),
     ("group", "消费组"),
     ("user", "用户"),
