@@ -3,6 +3,8 @@ import { isDeepStrictEqual } from 'node:util'
 import { randomUUID } from 'node:crypto'
 
 export const endpoint = process.env.ENDPOINT ?? '127.0.0.1:8080'
+/** The same over TLS, with the authority that NODE_EXTRA_CA_CERTS names. */
+export const endpointTls = process.env.ENDPOINT_TLS ?? '127.0.0.1:8443'
 export const accessKeyId = process.env.ACCESS_KEY_ID ?? 'BROKERAGESANDBOX'
 export const accessKeySecret = process.env.ACCESS_KEY_SECRET ?? 'brokerage-sandbox-secret'
 export const waitMs = Number(process.env.WAIT_SECONDS ?? 60) * 1000

@@ -1,7 +1,7 @@
 // The vendors' own Node SDKs: a purchase, what it shows as, and a refusal of each.
 import { createRequire } from 'node:module'
 import { Config } from '@alicloud/openapi-client'
-import { accessKeyId, accessKeySecret, check, endpoint, equal, rejected, run, unique, waitUntil } from './suite.mjs'
+import { accessKeyId, accessKeySecret, check, endpoint, endpointTls, equal, rejected, run, unique, waitUntil } from './suite.mjs'
 
 const require = createRequire(import.meta.url)
 const alikafka = require('@alicloud/alikafka20190916')
@@ -123,6 +123,27 @@ check('the jd cloud sdk rejects with the error of a refusal', async () => {
   const { error } = await rejected(() => jd().createInstance(broken, 'cn-north-1'))
   equal('error', [error.code, error.status], [400, 'INVALID_ARGUMENT'])
   equal('secret', (await rejected(() => jd('wrong').describeInstances({}, 'cn-north-1'))).error.code, 401)
+})
+
+// None is told to leave certificates unchecked: NODE_EXTRA_CA_CERTS is all.
+check('every sdk reaches the api over tls and trusts the authority of the environment', async () => {
+  const config = new Config({ accessKeyId, accessKeySecret, endpoint: endpointTls, regionId: region })
+  const list = new alikafka.GetInstanceListRequest({ regionId: region })
+  equal('tea', (await new alikafka.default(config).getInstanceList(list)).body.success, true)
+  const popTls = new PopCore({ accessKeyId, accessKeySecret, endpoint: `https://${endpointTls}`, apiVersion: '2019-09-16' })
+  equal('pop core', (await popTls.request('GetInstanceList', { RegionId: region })).Success, true)
+  const tencentTls = new ckafka.v20190819.Client({
+    credential: { secretId: accessKeyId, secretKey: accessKeySecret },
+    region: 'ap-guangzhou',
+    profile: { httpProfile: { endpoint: endpointTls } },
+  })
+  equal('tencent', Array.isArray((await tencentTls.DescribeInstances({ Limit: 1 })).Result.InstanceList), true)
+  const jdTls = new JdKafka({
+    credentials: { accessKeyId, secretAccessKey: accessKeySecret },
+    regionId: 'cn-north-1',
+    endpoint: { protocol: 'https', host: endpointTls },
+  })
+  equal('jd', Array.isArray((await jdTls.describeInstances({}, 'cn-north-1')).result.instances), true)
 })
 
 await run()

@@ -5,7 +5,9 @@ default, HTTPS, and none is told to leave certificates unchecked.
 """
 
 import http.client
+import json
 import os
+import shutil
 import ssl
 import subprocess
 from pathlib import Path
@@ -99,6 +101,56 @@ def jds_sdk_trusts_the_bundle_of_the_environment() -> None:
     answer = client.send(DescribeInstancesRequest(DescribeInstancesParameters("cn-north-1")))
     equal("error", answer.error, None)
     equal("instances", len(answer.result["instances"]), 1)
+
+
+def command_line(name: str, *words: str, **environment: str) -> dict:
+    """Runs one of the clouds' own command lines; what it prints, as JSON."""
+    commands = os.environ.get("COMMANDS")
+    if not commands:
+        raise suite.Skip("the clouds' command lines are not installed")
+    # They keep settings and logs at home.
+    environment = {**os.environ, "HOME": os.environ["DATA"], **environment}
+    ended = subprocess.run(
+        [str(Path(commands) / name), *words], capture_output=True, text=True, timeout=60, env=environment, check=False
+    )
+    if ended.returncode:
+        raise AssertionError(f"{name} ended with {ended.returncode}: {ended.stdout[-300:]}{ended.stderr[-300:]}")
+    return json.loads(ended.stdout) if ended.stdout.strip().startswith("{") else {}
+
+
+@check
+def tencents_command_line_trusts_what_certifi_has() -> None:
+    # It has no option for it and reads no variable: whoever installs it adds the authority to certifi's bundle.
+    python = Path(os.environ.get("COMMANDS") or "-") / "python"
+    if not python.exists():
+        raise suite.Skip("the clouds' command lines are not installed")
+    where = subprocess.run([str(python), "-m", "certifi"], capture_output=True, text=True, timeout=60, check=True)
+    trusted = Path(os.environ["DATA"]) / "trusted" / "certifi"
+    shutil.copytree(Path(where.stdout.strip()).parent, trusted, dirs_exist_ok=True)
+    with open(trusted / "cacert.pem", "a") as bundle:
+        bundle.write(Path(authority()).read_text())
+    key = ["--secretId", SANDBOX.key_id, "--secretKey", SANDBOX.secret, "--region", "ap-guangzhou"]
+    words = ["ckafka", "DescribeInstancesDetail", "--endpoint", address(), *key]
+    answer = command_line("tccli", *words, PYTHONPATH=str(trusted.parent))
+    equal("instances", answer["Result"]["TotalCount"], 1)
+    try:
+        command_line("tccli", *words)
+    except AssertionError as error:
+        if "CERTIFICATE_VERIFY_FAILED" not in str(error):
+            raise
+    else:
+        raise AssertionError("a stranger's certificate was taken")
+
+
+@check
+def jds_command_line_trusts_the_bundle_of_the_environment() -> None:
+    # Of what is sold here it knows networks only.
+    key = ["--access-key", SANDBOX.key_id, "--secret-key", SANDBOX.secret, "--region-id", "cn-north-1"]
+    command_line("jdc", "configure", "add", "--profile", "brokerage", *key, "--endpoint", address(), "--scheme", "https")
+    answer = command_line("jdc", "vpc", "describe-vpcs", REQUESTS_CA_BUNDLE=authority())
+    equal("error", answer.get("error"), None)
+    if not answer["result"]["vpcs"]:
+        raise AssertionError(f"no networks: {answer}")
 
 
 @check

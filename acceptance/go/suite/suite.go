@@ -21,9 +21,11 @@ func Env(name, otherwise string) string {
 
 // Where the server is and who asks.
 var (
-	Endpoint  = Env("ENDPOINT", "127.0.0.1:8080")
-	KeyID     = Env("ACCESS_KEY_ID", "BROKERAGESANDBOX")
-	KeySecret = Env("ACCESS_KEY_SECRET", "brokerage-sandbox-secret")
+	Endpoint = Env("ENDPOINT", "127.0.0.1:8080")
+	// The same over TLS, with the authority that SSL_CERT_FILE names.
+	EndpointTLS = Env("ENDPOINT_TLS", "127.0.0.1:8443")
+	KeyID       = Env("ACCESS_KEY_ID", "BROKERAGESANDBOX")
+	KeySecret   = Env("ACCESS_KEY_SECRET", "brokerage-sandbox-secret")
 )
 
 // Wait is how long a cluster may take to run, and a client to finish; far above what is needed.

@@ -24,6 +24,7 @@ func main() {
 		{Name: "the_tencent_sdk_buys_and_describes_a_cluster", Body: tencentBuys},
 		{Name: "every_signature_method_of_the_tencent_sdk_is_accepted", Body: tencentSigns},
 		{Name: "the_tencent_sdk_raises_the_codes_of_refusals", Body: tencentIsRefused},
+		{Name: "every_sdk_reaches_the_api_over_tls_and_trusts_the_authority_of_the_environment", Body: overTLS},
 	})
 }
 
@@ -237,6 +238,35 @@ func tencentIsRefused() error {
 		if err := suite.Equal("code", refusal.GetCode(), c.code); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// overTLS leaves certificates checked: SSL_CERT_FILE is all that the SDKs are told.
+func overTLS() error {
+	client, err := alibaba(suite.KeySecret)
+	if err != nil {
+		return err
+	}
+	list := alikafka.CreateGetInstanceListRequest()
+	list.SetDomain(suite.EndpointTLS)
+	list.SetScheme("https")
+	found, err := client.GetInstanceList(list)
+	if err != nil {
+		return fmt.Errorf("alibaba: %w", err)
+	}
+	if err := suite.Equal("alibaba", found.Success, true); err != nil {
+		return err
+	}
+	settings := profile.NewClientProfile()
+	settings.HttpProfile.Endpoint = suite.EndpointTLS
+	tencent := common.NewCommonClient(common.NewCredential(suite.KeyID, suite.KeySecret), "ap-guangzhou", settings)
+	request := tchttp.NewCommonRequest("ckafka", "2019-08-19", "DescribeInstances")
+	if err := request.SetActionParameters(map[string]any{"Limit": 1}); err != nil {
+		return err
+	}
+	if err := tencent.Send(request, tchttp.NewCommonResponse()); err != nil {
+		return fmt.Errorf("tencent: %w", err)
 	}
 	return nil
 }

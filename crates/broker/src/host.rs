@@ -58,6 +58,9 @@ pub struct HostOptions {
     pub tls_files: Option<TlsFiles>,
     /// One TLS port for listeners of many clusters.
     pub shared_port: Option<SharedPortSpec>,
+    /// The same for public listeners. They have a port of their own, so that whoever is let through to it reaches no
+    /// other listener, whatever name it asks for.
+    pub public_shared_port: Option<SharedPortSpec>,
     /// For this long after the start, clients that ask the shared port for an unknown name are disconnected
     /// without an alert, so that they try again: their cluster may not be started yet.
     pub settling_time: Duration,
@@ -88,6 +91,7 @@ impl HostOptions {
             connections_max: usize::MAX,
             tls_files: None,
             shared_port: None,
+            public_shared_port: None,
             settling_time: Duration::from_secs(60),
             scheduled_tasks_interval: Duration::from_secs(1),
             log_intervals: LogIntervals::default(),
@@ -138,12 +142,17 @@ impl Host {
         let process = Process::new(options.clock.clone(), options.seed);
         let now_ms = process.now_ms();
         let tls = Tls::open(options.tls_files.as_ref(), data_dir, files.disk(), now_ms)?;
-        let shared_port = options.shared_port.as_ref();
-        let shared_port = shared_port.map(|spec| SharedPort::bind(spec, options.settling_time));
-        let shared_port = shared_port.transpose()?;
+        let bind = |spec: &Option<SharedPortSpec>| {
+            let bound = spec.as_ref();
+            let bound = bound.map(|spec| SharedPort::bind(spec, options.settling_time));
+            bound.transpose()
+        };
+        let shared_port = bind(&options.shared_port)?;
+        let public_shared_port = bind(&options.public_shared_port)?;
         let ports = Ports {
             tls: Some(tls),
             shared_port: shared_port.as_ref().map(|(port, _)| port.clone()),
+            public_shared_port: public_shared_port.as_ref().map(|(port, _)| port.clone()),
         };
         let timers = process.timers.clone();
         let (durability, intervals) = (options.durability, options.log_intervals);
@@ -167,6 +176,9 @@ impl Host {
         inner.spawn("timers", async move { timers.run().await });
         if let Some((port, socket)) = shared_port {
             inner.spawn("the shared port", port.run(socket));
+        }
+        if let Some((port, socket)) = public_shared_port {
+            inner.spawn("the shared port of public listeners", port.run(socket));
         }
         let weak = Arc::downgrade(&inner);
         inner.spawn(
@@ -427,6 +439,12 @@ impl Host {
     /// Observation of the shared port, if there is one.
     pub fn observe_shared_port(&self) -> Option<SharedPortObservation> {
         let port = self.0.ports.shared_port.as_ref();
+        port.map(|port| port.observe())
+    }
+
+    /// The same of the shared port of public listeners.
+    pub fn observe_public_shared_port(&self) -> Option<SharedPortObservation> {
+        let port = self.0.ports.public_shared_port.as_ref();
         port.map(|port| port.observe())
     }
 

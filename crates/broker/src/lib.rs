@@ -76,6 +76,7 @@ pub use counters::{CounterValues, TopicCounterValues, UserCounterValues};
 pub use error::HostError;
 pub use host::{Host, HostOptions};
 pub use log::durability::Durability;
+pub use network::named_file::{NAMED_FILE_BYTES_MAX, named_file_read, named_file_text};
 pub use network::places::{Place, Places};
 pub use network::server_tls::ServerTls;
 pub use network::shared_port::{SharedPortObservation, SharedPortSpec};

@@ -9,6 +9,7 @@ mod broker_config;
 mod client_quota;
 mod cluster_api;
 mod config;
+mod config_documentation;
 mod consumer_group;
 mod counters;
 mod delegation_token;

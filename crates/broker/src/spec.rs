@@ -81,7 +81,8 @@ pub struct BrokerSpec {
 pub enum Bind {
     /// At an address of its own. Port 0: the system chooses.
     Address(SocketAddr),
-    /// At the host's shared port, found by its advertised host name. Needs TLS.
+    /// At the host's shared port, that of public listeners where it is public, found by its advertised host name.
+    /// Needs TLS.
     SharedPort,
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use brokerage_control::Control;
@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::data_dir::Socket;
+use crate::data_dir::{self, Socket};
 
 mod account;
 mod audit;
@@ -45,6 +45,10 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(600);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Longest wait for the request line.
 const LINE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Longest wait for a server that is starting, and the pause between two looks.
+const START_LIMIT: Duration = Duration::from_secs(15);
+const START_PAUSE: Duration = Duration::from_millis(20);
 
 /// What an operator may ask of a server.
 #[derive(Debug, Serialize, Deserialize)]
@@ -458,16 +462,37 @@ async fn converse(
     Ok(())
 }
 
+/// Reaches the server that owns `data`; `None` when none does. One that has the directory and no socket is starting, or
+/// is about to end: what it does is waited for.
+fn connect(data: &Path) -> anyhow::Result<Option<std::os::unix::net::UnixStream>> {
+    let deadline = Instant::now() + START_LIMIT;
+    loop {
+        // Until it has made its directory, there is no place for a socket.
+        if let Ok(socket) = Socket::of(data)
+            && let Some(stream) = socket.connect()?
+        {
+            return Ok(Some(stream));
+        }
+        if !data_dir::is_owned(data) {
+            return Ok(None);
+        }
+        ensure!(
+            Instant::now() < deadline,
+            "data: the server on {} is starting and does not answer yet; try again",
+            data.display()
+        );
+        std::thread::sleep(START_PAUSE);
+    }
+}
+
 /// Asks the server that owns `data`; `None` when none runs.
 ///
 /// # Errors
-/// If the server hangs up or answers something else than an answer, and with the reason of what it refuses.
+/// If the server is starting for long, hangs up or answers something else than an answer, and with the reason of what it
+/// refuses.
 pub fn ask(data: &Path, ask: &Ask) -> anyhow::Result<Option<Value>> {
     use std::io::{Read, Write};
-    let Ok(socket) = Socket::of(data) else {
-        return Ok(None);
-    };
-    let Some(mut stream) = socket.connect()? else {
+    let Some(mut stream) = connect(data)? else {
         return Ok(None);
     };
     let line = format!("{}\n", serde_json::to_string(ask)?);

@@ -3,19 +3,22 @@
 //! Clap reads flags and environment into [`ServeSettings`], and this module reads the file into the same and turns texts
 //! into values. A wrong value names its key.
 
+mod shared_ports;
+
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use brokerage_control::seal::MasterKey;
-use brokerage_domain::listener::{Addressing, Listeners, SecurityProtocol};
-use brokerage_engine_embedded::{Durability, LogIntervals, TlsFiles};
+use brokerage_domain::listener::{Listeners, SecurityProtocol};
+use brokerage_engine_embedded::{Durability, LogIntervals, TlsFiles, named_file_text};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::cli::ServeFlags;
 use crate::settings::ServeSettings;
+use shared_ports::shared_ports_of;
 
 /// Where data goes when nothing is said.
 pub const DATA_DEFAULT: &str = "brokerage-data";
@@ -26,8 +29,6 @@ const HOST_DEFAULT: &str = "127.0.0.1";
 /// What clouds have their public endpoints speak.
 const PUBLIC_SECURITY_DEFAULT: &str = "SASL_SSL";
 const PORTS_DEFAULT: &str = "20000-32767";
-/// Kafka's usual port of TLS.
-const SHARED_PORT_DEFAULT: u16 = 9093;
 /// What `group.initial.rebalance.delay.ms` is by default, and at most: longer than any member waits.
 const REBALANCE_DELAY_MS_DEFAULT: u64 = 3_000;
 const REBALANCE_DELAY_MS_MAX: u64 = 1_800_000;
@@ -49,8 +50,8 @@ pub struct Config {
     pub broker_public_bind: IpAddr,
     pub broker_ports: (u16, u16),
     pub listeners: Listeners,
-    /// The TLS port that instances share.
-    pub broker_shared_port: Option<u16>,
+    /// The TLS ports that instances share: that of private listeners, and that of public ones.
+    pub broker_shared_ports: [Option<u16>; 2],
     /// The operator's certificate.
     pub broker_tls: Option<TlsFiles>,
     pub durability: Durability,
@@ -90,9 +91,11 @@ impl Config {
         let file = match &flags.config {
             None => ServeSettings::default(),
             Some(path) => {
-                let text = std::fs::read_to_string(path)
+                let text = named_file_text(path)
                     .with_context(|| format!("config: {} cannot be read", path.display()))?;
-                toml::from_str(&text).with_context(|| format!("config: {}", path.display()))?
+                toml::from_str(&text).map_err(|error| {
+                    anyhow!("config: {}: {}", path.display(), toml_reason(&text, &error))
+                })?
             }
         };
         Self::of(flags.settings.or(file), flags.json)
@@ -108,11 +111,8 @@ impl Config {
             anyhow::Ok(switch(key, text.as_deref())?.unwrap_or(default))
         };
         let sandbox = is_on("sandbox", settings.sandbox, false)?;
-        let everywhere = is_on(
-            "sandbox_on_all_interfaces",
-            settings.sandbox_on_all_interfaces,
-            false,
-        )?;
+        let everywhere = settings.sandbox_on_all_interfaces;
+        let everywhere = is_on("sandbox_on_all_interfaces", everywhere, false)?;
         let listen = addresses("listen", &or(settings.listen, LISTEN_DEFAULT))?;
         let listen_tls = settings.listen_tls.as_deref();
         let listen_tls = listen_tls.map_or(Ok(Vec::new()), |text| addresses("listen_tls", text))?;
@@ -123,6 +123,8 @@ impl Config {
             &or(settings.broker_security, "PLAINTEXT"),
             &or(settings.broker_public_security, PUBLIC_SECURITY_DEFAULT),
         )?;
+        let private = settings.broker_shared_port;
+        let public = settings.broker_public_shared_port;
         let metrics = settings.metrics.as_deref();
         let metrics = metrics.map(|text| address("metrics", text)).transpose()?;
         if sandbox && !everywhere {
@@ -140,7 +142,7 @@ impl Config {
             broker_bind: binds[0],
             broker_public_bind: binds[1],
             broker_ports: ports(&or(settings.broker_ports, PORTS_DEFAULT))?,
-            broker_shared_port: shared_port(settings.broker_shared_port, &listeners),
+            broker_shared_ports: shared_ports_of([private, public], &listeners, binds)?,
             listeners,
             broker_tls: tls_files(
                 "broker_tls",
@@ -173,10 +175,15 @@ impl Config {
     }
 }
 
-/// Instances that were ordered with names keep them, so the port may be wanted without the setting.
-fn shared_port(said: Option<u16>, listeners: &Listeners) -> Option<u16> {
-    let is_shared = listeners.addressing == Addressing::ServerName;
-    said.or(is_shared.then_some(SHARED_PORT_DEFAULT))
+/// What is wrong in a file, on one line: where, and why.
+fn toml_reason(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map(|before| before.matches('\n').count() + 1);
+    let reason = error.message();
+    line.map_or_else(
+        || reason.to_owned(),
+        |line| format!("line {line}: {reason}"),
+    )
 }
 
 /// What brokers bind, and what their public listeners bind: the same unless something else is said.
@@ -273,7 +280,7 @@ fn master_key(file: Option<&str>) -> anyhow::Result<Option<MasterKey>> {
         (Some(_), Some(_)) => bail!("master_key_file: {MASTER_KEY_VARIABLE} is set as well"),
         (None, Some(text)) => (MASTER_KEY_VARIABLE, SecretString::from(text)),
         (Some(path), None) => {
-            let text = std::fs::read_to_string(path)
+            let text = named_file_text(Path::new(path))
                 .with_context(|| format!("master_key_file: {path} cannot be read"))?;
             ("master_key_file", SecretString::from(text))
         }

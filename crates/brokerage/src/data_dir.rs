@@ -6,6 +6,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use brokerage_control::seal::MasterKey;
@@ -16,6 +17,9 @@ use rustix::process::umask;
 use secrecy::{ExposeSecret, SecretString};
 
 pub const LOCK_FILE: &str = "lock";
+/// Longest time for which somebody who only looks has the lock, and the pause between two attempts.
+const LOOK_LIMIT: Duration = Duration::from_millis(200);
+const LOOK_PAUSE: Duration = Duration::from_millis(5);
 pub const MASTER_KEY_FILE: &str = "master.key";
 /// The key that a first start has drawn, until the database is there.
 const DRAWN_KEY_FILE: &str = "master.new";
@@ -34,6 +38,13 @@ const ROOT: u32 = 0;
 /// What a refusal advises.
 const ADVICE: &str = "Nothing was changed. Put back what is missing, as it was when the rest was kept; to begin anew, \
                       use an empty directory";
+
+/// Another process owns a data directory.
+#[derive(Debug, thiserror::Error)]
+#[error("data: {} is in use by another process", path.display())]
+pub struct InUse {
+    path: PathBuf,
+}
 
 /// A data directory that this process owns until the value is dropped.
 pub struct DataDir {
@@ -174,7 +185,7 @@ impl DataDir {
             .mode(0o600)
             .open(path.join(LOCK_FILE))
             .with_context(failed)?;
-        match lock.try_lock() {
+        match lock_patiently(&lock) {
             Ok(()) => {
                 close_to_others(&path).with_context(failed)?;
                 Ok(Self {
@@ -185,9 +196,7 @@ impl DataDir {
                     _lock: lock,
                 })
             }
-            Err(fs::TryLockError::WouldBlock) => {
-                bail!("data: {} is in use by another process", path.display())
-            }
+            Err(fs::TryLockError::WouldBlock) => Err(InUse { path }.into()),
             Err(fs::TryLockError::Error(error)) => Err(error).with_context(failed),
         }
     }
@@ -319,6 +328,26 @@ fn rename(from: &Path, to: &Path) -> anyhow::Result<()> {
         .with_context(failed)?;
     dir.map_or(Ok(()), |dir| dir.sync_all())
         .with_context(failed)
+}
+
+/// Locks a file, unless somebody has it for longer than a look takes ([`is_owned`]).
+fn lock_patiently(lock: &File) -> Result<(), fs::TryLockError> {
+    let deadline = Instant::now() + LOOK_LIMIT;
+    loop {
+        match lock.try_lock() {
+            Err(fs::TryLockError::WouldBlock) if Instant::now() < deadline => {
+                std::thread::sleep(LOOK_PAUSE);
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Whether a process owns a data directory now.
+pub fn is_owned(data: &Path) -> bool {
+    let lock = OpenOptions::new().write(true).open(data.join(LOCK_FILE));
+    let locked = lock.map(|lock| lock.try_lock_shared());
+    matches!(locked, Ok(Err(fs::TryLockError::WouldBlock)))
 }
 
 /// Closes the directory and what is in it to everybody but its owner, whatever was there before. What clusters have is

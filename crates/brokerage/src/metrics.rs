@@ -496,6 +496,7 @@ mod tests {
             seed: 1,
             tls_files: None,
             shared_port: None,
+            public_shared_port: None,
             log_intervals: LogIntervals::default(),
             group_initial_rebalance_delay: Duration::ZERO,
         });

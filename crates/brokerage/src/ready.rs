@@ -5,8 +5,9 @@ use std::path::Path;
 use brokerage_control::sandbox::{SANDBOX_KEY_ID, SANDBOX_SECRET};
 use serde_json::json;
 
-use crate::config::{Config, DATA_DEFAULT};
-use crate::serve::{Bound, CLOUDS};
+use crate::command::next;
+use crate::config::Config;
+use crate::serve::Bound;
 use crate::telemetry;
 
 /// Says it: one line for programs, or a few for people. `is_new`: nobody has an account yet.
@@ -50,26 +51,17 @@ fn lines(config: &Config, bound: &Bound, data: &Path, is_new: bool) -> Vec<Strin
     if let Some(ca) = &reached.ca {
         lines.push(format!("clients of TLS listeners trust {}", ca.display()));
     }
-    let flag = match config.data == Path::new(DATA_DEFAULT) {
-        true => String::new(),
-        false => format!(" --data {}", config.data.display()),
-    };
+    let flag = next::data_flag(&config.data);
     let next = match (is_sandbox, is_new) {
         (true, _) => format!(
             "brokerage buy --dialect {} --name orders --wait{flag}",
-            dialect()
+            next::of_one_step(None).map_or("", |of| of.dialect)
         ),
         (false, true) => format!("brokerage account create team-a --balance 1000{flag}"),
         (false, false) => format!("brokerage instances{flag}"),
     };
     lines.push(format!("next, in another terminal: {next}"));
     lines
-}
-
-/// The first dialect that buys in one step.
-fn dialect() -> &'static str {
-    let of_one_step = CLOUDS.purchases().filter(|of| of.start.is_none());
-    of_one_step.map(|of| of.dialect).min().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! The composition root: the one place that names every crate and puts them together.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use brokerage_control::catalog::catalogs_keep;
 use brokerage_control::watch::Watch;
 use brokerage_control::{Control, Parts, Settings};
@@ -12,7 +12,7 @@ use brokerage_domain::catalog::Catalogs;
 use brokerage_domain::clock::Clocks;
 use brokerage_domain::id::Chance;
 use brokerage_engine::Engine;
-use brokerage_engine_embedded::{EmbeddedEngine, EmbeddedOptions, SharedPortSpec};
+use brokerage_engine_embedded::{EmbeddedEngine, EmbeddedOptions, SharedPortSpec, named_file_text};
 use brokerage_store::Store;
 use brokerage_wire::Clouds;
 use brokerage_wire::gateway::Gateway;
@@ -40,6 +40,8 @@ const SIGXFSZ: i32 = 25;
 const ANSWERS_LIMIT: Duration = Duration::from_secs(10);
 /// Longest wait for a clean stop when a part of the server is missing: the rest may wait for that part.
 const BROKEN_STOP_LIMIT: Duration = Duration::from_secs(60);
+/// Files of a directory of catalogs.
+const CATALOGS_MAX: usize = 64;
 /// Connections to a PostgreSQL store.
 const POSTGRES_CONNECTIONS: usize = 16;
 
@@ -74,17 +76,15 @@ pub async fn compose(config: &mut Config) -> anyhow::Result<Plane> {
     let node = data.node(&chance)?;
     let mut seed = [0; 8];
     chance.fill(&mut seed);
-    let shared_port = |port| SharedPortSpec {
-        bind: (config.broker_bind, port).into(),
-        advertised_port: 0,
-    };
+    let [private, public] = config.broker_shared_ports;
     let engine = Arc::new(EmbeddedEngine::open(EmbeddedOptions {
         data_dir: data.clusters(),
         durability: config.durability,
         real_clock: clocks.real.clone(),
         seed: u64::from_le_bytes(seed),
         tls_files: config.broker_tls.clone(),
-        shared_port: config.broker_shared_port.map(shared_port),
+        shared_port: shared_port(config.broker_bind, private),
+        public_shared_port: shared_port(config.broker_public_bind, public),
         log_intervals: config.log_intervals,
         group_initial_rebalance_delay: config.group_initial_rebalance_delay,
     })?);
@@ -100,6 +100,7 @@ pub async fn compose(config: &mut Config) -> anyhow::Result<Plane> {
             broker_public_host: config.broker_public_host.clone(),
             broker_ports: config.broker_ports,
             broker_shared_port: engine.shared_port().unwrap_or_default(),
+            broker_public_shared_port: engine.public_shared_port().unwrap_or_default(),
             listeners: config.listeners.clone(),
             auto_create_topics: config.auto_create_topics,
             rate_limits: config.rate_limits,
@@ -125,6 +126,15 @@ pub async fn compose(config: &mut Config) -> anyhow::Result<Plane> {
     })
 }
 
+/// Where the listeners of many instances are reached by name.
+fn shared_port(bind: IpAddr, port: Option<u16>) -> Option<SharedPortSpec> {
+    let spec = |port| SharedPortSpec {
+        bind: (bind, port).into(),
+        advertised_port: 0,
+    };
+    port.map(spec)
+}
+
 /// The operator's catalogs, or the built-in ones. They may only offer versions that brokers behave as.
 ///
 /// # Errors
@@ -136,7 +146,7 @@ pub fn catalogs(
     let catalogs = catalogs_read(dir)?;
     for catalog in catalogs.current() {
         for version in catalog.versions() {
-            anyhow::ensure!(
+            ensure!(
                 offered(&version.kafka),
                 "catalog: {}: version_offered {:?}: no broker behaves as Apache Kafka {}",
                 catalog.profile(),
@@ -161,8 +171,12 @@ fn catalogs_read(dir: Option<&std::path::Path>) -> anyhow::Result<Catalogs> {
             .extension()
             .is_some_and(|extension| extension == "toml")
         {
-            let text = std::fs::read_to_string(&path)
-                .with_context(|| format!("catalog: {}", path.display()))?;
+            ensure!(
+                files.len() < CATALOGS_MAX,
+                "catalog: more than {CATALOGS_MAX} files"
+            );
+            let text =
+                named_file_text(&path).with_context(|| format!("catalog: {}", path.display()))?;
             files.push((
                 path.file_name()
                     .unwrap_or_default()

@@ -59,6 +59,9 @@ pub struct ServeSettings {
     /// TLS port that instances share which are told apart by server name [default: 9093 with `server-name`]
     #[arg(long, env = "BROKERAGE_BROKER_SHARED_PORT", value_name = "PORT")]
     pub broker_shared_port: Option<u16>,
+    /// TLS port that their public listeners share, at broker_public_bind [default: the one after broker_shared_port]
+    #[arg(long, env = "BROKERAGE_BROKER_PUBLIC_SHARED_PORT", value_name = "PORT")]
+    pub broker_public_shared_port: Option<u16>,
     /// Certificate of TLS listeners with those that vouch for it (PEM) [default: signed by an own authority]
     #[arg(long, env = "BROKERAGE_BROKER_TLS_CERTIFICATE", value_name = "FILE")]
     pub broker_tls_certificate: Option<String>,
@@ -154,6 +157,7 @@ impl ServeSettings {
             broker_security,
             broker_public_security,
             broker_shared_port,
+            broker_public_shared_port,
             broker_tls_certificate,
             broker_tls_key,
             broker_ports,

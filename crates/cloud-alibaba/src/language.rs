@@ -212,6 +212,19 @@ pub const ROWS: &[Row] = &[
     ),
     ("{} is not in {}", "{1} 不属于 {2}"),
     ("not an id", "不是 ID"),
+    ("with ResetType {}", "ResetType 为 {1} 时"),
+    (
+        "must be byOffset or byTimestamp",
+        "必须为 byOffset 或 byTimestamp",
+    ),
+    ("must be timestamp or offset", "必须为 timestamp 或 offset"),
+    ("must be a time in ms, -1 or -2", "必须为毫秒时间、-1 或 -2"),
+    (
+        "must be a number of months, such as 1m",
+        "必须为月数，例如 1m",
+    ),
+    ("must be PRO or CON", "必须为 PRO 或 CON"),
+    ("ignored where no group is named", "未指定消费组时忽略"),
     // BSS.
     (
         "failure to check order before create instance. {}",
@@ -262,6 +275,13 @@ pub const ROWS: &[Row] = &[
     ),
     ("the property {} is not on sale", "属性 {1} 不出售"),
     (
+        "the property {} stays as it was bought",
+        "属性 {1} 保持购买时的值",
+    ),
+    ("is not sold: {}", "不出售：{1!}"),
+    ("not Upgrade or Downgrade", "不是 Upgrade 或 Downgrade"),
+    ("not 1 or 0", "不是 1 或 0"),
+    (
         "the properties {} and {} contradict each other",
         "属性 {1} 与 {2} 冲突",
     ),
@@ -295,12 +315,21 @@ pub const ROWS: &[Row] = &[
         "该商品按月或按年出售",
     ),
     ("this operation prices {}", "此操作查询 {1} 的价格"),
+    ("a subscription does not become less", "包年包月不能减少"),
     (
         "applicable to other product types only; this one counts months",
         "仅适用于其他商品，该商品按月计",
     ),
     ("{} is all that is sold here", "此处仅出售 {1}"),
     ("not {}, {} or {}", "不是 {1}、{2} 或 {3}"),
+    ("not a port of that list", "不是该名单的端口"),
+    ("one at a time is deleted", "每次只能删除一个"),
+    ("it is not in the list", "不在名单中"),
+    ("AllowedListIp", "AllowedListIp"),
+    (
+        "{}: an address such as 10.0.0.1, or a range such as 10.0.0.0/8, is expected",
+        "{1}：应为 10.0.0.1 这样的地址，或 10.0.0.0/8 这样的地址段",
+    ),
     ("not {} or {}", "不是 {1} 或 {2}"),
     ("not {}, {}", "不是 {1}、{2}"),
 ];

@@ -71,6 +71,8 @@ fn domain_code(error: &Error) -> (u16, &'static str) {
             | Kind::Topic
             | Kind::User
             | Kind::Group
+            | Kind::Cluster
+            | Kind::Broker
             | Kind::Route => NOT_FOUND,
         },
         Error::Exists { .. } | Error::TokenReused => ALREADY_EXISTS,
@@ -123,8 +125,7 @@ fn domain_message(error: &Error) -> String {
         Error::ReleaseDenied {
             denial: ReleaseDenial::Prepaid,
             ..
-        } => "InstanceId is not valid: a prepaid instance can be deleted only after its term."
-            .to_owned(),
+        } => "instanceId: a prepaid instance can be deleted only after its term.".to_owned(),
         other => sentence(other),
     }
 }

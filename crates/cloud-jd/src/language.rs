@@ -16,8 +16,8 @@ pub const ROWS: &[Row] = &[
     ),
     // Instances.
     (
-        "InstanceId is not valid: a prepaid instance can be deleted only after its term",
-        "InstanceId 无效：包年包月实例到期后才能删除",
+        "a prepaid instance can be deleted only after its term",
+        "包年包月实例到期后才能删除",
     ),
     (
         "must be 1 to {} letters, digits, underscores or hyphens and begin with a letter",

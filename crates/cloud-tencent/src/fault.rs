@@ -82,6 +82,8 @@ fn domain_code(error: &Error) -> &'static str {
             | Kind::Topic
             | Kind::User
             | Kind::Group
+            | Kind::Cluster
+            | Kind::Broker
             | Kind::Route => "ResourceNotFound",
         },
         Error::Exists {

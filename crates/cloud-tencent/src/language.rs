@@ -14,10 +14,6 @@ pub const ROWS: &[Row] = &[
     ),
     // Instances.
     (
-        "the instance {} is not prepaid",
-        "实例 {1} 不是包年包月实例",
-    ),
-    (
         "the route {} came with the instance or with public bandwidth",
         "路由 {1} 随实例或公网带宽提供",
     ),
@@ -29,19 +25,7 @@ pub const ROWS: &[Row] = &[
         "routes have no security groups here",
         "此处的路由不支持安全组",
     ),
-    (
-        "upgrades begin at once, at no later time",
-        "升级立即开始，不支持定时升级",
-    ),
     ("the range {} is given twice", "地址段 {1} 重复"),
-    (
-        "the parameter `{}` is not a number of months that is sold",
-        "参数 `{1}` 不是可购买的月数",
-    ),
-    (
-        "the parameter `{}` must be a number of months, such as 1m",
-        "参数 `{1}` 必须为月数，例如 1m",
-    ),
     (
         "the parameter `{}` is not one that such a route can have",
         "参数 `{1}` 不适用于此类路由",
@@ -55,11 +39,6 @@ pub const ROWS: &[Row] = &[
         "the parameter `{}` must be a multiple of {}",
         "参数 `{1}` 必须为 {2} 的倍数",
     ),
-    (
-        "the parameter `{}` is not the present version, {}",
-        "参数 `{1}` 不是当前版本 {2}",
-    ),
-    ("the parameter `{}` is not sold: {}", "参数 `{1}` 不可购买：{2!}"),
     (
         "the parameter `{}` is not that of the instance, {}: ModifyInstanceAttributes changes it",
         "参数 `{1}` 与实例的 {2} 不同，请使用 ModifyInstanceAttributes 修改",
@@ -83,14 +62,6 @@ pub const ROWS: &[Row] = &[
     (
         "the parameter `{}` is fixed by the type of a standard edition",
         "参数 `{1}` 由标准版的型号决定",
-    ),
-    (
-        "the parameter `{}` must be from {} to {}",
-        "参数 `{1}` 的取值范围为 {2} 至 {3}",
-    ),
-    (
-        "the parameter `{}` must be one of {}",
-        "参数 `{1}` 必须为以下之一：{2}",
     ),
     (
         "the parameter `{}` must be at least {}",
@@ -122,6 +93,70 @@ pub const ROWS: &[Row] = &[
     (
         "`CategoryAction` must be purchase or renew",
         "`CategoryAction` 必须为 purchase 或 renew",
+    ),
+    (
+        "upgrades begin at once, at no later time",
+        "升级立即开始，不能指定时间",
+    ),
+    (
+        "`{}`: a topic has no quota of its own here",
+        "`{1}`：此处主题没有单独的配额",
+    ),
+    (
+        "the parameter `{}` must be 0, 1 or 2",
+        "参数 `{1}` 必须为 0、1 或 2",
+    ),
+    (
+        "the parameter `{}` must be 1 or more, and not more than {} in all",
+        "参数 `{1}` 不能小于 1，且总数不能超过 {2}",
+    ),
+    (
+        "the parameter `{}` must not be below 0",
+        "参数 `{1}` 不能小于 0",
+    ),
+    (
+        "the parameter `{}` must be a number from 0 on",
+        "参数 `{1}` 必须为不小于 0 的数字",
+    ),
+    (
+        "the parameter `{}` must be a time in milliseconds, -1 (latest) or -2 (earliest)",
+        "参数 `{1}` 必须为毫秒时间、-1（最新）或 -2（最早）",
+    ),
+    (
+        "the parameter `{}` must be a time in ms, -1 or -2",
+        "参数 `{1}` 必须为毫秒时间、-1 或 -2",
+    ),
+    (
+        "the parameter `{}` has a partition or an offset below 0",
+        "参数 `{1}` 中有小于 0 的分区或位点",
+    ),
+    (
+        "the parameter `{}` has more than {} groups",
+        "参数 `{1}` 超过 {2} 个消费组",
+    ),
+    (
+        "the parameter `{}` is not a number of months that is sold",
+        "参数 `{1}` 不是可购买的月数",
+    ),
+    (
+        "the parameter `{}` is not the present version, {}",
+        "参数 `{1}` 不是当前版本 {2}",
+    ),
+    (
+        "the parameter `{}` names partition {} twice",
+        "参数 `{1}` 中分区 {2} 重复",
+    ),
+    (
+        "the parameter `{}` is older than the present one",
+        "参数 `{1}` 低于当前版本",
+    ),
+    (
+        "the parameter `{}` must be a number of months, such as 1m",
+        "参数 `{1}` 必须为月数，例如 1m",
+    ),
+    (
+        "the parameter `{}` is not sold: {}",
+        "参数 `{1}` 不出售：{2!}",
     ),
     // Lists.
     (
@@ -164,14 +199,6 @@ pub const ROWS: &[Row] = &[
     ),
     ("there is no ACL rule {}", "访问控制规则 {1} 不存在"),
     (
-        "the parameter `{}` is not an operation of Kafka",
-        "参数 `{1}` 不是 Kafka 的操作",
-    ),
-    (
-        "the parameter `{}` is not a number of the page: {}",
-        "参数 `{1}` 不是文档中的取值：{2}",
-    ),
-    (
         "the parameter `{}` is not a JSON array of names",
         "参数 `{1}` 不是名称的 JSON 数组",
     ),
@@ -188,28 +215,6 @@ pub const ROWS: &[Row] = &[
         "参数 `{1}` 与 `ResourceName` 不能同时提供",
     ),
     ("the parameter `{}` is empty", "参数 `{1}` 为空"),
-    (
-        "the parameter `{}` has more than {} groups",
-        "参数 `{1}` 超过 {2} 个消费组",
-    ),
-    (
-        "the parameter `{}` must be a time in ms, -1 or -2",
-        "参数 `{1}` 必须为毫秒时间戳、-1 或 -2",
-    ),
-    (
-        "the parameter `{}` must not be below 0",
-        "参数 `{1}` 不能小于 0",
-    ),
-    (
-        "the parameter `{}` has a partition or an offset below 0",
-        "参数 `{1}` 中的分区或位点小于 0",
-    ),
-    ("the partition {} is given twice", "分区 {1} 重复"),
-    ("the topic {} is given twice", "主题 {1} 重复"),
-    (
-        "`{}`: a topic has no quota of its own here",
-        "`{1}`：此处不支持主题级别的限流",
-    ),
     (
         "the parameter `{}` must be letters, digits, '_', '-' and '.', and begin with a letter or digit",
         "参数 `{1}` 只能包含字母、数字、“_”、“-”和“.”，且以字母或数字开头",

@@ -47,6 +47,8 @@ pub struct Settings {
     pub broker_ports: (u16, u16),
     /// The port that listeners share which are distinguished by server name.
     pub broker_shared_port: u16,
+    /// The same of public listeners.
+    pub broker_public_shared_port: u16,
     /// What the brokers of new instances listen with.
     pub listeners: Listeners,
     /// Whether asking for a topic makes it on new instances whose order says nothing of it.
@@ -69,6 +71,7 @@ impl Default for Settings {
             broker_host: "127.0.0.1".into(),
             broker_ports: (20_000, 32_767),
             broker_shared_port: 0,
+            broker_public_shared_port: 0,
             listeners: Listeners {
                 public_security_protocols: vec![SecurityProtocol::SaslSsl],
                 ..Listeners::default()

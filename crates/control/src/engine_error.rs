@@ -34,8 +34,8 @@ pub(crate) enum About<'a> {
     User,
     /// ACLs.
     Acl,
-    /// A broker.
-    Broker,
+    /// A broker, by its id.
+    Broker(i32),
     /// A whole cluster.
     Cluster,
 }
@@ -48,7 +48,7 @@ impl About<'_> {
             Self::Group(_) => "the group",
             Self::User => "the user",
             Self::Acl => "the ACL",
-            Self::Broker => "the broker",
+            Self::Broker(_) => "the broker",
             Self::Cluster => "the cluster",
         }
     }
@@ -57,8 +57,12 @@ impl About<'_> {
 /// The failure as callers see it. What they cannot help is [`Error::Internal`].
 pub(crate) fn refusal(failure: impl Into<Failure>, about: About<'_>) -> Error {
     match (failure.into(), about) {
-        (Failure::Engine(EngineError::Refused { reason }), About::User | About::Broker) => {
+        (Failure::Engine(EngineError::Refused { reason }), About::User) => {
             Error::invalid(about.what(), reason)
+        }
+        // An engine refuses a broker for one reason: its cluster has none of that id.
+        (Failure::Engine(EngineError::Refused { .. }), About::Broker(id)) => {
+            Error::not_found(Kind::Broker, id.to_string())
         }
         (Failure::Kafka(AdminError::Kafka(refused)), about) => {
             kafka_refusal(refused.code, refused.message, about)
@@ -139,8 +143,7 @@ mod tests {
         );
         let reason = "cluster \"c\" has no broker 7".to_owned();
         let broker = EngineError::Refused { reason };
-        let told = "the broker is not valid: cluster \"c\" has no broker 7";
-        check(broker, About::Broker, told);
+        check(broker, About::Broker(7), "the broker 7 does not exist");
         let passing = EngineError::failed("no such cluster");
         let internal = refusal(passing, About::Topics);
         assert!(matches!(internal, Error::Internal(_)), "{internal:?}");

@@ -15,7 +15,8 @@ use brokerage_domain::listing::{Listing, OrderClass};
 use brokerage_domain::money::{Currency, Money};
 use brokerage_domain::notes::Notes;
 use brokerage_domain::order::{
-    Charge, LineState, ORDER_LINES_MAX, Order, OrderKind, OrderLine, Payment, line_transfer_id,
+    Charge, LineState, ORDER_LINES_MAX, Order, OrderKind, OrderLine, OrderPlan, Payment,
+    line_transfer_id,
 };
 use brokerage_domain::{Error, Result};
 use brokerage_store::Tx;
@@ -26,6 +27,7 @@ use brokerage_store::instance::{
 use brokerage_store::ledger::{Entered, transfer_hold, transfer_pay};
 use brokerage_store::list::Classes;
 use brokerage_store::order::{order_by_id, order_insert, order_page};
+use brokerage_store::order_plan::{order_plan_insert, order_plan_of};
 use brokerage_store::slot::{slot_give_back, slot_take};
 use brokerage_store::timer::timer_set;
 use serde::de::DeserializeOwned;
@@ -98,6 +100,7 @@ pub struct OrderPlaced {
 /// An accepted order is a row of everything below, or nothing.
 struct Admission {
     order: Order,
+    bought: OrderPlan,
     instances: Vec<Instance>,
     placement: Option<(NetworkScope, PlacementRequest)>,
     once: Once,
@@ -213,6 +216,10 @@ impl Control {
         let instances: Vec<_> = instances
             .map(|(line, new)| self.instance_ordered(cx, &request, line, new, now))
             .collect();
+        let bought = OrderPlan {
+            plan: request.plan.clone(),
+            before: None,
+        };
         let scope = request
             .placement
             .map(|wanted| Ok::<_, Error>((self.network_scope(cx, &request.plan.region)?, wanted)))
@@ -227,6 +234,7 @@ impl Control {
         };
         Ok(Admission {
             order,
+            bought,
             instances,
             placement: scope,
             once: self.once(cx, request.token),
@@ -335,6 +343,17 @@ impl Control {
         .await
     }
 
+    /// What an order bought, as it was ordered, whatever its instances have become. `None` of one that was made before
+    /// this was kept. Whose order it is was looked at by [`Control::order_view`] or is the operator's.
+    ///
+    /// # Errors
+    /// [`Error::Internal`].
+    pub async fn order_plan(&self, order: &Order) -> Result<Option<OrderPlan>> {
+        let id = order.id.clone();
+        self.read("order_plan", move |tx| Ok(order_plan_of(tx, &id)?))
+            .await
+    }
+
     /// The instances that an order of the caller's bought or changed, by line.
     ///
     /// # Errors
@@ -421,6 +440,7 @@ fn admit(tx: &mut dyn Tx, admission: &Admission) -> TxResult<OrderPlaced> {
 fn admit_new(tx: &mut dyn Tx, admission: &Admission) -> TxResult<OrderPlaced> {
     let Admission {
         order,
+        bought,
         instances,
         placement,
         once: _,
@@ -437,7 +457,7 @@ fn admit_new(tx: &mut dyn Tx, admission: &Admission) -> TxResult<OrderPlaced> {
     for line in &order.lines {
         take_money(tx, order, line)?;
     }
-    order_insert(tx, order)?;
+    order_write(tx, order, bought)?;
     for instance in instances {
         let mut instance = instance.clone();
         instance.placement.clone_from(&placement);
@@ -449,6 +469,12 @@ fn admit_new(tx: &mut dyn Tx, admission: &Admission) -> TxResult<OrderPlaced> {
     }
     crash_point("order_in_transaction");
     Ok(answer.clone())
+}
+
+/// Writes an order that is new, with what it bought.
+pub(crate) fn order_write(tx: &mut dyn Tx, order: &Order, bought: &OrderPlan) -> TxResult<()> {
+    order_insert(tx, order)?;
+    Ok(order_plan_insert(tx, &order.id, bought)?)
 }
 
 /// The slots that a plan's brokers hold: those that the instance has for the same listeners, and new ones for what it

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use brokerage_domain::error::Kind;
 use brokerage_domain::id::InstanceId;
 use brokerage_domain::{Error, Result};
 use brokerage_store::audit::audit_append;
@@ -96,12 +97,12 @@ impl Control {
     /// Deletes an orphan with its data, for the operator; the audit trail says so.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for what is no orphan.
+    /// [`Error::NotFound`] for a cluster that is not there, [`Error::Invalid`] for one that is no orphan.
     pub async fn orphan_delete(&self, id: &InstanceId) -> Result<()> {
         let listed = self.engine.list_clusters().await;
         let listed = listed.map_err(|error| refusal(error, About::Cluster))?;
         if !listed.contains(id) {
-            return Err(Error::invalid("the orphan", "there is no such cluster"));
+            return Err(Error::not_found(Kind::Cluster, id.as_str()));
         }
         let entry = self.audit_operator("OrphanDelete", id.as_str());
         let wanted = id.clone();

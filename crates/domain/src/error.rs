@@ -37,6 +37,10 @@ pub enum Kind {
     Group,
     /// A route to the brokers of an instance.
     Route,
+    /// A cluster that the engine has.
+    Cluster,
+    /// A broker of an instance.
+    Broker,
 }
 
 impl Kind {
@@ -55,6 +59,8 @@ impl Kind {
             Self::User => "user",
             Self::Group => "group",
             Self::Route => "route",
+            Self::Cluster => "cluster",
+            Self::Broker => "broker",
         }
     }
 }
@@ -109,7 +115,7 @@ pub enum Error {
         place: String,
     },
     /// The instance is not in a phase that permits this.
-    #[error("the instance {id} is {}", phase.word())]
+    #[error("the instance {id} is {}", phase.word().replace('_', " "))]
     WrongPhase {
         /// The instance.
         id: String,

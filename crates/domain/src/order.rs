@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::Plan;
 use crate::clock::Moment;
 use crate::id::{AccountId, InstanceId, OrderId, TransferId};
 use crate::money::{Currency, Money, MoneyError, Rounding};
@@ -357,6 +358,15 @@ pub struct Order {
     pub created_at: Moment,
     /// One for each instance.
     pub lines: Vec<OrderLine>,
+}
+
+/// What an order bought, each line the same: it stays what it was, while instances change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderPlan {
+    /// What was ordered.
+    pub plan: Plan,
+    /// What the instance was before, where the order changed one.
+    pub before: Option<Plan>,
 }
 
 impl Order {

@@ -48,6 +48,8 @@ pub struct EmbeddedOptions {
     pub tls_files: Option<TlsFiles>,
     /// A TLS port for listeners that are distinguished by server name (SNI).
     pub shared_port: Option<SharedPortSpec>,
+    /// The same for public listeners.
+    pub public_shared_port: Option<SharedPortSpec>,
     /// How often logs are looked through.
     pub log_intervals: LogIntervals,
     /// How long an empty group waits for more members than the first.
@@ -84,6 +86,7 @@ impl EmbeddedEngine {
             seed,
             tls_files,
             shared_port,
+            public_shared_port,
             log_intervals,
             group_initial_rebalance_delay,
         } = options;
@@ -96,6 +99,7 @@ impl EmbeddedEngine {
             connections_max: descriptors - DESCRIPTORS_KEPT.min(descriptors / KEPT_PART_MIN),
             tls_files,
             shared_port,
+            public_shared_port,
             log_intervals,
             group_initial_rebalance_delay,
             ..usual
@@ -123,6 +127,12 @@ impl EmbeddedEngine {
     /// The port that listeners share which are distinguished by server name, if there is one.
     pub fn shared_port(&self) -> Option<u16> {
         let seen = self.host.observe_shared_port()?;
+        Some(seen.advertised_port)
+    }
+
+    /// The same for public listeners.
+    pub fn public_shared_port(&self) -> Option<u16> {
+        let seen = self.host.observe_public_shared_port()?;
         Some(seen.advertised_port)
     }
 

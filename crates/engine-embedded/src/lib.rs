@@ -7,7 +7,8 @@ mod cluster;
 mod engine;
 
 pub use brokerage_broker::{
-    Durability, LogIntervals, Place, Places, ServerTls, SharedPortSpec, TlsFiles, serves_version,
+    Durability, LogIntervals, Place, Places, ServerTls, SharedPortSpec, TlsFiles, named_file_text,
+    serves_version,
 };
 pub use cluster::SETTINGS;
 pub use engine::{EmbeddedEngine, EmbeddedOptions, OpenError};

@@ -47,6 +47,7 @@ pub mod list_repair;
 pub mod network;
 pub mod nonce;
 pub mod order;
+pub mod order_plan;
 pub mod sasl_user;
 pub mod scan;
 pub mod slot;

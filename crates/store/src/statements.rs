@@ -56,6 +56,7 @@ pub const ALL_MODULES: &[(&str, &[&Statement])] = &[
     ("network", crate::network::ALL),
     ("nonce", crate::nonce::ALL),
     ("order", crate::order::ALL),
+    ("order_plan", crate::order_plan::ALL),
     ("sasl_user", crate::sasl_user::ALL),
     ("slot", crate::slot::ALL),
     ("timer", crate::timer::ALL),

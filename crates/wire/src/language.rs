@@ -88,14 +88,14 @@ impl Texts {
         Self { own }
     }
 
-    /// A refusal in a language.
+    /// A refusal in a language; whole in English where a part of it is in no row.
     #[must_use]
     pub fn said(self, language: Language, message: String) -> String {
         match language {
             Language::English => message,
             Language::Chinese => match self.sentence(&message, DEPTH_MAX) {
-                Some(said) => said.text,
-                None => message,
+                Some(said) if said.missing.is_none() => said.text,
+                _ => message,
             },
         }
     }
@@ -241,7 +241,7 @@ mod tests {
             ),
             (
                 "The name x is odd: it squeaks.",
-                "名称 x 无效：it squeaks。",
+                "The name x is odd: it squeaks.",
                 Some("it squeaks"),
             ),
             ("As is: the rest.", "As is: the rest.", None),

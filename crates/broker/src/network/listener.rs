@@ -85,7 +85,10 @@ enum Socket {
 #[derive(Clone)]
 pub(crate) struct Ports {
     pub tls: Option<Arc<Tls>>,
+    /// For private listeners.
     pub shared_port: Option<Arc<SharedPort>>,
+    /// For public ones: what leads to these leads to nothing else.
+    pub public_shared_port: Option<Arc<SharedPort>>,
 }
 
 /// A listener with its socket.
@@ -126,7 +129,11 @@ impl BoundListener {
         spec: &ListenerSpec,
         ports: &Ports,
     ) -> Result<Self, HostError> {
-        let (socket, local_address) = match (spec.bind, &ports.shared_port) {
+        let shared_port = match spec.is_public {
+            true => &ports.public_shared_port,
+            false => &ports.shared_port,
+        };
+        let (socket, local_address) = match (spec.bind, shared_port) {
             (Bind::Address(address), _) => {
                 let (socket, local_address) = bind(address)?;
                 (Socket::Own(Arc::new(socket)), local_address)
@@ -137,7 +144,10 @@ impl BoundListener {
             }
             (Bind::SharedPort, None) => {
                 return Err(HostError::InvalidSpec {
-                    reason: "this host has no shared port".to_owned(),
+                    reason: match spec.is_public {
+                        true => "this host has no shared port for public listeners".to_owned(),
+                        false => "this host has no shared port".to_owned(),
+                    },
                 });
             }
         };
@@ -189,7 +199,9 @@ impl BoundListener {
                 .advertised_host
                 .eq_ignore_ascii_case(&spec.advertised_host),
         };
-        if listener.bind != spec.bind || !is_here {
+        // Public ones are reached through a shared port of their own.
+        let is_moved = spec.bind == Bind::SharedPort && listener.is_public != spec.is_public;
+        if listener.bind != spec.bind || !is_here || is_moved {
             return None;
         }
         let (socket, tls) = (self.socket.clone(), listener.tls.clone());

@@ -26,6 +26,7 @@ use crate::log::disk::Disk;
 use crate::network::certificate::{
     Authority, CA_FILE, CLOCK_SKEW_MS, CertificateError, Identity, LIFETIME_MS, RENEWAL_MS,
 };
+use crate::network::named_file::named_file_read;
 
 /// A client that has not finished its handshake within this time is disconnected.
 pub(crate) const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
@@ -120,13 +121,15 @@ fn read_files(files: &TlsFiles) -> Result<Identity, TlsError> {
         path: path.clone(),
         reason,
     };
+    let read =
+        |path: &PathBuf| named_file_read(path).map_err(|error| failed(path, error.to_string()));
     let path = &files.certificate_chain;
-    let chain =
-        CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let pem = read(path)?;
+    let chain = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
     let chain = chain.map_err(|error| failed(path, error.to_string()))?;
     let path = &files.private_key;
-    let key =
-        PrivateKeyDer::from_pem_file(path).map_err(|error| failed(path, error.to_string()))?;
+    let key = PrivateKeyDer::from_pem_slice(&read(path)?);
+    let key = key.map_err(|error| failed(path, error.to_string()))?;
     Ok(Identity { chain, key })
 }
 

@@ -19,6 +19,7 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::authorization::refused;
 use super::broker_config::broker_rows;
+use super::config_documentation::documentation;
 use super::{Context, distinct, super_user};
 use crate::error::{ErrorCode, TopicError};
 use crate::metadata::acl::AclOperation;
@@ -124,12 +125,12 @@ fn check_broker(context: &Context, name: &str) -> Result<i32, TopicError> {
 
 pub(crate) async fn describe_configs(
     context: &mut Context,
-    request: DescribeConfigsRequest,
+    mut request: DescribeConfigsRequest,
 ) -> DescribeConfigsResponse {
     let key = |resource: &DescribeConfigsResource| {
         (resource.resource_type, resource.resource_name.clone())
     };
-    let asked = distinct::distinct(request.resources, key).await;
+    let asked = distinct::distinct(std::mem::take(&mut request.resources), key).await;
     let mut results = Vec::with_capacity(asked.len());
     for (resource, at) in asked.into_iter().zip(0..) {
         // Each takes as long as many entries of other requests.
@@ -156,7 +157,7 @@ pub(crate) async fn describe_configs(
                 let shown = rows.into_iter().filter(is_asked);
                 answer.with_configs(
                     shown
-                        .map(|row| describe(row, read_only, request.include_synonyms))
+                        .map(|row| describe(row, read_only, &request))
                         .collect(),
                 )
             }
@@ -178,7 +179,9 @@ fn check_resource(
     let allowed = match resource_type {
         RESOURCE_TOPIC => context.check_topic(operation, name),
         RESOURCE_GROUP => context.check_group(operation, name),
-        RESOURCE_BROKER | RESOURCE_CLIENT_METRICS => context.check_cluster(operation),
+        RESOURCE_BROKER | RESOURCE_BROKER_LOGGER | RESOURCE_CLIENT_METRICS => {
+            context.check_cluster(operation)
+        }
         _ => Ok(()),
     };
     allowed.map_err(refused)
@@ -206,6 +209,8 @@ fn rows(
         }
         RESOURCE_BROKER if name.is_empty() => Ok((Vec::new(), true)),
         RESOURCE_BROKER => Ok((broker_rows(context, check_broker(context, name)?), true)),
+        // Brokers here have no loggers of their own: the process has one, which its operator sets.
+        RESOURCE_BROKER_LOGGER => check_broker(context, name).map(|_| (Vec::new(), true)),
         other => match configured(context, other) {
             Some(_) if name.is_empty() => Err(TopicError::new(
                 ErrorCode::InvalidRequest,
@@ -253,10 +258,15 @@ fn resource_rows(context: &Context, resource: ConfiguredResource, name: &str) ->
     resource.definitions().iter().map(row).collect()
 }
 
-fn describe(row: Row, read_only: bool, with_synonyms: bool) -> DescribeConfigsResourceResult {
+fn describe(
+    row: Row,
+    read_only: bool,
+    request: &DescribeConfigsRequest,
+) -> DescribeConfigsResourceResult {
+    let documentation = documentation(row.name).filter(|_| request.include_documentation);
     let name = StrBytes::from_static_str(row.name);
     let mut synonyms = Vec::new();
-    if with_synonyms {
+    if request.include_synonyms {
         let synonym = |name: &'static str, value: &str, source| {
             DescribeConfigsSynonym::default()
                 .with_name(StrBytes::from_static_str(name))
@@ -276,7 +286,7 @@ fn describe(row: Row, read_only: bool, with_synonyms: bool) -> DescribeConfigsRe
         .with_config_source(row.source)
         .with_synonyms(synonyms)
         .with_config_type(row.kind as i8)
-        .with_documentation(None)
+        .with_documentation(documentation.map(StrBytes::from_static_str))
 }
 
 /// Refuses a resource that the request names more than once, of which it names a setting more than once, or
@@ -321,6 +331,10 @@ fn refuse_resource(resource_type: i8) -> TopicError {
         RESOURCE_BROKER => TopicError::new(
             ErrorCode::PolicyViolation,
             "Broker settings are fixed by the specification of the cluster.",
+        ),
+        RESOURCE_BROKER_LOGGER => TopicError::new(
+            ErrorCode::PolicyViolation,
+            "Log levels are set by the operator of the cluster.",
         ),
         other => TopicError::new(
             ErrorCode::InvalidRequest,

@@ -1,6 +1,5 @@
 //! SaslHandshake and SaslAuthenticate (KIP-43, KIP-152, KIP-368): how a connection gets its user.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -140,11 +139,8 @@ impl<'a> Authenticator<'a> {
             State::Tokens {
                 has_headers: true, ..
             } => self.token_request(context, frame).await,
-            State::Tokens { exchange, .. } => {
-                let address = context.peer.ip();
-                let progress = exchange
-                    .evaluate(context.cluster.security(), address, &frame)
-                    .await;
+            State::Tokens { .. } => {
+                let progress = self.evaluate(context, &frame).await;
                 Ok(match self.progress(progress) {
                     Ok((token, None)) => Step::Answer(raw(&token)),
                     Ok((token, Some(session))) => Step::Done(raw(&token), session),
@@ -211,8 +207,7 @@ impl<'a> Authenticator<'a> {
             return refuse_request(context, frame, key);
         }
         let (request, head) = api::read::<SaslAuthenticateRequest>(context, frame)?;
-        let address = context.peer.ip();
-        let progress = self.evaluate(context, address, &request.auth_bytes).await;
+        let progress = self.evaluate(context, &request.auth_bytes).await;
         let answer = SaslAuthenticateResponse::default();
         match self.progress(progress) {
             Ok((token, session)) => {
@@ -241,16 +236,17 @@ impl<'a> Authenticator<'a> {
         }
     }
 
-    async fn evaluate(
-        &mut self,
-        context: &Context,
-        address: IpAddr,
-        token: &[u8],
-    ) -> Result<Progress, SaslError> {
+    async fn evaluate(&mut self, context: &Context, token: &[u8]) -> Result<Progress, SaslError> {
+        let release = context.cluster.spec().release();
         match &mut self.state {
             State::Tokens { exchange, .. } => {
                 exchange
-                    .evaluate(context.cluster.security(), address, token)
+                    .evaluate(
+                        context.cluster.security(),
+                        release,
+                        context.peer.ip(),
+                        token,
+                    )
                     .await
             }
             _ => Err(SaslError::Malformed("a token before its mechanism")),

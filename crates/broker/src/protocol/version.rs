@@ -194,9 +194,27 @@ mod tests {
 # Requests that brokers of Apache Kafka serve and this one does not, by release.
 # Made by `UPDATE=1 cargo test -p brokerage-broker what_stays_out`; do not edit.
 #
-# KEY NAME RELEASE:VERSIONS…   from that release on; \"none\": nothing is missing
+# KEY NAME RELEASE:VERSIONS…  # why; from that release on, \"none\": nothing is missing
 # Requests between brokers are left out, and so is what only controllers serve.
 ";
+
+    /// Why it is not served.
+    fn reason(key: i16) -> &'static str {
+        match key {
+            0 | 1 => "record formats before 2 are not kept",
+            2 => "clients before 0.10.1 ask so",
+            8 => "clients before 0.9 ask so",
+            9 => "offsets in ZooKeeper, for clients before 0.9",
+            23 | 24 => "brokers ask each other so",
+            57 => "the release is bought, and changes with the instance",
+            64 => "brokers are those of the specification, and none can be left over",
+            66 => "transactions by pattern come with the complete broker",
+            71 | 72 => "nobody collects clients' metrics",
+            76..=79 | 90..=92 => "share groups are not there",
+            80 | 81 => "the quorum has one voter",
+            other => panic!("why is the request {other} not served?"),
+        }
+    }
 
     /// The versions of a request that a release has and this broker does not serve.
     fn unserved(release: &Release, key: i16, api: &Api) -> Vec<i16> {
@@ -239,7 +257,7 @@ mod tests {
                 before = now;
             }
             if !line.is_empty() {
-                list += &format!("{key} {name}{line}\n");
+                list += &format!("{key} {name}{line}  # {}\n", reason(key));
             }
         }
         list

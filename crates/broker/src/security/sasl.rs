@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::metadata::credential::ScramMechanism;
+use crate::release::Release;
 use crate::security::Security;
 use crate::security::error::SaslError;
 use crate::security::scram::Challenge;
@@ -35,10 +36,11 @@ impl Exchange {
         }
     }
 
-    /// Takes the client's next token. Passwords are checked only as often as the user's may be tried from the address.
+    /// Takes the client's next token, as a release does. Passwords are checked only as often as the user's may be tried from the address.
     pub(crate) async fn evaluate(
         &mut self,
         security: &Security,
+        release: &Release,
         address: IpAddr,
         token: &[u8],
     ) -> Result<Progress, SaslError> {
@@ -73,7 +75,7 @@ impl Exchange {
                     .attempts
                     .wait(address, security.user_named(login))
                     .await?;
-                let (login, answer) = challenge.finish(token)?;
+                let (login, answer) = challenge.finish(release, token)?;
                 let user = security.user_named(&login).to_owned();
                 security.attempts.succeed(address, &user);
                 Ok(Progress::Done {

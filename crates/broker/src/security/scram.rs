@@ -7,14 +7,13 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use subtle::ConstantTimeEq;
 
 use crate::metadata::credential::{ScramCredential, ScramMechanism};
+use crate::release::Release;
 use crate::security::error::SaslError;
 
 /// The server's side between the client's first and final message.
 pub(crate) struct Challenge {
     mechanism: ScramMechanism,
     user: String,
-    /// The flag of channel binding and the authorization id, as the client began.
-    header: String,
     credential: ScramCredential,
     nonce: String,
     /// `AuthMessage` without its last part.
@@ -94,7 +93,6 @@ impl Challenge {
         let message = std::str::from_utf8(message).unwrap_or_default();
         let first = ClientFirst::parse(message);
         let first = first.ok_or(SaslError::Malformed("the client's first message"))?;
-        let header = &message[..message.len() - first.bare.len()];
         if first.wants_token {
             // There are no delegation tokens here (KIP-48), so no client can have one.
             return Err(SaslError::Credentials);
@@ -109,7 +107,6 @@ impl Challenge {
         let challenge = Self {
             mechanism,
             messages: format!("{},{answer}", first.bare),
-            header: header.to_owned(),
             user: first.user,
             credential,
             nonce,
@@ -122,8 +119,24 @@ impl Challenge {
         &self.user
     }
 
+    /// Whether this is the nonce that was sent, as a release compares it (`ScramSaslServer`). librdkafka before 2.6.1
+    /// writes its own once more before it, which Kafka takes until 4.0 (`endsWith`; before 3.7.2 it compared nothing).
+    fn is_nonce(&self, release: &Release, nonce: &str) -> bool {
+        match release.is_at_least(4, 0) {
+            true => nonce == self.nonce,
+            false => nonce.ends_with(&self.nonce),
+        }
+    }
+
     /// Checks the client's final message. Returns the user, and the server's final message.
-    pub(crate) fn finish(self, message: &[u8]) -> Result<(String, String), SaslError> {
+    ///
+    /// What it says of channel binding has to be readable and is signed with the rest. It is not compared, as Kafka
+    /// does not: no binding is offered, so that there is nothing that a client could have been talked out of.
+    pub(crate) fn finish(
+        self,
+        release: &Release,
+        message: &[u8],
+    ) -> Result<(String, String), SaslError> {
         let malformed = SaslError::Malformed("the client's final message");
         let message = std::str::from_utf8(message).ok();
         let Some((bare, proof)) = message.and_then(|text| text.rsplit_once(",p=")) else {
@@ -134,14 +147,12 @@ impl Challenge {
         let nonce = fields.next().and_then(|field| field.strip_prefix("r="));
         let has_extensions = fields.all(|field| extension(field).is_some());
         let binding = binding.and_then(|binding| BASE64.decode(binding).ok());
-        let (Some(binding), Some(nonce), Ok(proof), true) =
+        let (Some(_), Some(nonce), Ok(proof), true) =
             (binding, nonce, BASE64.decode(proof), has_extensions)
         else {
             return Err(malformed);
         };
-        // RFC 5802, section 5.1: the header once more. Java's client writes that of no authorization id in any case.
-        let is_bound = binding == self.header.as_bytes() || binding == b"n,,";
-        if !is_bound || nonce != self.nonce {
+        if !self.is_nonce(release, nonce) {
             return Err(SaslError::Credentials);
         }
         let auth_message: [&[u8]; 3] = [self.messages.as_bytes(), b",", bare.as_bytes()];

@@ -39,9 +39,12 @@ impl Security {
     pub(crate) fn credential(&self, mechanism: ScramMechanism, user: &str) -> ScramCredential {
         let find = |state: &ClusterState| known(state, user)?.get(&mechanism).cloned();
         let found = self.metadata_log.read(find);
-        found.unwrap_or_else(|| {
-            ScramCredential::imaginary(mechanism, &self.imaginary_secret().0, user)
-        })
+        found.unwrap_or_else(|| self.imaginary(mechanism, user))
+    }
+
+    /// One that no password matches.
+    fn imaginary(&self, mechanism: ScramMechanism, user: &str) -> ScramCredential {
+        ScramCredential::imaginary(mechanism, &self.imaginary_secret().0, user)
     }
 
     /// Created when first needed and kept, so that a restart does not reveal which salts are real.
@@ -74,17 +77,20 @@ impl Security {
         }
     }
 
-    /// Whether this is the user's password. Users who do not exist cost as much as those who do.
+    /// Whether this is the password of a user who may show it. Who has the keys of one mechanism of SCRAM alone was made
+    /// for it alone, and never sends the password: as if it were no user. Users who do not exist cost as much as those
+    /// who do.
     pub(crate) async fn check_password(&self, user: &str, password: SecretString) -> bool {
-        // Both are kept for users made by the host, one may be missing for those made by clients.
         let first = |state: &ClusterState| {
-            let (mechanism, credential) = known(state, user)?.first_key_value()?;
-            Some((*mechanism, credential.clone()))
+            let keys = known(state, user)?;
+            let (mechanism, credential) = keys.first_key_value()?;
+            let is_restricted = keys.len() < ScramMechanism::ALL.len();
+            (!is_restricted).then(|| (*mechanism, credential.clone()))
         };
         let found = self.metadata_log.read(first);
         let (mechanism, credential) = found.unwrap_or_else(|| {
             let mechanism = ScramMechanism::Sha256;
-            (mechanism, self.credential(mechanism, user))
+            (mechanism, self.imaginary(mechanism, user))
         });
         self.derivations
             .take(move || credential.has_password(mechanism, password.expose_secret().as_bytes()))

@@ -6,19 +6,24 @@ use brokerage_broker::SaslMechanism;
 use bytes::Bytes;
 use ring::{digest, hmac, pbkdf2};
 
+const NONCE: &str = "clientnonce";
+
 /// The client's side of SCRAM.
 pub struct ClientScram {
     is_sha512: bool,
     bare: String,
     password: String,
+    /// As librdkafka before 2.6.1: its nonce once more before the one that the server sent.
+    pub repeats_nonce: bool,
 }
 
 impl ClientScram {
     pub fn new(mechanism: SaslMechanism, user: &str, password: &str) -> Self {
         Self {
             is_sha512: mechanism == SaslMechanism::ScramSha512,
-            bare: format!("n={user},r=clientnonce"),
+            bare: format!("n={user},r={NONCE}"),
             password: password.to_owned(),
+            repeats_nonce: false,
         }
     }
 
@@ -60,8 +65,10 @@ impl ClientScram {
 
     /// Without the proof, and all that is signed.
     fn messages(&self, challenge: &str) -> (String, String) {
-        let nonce = challenge.split(',').next().unwrap();
-        let bare = format!("c=biws,{nonce}");
+        let sent = challenge.split(',').next().unwrap();
+        let nonce = sent.strip_prefix("r=").unwrap();
+        let repeated = if self.repeats_nonce { NONCE } else { "" };
+        let bare = format!("c=biws,r={repeated}{nonce}");
         let all = format!("{},{challenge},{bare}", self.bare);
         (bare, all)
     }

@@ -390,3 +390,60 @@ async fn members_that_start_together_are_assigned_to_once() {
     );
     host.shutdown().await;
 }
+
+/// Kafka's tools ask for loggers of brokers; those of this process are the operator's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn brokers_have_no_loggers_that_clients_may_set() {
+    const LOGGERS: i8 = 8;
+    let dir = tempfile::tempdir().unwrap();
+    let (_host, mut client) = cluster(dir.path()).await;
+    for (broker, described, altered) in [
+        ("0", NONE, POLICY_VIOLATION),
+        ("1", NONE, POLICY_VIOLATION),
+        ("7", INVALID_REQUEST, POLICY_VIOLATION),
+    ] {
+        let wanted = describe_configs_request::DescribeConfigsResource::default()
+            .with_resource_type(LOGGERS)
+            .with_resource_name(broker.into());
+        let request = DescribeConfigsRequest::default().with_resources(vec![wanted]);
+        let told = client.call(request, 2).await.results.remove(0);
+        assert_eq!(
+            (told.error_code, told.configs),
+            (described, vec![]),
+            "{broker}"
+        );
+        let level = incremental_alter_configs_request::AlterableConfig::default()
+            .with_name("root".into())
+            .with_value(Some("DEBUG".into()));
+        let changed = incremental_alter_configs_request::AlterConfigsResource::default()
+            .with_resource_type(LOGGERS)
+            .with_resource_name(broker.into())
+            .with_configs(vec![level]);
+        let request = IncrementalAlterConfigsRequest::default().with_resources(vec![changed]);
+        let told = client.call(request, 1).await.responses.remove(0);
+        assert_eq!(told.error_code, altered, "{broker}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_setting_is_told_with_its_meaning_to_those_who_ask_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_host, mut client) = cluster(dir.path()).await;
+    for (kind, resource) in [(2, "t"), (4, "0"), (16, "s"), (32, "g")] {
+        for is_asked in [false, true] {
+            let wanted = describe_configs_request::DescribeConfigsResource::default()
+                .with_resource_type(kind)
+                .with_resource_name(resource.into());
+            let request = DescribeConfigsRequest::default()
+                .with_resources(vec![wanted])
+                .with_include_documentation(is_asked);
+            let told = client.call(request, 4).await.results.remove(0);
+            assert_eq!(told.error_code, NONE, "{kind}");
+            assert!(!told.configs.is_empty(), "{kind}");
+            for config in told.configs {
+                let name = config.name.as_str();
+                assert_eq!(config.documentation.is_some(), is_asked, "{name}");
+            }
+        }
+    }
+}

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use brokerage_broker::{
-    Bind, ClusterSpec, Durability, Host, HostError, HostOptions, SecurityProtocol, SharedPortSpec,
+    Bind, ClusterSpec, Durability, Host, HostError, HostOptions, ListenerSpec, SecurityProtocol,
+    SharedPortSpec,
 };
 use kafka_protocol::messages::*;
 use rustls::pki_types::pem::PemObject;
@@ -226,10 +227,12 @@ async fn a_client_that_waits_behind_tls_is_noticed_when_it_leaves_and_answered_w
 fn shared_host(dir: &std::path::Path, settling_time: Duration) -> Host {
     let clock = Arc::new(FixedClock(NOW_MS));
     let mut options = HostOptions::new(dir.to_owned(), Durability::Process, clock, 1);
-    options.shared_port = Some(SharedPortSpec {
+    let shared_port = |advertised_port| SharedPortSpec {
         bind: ([127, 0, 0, 1], 0).into(),
-        advertised_port: 9_093,
-    });
+        advertised_port,
+    };
+    options.shared_port = Some(shared_port(9_093));
+    options.public_shared_port = Some(shared_port(9_094));
     options.settling_time = settling_time;
     Host::open(options).unwrap()
 }
@@ -367,6 +370,60 @@ async fn names_that_nobody_has_are_refused_with_the_alert_for_it() {
     assert_eq!(client.call(request, 1).await.error_code, 0);
     host.shutdown().await;
     assert!(TcpStream::connect(at).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn private_names_are_not_reached_through_the_port_of_public_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = shared_host(dir.path(), Duration::ZERO);
+    let mut both = shared_spec("c", 1);
+    let private = both.brokers[0].listeners[0].clone();
+    both.brokers[0].listeners.push(ListenerSpec {
+        name: "PUBLIC_SASL_SSL".to_owned(),
+        security: SecurityProtocol::SaslSsl,
+        advertised_host: "b0.public.kafka.example".to_owned(),
+        advertised_port: 9_094,
+        is_public: true,
+        ..private
+    });
+    host.ensure_cluster(both.clone()).await.unwrap();
+    let ports = [
+        host.observe_shared_port().unwrap(),
+        host.observe_public_shared_port().unwrap(),
+    ];
+    assert_eq!(ports.clone().map(|port| port.listeners), [1, 1]);
+    let [private, public] = ports.map(|port| port.local_address);
+    let unrecognized = AlertDescription::UnrecognisedName;
+    for (at, reached, refused) in [
+        (private, "b0.c.kafka.example", "b0.public.kafka.example"),
+        (public, "b0.public.kafka.example", "b0.c.kafka.example"),
+    ] {
+        let open = connect(config(&host, &TLS13), at, reached).await;
+        assert!(open.is_ok(), "{reached}");
+        assert_eq!(alert(&host, at, refused).await, unrecognized, "{refused}");
+    }
+    // What becomes public goes to the other port under its name.
+    both.brokers[0].listeners.truncate(1);
+    both.brokers[0].listeners[0].is_public = true;
+    host.ensure_cluster(both.clone()).await.unwrap();
+    let name = "b0.c.kafka.example";
+    assert!(connect(config(&host, &TLS13), public, name).await.is_ok());
+    assert!(is_only_disconnected(&host, private, name).await);
+    host.shutdown().await;
+    // Without a port for them, no public names are taken.
+    let clock = Arc::new(FixedClock(NOW_MS));
+    let mut options = HostOptions::new(dir.path().to_owned(), Durability::Process, clock, 1);
+    options.shared_port = Some(SharedPortSpec {
+        bind: ([127, 0, 0, 1], 0).into(),
+        advertised_port: 0,
+    });
+    let host = Host::open(options).unwrap();
+    let refused = host.ensure_cluster(both).await;
+    assert!(
+        matches!(refused, Err(HostError::InvalidSpec { .. })),
+        "{refused:?}"
+    );
+    host.shutdown().await;
 }
 
 /// An end without a word: clients take it for a broker that is down, and come again.

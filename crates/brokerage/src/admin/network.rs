@@ -18,6 +18,7 @@ pub async fn create(control: &Control, account: &str, ask: NetworkAsk) -> anyhow
         name,
     } = ask;
     known_region(control, &profile, &region)?;
+    let zones = zones(control, &profile, &region)?;
     let network = Network {
         id: NetworkId::new(&id),
         profile,
@@ -27,7 +28,7 @@ pub async fn create(control: &Control, account: &str, ask: NetworkAsk) -> anyhow
         created_at: control.now(),
     };
     control.network_create(&account.id, network).await?;
-    Ok(json!({ "network_id": id }))
+    Ok(json!({ "network_id": id, "zones": zones }))
 }
 
 pub async fn subnet_create(
@@ -45,12 +46,8 @@ pub async fn subnet_create(
         name,
     } = ask;
     known_region(control, &profile, &region)?;
-    let zones: Vec<&str> = control
-        .catalog(&profile)?
-        .zones(&region)
-        .map(|known| known.id.as_str())
-        .collect();
-    if !zones.contains(&zone.as_str()) {
+    let zones = zones(control, &profile, &region)?;
+    if !zones.contains(&zone) {
         bail!("zone: {zone} is none of {}", zones.join(", "));
     }
     let subnet = Subnet {
@@ -65,6 +62,15 @@ pub async fn subnet_create(
     };
     control.subnet_create(&account.id, subnet).await?;
     Ok(json!({ "subnet_id": id }))
+}
+
+/// The zones of a region that there is.
+fn zones(control: &Control, profile: &str, region: &str) -> anyhow::Result<Vec<String>> {
+    let catalog = control.catalog(profile)?;
+    Ok(catalog
+        .zones(region)
+        .map(|known| known.id.clone())
+        .collect())
 }
 
 fn known_region(control: &Control, profile: &str, region: &str) -> anyhow::Result<()> {

@@ -58,6 +58,10 @@ pub async fn show(control: &Control, id: &str) -> anyhow::Result<Value> {
             "state": line.state.word(),
         })
     });
+    if let Some(bought) = control.order_plan(&order).await? {
+        shown["size"] = instance::size(&bought.plan).into();
+        shown["size_before"] = bought.before.as_ref().map(instance::size).into();
+    }
     shown["catalog_version"] = order.catalog_version.clone().into();
     shown["lines"] = lines.collect::<Vec<_>>().into();
     Ok(shown)

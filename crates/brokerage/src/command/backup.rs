@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use brokerage_control::seal::MasterKey;
 use brokerage_domain::clock::{Clock as _, SystemClock};
+use brokerage_engine_embedded::named_file_text;
 use brokerage_store::sqlite_copy;
 use rustix::fs::Mode;
 use rustix::process::umask;
@@ -204,7 +205,7 @@ fn read_manifest(from: &Path) -> anyhow::Result<Manifest> {
 }
 
 fn read_key(path: &Path) -> anyhow::Result<MasterKey> {
-    let text = fs::read_to_string(path).map(SecretString::from);
+    let text = named_file_text(path).map(SecretString::from);
     let text = text.with_context(|| format!("master_key: {} cannot be read", path.display()))?;
     MasterKey::from_text(text.expose_secret())
         .with_context(|| format!("master_key: {} holds no key", path.display()))

@@ -12,14 +12,16 @@ use brokerage_wire::client::{Pairs, Place, Purchase, Seen, SeenPhase};
 use serde_json::{Value, json};
 
 use super::client::{Caller, endpoint_of_server};
+use super::next;
 use super::print::{self, escaped};
 use crate::admin::{self, Ask};
 use crate::cli::BuyFlags;
-use crate::config::DATA_DEFAULT;
 use crate::serve::CLOUDS;
 
 /// First and longest pause between two looks at an instance.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(3));
+/// What the names of public listeners begin with.
+const PUBLIC: &str = "PUBLIC_";
 /// The topic of the commands that a buyer is told.
 const TOPIC: &str = "hello";
 
@@ -186,10 +188,7 @@ impl Buyer {
         let Some((id, seen)) = bought.first() else {
             return Vec::new();
         };
-        let data_flag = match data {
-            Some(data) if data != Path::new(DATA_DEFAULT) => format!(" --data {}", quoted(data)),
-            _ => String::new(),
-        };
+        let data_flag = data.map(next::data_flag).unwrap_or_default();
         match (seen.phase, &self.purchase.start) {
             (SeenPhase::AwaitingStart, Some(start)) => vec![format!(
                 "# {id} waits for {}, which says where it is placed: call it with your SDK, or buy with --wait",
@@ -197,24 +196,39 @@ impl Buyer {
             )],
             (SeenPhase::Running, _) => {
                 let mut lines = vec![format!("brokerage topic create {id} {TOPIC}{data_flag}")];
+                let none = serde_json::Map::new();
                 let listeners = shown.first().and_then(|of| of["listeners"].as_object());
-                let protocol = listeners
-                    .and_then(|of| of.iter().find(|(_, at)| **at == *seen.bootstrap))
-                    .map_or("PLAINTEXT", |(listener, _)| {
-                        listener.trim_start_matches("PUBLIC_")
-                    });
-                lines.extend(user_command(id, protocol, &data_flag));
-                lines.extend(client_commands(
-                    &seen.bootstrap,
-                    protocol,
-                    ca_of(data).as_deref(),
-                ));
+                let listeners = listeners.unwrap_or(&none);
+                let private = listeners.iter().find(|(_, at)| **at == *seen.bootstrap);
+                let private = private.map_or("PLAINTEXT", |(listener, _)| listener);
+                // From outside, where that was bought: with a user and over TLS, unlike the private one perhaps.
+                let public = public_of(listeners).find(|(_, at)| *at != seen.bootstrap);
+                let all = [(private, seen.bootstrap.as_str())]
+                    .into_iter()
+                    .chain(public);
+                let all = all.map(|(name, at)| (name.trim_start_matches(PUBLIC), at));
+                let all: Vec<(&str, &str)> = all.collect();
+                let mut users = all.iter();
+                lines
+                    .extend(users.find_map(|(protocol, _)| user_command(id, protocol, &data_flag)));
+                let ca = ca_of(data);
+                for (protocol, at) in all {
+                    lines.extend(client_commands(at, protocol, ca.as_deref()));
+                }
                 lines
             }
             _ if data.is_some() => vec![format!("brokerage instance show {id}{data_flag}")],
             _ => Vec::new(),
         }
     }
+}
+
+/// The public listeners among these, with what clients begin with.
+fn public_of(listeners: &serde_json::Map<String, Value>) -> impl Iterator<Item = (&str, &str)> {
+    let public = listeners
+        .iter()
+        .filter(|(name, _)| name.starts_with(PUBLIC));
+    public.filter_map(|(name, at)| Some((name.as_str(), at.as_str()?)))
 }
 
 fn refused_locally(fault: brokerage_wire::params::ParamError) -> anyhow::Error {
@@ -323,6 +337,11 @@ fn tell(answer: &Value) {
         let name = text(&instance["name"]).map_or_else(String::new, |name| format!(" ({name})"));
         field("instance", Some(format!("{id}{name}, {phase}")));
         field("bootstrap", text(&instance["bootstrap"]));
+        let listeners = instance["listeners"].as_object();
+        for (name, at) in listeners.into_iter().flat_map(public_of) {
+            let protocol = escaped(name.trim_start_matches(PUBLIC));
+            field("public", Some(format!("{} ({protocol})", escaped(at))));
+        }
     }
     let version = text(&answer["instances"][0]["kafka_version"]);
     let size = text(&answer["size"]).zip(version);
@@ -360,9 +379,14 @@ fn client_commands(bootstrap: &str, protocol: &str, ca: Option<&str>) -> Vec<Str
     if let Some(protocol) = protocol.filter(|protocol| *protocol != SecurityProtocol::Plaintext) {
         options.push_str(&format!(" -X security.protocol={}", protocol.name()));
         if protocol.has_sasl() {
-            options.push_str(
-                " -X sasl.mechanism=SCRAM-SHA-256 -X sasl.username=anna -X sasl.password=PASSWORD",
-            );
+            // Every client can send a password, which TLS hides; kcat before librdkafka 2.6.1 is refused by SCRAM of 4.0.
+            let mechanism = match protocol.has_tls() {
+                true => "PLAIN",
+                false => "SCRAM-SHA-256",
+            };
+            options.push_str(&format!(
+                " -X sasl.mechanism={mechanism} -X sasl.username=anna -X sasl.password=PASSWORD"
+            ));
         }
         if let Some(ca) = ca.filter(|_| protocol.has_tls()) {
             options.push_str(&format!(" -X ssl.ca.location={ca}"));
@@ -376,17 +400,7 @@ fn client_commands(bootstrap: &str, protocol: &str, ca: Option<&str>) -> Vec<Str
 /// The certificate that clients trust, of the server of a data directory.
 fn ca_of(data: Option<&Path>) -> Option<String> {
     let reached = admin::ask(data?, &Ask::Addresses).ok()??;
-    reached["ca"].as_str().map(|ca| quoted(Path::new(ca)))
-}
-
-/// A path as one word for a shell.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
-    match text.chars().all(is_plain) {
-        true => text,
-        false => format!("'{}'", text.replace('\'', "'\\''")),
-    }
+    reached["ca"].as_str().map(next::quoted)
 }
 
 /// Tells on a terminal what is waited for, on one line that is written again; elsewhere whenever it changes.
@@ -454,12 +468,11 @@ mod tests {
             " -X security.protocol=SASL_PLAINTEXT -X sasl.mechanism=SCRAM-SHA-256 -X sasl.username=anna -X \
              sasl.password=PASSWORD",
         );
-    }
-
-    #[test]
-    fn paths_are_one_word_for_a_shell() {
-        for (path, expected) in [("/a/b-1.pem", "/a/b-1.pem"), ("/a b/c'd", "'/a b/c'\\''d'")] {
-            assert_eq!(quoted(Path::new(path)), expected);
-        }
+        check(
+            "SASL_SSL",
+            Some("/ca.pem"),
+            " -X security.protocol=SASL_SSL -X sasl.mechanism=PLAIN -X sasl.username=anna -X sasl.password=PASSWORD -X \
+             ssl.ca.location=/ca.pem",
+        );
     }
 }

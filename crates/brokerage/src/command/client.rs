@@ -46,6 +46,9 @@ impl Caller {
     ) -> anyhow::Result<Self> {
         let (scheme, host) = endpoint.split_once("://").unwrap_or(("http", endpoint));
         let secret = match (&access_key_id, std::env::var("BROKERAGE_SECRET")) {
+            (_, Ok(secret)) if secret.trim().is_empty() => {
+                bail!("BROKERAGE_SECRET: it is empty, and signs nothing")
+            }
             (_, Ok(secret)) => secret,
             (None, Err(_)) => SANDBOX_SECRET.to_owned(),
             (Some(_), Err(_)) => bail!(

@@ -1,11 +1,11 @@
 //! What lists show people; programs have every member as JSON.
 
 use super::print::Column;
-use super::print::Kind::{Age, Figure, Giving, State, Text};
+use super::print::Kind::{Age, Figure, Giving, Id, State, Text};
 use super::print::column;
 
 pub const INSTANCES: &[Column] = &[
-    column("instance", "instance_id", Text),
+    column("instance", "instance_id", Id),
     column("name", "name", Giving),
     column("account", "account", Giving),
     column("phase", "phase", State),
@@ -13,12 +13,11 @@ pub const INSTANCES: &[Column] = &[
     column("size", "size", Giving),
     column("price", "price", Figure),
     column("for", "price_for", Text),
-    column("bootstrap", "bootstrap", Giving),
     column("failure", "failure", Giving),
 ];
 
 pub const TOPICS: &[Column] = &[
-    column("topic", "topic", Text),
+    column("topic", "topic", Id),
     column("partitions", "partitions", Figure),
     column("replicas", "replication_factor", Figure),
     column("settings", "configs", Giving),
@@ -26,13 +25,13 @@ pub const TOPICS: &[Column] = &[
 ];
 
 pub const GROUPS: &[Column] = &[
-    column("group", "group", Text),
+    column("group", "group", Id),
     column("state", "state", State),
     column("protocol", "protocol", Text),
 ];
 
 pub const ORDERS: &[Column] = &[
-    column("order", "order_id", Text),
+    column("order", "order_id", Id),
     column("account", "account", Giving),
     column("profile", "profile", Giving),
     column("state", "state", State),
@@ -43,7 +42,7 @@ pub const ORDERS: &[Column] = &[
 ];
 
 pub const ACCOUNTS: &[Column] = &[
-    column("account", "account_id", Text),
+    column("account", "account_id", Id),
     column("name", "name", Giving),
     column("age", "created_at", Age),
     column("CNY", "available_cny", Figure),
@@ -53,27 +52,27 @@ pub const ACCOUNTS: &[Column] = &[
 ];
 
 pub const KEYS: &[Column] = &[
-    column("key", "access_key_id", Text),
+    column("key", "access_key_id", Id),
     column("account", "account", Giving),
     column("active", "active", State),
     column("may", "policy", Giving),
     column("expires", "expires_at", Text),
 ];
 
-pub const USERS: &[Column] = &[column("user", "user", Text), column("super", "super", Text)];
+pub const USERS: &[Column] = &[column("user", "user", Id), column("super", "super", Text)];
 
 pub const NETWORKS: &[Column] = &[
     column("account", "account", Giving),
     column("profile", "profile", Text),
-    column("region", "region", Text),
-    column("network", "network_id", Giving),
-    column("subnet", "subnet_id", Giving),
-    column("zone", "zone", Text),
+    column("region", "region", Id),
+    column("network", "network_id", Id),
+    column("subnet", "subnet_id", Id),
+    column("zone", "zone", Id),
     column("range", "cidr", Text),
 ];
 
 pub const ORPHANS: &[Column] = &[
-    column("cluster", "cluster", Text),
+    column("cluster", "cluster", Id),
     column("running", "running", Text),
 ];
 

@@ -5,7 +5,9 @@ mod backup;
 mod buy;
 mod client;
 mod columns;
-mod print;
+mod manual;
+pub mod next;
+pub mod print;
 
 use std::io::{BufRead as _, Read as _};
 use std::path::Path;
@@ -13,6 +15,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
+use brokerage_engine_embedded::named_file_text;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -23,9 +26,12 @@ use crate::cli::{
     OrderCommand, OrphanCommand, TargetFlags, TopicCommand, UserCommand,
 };
 use crate::config::Config;
+use crate::data_dir::InUse;
 use crate::serve::{self, CLOUDS};
 use crate::settings::ServeSettings;
+use next::Made;
 use print::Column;
+use print::escaped;
 pub use print::escaped_lines;
 
 /// Longest line that is read as a password, in bytes.
@@ -105,10 +111,10 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Says why a command failed. What callers chose is in such texts, too: it cannot move the terminal, and a further line
-/// never looks like the first of another message.
+/// Says why a command failed, on one line. What callers chose is in such texts, too: it cannot move the terminal, nor look
+/// like another message.
 pub fn fail(error: &anyhow::Error) {
-    print::aside(escaped_lines(&format!("brokerage: {error:#}")));
+    print::aside(escaped(&format!("brokerage: {error:#}")));
 }
 
 /// Runs a command that needs no server.
@@ -133,7 +139,7 @@ fn run_alone(command: Command) -> anyhow::Result<ExitCode> {
             clap_complete::generate(shell, &mut cli::command(), "brokerage", &mut text);
             print::line(String::from_utf8(text)?.trim_end());
         }
-        Command::Man { out } => manual(out.as_deref())?,
+        Command::Man { out } => manual::write(out.as_deref())?,
         Command::Failpoints(flags) => {
             let names = brokerage_control::failpoints::NAMES;
             match flags.json {
@@ -144,24 +150,6 @@ fn run_alone(command: Command) -> anyhow::Result<ExitCode> {
         other => bail!("{other:?} needs a server"),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The manual: the first page, or every command's in a directory.
-fn manual(out: Option<&Path>) -> anyhow::Result<()> {
-    let command = cli::command();
-    match out {
-        Some(dir) => {
-            std::fs::create_dir_all(dir).with_context(|| format!("out: {}", dir.display()))?;
-            clap_mangen::generate_to(command, dir)
-                .with_context(|| format!("out: {}", dir.display()))
-        }
-        None => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(command).render(&mut page)?;
-            print::line(String::from_utf8(page)?.trim_end());
-            Ok(())
-        }
-    }
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
@@ -178,7 +166,7 @@ fn answer(data: &Path, ask: Ask) -> anyhow::Result<Value> {
     }
     if !data.is_dir() {
         bail!(
-            "data: no server runs on {}, and there is no such directory",
+            "no server runs on {}: there is no such directory",
             data.display()
         );
     }
@@ -188,7 +176,13 @@ fn answer(data: &Path, ask: Ask) -> anyhow::Result<Value> {
     };
     let mut config = Config::of(settings, false)?;
     runtime()?.block_on(async {
-        let plane = serve::compose(&mut config).await?;
+        let plane = match serve::compose(&mut config).await {
+            // A server has begun to start meanwhile.
+            Err(error) if error.is::<InUse>() => {
+                return admin::ask(data, &ask)?.ok_or(error);
+            }
+            composed => composed?,
+        };
         // Whoever looks at damaged books, or accepts them, does so before they are opened.
         if !matches!(ask, Ask::LedgerCheck | Ask::LedgerAccept { .. }) {
             plane.control.books_open().await?;
@@ -201,6 +195,21 @@ fn answer(data: &Path, ask: Ask) -> anyhow::Result<Value> {
 
 fn ask(target: &TargetFlags, ask: Ask) -> anyhow::Result<ExitCode> {
     list(target, ask, &[])
+}
+
+/// Asks, and tells people what may be typed next, of the answer.
+fn ask_and_lead_on(
+    target: &TargetFlags,
+    ask: Ask,
+    next: impl FnOnce(&Value) -> Vec<String>,
+) -> anyhow::Result<ExitCode> {
+    let answer = answer(&target.data, ask)?;
+    let lines = next(&answer);
+    print::value(&answer, target.json, &[]);
+    if !target.json {
+        next::tell(&lines);
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Asks, and shows what is a list with these columns.
@@ -292,7 +301,10 @@ fn account(command: AccountCommand) -> anyhow::Result<ExitCode> {
             name,
             balance,
             target,
-        } => ask(&target, Ask::AccountCreate { name, balance }),
+        } => {
+            let next = next::of_account(&name, &target.data);
+            ask_and_lead_on(&target, Ask::AccountCreate { name, balance }, |_| next)
+        }
         AccountCommand::List(target) => list(&target, Ask::AccountList, columns::ACCOUNTS),
         AccountCommand::Show { account, target } => ask(&target, Ask::AccountShow { account }),
     }
@@ -307,25 +319,40 @@ fn key(command: KeyCommand) -> anyhow::Result<ExitCode> {
             target,
         } => {
             let read = |path: &std::path::PathBuf| {
-                std::fs::read_to_string(path).with_context(|| format!("policy: {}", path.display()))
+                named_file_text(path).with_context(|| format!("policy: {}", path.display()))
             };
             let policy = policy.as_ref().map(read).transpose()?;
-            ask(
-                &target,
-                Ask::KeyCreate {
-                    account,
-                    id,
-                    policy,
-                },
-            )
+            let (owner, data) = (account.clone(), target.data.clone());
+            let create = Ask::KeyCreate {
+                account,
+                id,
+                policy,
+            };
+            ask_and_lead_on(&target, create, |key| {
+                told_once(key);
+                next::of_key(&key["access_key_id"], &owner, &data)
+            })
         }
         KeyCommand::List(ListFlags { account, target }) => {
             list(&target, Ask::KeyList { account }, columns::KEYS)
         }
-        KeyCommand::Rotate { id, target } => ask(&target, Ask::KeyRotate { id }),
+        KeyCommand::Rotate { id, target } => {
+            ask_and_lead_on(&target, Ask::KeyRotate { id }, |key| {
+                told_once(key);
+                Vec::new()
+            })
+        }
         KeyCommand::Disable { id, target } => ask(&target, Ask::KeySetActive { id, active: false }),
         KeyCommand::Enable { id, target } => ask(&target, Ask::KeySetActive { id, active: true }),
     }
+}
+
+/// A key's secret is told once: what to do where it could not be told.
+fn told_once(key: &Value) {
+    let id = key["access_key_id"].as_str().unwrap_or_default();
+    print::if_unwritten(format!(
+        "the key {id} is made, and its secret is lost: brokerage key rotate {id}"
+    ));
 }
 
 fn broker(command: BrokerCommand) -> anyhow::Result<ExitCode> {
@@ -424,7 +451,11 @@ fn network(command: NetworkCommand) -> anyhow::Result<ExitCode> {
             target,
         } => {
             let (account, network) = place(id, flags);
-            ask(&target, Ask::NetworkCreate { account, network })
+            let of = Made::new(&account, &network);
+            let create = Ask::NetworkCreate { account, network };
+            ask_and_lead_on(&target, create, |made| {
+                next::of_network(&of, &made["zones"], &target.data)
+            })
         }
         NetworkCommand::CreateSubnet {
             place: flags,
@@ -434,15 +465,14 @@ fn network(command: NetworkCommand) -> anyhow::Result<ExitCode> {
             target,
         } => {
             let (account, subnet) = place(id, flags);
-            ask(
-                &target,
-                Ask::SubnetCreate {
-                    account,
-                    subnet,
-                    network_id: network,
-                    zone,
-                },
-            )
+            let lines = next::of_subnet(&Made::new(&account, &subnet), &target.data);
+            let create = Ask::SubnetCreate {
+                account,
+                subnet,
+                network_id: network,
+                zone,
+            };
+            ask_and_lead_on(&target, create, |_| lines)
         }
     }
 }
@@ -454,7 +484,7 @@ fn ledger_check(target: &TargetFlags) -> anyhow::Result<ExitCode> {
         print::value(&report, true, &[]);
     } else {
         for finding in report["findings"].as_array().into_iter().flatten() {
-            print::line(print::escaped(finding.as_str().unwrap_or_default()));
+            print::line(escaped(finding.as_str().unwrap_or_default()));
         }
         print::line(format!(
             "{} transfers, {} order lines, {} digested rows: {findings} findings",
@@ -475,7 +505,7 @@ fn audit_verify(target: &TargetFlags) -> anyhow::Result<ExitCode> {
         print::value(&report, true, &[]);
     } else {
         if let Some(finding) = finding {
-            print::line(print::escaped(finding));
+            print::line(escaped(finding));
         }
         print::line(format!(
             "{} rows, {} pruned before: {} findings",

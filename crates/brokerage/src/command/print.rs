@@ -1,8 +1,8 @@
-//! Answers for people (aligned text of at most a hundred columns) or programs (JSON).
+//! Answers for people (aligned text, as wide as the terminal) or programs (JSON).
 
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
-use std::sync::LazyLock;
+use std::io::{self, IsTerminal, Write};
+use std::sync::{LazyLock, OnceLock};
 
 use brokerage_domain::clock::{Clock, Moment, SystemClock};
 use serde_json::{Map, Value};
@@ -10,8 +10,13 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Exit code of a program whose reader went away, as the shell counts signals.
 const BROKEN_PIPE: i32 = 141;
-/// Columns of a terminal that tables fit into.
-const WIDTH_MAX: usize = 100;
+/// Exit code of what failed.
+const FAILED: i32 = 1;
+/// Columns that tables fit into where no terminal says how many it has.
+const WIDTH: usize = 100;
+/// Columns that they take of a terminal, at least: narrower, lines that wrap are read more easily than what is left of
+/// texts.
+const WIDTH_MIN: usize = 80;
 /// Columns that a text which gives way keeps.
 const GIVING_WIDTH_MIN: usize = 8;
 /// What stands between columns.
@@ -24,7 +29,9 @@ const CUT: &str = "…";
 /// How a column's values are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// As they are, and whole.
+    /// Names of things, whole in any case: they are what is typed next.
+    Id,
+    /// As they are; cut where giving way of the others is not enough.
     Text,
     /// As they are; cut where the table would be too wide.
     Giving,
@@ -52,11 +59,32 @@ pub const fn column(head: &'static str, key: &'static str, kind: Kind) -> Column
     Column { head, key, kind }
 }
 
+/// What is told beside an answer that cannot be written.
+static IF_UNWRITTEN: OnceLock<String> = OnceLock::new();
+
+/// Says what becomes of an answer that is told only once, should it not be written.
+pub fn if_unwritten(text: String) {
+    drop(IF_UNWRITTEN.set(text));
+}
+
 /// Prints a line of ours. When nobody reads any more (`| head`), the command has said enough.
 pub fn line(text: impl Display) {
-    if writeln!(std::io::stdout(), "{text}").is_err() {
+    if let Err(error) = writeln!(io::stdout(), "{text}") {
+        unwritten(&error);
+    }
+}
+
+/// Ends a program whose answer cannot be written: quietly where its reader went away, and with a word where its answer
+/// is lost, as on a full disk.
+pub fn unwritten(error: &io::Error) -> ! {
+    let lost = IF_UNWRITTEN.get().map(|text| escaped(text));
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        lost.into_iter().for_each(aside);
         std::process::exit(BROKEN_PIPE);
     }
+    let lost = lost.map_or_else(String::new, |text| format!("; {text}"));
+    aside(format!("brokerage: standard output: {error}{lost}"));
+    std::process::exit(FAILED)
 }
 
 /// Prints a line for people beside the answer; nobody has to read it.
@@ -201,6 +229,7 @@ fn record(fields: &Map<String, Value>) {
         let heads = heads.into_iter().flat_map(Map::keys);
         let kind = |key: &str| match rows.iter().all(|row| row[key].is_number()) {
             true => Kind::Figure,
+            false if key.ends_with("_id") => Kind::Id,
             false => Kind::Giving,
         };
         let columns: Vec<(&str, &str, Kind)> = heads
@@ -231,7 +260,10 @@ fn print_table(rows: &[Value], columns: &[(&str, &str, Kind)]) {
         .filter(|column| !is_empty(column))
         .collect();
     let now = SystemClock.now();
-    for (at, row) in laid_out(rows, &columns, now).into_iter().enumerate() {
+    for (at, row) in laid_out(rows, &columns, (now, width()))
+        .into_iter()
+        .enumerate()
+    {
         line(match at {
             0 => styled(BOLD, &row),
             _ => row,
@@ -239,8 +271,12 @@ fn print_table(rows: &[Value], columns: &[(&str, &str, Kind)]) {
     }
 }
 
-/// The lines of a table, its head first.
-fn laid_out(rows: &[Value], columns: &[(&str, &str, Kind)], now: Moment) -> Vec<String> {
+/// The lines of a table that has room for so many columns of text, its head first.
+fn laid_out(
+    rows: &[Value],
+    columns: &[(&str, &str, Kind)],
+    (now, width): (Moment, usize),
+) -> Vec<String> {
     let cell = |row: &Value, (_, key, kind): &(&str, &str, Kind)| match kind {
         Kind::Age => age(&row[*key], now),
         _ => text(&row[*key]),
@@ -249,7 +285,7 @@ fn laid_out(rows: &[Value], columns: &[(&str, &str, Kind)], now: Moment) -> Vec<
         .iter()
         .map(|row| columns.iter().map(|column| cell(row, column)).collect())
         .collect();
-    let widths = widths(&cells, columns);
+    let widths = widths(&cells, columns, width);
     let row = |texts: Vec<&str>, is_head: bool| {
         let mut line = String::new();
         for ((text, width), (at, (.., kind))) in
@@ -281,8 +317,8 @@ fn laid_out(rows: &[Value], columns: &[(&str, &str, Kind)], now: Moment) -> Vec<
 }
 
 /// Each column as wide as its widest cell; those that give way narrower, the widest first, until the table fits. When
-/// that is not enough, texts do, too; figures are always whole.
-fn widths(cells: &[Vec<String>], columns: &[(&str, &str, Kind)]) -> Vec<usize> {
+/// that is not enough, texts do, too; figures and ids are always whole.
+fn widths(cells: &[Vec<String>], columns: &[(&str, &str, Kind)], room: usize) -> Vec<usize> {
     let widest = |at: usize| {
         let widths = cells.iter().map(|row| row[at].width());
         widths.chain([columns[at].0.width()]).max().unwrap_or(0)
@@ -290,7 +326,7 @@ fn widths(cells: &[Vec<String>], columns: &[(&str, &str, Kind)]) -> Vec<usize> {
     let mut widths: Vec<usize> = (0..columns.len()).map(widest).collect();
     let gaps = GAP.len() * columns.len().saturating_sub(1);
     for kind in [Kind::Giving, Kind::Text] {
-        while widths.iter().sum::<usize>() + gaps > WIDTH_MAX {
+        while widths.iter().sum::<usize>() + gaps > room {
             let giving = widths.iter_mut().zip(columns);
             let giving = giving
                 .filter(|(width, (.., own))| *own == kind && **width > GIVING_WIDTH_MIN)
@@ -300,6 +336,15 @@ fn widths(cells: &[Vec<String>], columns: &[(&str, &str, Kind)]) -> Vec<usize> {
         }
     }
     widths
+}
+
+/// Columns that a table has: the terminal's, where there is one.
+fn width() -> usize {
+    let size = rustix::termios::tcgetwinsize(io::stdout());
+    match size.map(|size| usize::from(size.ws_col)) {
+        Ok(columns @ 1..) => columns.max(WIDTH_MIN),
+        _ => WIDTH,
+    }
 }
 
 /// The beginning of a text that is no wider.
@@ -385,12 +430,30 @@ mod tests {
             ("age", "age", Kind::Age),
             ("n", "n", Kind::Figure),
         ];
-        let lines = laid_out(&rows, &columns, Moment::from_seconds(59));
-        let widths: Vec<usize> = lines.iter().map(|line| line.width()).collect();
-        assert_eq!(widths, [WIDTH_MAX; 3], "{lines:#?}");
+        let at = |width| laid_out(&rows, &columns, (Moment::from_seconds(59), width));
+        for width in [80, WIDTH, 150] {
+            let widths: Vec<usize> = at(width).iter().map(|line| line.width()).collect();
+            assert_eq!(widths, [width; 3], "{:#?}", at(width));
+        }
+        let wide = at(300);
+        assert!(wide[2].contains(&"x".repeat(200)), "{wide:#?}");
+        let lines = at(WIDTH);
         assert!(lines[1].starts_with("a   订单  "), "{}", lines[1]);
         assert!(lines[1].ends_with("59 s     7"), "{}", lines[1]);
         assert!(lines[2].contains("x…  1 h   1234"), "{}", lines[2]);
+    }
+
+    #[test]
+    fn ids_are_whole_whatever_room_there_is() {
+        let id = "subnet-".repeat(10);
+        let rows = [json!({"id": id, "name": "x".repeat(60), "zone": "y".repeat(60)})];
+        let columns = [
+            ("id", "id", Kind::Id),
+            ("name", "name", Kind::Giving),
+            ("zone", "zone", Kind::Text),
+        ];
+        let lines = laid_out(&rows, &columns, (Moment::from_seconds(0), 80));
+        assert_eq!(lines[1], format!("{id}  xxxxxxx…  yyyyyyy…"));
     }
 
     #[test]

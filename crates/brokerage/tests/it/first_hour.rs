@@ -19,7 +19,7 @@ const README: &str = include_str!("../../../../README.md");
 const OPERATING: &str = include_str!("../../../../docs/operating.md");
 
 /// A server in a folder; killed when a test gives it up.
-struct Server(Child);
+pub struct Server(Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -63,30 +63,30 @@ fn shell(dir: &Path, line: &str) -> Command {
     command
 }
 
-fn run(dir: &Path, line: &str) -> Output {
+pub fn run(dir: &Path, line: &str) -> Output {
     shell(dir, line).output().unwrap()
 }
 
 /// Runs what has to succeed, and returns what it printed.
-fn done(dir: &Path, line: &str) -> String {
+pub fn done(dir: &Path, line: &str) -> String {
     let ended = run(dir, line);
     let told = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert!(ended.status.success(), "{line}\n{told}");
     String::from_utf8(ended.stdout).unwrap()
 }
 
-fn refused(dir: &Path, line: &str) -> String {
+pub fn refused(dir: &Path, line: &str) -> String {
     let ended = run(dir, line);
     assert_eq!(ended.status.code(), Some(1), "{line}");
     String::from_utf8(ended.stderr).unwrap()
 }
 
-fn json(dir: &Path, line: &str) -> Value {
+pub fn json(dir: &Path, line: &str) -> Value {
     serde_json::from_str(&done(dir, &format!("{line} --json"))).unwrap()
 }
 
 /// Starts a server by a line that is shown somewhere, and waits until it says that it is ready.
-fn serve(dir: &Path, line: &str) -> (Server, String) {
+pub fn serve(dir: &Path, line: &str) -> (Server, String) {
     let mut child = shell(dir, &format!("exec {line}"))
         .env("BROKERAGE_BROKER_PORTS", broker_ports())
         .stdout(Stdio::piped())
@@ -212,7 +212,9 @@ fn every_example_of_every_help_runs_as_printed() {
             .lines()
             .filter(|_| is_table && !line.contains("--json"));
         for row in lines.filter(|row| !row.contains("kcat") && !row.contains(": ")) {
-            assert!(row.chars().count() <= 100, "{line}: {row}");
+            // Ids are whole: those of a sandbox's networks say where they are.
+            let is_wide = line.starts_with("brokerage network list");
+            assert!(is_wide || row.chars().count() <= 100, "{line}: {row}");
         }
     }
 }
@@ -427,6 +429,51 @@ fn what_an_operator_mistypes_is_said_and_leaves_nothing_behind() {
     done(dir, "brokerage broker stop plain 0");
     let stopped = json(dir, "brokerage instance show plain");
     assert_eq!(stopped["brokers_stopped"], serde_json::json!([0]));
+}
+
+/// docs/operating.md lists them.
+#[test]
+fn exit_codes_are_those_of_the_manual() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let nowhere = "brokerage instances --data nowhere";
+    let ended = run(dir, nowhere);
+    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(
+        told,
+        "brokerage: no server runs on nowhere: there is no such directory\n"
+    );
+    assert_eq!(ended.status.code(), Some(1));
+    let _server = serve(dir, "brokerage serve --sandbox");
+    for (line, code, named) in [
+        ("brokerage instances".to_owned(), 0, ""),
+        (
+            "brokerage order show nothing".to_owned(),
+            1,
+            "the order nothing does not exist",
+        ),
+        (
+            "brokerage orphan delete lost".to_owned(),
+            1,
+            "the cluster lost does not exist",
+        ),
+        ("brokerage buy".to_owned(), 2, "--dialect"),
+        (
+            "brokerage buy --dialect ckafka --nonsense".to_owned(),
+            2,
+            "--nonsense",
+        ),
+        ("brokerage nonsense".to_owned(), 2, "nonsense"),
+        ("brokerage order show".to_owned(), 2, "ORDER"),
+    ] {
+        let ended = run(dir, &line);
+        let told = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(code), "{line}: {told}");
+        assert!(told.contains(named), "{line}: {told}");
+    }
+    done(dir, "brokerage buy --dialect ckafka --name orders --wait");
+    let told = refused(dir, "brokerage broker stop orders 7");
+    assert!(told.contains("the broker 7 does not exist"), "{told}");
 }
 
 #[test]

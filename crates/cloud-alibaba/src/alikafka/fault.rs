@@ -103,6 +103,11 @@ fn code(error: &Error) -> &'static str {
             kind: Kind::Instance,
             ..
         } => "AUTH_RESOURCE_OWNER_ERROR",
+        // "The user does not exist", "the number of SASL users is exceeded" in the vendor's list of codes.
+        Error::NotFound {
+            kind: Kind::User, ..
+        } => "BIZ_SASL_USER_NOT_EXIST",
+        Error::LimitReached { what: "users", .. } => "BIZ_SASL_USER_NUM_EXCEED",
         Error::NotFound { .. } => FIELD,
         Error::Exists {
             kind: Kind::Topic, ..
@@ -166,6 +171,9 @@ fn message(error: &Error) -> String {
             };
             format!("The parameter InstanceId is invalid: {reason}.")
         }
+        Error::NotFound {
+            kind: Kind::User, ..
+        } => format!("The parameter Username is invalid: {error}."),
         other => sentence(other),
     }
 }

@@ -31,8 +31,12 @@ pub struct Rule {
 /// # Errors
 /// [`value`], for one that means nothing here.
 fn number<T>(name: &str, number: i64, read: impl Fn(i8) -> Option<T>) -> Result<T, CallError> {
-    let known = i8::try_from(number).ok().and_then(read);
-    known.ok_or_else(|| value(name, format_args!("is not a number of the page: {number}")))
+    let known = i8::try_from(number).ok().and_then(&read);
+    known.ok_or_else(|| {
+        let all = (0..=i8::MAX).filter(|code| read(*code).is_some());
+        let all: Vec<String> = all.map(|code| format!("`{code}`")).collect();
+        value(name, format!("must be one of {}", all.join(", ")))
+    })
 }
 
 /// `ResourceType`: 2 topic, 3 group, 4 cluster, 5 transactional id.
@@ -71,8 +75,13 @@ pub fn words(
     operation: &str,
     permission: &str,
 ) -> Result<(AclOperation, AclPermission), CallError> {
-    let operation = AclOperation::from_name(operation)
-        .ok_or_else(|| value("Operation", "is not an operation of Kafka"))?;
+    let operation = AclOperation::from_name(operation).ok_or_else(|| {
+        let all = (0..=i8::MAX).filter_map(AclOperation::from_code);
+        let all: Vec<String> = all
+            .map(|operation| format!("`{}`", operation.name()))
+            .collect();
+        value("Operation", format!("must be one of {}", all.join(", ")))
+    })?;
     let permission = AclPermission::from_name(permission)
         .ok_or_else(|| value("PermissionType", "must be Deny or Allow"))?;
     Ok((operation, permission))

@@ -87,6 +87,8 @@ pub fn word<'a>(name: &str, text: &'a str, words: &[&str]) -> Result<&'a str, Ca
     if words.contains(&text) {
         Ok(text)
     } else {
+        // Some words have commas themselves.
+        let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
         Err(value(name, format!("must be one of {}", words.join(", "))))
     }
 }

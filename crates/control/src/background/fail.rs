@@ -14,6 +14,7 @@ use brokerage_engine::EngineError;
 use brokerage_store::Tx;
 use brokerage_store::instance::{Attention, Unreadable, instance_postpone};
 use brokerage_store::slot::{slot_block, slot_take};
+use tracing::Level;
 
 use super::deliver::undo_resize;
 use super::lease::lease_fence;
@@ -30,13 +31,17 @@ impl Control {
     /// Decides by the kind of failure: another slot, giving up, or another attempt later. Damaged data is never given
     /// up, since what is given up is deleted: the attempts go on until the operator has looked.
     pub(super) async fn step_failed(&self, instance: &Instance, error: EngineError) -> Result<()> {
-        let reason = tell_failure(&instance.id, &error);
         let (now, real_now) = (self.now(), self.real_now());
         let revision = instance.revision;
-        let is_new = match &error {
-            EngineError::AddressTaken { address } => self.is_unopened(&instance.id, *address).await,
-            _ => false,
+        let (is_new, replaced) = match &error {
+            EngineError::AddressTaken { address } => {
+                let is_new = self.is_unopened(&instance.id, *address).await;
+                (is_new, slot_to_replace(instance, *address, is_new))
+            }
+            _ => (false, None),
         };
+        let level = failure_level(&error, replaced.is_some(), instance.attempts);
+        let reason = tell_failure(&instance.id, &error, level);
         self.instance_record("step_failed", &instance.id, move |tx, current| {
             // What failed is not what is wanted any more; whoever changed it asked for another look.
             if current.revision != revision {
@@ -122,15 +127,32 @@ pub(super) fn log_unreadable(unreadable: &Unreadable) {
 }
 
 /// Logs why a step failed, and answers what its record says of it.
-fn tell_failure(id: &InstanceId, error: &EngineError) -> String {
+fn tell_failure(id: &InstanceId, error: &EngineError, level: Level) -> String {
     let cause = error as &dyn std::error::Error;
-    if let EngineError::Damaged(_) = error {
-        tracing::error!(instance = %id, error = cause, "the operator has to look");
-        // The owner is shown this; where the damage is stands in the log.
-        return error.to_string();
+    match level {
+        Level::ERROR => {
+            tracing::error!(instance = %id, error = cause, "the operator has to look");
+            // The owner is shown this; where the damage is stands in the log.
+            return error.to_string();
+        }
+        Level::WARN => tracing::warn!(instance = %id, error = cause, "a step failed"),
+        Level::INFO => {
+            tracing::info!(instance = %id, error = cause, "the instance gets another address");
+        }
+        _ => tracing::debug!(instance = %id, error = cause, "the instance gets another address"),
     }
-    tracing::warn!(instance = %id, error = cause, "a step failed");
     error_chain(error)
+}
+
+/// How a failed step is logged. That other programs of the host have addresses is no failure where others are taken
+/// instead, and is told once for a delivery.
+fn failure_level(error: &EngineError, is_replaced: bool, attempts: u32) -> Level {
+    match (error, is_replaced) {
+        (EngineError::Damaged(_), _) => Level::ERROR,
+        (_, true) if attempts == 0 => Level::INFO,
+        (_, true) => Level::DEBUG,
+        (_, false) => Level::WARN,
+    }
 }
 
 pub(super) fn error_chain(error: &dyn std::error::Error) -> String {
@@ -206,6 +228,27 @@ fn give_up(tx: &mut dyn Tx, instance: &mut Instance, now: Moment) -> TxResult<bo
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_that_is_taken_is_told_once_and_is_no_failure_where_another_is_used() {
+        let taken = EngineError::AddressTaken {
+            address: ([127, 0, 0, 1], 20_000).into(),
+        };
+        let refused = EngineError::Refused {
+            reason: "no".to_owned(),
+        };
+        for (error, is_replaced, attempts, expected) in [
+            (&taken, true, 0, Level::INFO),
+            (&taken, true, 1, Level::DEBUG),
+            (&taken, true, 25, Level::DEBUG),
+            (&taken, false, 0, Level::WARN),
+            (&taken, false, 25, Level::WARN),
+            (&refused, false, 0, Level::WARN),
+        ] {
+            let level = failure_level(error, is_replaced, attempts);
+            assert_eq!(level, expected, "{error} {is_replaced} {attempts}");
+        }
+    }
 
     #[test]
     fn attempts_wait_twice_as_long_each_time_up_to_a_bound() {

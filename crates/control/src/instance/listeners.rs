@@ -113,9 +113,17 @@ impl Control {
         slot: Option<u16>,
     ) -> Option<Listener> {
         let settings = &self.settings;
-        let (own_bind, own_host) = match kind.is_public {
-            true => (settings.broker_public_bind, &settings.broker_public_host),
-            false => (settings.broker_bind, &settings.broker_host),
+        let (own_bind, own_host, shared_port) = match kind.is_public {
+            true => (
+                settings.broker_public_bind,
+                &settings.broker_public_host,
+                settings.broker_public_shared_port,
+            ),
+            false => (
+                settings.broker_bind,
+                &settings.broker_host,
+                settings.broker_shared_port,
+            ),
         };
         let (bind, advertised_host, port) = match plan.listeners.addressing {
             Addressing::Port => (Some(own_bind), own_host.clone(), slot?),
@@ -135,7 +143,7 @@ impl Control {
                 };
                 // One label, so that one wildcard certificate and one DNS record cover all.
                 let host = format!("b{broker_id}-{which}{id}.{own_host}");
-                (None, host, settings.broker_shared_port)
+                (None, host, shared_port)
             }
         };
         Some(Listener {

@@ -6,14 +6,15 @@
 use brokerage_domain::catalog::{Plan, Usage};
 use brokerage_domain::id::OrderId;
 use brokerage_domain::instance::{Instance, PendingResize, Phase, Want};
-use brokerage_domain::order::{LineState, Order, OrderKind, OrderLine, Payment, resize_amount};
+use brokerage_domain::order::{
+    LineState, Order, OrderKind, OrderLine, OrderPlan, Payment, resize_amount,
+};
 use brokerage_domain::{Error, Result};
 use brokerage_store::Tx;
-use brokerage_store::order::order_insert;
 
 use crate::context::Context;
 use crate::control::{Control, TxResult};
-use crate::order::{slots_take, take_money};
+use crate::order::{order_write, slots_take, take_money};
 
 /// Another plan for what was bought, translated by a dialect. The difference in price is reserved (or taken) with its order.
 #[derive(Debug, Clone)]
@@ -130,7 +131,11 @@ pub(super) fn resize_begin(
             plan: plan.clone(),
         });
     }
-    order_insert(tx, order)?;
+    let bought = OrderPlan {
+        plan: plan.clone(),
+        before: Some(before.plan.clone()),
+    };
+    order_write(tx, order, &bought)?;
     instance.phase = Phase::Changing;
     instance.attempts = 0;
     instance.failure = None;

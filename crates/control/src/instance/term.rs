@@ -1,20 +1,20 @@
 //! Terms that are paid in advance: lengthened, begun by what was paid by the hour, and given back. Each by an order of its
 //! own, which is done in the transaction that places it.
 
+use brokerage_domain::catalog::Plan;
 use brokerage_domain::clock::Moment;
 use brokerage_domain::id::OrderId;
 use brokerage_domain::instance::{Instance, Phase, PrepaidRelease, ReleaseTerms, Want};
 use brokerage_domain::ledger::{Transfer, TransferKind, customer_account, revenue_account};
 use brokerage_domain::money::{Currency, Money};
 use brokerage_domain::order::{
-    Charge, LineState, Order, OrderKind, OrderLine, Payment, line_transfer_id, refund_amount,
-    term_renewed,
+    Charge, LineState, Order, OrderKind, OrderLine, OrderPlan, Payment, line_transfer_id,
+    refund_amount, term_renewed,
 };
 use brokerage_domain::{Error, Result};
 use brokerage_store::Tx;
 use brokerage_store::instance::Attention;
 use brokerage_store::ledger::{Entered, transfer_receive};
-use brokerage_store::order::order_insert;
 use serde::{Deserialize, Serialize};
 
 use super::record::{instance_of_caller, instance_put};
@@ -22,7 +22,7 @@ use super::release::{AfterRelease, release_begin};
 use crate::call::Call;
 use crate::context::Context;
 use crate::control::{Control, TxResult};
-use crate::order::{ClientToken, take_money};
+use crate::order::{ClientToken, order_write, take_money};
 
 /// More months for what is paid in advance.
 #[derive(Debug, Clone)]
@@ -116,7 +116,7 @@ impl Control {
                     let mut instance = instance_of_caller(tx, &cx, &id)?;
                     check_settled(&instance, &before)?;
                     let end = instance.expires_at.ok_or_else(|| instance.wrong_phase())?;
-                    take_term(tx, &order)?;
+                    take_term(tx, &order, &before.plan)?;
                     let (charge, expires_at) = term_renewed(&instance.charge, end, months, now);
                     instance.charge = charge;
                     instance.expires_at = Some(expires_at);
@@ -182,7 +182,7 @@ impl Control {
             if instance.phase != Phase::Running {
                 return Err(instance.wrong_phase().into());
             }
-            take_term(tx, &order)?;
+            take_term(tx, &order, &before.plan)?;
             instance.expires_at = charge.expires_at(now);
             instance.charge = charge.clone();
             instance.billed_until = None;
@@ -252,7 +252,7 @@ impl Control {
                         // What never ran is paid back whole, by the end of its own order.
                         None => instance.order_id.clone(),
                         Some(_) => {
-                            give_term_back(tx, &order)?;
+                            give_term_back(tx, &order, &before.plan)?;
                             order.id.clone()
                         }
                     };
@@ -272,6 +272,14 @@ const REFUND_TERMS: ReleaseTerms = ReleaseTerms {
     prepaid: PrepaidRelease::Permitted,
     under_way: true,
 };
+
+/// What an order of a term is about: it changes nothing of the plan.
+fn of_term(plan: &Plan) -> OrderPlan {
+    OrderPlan {
+        plan: plan.clone(),
+        before: None,
+    }
+}
 
 fn not_prepaid() -> Error {
     Error::invalid("the instance", "it is not paid in advance")
@@ -335,14 +343,14 @@ fn check_settled(instance: &Instance, before: &Instance) -> Result<()> {
     check_same(instance, before)
 }
 
-fn take_term(tx: &mut dyn Tx, order: &Order) -> TxResult<()> {
+fn take_term(tx: &mut dyn Tx, order: &Order, plan: &Plan) -> TxResult<()> {
     for line in &order.lines {
         take_money(tx, order, line)?;
     }
-    Ok(order_insert(tx, order)?)
+    order_write(tx, order, &of_term(plan))
 }
 
-fn give_term_back(tx: &mut dyn Tx, order: &Order) -> TxResult<()> {
+fn give_term_back(tx: &mut dyn Tx, order: &Order, plan: &Plan) -> TxResult<()> {
     for line in &order.lines {
         let transfer = Transfer {
             id: line_transfer_id(&order.id, line.line),
@@ -359,5 +367,5 @@ fn give_term_back(tx: &mut dyn Tx, order: &Order) -> TxResult<()> {
             return Err(Error::internal(twice).into());
         }
     }
-    Ok(order_insert(tx, order)?)
+    order_write(tx, order, &of_term(plan))
 }

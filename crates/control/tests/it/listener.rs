@@ -165,13 +165,14 @@ async fn public_listeners_are_there_while_public_access_is_bought() {
             Addressing::ServerName,
             SaslSsl,
             "b0-ID.127.0.0.1:9093,b1-ID.127.0.0.1:9093,b2-ID.127.0.0.1:9093",
-            "b0-public-ID.kafka.example:9093,b1-public-ID.kafka.example:9093,b2-public-ID.kafka.example:9093",
+            "b0-public-ID.kafka.example:9094,b1-public-ID.kafka.example:9094,b2-public-ID.kafka.example:9094",
         ),
     ] {
         let mut options = PlaneOptions::default();
         // So many that nothing is left while all are held.
         options.settings.broker_ports = (20_000, 20_005);
         options.settings.broker_shared_port = 9093;
+        options.settings.broker_public_shared_port = 9094;
         options.settings.broker_public_host = "kafka.example".into();
         options.settings.listeners = Listeners::new(addressing, vec![protocol])
             .and_then(|private| private.with_public(vec![SaslSsl]))

@@ -82,6 +82,7 @@ pub fn open(dir: &tempfile::TempDir) -> EmbeddedEngine {
             bind: (Ipv4Addr::LOCALHOST, 0).into(),
             advertised_port: 0,
         }),
+        public_shared_port: None,
         log_intervals: LogIntervals {
             retention_check_ms: 100,
             first_task_ms: 100,

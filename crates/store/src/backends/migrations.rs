@@ -38,6 +38,7 @@ const MIGRATIONS: &[Migration] = migrations![
     11 "gone_instances",
     12 "consumer_groups",
     13 "order_kinds",
+    15 "order_plans",
 ];
 
 /// Versions of a database without digests of its rows.

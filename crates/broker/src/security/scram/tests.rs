@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::metadata::credential::SALT_BYTES;
+use crate::release::Release;
 
 const PASSWORD: &[u8] = b"pencil";
 
@@ -30,11 +31,15 @@ fn begin(message: &[u8]) -> Result<(Challenge, String), SaslError> {
     Challenge::begin(ScramMechanism::Sha256, message, SERVER_NONCE, find)
 }
 
+fn newest() -> &'static Release {
+    Release::all().last().unwrap()
+}
+
 #[test]
 fn the_exchange_of_rfc_7677_is_reproduced() {
     let (challenge, answer) = begin(CLIENT_FIRST).unwrap();
     assert_eq!(answer, SERVER_FIRST);
-    let (user, answer) = challenge.finish(CLIENT_FINAL).unwrap();
+    let (user, answer) = challenge.finish(newest(), CLIENT_FINAL).unwrap();
     assert_eq!((user.as_str(), answer.as_str()), ("user", SERVER_FINAL));
 }
 
@@ -67,7 +72,10 @@ fn keys_are_those_that_other_implementations_derive() {
 
 #[test]
 fn a_final_message_that_differs_in_anything_is_refused() {
-    let finish = |message: &[u8]| begin(CLIENT_FIRST).unwrap().0.finish(message).err();
+    let finish = |message: &[u8]| {
+        let (challenge, _) = begin(CLIENT_FIRST).unwrap();
+        challenge.finish(newest(), message).err()
+    };
     let text = std::str::from_utf8(CLIENT_FINAL).unwrap();
     let check = |message: String, expected: SaslError| {
         assert_eq!(finish(message.as_bytes()), Some(expected), "{message}");
@@ -83,6 +91,69 @@ fn a_final_message_that_differs_in_anything_is_refused() {
     check(text.replace("c=biws,", ""), malformed);
     check(text.replace("k0,p=", "k0,,p="), malformed);
     check(String::new(), malformed);
+}
+
+/// A client's whole exchange, with what it writes of channel binding and as nonce in its last message.
+fn converse(version: &str, binding: &str, nonce: impl Fn(&str) -> String) -> Option<SaslError> {
+    let (challenge, answer) = begin(CLIENT_FIRST).unwrap();
+    let sent = answer[2..].split(',').next().unwrap();
+    let bare = format!("c={binding},r={}", nonce(sent));
+    let first = std::str::from_utf8(CLIENT_FIRST).unwrap();
+    let all = format!("{},{answer},{bare}", &first[3..]);
+    let mechanism = ScramMechanism::Sha256;
+    let salt = bytes("W22ZaJ0SNY7soEsUEjb6gQ==");
+    let rounds = std::num::NonZeroU32::new(4_096).unwrap();
+    let mut salted = [0; ring::digest::SHA256_OUTPUT_LEN];
+    let derivation = ring::pbkdf2::PBKDF2_HMAC_SHA256;
+    ring::pbkdf2::derive(derivation, rounds, &salt, PASSWORD, &mut salted);
+    let client_key = mechanism.hmac(&salted, &[b"Client Key"]);
+    let stored_key = mechanism.hash(client_key.as_ref());
+    let signature = mechanism.hmac(stored_key.as_ref(), &[all.as_bytes()]);
+    let pairs = client_key.as_ref().iter().zip(signature.as_ref());
+    let proof: Vec<u8> = pairs.map(|(key, signature)| key ^ signature).collect();
+    let message = format!("{bare},p={}", BASE64.encode(proof));
+    let release = Release::find(version).unwrap();
+    challenge.finish(release, message.as_bytes()).err()
+}
+
+#[test]
+fn a_nonce_is_compared_as_the_release_compares_it() {
+    let refused = Some(SaslError::Credentials);
+    for (version, of_old_librdkafka) in [
+        ("1.0.2", None),
+        ("2.4.1", None),
+        ("2.8.1", None),
+        ("3.2.3", None),
+        ("4.0.0", refused),
+        ("4.1.0", refused),
+    ] {
+        let check = |nonce: &dyn Fn(&str) -> String, expected: Option<SaslError>| {
+            assert_eq!(converse(version, "biws", nonce), expected, "{version}");
+        };
+        check(&str::to_owned, None);
+        check(
+            &|sent| format!("rOprNGfwEbeRWgbNEkqO{sent}"),
+            of_old_librdkafka,
+        );
+        // The server's part alone, none of it, and more after it: no release takes these, though all are signed.
+        check(&|_| SERVER_NONCE.to_owned(), refused);
+        check(&|_| "rOprNGfwEbeRWgbNEkqO".to_owned(), refused);
+        check(&|sent| format!("{sent}x"), refused);
+    }
+}
+
+#[test]
+fn channel_binding_is_signed_and_not_compared() {
+    for version in ["2.4.1", "4.1.0"] {
+        // `n,,`, `y,,` and `n,a=user,`, as clients write it that begin with an authorization id.
+        for binding in ["biws", "eSws", "bixhPXVzZXIs"] {
+            let told = converse(version, binding, str::to_owned);
+            assert_eq!(told, None, "{version} {binding}");
+        }
+        let told = converse(version, "b", str::to_owned);
+        let malformed = SaslError::Malformed("the client's final message");
+        assert_eq!(told, Some(malformed), "{version}");
+    }
 }
 
 #[test]
@@ -179,7 +250,7 @@ proptest::proptest! {
         if let Ok((challenge, _)) = Challenge::begin(
             ScramMechanism::Sha256, b"n,,n=u,r=c", "n", find,
         ) {
-            proptest::prop_assert!(challenge.finish(last.as_bytes()).is_err());
+            proptest::prop_assert!(challenge.finish(newest(), last.as_bytes()).is_err());
         }
     }
 }

@@ -1,11 +1,12 @@
 //! GetOrderDetail: one order of the caller's, one entry for each instance that it bought.
 
 use brokerage_control::Context;
+use brokerage_domain::catalog::Plan;
 use brokerage_domain::error::Kind;
 use brokerage_domain::id::{InstanceId, OrderId};
 use brokerage_domain::instance::Instance;
 use brokerage_domain::money::Money;
-use brokerage_domain::order::{Order, OrderLine};
+use brokerage_domain::order::{Order, OrderLine, OrderPlan};
 use brokerage_wire::fault::CallError;
 use brokerage_wire::operation::{Call, Mode, Operation};
 use serde::{Deserialize, Serialize};
@@ -153,10 +154,15 @@ impl Operation for GetOrderDetail {
         }
         let instances = control.order_instances(cx, &id).await?;
         let of_line = |id: &InstanceId| instances.iter().find(|instance| instance.id == *id);
+        let bought = control.order_plan(&order).await?;
         let details: Vec<Detail> = order
             .lines
             .iter()
-            .map(|line| detail(cx, &order, line, of_line(&line.instance_id)))
+            .map(|line| {
+                let instance = of_line(&line.instance_id);
+                let bought = Bought::of(bought.as_ref(), instance);
+                detail(cx, &order, line, (bought, instance))
+            })
             .collect::<Result<_, _>>()?;
         Ok(Response {
             data: Data {
@@ -169,15 +175,35 @@ impl Operation for GetOrderDetail {
     }
 }
 
+/// What an order bought, and what was there before.
+#[derive(Clone, Copy)]
+struct Bought<'a> {
+    plan: &'a Plan,
+    before: &'a Plan,
+}
+
+impl<'a> Bought<'a> {
+    /// Of an order of before this was kept, what its instance is. The original configuration of a purchase is what it
+    /// bought (our choice: the vendor's page shows none of a purchase).
+    fn of(kept: Option<&'a OrderPlan>, instance: Option<&'a Instance>) -> Option<Self> {
+        let plan = kept.map(|kept| &kept.plan);
+        let plan = plan.or_else(|| instance.map(|instance| &instance.plan))?;
+        let before = kept.and_then(|kept| kept.before.as_ref());
+        Some(Self {
+            plan,
+            before: before.unwrap_or(plan),
+        })
+    }
+}
+
 fn detail(
     cx: &Context,
     order: &Order,
     line: &OrderLine,
-    instance: Option<&Instance>,
+    (bought, instance): (Option<Bought<'_>>, Option<&Instance>),
 ) -> Result<Detail, CallError> {
     let subscription = Subscription::of(&order.charge);
     let amount = convert::amount_exact(convert::line_amount(order, line)?);
-    let config = instance.map(|instance| convert::original_config(&instance.plan));
     Ok(Detail {
         order_id: order.id.to_string(),
         sub_order_id: format!("{}{}", order.id, line.line + 1),
@@ -191,10 +217,10 @@ fn detail(
         quantity: "1".to_owned(),
         operator: cx.principal.account_number.to_string(),
         instance_ids: serde_json::Value::from(vec![line.instance_id.as_str()]).to_string(),
-        original_config: config.clone(),
-        config,
-        bill_module_config: instance.map(bill_modules),
-        original_module_config: instance.map(original_modules),
+        original_config: bought.map(|of| convert::original_config(of.before)),
+        config: bought.map(|of| convert::original_config(of.plan)),
+        bill_module_config: bought.map(|of| bill_modules(of.plan)),
+        original_module_config: bought.map(|of| original_modules(of.before)),
         create_time: order.created_at.iso(),
         payment_time: order.created_at.iso(),
         payment_status: convert::payment_status(order.state().is_given_back()),
@@ -210,7 +236,7 @@ fn detail(
     })
 }
 
-fn bill_modules(instance: &Instance) -> BillModules {
+fn bill_modules(plan: &Plan) -> BillModules {
     let module = |(code, value): (&'static str, String)| BillModule {
         api_code: code,
         code,
@@ -224,14 +250,14 @@ fn bill_modules(instance: &Instance) -> BillModules {
         },
     };
     BillModules {
-        bill_module_config: convert::config_pairs(&instance.plan)
+        bill_module_config: convert::config_pairs(plan)
             .into_iter()
             .map(module)
             .collect(),
     }
 }
 
-fn original_modules(instance: &Instance) -> OriginalModules {
+fn original_modules(plan: &Plan) -> OriginalModules {
     let module = |(code, value): (&'static str, String)| OriginalModule {
         code,
         name: code,
@@ -244,7 +270,7 @@ fn original_modules(instance: &Instance) -> OriginalModules {
         },
     };
     OriginalModules {
-        original_module_config: convert::config_pairs(&instance.plan)
+        original_module_config: convert::config_pairs(plan)
             .into_iter()
             .map(module)
             .collect(),

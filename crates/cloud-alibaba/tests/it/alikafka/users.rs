@@ -61,7 +61,7 @@ async fn a_user_has_the_type_and_the_password_that_were_said_last() {
     let other = with(&anna, &[("Type", Some("plain"))]);
     assert_eq!(
         refused(&plane, "DeleteSaslUser", &other).await,
-        (400, FIELD.to_owned())
+        (400, "BIZ_SASL_USER_NOT_EXIST".to_owned())
     );
     let same = with(&anna, &changes);
     done(&plane, "DeleteSaslUser", &same).await;

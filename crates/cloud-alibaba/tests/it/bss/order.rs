@@ -271,3 +271,90 @@ async fn an_order_is_refused_by_the_name_of_its_property() {
         assert!(message.contains(expected), "{message}");
     }
 }
+
+/// The configuration, and the original one, of an order: as texts and as modules.
+async fn configs(plane: &Plane, order: &str) -> [(String, String); 2] {
+    let found = data(plane, "GetOrderDetail", &[("OrderId", order)]).await;
+    let detail = &found["OrderList"]["Order"][0];
+    let parts = |list: &Value, of: [&str; 2]| {
+        let modules = list.as_array().expect("modules").iter();
+        let values = modules.map(|module| {
+            let code = module["Code"].as_str().unwrap();
+            let value = &module[of[0]][of[1]][0]["Value"];
+            format!("{code}:[{code}:{};]", value.as_str().unwrap())
+        });
+        values.collect::<String>()
+    };
+    let text = |key: &str| detail[key].as_str().expect(key).to_owned();
+    [
+        (
+            text("Config"),
+            parts(
+                &detail["BillModuleConfig"]["billModuleConfig"],
+                ["BillModuleProperties", "billModuleProperties"],
+            ),
+        ),
+        (
+            text("OriginalConfig"),
+            parts(
+                &detail["OriginalModuleConfig"]["originalModuleConfig"],
+                ["ModuleProperties", "moduleProperties"],
+            ),
+        ),
+    ]
+}
+
+/// An order is a record: whatever becomes of what it bought, it tells what was bought.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_tells_what_was_ordered_and_not_what_became_of_it() {
+    let plane = Plane::sandbox().await;
+    let bought = buy(&plane, POST, SMALL).await;
+    let [first, id] =
+        ["OrderId", "InstanceId"].map(|key| bought.json["Data"][key].as_str().unwrap().to_owned());
+    start(&plane, &id, Phase::Running).await;
+    let alikafka = async |action: &str, params: &[(&str, &str)]| {
+        let of = [("RegionId", "cn-hangzhou"), ("InstanceId", id.as_str())];
+        let params = [&of[..], params].concat();
+        let answer = plane.aliyun(action, "2019-09-16", &params).await;
+        assert_eq!(answer.json["Success"], true, "{action}: {}", answer.body);
+        plane.wait_for("alikafka", &id, Phase::Running).await;
+    };
+    // An upgrade's answer does not name its order; the newest one is the first of the list.
+    let upgrade = async |at_s: i64, changes: &[(&str, &str)]| {
+        plane.clock.set(BEGINNING.plus_seconds(at_s));
+        alikafka("UpgradePostPayOrder", changes).await;
+        let listed = data(&plane, "QueryOrders", &[]).await;
+        ids(&listed)[0].to_owned()
+    };
+    let second = upgrade(60, &[("DiskSize", "600")]).await;
+    let third = upgrade(120, &[("DiskSize", "700"), ("TopicQuota", "60")]).await;
+    let small = "topic_quata:[topic_quata:50;]disk_type:[disk_type:1;]disk_size:[disk_size:500;]msg_retain:[msg_retain:72;]\
+                 region:[region:cn-hangzhou;]IO_max:[IO_max:20;]IO_max_spec:[IO_max_spec:alikafka.hw.2xlarge;]\
+                 spec_type:[spec_type:normal;]vpc_deploy:[vpc_deploy:true;]";
+    let larger = small.replace("disk_size:500", "disk_size:600");
+    let largest = small
+        .replace("disk_size:500", "disk_size:700")
+        .replace("topic_quata:50", "topic_quata:60");
+    let check = async || {
+        for (order, config, original) in [
+            (&first, small, small),
+            (&second, larger.as_str(), small),
+            (&third, largest.as_str(), larger.as_str()),
+        ] {
+            let expected = [config, original].map(|text| (text.to_owned(), text.to_owned()));
+            assert_eq!(configs(&plane, order).await, expected, "{order}");
+        }
+    };
+    check().await;
+    let force = [("ForceDeleteInstance", "true")];
+    let of = [("RegionId", "cn-hangzhou"), ("InstanceId", id.as_str())];
+    let release = [&of[..], &force[..]].concat();
+    let answer = plane
+        .aliyun("ReleaseInstance", "2019-09-16", &release)
+        .await;
+    assert_eq!(answer.json["Success"], true, "{}", answer.body);
+    plane.wait_for("alikafka", &id, Phase::Released).await;
+    let answer = plane.aliyun("DeleteInstance", "2019-09-16", &of).await;
+    assert_eq!(answer.json["Success"], true, "{}", answer.body);
+    check().await;
+}
