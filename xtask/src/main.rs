@@ -127,19 +127,12 @@ fn main() -> Result<ExitCode> {
             seed,
             crash_seeds,
         } => {
-            end_children_on_signal()?;
             let kills = Kills {
                 kills,
                 seed,
                 crash_seeds,
             };
-            match kill_run(&workspace, kills)? {
-                Install::Missing(reason) => anyhow::bail!("{reason}"),
-                Install::Ready(counts) => {
-                    println!("{counts}");
-                    Ok(exit_code(counts.failed == 0))
-                }
-            }
+            kill_print(&workspace, kills)
         }
         Task::Scaffold { service, operation } => {
             own_program(&workspace, "scaffold", "dev", &[service, operation])
@@ -170,6 +163,17 @@ fn main() -> Result<ExitCode> {
         Task::Shapes => {
             table_print(shapes_write(&workspace)?);
             Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn kill_print(workspace: &Workspace, kills: Kills) -> Result<ExitCode> {
+    end_children_on_signal()?;
+    match kill_run(workspace, kills)? {
+        Install::Missing(reason) => anyhow::bail!("{reason}"),
+        Install::Ready(counts) => {
+            println!("{counts}");
+            Ok(exit_code(counts.failed == 0))
         }
     }
 }

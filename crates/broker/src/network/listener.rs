@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -471,15 +472,22 @@ pub(crate) async fn serve(
         let throttle = std::mem::take(&mut context.throttle);
         if !throttle.is_zero() {
             drain(stream, &mut pending).await?;
-            // What was sent before the end is read after the time that the client was told, as by Kafka.
-            let told = throttle.min(protocol::THROTTLE_MAX);
-            tokio::time::sleep(told).await;
-            tokio::select! {
-                () = tokio::time::sleep(throttle - told) => {}
-                // Whoever has gone keeps no place among the connections for longer.
-                () = tokio::task::unconstrained(stream.closed(&mut input.buffer)) => return Ok(()),
+            if mute(stream, &mut input, throttle).await.is_break() {
+                return Ok(());
             }
         }
+    }
+}
+
+/// Reads nothing for so long; breaks where the client goes meanwhile.
+async fn mute(stream: &mut Stream, input: &mut Input, throttle: Duration) -> ControlFlow<()> {
+    // What was sent before the end is read after the time that the client was told, as by Kafka.
+    let told = throttle.min(protocol::THROTTLE_MAX);
+    tokio::time::sleep(told).await;
+    tokio::select! {
+        () = tokio::time::sleep(throttle - told) => ControlFlow::Continue(()),
+        // Whoever has gone keeps no place among the connections for longer.
+        () = tokio::task::unconstrained(stream.closed(&mut input.buffer)) => ControlFlow::Break(()),
     }
 }
 
