@@ -22,7 +22,9 @@ pub(crate) const UNCOUNTED_BYTES: usize = 8 << 10;
 /// Where a request is on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// It comes in, or is kept as it came while something else is still read from it.
+    /// A request to produce comes in, or is kept as it came while something else is still read from it.
+    Produce,
+    /// The same of any other.
     Request,
     /// It is decoded, and waits for whatever it asks for.
     Decoded,
@@ -33,17 +35,23 @@ pub(crate) enum Stage {
 }
 
 /// How many stages there are.
-const STAGES: usize = 4;
+const STAGES: usize = 5;
 
 impl Stage {
-    const ALL: [Self; STAGES] = [Self::Request, Self::Decoded, Self::Building, Self::Answer];
+    const ALL: [Self; STAGES] = [
+        Self::Produce,
+        Self::Request,
+        Self::Decoded,
+        Self::Building,
+        Self::Answer,
+    ];
 
     /// Most that one cluster holds.
     pub(crate) const fn share_bytes(self) -> usize {
         match self {
             // Two messages of 12 MiB, the largest that is sold.
-            Self::Request => 25 << 20,
-            Self::Decoded | Self::Building => 8 << 20,
+            Self::Produce => 25 << 20,
+            Self::Request | Self::Decoded | Self::Building => 8 << 20,
             Self::Answer => 10 << 20,
         }
     }
@@ -250,7 +258,7 @@ where
 mod tests {
     use super::*;
 
-    const SHARE: usize = Stage::Request.share_bytes();
+    const SHARE: usize = Stage::Produce.share_bytes();
 
     fn two() -> (Arc<HostMemory>, Memory, Memory) {
         let host = Arc::new(HostMemory::default());
@@ -259,7 +267,7 @@ mod tests {
     }
 
     fn now(memory: &Memory, bytes: usize) -> Option<Held> {
-        let taken = memory.take(Stage::Request, bytes).now_or_never();
+        let taken = memory.take(Stage::Produce, bytes).now_or_never();
         taken.expect("there is room")
     }
 
@@ -278,7 +286,7 @@ mod tests {
     #[test]
     fn what_is_needed_no_more_is_given_back_early() {
         let (host, memory, other) = two();
-        for bytes in [SHARE, Stage::Request.floor_bytes()] {
+        for bytes in [SHARE, Stage::Produce.floor_bytes()] {
             for less in [bytes, 1 << 10, 0] {
                 let mut held = now(&memory, bytes).expect("counted");
                 held.shrink(less);
@@ -300,7 +308,7 @@ mod tests {
         // A second of the same cluster waits; one that gives up leaves no trace.
         assert!(
             greedy
-                .take(Stage::Request, 1 << 20)
+                .take(Stage::Produce, 1 << 20)
                 .now_or_never()
                 .is_none()
         );
@@ -322,13 +330,13 @@ mod tests {
         let greedy: Vec<Memory> = (0..8).map(|_| host.share()).collect();
         let held: Vec<Option<Held>> = greedy
             .iter()
-            .filter_map(|memory| memory.take(Stage::Request, SHARE).now_or_never())
+            .filter_map(|memory| memory.take(Stage::Produce, SHARE).now_or_never())
             .collect();
         assert_eq!(held.len(), 4);
         let late = host.share();
-        let floor = Stage::Request.floor_bytes();
+        let floor = Stage::Produce.floor_bytes();
         let small = now(&late, floor);
-        assert!(late.take(Stage::Request, floor).now_or_never().is_none());
+        assert!(late.take(Stage::Produce, floor).now_or_never().is_none());
         drop(small);
         drop(held);
         assert!(now(&late, SHARE).is_some());

@@ -5,6 +5,8 @@
 use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 
+use parking_lot::{ReentrantMutex, ReentrantMutexGuard};
+
 use super::batch::BatchHeader;
 
 /// Largest decompressed batch in bytes. Clients' batches are bounded by `message.max.bytes` as they are sent;
@@ -12,12 +14,15 @@ use super::batch::BatchHeader;
 pub(crate) const UNPACKED_BYTES_MAX: u64 = 64 << 20;
 
 /// Largest part of a batch that is held at once while it is unpacked: a record, a block of snappy. Larger ones are
-/// refused: what clients send is bounded before they pack it, too (`max.request.size`).
-const PART_BYTES_MAX: usize = 16 << 20;
+/// refused: the largest message that is sold has 12 MiB, and what clients send is bounded before they pack it, too
+/// (`max.request.size`).
+const PART_BYTES_MAX: usize = 13 << 20;
 /// Largest window of a zstd frame that is held, in bits: that of compression levels up to 19 …
 const ZSTD_WINDOW_BITS: u32 = 23;
 /// … and that of the higher ones, for batches that unpack to no more than [`PART_BYTES_MAX`].
 const ZSTD_WINDOW_BITS_MAX: u32 = 27;
+/// Of parts larger than this there is one at a time in a process, whoever unpacks it.
+const LARGE_PART_BYTES: usize = 1 << 20;
 /// Unpacked bytes that are held at once; a larger record is held as a whole.
 const WINDOW_BYTES: usize = 64 << 10;
 /// The window of a small batch.
@@ -35,6 +40,14 @@ const XERIAL_HEADER_BYTES: usize = 16;
 const SNAPPY_BLOCK_BYTES: usize = 32 << 10;
 /// A snappy block unpacks to at most so many times its size (64 bytes for a copy of three).
 const SNAPPY_RATIO_MAX: usize = 22;
+
+/// Held by the thread that unpacks a large part. It is never held for longer than one batch takes.
+static LARGE: ReentrantMutex<()> = ReentrantMutex::new(());
+
+/// Waits until no other thread unpacks a large part, if this one is.
+fn large(bytes: usize) -> Option<ReentrantMutexGuard<'static, ()>> {
+    (bytes > LARGE_PART_BYTES).then(|| LARGE.lock())
+}
 
 /// Why records could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -206,6 +219,7 @@ struct Window<R> {
     end: usize,
     /// How much more may be unpacked.
     left_bytes: u64,
+    large: Option<ReentrantMutexGuard<'static, ()>>,
 }
 
 impl<R: Read> Window<R> {
@@ -217,6 +231,7 @@ impl<R: Read> Window<R> {
             start: 0,
             end: 0,
             left_bytes: unpacked_bytes_max,
+            large: None,
         }
     }
 }
@@ -226,11 +241,15 @@ impl<R: Read> Source for Window<R> {
         if count > PART_BYTES_MAX {
             return Err(RecordError::TooLarge);
         }
+        if self.large.is_none() {
+            self.large = large(count);
+        }
         while self.end - self.start < count {
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
             if self.end == self.buffer.len() {
-                // The buffer grows with the data, not with the length field.
+                // Room for all of it, once; memory is used as the data comes, not as the length field says.
+                self.buffer.reserve_exact(count - self.buffer.len());
                 self.buffer.resize((self.buffer.len() * 2).min(count), 0);
             }
             let read = match self.reader.read(&mut self.buffer[self.end..]) {
@@ -258,6 +277,7 @@ struct Xerial<'a> {
     packed: &'a [u8],
     block: Vec<u8>,
     at: usize,
+    large: Option<ReentrantMutexGuard<'static, ()>>,
 }
 
 fn snappy_block(packed: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
@@ -290,6 +310,9 @@ impl Read for Xerial<'_> {
             let (block, rest) = rest
                 .split_at_checked(length)
                 .ok_or(io::ErrorKind::UnexpectedEof)?;
+            if self.large.is_none() {
+                self.large = large(block.len().saturating_mul(SNAPPY_RATIO_MAX));
+            }
             snappy_block(block, &mut self.block)?;
             (self.packed, self.at) = (rest, 0);
         }
@@ -373,6 +396,7 @@ pub(crate) fn visit(
                     .ok_or(RecordError::Malformed)?,
                 block: Vec::new(),
                 at: 0,
+                large: None,
             };
             let window = Window::new(reader, packed_bytes, unpacked_bytes_max);
             walk(window, count, visitor)
@@ -383,7 +407,7 @@ pub(crate) fn visit(
             if bytes as u64 > unpacked_bytes_max.min(PART_BYTES_MAX as u64) {
                 return Err(RecordError::TooLarge);
             }
-            let mut block = Vec::new();
+            let (_large, mut block) = (large(bytes), Vec::new());
             snappy_block(body, &mut block).map_err(RecordError::Decompress)?;
             walk(Plain(&block), count, visitor)
         }
@@ -396,7 +420,9 @@ pub(crate) fn visit(
         4 => {
             let reader = zstd::stream::read::Decoder::with_buffer(body);
             let mut reader = reader.map_err(RecordError::Decompress)?;
-            let (bits, bytes_max) = match has_large_window(body) {
+            let is_large = has_large_window(body);
+            let _large = large(if is_large { PART_BYTES_MAX } else { 0 });
+            let (bits, bytes_max) = match is_large {
                 true => (ZSTD_WINDOW_BITS_MAX, PART_BYTES_MAX as u64),
                 false => (ZSTD_WINDOW_BITS, unpacked_bytes_max),
             };

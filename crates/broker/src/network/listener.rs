@@ -30,8 +30,9 @@ use crate::protocol::{self, AuthenticationError, Context, ProtocolError, Reply, 
 use crate::spec::security::{SaslSpec, SecurityProtocol};
 use crate::spec::{Bind, ListenerSpec};
 
-/// Largest request in bytes: all that a cluster may hold. Kafka's `socket.request.max.bytes` is 100 MiB.
-const FRAME_BYTES_MAX: usize = Stage::Request.share_bytes();
+/// Largest request in bytes: all that a cluster may hold of those to produce, and less of others. Kafka's
+/// `socket.request.max.bytes` is 100 MiB.
+const FRAME_BYTES_MAX: usize = Stage::Produce.share_bytes();
 /// Connections that wait to be accepted (Kafka's `socket.listen.backlog.size` is 50).
 const BACKLOG: i32 = 128;
 /// A connection without a request for this long is closed (Kafka's `connections.max.idle.ms`).
@@ -44,6 +45,8 @@ const STALL_MAX: Duration = Duration::from_secs(30);
 const PENDING_MAX: usize = 16;
 /// A request is preceded by its length.
 const LENGTH_BYTES: usize = 4;
+/// It begins with its key.
+const KEY_BYTES: usize = 2;
 /// A pause after accepting failed for want of descriptors.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -569,9 +572,18 @@ impl Input {
                 self.buffer.advance(end);
                 return Ok(Some(frame));
             }
+            fill(stream, &mut self.buffer, LENGTH_BYTES + KEY_BYTES).await?;
+            let stage = match protocol::is_produce(&self.buffer[LENGTH_BYTES..]) {
+                true => Stage::Produce,
+                false => Stage::Request,
+            };
+            if size > stage.share_bytes() {
+                let size = i32::try_from(size).unwrap_or(i32::MAX);
+                return Err(ConnectionError::FrameSize(size));
+            }
             let held = match memory {
                 Some(memory) => {
-                    let taking = memory.take(Stage::Request, size);
+                    let taking = memory.take(stage, size);
                     let taken = tokio::time::timeout(FRAME_TIME_MAX, taking).await;
                     taken.map_err(|_| ConnectionError::NoRoom)?
                 }

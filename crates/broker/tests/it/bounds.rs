@@ -233,7 +233,7 @@ async fn a_member_says_so_much_and_no_more() {
     let host = cluster(dir.path()).await;
     let mut client = Client::connect(&host, "c", 0).await;
     for (metadata_bytes, protocols, expected) in [
-        (20 << 20, 1, INVALID_REQUEST),
+        (7 << 20, 1, INVALID_REQUEST),
         (1 << 20, 1, INVALID_REQUEST),
         (600 << 10, 2, INVALID_REQUEST),
         (0, 33, INVALID_REQUEST),

@@ -134,7 +134,7 @@ fn mib(bytes: u64) -> f64 {
 fn attack_twice(target: &Target, case: &Case, settings: &Settings) -> Result<String> {
     let victim = target.buy(case.name, case.version)?;
     let other = target.buy("warm-up", Some(target::NEWEST))?;
-    random::flood(&other, WARM_UP_REQUESTS, 0, None)?;
+    random::drizzle(&other, WARM_UP_REQUESTS)?;
     let quiet = target.resident_bytes()?;
     let mut peaks = Vec::new();
     let mut watch = Watch::start(target)?;

@@ -20,6 +20,8 @@ const CLIENTS: usize = 16;
 const PATIENCE: Duration = Duration::from_millis(200);
 /// The largest request.
 const REQUEST_BYTES_MAX: usize = 1 << 20;
+/// How many of all requests are large.
+const LARGE_SHARE: f64 = 0.1;
 /// Longest text that Kafka takes.
 const TEXT_BYTES_MAX: usize = 32_767;
 /// Elements of an array that is not made large.
@@ -73,6 +75,24 @@ pub(crate) fn flood(
     seed: u64,
     time: Option<Duration>,
 ) -> Result<()> {
+    send_all(victim, requests, seed, time, LARGE_SHARE)
+}
+
+/// Sends so many small ones.
+///
+/// # Errors
+/// As [`flood`].
+pub(crate) fn drizzle(victim: &Bought, requests: u64) -> Result<()> {
+    send_all(victim, requests, 0, None, 0.0)
+}
+
+fn send_all(
+    victim: &Bought,
+    requests: u64,
+    seed: u64,
+    time: Option<Duration>,
+    large: f64,
+) -> Result<()> {
     let apis = apis(victim)?;
     let batches = batches()?;
     let deadline = time.map(|time| Instant::now() + time);
@@ -91,7 +111,7 @@ pub(crate) fn flood(
                         }
                         // Every API in turn, so that each has its share.
                         let api = apis[(client + at as usize) % apis.len()];
-                        let frame = request(api, batches, &mut chance)?;
+                        let frame = request(api, batches, large, &mut chance)?;
                         if !(connection.send(&frame) && connection.skip()) {
                             connection = victim.connect(client)?;
                             connection.set_patience(PATIENCE)?;
@@ -134,13 +154,13 @@ fn batches() -> Result<Vec<Bytes>> {
 }
 
 /// A whole frame. Some bytes of some are wrong.
-fn request(api: Api, batches: &[Bytes], chance: &mut StdRng) -> Result<Bytes> {
+fn request(api: Api, batches: &[Bytes], large: f64, chance: &mut StdRng) -> Result<Bytes> {
     let (key, version) = (api.shape.key, chance.random_range(api.min..=api.max));
     let mut frame = BytesMut::new();
     frame.put_i32(0);
     header(key, version).encode(&mut frame, key.request_header_version(version))?;
     let from = frame.len();
-    let is_large = chance.random_bool(0.1);
+    let is_large = chance.random_bool(large);
     let mut writer = Writer {
         out: frame,
         version,

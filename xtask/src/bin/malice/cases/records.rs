@@ -30,7 +30,7 @@ fn bombs_of_all() -> Result<Vec<Bytes>> {
     for codec in Codec::PACKED {
         bombs.push(batch::bomb(codec, 15, 4 << 20)?);
         bombs.push(batch::bomb(codec, 1, 60 << 20)?);
-        bombs.push(batch::bomb(codec, 1, 15 << 20)?);
+        bombs.push(batch::bomb(codec, 1, 12 << 20)?);
         bombs.push(batch::bomb(codec, 100_000, 20)?);
     }
     Ok(BOMBS.get_or_init(|| bombs).clone())
