@@ -34,7 +34,10 @@ pub const ROWS: &[Row] = &[
         "the parameter `{}` must be an address or a range of addresses",
         "参数 `{1}` 必须为 IP 地址或地址段",
     ),
-    ("the parameter `{}` must be an address", "参数 `{1}` 必须为 IP 地址"),
+    (
+        "the parameter `{}` must be an address",
+        "参数 `{1}` 必须为 IP 地址",
+    ),
     (
         "the parameter `{}` must be a multiple of {}",
         "参数 `{1}` 必须为 {2} 的倍数",

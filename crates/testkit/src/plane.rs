@@ -44,7 +44,7 @@ pub const HOST: &str = "127.0.0.1:8080";
 /// Nonces that a plane may sign with before those of the next seed begin.
 const NONCES_OF_A_SEED: u64 = 1_000_000;
 /// Looks at the store before a test gives up on an instance; each look lets the reconciler run.
-const LOOKS_MAX: usize = 100_000;
+const LOOKS_MAX: usize = 500_000;
 /// Looks before time is moved on.
 const LOOKS_BETWEEN_ATTEMPTS: usize = 300;
 /// How often time is moved on before a test gives up.

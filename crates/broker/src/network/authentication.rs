@@ -24,8 +24,15 @@ const REFUSAL_DELAY: Duration = Duration::from_millis(100);
 
 /// A session to be renewed, and the frame that asked for it.
 pub(crate) struct Renewal<'a> {
-    pub session: &'a Session,
-    pub frame: Bytes,
+    session: &'a Session,
+    frame: Bytes,
+}
+
+impl<'a> Renewal<'a> {
+    /// The renewal of a session that a request begins.
+    pub fn of(session: &'a Session, frame: Bytes) -> Self {
+        Self { session, frame }
+    }
 }
 
 /// Authenticates the client and sets the user of the connection. `None`: the client disconnected.

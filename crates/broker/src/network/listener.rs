@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -439,12 +438,9 @@ pub(crate) async fn serve(
             let now = Instant::now();
             if protocol::is_handshake(&frame) && old.may_renew(now) {
                 drain(stream, &mut pending).await?;
-                let renewal = Some(Renewal {
-                    session: old,
-                    frame,
-                });
-                session =
-                    authenticate_boxed(&mut context, stream, &mut input, sasl, renewal).await?;
+                let renewal = Renewal::of(old, frame);
+                session = authenticate_boxed(&mut context, stream, &mut input, sasl, Some(renewal))
+                    .await?;
                 if session.is_none() {
                     return Ok(());
                 }
@@ -472,25 +468,22 @@ pub(crate) async fn serve(
             Reply::Close => return drain(stream, &mut pending).await,
         }
         // KIP-219: the channel is muted for the throttle time of the answer.
-        let throttle = std::mem::take(&mut context.throttle);
-        if !throttle.is_zero() {
+        if !context.throttle.is_zero() {
             drain(stream, &mut pending).await?;
-            if mute(stream, &mut input, throttle).await.is_break() {
-                return Ok(());
-            }
+            mute(stream, &mut input, std::mem::take(&mut context.throttle)).await;
         }
     }
 }
 
-/// Reads nothing for so long; breaks where the client goes meanwhile.
-async fn mute(stream: &mut Stream, input: &mut Input, throttle: Duration) -> ControlFlow<()> {
+/// Reads nothing for so long, or until the client goes.
+async fn mute(stream: &mut Stream, input: &mut Input, throttle: Duration) {
     // What was sent before the end is read after the time that the client was told, as by Kafka.
     let told = throttle.min(protocol::THROTTLE_MAX);
     tokio::time::sleep(told).await;
     tokio::select! {
-        () = tokio::time::sleep(throttle - told) => ControlFlow::Continue(()),
-        // Whoever has gone keeps no place among the connections for longer.
-        () = tokio::task::unconstrained(stream.closed(&mut input.buffer)) => ControlFlow::Break(()),
+        () = tokio::time::sleep(throttle - told) => {}
+        // Whoever has gone keeps no place among the connections for longer: what is read next is the end.
+        () = tokio::task::unconstrained(stream.closed(&mut input.buffer)) => {}
     }
 }
 
