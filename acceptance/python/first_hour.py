@@ -101,7 +101,9 @@ def follow(data: Path, *flags: str) -> None:
         bought = operator("buy", "--dialect", "ckafka", "--wait")
         follow_lines(bought, lambda line: "kcat" in line)
         listed = operator("group", "show", bought["instance_id"], "first-hour")
-        equal("what the group has not read", sum(at["lag"] or 0 for at in listed["positions"]), 0)
+        # kcat reads in no group.
+        beyond = 1 if shutil.which("kcat") else 0
+        equal("what the group has not read", sum(at["lag"] or 0 for at in listed["positions"]), beyond)
     finally:
         server.kill()
 
