@@ -26,6 +26,8 @@ enum Measured {
     Product,
     /// An example of the broker.
     Example(&'static str),
+    /// What the program of the benchmarks holds of it.
+    Itself,
 }
 
 /// What it is measured beside.
@@ -92,7 +94,7 @@ pub const BENCHMARKS: &[Benchmark] = &[
     },
     Benchmark {
         name: "months",
-        measured: Measured::Product,
+        measured: Measured::Itself,
         peer: Peer::Nothing,
         figures: &["bytes_per_purchase", "purchases"],
     },
@@ -157,10 +159,12 @@ pub(crate) fn bench(run: &Run) -> Result<Outcome> {
             }
             Install::Ready(()) => {
                 let log = run.workspace.log(&format!("bench-{}", benchmark.name))?;
-                let ended = Program::new(&program, SHORT_LIMIT, log)
-                    .args([benchmark.name, "--short", "--binary"])
-                    .args([benchmark.measured.binary(run)?])
-                    .run()?;
+                let mut measuring =
+                    Program::new(&program, SHORT_LIMIT, log).args([benchmark.name, "--short"]);
+                if let Some(binary) = benchmark.measured.binary(run)? {
+                    measuring = measuring.args(["--binary"]).args([binary]);
+                }
+                let ended = measuring.run()?;
                 counts += Counts::one(benchmark.told(&ended, started.elapsed()));
             }
         }
@@ -169,10 +173,12 @@ pub(crate) fn bench(run: &Run) -> Result<Outcome> {
 }
 
 impl Measured {
-    fn binary(self, run: &Run) -> Result<PathBuf> {
+    fn binary(self, run: &Run) -> Result<Option<PathBuf>> {
+        let of_example = |name| run.workspace.target().join("debug/examples").join(name);
         match self {
-            Self::Product => binary(run, false),
-            Self::Example(name) => Ok(run.workspace.target().join("debug/examples").join(name)),
+            Self::Product => binary(run, false).map(Some),
+            Self::Example(name) => Ok(Some(of_example(name))),
+            Self::Itself => Ok(None),
         }
     }
 }

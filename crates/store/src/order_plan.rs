@@ -2,11 +2,13 @@
 
 use brokerage_domain::id::OrderId;
 use brokerage_domain::order::OrderPlan;
+use sha2::{Digest, Sha256};
 
 use crate::error::StoreError;
 use crate::params;
-use crate::table::{Record, sql, table};
+use crate::table::{Record, table};
 use crate::tx::Tx;
+use crate::value::Value;
 
 table! {
     order_plan: OrderPlan { plan, before as plan_before }
@@ -14,11 +16,13 @@ table! {
 }
 
 crate::statements! {
-    INSERT = OrderPlan::INSERT;
-    SELECT = sql![OrderPlan::SELECT, " WHERE order_id = $1"];
+    KEEP = "INSERT INTO kept_plan (hash, plan) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    INSERT = "INSERT INTO order_plan (order_id, plan_hash, plan_before_hash) VALUES ($1, $2, $3)";
+    SELECT = "SELECT bought.plan, earlier.plan FROM order_plan JOIN kept_plan AS bought ON bought.hash = plan_hash \
+              LEFT JOIN kept_plan AS earlier ON earlier.hash = plan_before_hash WHERE order_id = $1";
 }
 
-/// Writes what an order that is new bought.
+/// Writes what an order that is new bought. Plans are kept once, by their hash.
 ///
 /// # Errors
 /// As [`Tx::execute`].
@@ -27,10 +31,23 @@ pub fn order_plan_insert(
     order: &OrderId,
     bought: &OrderPlan,
 ) -> Result<(), StoreError> {
-    let mut values = bought.bind();
-    values.push(order.as_str().into());
+    let mut values: Vec<Value<'_>> = vec![order.as_str().into()];
+    for plan in bought.bind() {
+        values.push(match &plan {
+            Value::Text(text) => {
+                let hash = hex(&Sha256::digest(text.as_bytes()));
+                tx.execute(&KEEP, &[hash.clone().into(), plan])?;
+                hash.into()
+            }
+            _ => Value::Null,
+        });
+    }
     tx.execute(&INSERT, &values)?;
     Ok(())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What an order bought; `None` of one that was made before this was kept.
